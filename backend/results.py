@@ -1,0 +1,53 @@
+"""What a metric returns and a page draws: numbers, the reason for every undefined one, and where they came from."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Undefined:
+    """A number that does not exist: which field of the result, at which index, and why."""
+
+    field: str
+    index: tuple[int, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where one stack of activations came from, as shown beside every figure."""
+
+    model: str
+    commit: str
+    texts: str
+    pooling: str
+    layers: tuple[int, ...]
+    layer_names: tuple[str, ...]
+    n_rows: int
+    n_dims: int
+    n_truncated: int = 0
+    n_empty: int = 0
+    max_length: int = 0
+    postprocess: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """The result of one analysis.
+
+    ``values`` is the metric's own result dataclass (numpy arrays, numbers, strings). Every NaN in it has an entry in
+    ``undefined``. ``notes`` are sentences that belong on the figure: sampling, truncation, small-sample bias.
+    ``recipe`` is the JSON form of the AnalysisSpec that made it.
+    """
+
+    fingerprint: str
+    metric: str
+    version: int
+    values: Any
+    undefined: tuple[Undefined, ...] = ()
+    notes: tuple[str, ...] = ()
+    sources: tuple[Source, ...] = ()
+    seed: int = 0
+    recipe: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0

@@ -1,0 +1,103 @@
+"""SETTINGS: every setting with its default and help. The environment is read here and nowhere else."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from backend.errors import InvalidRequest
+
+PROJECT = Path(__file__).resolve().parent.parent
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: its environment variable, its default and what it does."""
+
+    name: str
+    default: Any
+    help: str
+
+
+SETTINGS = (
+    Setting("EMBEDSCOPE_CACHE", str(PROJECT / "cache"), "Folder for activations, results, text sets and job records."),
+    Setting(
+        "EMBEDSCOPE_CACHE_BYTES", 20 * 1024 * MIB, "Bytes the cache may take on disk; least recently used goes first."
+    ),
+    Setting(
+        "EMBEDSCOPE_MODEL_ROOTS", "", "Folders (separated like PATH) below which the dashboard may open local models."
+    ),
+    Setting("EMBEDSCOPE_BACKEND", "", "Address of the backend service; empty means: compute in this process."),
+    Setting("EMBEDSCOPE_TOKEN", "", "Token of the backend service; empty means: the one stored in the cache folder."),
+    Setting("EMBEDSCOPE_HOST", "127.0.0.1", "Address the dashboard listens on."),
+    Setting("EMBEDSCOPE_PORT", 8501, "Port of the dashboard."),
+    Setting("EMBEDSCOPE_SERVICE_HOST", "127.0.0.1", "Address the backend service listens on."),
+    Setting("EMBEDSCOPE_SERVICE_PORT", 8600, "Port of the backend service."),
+    Setting("EMBEDSCOPE_DEVICE", "auto", "Where models run: auto, cpu, cuda, cuda:1, mps."),
+    Setting(
+        "EMBEDSCOPE_DTYPE",
+        "auto",
+        "Number format models run in: auto (bfloat16 on CUDA, else float32), float32, bfloat16, float16.",
+    ),
+    Setting(
+        "EMBEDSCOPE_MODEL_BYTES",
+        8 * 1024 * MIB,
+        "Bytes of loaded models a worker keeps; least recently used goes first.",
+    ),
+    Setting("EMBEDSCOPE_BATCH_TOKENS", 8192, "Tokens (padding included) in one forward pass."),
+    Setting("EMBEDSCOPE_THREADS", 0, "Threads a worker computes with; 0 means: one for each core."),
+    Setting("EMBEDSCOPE_MAX_UPLOAD_BYTES", 25 * MIB, "Largest file of texts that is read."),
+    Setting("EMBEDSCOPE_MAX_ROWS", 200_000, "Most rows a text set may have."),
+    Setting("EMBEDSCOPE_MAX_TEXT_CHARS", 100_000, "Most characters one text may have."),
+    Setting("EMBEDSCOPE_READ_BYTES", 2048 * MIB, "Memory that the process which reads uploads may take."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings in force, one attribute for each row of SETTINGS."""
+
+    cache: Path
+    cache_bytes: int
+    model_roots: tuple[Path, ...]
+    backend: str
+    token: str
+    host: str
+    port: int
+    service_host: str
+    service_port: int
+    device: str
+    dtype: str
+    model_bytes: int
+    batch_tokens: int
+    threads: int
+    max_upload_bytes: int
+    max_rows: int
+    max_text_chars: int
+    read_bytes: int
+
+
+def read_settings() -> Settings:
+    """The settings from the environment; raises InvalidRequest for a value that cannot be read."""
+    values: dict[str, Any] = {}
+    for setting in SETTINGS:
+        text = os.environ.get(setting.name, "")
+        key = setting.name.removeprefix("EMBEDSCOPE_").lower()
+        values[key] = _parsed(setting, text) if text else setting.default
+    values["cache"] = Path(values["cache"]).expanduser().resolve()
+    roots = [part for part in str(values["model_roots"]).split(os.pathsep) if part]
+    values["model_roots"] = tuple(Path(part).expanduser().resolve() for part in roots)
+    return Settings(**values)
+
+
+def _parsed(setting: Setting, text: str) -> Any:
+    if not isinstance(setting.default, int):
+        return text
+    try:
+        value = int(text)
+    except ValueError:
+        value = -1
+    if value < 0:
+        raise InvalidRequest(f"{setting.name} is '{text}'.", "It takes a whole number, 0 or more.")
+    return value

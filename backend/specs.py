@@ -1,0 +1,215 @@
+"""Specs: frozen values that say what is wanted. The fingerprint of a spec is the address of its result.
+
+A field with ``metadata=NOT_IN_KEY`` travels with the spec but does not take part in the fingerprint: a path, a display
+name, anything that may differ between two requests for the same thing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+NOT_IN_KEY: Mapping[str, bool] = {"key": False}
+
+POOLINGS = ("cls", "last", "mean")  # filled together by every forward pass over texts
+ALL_POOLINGS = (*POOLINGS, "words", "tokens")
+UNITS = ("text", "word", "word_pair")
+POSTPROCESS_STEPS = ("centre", "standardise", "remove_rogue", "remove_components", "whiten")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """One exact set of weights: the name it was asked by, its identity, and the number format it is run in.
+
+    ``commit`` is a 40-hex hub commit, or the digest of a local folder's files (40 hex digits too): never a branch.
+    For an adapter it is the digest of the adapter's and its base's identities.
+    """
+
+    name: str = field(metadata=NOT_IN_KEY)
+    commit: str
+    dtype: str = "float32"
+
+
+@dataclass(frozen=True, slots=True)
+class TextSetSpec:
+    """One exact list of texts. ``digest`` is of the texts alone, ``table`` of the whole table (labels, metadata)."""
+
+    name: str = field(metadata=NOT_IN_KEY)
+    digest: str
+    n_rows: int
+    unit: str = "text"
+    table: str = field(default="", metadata=NOT_IN_KEY)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSpec:
+    """One column of labels, by its content: two columns with equal values are the same labels."""
+
+    column: str = field(metadata=NOT_IN_KEY)
+    digest: str
+    n_classes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ablation:
+    """Dimensions overwritten inside the network after block ``layer``, with zero or with their mean."""
+
+    layer: int
+    dims: tuple[int, ...]
+    mode: str = "zero"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSample:
+    """Which token vectors to keep with pooling "tokens": all (``limit`` None) or a seeded sample of ``limit``."""
+
+    limit: int | None = None
+    seed: int = 0
+    special: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PostProcess:
+    """One step applied to the activation matrix before any metric sees it; ``k`` counts removed dimensions."""
+
+    kind: str
+    k: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationSpec:
+    """One activation matrix (n_rows, n_dims): a model, its texts, a layer and a pooling.
+
+    ``layer`` 0 is the embedding output (the input of the first block), i the output of block i, and n_blocks + 1 the
+    final norm's output where the model has one. ``max_length`` is in tokens.
+    """
+
+    model: ModelSpec
+    texts: TextSetSpec
+    layer: int
+    pooling: str = "mean"
+    max_length: int = 256
+    ablation: Ablation | None = None
+    tokens: TokenSample | None = None
+    postprocess: tuple[PostProcess, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisSpec:
+    """One metric on one or more activation matrices. ``version`` is the metric's own."""
+
+    metric: str
+    version: int
+    params: Any
+    inputs: tuple[ActivationSpec, ...]
+    labels: LabelSpec | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What is known of a resolved model without running it.
+
+    ``layer_names`` has one name for each layer number; ``max_length`` is the model's own limit in tokens;
+    ``n_bytes`` is the size of the weights in ``spec.dtype``; ``labels`` names the classes of a classification head.
+    """
+
+    spec: ModelSpec
+    architecture: str
+    family: str  # "encoder", "decoder" or "encoder-decoder"
+    n_blocks: int
+    n_dims: int
+    layer_names: tuple[str, ...]
+    n_parameters: int
+    n_bytes: int
+    max_length: int
+    has_cls: bool
+    has_head: bool
+    labels: tuple[str, ...] = ()
+    default_pooling: str = "mean"
+
+
+@dataclass(frozen=True, slots=True)
+class TextColumns:
+    """Which columns of a table hold what. A column is a name, or a number from 0 (for tables without a header)."""
+
+    text: str | int | None = None
+    pair: str | int | None = None
+    label: str | int | None = None
+    split: str | int | None = None
+    metadata: tuple[str | int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """How to read a table of texts: None means "find out from the bytes and the file's name"."""
+
+    columns: TextColumns = TextColumns()
+    format: str | None = None  # csv, tsv, jsonl, parquet, txt
+    header: bool = True
+    encoding: str | None = None
+
+
+# Tasks: what an executor can be asked to do. AnalysisSpec above is one of them.
+
+
+@dataclass(frozen=True, slots=True)
+class ResolveTask:
+    """Find out what a model name stands for: the result is a ModelInfo."""
+
+    name: str
+    dtype: str = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadTask:
+    """Read uploaded bytes (by the digest of the stored blob) into a text set; ``save`` False gives a preview only."""
+
+    blob: str
+    file_name: str
+    name: str
+    options: ReadOptions = ReadOptions()
+    save: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HubReadTask:
+    """Read a data set from the hub into a text set."""
+
+    path: str
+    name: str
+    config: str | None = None
+    split: str | None = None
+    columns: TextColumns = TextColumns()
+
+
+@dataclass(frozen=True, slots=True)
+class EstimateTask:
+    """What the activations of these inputs will cost: texts, tokens, bytes on disk, seconds (from a measured sample)."""
+
+    inputs: tuple[ActivationSpec, ...]
+
+
+Task = AnalysisSpec | ResolveTask | ReadTask | HubReadTask | EstimateTask
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """Where a job stands. ``id`` is the fingerprint of its task; times are seconds since the epoch."""
+
+    id: str
+    title: str
+    state: str  # queued, running, done, failed, cancelled
+    done: int = 0
+    total: int = 0
+    stage: str = ""
+    eta_seconds: float | None = None
+    error: str = ""
+    hint: str = ""
+    created: float = 0.0
+    started: float | None = None
+    finished: float | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether the job still waits or works."""
+        return self.state in ("queued", "running")

@@ -1,0 +1,46 @@
+"""The golden digests: when one changes, every user loses a cache, so it must be meant."""
+
+import dataclasses
+
+import pytest
+
+from backend.fingerprint import content_digest, fingerprint
+from backend.specs import ActivationSpec, ModelSpec, PostProcess, ResolveTask, TextSetSpec
+
+MODEL = ModelSpec("minilm", "a" * 40)
+TEXTS = TextSetSpec("reviews", "b" * 40, 100, table="c" * 40)
+SPEC = ActivationSpec(MODEL, TEXTS, 3)
+
+
+def test_names_paths_and_tables_are_not_in_the_key() -> None:
+    renamed = dataclasses.replace(MODEL, name="/somewhere/else")
+    texts = dataclasses.replace(TEXTS, name="other", table="d" * 40)
+    assert fingerprint(ActivationSpec(renamed, texts, 3)) == fingerprint(SPEC)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"layer": 4},
+        {"pooling": "cls"},
+        {"max_length": 128},
+        {"postprocess": (PostProcess("centre"),)},
+        {"postprocess": (PostProcess("remove_rogue", 1),)},
+        {"model": ModelSpec("minilm", "e" * 40)},
+        {"model": ModelSpec("minilm", "a" * 40, "bfloat16")},
+        {"texts": dataclasses.replace(TEXTS, digest="f" * 40)},
+    ],
+)
+def test_everything_else_is(change: dict[str, object]) -> None:
+    assert fingerprint(dataclasses.replace(SPEC, **change)) != fingerprint(SPEC)
+
+
+def test_no_two_values_share_their_bytes() -> None:
+    assert content_digest(b"ab", b"c") != content_digest(b"a", b"bc")
+    assert fingerprint(ResolveTask("1")) != fingerprint(ResolveTask("1", "float32"))
+
+
+def test_golden_digests() -> None:
+    assert fingerprint(SPEC) == "0a89981a5b85a533328eb08fde18aedd366e3852"
+    assert fingerprint(ResolveTask("minilm")) == "42eea2b79bc84dd9b5549a47edf538dd35319bc7"
+    assert content_digest(b"ab", b"c") == "78a9ac1ff4dec9356c45df58dbf3e07b4373129c"
