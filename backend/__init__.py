@@ -37,6 +37,7 @@ from backend.specs import (
     TextSetSpec,
     TokenSample,
 )
+from backend.texts import Cost, TextPreview, TextSetInfo, TextTable
 
 __version__ = "0.1.0"
 
@@ -45,6 +46,7 @@ __all__ = [
     "ActivationSpec",
     "AnalysisSpec",
     "Cancelled",
+    "Cost",
     "EmbedscopeError",
     "EstimateTask",
     "HubReadTask",
@@ -64,6 +66,9 @@ __all__ = [
     "Source",
     "StoreError",
     "TextColumns",
+    "TextPreview",
+    "TextSetInfo",
+    "TextTable",
     "TextSetError",
     "TextSetSpec",
     "TokenSample",

@@ -9,7 +9,8 @@ import hashlib
 import struct
 from typing import Any
 
-from backend.specs import ActivationSpec, AnalysisSpec, Task
+from backend.specs import ActivationSpec, AnalysisSpec, LabelSpec, Task, TextSetSpec
+from backend.texts import Cell, TextTable
 
 EXTRACTION_VERSION = 1  # raise it when extraction computes other numbers from the same request
 
@@ -30,6 +31,29 @@ def content_digest(*chunks: bytes) -> str:
         hasher.update(struct.pack(">Q", len(chunk)))
         hasher.update(chunk)
     return hasher.hexdigest()
+
+
+def text_set_spec(table: TextTable) -> TextSetSpec:
+    """The identity of a text set: one digest of its texts (and pairs), one of the whole table."""
+    texts = content_digest(
+        table.unit.encode(), *_cells(table.texts), b"pairs", *(_cells(table.pairs) if table.pairs else ())
+    )
+    roles = [text.encode() for text in (table.name, table.label or "", table.split or "")]
+    columns = [part for name, cells in table.columns.items() for part in (name.encode(), *_cells(cells))]
+    whole = content_digest(texts.encode(), *roles, *columns)
+    return TextSetSpec(table.name, texts, len(table), table.unit, whole)
+
+
+def label_spec(table: TextTable, column: str) -> LabelSpec:
+    """The identity of one column of labels, with the split that goes with it."""
+    cells = table.columns[column]
+    split = table.columns[table.split] if table.split else ()
+    digest = content_digest(*_cells(cells), b"split", *_cells(split))
+    return LabelSpec(column, digest, len({cell for cell in cells if cell is not None}))
+
+
+def _cells(cells: tuple[Cell, ...]) -> list[bytes]:
+    return [b"-" if cell is None else b"+" + cell.encode("utf-8", "surrogatepass") for cell in cells]
 
 
 def _encode(value: Any) -> bytes:

@@ -28,7 +28,7 @@ class Metric:
     ``scope`` says what ``run`` is given: "layer" one stack of exactly one layer, "stack" one stack, "pair" one stack
     or two, "models" any number of stacks. ``params`` and ``result`` are frozen dataclasses; ``worker`` is the process
     that runs it ("models" for dense linear algebra, "layouts" for scikit-learn, UMAP and t-SNE). ``labels`` is "no",
-    "optional" or "required".
+    "optional" or "required"; ``aliases`` are other names it answers to.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Metric:
     run: Callable[[Sequence[LayerStack], Labels | None, Any, int, Report], Outcome]
     worker: str = "models"
     labels: str = "no"
+    aliases: tuple[str, ...] = ()
 
 
 def param(

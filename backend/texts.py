@@ -1,0 +1,75 @@
+"""Text sets as everybody sees them: the rows themselves, a preview before they are saved, a line in the list."""
+
+from dataclasses import dataclass, field
+
+from backend.specs import TextSetSpec
+
+Cell = str | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TextTable:
+    """The rows of a text set, in order.
+
+    ``columns`` holds the label, split and metadata columns by name, every cell as text or None where it is missing;
+    ``label`` and ``split`` name one of them each. ``pairs`` is the second text of each row (for tasks on pairs).
+    ``notices`` are sentences about how it was read: encoding, dropped rows.
+    """
+
+    name: str
+    texts: tuple[str, ...]
+    pairs: tuple[str, ...] | None = None
+    columns: dict[str, tuple[Cell, ...]] = field(default_factory=dict)
+    label: str | None = None
+    split: str | None = None
+    unit: str = "text"
+    notices: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TextPreview:
+    """What a file holds before it is saved: its columns, its first rows, and a guess at which column is what."""
+
+    format: str
+    encoding: str
+    n_rows: int
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    guess_text: str | None = None
+    guess_pair: str | None = None
+    guess_label: str | None = None
+    guess_split: str | None = None
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TextSetInfo:
+    """One line of the list of text sets. ``classes`` are the label column's values, most frequent first."""
+
+    spec: TextSetSpec
+    builtin: bool
+    has_pairs: bool
+    columns: tuple[str, ...]
+    label: str | None
+    split: str | None
+    classes: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+    created: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a run will take: texts and tokens to pass through the model, bytes on disk, seconds (a measured estimate).
+
+    Everything is 0 when all activations are in the store already.
+    """
+
+    n_texts: int
+    n_tokens: int
+    n_truncated: int
+    n_bytes: int
+    seconds: float
+    note: str = ""
