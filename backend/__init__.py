@@ -8,6 +8,8 @@
 Importing it loads neither torch nor transformers; those live in the worker processes.
 """
 
+from typing import TYPE_CHECKING
+
 from backend.errors import (
     Cancelled,
     EmbedscopeError,
@@ -39,6 +41,9 @@ from backend.specs import (
 )
 from backend.texts import Cost, TextPreview, TextSetInfo, TextTable
 
+if TYPE_CHECKING:
+    from backend.workbench import Workbench
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -67,12 +72,23 @@ __all__ = [
     "StoreError",
     "TextColumns",
     "TextPreview",
-    "TextSetInfo",
-    "TextTable",
     "TextSetError",
+    "TextSetInfo",
     "TextSetSpec",
+    "TextTable",
     "TokenSample",
     "Undefined",
     "fingerprint",
+    "open_workbench",
     "read_settings",
 ]
+
+
+def open_workbench(settings: Settings | None = None) -> "Workbench":
+    """A workbench on the store of ``settings`` (the environment's, if None): the way in for every caller.
+
+    It computes in this process unless ``settings.backend`` names a service.
+    """
+    from backend.wiring import wire_workbench
+
+    return wire_workbench(settings or read_settings())

@@ -40,6 +40,7 @@ class LayerStack:
     texts_digest: str = ""
     n_truncated: int = 0
     n_empty: int = 0
+    n_distinct: int = 0
 
     def __len__(self) -> int:
         return len(self.matrices)

@@ -1,1 +1,6 @@
+"""The store on disk: arrays, results, text sets and job records, all without pickle."""
 
+from backend.store.arrays import ArrayWriter
+from backend.store.store import Store, Usage
+
+__all__ = ["ArrayWriter", "Store", "Usage"]

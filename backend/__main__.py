@@ -1,0 +1,32 @@
+"""The command line: python -m backend COMMAND. Exit code 0, or 2 with a message and a hint on standard error."""
+
+import os
+import sys
+
+from backend.errors import EmbedscopeError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; no error reaches the user as a traceback unless it is a fault of ours."""
+    from backend.arguments import parse_arguments
+
+    try:
+        parsed = parse_arguments(arguments)
+        code: int = parsed.command(parsed)
+        sys.stdout.flush()
+        return code
+    except EmbedscopeError as error:
+        print(f"error: {error.message}", file=sys.stderr)
+        if error.hint:
+            print(f"hint: {error.hint}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output went away
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

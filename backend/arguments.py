@@ -1,0 +1,77 @@
+"""The arguments of the command line, and which command each belongs to."""
+
+import argparse
+from typing import Any, NoReturn
+
+from backend import commands
+from backend.errors import InvalidRequest
+from backend.specs import ALL_POOLINGS, POSTPROCESS_STEPS
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser that answers like the rest: one message, one hint."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InvalidRequest(f"{message[0].upper()}{message[1:]}.", f"See: {self.prog} --help")
+
+
+def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
+    """The parsed arguments; ``.command`` is the function to call with them."""
+    parser = _Parser(prog="python -m backend", description="Embedscope: the geometry of transformer embeddings.")
+    add = parser.add_subparsers(title="commands", required=True, metavar="COMMAND").add_parser
+    _analyse(add("analyse", help="compute one metric and print or write its result"))
+    run = add("run", help="run a recipe exported from a page or by analyse --out")
+    run.add_argument("recipe", help="the JSON file")
+    _output(run)
+    run.set_defaults(command=commands.run_recipe)
+    _listing(add("metrics", help="the metrics and their parameters"), commands.list_metrics)
+    models = add("models", help="look up a model: what its name stands for")
+    models.add_argument("name", nargs="*", default=["minilm"], help="alias, hub id with optional @revision, or folder")
+    _listing(models, commands.list_models)
+    _listing(add("textsets", help="the text sets that are there"), commands.list_text_sets)
+    _listing(add("jobs", help="the jobs and where they stand"), commands.list_jobs)
+    cache = add("cache", help="what the cache takes; --clear deletes activations and results")
+    cache.add_argument("--clear", action="store_true", help="delete all activations and results")
+    _listing(cache, commands.show_cache)
+    _listing(add("doctor", help="what this machine has: device, versions, cache, model"), commands.doctor)
+    add("up", help="start the backend service and the dashboard").set_defaults(command=commands.up)
+    add("serve", help="start the backend service alone").set_defaults(command=commands.serve)
+    worker = add("worker", help="one worker process (started by the service)")
+    worker.add_argument("kind")
+    worker.set_defaults(command=commands.worker)
+    return parser.parse_args(arguments)
+
+
+def _analyse(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--metric", required=True, help="see: python -m backend metrics")
+    add("--model", action="append", metavar="NAME", help="alias, hub id[@revision] or folder; repeat it for two models")
+    add("--texts", required=True, help="a file, or the name of a text set (sentiment, topics, general)")
+    add("--text", help="column of the texts: its name, or its number from 0 with --no-header")
+    add("--pair", help="column of the second text, for tasks on pairs")
+    add("--label", help="column of the labels")
+    add("--split", help="column of the splits")
+    add("--no-header", action="store_true", help="the file has no header line: columns go by number")
+    add("--format", choices=("csv", "tsv", "jsonl", "parquet", "txt"), help="otherwise by the file's name")
+    add("--encoding", help="otherwise found out")
+    add("--pooling", choices=ALL_POOLINGS, help="default: mean for encoders, last for decoders")
+    add("--layers", default="all", help="all, or numbers and names separated by commas: 0,3,final norm")
+    add("--param", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the metric; repeat it")
+    add("--post", action="append", default=[], metavar="STEP[:K]", help=f"{', '.join(POSTPROCESS_STEPS)}; repeat it")
+    add("--max-length", type=int, help="tokens taken of each text (default 512, or the model's own limit if less)")
+    add("--tokens", type=int, help="with --pooling tokens: how many token vectors to sample (default: all)")
+    add("--dtype", default="auto", choices=("auto", "float32", "bfloat16", "float16"))
+    add("--seed", type=int, default=0)
+    _output(parser)
+    parser.set_defaults(command=commands.analyse)
+
+
+def _output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", help="write the JSON here (default: print it)")
+    parser.add_argument("--json", action="store_true", help="print the JSON even with --out")
+    parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
+
+
+def _listing(parser: argparse.ArgumentParser, command: Any) -> None:
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.set_defaults(command=command)

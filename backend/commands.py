@@ -1,0 +1,300 @@
+"""What each command of the command line does."""
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backend.activations import Report, no_report
+from backend.codec import to_json
+from backend.errors import EmbedscopeError, InvalidRequest
+from backend.metrics import METRICS, metric
+from backend.metrics.base import parse_params
+from backend.provenance import versions
+from backend.results import Result
+from backend.settings import read_settings
+from backend.specs import POSTPROCESS_STEPS, PostProcess, TokenSample
+from backend.texts import TextSetInfo
+from backend.wiring import open_store, wire_runner, wire_workbench
+from backend.workbench import Workbench, print_progress
+
+
+def analyse(options: argparse.Namespace) -> int:
+    """Compute one metric."""
+    row = metric(options.metric)
+    params = dict(_named(text) for text in options.param)
+    parse_params(row.params, params)
+    steps = [_step(text) for text in options.post]
+    bench = wire_workbench(read_settings())
+    texts = _texts(bench, options)
+    report = _report(options)
+    models = [bench.model(name, dtype=options.dtype, report=report) for name in options.model or ["minilm"]]
+    spec = bench.analysis(
+        row.name,
+        models=models,
+        texts=texts,
+        pooling=options.pooling,
+        layers=options.layers,
+        label=options.label if texts.builtin else None,
+        params=params,
+        seed=options.seed,
+        postprocess=steps,
+        max_length=options.max_length,
+        tokens=TokenSample(options.tokens, options.seed) if options.pooling == "tokens" else None,
+    )
+    _deliver(bench.wait(spec, report), options)
+    return 0
+
+
+def run_recipe(options: argparse.Namespace) -> int:
+    """Run a recipe."""
+    try:
+        data = json.loads(Path(options.recipe).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidRequest(f"{options.recipe} cannot be read: {error.strerror}.", "Check the path.") from None
+    except (ValueError, RecursionError):
+        raise InvalidRequest(
+            f"{options.recipe} is not JSON.", "Give a file exported from a page or by --out."
+        ) from None
+    bench = wire_workbench(read_settings())
+    data = data.get("recipe", data) if isinstance(data, dict) else data
+    _deliver(bench.wait(bench.from_recipe(data), _report(options)), options)
+    return 0
+
+
+def list_metrics(options: argparse.Namespace) -> int:
+    """The table of metrics with their parameters."""
+    rows = []
+    for row in METRICS.values():
+        fields = [
+            {
+                "name": field.name,
+                "default": to_json(field.default, {}),
+                **{key: field.metadata.get(key) for key in ("help", "low", "high", "choices")},
+            }
+            for field in dataclasses.fields(row.params)
+        ]
+        rows.append(
+            {"name": row.name, "title": row.title, "aliases": row.aliases, "scope": row.scope, "params": fields}
+        )
+    if options.json:
+        return _print_json(rows)
+    for item in rows:
+        also = f" (also: {', '.join(item['aliases'])})" if item["aliases"] else ""
+        print(f"{item['name']}: {item['title']}{also}")
+        for field in item["params"]:
+            print(f"    {field['name']}={field['default']}  {field['help']}")
+    return 0
+
+
+def list_models(options: argparse.Namespace) -> int:
+    """What model names stand for."""
+    bench = wire_workbench(read_settings())
+    infos = [bench.model(name) for name in options.name]
+    if options.json:
+        return _print_json([to_json(info, {}) for info in infos])
+    for info in infos:
+        print(
+            f"{info.spec.name}: {info.architecture}, {info.family}, {info.n_blocks} blocks x {info.n_dims} dimensions"
+        )
+        print(f"    {info.n_parameters:,} parameters, {info.n_bytes / 1e6:.0f} MB as {info.spec.dtype}")
+        print(f"    commit {info.spec.commit}; up to {info.max_length} tokens; pooling {info.default_pooling}")
+        print(f"    layers: {', '.join(info.layer_names)}")
+    return 0
+
+
+def list_text_sets(options: argparse.Namespace) -> int:
+    """The text sets."""
+    infos = wire_workbench(read_settings()).text_sets()
+    if options.json:
+        return _print_json([to_json(info, {}) for info in infos])
+    for info in infos:
+        kind = "built in" if info.builtin else info.spec.table[:10]
+        classes = f", {len(info.classes)} classes in '{info.label}'" if info.label else ""
+        print(f"{info.spec.name} ({kind}): {info.spec.n_rows} rows{classes}")
+    return 0
+
+
+def list_jobs(options: argparse.Namespace) -> int:
+    """The jobs."""
+    jobs = wire_workbench(read_settings()).jobs()
+    if options.json:
+        return _print_json([to_json(job, {}) for job in jobs])
+    for job in jobs:
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(job.created))
+        count = f" {job.done}/{job.total}" if job.total else ""
+        print(f"{when}  {job.state:9}  {job.title}{count}  {job.error}".rstrip())
+    return 0
+
+
+def show_cache(options: argparse.Namespace) -> int:
+    """What the cache takes."""
+    bench = wire_workbench(read_settings())
+    if options.clear:
+        bench.clear_cache()
+    usage = bench.usage()
+    if options.json:
+        return _print_json([to_json(item, {}) for item in usage])
+    print(bench.settings.cache)
+    for item in usage:
+        print(f"    {item.kind}: {item.n_files} files, {item.n_bytes / 1e6:.1f} MB")
+    return 0
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """What this machine has."""
+    from backend.models.device import choose_device, choose_dtype
+
+    settings = read_settings()
+    bench = wire_workbench(settings)
+    device = choose_device(settings.device)
+    facts: dict[str, Any] = {
+        "python": sys.version.split()[0],
+        "device": device,
+        "dtype": choose_dtype(settings.dtype, device),
+        "cores": os.cpu_count(),
+        "cache": str(settings.cache),
+        "cache_bytes": sum(item.n_bytes for item in bench.usage()),
+        **bench.health(),
+        **versions(),
+    }
+    try:
+        info = bench.model("minilm")
+        facts["minilm"] = f"ok, {info.n_blocks} blocks x {info.n_dims} dimensions"
+    except EmbedscopeError as error:
+        facts["minilm"] = error.message
+    if options.json:
+        return _print_json(facts)
+    for name, value in facts.items():
+        print(f"{name:16} {value}")
+    return 0
+
+
+def up(options: argparse.Namespace) -> int:
+    """Start everything."""
+    from backend.service.serve import up as start
+
+    return start(read_settings())
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Start the service."""
+    from backend.service.serve import serve as start
+
+    start(read_settings())
+    return 0
+
+
+def worker(options: argparse.Namespace) -> int:
+    """One worker process, below the service's rules: local models lie below the roots."""
+    from backend.jobs.worker import KINDS, prepare_worker, serve_worker
+    from backend.wiring import CODEC
+
+    if options.kind not in KINDS:
+        raise InvalidRequest(f"There is no worker '{options.kind}'.", f"Choose one of: {', '.join(KINDS)}.")
+    settings = read_settings()
+    prepare_worker(options.kind, settings)
+    runner = wire_runner(open_store(settings), settings, roots=settings.model_roots)
+    serve_worker(options.kind, runner, CODEC)
+    return 0
+
+
+def _texts(bench: Workbench, options: argparse.Namespace) -> TextSetInfo:
+    """A file, if there is one of that name; otherwise a text set that is there."""
+    path = Path(options.texts).expanduser()
+    known = {name for info in bench.text_sets() for name in (info.spec.name, info.spec.table)}
+    if options.texts in known and not path.is_file():
+        return bench.text_set_info(options.texts)
+    by_number = options.no_header
+    return bench.read_texts(
+        path,
+        text=_column(options.text, by_number),
+        pair=_column(options.pair, by_number),
+        label=_column(options.label, by_number),
+        split=_column(options.split, by_number),
+        header=not by_number,
+        format=options.format,
+        encoding=options.encoding,
+    )
+
+
+def _column(given: str | None, by_number: bool) -> str | int | None:
+    if given is None or not by_number:
+        return given
+    if not given.isdigit():
+        raise InvalidRequest(f"With --no-header a column is a number from 0, not '{given}'.", "For example: --text 1")
+    return int(given)
+
+
+def _named(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise InvalidRequest(f"--param takes NAME=VALUE, not '{text}'.", "For example: --param debiased=true")
+    return name.strip(), value.strip()
+
+
+def _step(text: str) -> PostProcess:
+    kind, _, k = text.partition(":")
+    if kind not in POSTPROCESS_STEPS or (k and not k.isdigit()):
+        raise InvalidRequest(f"--post cannot be '{text}'.", f"Choose: {', '.join(POSTPROCESS_STEPS)}; remove_rogue:3.")
+    return PostProcess(kind, int(k or 0))
+
+
+def _report(options: argparse.Namespace) -> Report:
+    return no_report if options.quiet or not sys.stderr.isatty() else print_progress
+
+
+def result_json(result: Result) -> dict[str, Any]:
+    """The JSON that ``--out`` writes: arrays as nested lists, null with a reason where a number does not exist."""
+    return {
+        "result": plain(result.values),
+        "undefined": to_json(result.undefined, {}),
+        "notes": list(result.notes),
+        "sources": to_json(result.sources, {}),
+        "metric": result.metric,
+        "fingerprint": result.fingerprint,
+        "seconds": result.seconds,
+        "recipe": result.recipe,
+        "versions": result.versions,
+    }
+
+
+def plain(value: Any) -> Any:
+    """``value`` as JSON types, arrays as nested lists, NaN as null."""
+    if isinstance(value, np.ndarray):
+        return [plain(item) for item in value] if value.ndim > 1 else [plain(item) for item in value.tolist()]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return to_json(value, {})
+
+
+def _deliver(result: Result, options: argparse.Namespace) -> None:
+    if sys.stderr.isatty() and not options.quiet:
+        sys.stderr.write("\r\x1b[K")
+    for note in result.notes:
+        print(f"note: {note}", file=sys.stderr)
+    data = result_json(result)
+    if options.out:
+        try:
+            Path(options.out).write_text(json.dumps(data, allow_nan=False) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise InvalidRequest(
+                f"{options.out} cannot be written: {error.strerror}.", "Choose another path."
+            ) from None
+    if options.json or not options.out:
+        _print_json(data)
+
+
+def _print_json(data: Any) -> int:
+    print(json.dumps(data, indent=1, allow_nan=False))
+    return 0

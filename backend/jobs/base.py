@@ -1,0 +1,154 @@
+"""What every executor offers, and the job book: job records in the store, so that they outlive sessions and tabs."""
+
+import time
+from dataclasses import replace
+from typing import Protocol
+
+from backend.codec import from_json, to_json
+from backend.errors import Cancelled, EmbedscopeError
+from backend.fingerprint import fingerprint
+from backend.specs import AnalysisSpec, EstimateTask, HubReadTask, JobStatus, ReadTask, ResolveTask, Task
+from backend.store import Store
+from backend.texts import TextSetInfo, TextTable
+
+_KEPT_JOBS = 200
+_WRITE_EVERY = 0.2  # seconds between two stored progress reports
+
+
+class Executor(Protocol):
+    """Where work is done: in this process, in worker processes, or behind a service. All keep one contract."""
+
+    def start(self, task: Task) -> JobStatus:
+        """Begin ``task``, or join the job that is already doing it; its id is the task's fingerprint."""
+        ...
+
+    def status(self, job_id: str) -> JobStatus | None:
+        """Where the job stands, or None where nobody knows it."""
+        ...
+
+    def cancel(self, job_id: str) -> None:
+        """Ask the job to end; harmless when it has ended."""
+        ...
+
+    def jobs(self) -> list[JobStatus]:
+        """All known jobs, newest first."""
+        ...
+
+    def fetch(self, task: Task) -> bool:
+        """Make sure that the result of ``task`` is in this process's store, if there is one; returns whether."""
+        ...
+
+    def upload(self, content: bytes) -> str:
+        """Bring bytes to where ReadTasks are done; returns their digest."""
+        ...
+
+    def text_sets(self) -> list[TextSetInfo]:
+        """The text sets that are there."""
+        ...
+
+    def text_table(self, digest: str) -> TextTable:
+        """The rows of one text set."""
+        ...
+
+    def delete_text_set(self, digest: str) -> int:
+        """Delete a text set and what was made from it; returns the number of entries that went."""
+        ...
+
+    def health(self) -> dict[str, str]:
+        """What does the work, for people to read."""
+        ...
+
+    def close(self) -> None:
+        """End what was started."""
+        ...
+
+
+def job_title(task: Task) -> str:
+    """What a job is called in the list of jobs."""
+    if isinstance(task, AnalysisSpec):
+        models = " and ".join(dict.fromkeys(spec.model.name for spec in task.inputs))
+        pooling = task.inputs[0].pooling
+        return f"{task.metric} of {models} on {task.inputs[0].texts.name} ({pooling})"
+    if isinstance(task, ResolveTask):
+        return f"look up {task.name}"
+    if isinstance(task, ReadTask):
+        return f"{'save' if task.save else 'read'} {task.file_name}"
+    if isinstance(task, HubReadTask):
+        return f"read {task.path} from the hub"
+    if isinstance(task, EstimateTask):
+        return f"estimate the cost of {task.inputs[0].model.name} on {task.inputs[0].texts.name}"
+    raise TypeError(type(task).__name__)
+
+
+def new_job(task: Task) -> JobStatus:
+    """The record of a job that nobody has begun."""
+    return JobStatus(fingerprint(task), job_title(task), "queued", created=time.time())
+
+
+def ended(job: JobStatus, error: BaseException | None) -> JobStatus:
+    """``job`` at its end: done, cancelled, or failed with a message and a hint."""
+    now = time.time()
+    if error is None:
+        return replace(job, state="done", done=job.total, eta_seconds=0.0, finished=now, error="", hint="")
+    if isinstance(error, Cancelled):
+        return replace(job, state="cancelled", finished=now, eta_seconds=None, error=error.message, hint=error.hint)
+    message, hint = explained(error)
+    return replace(job, state="failed", finished=now, eta_seconds=None, error=message, hint=hint)
+
+
+def explained(error: BaseException) -> tuple[str, str]:
+    """Message and hint for any error; those that nobody foresaw are named as such."""
+    if isinstance(error, EmbedscopeError):
+        return error.message, error.hint
+    if isinstance(error, MemoryError):
+        return "The work ran out of memory.", "Take fewer texts, a smaller model, or a machine with more memory."
+    return (
+        f"An unforeseen error: {type(error).__name__}: {error}",
+        "This is a fault in Embedscope. Please report it with the command or page that led to it.",
+    )
+
+
+class JobBook:
+    """Job records in the store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def get(self, job_id: str) -> JobStatus | None:
+        """The record of a job, or None."""
+        data = self._store.record(f"job/{job_id}")
+        return None if data is None else from_json(JobStatus, data)
+
+    def put(self, job: JobStatus) -> JobStatus:
+        """Write a record and return it."""
+        self._store.set_record(f"job/{job.id}", to_json(job, {}))
+        return job
+
+    def all(self) -> list[JobStatus]:
+        """All records, newest first."""
+        found = [self.get(key.partition("/")[2]) for key in self._store.record_keys("job/")]
+        return sorted((job for job in found if job), key=lambda job: -job.created)
+
+    def prune(self) -> None:
+        """Forget the oldest ended jobs beyond the number that is kept."""
+        for job in [job for job in self.all() if not job.active][_KEPT_JOBS:]:
+            self._store.delete_record(f"job/{job.id}")
+
+
+class Progress:
+    """Turns a runner's reports into job records: stage, count, time left; written a few times a second at most."""
+
+    def __init__(self, book: JobBook, job: JobStatus) -> None:
+        self._book, self.job = book, job
+        self._stage_started, self._written = time.monotonic(), 0.0
+
+    def __call__(self, done: int, total: int, stage: str) -> None:
+        now = time.monotonic()
+        if stage != self.job.stage:
+            self._stage_started = now
+        eta = (now - self._stage_started) / done * (total - done) if done else None
+        new_stage = stage != self.job.stage
+        self.job = replace(self.job, done=done, total=total, stage=stage, eta_seconds=eta)
+        if new_stage or now - self._written > _WRITE_EVERY:
+            self._written = now
+            self._book.put(self.job)

@@ -1,0 +1,123 @@
+"""The client executor: everything is done by a backend service, over HTTP. Specs go down, stored results come back."""
+
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+from typing import Any
+
+from backend import errors
+from backend.codec import Codec, from_json
+from backend.errors import EmbedscopeError, ServiceError
+from backend.fingerprint import fingerprint
+from backend.specs import AnalysisSpec, JobStatus, Task
+from backend.store import Store
+from backend.texts import TextSetInfo, TextTable
+from backend.textsets.codec import table_from_json
+
+_TIMEOUT = 30.0
+_KINDS = {name: kind for name, kind in vars(errors).items() if isinstance(kind, type)}
+
+
+class ClientExecutor:
+    """Asks the service at ``address``; results are kept in ``store``, which may be the service's own folder or not."""
+
+    def __init__(self, store: Store, codec: Codec, *, address: str, token: str) -> None:
+        self._store, self._codec = store, codec
+        self._address, self._token = address.rstrip("/"), token
+        self._shared: bool | None = None
+
+    def start(self, task: Task) -> JobStatus:
+        body = json.dumps(self._codec.task_to_json(task)).encode()
+        return self._status(self._ask("POST", "/jobs", body))
+
+    def status(self, job_id: str) -> JobStatus | None:
+        found = self._ask("GET", f"/jobs/{job_id}", missing=b"null")
+        return None if found == b"null" else self._status(found)
+
+    def cancel(self, job_id: str) -> None:
+        self._ask("POST", f"/jobs/{job_id}/cancel", b"")
+
+    def jobs(self) -> list[JobStatus]:
+        return [from_json(JobStatus, item) for item in json.loads(self._ask("GET", "/jobs"))]
+
+    def fetch(self, task: Task) -> bool:
+        """Bring the result into the own store, unless both are one folder."""
+        digest = fingerprint(task)
+        if self._is_shared():
+            return isinstance(task, AnalysisSpec) and self._store.has_result(digest)
+        content = self._ask("GET", f"/results/{digest}", missing=b"")
+        if not content:
+            return False
+        if isinstance(task, AnalysisSpec):
+            self._store.put_result_bytes(digest, content)
+        else:
+            self._store.set_record(f"task/{digest}", json.loads(content), expire=60.0)
+        return True
+
+    def upload(self, content: bytes) -> str:
+        return str(json.loads(self._ask("POST", "/blobs", content))["digest"])
+
+    def text_sets(self) -> list[TextSetInfo]:
+        return [from_json(TextSetInfo, item) for item in json.loads(self._ask("GET", "/textsets"))]
+
+    def text_table(self, digest: str) -> TextTable:
+        key = f"table/{digest}"
+        text = self._store.record(key)
+        if text is None:
+            text = self._ask("GET", f"/textsets/{urllib.parse.quote(digest, safe='')}").decode()
+            if not self._is_shared():
+                self._store.set_record(key, text)
+        return table_from_json(text)
+
+    def delete_text_set(self, digest: str) -> int:
+        answer = json.loads(self._ask("DELETE", f"/textsets/{urllib.parse.quote(digest, safe='')}"))
+        self._store.delete_record(f"table/{digest}")
+        return int(answer["n_deleted"])
+
+    def health(self) -> dict[str, str]:
+        return dict(json.loads(self._ask("GET", "/health")))
+
+    def close(self) -> None:
+        self._store.close()
+
+    def _is_shared(self) -> bool:
+        if self._shared is None:
+            self._shared = self.health()["store"] == self._store.id
+        return self._shared
+
+    def _status(self, body: bytes) -> JobStatus:
+        status: JobStatus = from_json(JobStatus, json.loads(body))
+        return status
+
+    def _ask(self, method: str, path: str, body: bytes | None = None, *, missing: bytes | None = None) -> bytes:
+        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/octet-stream"}
+        request = urllib.request.Request(self._address + path, data=body, headers=headers, method=method)
+        try:
+            with _OPENER.open(request, timeout=_TIMEOUT) as answer:
+                return bytes(answer.read())
+        except urllib.error.HTTPError as error:
+            if error.code == 404 and missing is not None:
+                return missing
+            raise _service_error(error) from None
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "reason", error)
+            raise ServiceError(
+                f"The backend service at {self._address} cannot be reached: {reason}.",
+                "Start it with 'make run', or correct EMBEDSCOPE_BACKEND.",
+            ) from None
+
+
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # never send the token to a proxy
+
+
+def _service_error(error: urllib.error.HTTPError) -> EmbedscopeError:
+    if error.code == 401:
+        return ServiceError("The backend service refused the token.", "Set EMBEDSCOPE_TOKEN to the service's token.")
+    try:
+        data: dict[str, Any] = json.loads(error.read())
+        kind = _KINDS.get(data.get("kind", ""), ServiceError)
+        made: EmbedscopeError = kind(str(data["message"]), str(data["hint"]))
+        return made
+    except (ValueError, KeyError, TypeError):
+        return ServiceError(f"The backend service answered {error.code}.", "Look at its log.")

@@ -1,0 +1,113 @@
+"""The inline executor: work is done in this process, by whoever asks. For the command line, notebooks and tests."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+from backend.activations import Report, no_report
+from backend.errors import EmbedscopeError
+from backend.fingerprint import fingerprint
+from backend.jobs.base import JobBook, Progress, ended, new_job
+from backend.library import Library
+from backend.runner import Runner
+from backend.specs import AnalysisSpec, JobStatus, Task
+from backend.store import Store
+from backend.store.store import process_name
+from backend.texts import TextSetInfo, TextTable
+
+_LOCK_SECONDS = 60.0
+_RENEW_EVERY = 15.0
+
+
+class InlineExecutor:
+    """Does each task at once and returns when it has ended; one process at a time does any one task."""
+
+    def __init__(self, store: Store, library: Library, runner: Runner) -> None:
+        self._store, self._library, self._runner = store, library, runner
+        self._book = JobBook(store)
+        self._cancelled: set[str] = set()
+
+    def start(self, task: Task, report: Report = no_report) -> JobStatus:
+        """Do ``task`` now; where another process is at it, wait for that one's result instead."""
+        job = new_job(task)
+        while not self._lock(job.id):
+            report(0, 0, "Waiting for another process that computes the same")
+            time.sleep(0.2)
+        with self._held(job.id):
+            if isinstance(task, AnalysisSpec) and self._store.has_result(job.id):
+                return ended(job, None)
+            return self._run(task, job, report)
+
+    def _run(self, task: Task, job: JobStatus, report: Report) -> JobStatus:
+        progress = Progress(self._book, self._book.put(replace(job, state="running", started=time.time())))
+        self._cancelled.discard(job.id)
+
+        def both(done: int, total: int, stage: str) -> None:
+            from backend.errors import Cancelled
+
+            progress(done, total, stage)
+            report(done, total, stage)
+            if job.id in self._cancelled:
+                raise Cancelled()
+
+        try:
+            self._runner.run(task, both)
+        except EmbedscopeError as error:
+            return self._book.put(ended(progress.job, error))
+        except BaseException as error:
+            self._book.put(ended(progress.job, error))
+            raise
+        return self._book.put(ended(progress.job, None))
+
+    def status(self, job_id: str) -> JobStatus | None:
+        return self._book.get(job_id)
+
+    def cancel(self, job_id: str) -> None:
+        self._cancelled.add(job_id)
+
+    def jobs(self) -> list[JobStatus]:
+        return self._book.all()
+
+    def fetch(self, task: Task) -> bool:
+        return isinstance(task, AnalysisSpec) and self._store.has_result(fingerprint(task))
+
+    def upload(self, content: bytes) -> str:
+        return self._store.put_blob(content)
+
+    def text_sets(self) -> list[TextSetInfo]:
+        return self._library.infos()
+
+    def text_table(self, digest: str) -> TextTable:
+        return self._library.table(digest)
+
+    def delete_text_set(self, digest: str) -> int:
+        return self._library.delete(digest)
+
+    def health(self) -> dict[str, str]:
+        return {"executor": "inline", "store": self._store.id}
+
+    def close(self) -> None:
+        self._store.close()
+
+    def _lock(self, job_id: str) -> bool:
+        return self._store.add_record(f"lock/{job_id}", process_name(), expire=_LOCK_SECONDS)
+
+    @contextlib.contextmanager
+    def _held(self, job_id: str) -> Iterator[None]:
+        """Keep the lock alive while the work goes on; a killed process's lock expires by itself."""
+        over = threading.Event()
+
+        def renew() -> None:
+            while not over.wait(_RENEW_EVERY):
+                self._store.set_record(f"lock/{job_id}", process_name(), expire=_LOCK_SECONDS)
+
+        thread = threading.Thread(target=renew, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+            self._store.delete_record(f"lock/{job_id}")

@@ -1,0 +1,116 @@
+"""The worker process's end of the pipe: takes tasks as lines of JSON, reports progress as lines of JSON.
+
+Started by the service as ``python -m backend worker KIND``. What libraries print goes to standard error; the protocol
+has the original standard output to itself.
+"""
+
+import contextlib
+import json
+import os
+import sys
+import threading
+from typing import Any, TextIO
+
+from backend.codec import Codec
+from backend.errors import Cancelled
+from backend.jobs.base import explained
+from backend.runner import Runner
+from backend.settings import Settings
+from backend.specs import AnalysisSpec, Task
+
+KINDS = ("models", "layouts", "reader", "resolver")
+
+
+def prepare_worker(kind: str, settings: Settings) -> None:
+    """Set this process's limits before anything heavy is imported: threads, and memory where uploads are read."""
+    threads = str(settings.threads or os.cpu_count() or 1)
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        os.environ.setdefault(name, threads)
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    if kind == "reader":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (settings.read_bytes, settings.read_bytes))
+
+
+def serve_worker(kind: str, runner: Runner, codec: Codec) -> None:
+    """Do tasks until standard input ends; then the process ends."""
+    channel = _Channel()
+    with contextlib.suppress(OSError):
+        os.nice(10)  # clicks come before work
+    threading.Thread(target=channel.listen, daemon=True).start()
+    channel.send({"event": "ready", "pid": os.getpid(), "kind": kind})
+    while True:
+        message = channel.next()
+        if message is None:
+            return
+        channel.send(_done(runner, codec, message, channel))
+
+
+def _done(runner: Runner, codec: Codec, message: dict[str, Any], channel: "_Channel") -> dict[str, Any]:
+    job = message["job"]
+
+    def report(done: int, total: int, stage: str) -> None:
+        if job in channel.cancelled:
+            raise Cancelled()
+        channel.send({"event": "report", "job": job, "done": done, "total": total, "stage": stage})
+
+    try:
+        _step(runner, codec.task_from_json(message["task"]), message["step"], report)
+    except Cancelled as error:
+        return {"event": "cancelled", "job": job, "error": error.message, "hint": error.hint}
+    except Exception as error:
+        text, hint = explained(error)
+        if text.startswith("An unforeseen"):
+            import traceback
+
+            traceback.print_exc()  # into the worker's log, for whoever runs the instance
+        return {"event": "failed", "job": job, "error": text, "hint": hint}
+    return {"event": "done", "job": job}
+
+
+def _step(runner: Runner, task: Task, step: str, report: Any) -> None:
+    if isinstance(task, AnalysisSpec) and step == "fill":
+        runner.fill(task.inputs, report)
+    elif isinstance(task, AnalysisSpec) and step == "measure":
+        runner.measure(task, report)
+    else:
+        runner.run(task, report)
+
+
+class _Channel:
+    """The two pipes. A thread reads, so that a cancel arrives while the main thread works."""
+
+    def __init__(self) -> None:
+        self._out: TextIO = os.fdopen(os.dup(1), "w", encoding="utf-8")
+        os.dup2(2, 1)
+        self._lock = threading.Lock()
+        self._waiting: list[dict[str, Any] | None] = []
+        self._arrived = threading.Condition()
+        self.cancelled: set[str] = set()
+
+    def send(self, message: dict[str, Any]) -> None:
+        with self._lock:
+            self._out.write(json.dumps(message) + "\n")
+            self._out.flush()
+
+    def listen(self) -> None:
+        for line in sys.stdin:
+            message = json.loads(line)
+            if "cancel" in message:
+                self.cancelled.add(message["cancel"])
+                continue
+            self.cancelled.discard(message["job"])
+            self._put(message)
+        self._put(None)
+
+    def _put(self, message: dict[str, Any] | None) -> None:
+        with self._arrived:
+            self._waiting.append(message)
+            self._arrived.notify()
+
+    def next(self) -> dict[str, Any] | None:
+        with self._arrived:
+            while not self._waiting:
+                self._arrived.wait()
+            return self._waiting.pop(0)

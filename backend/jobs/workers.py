@@ -1,0 +1,271 @@
+"""The workers executor: supervised worker processes, one of each kind, each doing one job at a time.
+
+A worker starts when it is first needed and stays warm. One that dies fails its job with the reason and is replaced
+for the next. A job is one or more steps, each for one kind of worker: a t-SNE is extracted by "models" and laid out by
+"layouts", so that long layouts never block the GPU.
+"""
+
+import contextlib
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from backend.codec import Codec
+from backend.errors import Cancelled, EmbedscopeError, InvalidRequest
+from backend.fingerprint import fingerprint
+from backend.jobs.base import JobBook, Progress, ended, new_job
+from backend.jobs.worker import KINDS
+from backend.library import Library
+from backend.metrics import METRICS
+from backend.settings import PROJECT
+from backend.specs import AnalysisSpec, HubReadTask, JobStatus, ReadTask, ResolveTask, Task
+from backend.store import Store
+from backend.texts import TextSetInfo, TextTable
+
+_GRACE = 3.0  # seconds a cancelled worker has to reach its next report before it is ended
+
+
+@dataclass
+class _Job:
+    status: JobStatus
+    task: Task
+    steps: list[tuple[str, str]]  # (worker kind, step)
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+
+class WorkersExecutor:
+    """Does tasks in worker processes of this machine."""
+
+    def __init__(self, store: Store, library: Library, codec: Codec) -> None:
+        self._store, self._library, self._codec = store, library, codec
+        self._book = JobBook(store)
+        self._jobs: dict[str, _Job] = {}
+        self._lock = threading.Lock()
+        self._lanes = {kind: _Lane(kind, self) for kind in KINDS}
+        for job in self._book.all():
+            if job.active:  # of a service that is gone
+                self._book.put(ended(job, EmbedscopeError("The backend service was stopped.", "Run it again.")))
+        self._book.prune()
+
+    def start(self, task: Task) -> JobStatus:
+        job = new_job(task)
+        with self._lock:
+            running = self._jobs.get(job.id)
+            if running is not None and running.status.active:
+                return running.status
+            if isinstance(task, AnalysisSpec) and self._store.has_result(job.id):
+                return ended(job, None)
+            entry = _Job(self._book.put(job), task, _steps(task))
+            self._jobs[job.id] = entry
+        self._lanes[entry.steps[0][0]].queue.put(entry)
+        return entry.status
+
+    def status(self, job_id: str) -> JobStatus | None:
+        with self._lock:
+            entry = self._jobs.get(job_id)
+        return entry.status if entry else self._book.get(job_id)
+
+    def cancel(self, job_id: str) -> None:
+        with self._lock:
+            entry = self._jobs.get(job_id)
+        if entry is not None and entry.status.active:
+            entry.cancelled.set()
+
+    def jobs(self) -> list[JobStatus]:
+        return self._book.all()
+
+    def fetch(self, task: Task) -> bool:
+        return isinstance(task, AnalysisSpec) and self._store.has_result(fingerprint(task))
+
+    def upload(self, content: bytes) -> str:
+        return self._store.put_blob(content)
+
+    def text_sets(self) -> list[TextSetInfo]:
+        return self._library.infos()
+
+    def text_table(self, digest: str) -> TextTable:
+        return self._library.table(digest)
+
+    def delete_text_set(self, digest: str) -> int:
+        return self._library.delete(digest)
+
+    def health(self) -> dict[str, str]:
+        workers = {f"worker {kind}": lane.state for kind, lane in self._lanes.items()}
+        return {"executor": "workers", "store": self._store.id, **workers}
+
+    def close(self) -> None:
+        for lane in self._lanes.values():
+            lane.close()
+
+    # Called by the lanes
+
+    def begin(self, entry: _Job) -> Progress:
+        """Note that a job's step begins."""
+        started = entry.status.started or time.time()
+        entry.status = self._book.put(replace(entry.status, state="running", started=started))
+        return Progress(self._book, entry.status)
+
+    def advance(self, entry: _Job) -> None:
+        """Hand a job whose step is done to the next lane, or end it."""
+        entry.steps.pop(0)
+        if entry.steps:
+            self._lanes[entry.steps[0][0]].queue.put(entry)
+        else:
+            self.end(entry, None)
+
+    def end(self, entry: _Job, error: BaseException | None) -> None:
+        """Note that a job has ended."""
+        entry.status = self._book.put(ended(entry.status, error))
+
+    def message(self, entry: _Job) -> str:
+        """The line that tells a worker what to do."""
+        task = self._codec.task_to_json(entry.task)
+        return json.dumps({"job": entry.status.id, "step": entry.steps[0][1], "task": task})
+
+
+class _Lane(threading.Thread):
+    """One kind of worker: its queue and its process."""
+
+    def __init__(self, kind: str, executor: WorkersExecutor) -> None:
+        super().__init__(daemon=True, name=f"lane-{kind}")
+        self._kind, self._executor = kind, executor
+        self.queue: queue.Queue[_Job | None] = queue.Queue()
+        self._process: _Process | None = None
+        self.start()
+
+    @property
+    def state(self) -> str:
+        process = self._process
+        return f"pid {process.pid}" if process and process.alive else "not started"
+
+    def run(self) -> None:
+        while (entry := self.queue.get()) is not None:
+            try:
+                self._do(entry)
+            except Exception as error:  # the lane must outlive any one job
+                self._executor.end(entry, error)
+
+    def close(self) -> None:
+        self.queue.put(None)
+        if self._process:
+            self._process.kill()
+
+    def _do(self, entry: _Job) -> None:
+        if entry.cancelled.is_set():
+            self._executor.end(entry, Cancelled())
+            return
+        progress = self._executor.begin(entry)
+        if self._process is None or not self._process.alive:
+            progress(0, 0, "Starting a worker process")
+            self._process = _Process(self._kind, self._executor._store.folder)
+        event = self._process.do(entry, self._executor.message(entry), progress)
+        entry.status = progress.job
+        if event["event"] == "done":
+            self._executor.advance(entry)
+        elif event["event"] == "cancelled":
+            self._executor.end(entry, Cancelled())
+        else:
+            self._executor.end(entry, EmbedscopeError(event["error"], event["hint"]))
+
+
+class _Process:
+    """One worker process and the thread that reads what it says."""
+
+    def __init__(self, kind: str, cache: Path) -> None:
+        self._kind = kind
+        log = (cache / f"worker-{kind}.log").open("ab")
+        self._popen = subprocess.Popen(
+            [sys.executable, "-m", "backend", "worker", kind],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            cwd=PROJECT,
+            env={**os.environ, "EMBEDSCOPE_CACHE": str(cache), "EMBEDSCOPE_BACKEND": ""},
+            start_new_session=True,
+        )
+        log.close()
+        self._events: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._popen.poll() is None
+
+    def do(self, entry: _Job, message: str, progress: Progress) -> dict[str, Any]:
+        """Send one job and follow it to its end; a dead worker is a failed event with the reason."""
+        self._send(message)
+        ask_by, end_by = None, None
+        while True:
+            with contextlib.suppress(queue.Empty):
+                event = self._events.get(timeout=0.1)
+                if event is None:
+                    return _cancelled_or(entry, self._death())
+                if event["event"] == "report":
+                    progress(event["done"], event["total"], event["stage"])
+                    entry.status = progress.job
+                elif event.get("job") == entry.status.id:
+                    return event
+            if entry.cancelled.is_set():
+                now = time.monotonic()
+                if ask_by is None:
+                    ask_by, end_by = now, now + _GRACE
+                    self._send(json.dumps({"cancel": entry.status.id}))
+                elif end_by is not None and now > end_by:
+                    self.kill()
+                    return {"event": "cancelled"}
+
+    def kill(self) -> None:
+        """End the process at once."""
+        self._popen.kill()
+        self._popen.wait()
+
+    def _send(self, message: str) -> None:
+        with contextlib.suppress(BrokenPipeError, OSError):
+            assert self._popen.stdin is not None
+            self._popen.stdin.write(message.encode() + b"\n")
+            self._popen.stdin.flush()
+
+    def _listen(self) -> None:
+        assert self._popen.stdout is not None
+        for line in self._popen.stdout:
+            with contextlib.suppress(ValueError):
+                self._events.put(json.loads(line))
+        self._events.put(None)
+
+    def _death(self) -> dict[str, Any]:
+        code = self._popen.wait()
+        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        hint = "Run it again: a new worker takes its place."
+        if code == -signal.SIGKILL:
+            hint = "It may have run out of memory: take fewer texts or a smaller model, or just run it again."
+        return {"event": "failed", "error": f"The worker process '{self._kind}' died ({how}).", "hint": hint}
+
+
+def _cancelled_or(entry: _Job, event: dict[str, Any]) -> dict[str, Any]:
+    return {"event": "cancelled"} if entry.cancelled.is_set() else event
+
+
+def _steps(task: Task) -> list[tuple[str, str]]:
+    """Which workers do a task, in order."""
+    if isinstance(task, AnalysisSpec):
+        if task.metric not in METRICS:
+            raise InvalidRequest(f"There is no metric '{task.metric}'.", "Update Embedscope.")
+        worker = METRICS[task.metric].worker
+        return [("models", "run")] if worker == "models" else [("models", "fill"), (worker, "measure")]
+    if isinstance(task, ReadTask | HubReadTask):
+        return [("reader", "run")]
+    if isinstance(task, ResolveTask):
+        return [("resolver", "run")]
+    return [("models", "run")]

@@ -1,0 +1,63 @@
+"""The models of one process: names resolved, facts remembered in the store, weights kept loaded up to a budget."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from backend.codec import from_json, to_json
+from backend.settings import Settings
+from backend.specs import ModelInfo, ModelSpec
+from backend.store import Store
+
+if TYPE_CHECKING:
+    from backend.models.loading import LoadedModel, LoadedModels
+
+
+class ModelHost:
+    """Resolves, describes and loads models.
+
+    ``roots`` None lets local folders lie anywhere (command line, notebook); a tuple lets them lie below these only.
+    """
+
+    def __init__(self, store: Store, settings: Settings, roots: tuple[Path, ...] | None) -> None:
+        self._store, self._settings, self._roots = store, settings, roots
+        self._loaded: LoadedModels | None = None
+
+    def resolve(self, name: str, dtype: str) -> ModelInfo:
+        """What ``name`` stands for now; raises ModelError where it stands for nothing that can be run."""
+        from backend.models.resolve import resolve
+
+        if dtype == "auto":
+            dtype = self._dtype()
+        return self.known(resolve(name, dtype=dtype, roots=self._roots))
+
+    def known(self, spec: ModelSpec) -> ModelInfo:
+        """The facts about a resolved model: from the store, or from its configuration."""
+        key = f"model/{spec.commit}/{spec.dtype}"
+        data = self._store.record(key)
+        if data is not None:
+            info: ModelInfo = from_json(ModelInfo, data)
+            return replace(info, spec=spec)
+        from backend.models.loading import describe
+
+        info = describe(spec, roots=self._roots)
+        self._store.set_record(key, to_json(info, {}))
+        return info
+
+    def load(self, spec: ModelSpec) -> "LoadedModel":
+        """The model with its weights, loaded or still loaded."""
+        from backend.models.device import choose_device
+        from backend.models.loading import LoadedModels
+
+        if self._loaded is None:
+            self._loaded = LoadedModels(self._settings.model_bytes)
+        return self._loaded.get(spec, device=choose_device(self._settings.device), roots=self._roots)
+
+    def _dtype(self) -> str:
+        if self._settings.dtype != "auto":
+            return self._settings.dtype
+        if self._settings.device == "cpu":
+            return "float32"
+        from backend.models.device import choose_device, choose_dtype
+
+        return choose_dtype("auto", choose_device(self._settings.device))

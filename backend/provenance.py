@@ -1,0 +1,78 @@
+"""Where numbers came from: the source of each stack, the sentences that belong on its figure, the versions used."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+
+from backend.activations import LayerStack
+from backend.results import Source
+from backend.specs import ActivationSpec
+
+_PACKAGES = ("torch", "transformers", "numpy", "scipy", "scikit-learn", "umap-learn", "openTSNE")
+_STEPS = {
+    "centre": "centred",
+    "standardise": "standardised",
+    "remove_rogue": "without the top {k} rogue dimensions",
+    "remove_components": "without the top {k} principal components",
+    "whiten": "whitened",
+}
+
+
+def source(stack: LayerStack, spec: ActivationSpec) -> Source:
+    """The source of ``stack``, as shown beside every figure."""
+    n_rows, n_dims = stack.matrices[0].rows.shape
+    return Source(
+        model=spec.model.name,
+        commit=spec.model.commit,
+        texts=spec.texts.name,
+        pooling=spec.pooling,
+        layers=stack.layers,
+        layer_names=stack.layer_names,
+        n_rows=n_rows,
+        n_dims=n_dims,
+        n_truncated=stack.n_truncated,
+        n_empty=stack.n_empty,
+        max_length=spec.max_length,
+        postprocess=tuple(_STEPS[step.kind].format(k=step.k) for step in spec.postprocess),
+    )
+
+
+def stack_notes(stacks: Sequence[LayerStack], specs: Sequence[ActivationSpec]) -> tuple[str, ...]:
+    """What must not be hidden about the texts: how many were cut, how many were empty, what was done to the rows."""
+    notes = []
+    for stack, spec in zip(stacks, specs, strict=True):
+        model = f"{spec.model.name}: " if len(stacks) > 1 else ""
+        if stack.n_truncated:
+            notes.append(
+                f"{model}{stack.n_truncated} of {spec.texts.n_rows} texts were longer than {spec.max_length} tokens "
+                "and were cut there."
+            )
+        if stack.n_empty:
+            notes.append(f"{model}{stack.n_empty} texts have no token of their own.")
+        if 2 * stack.n_distinct < spec.texts.n_rows:
+            notes.append(
+                f"Only {stack.n_distinct} of the {spec.texts.n_rows} texts are different: is it the right column?"
+            )
+        if spec.postprocess:
+            steps = ", then ".join(_STEPS[step.kind].format(k=step.k) for step in spec.postprocess)
+            notes.append(f"{model}activations are {steps}.")
+        if spec.tokens is not None and spec.tokens.limit is not None:
+            n_rows = len(stack.matrices[0].rows)
+            notes.append(f"{model}a sample of {n_rows} token vectors (seed {spec.tokens.seed}).")
+    return tuple(dict.fromkeys(notes))
+
+
+@lru_cache
+def _versions() -> tuple[tuple[str, str], ...]:
+    found = [("embedscope", "0.1.0")]
+    for package in _PACKAGES:
+        try:
+            found.append((package, version(package)))
+        except PackageNotFoundError:
+            continue
+    return tuple(found)
+
+
+def versions() -> dict[str, str]:
+    """The versions of what computed a result."""
+    return dict(_versions())

@@ -1,0 +1,308 @@
+"""The runner: does one task. For an analysis: fill the missing activations, run the metric, store the result."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+
+from backend.activations import Activations, Array, Labels, LayerStack, Report
+from backend.codec import Codec, to_json
+from backend.errors import InvalidRequest, StoreError, TextSetError
+from backend.fingerprint import fingerprint
+from backend.library import Library
+from backend.metrics import METRICS
+from backend.metrics.base import Outcome
+from backend.modelhost import ModelHost
+from backend.provenance import source, stack_notes, versions
+from backend.results import Result
+from backend.settings import Settings
+from backend.specs import (
+    POOLINGS,
+    ActivationSpec,
+    AnalysisSpec,
+    EstimateTask,
+    HubReadTask,
+    ModelInfo,
+    ReadTask,
+    ResolveTask,
+    Task,
+)
+from backend.store import ArrayWriter, Store
+from backend.texts import Cost, TextTable
+
+_FRESH = 600.0  # seconds for which a branch or a folder, once resolved, is not looked at again
+_MEASURED_TEXTS = 16
+
+
+class Runner:
+    """Does tasks in this process, over one store."""
+
+    def __init__(self, store: Store, library: Library, models: ModelHost, codec: Codec, settings: Settings) -> None:
+        self._store, self._library, self._models = store, library, models
+        self._codec, self._settings = codec, settings
+
+    def run(self, task: Task, report: Report) -> None:
+        """Do ``task`` and store its result; raises EmbedscopeError where it cannot be done."""
+        if isinstance(task, AnalysisSpec):
+            self.fill(task.inputs, report)
+            self.measure(task, report)
+        else:
+            result, expire = self._small(task, report)
+            self._store.set_record(f"task/{fingerprint(task)}", to_json(result, {}), expire=expire)
+
+    # Activations
+
+    def missing(self, inputs: tuple[ActivationSpec, ...]) -> list[ActivationSpec]:
+        """The activations among ``inputs`` that the store lacks, before any post-processing."""
+        bases = dict.fromkeys(replace(spec, postprocess=()) for spec in inputs)
+        return [spec for spec in bases if not self._store.has_array(fingerprint(spec))]
+
+    def fill(self, inputs: tuple[ActivationSpec, ...], report: Report) -> None:
+        """Extract what is missing: one forward pass over a text set fills every layer and every pooling."""
+        groups = {_pass(spec): spec for spec in self.missing(inputs)}
+        for spec in groups.values():
+            self._extract(spec, report)
+
+    def _extract(self, spec: ActivationSpec, report: Report) -> None:
+        from backend.models.extraction import extract, plan_extraction
+
+        table = self._library.table(spec.texts)
+        _require_rows(table)
+        report(0, len(table), "Loading the model")
+        loaded = self._models.load(spec.model)
+        report(0, len(table), "Splitting the texts into tokens")
+        plan = plan_extraction(
+            loaded.tokenizer, table.texts, table.pairs, max_length=spec.max_length, tokens=spec.tokens
+        )
+        poolings = POOLINGS if spec.pooling in POOLINGS else (spec.pooling,)
+        n_rows = plan.n_rows(spec.pooling)
+        meta = {
+            "texts": [spec.texts.digest],
+            "model": spec.model.name,
+            "n_tokens": plan.n_tokens,
+            "n_truncated": plan.n_truncated,
+            "n_empty": plan.n_empty,
+            "n_distinct": len(set(zip(table.texts, table.pairs or table.texts, strict=True))),
+        }
+        with self._writers(spec, loaded.info, poolings, n_rows, meta) as sink:
+            extract(
+                loaded,
+                table.texts,
+                table.pairs,
+                plan,
+                sink,
+                poolings=poolings,
+                batch_tokens=self._settings.batch_tokens,
+                ablation=spec.ablation,
+                report=report,
+            )
+            if spec.pooling == "tokens":
+                rows = np.stack([plan.text_index, plan.token_index, plan.token_id], axis=1).astype(np.int64)
+                self._store.put_array(_rows_digest(spec), rows, meta)
+            report(len(table), len(table), "Writing to the store")
+
+    @contextlib.contextmanager
+    def _writers(
+        self, spec: ActivationSpec, info: ModelInfo, poolings: tuple[str, ...], n_rows: int, meta: dict[str, Any]
+    ) -> Iterator["_StoreSink"]:
+        wanted = {
+            (layer, pooling): fingerprint(replace(spec, layer=layer, pooling=pooling, postprocess=()))
+            for layer in range(len(info.layer_names))
+            for pooling in poolings
+        }
+        wanted = {key: digest for key, digest in wanted.items() if not self._store.has_array(digest)}
+        self._store.make_room(len(wanted) * n_rows * info.n_dims * 4)
+        writers: dict[tuple[int, str], ArrayWriter] = {}
+        try:
+            for key, digest in wanted.items():
+                writers[key] = self._store.create_array(digest, (n_rows, info.n_dims), np.float32, meta)
+            yield _StoreSink(writers)
+            for writer in writers.values():
+                writer.commit()
+        finally:
+            for writer in writers.values():
+                writer.abandon()
+
+    # Metrics
+
+    def measure(self, spec: AnalysisSpec, report: Report) -> None:
+        """Run the metric of ``spec`` on activations that are there, and store its result."""
+        started, metric = time.perf_counter(), METRICS[spec.metric]
+        digest = fingerprint(spec)
+        with self._store.pin([fingerprint(item) for item in spec.inputs]):
+            stacks = [self._stack(group) for group in groups_of(spec.inputs)]
+            labels = self._labels(spec)
+            outcome: Outcome = metric.run(stacks, labels, spec.params, spec.seed, report)
+        infos = [stack_inputs[0] for stack_inputs in groups_of(spec.inputs)]
+        result = Result(
+            fingerprint=digest,
+            metric=spec.metric,
+            version=spec.version,
+            values=outcome.values,
+            undefined=outcome.undefined,
+            notes=(*stack_notes(stacks, infos), *outcome.notes),
+            sources=tuple(source(stack, info) for stack, info in zip(stacks, infos, strict=True)),
+            seed=spec.seed,
+            recipe=self._codec.task_to_json(spec),
+            versions=versions(),
+            seconds=time.perf_counter() - started,
+        )
+        data, arrays = self._codec.result_to_parts(result)
+        self._store.put_result(digest, data, arrays, {"texts": [item.texts.digest for item in spec.inputs]})
+
+    def _stack(self, group: tuple[ActivationSpec, ...]) -> LayerStack:
+        first = group[0]
+        info = self._models.known(first.model)
+        meta = self._store.array_meta(fingerprint(replace(first, postprocess=())))
+        return LayerStack(
+            model=first.model.name,
+            pooling=first.pooling,
+            layers=tuple(spec.layer for spec in group),
+            layer_names=tuple(info.layer_names[spec.layer] for spec in group),
+            matrices=tuple(self._activations(spec) for spec in group),
+            texts_digest=first.texts.digest,
+            n_truncated=int(meta.get("n_truncated", 0)),
+            n_empty=int(meta.get("n_empty", 0)),
+            n_distinct=int(meta.get("n_distinct", first.texts.n_rows)),
+        )
+
+    def _activations(self, spec: ActivationSpec) -> Activations:
+        rows = self._store.open_array(fingerprint(spec))
+        if rows is None and spec.postprocess:
+            from backend.metrics.postprocess import postprocess
+
+            base = self._opened(replace(spec, postprocess=()))
+            processed = postprocess(base, spec.postprocess)
+            self._store.put_array(fingerprint(spec), processed, {"texts": [spec.texts.digest]})
+        rows = self._opened(spec)
+        if spec.pooling != "tokens":
+            return Activations(cast("Any", rows), np.arange(len(rows)))
+        index = self._store.open_array(_rows_digest(spec))
+        if index is None:
+            raise StoreError("The list of tokens behind these activations is gone.", "Run it again.")
+        return Activations(cast("Any", rows), cast("Any", index[:, 0]), cast("Any", index[:, 1]))
+
+    def _opened(self, spec: ActivationSpec) -> Array:
+        rows = self._store.open_array(fingerprint(spec))
+        if rows is None:
+            raise StoreError("Activations were evicted from the cache while they were needed.", "Run it again.")
+        return rows
+
+    def _labels(self, spec: AnalysisSpec) -> Labels | None:
+        if spec.labels is None:
+            return None
+        from backend.textsets.classes import encode_labels
+
+        return encode_labels(self._library.table(spec.inputs[0].texts), spec.labels.column)
+
+    # Small tasks: their results are records
+
+    def _small(self, task: Task, report: Report) -> tuple[Any, float | None]:
+        if isinstance(task, ResolveTask):
+            return self._models.resolve(task.name, task.dtype), _FRESH
+        if isinstance(task, EstimateTask):
+            return self._estimate(task, report), _FRESH
+        if isinstance(task, HubReadTask):
+            return self._read_hub(task), None
+        if isinstance(task, ReadTask):
+            return self._read(task), None
+        raise InvalidRequest(f"No task is called {type(task).__name__}.", "Update Embedscope.")
+
+    def _read(self, task: ReadTask) -> Any:
+        from backend.textsets.reading import preview, read
+
+        content = self._store.get_blob(task.blob)
+        if content is None:
+            raise TextSetError("The uploaded file is no longer there.", "Upload it again.")
+        if not task.save:
+            return preview(content, task.file_name, task.options, limits=self.limits())
+        return self._library.save(read(content, task.file_name, task.name, task.options, limits=self.limits()))
+
+    def _read_hub(self, task: HubReadTask) -> Any:
+        from backend.textsets.hub import read_hub
+
+        table = read_hub(
+            task.path,
+            config=task.config,
+            split=task.split,
+            columns=task.columns,
+            name=task.name,
+            limits=self.limits(),
+        )
+        return self._library.save(table)
+
+    def limits(self) -> Any:
+        """The limits on what is read, from the settings."""
+        from backend.textsets.limits import Limits
+
+        return Limits.of(self._settings)
+
+    def _estimate(self, task: EstimateTask, report: Report) -> Cost:
+        from backend.models.extraction import measure, plan_extraction
+
+        total = Cost(0, 0, 0, 0, 0.0)
+        for spec in {_pass(spec): spec for spec in self.missing(task.inputs)}.values():
+            table = self._library.table(spec.texts)
+            _require_rows(table)
+            report(0, 2, "Loading the model")
+            loaded = self._models.load(spec.model)
+            report(1, 2, "Measuring a few texts")
+            plan = plan_extraction(
+                loaded.tokenizer, table.texts, table.pairs, max_length=spec.max_length, tokens=spec.tokens
+            )
+            step = max(1, len(table) // _MEASURED_TEXTS)
+            sample = table.texts[::step][:_MEASURED_TEXTS]
+            per_token = measure(loaded, sample, max_length=spec.max_length)
+            n_layers, token_level = len(loaded.info.layer_names), spec.pooling == "tokens"
+            n_rows = n_layers * (plan.n_rows("tokens") if token_level else len(POOLINGS) * len(table))
+            total = Cost(
+                total.n_texts + len(table),
+                total.n_tokens + plan.n_tokens,
+                total.n_truncated + plan.n_truncated,
+                total.n_bytes + n_rows * loaded.info.n_dims * 4,
+                total.seconds + per_token * plan.n_tokens,
+                f"measured on {len(sample)} texts on {loaded.device}",
+            )
+        return total
+
+
+class _StoreSink:
+    """Hands blocks from the extraction to the store's writers; what is there already is passed over."""
+
+    def __init__(self, writers: dict[tuple[int, str], ArrayWriter]) -> None:
+        self._writers = writers
+
+    def write(self, layer: int, pooling: str, rows: Any, block: Any) -> None:
+        writer = self._writers.get((layer, pooling))
+        if writer is not None:
+            writer.write(rows, block)
+
+
+def groups_of(inputs: tuple[ActivationSpec, ...]) -> list[tuple[ActivationSpec, ...]]:
+    """The inputs as stacks: neighbours that differ only in their layer belong together; a layer starts over a stack."""
+    stacks: list[list[ActivationSpec]] = []
+    for spec in inputs:
+        same = stacks and replace(spec, layer=stacks[-1][0].layer) == stacks[-1][0]
+        if same and spec.layer > stacks[-1][-1].layer:
+            stacks[-1].append(spec)
+        else:
+            stacks.append([spec])
+    return [tuple(stack) for stack in stacks]
+
+
+def _pass(spec: ActivationSpec) -> ActivationSpec:
+    """What one forward pass over the texts fills: the layer does not count, nor which of the three poolings."""
+    pooling = "mean" if spec.pooling in POOLINGS else spec.pooling
+    return replace(spec, layer=0, pooling=pooling, postprocess=())
+
+
+def _rows_digest(spec: ActivationSpec) -> str:
+    return fingerprint(replace(spec, layer=-1, postprocess=()))
+
+
+def _require_rows(table: TextTable) -> None:
+    if not len(table):
+        raise TextSetError(f"The text set '{table.name}' is empty.", "Choose one with at least one text.")

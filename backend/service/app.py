@@ -1,0 +1,131 @@
+"""The backend service: jobs, results and text sets over HTTP, for whoever has the token."""
+
+import hmac
+import json
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from backend.codec import Codec, to_json
+from backend.errors import EmbedscopeError, InvalidRequest, StoreError
+from backend.jobs.workers import WorkersExecutor
+from backend.settings import Settings
+from backend.store import Store
+from backend.textsets.codec import table_to_json
+
+_MAX_TASK_BYTES = 4 * 1024 * 1024
+
+
+def make_app(executor: WorkersExecutor, store: Store, codec: Codec, *, token: str, settings: Settings) -> ASGIApp:
+    """The service as an ASGI application; every address answers 401 without the token."""
+    endpoints = _Endpoints(executor, store, codec, settings)
+    routes = [
+        Route("/health", endpoints.health),
+        Route("/jobs", endpoints.jobs),
+        Route("/jobs", endpoints.start, methods=["POST"]),
+        Route("/jobs/{id}", endpoints.status),
+        Route("/jobs/{id}/cancel", endpoints.cancel, methods=["POST"]),
+        Route("/results/{digest}", endpoints.result),
+        Route("/blobs", endpoints.upload, methods=["POST"]),
+        Route("/textsets", endpoints.text_sets),
+        Route("/textsets/{digest}", endpoints.text_table),
+        Route("/textsets/{digest}", endpoints.delete_text_set, methods=["DELETE"]),
+    ]
+    app = Starlette(routes=routes, exception_handlers={EmbedscopeError: _refused})
+    return _TokenGate(app, token)
+
+
+class _TokenGate:
+    """Answers 401 to every request that does not carry the token."""
+
+    def __init__(self, app: ASGIApp, token: str) -> None:
+        self._app, self._expected = app, f"Bearer {token}".encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            given = dict(scope["headers"]).get(b"authorization", b"")
+            if not hmac.compare_digest(given, self._expected):
+                answer = JSONResponse({"message": "The token is missing or wrong."}, status_code=401)
+                await answer(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+class _Endpoints:
+    """One method for each address; anything that touches the disk runs in a thread."""
+
+    def __init__(self, executor: WorkersExecutor, store: Store, codec: Codec, settings: Settings) -> None:
+        self._executor, self._store, self._codec, self._settings = executor, store, codec, settings
+
+    async def health(self, request: Request) -> Response:
+        return JSONResponse({"status": "ok", **await run_in_threadpool(self._executor.health)})
+
+    async def jobs(self, request: Request) -> Response:
+        jobs = await run_in_threadpool(self._executor.jobs)
+        return JSONResponse([to_json(job, {}) for job in jobs])
+
+    async def start(self, request: Request) -> Response:
+        body = await _body(request, _MAX_TASK_BYTES)
+        try:
+            task = self._codec.task_from_json(json.loads(body))
+        except (ValueError, RecursionError):
+            raise InvalidRequest("The request is not JSON.", "Send a task as JSON.") from None
+        return JSONResponse(to_json(await run_in_threadpool(self._executor.start, task), {}))
+
+    async def status(self, request: Request) -> Response:
+        job = await run_in_threadpool(self._executor.status, request.path_params["id"])
+        return _missing("job") if job is None else JSONResponse(to_json(job, {}))
+
+    async def cancel(self, request: Request) -> Response:
+        await run_in_threadpool(self._executor.cancel, request.path_params["id"])
+        return JSONResponse({"status": "ok"})
+
+    async def result(self, request: Request) -> Response:
+        digest = request.path_params["digest"]
+        content = await run_in_threadpool(self._store.result_bytes, digest)
+        if content is not None:
+            return Response(content, media_type="application/octet-stream")
+        record = await run_in_threadpool(self._store.record, f"task/{digest}")
+        return _missing("result") if record is None else JSONResponse(record)
+
+    async def upload(self, request: Request) -> Response:
+        content = await _body(request, self._settings.max_upload_bytes)
+        return JSONResponse({"digest": await run_in_threadpool(self._executor.upload, content)})
+
+    async def text_sets(self, request: Request) -> Response:
+        infos = await run_in_threadpool(self._executor.text_sets)
+        return JSONResponse([to_json(info, {}) for info in infos])
+
+    async def text_table(self, request: Request) -> Response:
+        table = await run_in_threadpool(self._executor.text_table, request.path_params["digest"])
+        return Response(table_to_json(table), media_type="application/json")
+
+    async def delete_text_set(self, request: Request) -> Response:
+        n_deleted = await run_in_threadpool(self._executor.delete_text_set, request.path_params["digest"])
+        return JSONResponse({"n_deleted": n_deleted})
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    content = bytearray()
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > limit:
+            raise InvalidRequest(
+                f"The request is larger than {limit / 2**20:.0f} MB.",
+                "Send less, or raise EMBEDSCOPE_MAX_UPLOAD_BYTES.",
+            )
+    return bytes(content)
+
+
+def _missing(what: str) -> Response:
+    return JSONResponse({"message": f"There is no such {what}.", "hint": "Ask for it again."}, status_code=404)
+
+
+async def _refused(request: Request, error: Any) -> Response:
+    body = {"kind": type(error).__name__, "message": error.message, "hint": error.hint}
+    return JSONResponse(body, status_code=400 if not isinstance(error, StoreError) else 422)

@@ -1,0 +1,380 @@
+"""The workbench: what every caller sees. Build a spec, look whether its result is there, start it, follow it, read it."""
+
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+from backend.activations import Report, no_report
+from backend.codec import Codec, from_json
+from backend.errors import EmbedscopeError, InvalidRequest
+from backend.fingerprint import fingerprint, label_spec
+from backend.jobs.base import Executor
+from backend.jobs.inline import InlineExecutor
+from backend.library import Library
+from backend.metrics import METRICS, metric
+from backend.metrics.base import Metric, parse_params
+from backend.results import Result
+from backend.settings import Settings
+from backend.specs import (
+    ALL_POOLINGS,
+    ActivationSpec,
+    AnalysisSpec,
+    EstimateTask,
+    HubReadTask,
+    JobStatus,
+    ModelInfo,
+    PostProcess,
+    ReadOptions,
+    ReadTask,
+    ResolveTask,
+    Task,
+    TextColumns,
+    TextSetSpec,
+    TokenSample,
+)
+from backend.store import Store, Usage
+from backend.texts import Cost, TextPreview, TextSetInfo, TextTable
+
+_LONGEST = 512  # tokens taken of a text where nobody says otherwise, however long the model's own limit
+_POLL = 0.1
+
+
+class Workbench:
+    """One store and one executor behind the calls that pages, notebooks and the command line make."""
+
+    def __init__(self, store: Store, executor: Executor, codec: Codec, library: Library, settings: Settings) -> None:
+        self._store, self._executor, self._codec = store, executor, codec
+        self._library, self.settings = library, settings
+
+    # Looking, starting, following
+
+    def peek(self, task: Task) -> Any:
+        """The result of ``task`` if it is there (Result, ModelInfo, TextPreview, TextSetInfo or Cost), else None."""
+        if isinstance(task, AnalysisSpec):
+            return self._peek_result(task)
+        if isinstance(task, EstimateTask) and self.is_cached(task.inputs):
+            return Cost(0, 0, 0, 0, 0.0, "every activation is in the cache")
+        key = f"task/{fingerprint(task)}"
+        data = self._store.record(key)
+        if data is None and self._executor.fetch(task):
+            data = self._store.record(key)
+        return None if data is None else from_json(_result_kind(task), data)
+
+    def _peek_result(self, spec: AnalysisSpec) -> Result | None:
+        digest = fingerprint(spec)
+        parts = self._store.get_result(digest)
+        if parts is None and self._executor.fetch(spec):
+            parts = self._store.get_result(digest)
+        return None if parts is None else self._codec.result_from_parts(*parts)
+
+    def is_cached(self, inputs: Sequence[ActivationSpec]) -> bool:
+        """Whether all these activations are in this process's store."""
+        return all(self._store.has_array(fingerprint(replace(spec, postprocess=()))) for spec in inputs)
+
+    def start(self, task: Task) -> JobStatus:
+        """Begin ``task``, or join the job that does it already."""
+        return self._executor.start(task)
+
+    def status(self, job_id: str) -> JobStatus | None:
+        """Where a job stands, or None."""
+        return self._executor.status(job_id)
+
+    def cancel(self, job_id: str) -> None:
+        """Ask a job to end."""
+        self._executor.cancel(job_id)
+
+    def jobs(self) -> list[JobStatus]:
+        """All known jobs, newest first."""
+        return self._executor.jobs()
+
+    def wait(self, task: Task, report: Report = no_report) -> Any:
+        """Do ``task``, or join who does it, and return its result; raises EmbedscopeError where it fails."""
+        found = self.peek(task)
+        if found is not None and not isinstance(task, ResolveTask):
+            return found
+        if isinstance(self._executor, InlineExecutor):
+            job: JobStatus | None = self._executor.start(task, report)
+        else:
+            job = self._executor.start(task)
+            while job is not None and job.active:
+                time.sleep(_POLL)
+                job = self._executor.status(job.id)
+                if job is not None:
+                    report(job.done, job.total, job.stage)
+        if job is None or job.state != "done":
+            raise EmbedscopeError(job.error if job else "The job is gone.", job.hint if job else "Run it again.")
+        found = self.peek(task)
+        if found is None:
+            raise EmbedscopeError("The result was evicted before it could be read.", "Raise EMBEDSCOPE_CACHE_BYTES.")
+        return found
+
+    # Models
+
+    def model(self, name: str, *, dtype: str = "auto", report: Report = no_report) -> ModelInfo:
+        """What ``name`` stands for (the alias minilm, a hub id with an optional @revision, a local folder)."""
+        return cast(ModelInfo, self.wait(ResolveTask(name, dtype), report))
+
+    # Texts
+
+    def text_sets(self) -> list[TextSetInfo]:
+        """The built-in text sets and the stored ones."""
+        return self._executor.text_sets()
+
+    def text_set(self, which: TextSetSpec | TextSetInfo | str) -> TextTable:
+        """The rows of a text set, by its spec, its table digest or its name."""
+        if isinstance(which, TextSetInfo):
+            which = which.spec
+        return self._executor.text_table(which.table if isinstance(which, TextSetSpec) else which)
+
+    def read_texts(
+        self,
+        path: str | Path,
+        *,
+        text: str | int | None = None,
+        pair: str | int | None = None,
+        label: str | int | None = None,
+        split: str | int | None = None,
+        metadata: Sequence[str | int] = (),
+        header: bool = True,
+        format: str | None = None,  # noqa: A002 - the word that users know
+        encoding: str | None = None,
+        name: str | None = None,
+    ) -> TextSetInfo:
+        """Read a file of texts into the store; a column is a name, or a number from 0 where ``header`` is False."""
+        from backend.textsets.limits import Limits
+        from backend.textsets.reading import read_path
+
+        columns = TextColumns(text, pair, label, split, tuple(metadata))
+        options = ReadOptions(columns, format, header, encoding)
+        shown = name or Path(path).name
+        if isinstance(self._executor, InlineExecutor):
+            return self._library.save(read_path(Path(path), shown, options, limits=Limits.of(self.settings)))
+        blob = self.upload(_content(Path(path), self.settings.max_upload_bytes))
+        return cast(TextSetInfo, self.wait(ReadTask(blob, Path(path).name, shown, options, save=True)))
+
+    def upload(self, content: bytes) -> str:
+        """Bring bytes to where they can be read; returns the digest for a ReadTask."""
+        if len(content) > self.settings.max_upload_bytes:
+            raise InvalidRequest(
+                f"The file has {len(content) / 2**20:.1f} MB; at most {self.settings.max_upload_bytes / 2**20:.0f} "
+                "MB are read.",
+                "Take a part of it, or raise EMBEDSCOPE_MAX_UPLOAD_BYTES.",
+            )
+        return self._executor.upload(content)
+
+    def delete_text_set(self, digest: str) -> int:
+        """Delete a text set with its activations and results; returns how many entries went."""
+        return self._executor.delete_text_set(digest)
+
+    # Analyses
+
+    def metrics(self) -> dict[str, Metric]:
+        """The table of metrics."""
+        return dict(METRICS)
+
+    def analysis(
+        self,
+        metric_name: str,
+        *,
+        models: Sequence[ModelInfo],
+        texts: TextSetInfo,
+        pooling: str | None = None,
+        layers: str | Sequence[int] = "all",
+        label: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        postprocess: Sequence[PostProcess] = (),
+        max_length: int | None = None,
+        tokens: TokenSample | None = None,
+    ) -> AnalysisSpec:
+        """The spec of one metric on one or more models; raises InvalidRequest where the request makes no sense."""
+        row = metric(metric_name)
+        _check_scope(row, models)
+        inputs = tuple(
+            ActivationSpec(
+                model=info.spec,
+                texts=texts.spec,
+                layer=layer,
+                pooling=_pooling(pooling, models),
+                max_length=min(max_length or _LONGEST, info.max_length),
+                tokens=(tokens or TokenSample()) if pooling == "tokens" else None,
+                postprocess=tuple(postprocess),
+            )
+            for info in models
+            for layer in _layers(layers, info)
+        )
+        labels = None
+        if row.labels != "no" and (label or row.labels == "required"):
+            labels = self._labels(texts, label)
+        chosen = parse_params(row.params, dict(params or {}))
+        return AnalysisSpec(row.name, row.version, chosen, inputs, labels, seed)
+
+    def _labels(self, texts: TextSetInfo, label: str | None) -> Any:
+        column = label or texts.label
+        if column is None or column not in texts.columns:
+            listed = ", ".join(texts.columns) or "none"
+            raise InvalidRequest(
+                f"The text set '{texts.spec.name}' has no label column{f' {column!r}' if column else ''}.",
+                f"Its columns: {listed}. Choose one, or add the text set again with a label column.",
+            )
+        return label_spec(self.text_set(texts), column)
+
+    def compute(
+        self,
+        metric_name: str | AnalysisSpec,
+        *,
+        model: str | ModelInfo | Sequence[str | ModelInfo] = "minilm",
+        texts: TextSetInfo | str = "sentiment",
+        pooling: str | None = None,
+        layers: str | Sequence[int] = "all",
+        label: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        postprocess: Sequence[PostProcess] = (),
+        max_length: int | None = None,
+        tokens: TokenSample | None = None,
+        report: Report = no_report,
+    ) -> Result:
+        """The result of a metric, from the store or computed now; ``texts`` is a text set or the name of one."""
+        if isinstance(metric_name, AnalysisSpec):
+            return cast(Result, self.wait(metric_name, report))
+        metric(metric_name)  # an unknown name is said before any model is looked at
+        names = [model] if isinstance(model, str | ModelInfo) else list(model)
+        infos = [item if isinstance(item, ModelInfo) else self.model(item, report=report) for item in names]
+        info = texts if isinstance(texts, TextSetInfo) else self.text_set_info(texts)
+        spec = self.analysis(
+            metric_name,
+            models=infos,
+            texts=info,
+            pooling=pooling,
+            layers=layers,
+            label=label,
+            params=params,
+            seed=seed,
+            postprocess=postprocess,
+            max_length=max_length,
+            tokens=tokens,
+        )
+        return cast(Result, self.wait(spec, report))
+
+    def text_set_info(self, name: str) -> TextSetInfo:
+        """The line of the list for one text set, by name or table digest; raises InvalidRequest if there is none."""
+        infos = self.text_sets()
+        for info in infos:
+            if name in (info.spec.name, info.spec.table):
+                return info
+        listed = ", ".join(info.spec.name for info in infos)
+        raise InvalidRequest(f"There is no text set '{name}'.", f"Choose one of these, or add yours: {listed}.")
+
+    def recipe(self, spec: AnalysisSpec) -> dict[str, Any]:
+        """The JSON form of a spec, from which anyone can run it again."""
+        return self._codec.task_to_json(spec)
+
+    def from_recipe(self, data: Any) -> AnalysisSpec:
+        """The spec that a recipe describes; raises InvalidRequest where it is none."""
+        task = self._codec.task_from_json(data)
+        if not isinstance(task, AnalysisSpec):
+            raise InvalidRequest("That recipe is not an analysis.", "Export a recipe from a page, or with --out.")
+        return task
+
+    # The instance
+
+    def health(self) -> dict[str, str]:
+        """What does the work: executor, store, workers."""
+        return self._executor.health()
+
+    def usage(self) -> list[Usage]:
+        """What the store takes on disk."""
+        return self._store.usage()
+
+    def clear_cache(self) -> None:
+        """Delete activations and results; text sets and job records stay."""
+        self._store.clear()
+
+    def close(self) -> None:
+        """End what was opened."""
+        self._executor.close()
+
+
+def print_progress(done: int, total: int, stage: str) -> None:
+    """A report for a terminal: one line on standard error, overwritten."""
+    count = f" {done}/{total}" if total else ""
+    sys.stderr.write(f"\r\x1b[K{stage}{count}")
+    sys.stderr.flush()
+
+
+def _result_kind(task: Task) -> Any:
+    if isinstance(task, ResolveTask):
+        return ModelInfo
+    if isinstance(task, EstimateTask):
+        return Cost
+    if isinstance(task, HubReadTask) or (isinstance(task, ReadTask) and task.save):
+        return TextSetInfo
+    return TextPreview
+
+
+def _layers(layers: str | Sequence[int], info: ModelInfo) -> Sequence[int]:
+    n_layers = len(info.layer_names)
+    if isinstance(layers, str):
+        if layers == "all":
+            return range(n_layers)
+        layers = [_layer(part.strip(), info) for part in layers.split(",") if part.strip()]
+    chosen = sorted(set(layers))
+    wrong = [layer for layer in chosen if not 0 <= layer < n_layers]
+    if wrong or not chosen:
+        raise InvalidRequest(
+            f"{info.spec.name} has no layer {wrong[0]}." if wrong else "No layer was chosen.",
+            f"Its layers are 0 ({info.layer_names[0]}) to {n_layers - 1} ({info.layer_names[-1]}); 'all' takes all.",
+        )
+    return chosen
+
+
+def _layer(text: str, info: ModelInfo) -> int:
+    if text in info.layer_names:
+        return info.layer_names.index(text)
+    try:
+        number = int(text)
+    except ValueError:
+        names = ", ".join(info.layer_names)
+        raise InvalidRequest(
+            f"'{text}' is not a layer of {info.spec.name}.", f"Give numbers from 0, or: {names}."
+        ) from None
+    return number + len(info.layer_names) if -len(info.layer_names) <= number < 0 else number
+
+
+def _pooling(pooling: str | None, models: Sequence[ModelInfo]) -> str:
+    if pooling is None:
+        return models[0].default_pooling
+    if pooling not in ALL_POOLINGS:
+        raise InvalidRequest(f"There is no pooling '{pooling}'.", f"Choose one of: {', '.join(ALL_POOLINGS)}.")
+    return pooling
+
+
+_COUNTS: dict[str, tuple[Callable[[int], bool], str]] = {
+    "layer": (lambda n: n == 1, "one model"),
+    "stack": (lambda n: n == 1, "one model"),
+    "pair": (lambda n: n in (1, 2), "one model or two"),
+    "models": (lambda n: n >= 1, "one model or more"),
+}
+
+
+def _check_scope(row: Metric, models: Sequence[ModelInfo]) -> None:
+    fits, wanted = _COUNTS[row.scope]
+    if not fits(len(models)):
+        raise InvalidRequest(
+            f"'{row.name}' takes {wanted}, not {len(models)}.", "Run it once for each model, or choose fewer."
+        )
+
+
+def _content(path: Path, limit: int) -> bytes:
+    try:
+        if path.stat().st_size > limit:
+            raise InvalidRequest(
+                f"{path} is larger than {limit / 2**20:.0f} MB.", "Raise EMBEDSCOPE_MAX_UPLOAD_BYTES, or take a part."
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidRequest(f"{path} cannot be read: {error.strerror}.", "Check the path.") from None

@@ -1,0 +1,125 @@
+"""What many tests share: settings over a temporary cache, an inline workbench, a running service."""
+
+import dataclasses
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from backend import Settings, open_workbench, read_settings
+from backend.workbench import Workbench
+
+ROOT = Path(__file__).resolve().parents[1]
+SUBJECTS = ("film", "hotel", "novel", "phone", "concert", "meal", "museum", "train", "garden", "lecture")
+VERDICTS = ("was a delight", "bored me to tears", "kept its promise", "broke within a day", "could not be better", "felt far too long")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings over an empty cache, computing in this process."""
+    return dataclasses.replace(
+        read_settings(), cache=tmp_path / "cache", backend="", token="", model_roots=(), device="cpu"
+    )
+
+
+@pytest.fixture
+def bench(settings: Settings) -> Iterator[Workbench]:
+    """An inline workbench over an empty cache."""
+    workbench = open_workbench(settings)
+    yield workbench
+    workbench.close()
+
+
+def review_lines(n_rows: int) -> list[str]:
+    """Distinct short texts, for when what they say does not matter."""
+    return [
+        f"{SUBJECTS[i % 10]} number {i} {VERDICTS[i // 10 % 6]}, {' '.join(SUBJECTS[: i % 7])}".strip(" ,")
+        for i in range(n_rows)
+    ]
+
+
+@pytest.fixture
+def reviews(tmp_path: Path) -> Path:
+    """A small CSV of texts with labels."""
+    path = tmp_path / "reviews.csv"
+    rows = [f'"{text}",{i % 2}' for i, text in enumerate(review_lines(60))]
+    path.write_text("text,label\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running backend service."""
+
+    address: str
+    token: str
+    cache: Path
+    process: subprocess.Popen[bytes]
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def start_service(cache: Path, **environment: str) -> Service:
+    """Start ``python -m backend serve`` over ``cache`` and wait until it answers."""
+    port, token = free_port(), "a-token-for-tests"
+    env = {
+        **os.environ,
+        "EMBEDSCOPE_CACHE": str(cache),
+        "EMBEDSCOPE_SERVICE_PORT": str(port),
+        "EMBEDSCOPE_TOKEN": token,
+        "EMBEDSCOPE_BACKEND": "",
+        "EMBEDSCOPE_DEVICE": "cpu",
+        "EMBEDSCOPE_MODEL_ROOTS": "",
+        **environment,
+    }
+    process = subprocess.Popen([sys.executable, "-m", "backend", "serve"], cwd=ROOT, env=env)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return Service(f"http://127.0.0.1:{port}", token, cache, process)
+        assert process.poll() is None, "the service ended at once"
+        time.sleep(0.1)
+    raise TimeoutError("the service does not answer")
+
+
+def stop_service(service: Service) -> None:
+    """End the service as Ctrl-C would."""
+    service.process.send_signal(signal.SIGTERM)
+    try:
+        service.process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        service.process.kill()
+        service.process.wait()
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One service for all tests that only use it."""
+    running = start_service(tmp_path_factory.mktemp("service-cache"))
+    yield running
+    stop_service(running)
+
+
+@pytest.fixture
+def service_bench(service: Service, tmp_path: Path) -> Iterator[Workbench]:
+    """A workbench with a cache folder of its own, in front of the service."""
+    workbench = open_workbench(
+        dataclasses.replace(
+            read_settings(), cache=tmp_path / "front", backend=service.address, token=service.token
+        )
+    )
+    yield workbench
+    workbench.close()

@@ -1,0 +1,189 @@
+"""One contract for every executor, and what only supervised workers must survive."""
+
+import dataclasses
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backend import EmbedscopeError, JobStatus, Settings, open_workbench
+from backend.specs import AnalysisSpec, ReadTask, ResolveTask
+from backend.store import Store
+from backend.wiring import wire_workers
+from backend.workbench import Workbench
+from tests.conftest import Service, review_lines
+
+
+@pytest.fixture(params=["inline", "client"])
+def any_bench(request: pytest.FixtureRequest) -> Workbench:
+    """The same workbench over each executor; the client stands before the workers executor in a service."""
+    found: Workbench = request.getfixturevalue({"inline": "bench", "client": "service_bench"}[request.param])
+    return found
+
+
+def _follow(bench: Workbench, job: JobStatus | None, *, seconds: float = 120) -> JobStatus:
+    deadline = time.monotonic() + seconds
+    while job is not None and job.active and time.monotonic() < deadline:
+        time.sleep(0.05)
+        job = bench.status(job.id)
+    assert job is not None and not job.active
+    return job
+
+
+def _spec(bench: Workbench, reviews: Path, **choice: object) -> AnalysisSpec:
+    texts = bench.read_texts(reviews, text="text", label="label")
+    return bench.analysis("cka", models=[bench.model("minilm")], texts=texts, **choice)  # type: ignore[arg-type]
+
+
+def test_start_follow_read(any_bench: Workbench, reviews: Path) -> None:
+    spec = _spec(any_bench, reviews)
+    assert any_bench.peek(spec) is None
+    job = _follow(any_bench, any_bench.start(spec))
+    assert (job.state, job.error) == ("done", "")
+    result = any_bench.peek(spec)
+    assert result.values.matrix.shape == (7, 7)
+    np.testing.assert_allclose(np.diag(result.values.matrix), 1.0, atol=1e-9)
+    assert result.sources[0].n_rows == 60
+    assert any_bench.jobs()[0].id == job.id
+    assert any_bench.start(spec).state == "done", "what is there is done at once"
+
+
+def test_a_job_that_fails_says_why(any_bench: Workbench) -> None:
+    job = _follow(any_bench, any_bench.start(ResolveTask("/no/such/folder")))
+    assert job.state == "failed"
+    assert "/no/such/folder" in job.error and job.hint
+
+
+def test_bad_bytes_get_a_message_and_the_next_upload_works(any_bench: Workbench) -> None:
+    bad = ReadTask(any_bench.upload(b"\x89PNG\r\n\x1a\n" + bytes(100)), "picture.csv", "picture", save=True)
+    job = _follow(any_bench, any_bench.start(bad))
+    assert job.state == "failed" and job.hint
+    good = ReadTask(any_bench.upload(b"text\nhello there\n"), "good.csv", "good", save=True)
+    assert _follow(any_bench, any_bench.start(good)).state == "done"
+    assert any_bench.text_set("good").texts == ("hello there",)
+    any_bench.delete_text_set(any_bench.text_set_info("good").spec.table)
+    with pytest.raises(EmbedscopeError, match="no text set"):
+        any_bench.text_set_info("good")
+
+
+def test_nobody_knows_a_job_that_never_was(any_bench: Workbench) -> None:
+    assert any_bench.status("0" * 40) is None
+    any_bench.cancel("0" * 40)
+
+
+def test_both_executors_give_the_same_numbers(bench: Workbench, service_bench: Workbench, reviews: Path) -> None:
+    ours, theirs = (b.wait(_spec(b, reviews, pooling="last")) for b in (bench, service_bench))
+    assert ours.fingerprint == theirs.fingerprint
+    np.testing.assert_array_equal(ours.values.matrix, theirs.values.matrix)
+
+
+def test_two_processes_share_one_computation(settings: Settings, reviews: Path) -> None:
+    """Two workbenches on one folder, asked at once: one computes, the other waits and reads."""
+    benches = [open_workbench(settings) for _ in range(2)]
+    specs = [_spec(bench, reviews) for bench in benches]
+    results = [None, None]
+
+    def ask(number: int) -> None:
+        results[number] = benches[number].wait(specs[number])
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results[0] is not None and results[1] is not None
+    assert results[0].seconds == results[1].seconds, "the same stored result, not one each"
+
+
+@pytest.fixture
+def long_texts(tmp_path: Path) -> Path:
+    path = tmp_path / "long.txt"
+    path.write_text("\n".join(f"{line} {' '.join(line.split()[:5] * 12)}" for line in review_lines(4000)))
+    return path
+
+
+@pytest.fixture
+def workers(settings: Settings) -> Iterator[tuple[Workbench, object]]:
+    """An executor of one's own, so that its workers can be killed."""
+    inline = open_workbench(settings)
+    os.environ["EMBEDSCOPE_DEVICE"] = "cpu"
+    executor = wire_workers(Store(settings.cache, budget=settings.cache_bytes))
+    bench = Workbench(inline._store, executor, inline._codec, inline._library, settings)
+    yield bench, executor
+    executor.close()
+    inline.close()
+
+
+def _until_extracting(bench: Workbench, job: JobStatus) -> None:
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        status = bench.status(job.id)
+        assert status is not None and status.active, status
+        if status.stage == "Extracting activations" and status.done > 0:
+            return
+        time.sleep(0.02)
+    raise TimeoutError
+
+
+def test_a_killed_worker_fails_its_job_and_the_next_run_succeeds(
+    workers: tuple[Workbench, object], long_texts: Path, reviews: Path, settings: Settings
+) -> None:
+    bench, executor = workers
+    texts = bench.read_texts(long_texts)
+    spec = bench.analysis("cka", models=[bench.model("minilm")], texts=texts)
+    job = bench.start(spec)
+    assert bench.start(spec).id == job.id, "a second click joins"
+    _until_extracting(bench, job)
+    pid = int(bench.health()["worker models"].split()[1])
+    os.kill(pid, signal.SIGKILL)
+    ended = _follow(bench, bench.status(job.id))
+    assert ended.state == "failed" and "SIGKILL" in ended.error and "Run it again" in ended.hint or "run it again" in ended.hint
+    store = Store(settings.cache, budget=settings.cache_bytes)
+    assert not list((settings.cache / "arrays").glob("??/*")), "no partial entry"
+    assert not list((settings.cache / "tmp").iterdir()), "what was half-written is swept away"
+    store.close()
+    small = bench.analysis("cka", models=[bench.model("minilm")], texts=bench.read_texts(reviews, text="text"))
+    assert _follow(bench, bench.start(small)).state == "done"
+    assert int(bench.health()["worker models"].split()[1]) != pid
+
+
+def test_cancel_ends_a_running_job_and_a_waiting_one(workers: tuple[Workbench, object], long_texts: Path) -> None:
+    bench, _ = workers
+    texts = bench.read_texts(long_texts)
+    models = [bench.model("minilm")]
+    running = bench.start(bench.analysis("cka", models=models, texts=texts))
+    waiting = bench.start(bench.analysis("cka", models=models, texts=texts, max_length=64))
+    _until_extracting(bench, running)
+    pid = bench.health()["worker models"]
+    bench.cancel(waiting.id)
+    bench.cancel(running.id)
+    assert _follow(bench, bench.status(running.id)).state == "cancelled"
+    assert _follow(bench, bench.status(waiting.id)).state == "cancelled"
+    assert bench.health()["worker models"] == pid, "the worker stays warm"
+
+
+def test_jobs_of_a_service_that_is_gone_are_not_running_for_ever(settings: Settings) -> None:
+    from backend.jobs.base import JobBook
+
+    store = Store(settings.cache, budget=10**9)
+    JobBook(store).put(JobStatus("a" * 40, "t", "running", created=time.time()))
+    executor = wire_workers(store)
+    status = executor.status("a" * 40)
+    assert status is not None and status.state == "failed" and "stopped" in status.error
+    executor.close()
+
+
+def test_the_front_end_needs_no_cache_of_the_service(service: Service, service_bench: Workbench, reviews: Path) -> None:
+    assert service_bench.settings.cache != service.cache
+    spec = _spec(service_bench, reviews)
+    result = service_bench.wait(spec)
+    other = open_workbench(dataclasses.replace(service_bench.settings, backend="", token=""))
+    copied = other.peek(spec)
+    np.testing.assert_array_equal(copied.values.matrix, result.values.matrix)
+    assert service_bench.text_set(spec.inputs[0].texts).texts == tuple(review_lines(60))
+    other.close()

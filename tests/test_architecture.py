@@ -1,0 +1,55 @@
+"""The house stands: the layers hold, imports are light, no page lies where the legacy router would find it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def _fresh(code: str) -> dict[str, object]:
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    return dict(json.loads(done.stdout))
+
+
+def test_importing_the_backend_loads_no_heavy_library() -> None:
+    heavy = ("torch", "transformers", "streamlit", "plotly", "sklearn", "umap", "pandas")
+    code = f"import sys, json, backend; print(json.dumps({{m: m in sys.modules for m in {heavy}}}))"
+    assert not any(_fresh(code).values())
+
+
+def test_a_workbench_loads_no_heavy_library_either(tmp_path: Path) -> None:
+    heavy = ("torch", "transformers", "streamlit", "plotly", "sklearn", "umap")
+    code = (
+        f"import os; os.environ['EMBEDSCOPE_CACHE'] = {str(tmp_path)!r}\n"
+        "import sys, json, backend; backend.open_workbench().text_sets()\n"
+        f"print(json.dumps({{m: m in sys.modules for m in {heavy}}}))"
+    )
+    assert not any(_fresh(code).values())
+
+
+def test_the_layers_hold() -> None:
+    linter = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([linter], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_no_page_lies_directly_in_pages() -> None:
+    assert not list((ROOT / "pages").glob("*.py")), "the legacy router would run it without app.py, past any login"
+
+
+def test_streamlit_and_plotly_stay_in_the_front_end() -> None:
+    for path in (ROOT / "backend").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert "import streamlit" not in text and "import plotly" not in text, path
+
+
+def test_every_setting_is_documented_and_read_in_one_place() -> None:
+    from backend.settings import SETTINGS
+
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert not [setting.name for setting in SETTINGS if setting.name not in readme]
+    for path in (ROOT / "backend").rglob("*.py"):
+        if path.name not in ("settings.py", "worker.py", "workers.py", "serve.py", "commands.py"):
+            assert "os.environ" not in path.read_text(encoding="utf-8"), path
