@@ -49,9 +49,10 @@ def merge_adapter(model: str, module: Any, folder: Path) -> Any:
         wrapped = peft.PeftModel.from_pretrained(
             module, str(folder), is_trainable=False, autocast_adapter_dtype=False, torch_device="cpu"
         )
-        status = wrapped.get_model_status()
-        if not status.enabled:
-            raise broken(model, "its adapter is disabled")
+        expected = set(peft.get_peft_model_state_dict(wrapped, save_embedding_layers=False))
+        missing = sorted(expected - set(tensor_shapes(model, folder / ADAPTER_WEIGHTS)))
+        if missing:  # peft only warns, and goes on with the base model as it was
+            raise broken(model, f"its adapter lacks {len(missing)} tensors, such as {missing[0]}")
         return wrapped.merge_and_unload(safe_merge=True)
     except (RuntimeError, ValueError, KeyError, TypeError) as error:
         reason = (str(error).strip().splitlines() or [""])[0][:160]

@@ -55,9 +55,7 @@ def load_config(model: str, folder: Path) -> Any:
     return config
 
 
-def describe_architecture(
-    model: str, folder: Path, config: Any, *, adapter_labels: int | None = None
-) -> Architecture:
+def describe_architecture(model: str, folder: Path, config: Any, *, adapter_labels: int | None = None) -> Architecture:
     """The class and family for ``config``; an adapter with a head of ``adapter_labels`` classes brings the head along.
 
     A sequence-classification checkpoint keeps its head if the head's weights are there; the head of an

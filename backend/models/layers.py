@@ -61,9 +61,11 @@ def find_layout(backbone: nn.Module, config: Any, *, model: str) -> Layout:
         by_type = FINAL_NORM_OF_TYPE.get(getattr(config, "model_type", ""))
         candidates = (_child(backbone, norm) for norm in ((by_type,) if by_type else norm_paths))
         final_norm = next((norm for norm in candidates if norm is not None), None)
-        shared = path in SHARED_BLOCKS and isinstance(n_layers, int)
-        return Layout(tuple(blocks), n_layers if shared else len(blocks), final_norm)
-    lists = [module for module in backbone.modules() if isinstance(module, nn.ModuleList) and _looks_like_blocks(module)]
+        n_blocks = int(config.num_hidden_layers) if path in SHARED_BLOCKS else len(blocks)
+        return Layout(tuple(blocks), n_blocks, final_norm)
+    lists = [
+        module for module in backbone.modules() if isinstance(module, nn.ModuleList) and _looks_like_blocks(module)
+    ]
     longest = max(lists, key=len, default=None)
     if longest is None or len(longest) != n_layers:
         raise ModelError(
