@@ -1,0 +1,185 @@
+"""What kind of model a configuration describes, and the model class that stands for it in the transformers library."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from backend.errors import ModelError
+from backend.models.folders import WEIGHTS, broken, weight_shapes
+
+_HEAD = "ForSequenceClassification"
+
+
+@dataclass(slots=True, eq=False)
+class Architecture:
+    """A configuration with the class that it is loaded by; ``attention`` is the implementation that the class has."""
+
+    config: Any
+    auto_class: Any
+    family: str  # "encoder", "decoder" or "encoder-decoder"
+    has_head: bool
+    attention: str = "sdpa"
+    n_parameters: int = 0
+
+
+def silence() -> None:
+    """Keep the transformers library from writing progress bars and warnings: what matters is raised or returned."""
+    import transformers
+
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    logging.getLogger("transformers").setLevel(logging.ERROR)
+
+
+def load_config(model: str, folder: Path) -> Any:
+    """The configuration in a model's folder; raises ModelError for a type that the library does not know."""
+    from transformers import CONFIG_MAPPING, AutoConfig
+
+    from backend.models.folders import CONFIG, read_json
+
+    silence()
+    model_type = read_json(folder, CONFIG, model).get("model_type")
+    if model_type not in CONFIG_MAPPING:
+        raise _unknown(model, f"model_type {model_type!r}")
+    try:
+        config = AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+    except Exception as error:
+        reason = (str(error).strip().splitlines() or [""])[0][:160]
+        raise broken(model, f"config.json cannot be used ({type(error).__name__}: {reason})") from None
+    # Whatever config.json says, nothing but the layers is wanted of a forward pass.
+    config.use_cache = config.output_hidden_states = config.output_attentions = False
+    return config
+
+
+def describe_architecture(model: str, folder: Path, config: Any, *, adapter_labels: int | None = None) -> Architecture:
+    """The class and family for ``config``; an adapter with a head of ``adapter_labels`` classes brings the head along.
+
+    A sequence-classification checkpoint keeps its head if the head's weights are there; the head of an
+    encoder-decoder, which works on the decoder's output, is left out.
+    """
+    from transformers import AutoModel, AutoModelForSequenceClassification, AutoModelForTextEncoding
+    from transformers.models.auto.modeling_auto import (
+        MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
+        MODEL_FOR_TEXT_ENCODING_MAPPING,
+        MODEL_MAPPING,
+    )
+
+    if type(config) not in MODEL_MAPPING:
+        raise _unknown(model, f"model_type '{config.model_type}'")
+    if config.is_encoder_decoder:
+        encodes = type(config) in MODEL_FOR_TEXT_ENCODING_MAPPING
+        return Architecture(config, AutoModelForTextEncoding if encodes else AutoModel, "encoder-decoder", False)
+    can_classify = type(config) in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
+    names = [str(name) for name in config.architectures or ()]
+    has_head = can_classify and any(name.endswith(_HEAD) for name in names) and _has_head_weights(model, folder)
+    if adapter_labels is not None and can_classify:
+        config.num_labels = adapter_labels if not has_head or config.num_labels != adapter_labels else config.num_labels
+        has_head = True
+    auto_class = AutoModelForSequenceClassification if has_head else AutoModel
+    return Architecture(config, auto_class, _family(config), has_head)
+
+
+def build(model: str, architecture: Architecture) -> Any:
+    """The model of an architecture on the meta device: every shape, no memory; settles ``architecture.attention``."""
+    for attention in ("sdpa", "eager"):
+        architecture.attention = attention
+        try:
+            with torch.device("meta"):
+                return architecture.auto_class.from_config(
+                    architecture.config,
+                    attn_implementation=attention,
+                    trust_remote_code=False,
+                )
+        except Exception as error:
+            if attention == "sdpa" and "scaled_dot_product" in str(error):
+                continue  # the family has no such implementation
+            reason = (str(error).strip().splitlines() or [""])[0][:160]
+            raise broken(model, f"config.json describes no possible model ({type(error).__name__}: {reason})") from None
+    raise AssertionError("unreachable")
+
+
+def select_backbone(module: Any, architecture: Architecture) -> tuple[nn.Module, nn.Module]:
+    """The module to keep and, in it, the backbone whose layers are observed.
+
+    Of an encoder-decoder only the encoder is kept. Raises ModelError where the backbone takes no tokens.
+    """
+    if architecture.family == "encoder-decoder":
+        module = module.get_encoder()
+    backbone: nn.Module = module.base_model if architecture.has_head else module
+    if "input_ids" not in forward_names(backbone):
+        raise ModelError(
+            f"The model class {type(backbone).__name__} takes no tokens: it is not a model of text.",
+            "Choose a text encoder or decoder.",
+        )
+    return module, backbone
+
+
+def forward_names(module: nn.Module) -> tuple[str, ...]:
+    """Names of the arguments that a module's forward takes."""
+    import inspect
+
+    return tuple(inspect.signature(module.forward).parameters)
+
+
+def check_missing(model: str, module: Any, architecture: Architecture, report: Any, *, adapter: bool) -> None:
+    """Raise ModelError where the checkpoint lacked a tensor that a forward pass needs, so that it would be random.
+
+    A missing pooler is fine, for no layer depends on it; so is a missing decoder where only the encoder is used, and
+    a missing head where an adapter brings it.
+    """
+    kept, backbone = select_backbone(module, architecture)
+    modules = dict(module.named_modules(remove_duplicate=False))
+    prefixes = [name for name, child in modules.items() if child is kept]
+    backbones = [name for name, child in modules.items() if child is backbone]
+
+    def needed(key: str) -> bool:
+        if "pooler." in key or key.endswith("position_ids"):
+            return architecture.has_head and "pooler." in key  # the head of BERT works on the pooler's output
+        if adapter and not any(_below(key, name) for name in backbones):
+            return False
+        return key.startswith("shared.") or any(_below(key, name) for name in prefixes)
+
+    missing = sorted(key for key in report["missing_keys"] if needed(key))
+    wrong = sorted(str(key[0]) for key in report["mismatched_keys"])
+    if missing:
+        raise broken(model, f"its weights lack {len(missing)} tensors of the model, such as {missing[0]}")
+    if wrong or report["error_msgs"]:
+        detail = f"{len(wrong)} tensors have another shape" if wrong else "they cannot be read into the model"
+        raise broken(model, f"its weights do not fit its configuration ({detail})")
+
+
+def _below(key: str, prefix: str) -> bool:
+    return not prefix or key.startswith(f"{prefix}.")
+
+
+def _has_head_weights(model: str, folder: Path) -> bool:
+    """Whether the weights hold a classification head; taken as given while the weights are not there yet."""
+    if not (folder / WEIGHTS).exists() and not any(folder.glob("*.safetensors")):
+        return True
+    keys = weight_shapes(model, folder)
+    return any(key.startswith(("classifier.", "score.", "sequence_summary.", "logits_proj.", "head.")) for key in keys)
+
+
+def _family(config: Any) -> str:
+    from transformers.models.auto.modeling_auto import (
+        MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+        MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+    )
+
+    if getattr(config, "is_decoder", False):
+        return "decoder"
+    causal = config.model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+    return "decoder" if causal and config.model_type not in MODEL_FOR_MASKED_LM_MAPPING_NAMES else "encoder"
+
+
+def _unknown(model: str, what: str) -> ModelError:
+    import transformers
+
+    return ModelError(
+        f"The architecture of the model '{model}' ({what}) is unknown to transformers {transformers.__version__}.",
+        "Choose a text model of a known architecture.",
+    )

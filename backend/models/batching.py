@@ -1,0 +1,212 @@
+"""Texts to tokens, and tokens to batches: what will be run, how much is cut off, and in which order."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from backend.errors import InvalidRequest
+from backend.specs import TokenSample
+
+_CHUNK = 256  # texts that are tokenised at a time, so that memory does not grow with their number
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """The tokens of one text as the model gets them: ids, segment numbers, and which tokens the tokenizer added."""
+
+    ids: list[int]
+    types: list[int] | None
+    special: list[bool]
+    truncated: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExtractionPlan:
+    """What one extraction will run over.
+
+    ``lengths`` (n_texts,) counts the tokens of each text, special tokens included, after truncation to ``max_length``.
+    ``n_empty`` texts hold no token of their own. With pooling "tokens", ``text_index``, ``token_index`` (the position
+    in the text's tokens, special ones counted) and ``token_id`` (n_rows,) describe the rows that are kept, of
+    ``n_token_rows`` that there are; they are None otherwise.
+    """
+
+    lengths: Ints
+    max_length: int
+    n_truncated: int
+    n_empty: int
+    tokens: TokenSample | None = None
+    n_token_rows: int = 0
+    text_index: Ints | None = None
+    token_index: Ints | None = None
+    token_id: Ints | None = None
+
+    @property
+    def n_texts(self) -> int:
+        """Number of texts."""
+        return len(self.lengths)
+
+    @property
+    def n_tokens(self) -> int:
+        """Number of tokens that go through the model, padding not counted."""
+        return int(self.lengths.sum())
+
+    def n_rows(self, pooling: str) -> int:
+        """Number of rows that a pooling gives for each layer."""
+        return self.n_texts if pooling != "tokens" else 0 if self.text_index is None else len(self.text_index)
+
+
+def plan_extraction(
+    tokenizer: Any,
+    texts: Sequence[str],
+    pairs: Sequence[str] | None = None,
+    *,
+    max_length: int,
+    tokens: TokenSample | None = None,
+) -> ExtractionPlan:
+    """Count the tokens of ``texts`` (each with its ``pairs`` text, if any), and choose the rows of pooling "tokens".
+
+    A text longer than ``max_length`` tokens is cut at its end (of a pair, the longer text first). Padding never makes
+    a row; special tokens only with ``tokens.special``; a seeded sample of ``tokens.limit`` rows is drawn without
+    replacement and kept in order. Raises InvalidRequest for no texts, for pairs of another number, or for a
+    ``max_length`` that leaves no room beside the special tokens.
+    """
+    _check_request(tokenizer, texts, pairs, max_length)
+    lengths = np.zeros(len(texts), dtype=np.int64)
+    n_kept = np.zeros(len(texts), dtype=np.int64)
+    n_truncated = n_empty = 0
+    special = tokens is not None and tokens.special
+    for start, encoded in _encode_all(tokenizer, texts, pairs, max_length):
+        for row, one in enumerate(encoded, start):
+            lengths[row] = len(one.ids)
+            n_own = one.special.count(False)
+            n_kept[row] = len(one.ids) if special else n_own
+            n_truncated += one.truncated
+            n_empty += n_own == 0
+    if tokens is None:
+        return ExtractionPlan(lengths, max_length, n_truncated, n_empty)
+    chosen = _choose(int(n_kept.sum()), tokens)
+    columns = _token_rows(tokenizer, texts, pairs, max_length, special, n_kept, chosen)
+    return ExtractionPlan(lengths, max_length, n_truncated, n_empty, tokens, int(n_kept.sum()), *columns)
+
+
+def encode(
+    tokenizer: Any, texts: Sequence[str], pairs: Sequence[str] | None = None, *, max_length: int
+) -> list[Encoded]:
+    """Tokens of each text, as the tokenizer gives them, without padding and at most ``max_length``.
+
+    A text for which the tokenizer gives nothing at all becomes one special token (bos, eos, cls or pad), because a
+    model needs at least one.
+    """
+    whole = _call(tokenizer, texts, pairs, None)
+    long = [row for row, one in enumerate(whole) if len(one.ids) > max_length]
+    if long:
+        cut = _call(
+            tokenizer, [texts[row] for row in long], [pairs[row] for row in long] if pairs else None, max_length
+        )
+        for row, one in zip(long, cut, strict=True):
+            whole[row] = one
+    return whole
+
+
+def batches(lengths: Ints, *, batch_tokens: int) -> Iterator[Ints]:
+    """Row numbers of one batch after another: texts of like length together, the longest first.
+
+    A batch holds at most ``batch_tokens`` tokens, padding included, but at least one text. The longest come first so
+    that memory runs out at once or not at all.
+    """
+    order = np.argsort(-lengths, kind="stable")
+    start = 0
+    while start < len(order):
+        n_texts = max(1, batch_tokens // max(1, int(lengths[order[start]])))
+        yield order[start : start + n_texts]
+        start += n_texts
+
+
+def _call(tokenizer: Any, texts: Sequence[str], pairs: Sequence[str] | None, max_length: int | None) -> list[Encoded]:
+    output = tokenizer(
+        list(texts),
+        list(pairs) if pairs is not None else None,
+        padding=False,
+        truncation=max_length is not None,
+        max_length=max_length,
+        return_special_tokens_mask=True,
+        return_attention_mask=False,
+    )
+    types = output.get("token_type_ids")
+    result = []
+    for row, ids in enumerate(output["input_ids"]):
+        special = [bool(value) for value in output["special_tokens_mask"][row]]
+        if ids:
+            one = Encoded(list(ids), list(types[row]) if types else None, special, max_length is not None)
+        else:
+            one = Encoded([_stand_in(tokenizer)], [0] if types else None, [True], False)
+        result.append(one)
+    return result
+
+
+def _stand_in(tokenizer: Any) -> int:
+    names = ("bos_token_id", "eos_token_id", "cls_token_id", "pad_token_id")
+    return next((value for name in names if (value := getattr(tokenizer, name, None)) is not None), 0)
+
+
+def _check_request(tokenizer: Any, texts: Sequence[str], pairs: Sequence[str] | None, max_length: int) -> None:
+    if not len(texts):
+        raise InvalidRequest("There are no texts to run the model on.", "Choose a text set with at least one row.")
+    if pairs is not None and len(pairs) != len(texts):
+        raise InvalidRequest(
+            f"There are {len(texts)} texts but {len(pairs)} second texts.", "Give a second text for every row, or none."
+        )
+    n_special = tokenizer.num_special_tokens_to_add(pair=pairs is not None)
+    if max_length <= n_special:
+        raise InvalidRequest(
+            f"A limit of {max_length} tokens leaves no room for the text beside {n_special} special tokens.",
+            f"Choose a limit of at least {n_special + 1}.",
+        )
+
+
+def _encode_all(
+    tokenizer: Any, texts: Sequence[str], pairs: Sequence[str] | None, max_length: int
+) -> Iterator[tuple[int, list[Encoded]]]:
+    for start in range(0, len(texts), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        yield start, encode(tokenizer, texts[part], pairs[part] if pairs is not None else None, max_length=max_length)
+
+
+def _choose(n_rows: int, tokens: TokenSample) -> Ints:
+    """Which of all token rows to keep, ascending."""
+    if tokens.limit is None or tokens.limit >= n_rows:
+        return np.arange(n_rows)
+    if tokens.limit < 1:
+        raise InvalidRequest(f"A sample of {tokens.limit} tokens is empty.", "Choose a sample of at least 1.")
+    generator = np.random.default_rng(tokens.seed)
+    return np.sort(generator.choice(n_rows, size=tokens.limit, replace=False, shuffle=False)).astype(np.int64)
+
+
+def _token_rows(
+    tokenizer: Any,
+    texts: Sequence[str],
+    pairs: Sequence[str] | None,
+    max_length: int,
+    special: bool,
+    n_kept: Ints,
+    chosen: Ints,
+) -> tuple[Ints, Ints, Ints]:
+    """Text number, position and token id of the chosen rows."""
+    text_index = np.zeros(len(chosen), dtype=np.int64)
+    token_index = np.zeros(len(chosen), dtype=np.int64)
+    token_id = np.zeros(len(chosen), dtype=np.int64)
+    ends = np.cumsum(n_kept)
+    for start, encoded in _encode_all(tokenizer, texts, pairs, max_length):
+        for row, one in enumerate(encoded, start):
+            first = int(ends[row] - n_kept[row])
+            low, high = np.searchsorted(chosen, (first, ends[row]))
+            kept = np.flatnonzero([special or not added for added in one.special])[chosen[low:high] - first]
+            text_index[low:high] = row
+            token_index[low:high] = kept
+            token_id[low:high] = np.asarray(one.ids)[kept]
+    return text_index, token_index, token_id

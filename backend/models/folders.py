@@ -1,0 +1,199 @@
+"""What a folder with a model must hold, what identifies it, and the reasons for refusing it.
+
+Nothing here executes anything that a folder brings: JSON is parsed, safetensors headers are read, the rest is hashed.
+"""
+
+import fnmatch
+import hashlib
+import json
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from backend.errors import ModelError
+from backend.fingerprint import content_digest
+
+CONFIG = "config.json"
+ADAPTER_CONFIG = "adapter_config.json"
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
+SMALL_PATTERNS = (
+    *(CONFIG, ADAPTER_CONFIG, INDEX, "tokenizer*.json", "special_tokens_map.json", "added_tokens.json"),
+    *("vocab.*", "merges.txt", "*.model", "*.tiktoken", "tekken.json", "bpe.codes"),
+)
+WEIGHT_PATTERNS = (WEIGHTS, "model-*.safetensors", ADAPTER_WEIGHTS)
+IDENTITY_PATTERNS = (*SMALL_PATTERNS, "*.safetensors")
+TOKENIZER_PATTERNS = ("tokenizer.json", "vocab.*", "*.model", "*.tiktoken", "tekken.json", "bpe.codes")
+TOKENIZERS_WITHOUT_VOCABULARY = ("ByT5Tokenizer", "CanineTokenizer", "PerceiverTokenizer")
+PICKLE_PATTERNS = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle")
+REPAIR = "Save the model again with save_pretrained, together with its tokenizer, or download the folder again."
+
+_digests: dict[tuple[str, int, int, str], str] = {}  # (path, size, mtime_ns, algorithm) -> hex digest
+
+
+def folder_digest(folder: Path) -> str:
+    """Identity of a folder with a model: 40 hex digits over the names and contents of the files that matter."""
+    names = [name for name in file_names(folder) if _matches(name, IDENTITY_PATTERNS)]
+    parts = [part for name in names for part in (name, file_digest(folder / name))]
+    return content_digest(*(part.encode() for part in parts))
+
+
+def file_digest(path: Path, algorithm: str = "blake2b") -> str:
+    """Hex digest of a file, read in chunks, remembered for as long as its size and modification time stay."""
+    status = path.stat()
+    key = (str(path), status.st_size, status.st_mtime_ns, algorithm)
+    if key not in _digests:
+        with path.open("rb") as file:
+            _digests[key] = hashlib.file_digest(file, algorithm).hexdigest()
+    return _digests[key]
+
+
+def file_names(folder: Path) -> tuple[str, ...]:
+    """The files directly in a folder, sorted; raises ModelError where it cannot be read."""
+    try:
+        return tuple(sorted(entry.name for entry in folder.iterdir() if entry.is_file()))
+    except OSError as error:
+        raise ModelError(f"The folder '{folder}' cannot be read: {error.strerror}.", "Check its permissions.") from None
+
+
+def read_json(folder: Path, file_name: str, model: str) -> dict[str, Any]:
+    """One JSON object from a model's folder; raises ModelError where it is missing, damaged or something else."""
+    try:
+        value = json.loads((folder / file_name).read_text("utf-8"))
+    except FileNotFoundError:
+        raise broken(model, f"it has no {file_name}") from None
+    except (ValueError, RecursionError, OSError) as error:
+        raise broken(model, f"{file_name} cannot be read as JSON ({type(error).__name__})") from None
+    if not isinstance(value, dict):
+        raise broken(model, f"{file_name} does not hold a JSON object")
+    return value
+
+
+def broken(model: str, reason: str) -> ModelError:
+    """The error for a folder whose files are missing, damaged or do not belong together."""
+    return ModelError(f"The model '{model}' is broken: {reason}.", REPAIR)
+
+
+def check_model(model: str, folder: Path, files: Collection[str], *, weights: bool) -> None:
+    """Refuse a model that is not whole or not safe; ``weights`` says whether the weight files are in the folder yet.
+
+    ``files`` are the names the model consists of, which may be more than the folder holds so far. Raises ModelError
+    for: no or damaged configuration, remote code, quantised weights, pickle-only or no weights, a missing shard, a
+    truncated weight file, no tokenizer.
+    """
+    config = read_json(folder, CONFIG, model) if CONFIG in files else None
+    if config is None:
+        if _pickles(files) and not _matching(files, ("*.safetensors",)):
+            raise _pickle_only(model, files)
+        raise broken(model, f"it has no {CONFIG}")
+    _check_code(model, folder, files, config)
+    names = _weight_files(model, folder, files)
+    _check_tokenizer(model, folder, files)
+    if weights:
+        for name in names:
+            tensor_shapes(model, folder / name)
+
+
+def check_adapter(model: str, folder: Path, files: Collection[str], *, weights: bool) -> dict[str, Any]:
+    """The configuration of an adapter that is whole and safe; raises ModelError as check_model does."""
+    config = read_json(folder, ADAPTER_CONFIG, model)
+    if "auto_map" in config:
+        raise _remote_code(model, ADAPTER_CONFIG)
+    if not isinstance(config.get("base_model_name_or_path"), str) or not config["base_model_name_or_path"]:
+        raise broken(model, f"{ADAPTER_CONFIG} names no base model (base_model_name_or_path)")
+    if ADAPTER_WEIGHTS not in files:
+        if _pickles(files):
+            raise _pickle_only(model, files)
+        raise broken(model, f"it has no {ADAPTER_WEIGHTS}")
+    if weights:
+        tensor_shapes(model, folder / ADAPTER_WEIGHTS)
+    return config
+
+
+def weight_shapes(model: str, folder: Path) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every tensor in a model's weight files, without reading the tensors."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for name in _weight_files(model, folder, file_names(folder)):
+        shapes.update(tensor_shapes(model, folder / name))
+    return shapes
+
+
+def tensor_shapes(model: str, path: Path) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every tensor in one safetensors file; raises ModelError where it is truncated or damaged."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    except FileNotFoundError:
+        raise broken(model, f"the weight file {path.name} is missing") from None
+    except (SafetensorError, OSError, ValueError) as error:
+        size = path.stat().st_size if path.exists() else 0
+        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        raise broken(model, f"{path.name} ({size:,} bytes) is truncated or damaged ({reason})") from None
+
+
+def _weight_files(model: str, folder: Path, files: Collection[str]) -> tuple[str, ...]:
+    if WEIGHTS in files:
+        return (WEIGHTS,)
+    if INDEX not in files:
+        if _pickles(files):
+            raise _pickle_only(model, files)
+        raise broken(model, f"it has no weights (neither {WEIGHTS} nor {INDEX})")
+    table = read_json(folder, INDEX, model).get("weight_map")
+    if not isinstance(table, dict) or not table or not all(isinstance(name, str) for name in table.values()):
+        raise broken(model, f"{INDEX} holds no weight_map")
+    shards = tuple(sorted(set(table.values())))
+    for shard in shards:
+        if Path(shard).name != shard or not shard.endswith(".safetensors"):  # "../other/model.safetensors"
+            raise broken(model, f"{INDEX} names '{shard}', which is no safetensors file of this folder")
+        if shard not in files:
+            raise broken(model, f"{INDEX} names the shard {shard}, which is missing")
+    return shards
+
+
+def _check_code(model: str, folder: Path, files: Collection[str], config: dict[str, Any]) -> None:
+    if "auto_map" in config:
+        raise _remote_code(model, CONFIG)
+    if "tokenizer_config.json" in files and "auto_map" in read_json(folder, "tokenizer_config.json", model):
+        raise _remote_code(model, "tokenizer_config.json")
+    if config.get("quantization_config"):
+        raise ModelError(
+            f"The model '{model}' has quantised weights, which are not supported.",
+            "Use the checkpoint in float32, float16 or bfloat16 from which it was made.",
+        )
+
+
+def _check_tokenizer(model: str, folder: Path, files: Collection[str]) -> None:
+    if _matching(files, TOKENIZER_PATTERNS):
+        return
+    config = read_json(folder, "tokenizer_config.json", model) if "tokenizer_config.json" in files else {}
+    if config.get("tokenizer_class") not in TOKENIZERS_WITHOUT_VOCABULARY:
+        raise broken(model, "it has no tokenizer (tokenizer.json or a vocabulary)")
+
+
+def _remote_code(model: str, file_name: str) -> ModelError:
+    return ModelError(
+        f"The model '{model}' needs code of its own ({file_name} has an 'auto_map'), which is never executed.",
+        "Use a checkpoint of an architecture that the transformers library knows itself.",
+    )
+
+
+def _pickle_only(model: str, files: Collection[str]) -> ModelError:
+    return ModelError(
+        f"The model '{model}' has only pickle weights ({', '.join(_pickles(files)[:3])}), which can run any code.",
+        "Use a revision with safetensors, or convert it where you trust it: save_pretrained writes safetensors.",
+    )
+
+
+def _pickles(files: Collection[str]) -> list[str]:
+    return _matching(files, PICKLE_PATTERNS)
+
+
+def _matching(files: Collection[str], patterns: Collection[str]) -> list[str]:
+    return sorted(name for name in files if _matches(name, patterns))
+
+
+def _matches(name: str, patterns: Collection[str]) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)

@@ -1,0 +1,151 @@
+"""Where the layers of a model are, and how they are observed: layer 0 to n_blocks, and the final norm.
+
+``hidden_states`` of the library is not used: its last entry is before the final norm in some families and after it in
+others. Hooks on the blocks say the same thing for every family.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import torch
+from torch import nn
+
+from backend.errors import ModelError
+
+# One row for each way in which families name their blocks: the path from the backbone to the list of blocks, and the
+# paths at which the same families keep a norm after the last block. A new family with unusual names is one more row.
+BLOCKS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("encoder.layer", ("LayerNorm", "encoder.emb_layer_norm_after")),  # BERT, RoBERTa, ELECTRA, MPNet, DeBERTa, ESM
+    ("transformer.layer", ()),  # DistilBERT
+    ("encoder.albert_layer_groups", ()),  # ALBERT: one group of weights, called once for each layer
+    ("h", ("ln_f",)),  # GPT-2, GPT-J, GPT-Neo, BLOOM, Falcon
+    ("block", ("final_layer_norm",)),  # T5 encoder
+    ("decoder.layers", ("decoder.final_layer_norm",)),  # OPT
+    (  # Llama, Mistral, Qwen, Gemma, OLMo; GPT-NeoX, Phi; ModernBERT; the encoders of BART, mBART, Pegasus
+        "layers",
+        ("norm", "final_layer_norm", "final_layernorm", "final_norm", "layer_norm"),
+    ),
+    ("blocks", ("norm_f",)),  # MPT
+)
+SHARED_BLOCKS = ("encoder.albert_layer_groups",)
+FINAL_NORM_OF_TYPE = {"xlm-roberta-xl": "encoder.LayerNorm"}  # DeBERTa's norm at that path is of something else
+
+Observer = Callable[[int, torch.Tensor], torch.Tensor | None]
+"""``observe(layer, hidden)`` sees one layer's output (n_texts, n_tokens, n_dims); a tensor it returns replaces it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """The blocks of a model in order (a shared one counts as often as it is called), and its final norm, if any."""
+
+    blocks: tuple[nn.Module, ...]
+    n_blocks: int
+    final_norm: nn.Module | None
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """One name for each layer number."""
+        names = ("embedding", *(f"block {number}" for number in range(1, self.n_blocks + 1)))
+        return (*names, "final norm") if self.final_norm is not None else names
+
+
+def find_layout(backbone: nn.Module, config: Any, *, model: str) -> Layout:
+    """The blocks and the final norm of ``backbone``; raises ModelError for a family whose blocks cannot be found."""
+    n_layers = getattr(config, "num_hidden_layers", None)
+    for path, norm_paths in BLOCKS:
+        blocks = _child(backbone, path)
+        if not isinstance(blocks, nn.ModuleList) or not len(blocks):
+            continue
+        by_type = FINAL_NORM_OF_TYPE.get(getattr(config, "model_type", ""))
+        candidates = (_child(backbone, norm) for norm in ((by_type,) if by_type else norm_paths))
+        final_norm = next((norm for norm in candidates if norm is not None), None)
+        n_blocks = int(config.num_hidden_layers) if path in SHARED_BLOCKS else len(blocks)
+        return Layout(tuple(blocks), n_blocks, final_norm)
+    lists = [
+        module for module in backbone.modules() if isinstance(module, nn.ModuleList) and _looks_like_blocks(module)
+    ]
+    longest = max(lists, key=len, default=None)
+    if longest is None or len(longest) != n_layers:
+        raise ModelError(
+            f"The blocks of the model '{model}' ({type(backbone).__name__}) cannot be found.",
+            "Its family needs a row in BLOCKS in backend/models/layers.py.",
+        )
+    return Layout(tuple(longest), len(longest), None)
+
+
+class LayerTap:
+    """While entered, shows every layer of each forward pass to an observer, and lets it replace what it sees.
+
+    ``begin()`` goes before each forward pass and ``finish()`` after it; finish raises ModelError where the pass did
+    not go through every layer once and in order.
+    """
+
+    def __init__(self, layout: Layout, observe: Observer) -> None:
+        self._layout = layout
+        self._observe = observe
+        self._handles: list[Any] = []
+        self._next = 0
+
+    def __enter__(self) -> "LayerTap":
+        for block in self._layout.blocks:
+            self._handles.append(block.register_forward_pre_hook(self._before_block, with_kwargs=True))
+            self._handles.append(block.register_forward_hook(self._after_block))
+        if self._layout.final_norm is not None:
+            self._handles.append(self._layout.final_norm.register_forward_hook(self._after_norm))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+
+    def begin(self) -> None:
+        """Get ready for one forward pass."""
+        self._next = 0
+
+    def finish(self) -> None:
+        """Check that the pass showed every layer."""
+        expected = len(self._layout.layer_names)
+        if self._next != expected:
+            raise ModelError(
+                f"The forward pass showed {self._next} layers instead of {expected}.",
+                "This family of models calls its blocks in an unusual way and is not supported.",
+            )
+
+    def _before_block(self, block: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if self._next != 0:
+            return None
+        replaced = self._show(args[0] if args else kwargs["hidden_states"])
+        if replaced is None:
+            return None
+        return ((replaced, *args[1:]), kwargs) if args else (args, {**kwargs, "hidden_states": replaced})
+
+    def _after_block(self, block: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
+        if not isinstance(output, tuple | list):
+            return self._show(output)
+        replaced = self._show(output[0])
+        return None if replaced is None else type(output)((replaced, *output[1:]))
+
+    def _after_norm(self, norm: nn.Module, args: tuple[Any, ...], output: torch.Tensor) -> torch.Tensor | None:
+        return self._show(output)
+
+    def _show(self, hidden: torch.Tensor) -> torch.Tensor | None:
+        layer = self._next
+        self._next += 1
+        return self._observe(layer, hidden)
+
+
+def _looks_like_blocks(blocks: nn.ModuleList) -> bool:
+    names = [type(block).__name__ for block in blocks]  # a list of attentions or norms alone is not a list of blocks
+    return bool(names) and all(name.endswith(("Layer", "Block")) for name in names)
+
+
+def _child(module: nn.Module, path: str) -> nn.Module | None:
+    found: Any = module
+    for name in path.split("."):
+        found = getattr(found, name, None)
+    return found if isinstance(found, nn.Module) else None

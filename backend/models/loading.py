@@ -1,0 +1,234 @@
+"""From a ModelSpec to a model in memory, or to what is known of it without its weights.
+
+Safetensors only, no code from the model's folder, no network beyond the hub's files, and no randomly initialised
+backbone: a checkpoint that lacks a tensor of the backbone is refused.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from backend.errors import EmbedscopeError, ModelError
+from backend.models.adapters import adapter_labels, merge_adapter
+from backend.models.architecture import (
+    Architecture,
+    build,
+    check_missing,
+    describe_architecture,
+    load_config,
+    select_backbone,
+    silence,
+)
+from backend.models.device import check_memory, free_bytes, is_out_of_memory, out_of_memory, torch_dtype
+from backend.models.folders import broken
+from backend.models.layers import Layout, find_layout
+from backend.models.resolve import ModelFiles, Roots, model_files
+from backend.specs import ModelInfo, ModelSpec
+
+_OVERHEAD = 1.05  # buffers, and the tensor that is being converted
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadedModel:
+    """A model in memory, ready to be run: in evaluation mode, without gradients.
+
+    ``module`` is the whole model (with a classification head where it has one), ``backbone`` the part whose layers
+    are observed (of an encoder-decoder: the encoder), ``layout`` where those layers are.
+    """
+
+    spec: ModelSpec
+    info: ModelInfo
+    module: nn.Module
+    backbone: nn.Module
+    layout: Layout
+    tokenizer: Any
+    device: str
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of the parameters and buffers in memory."""
+        tensors = (*self.module.parameters(), *self.module.buffers())
+        return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+
+def describe(spec: ModelSpec, *, roots: Roots) -> ModelInfo:
+    """What is known of a model without its weights: its architecture is built on no device, only the tokenizer is read.
+
+    Raises ModelError as resolve does, and for an unknown architecture or one whose blocks cannot be found.
+    """
+    files = model_files(spec, roots=roots, weights=False)
+    return _describe(spec, files)[0]
+
+
+def load(spec: ModelSpec, *, device: str, roots: Roots) -> LoadedModel:
+    """The model of ``spec`` on ``device``, in its number format.
+
+    Raises ModelError: as resolve and describe do; not enough memory (with needed and free bytes); weights that do not
+    fit the configuration or lack a tensor of the backbone; an adapter where the package peft is missing.
+    """
+    files = model_files(spec, roots=roots)
+    info, architecture, tokenizer = _describe(spec, files)
+    # An adapter is merged in float32: its product is small beside the weights and would be lost in 16 bits.
+    dtype = torch.float32 if files.adapter else torch_dtype(spec.dtype)
+    needed = int(architecture.n_parameters * dtype.itemsize * _OVERHEAD)
+    check_memory(spec.name, needed, "cpu")
+    check_memory(spec.name, int(architecture.n_parameters * torch_dtype(spec.dtype).itemsize * _OVERHEAD), device)
+    with _loading_errors(spec.name, needed, device):
+        silence()
+        module, report = architecture.auto_class.from_pretrained(
+            str(files.folder),
+            config=architecture.config,
+            dtype=dtype,
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+            attn_implementation=architecture.attention,
+            output_loading_info=True,
+        )
+        check_missing(spec.name, module, architecture, report, adapter=files.adapter is not None)
+        if files.adapter is not None:
+            module = merge_adapter(spec.name, module, files.adapter)
+        module, backbone = select_backbone(module, architecture)
+        module.to(device=device, dtype=torch_dtype(spec.dtype)).eval().requires_grad_(False)
+    layout = find_layout(backbone, architecture.config, model=spec.name)
+    return LoadedModel(spec, info, module, backbone, layout, tokenizer, device)
+
+
+def load_tokenizer(model: str, folder: Path) -> Any:
+    """The tokenizer in a model's folder, cutting long texts at their end; raises ModelError where it is damaged."""
+    from transformers import AutoTokenizer
+
+    silence()
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+        tokenizer("a")
+    except ImportError as error:
+        raise ModelError(f"The tokenizer of '{model}' needs a package: {_first_line(error)}", "Install it.") from None
+    except Exception as error:
+        raise broken(model, f"its tokenizer cannot be read ({_first_line(error)})") from None
+    tokenizer.truncation_side = "right"
+    return tokenizer
+
+
+class LoadedModels:
+    """The models that a worker keeps in memory: up to ``n_bytes``, the least recently used goes first.
+
+    A model larger than the budget is loaded all the same, alone.
+    """
+
+    def __init__(self, n_bytes: int) -> None:
+        self._budget = n_bytes
+        self._models: OrderedDict[tuple[str, str, str], LoadedModel] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, spec: ModelSpec, *, device: str, roots: Roots) -> LoadedModel:
+        """The model of ``spec`` on ``device``, loaded if need be; raises what load raises."""
+        key = (spec.commit, spec.dtype, device)
+        with self._lock:
+            if key not in self._models:
+                self._make_room(describe(spec, roots=roots).n_bytes)
+                self._models[key] = load(spec, device=device, roots=roots)
+            self._models.move_to_end(key)
+            return self._models[key]
+
+    def clear(self) -> None:
+        """Let go of every model."""
+        with self._lock:
+            self._models.clear()
+            self._release()
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of the models that are held."""
+        return sum(model.n_bytes for model in self._models.values())
+
+    def __len__(self) -> int:
+        return len(self._models)
+
+    def _make_room(self, needed: int) -> None:
+        evicted = False
+        while self._models and self.n_bytes + needed > self._budget:
+            self._models.popitem(last=False)
+            evicted = True
+        if evicted:
+            self._release()
+
+    def _release(self) -> None:
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+
+def _describe(spec: ModelSpec, files: ModelFiles) -> tuple[ModelInfo, Architecture, Any]:
+    labels = adapter_labels(spec.name, files.adapter) if files.adapter is not None else None
+    config = load_config(spec.name, files.folder)
+    architecture = describe_architecture(spec.name, files.folder, config, adapter_labels=labels)
+    tokenizer = load_tokenizer(spec.name, files.folder)
+    skeleton = build(spec.name, architecture)
+    module, backbone = select_backbone(skeleton, architecture)
+    layout = find_layout(backbone, config, model=spec.name)
+    n_parameters = sum(parameter.numel() for parameter in module.parameters())
+    info = ModelInfo(
+        spec=spec,
+        architecture=type(module).__name__,
+        family=architecture.family,
+        n_blocks=layout.n_blocks,
+        n_dims=int(config.hidden_size),
+        layer_names=layout.layer_names,
+        n_parameters=n_parameters,
+        n_bytes=n_parameters * torch_dtype(spec.dtype).itemsize,
+        max_length=_max_length(backbone, config, tokenizer),
+        has_cls=_has_cls(tokenizer),
+        has_head=architecture.has_head,
+        labels=_labels(config) if architecture.has_head else (),
+        default_pooling="last" if architecture.family == "decoder" else "mean",
+    )
+    architecture.n_parameters = sum(parameter.numel() for parameter in skeleton.parameters())
+    return info, architecture, tokenizer
+
+
+def _max_length(backbone: nn.Module, config: Any, tokenizer: Any) -> int:
+    """The most tokens that the model takes: the tokenizer's limit or the number of positions, whichever is less."""
+    limits = [2**20]
+    if 0 < tokenizer.model_max_length < 2**20:
+        limits.append(int(tokenizer.model_max_length))
+    for name in ("max_position_embeddings", "n_positions", "seq_length", "max_seq_len"):
+        positions = getattr(config, name, None)
+        if isinstance(positions, int) and positions > 0:
+            limits.append(positions)
+    for name, module in backbone.named_modules():
+        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding) and module.padding_idx is not None:
+            limits.append(module.num_embeddings - module.padding_idx - 1)  # RoBERTa counts positions from there
+    return min(limits)
+
+
+def _has_cls(tokenizer: Any) -> bool:
+    mask = tokenizer("a", return_special_tokens_mask=True)["special_tokens_mask"]
+    return len(mask) > 1 and mask[0] == 1
+
+
+def _labels(config: Any) -> tuple[str, ...]:
+    return tuple(str(name) for _, name in sorted(config.id2label.items()))
+
+
+@contextmanager
+def _loading_errors(model: str, needed: int, device: str) -> Iterator[None]:
+    try:
+        yield
+    except EmbedscopeError:
+        raise
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise out_of_memory(model, needed, free_bytes(device), device) from None
+        raise broken(model, f"its weights do not fit its configuration ({_first_line(error)})") from None
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0][:160]}"
