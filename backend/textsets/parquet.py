@@ -1,13 +1,12 @@
 """Parquet, read in batches under caps: a file of half a megabyte can hold 20 million rows."""
 
 import io
-import math
 from typing import Any
 
 from backend.errors import TextSetError
 from backend.texts import Cell
 from backend.textsets.limits import Limits, check_cells
-from backend.textsets.tables import RawTable, unique_names
+from backend.textsets.tables import RawTable, plain_cell, unique_names
 
 _BATCH = 16_384
 
@@ -33,6 +32,8 @@ def read_parquet(content: bytes, *, limits: Limits) -> RawTable:
     except pa.ArrowException as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise TextSetError(f"The Parquet file cannot be read: {first}", "Write it again, or save it as CSV.") from None
+    except UnicodeDecodeError:
+        raise TextSetError("A text in the Parquet file is not UTF-8.", "Write the column again as text.") from None
     except OSError as error:
         raise TextSetError(f"The Parquet file is damaged: {error}", "Write it again, or save it as CSV.") from None
 
@@ -77,9 +78,9 @@ def _values(column: Any, limits: Limits) -> list[Cell]:
     if not pa.types.is_dictionary(column.type):
         if pa.types.is_temporal(column.type):  # as Arrow writes them: Python's dates end with the year 9999
             column = column.cast(pa.int64() if pa.types.is_duration(column.type) else pa.string())
-        return [_cell(value) for value in column.to_pylist()]
+        return [plain_cell(value) for value in column.to_pylist()]
     limits.check_unpacked(column.dictionary.nbytes)
-    texts = [_cell(value) for value in column.dictionary.to_pylist()]
+    texts = [plain_cell(value) for value in column.dictionary.to_pylist()]
     return [None if index is None else texts[index] for index in column.indices.to_pylist()]
 
 
@@ -103,11 +104,3 @@ def _is_scalar(field: Any) -> bool:
         or pa.types.is_temporal(kind)
         or pa.types.is_null(kind)
     )
-
-
-def _cell(value: Any) -> Cell:
-    if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
-        return None
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)

@@ -1,7 +1,9 @@
 """The table between a file and a text set: every format is read into a RawTable, every text set is made from one."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from backend.texts import Cell
 
@@ -61,6 +63,15 @@ def without_surrogates(text: str) -> tuple[str, bool]:
     except UnicodeEncodeError:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"), True
     return text, False
+
+
+def plain_cell(value: Any) -> Cell:
+    """A value of a typed table as text: booleans "true" and "false"; null, NaN and "" are missing cells."""
+    if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
 
 
 def numbered(positions: Sequence[int]) -> str:
