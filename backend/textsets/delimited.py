@@ -1,7 +1,6 @@
 """CSV and TSV. In CSV quotation marks quote; in TSV they are characters like any other."""
 
 import csv
-import io
 from collections.abc import Callable, Iterator
 from itertools import islice
 
@@ -12,6 +11,11 @@ from backend.textsets.tables import RawTable, listed, plural, shortened, unique_
 
 Record = tuple[int, list[str]]  # line of the file it begins on, from 1; its cells
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
+_CSV_ERRORS = (  # the words of the csv module
+    ("unexpected end", "a quotation mark is not closed"),
+    ("expected after", "text follows a closing quotation mark"),
+    ("new-line character", "a carriage return stands outside quotation marks"),
+)
 _QUOTED_CSV = (
     "A text with a separator, a quotation mark or a line break in it stands in quotation marks, with those inside"
     " doubled. Where quotation marks are ordinary characters, choose the format TSV; for one text a line, TXT."
@@ -71,7 +75,7 @@ def csv_delimiter(text: str) -> str:
 def csv_records(text: str, delimiter: str) -> Iterator[Record]:
     """Records of CSV text with the line each begins on; raises TextSetError where the quoting is broken."""
     csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(_whole_lines(text), delimiter=delimiter, strict=True)
     row = 0
     while True:
         line = reader.line_num + 1
@@ -80,11 +84,20 @@ def csv_records(text: str, delimiter: str) -> Iterator[Record]:
         except StopIteration:
             return
         except csv.Error as error:
-            unclosed = "unexpected end" in str(error)
-            what = "a quotation mark is not closed" if unclosed else f"text follows a closing quotation mark ({error})"
+            what = next((meaning for words, meaning in _CSV_ERRORS if words in str(error)), str(error))
             raise TextSetError(f"Record {row + 1:,} (line {line:,} of the file): {what}.", _QUOTED_CSV) from None
         row += bool(cells)
         yield line, cells
+
+
+def _whole_lines(text: str) -> Iterator[str]:
+    """Lines with their ends: LF, or CR where there is no LF, so that a lone CR in a cell is not taken for a row's end."""
+    end = "\n" if "\n" in text else "\r"
+    start = 0
+    while start < len(text):
+        stop = text.find(end, start) + 1 or len(text)
+        yield text[start:stop]
+        start = stop
 
 
 def tsv_records(text: str) -> Iterator[Record]:

@@ -76,12 +76,27 @@ def _values(column: Any, limits: Limits) -> list[Cell]:
     import pyarrow as pa
 
     if not pa.types.is_dictionary(column.type):
-        if pa.types.is_temporal(column.type):  # as Arrow writes them: Python's dates end with the year 9999
-            column = column.cast(pa.int64() if pa.types.is_duration(column.type) else pa.string())
-        return [plain_cell(value) for value in column.to_pylist()]
+        values = _temporal(column) if pa.types.is_temporal(column.type) else column.to_pylist()
+        return [plain_cell(value) for value in values]
     limits.check_unpacked(column.dictionary.nbytes)
     texts = [plain_cell(value) for value in column.dictionary.to_pylist()]
     return [None if index is None else texts[index] for index in column.indices.to_pylist()]
+
+
+def _temporal(column: Any) -> list[Any]:
+    """Dates and times as Arrow writes them; durations, and times past the year 32767, as the number in the file."""
+    import pyarrow as pa
+
+    if pa.types.is_duration(column.type):
+        return list(column.cast(pa.int64()).to_pylist())
+    texts = column.cast(pa.string()).to_pylist()
+    if not any(text is not None and text.startswith("<") for text in texts):
+        return list(texts)
+    numbers = column.view(pa.int32() if column.type.bit_width == 32 else pa.int64()).to_pylist()
+    return [
+        str(number) if text is not None and text.startswith("<") else text
+        for text, number in zip(texts, numbers, strict=True)
+    ]
 
 
 def _is_text(kind: Any) -> bool:
