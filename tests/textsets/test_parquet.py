@@ -60,7 +60,7 @@ def test_kinds_of_columns():
         "boolean": "true",
         "date": "2024-02-29",
         "time": "2024-02-29 12:30:00.000000000",
-        "far": "1099511627776",
+        "far": "1099511627776000",
         "decimal": "1.50",
         "category": "x",
         "large": "y",
