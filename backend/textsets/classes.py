@@ -1,0 +1,56 @@
+"""Labels as class numbers."""
+
+import re
+from collections.abc import Iterable
+from decimal import Decimal
+
+import numpy as np
+
+from backend.activations import Labels
+from backend.errors import TextSetError
+from backend.texts import TextTable
+from backend.textsets.tables import listed
+
+_NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,4})?")
+_DIGITS = re.compile(r"([0-9]+)")
+
+
+def encode_labels(table: TextTable, column: str) -> Labels:
+    """Class number of every row (n_rows,) for one column of labels; -1 where the cell is missing.
+
+    Classes are in natural order: numbers by value where all are numbers, else text with "class2" before "class10".
+    Raises TextSetError for a column that is not there and for one without a single label.
+    """
+    if column not in table.columns:
+        raise TextSetError(
+            f'Text set "{table.name}" has no column "{column}".',
+            f"Its columns are {listed(table.columns)}." if table.columns else "It has no columns beside its texts.",
+        )
+    cells = table.columns[column]
+    classes = natural_order({cell for cell in cells if cell is not None})
+    if not classes:
+        raise TextSetError(f'Column "{column}" of text set "{table.name}" has no label in any row.', "Choose another.")
+    numbers = {name: number for number, name in enumerate(classes)}
+    values = np.array([-1 if cell is None else numbers[cell] for cell in cells], dtype=np.int64)
+    split = None if table.split is None else tuple(cell or "" for cell in table.columns[table.split])
+    return Labels(values, classes, split)
+
+
+def natural_order(names: Iterable[str]) -> tuple[str, ...]:
+    """``names`` in natural order: by value where all are numbers, else with runs of digits compared as numbers."""
+    names = list(names)
+    if all(_NUMBER.fullmatch(name) for name in names):
+        return tuple(sorted(names, key=lambda name: (Decimal(name), name)))
+    return tuple(sorted(names, key=lambda name: (_chunks(name.casefold()), name)))
+
+
+def _chunks(name: str) -> list[tuple[int, int, str]]:
+    """Digits sort before letters, and by their length without leading zeros: no conversion of endless numbers."""
+    chunks = []
+    for position, chunk in enumerate(_DIGITS.split(name)):
+        if position % 2:
+            digits = chunk.lstrip("0")
+            chunks.append((0, len(digits), digits))
+        elif chunk:
+            chunks.append((1, 0, chunk))
+    return chunks

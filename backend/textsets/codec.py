@@ -1,0 +1,88 @@
+"""Text sets as JSON for the store, exactly; and cells that a spreadsheet does not take for formulas."""
+
+import json
+import re
+from typing import Any
+
+from backend.errors import TextSetError
+from backend.texts import Cell, TextTable
+
+_VERSION = 1
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+
+
+def table_to_json(table: TextTable) -> str:
+    """``table`` as JSON that encodes in UTF-8; `table_from_json` gives back the same table, surrogates included."""
+    fields = {
+        "version": _VERSION,
+        "name": _pack(table.name),
+        "unit": table.unit,
+        "texts": [_pack(text) for text in table.texts],
+        "pairs": None if table.pairs is None else [_pack(text) for text in table.pairs],
+        "columns": [[_pack(name), [_pack(cell) for cell in cells]] for name, cells in table.columns.items()],
+        "label": _pack(table.label),
+        "split": _pack(table.split),
+        "notices": [_pack(notice) for notice in table.notices],
+    }
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+
+
+def table_from_json(text: str) -> TextTable:
+    """The table that `table_to_json` wrote; raises TextSetError where the JSON is damaged or of another version."""
+    try:
+        fields = json.loads(text)
+        if fields["version"] != _VERSION:
+            raise ValueError(f"version {fields['version']}, not {_VERSION}")
+        pairs = fields["pairs"]
+        table = TextTable(
+            _unpack_text(fields["name"]),
+            tuple(map(_unpack_text, fields["texts"])),
+            None if pairs is None else tuple(map(_unpack_text, pairs)),
+            {_unpack_text(name): tuple(map(_unpack, cells)) for name, cells in fields["columns"]},
+            _unpack(fields["label"]),
+            _unpack(fields["split"]),
+            _unpack_text(fields["unit"]),
+            tuple(map(_unpack_text, fields["notices"])),
+        )
+        _check(table)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise TextSetError(f"A stored text set is damaged: {error}.", "Delete it and read its file again.") from None
+    return table
+
+
+def safe_cell(text: str) -> str:
+    """``text`` for a CSV export: with an apostrophe before it where a spreadsheet would take it for a formula.
+
+    Plain numbers such as "-1.5" stay as they are.
+    """
+    return "'" + text if text.startswith(_FORMULA) and not _NUMBER.fullmatch(text) else text
+
+
+def _pack(cell: Cell) -> Any:
+    # JSON would join two neighbouring halves into one character, and UTF-8 cannot hold one: such texts go as hex.
+    if cell is None or not _SURROGATE.search(cell):
+        return cell
+    return {"hex": cell.encode("utf-8", "surrogatepass").hex()}
+
+
+def _unpack(cell: Any) -> Cell:
+    if cell is None or isinstance(cell, str):
+        return cell
+    return bytes.fromhex(cell["hex"]).decode("utf-8", "surrogatepass")
+
+
+def _unpack_text(cell: Any) -> str:
+    text = _unpack(cell)
+    if text is None:
+        raise ValueError("a text is null")
+    return text
+
+
+def _check(table: TextTable) -> None:
+    lengths = {len(table), *map(len, table.columns.values()), *([] if table.pairs is None else [len(table.pairs)])}
+    if len(lengths) != 1:
+        raise ValueError(f"its columns have {sorted(lengths)} rows")
+    if not {table.label, table.split} - {None} <= set(table.columns):
+        raise ValueError("its label or split column is missing")

@@ -1,0 +1,140 @@
+"""From bytes to text: which encoding, and whether it is text at all."""
+
+import codecs
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from backend.errors import TextSetError
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_MAGIC = (
+    (b"PK\x03\x04", "a ZIP archive (an Excel or Word file is one)"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel or Word file"),
+    (b"%PDF", "a PDF file"),
+    (b"\x89PNG", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"GIF8", "a GIF image"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"BZh", "a bzip2 archive"),
+    (b"\xfd7zXZ", "an xz archive"),
+    (b"7z\xbc\xaf", "a 7z archive"),
+    (b"\x28\xb5\x2f\xfd", "a zstd archive"),
+    (b"SQLite format 3", "an SQLite database"),
+    (b"\x93NUMPY", "a NumPy array"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"ARROW1", "an Arrow file"),
+    (b"PAR1", "a Parquet file"),
+    (b"\x7fELF", "a program"),
+)
+_EXOTIC = ("idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem")
+_CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\x0b\x0c\x1a\x1b\x1c\x1d\x1e\x1f\x08"))
+_ADVICE = "Save it as UTF-8 text (CSV, TSV, JSONL or TXT), or give a Parquet file."
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """The text of a file, the encoding it was in, and what there is to say about that."""
+
+    text: str
+    encoding: str
+    notices: tuple[str, ...] = ()
+
+
+def decode(content: bytes, encoding: str | None = None) -> Decoded:
+    """Text of ``content``: by ``encoding``, else by its byte order mark, else as UTF-8, else as Latin-1 with a notice.
+
+    Raises TextSetError for binary content, for an unknown encoding, and for bytes that the encoding does not have.
+    """
+    for magic, what in _MAGIC:
+        if content.startswith(magic):
+            raise TextSetError(f"The file is {what}, not text.", _ADVICE)
+    if encoding:
+        return _checked(_decode_as(content, encoding))
+    for mark, name in _BOMS:
+        if content.startswith(mark):
+            return _checked(_decode_as(content, name))
+    if b"\x00" in content:
+        raise TextSetError(
+            f"The file is binary: there is a zero byte at byte {content.index(0) + 1:,}.",
+            _ADVICE + " If it is UTF-16 without a byte order mark, choose the encoding utf-16-le or utf-16-be.",
+        )
+    try:
+        return _checked(Decoded(content.decode("utf-8"), "utf-8"))
+    except UnicodeDecodeError as error:
+        return _checked(_decode_single_bytes(content, error.start))
+
+
+def iter_lines(text: str) -> Iterator[str]:
+    """Lines of ``text``, ended by LF or CR LF (by CR where there is no LF); a last empty line does not count.
+
+    Unlike str.splitlines it leaves form feeds, U+0085 and U+2028 in the text.
+    """
+    end = "\n" if "\n" in text else "\r"
+    start = 0
+    while start < len(text):
+        stop = text.find(end, start)
+        stop = len(text) if stop < 0 else stop
+        line = text[start:stop]
+        yield line[:-1] if end == "\n" and line.endswith("\r") else line
+        start = stop + 1
+
+
+def _decode_as(content: bytes, encoding: str) -> Decoded:
+    name = encoding.strip().lower().replace("_", "-")
+    try:
+        if codecs.lookup(name).name.replace("-", "_") in _EXOTIC:
+            raise LookupError
+        text = content.decode(name)
+    except (LookupError, ValueError) as error:
+        if not isinstance(error, UnicodeDecodeError):
+            raise TextSetError(
+                f"'{encoding}' is not an encoding of text.",
+                "Known ones are utf-8, utf-16, utf-16-le, latin-1, windows-1252, shift-jis, gb18030 and others.",
+            ) from None
+        raise TextSetError(
+            f"The file is not {name}: byte {error.start + 1:,} (line {_line(content, error.start):,}) does not fit.",
+            "Choose another encoding, or none to have it found out.",
+        ) from None
+    return Decoded(text.removeprefix("\ufeff"), name)
+
+
+def _decode_single_bytes(content: bytes, first_bad: int) -> Decoded:
+    """Bytes that are not UTF-8: Latin-1 or Windows-1252, unless it is UTF-8 with damage, or no text at all."""
+    if len(content) - len(content.translate(None, _CONTROLS)) > len(content) // 100:
+        raise TextSetError("The file is binary: it holds control characters and bytes of no text encoding.", _ADVICE)
+    lenient = content.decode("utf-8", "replace")
+    n_bad = lenient.count("\ufffd")
+    n_good = len(lenient) - len(lenient.encode("ascii", "ignore")) - n_bad
+    if n_good > n_bad:
+        raise TextSetError(
+            f"The file is UTF-8 but damaged: byte {first_bad + 1:,} (line {_line(content, first_bad):,}) does not fit.",
+            "Repair that line, or choose the encoding latin-1 if it is not UTF-8 after all.",
+        )
+    text, name, shown = content.decode("latin-1"), "latin-1", "Latin-1"
+    if any("\x80" <= char <= "\x9f" for char in set(text)):
+        with contextlib.suppress(UnicodeDecodeError):
+            text, name, shown = content.decode("windows-1252"), "windows-1252", "Windows-1252 (Latin-1 with more signs)"
+    notice = (
+        f"Byte {first_bad + 1:,} (line {_line(content, first_bad):,}) is not UTF-8: the file was read as {shown}."
+        " If letters look wrong, choose its encoding."
+    )
+    return Decoded(text, name, (notice,))
+
+
+def _checked(decoded: Decoded) -> Decoded:
+    zero = decoded.text.find("\x00")
+    if zero >= 0:
+        line = decoded.text.count("\n", 0, zero) + 1
+        raise TextSetError(f"The file is binary: line {line:,} holds a zero character.", _ADVICE)
+    return decoded
+
+
+def _line(content: bytes, position: int) -> int:
+    return content.count(b"\n", 0, position) + 1

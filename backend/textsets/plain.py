@@ -1,0 +1,25 @@
+"""TXT: one text a line."""
+
+from backend.texts import Cell
+from backend.textsets.decoding import Decoded, iter_lines
+from backend.textsets.limits import Limits
+from backend.textsets.tables import RawTable, plural
+
+
+def read_txt(decoded: Decoded, *, limits: Limits) -> RawTable:
+    """Table of one column "text" with a row for each line; blank lines are dropped and counted."""
+    rows: list[Cell] = []
+    n_blank = 0
+    for line in iter_lines(decoded.text):
+        if not line.strip():
+            n_blank += 1
+            continue
+        rows.append(line)
+        limits.check_rows(len(rows))
+    notices = decoded.notices
+    if n_blank:
+        notices += (f"Dropped {plural(n_blank, 'blank line')}.",)
+    n_tabs = {line.count("\t") for line in rows[:50] if line is not None}
+    if len(n_tabs) == 1 and n_tabs != {0} and len(rows) > 1:
+        notices += ("Each of the first lines holds the same number of tabs: for a table, choose the format TSV.",)
+    return RawTable("txt", decoded.encoding, ("text",), (tuple(rows),), len(rows), notices=notices)

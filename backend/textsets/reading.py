@@ -1,0 +1,191 @@
+"""Reading texts from a file: CSV, TSV, JSONL, Parquet or TXT, from bytes or from a path on this machine."""
+
+from pathlib import Path, PurePath
+
+from backend.errors import TextSetError
+from backend.specs import ReadOptions
+from backend.texts import Cell, TextPreview, TextTable
+from backend.textsets.decoding import Decoded, decode, iter_lines
+from backend.textsets.delimited import csv_delimiter, csv_records, read_csv, read_tsv, same_width, tsv_records
+from backend.textsets.jsonl import read_jsonl
+from backend.textsets.limits import Limits
+from backend.textsets.parquet import read_parquet
+from backend.textsets.plain import read_txt
+from backend.textsets.roles import guess_roles
+from backend.textsets.selection import blank_rows, find_column, select
+from backend.textsets.tables import FORMATS, RawTable, numbered, plural, shortened
+
+_SUFFIXES = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".txt": "txt",
+    ".text": "txt",
+}
+_SHOWN_CHARS = 500  # of one cell in a preview
+
+
+def preview(content: bytes, file_name: str, options: ReadOptions, *, limits: Limits, n_rows: int = 20) -> TextPreview:
+    """What the file holds: format, columns, the first ``n_rows`` rows (cells cut to 500 characters), guessed columns.
+
+    ``options.format`` and ``options.encoding`` None are found out; ``file_name`` is only looked at for its ending.
+    Notices also foretell what `read` does with the guessed (or chosen) text column: rows dropped, a text over the
+    limit. Raises TextSetError wherever `read` would, whatever the columns.
+    """
+    table = _read_table(content, file_name, options, limits)
+    roles = guess_roles(table)
+    text = roles.text if options.columns.text is None else find_column(table, options.columns.text)
+    first = tuple(
+        tuple(None if cell is None else shortened(cell, _SHOWN_CHARS) for cell in row)
+        for row in zip(*(cells[:n_rows] for cells in table.cells), strict=True)
+    )
+    notices = [*table.notices, *_foretold(table, text, limits)]
+    notices += [f'Column "{column}" cannot be chosen: {why}.' for column, why in list(table.unreadable.items())[:5]]
+    return TextPreview(
+        table.format,
+        table.encoding,
+        table.n_rows,
+        table.columns,
+        first,
+        roles.text,
+        roles.pair,
+        roles.label,
+        roles.split,
+        tuple(notices),
+    )
+
+
+def read(content: bytes, file_name: str, name: str, options: ReadOptions, *, limits: Limits) -> TextTable:
+    """Text set ``name`` from the bytes of a file; ``options.columns`` says which column is what.
+
+    Without a text column the one that looks most like it is taken, with a notice; pair, label, split and metadata are
+    only those that are named. Cells keep the characters they have in the file ("1" stays "1", "NA" stays "NA"); an
+    empty cell is missing. Rows without a text are dropped and counted. Raises TextSetError with the row and a remedy.
+    """
+    return select(_read_table(content, file_name, options, limits), name, options.columns, limits)
+
+
+def read_path(path: str | Path, name: str, options: ReadOptions, *, limits: Limits) -> TextTable:
+    """Text set ``name`` from a file on this machine; the path is never taken for an address.
+
+    Raises TextSetError for a path that is missing, a folder, no plain file, not readable or too big, and as `read`.
+    """
+    return read(read_bytes(path, limits=limits), PurePath(path).name, name, options, limits=limits)
+
+
+def read_bytes(path: str | Path, *, limits: Limits) -> bytes:
+    """Bytes of a plain file within the limit; raises TextSetError as `read_path`."""
+    try:
+        file = Path(path).expanduser()
+        if file.is_dir():
+            raise TextSetError(f"'{path}' is a folder.", "Give the path of one file in it.")
+        if not file.exists():
+            raise TextSetError(
+                f"There is no file '{path}'.", f"Paths start from {Path.cwd()}, unless they begin with /."
+            )
+        if not file.is_file():
+            raise TextSetError(f"'{path}' is not a plain file.", "Copy what it gives into a file first.")
+        limits.check_bytes(file.stat().st_size, f"'{path}'")
+        with file.open("rb") as stream:
+            return stream.read(limits.max_bytes + 1)
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise TextSetError(f"'{path}' cannot be read: {reason}.", "Check the path and who may read the file.") from None
+
+
+def _read_table(content: bytes, file_name: str, options: ReadOptions, limits: Limits) -> RawTable:
+    limits.check_bytes(len(content), f"'{file_name}'")
+    if not content:
+        raise TextSetError(f"'{file_name}' is empty: 0 bytes.", "Choose a file with at least one text.")
+    if options.format is not None and options.format not in FORMATS:
+        raise TextSetError(f"'{options.format}' is not a format.", f"The formats are {', '.join(FORMATS)}.")
+    table = _table_of(content, file_name, options, limits)
+    if not table.n_rows:
+        raise TextSetError(
+            f"'{file_name}' has no rows" + (" below its header." if options.header else "."),
+            "It needs at least one row; if the first row is not a header, read the file without one.",
+        )
+    return table
+
+
+def _table_of(content: bytes, file_name: str, options: ReadOptions, limits: Limits) -> RawTable:
+    suffix = PurePath(file_name).suffix.lower()
+    format_name = options.format or (None if content.startswith(b"PAR1") else _SUFFIXES.get(suffix))
+    try:
+        if format_name == "parquet" or (format_name is None and content.startswith(b"PAR1")):
+            return _parquet(content, file_name, limits)
+        decoded = decode(content, options.encoding)
+        if not decoded.text.strip():
+            raise TextSetError(f"'{file_name}' holds white space only.", "Choose a file with at least one text.")
+        return _read_text(decoded, format_name, suffix, options, limits)
+    except MemoryError:
+        raise TextSetError(
+            f"Reading '{file_name}' took more memory than this process may have (EMBEDSCOPE_READ_BYTES).",
+            "Split the file, leave out columns that are not needed, or raise the setting.",
+        ) from None
+
+
+def _read_text(
+    decoded: Decoded, format_name: str | None, suffix: str, options: ReadOptions, limits: Limits
+) -> RawTable:
+    if format_name is None:
+        format_name = sniff_format(decoded.text)
+        notice = f"Read as {format_name.upper()}, judging by the first lines."
+        decoded = Decoded(decoded.text, decoded.encoding, (*decoded.notices, notice))
+    if format_name == "jsonl":
+        _refuse_json_list(decoded.text)
+        return read_jsonl(decoded, limits=limits)
+    if format_name == "csv":
+        return read_csv(decoded, header=options.header, limits=limits, tabs=suffix in (".tsv", ".tab"))
+    if format_name == "tsv":
+        return read_tsv(decoded, header=options.header, limits=limits)
+    return read_txt(decoded, limits=limits)
+
+
+def sniff_format(text: str) -> str:
+    """Format of a text whose name does not say: jsonl, tsv, csv, else txt, from its first 20 lines."""
+    first = next((line for line in iter_lines(text) if line.strip()), "").lstrip()
+    if first.startswith("{"):
+        return "jsonl"
+    if same_width(tsv_records(text)) > 1:
+        return "tsv"
+    return "csv" if same_width(csv_records(text, csv_delimiter(text))) > 1 else "txt"
+
+
+def _parquet(content: bytes, file_name: str, limits: Limits) -> RawTable:
+    if not content.startswith(b"PAR1"):
+        raise TextSetError(
+            f"'{file_name}' is not a Parquet file: it does not begin with PAR1.", "Choose the format it really has."
+        )
+    return read_parquet(content, limits=limits)
+
+
+def _refuse_json_list(text: str) -> None:
+    if text.lstrip()[:1] == "[":
+        raise TextSetError(
+            "The file holds one JSON list, not one JSON object a line.",
+            'Write it as JSONL, with pandas for example: read_json(...).to_json("texts.jsonl", orient="records",'
+            " lines=True).",
+        )
+
+
+def _foretold(table: RawTable, text: str | None, limits: Limits) -> list[str]:
+    if text is None:
+        return []
+    cells: tuple[Cell, ...] = tuple(table.cells[table.columns.index(text)])
+    notices = []
+    blank = blank_rows(cells)
+    if blank:
+        notices.append(f'{plural(len(blank), "row")} will be dropped, being empty in "{text}": {numbered(blank)}.')
+    long = [row for row, cell in enumerate(cells) if cell is not None and len(cell) > limits.max_text_chars]
+    if long:
+        notices.append(
+            f'Too long in "{text}" for the limit of {limits.max_text_chars:,} characters'
+            f" (EMBEDSCOPE_MAX_TEXT_CHARS): {numbered(long)}. The file will be refused as it is."
+        )
+    return notices

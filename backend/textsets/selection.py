@@ -1,0 +1,133 @@
+"""From all columns of a file to a text set: the chosen columns, without the rows that have no text."""
+
+from collections.abc import Sequence
+
+from backend.errors import TextSetError
+from backend.specs import TextColumns
+from backend.texts import Cell, TextTable
+from backend.textsets.limits import Limits
+from backend.textsets.roles import guess_roles
+from backend.textsets.tables import RawTable, listed, numbered, plural, shortened
+
+
+def select(table: RawTable, name: str, columns: TextColumns, limits: Limits) -> TextTable:
+    """Text set of the chosen ``columns``; without a text column, the one that looks most like it, with a notice.
+
+    Rows whose text (or second text) is missing or blank are dropped and counted in a notice; a label or split that is
+    blank is missing. Raises TextSetError for a column that is not there, for one chosen twice, for nested values, for
+    a text over the limit, and where no text is left.
+    """
+    notices = list(table.notices)
+    text, pair, label, split = _roles(table, columns, notices)
+    kept = _kept_rows(table, text, pair, notices)
+    texts = _checked(table, text, kept, limits)
+    pairs = _checked(table, pair, kept, limits) if pair is not None else None
+    others: dict[str, tuple[Cell, ...]] = {}
+    for chosen, role in [(label, "label"), (split, "split"), *((item, "") for item in columns.metadata)]:
+        if chosen is None:
+            continue
+        column = find_column(table, chosen) if not role else str(chosen)
+        if column in (text, pair) or column in others:
+            continue
+        cells = _cells(table, column)
+        _check_lengths(column, cells, kept, limits)
+        others[column] = tuple(_without_blank(cells[row]) if role else cells[row] for row in kept)
+    if label is not None:
+        _note_missing(others[label], label, kept, notices)
+    return TextTable(name, texts, pairs, others, label, split, notices=tuple(notices))
+
+
+def find_column(table: RawTable, column: str | int) -> str:
+    """Name of a column given by name or by number from 0; raises TextSetError with the columns that there are."""
+    if isinstance(column, str) and column in table.columns:
+        name = column
+    elif isinstance(column, int) and 0 <= column < len(table.columns):
+        name = table.columns[column]
+    else:
+        shown = f'"{shortened(column, 60)}"' if isinstance(column, str) else f"number {column}"
+        numbers = f"0 to {len(table.columns) - 1}" if len(table.columns) > 1 else "0"
+        raise TextSetError(
+            f"There is no column {shown}.",
+            f"There are {plural(len(table.columns), 'column')}: {listed(table.columns)} (numbers {numbers}).",
+        )
+    if name in table.unreadable:
+        raise TextSetError(
+            f'Column "{name}" cannot be chosen: {table.unreadable[name]}.', "Choose a column of texts or numbers."
+        )
+    return name
+
+
+def blank_rows(cells: Sequence[Cell]) -> list[int]:
+    """Positions (from 0) of the cells that are missing or hold white space only."""
+    return [row for row, cell in enumerate(cells) if cell is None or not cell.strip()]
+
+
+def _roles(table: RawTable, columns: TextColumns, notices: list[str]) -> tuple[str, str | None, str | None, str | None]:
+    if columns.text is None:
+        text = guess_roles(table).text
+        if text is None:
+            raise TextSetError("No column holds texts.", f"Choose the text column; there are: {listed(table.columns)}.")
+        if len(table.columns) > 1:
+            notices.append(f'Texts were taken from column "{text}", which looks most like it.')
+    else:
+        text = find_column(table, columns.text)
+    pair, label, split = (
+        None if chosen is None else find_column(table, chosen)
+        for chosen in (columns.pair, columns.label, columns.split)
+    )
+    roles = {"text": text, "second text": pair, "label": label, "split": split}
+    for role, column in roles.items():
+        other = next((name for name, value in roles.items() if value == column and name != role), None)
+        if column is not None and other is not None:
+            raise TextSetError(
+                f'Column "{column}" is chosen twice, as {role} and as {other}.',
+                "Choose another column for one of them.",
+            )
+    return text, pair, label, split
+
+
+def _kept_rows(table: RawTable, text: str, pair: str | None, notices: list[str]) -> list[int]:
+    dropped: set[int] = set()
+    for column, what in ((text, "text"), (pair, "second text")):
+        if column is None:
+            continue
+        blank = [row for row in blank_rows(_cells(table, column)) if row not in dropped]
+        if blank:
+            dropped.update(blank)
+            notices.append(f"Dropped {plural(len(blank), 'row')} with an empty {what}: {numbered(blank)}.")
+    kept = [row for row in range(table.n_rows) if row not in dropped]
+    if not kept:
+        raise TextSetError(f'No text is left: column "{text}" is empty in every row.', "Choose another text column.")
+    return kept
+
+
+def _checked(table: RawTable, column: str, kept: Sequence[int], limits: Limits) -> tuple[str, ...]:
+    cells = _cells(table, column)
+    _check_lengths(column, cells, kept, limits)
+    return tuple(cell for cell in (cells[row] for row in kept) if cell is not None)
+
+
+def _check_lengths(column: str, cells: Sequence[Cell], kept: Sequence[int], limits: Limits) -> None:
+    for row in kept:
+        cell = cells[row]
+        if cell is not None and len(cell) > limits.max_text_chars:
+            raise TextSetError(
+                f'Row {row + 1:,} has {len(cell):,} characters in column "{column}"; the limit is'
+                f" {limits.max_text_chars:,} (EMBEDSCOPE_MAX_TEXT_CHARS).",
+                "Split the text into several rows, or raise the setting. A quotation mark that is not closed can make"
+                " one text of many rows.",
+            )
+
+
+def _note_missing(cells: Sequence[Cell], label: str, kept: Sequence[int], notices: list[str]) -> None:
+    missing = [row for row, cell in zip(kept, cells, strict=True) if cell is None]
+    if missing:
+        notices.append(f'{plural(len(missing), "row")} without a label in column "{label}": {numbered(missing)}.')
+
+
+def _without_blank(cell: Cell) -> Cell:
+    return cell if cell is not None and cell.strip() else None
+
+
+def _cells(table: RawTable, column: str) -> Sequence[Cell]:
+    return table.cells[table.columns.index(column)]

@@ -1,0 +1,107 @@
+"""The table between a file and a text set: every format is read into a RawTable, every text set is made from one."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from backend.texts import Cell
+
+FORMATS = ("csv", "tsv", "jsonl", "parquet", "txt")
+FIRST_FEW = 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RawTable:
+    """All cells of a file, by column.
+
+    ``cells`` has one sequence of n_rows cells for each name in ``columns``; a missing or empty cell is None.
+    ``unreadable`` says of a column that it cannot be chosen, and why (nested values, bytes).
+    """
+
+    format: str
+    encoding: str
+    columns: tuple[str, ...]
+    cells: tuple[Sequence[Cell], ...]
+    n_rows: int
+    unreadable: dict[str, str] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
+
+
+def unique_names(names: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
+    """Column names that all differ, with a notice for each that had to change.
+
+    A name that was there before gets " (2)"; an empty name becomes the column's number from 0.
+    """
+    unique: list[str] = []
+    notices: list[str] = []
+    taken = {name for name in names if name}
+    for position, name in enumerate(names):
+        chosen = name
+        if not name:
+            chosen = _free(str(position), taken)
+            notices.append(f'Column {position} (from 0) has no name: it is called "{chosen}".')
+        elif name in unique:
+            chosen = _free(name, taken)
+            notices.append(
+                f'Two columns are called "{name}": {names.index(name)} and {position} (from 0);'
+                f' the later one is called "{chosen}".'
+            )
+        taken.add(chosen)
+        unique.append(chosen)
+    if len(notices) > FIRST_FEW:
+        notices = [*notices[:FIRST_FEW], f"{len(notices) - FIRST_FEW:,} further columns were renamed likewise."]
+    return tuple(unique), notices
+
+
+def without_surrogates(text: str) -> tuple[str, bool]:
+    """``text`` with every lone surrogate as U+FFFD (no tokenizer and no UTF-8 file can take one), and whether any."""
+    if text.isascii():
+        return text, False
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"), True
+    return text, False
+
+
+def plain_cell(value: Any) -> Cell:
+    """A value of a typed table as text: booleans "true" and "false"; null, NaN and "" are missing cells."""
+    if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def numbered(positions: Sequence[int]) -> str:
+    """Row numbers (from 1) of positions (from 0), the first few of them: "rows 3, 7, 9 and 12 more"."""
+    shown = ", ".join(f"{position + 1:,}" for position in positions[:FIRST_FEW])
+    more = len(positions) - FIRST_FEW
+    return f"row{'s' if len(positions) > 1 else ''} {shown}" + (f" and {more:,} more" if more > 0 else "")
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names in quotation marks, shortened, at most 30 of them."""
+    names = list(names)
+    shown = ", ".join(f'"{shortened(name, 40)}"' for name in names[:30])
+    return shown + (f" and {len(names) - 30:,} more" if len(names) > 30 else "")
+
+
+def shortened(text: str, length: int) -> str:
+    """``text``, cut to ``length`` characters where it is longer."""
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def plural(count: int, noun: str) -> str:
+    """A count with its noun: "1 row", "2,000 rows"."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def _free(name: str, taken: set[str]) -> str:
+    if name not in taken:
+        return name
+    number = 2
+    while f"{name} ({number})" in taken:
+        number += 1
+    return f"{name} ({number})"

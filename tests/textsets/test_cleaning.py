@@ -1,0 +1,33 @@
+"""WikiText's marks: each with the exact text that is left."""
+
+import pytest
+
+from backend.textsets.cleaning import clean_wikitext
+
+
+@pytest.mark.parametrize(
+    ("line", "cleaned"),
+    [
+        (" = Homarus gammarus = ", None),
+        (" = = Description = = ", None),
+        (" = = = Early life = = = \n", None),
+        (" = = 1 + 1 = 2 = = ", None),
+        ("", None),
+        (" <unk> ", None),
+        (" weigh 0 @.@ 7 – 2 @.@ 2 kg \n", "weigh 0.7 – 2.2 kg"),
+        (" 1 @,@ 000 @,@ 000 well @-@ known ", "1,000,000 well-known"),
+        (" a @-@ b @-@ c ", "a-b-c"),
+        (" a large <unk> , with ", "a large , with"),
+        (" <unk> and <unk> ", "and"),
+        (" the <unk> @-@ based one ", "the -based one"),
+        (" x = 3 is no heading ", "x = 3 is no heading"),
+        (" = is a sign ", "= is a sign"),
+        (" an @ sign , and a.b@c.d ", "an @ sign , and a.b@c.d"),
+    ],
+)
+def test_clean_wikitext(line, cleaned):
+    assert clean_wikitext(line) == cleaned
+
+
+def test_a_long_line_of_signs_takes_no_time():
+    assert clean_wikitext(" =" * 20_000 + " x") is not None
