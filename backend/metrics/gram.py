@@ -5,7 +5,7 @@ computed once. Many rows: cross-covariances of every pair of layers, linear in n
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,23 +14,30 @@ from backend.metrics.linalg import Floats, Matrix, centred, max_abs, row_mean
 
 _TILE_ROWS = 512
 _COVARIANCE_ROWS = 2048
-_REDUCTION_COST = 40  # of one entry's share in the L x L products, in multiply-adds of the Gram product
+_READY_BYTES = 256 * 2**20  # of centred copies kept; beyond, blocks are centred again whenever they are read
+_REDUCTION_COST = 80  # of one entry's share in the L x L products, in multiply-adds of the Gram product
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
     """One layer as both routes read it: centred in float64, scaled to at most 1, then in its own precision.
 
-    ``width`` is the RBF kernel's 1 / (2 sigma^2) in the scaled space, None for the linear kernel.
+    ``width`` is the RBF kernel's 1 / (2 sigma^2) in the scaled space, None for the linear kernel; ``shifted`` asks for
+    that kernel minus 1, which centring makes the same and which keeps the digits of a wide kernel. ``ready`` is the
+    whole matrix as ``rows`` gives it, where there is room to keep it.
     """
 
     x: Matrix
     mean: Floats
     scale: float
     width: float | None = None
+    shifted: bool = False
+    ready: Matrix | None = None
 
     def rows(self, block: slice) -> Matrix:
         """The given rows, centred and scaled; products of them cannot overflow."""
+        if self.ready is not None:
+            return self.ready[block]
         out: Matrix = (centred(self.x, self.mean, block) * self.scale).astype(self.x.dtype)
         return out
 
@@ -52,11 +59,17 @@ class GramMoments:
     diagonal_y: Floats
 
 
-def view(x: Matrix) -> View:
-    """``x`` ready for the linear kernel; its rows must be finite and not all identical."""
+def view(x: Matrix, *, n_layers: int = 1) -> View:
+    """``x`` ready for the linear kernel, as one of ``n_layers``; its rows must be finite and not all identical."""
     mean = row_mean(x)
-    largest = max(max_abs(x[block] - mean) for block in _slices(x.shape[0], _COVARIANCE_ROWS))
-    return View(x, mean, 1.0 / largest)
+    largest = max(max_abs(centred(x, mean, block)) for block in _slices(x.shape[0], _COVARIANCE_ROWS))
+    one = View(x, mean, 1.0 / largest)
+    if x.nbytes * n_layers > _READY_BYTES:
+        return one
+    ready = np.empty_like(x)
+    for block in _slices(x.shape[0], _COVARIANCE_ROWS):
+        ready[block] = one.rows(block)
+    return replace(one, ready=ready)
 
 
 def gram_moments(xs: Sequence[View], ys: Sequence[View] | None, report: Report, stage: str) -> GramMoments:
@@ -99,8 +112,9 @@ def _from_tiles(xs: Sequence[View], ys: Sequence[View] | None, report: Report, s
             if a != b:
                 sums[:, slices[b]] += tiles.sum(axis=1)
             done += 1
-    if any(v.width is not None for v in views):
-        diagonal = np.ones_like(diagonal)  # a row's kernel with itself
+    for index, one in enumerate(views):
+        if one.width is not None:
+            diagonal[index] = 0.0 if one.shifted else 1.0  # a row's kernel with itself
     return _moments(products, sums, diagonal, len(xs), ys is None)
 
 
@@ -113,7 +127,7 @@ def _tiles(views: Sequence[View], left: list[Matrix], diagonal: Floats, rows: sl
             out[index] = gram
         else:
             distances = squared_distances(gram, diagonal[index, rows], diagonal[index, columns])
-            np.exp(-one.width * distances, out=out[index], casting="same_kind")
+            out[index] = (np.expm1 if one.shifted else np.exp)(-one.width * distances)
         if rows == columns:
             np.fill_diagonal(out[index], 0.0)
     return out

@@ -56,20 +56,26 @@ def centred(x: Matrix, mean: Floats, rows: slice = slice(None)) -> Floats:
     return out
 
 
-def scatter(x: Matrix, mean: Floats) -> Floats:
+def scatter(x: Matrix, mean: Floats, *, add_mean: bool = False) -> Floats:
     """Centred second moments in float64: (n_dims, n_dims), or the Gram matrix (n_rows, n_rows) where that is smaller.
 
-    Both have the same non-zero eigenvalues.
+    Both have the same non-zero eigenvalues. With ``add_mean`` the moments of the rows as they are, which is
+    ``n mu mu^T`` more.
     """
     n_rows, n_dims = x.shape
     if n_rows < n_dims:
         rows = centred(x, mean)
         gram: Floats = rows @ rows.T
+        if add_mean:
+            along = rows @ mean
+            gram += along[:, None] + along[None, :] + mean @ mean
         return gram
     total = np.zeros((n_dims, n_dims))
     for block in row_blocks(x):
         rows = centred(x, mean, block)
         total += rows.T @ rows
+    if add_mean:
+        total += n_rows * np.outer(mean, mean)
     return total
 
 

@@ -68,7 +68,7 @@ class CkaParams:
     kernel: str = param("linear", "Kernel: linear (dot products) or rbf (Gaussian of the distance).", choices=KERNELS)
     debiased: bool = param(True, "Remove the small-sample bias (needs at least 4 rows).")
     bandwidth: float = param(
-        0.5, "Width of the rbf kernel, in square roots of the median squared distance.", low=0.01, high=100.0
+        0.5, "Width of the rbf kernel, in square roots of the median squared distance.", low=0.1, high=10.0
     )
 
 
@@ -108,11 +108,12 @@ def _compare(
         )
     reasons: dict[tuple[str, int], str] = {}
     views: dict[str, list[View]] = {}
+    n_layers = sum(map(len, sides.values()))
     for side, matrices in sides.items():
         kept = []
         for index, matrix in enumerate(matrices):
             reason = why_undefined(matrix, min_rows=4 if params.debiased else 2)
-            one = None if reason else _with_kernel(view(matrix), params, report)
+            one = None if reason else _with_kernel(view(matrix, n_layers=n_layers), params, report)
             if one is None:
                 reasons[side, index] = reason or "the median distance is 0: most rows are identical"
             else:
@@ -134,7 +135,8 @@ def _with_kernel(one: View, params: CkaParams, report: Report) -> View | None:
     median = median_squared_distance(one, report, _STAGE)
     if median == 0:
         return None
-    return dataclasses.replace(one, width=1.0 / (2.0 * params.bandwidth**2 * median))
+    width = 1.0 / (2.0 * params.bandwidth**2 * median)
+    return dataclasses.replace(one, width=width, shifted=params.bandwidth >= 1.0)
 
 
 def _defined(reasons: dict[tuple[str, int], str], side: str, count: int) -> list[int]:
@@ -184,9 +186,7 @@ def run_cka(stacks: Sequence[LayerStack], _labels: Labels | None, params: Any, _
     n, dx, dy = first.rows[0].shape[0], first.rows[0].shape[1], second.rows[0].shape[1]
     biased = float(np.sqrt(dx * dy / ((n + dx) * (n + dy)))) if n else 0.0
     baseline = np.full(matrix.shape, 0.0 if params.debiased else biased)
-    result = CkaResult(
-        matrix, baseline, params.kernel, params.debiased, params.bandwidth, len(stacks) == 1, n, dx, dy
-    )
+    result = CkaResult(matrix, baseline, params.kernel, params.debiased, params.bandwidth, len(stacks) == 1, n, dx, dy)
 
     def why(_field: str, index: tuple[int, ...]) -> str:
         if ("x", index[0]) in reasons:
