@@ -1,1 +1,29 @@
+"""The metrics: pure functions, arrays in and numbers out, and one explicit table of all that can be asked for."""
 
+from backend.errors import InvalidRequest
+from backend.metrics.anisotropy import ANISOTROPY
+from backend.metrics.base import Metric, Outcome, param, parse_params
+from backend.metrics.cosine import AVERAGE_COSINE
+from backend.metrics.explained_variance import SPECTRUM, VARIANCE_RATIO
+from backend.metrics.rogue_profile import ROGUE, ROGUE_OVERLAP
+from backend.metrics.similarity import CKA
+
+METRICS: dict[str, Metric] = {
+    "cka": CKA,
+    "anisotropy": ANISOTROPY,
+    "average_cosine": AVERAGE_COSINE,
+    "spectrum": SPECTRUM,
+    "variance_ratio": VARIANCE_RATIO,
+    "rogue": ROGUE,
+    "rogue_overlap": ROGUE_OVERLAP,
+}
+
+__all__ = ["METRICS", "Metric", "Outcome", "metric", "param", "parse_params"]
+
+
+def metric(name: str) -> Metric:
+    """The row of METRICS called ``name`` or having it as an alias; raises InvalidRequest that lists the names."""
+    found = METRICS.get(name) or next((row for row in METRICS.values() if name in row.aliases), None)
+    if found is None:
+        raise InvalidRequest(f"There is no metric '{name}'.", f"The metrics are: {', '.join(METRICS)}.")
+    return found

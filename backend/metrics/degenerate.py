@@ -1,0 +1,110 @@
+"""When a number does not exist, and how to say so: NaN in the result, and the reason beside it.
+
+A degenerate layer is normal: with CLS pooling, layer 0 of a BERT is the same vector for every text.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from backend.activations import LayerStack
+from backend.errors import InvalidRequest
+from backend.metrics.linalg import Matrix, as_matrix, row_blocks
+from backend.results import Undefined
+
+_PROBE = 16  # rows looked at before all of them: two different rows are found there, unless the layer is degenerate
+_ROUNDING = 8.0  # units in the last place by which rows may differ and still count as identical
+
+
+def why_undefined(x: Any, *, min_rows: int = 2) -> str | None:
+    """Why nothing can be computed from ``x`` (n_rows, n_dims), or None where it can.
+
+    Too few rows, no dimension, NaN or infinity among the activations, or rows that are identical to rounding.
+    """
+    matrix = as_matrix(x)
+    n_rows, n_dims = matrix.shape
+    if n_rows < min_rows:
+        return f"only {n_rows} {_plural('row', n_rows)}; needs at least {min_rows}"
+    if n_dims == 0:
+        return "the rows have no dimensions"
+    n_bad = count_non_finite(matrix)
+    if n_bad:
+        return f"non-finite activations ({n_bad} {_plural('row', n_bad)})"
+    if n_rows > 1 and all_identical(matrix):
+        return "all rows are identical"
+    return None
+
+
+def count_non_finite(x: Matrix) -> int:
+    """Number of rows that hold a NaN or an infinity."""
+    return sum(int(np.count_nonzero(~np.isfinite(x[block]).all(axis=1))) for block in row_blocks(x))
+
+
+def all_identical(x: Matrix) -> bool:
+    """Whether every row equals the first to rounding (padding changes the last bits of a batch's rows)."""
+    limit = _ROUNDING * np.finfo(x.dtype).eps * np.abs(x[0])
+
+    def same(rows: Matrix) -> bool:
+        return bool((np.abs(rows - x[0]) <= limit).all())
+
+    return same(x[:_PROBE]) and all(same(x[block]) for block in row_blocks(x))
+
+
+def undefined_entries(values: Any, reason: Callable[[str, tuple[int, ...]], str]) -> tuple[Undefined, ...]:
+    """One entry for each NaN in the float fields of the result dataclass ``values``.
+
+    ``reason(field, index)`` says why. Where a whole row of an array is NaN (all dimensions of a layer), one entry with
+    the row's index stands for all of it: an entry covers every index that begins with its own.
+    """
+    entries: list[Undefined] = []
+    for field in dataclasses.fields(values):
+        value = getattr(values, field.name)
+        if isinstance(value, float | np.floating) and np.isnan(value):
+            entries.append(Undefined(field.name, (), reason(field.name, ())))
+        elif isinstance(value, np.ndarray) and value.dtype.kind == "f":
+            entries += [Undefined(field.name, i, reason(field.name, i)) for i in _nan_indices(value)]
+    return tuple(entries)
+
+
+def _nan_indices(array: Any) -> list[tuple[int, ...]]:
+    missing = np.isnan(array)
+    found: list[tuple[int, ...]] = []
+    if not missing.any():
+        return found
+    for first in range(array.shape[0]):
+        if array.ndim > 1 and missing[first].all() and missing[first].size > 1:
+            found.append((first,))
+        else:
+            found += [(first, *map(int, rest)) for rest in np.argwhere(missing[first])]
+    return found
+
+
+def named(stack: LayerStack, index: int, reason: str) -> str:
+    """``reason`` with the layer it concerns in front."""
+    return f"{stack.model}, {stack.layer_names[index]}: {reason}"
+
+
+def same_rows(stacks: Sequence[LayerStack]) -> None:
+    """Raises InvalidRequest unless all layers of all stacks have the same rows (texts, and tokens) in the same order."""
+    first = stacks[0]
+    lengths = {matrix.rows.shape[0] for stack in stacks for matrix in stack.matrices}
+    hint = "Compare activations of the same texts in the same order."
+    if len(lengths) > 1:
+        raise InvalidRequest(f"The two sides have different numbers of rows: {sorted(lengths)}.", hint)
+    for other in stacks[1:]:
+        if other.texts_digest != first.texts_digest:
+            raise InvalidRequest(f"{first.model} and {other.model} were given different texts.", hint)
+        for left, right in zip(first.matrices[:1], other.matrices[:1], strict=False):
+            for name in ("text_index", "token_index"):
+                a, b = getattr(left, name), getattr(right, name)
+                if a is not None and b is not None and not np.array_equal(a, b):
+                    raise InvalidRequest(
+                        f"The rows of {first.model} and {other.model} are different tokens.",
+                        "Use a pooling with one row a text: the two tokenizers split the texts differently.",
+                    )
+
+
+def _plural(word: str, count: int) -> str:
+    return word if count == 1 else f"{word}s"
