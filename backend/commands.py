@@ -70,7 +70,7 @@ def run_recipe(options: argparse.Namespace) -> int:
 
 def list_metrics(options: argparse.Namespace) -> int:
     """The table of metrics with their parameters."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for row in METRICS.values():
         fields = [
             {

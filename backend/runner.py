@@ -67,7 +67,8 @@ class Runner:
             self._extract(spec, report)
 
     def _extract(self, spec: ActivationSpec, report: Report) -> None:
-        from backend.models.extraction import extract, plan_extraction
+        from backend.models.batching import plan_extraction
+        from backend.models.extraction import extract
 
         table = self._library.table(spec.texts)
         _require_rows(table)
@@ -100,8 +101,10 @@ class Runner:
                 report=report,
             )
             if spec.pooling == "tokens":
-                rows = np.stack([plan.text_index, plan.token_index, plan.token_id], axis=1).astype(np.int64)
-                self._store.put_array(_rows_digest(spec), rows, meta)
+                columns = [
+                    column for column in (plan.text_index, plan.token_index, plan.token_id) if column is not None
+                ]
+                self._store.put_array(_rows_digest(spec), np.stack(columns, axis=1).astype(np.int64), meta)
             report(len(table), len(table), "Writing to the store")
 
     @contextlib.contextmanager
@@ -241,7 +244,8 @@ class Runner:
         return Limits.of(self._settings)
 
     def _estimate(self, task: EstimateTask, report: Report) -> Cost:
-        from backend.models.extraction import measure, plan_extraction
+        from backend.models.batching import plan_extraction
+        from backend.models.extraction import measure
 
         total = Cost(0, 0, 0, 0, 0.0)
         for spec in {_pass(spec): spec for spec in self.missing(task.inputs)}.values():

@@ -8,7 +8,28 @@ from pathlib import Path
 
 from backend.settings import PROJECT
 
-_WORDS = "the film hotel train was is not very long short good bad and but with without music light rain story".split()
+_WORDS = [
+    "the",
+    "film",
+    "hotel",
+    "train",
+    "was",
+    "is",
+    "not",
+    "very",
+    "long",
+    "short",
+    "good",
+    "bad",
+    "and",
+    "but",
+    "with",
+    "without",
+    "music",
+    "light",
+    "rain",
+    "story",
+]
 _CHILD = """
 import json, resource, sys, time
 import backend

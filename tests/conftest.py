@@ -18,7 +18,14 @@ from backend.workbench import Workbench
 
 ROOT = Path(__file__).resolve().parents[1]
 SUBJECTS = ("film", "hotel", "novel", "phone", "concert", "meal", "museum", "train", "garden", "lecture")
-VERDICTS = ("was a delight", "bored me to tears", "kept its promise", "broke within a day", "could not be better", "felt far too long")
+VERDICTS = (
+    "was a delight",
+    "bored me to tears",
+    "kept its promise",
+    "broke within a day",
+    "could not be better",
+    "felt far too long",
+)
 
 
 @pytest.fixture
@@ -117,9 +124,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 def service_bench(service: Service, tmp_path: Path) -> Iterator[Workbench]:
     """A workbench with a cache folder of its own, in front of the service."""
     workbench = open_workbench(
-        dataclasses.replace(
-            read_settings(), cache=tmp_path / "front", backend=service.address, token=service.token
-        )
+        dataclasses.replace(read_settings(), cache=tmp_path / "front", backend=service.address, token=service.token)
     )
     yield workbench
     workbench.close()

@@ -4,6 +4,8 @@ from backend.errors import InvalidRequest
 from backend.metrics.anisotropy import ANISOTROPY
 from backend.metrics.base import Metric, Outcome, param, parse_params
 from backend.metrics.cosine import AVERAGE_COSINE
+from backend.metrics.dimension_profile import INTRINSIC_DIMENSION
+from backend.metrics.dimension_scale import DIMENSION_SCALE
 from backend.metrics.explained_variance import SPECTRUM, VARIANCE_RATIO
 from backend.metrics.rogue_profile import ROGUE, ROGUE_OVERLAP
 from backend.metrics.similarity import CKA
@@ -14,6 +16,8 @@ METRICS: dict[str, Metric] = {
     "average_cosine": AVERAGE_COSINE,
     "spectrum": SPECTRUM,
     "variance_ratio": VARIANCE_RATIO,
+    "intrinsic_dimension": INTRINSIC_DIMENSION,
+    "dimension_scale": DIMENSION_SCALE,
     "rogue": ROGUE,
     "rogue_overlap": ROGUE_OVERLAP,
 }

@@ -133,7 +133,7 @@ def _until_extracting(bench: Workbench, job: JobStatus) -> None:
 def test_a_killed_worker_fails_its_job_and_the_next_run_succeeds(
     workers: tuple[Workbench, object], long_texts: Path, reviews: Path, settings: Settings
 ) -> None:
-    bench, executor = workers
+    bench, _ = workers
     texts = bench.read_texts(long_texts)
     spec = bench.analysis("cka", models=[bench.model("minilm")], texts=texts)
     job = bench.start(spec)
@@ -142,7 +142,9 @@ def test_a_killed_worker_fails_its_job_and_the_next_run_succeeds(
     pid = int(bench.health()["worker models"].split()[1])
     os.kill(pid, signal.SIGKILL)
     ended = _follow(bench, bench.status(job.id))
-    assert ended.state == "failed" and "SIGKILL" in ended.error and "Run it again" in ended.hint or "run it again" in ended.hint
+    assert (
+        ended.state == "failed" and "SIGKILL" in ended.error and "Run it again" in ended.hint
+    ) or "run it again" in ended.hint
     store = Store(settings.cache, budget=settings.cache_bytes)
     assert not list((settings.cache / "arrays").glob("??/*")), "no partial entry"
     assert not list((settings.cache / "tmp").iterdir()), "what was half-written is swept away"
