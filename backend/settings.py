@@ -45,7 +45,7 @@ SETTINGS = (
         8 * 1024 * MIB,
         "Bytes of loaded models a worker keeps; least recently used goes first.",
     ),
-    Setting("EMBEDSCOPE_BATCH_TOKENS", 8192, "Tokens (padding included) in one forward pass."),
+    Setting("EMBEDSCOPE_BATCH_TOKENS", 4096, "Tokens (padding included) in one forward pass."),
     Setting("EMBEDSCOPE_THREADS", 0, "Threads a worker computes with; 0 means: one for each core."),
     Setting("EMBEDSCOPE_MAX_UPLOAD_BYTES", 25 * MIB, "Largest file of texts that is read."),
     Setting("EMBEDSCOPE_MAX_ROWS", 200_000, "Most rows a text set may have."),

@@ -30,7 +30,7 @@ from backend.specs import AnalysisSpec, HubReadTask, JobStatus, ReadTask, Resolv
 from backend.store import Store
 from backend.texts import TextSetInfo, TextTable
 
-_GRACE = 3.0  # seconds a cancelled worker has to reach its next report before it is ended
+_GRACE = 10.0  # seconds a cancelled worker has to reach its next report before it is ended
 
 
 @dataclass
