@@ -118,6 +118,7 @@ function configOf(view) {
   // One object for the life of the view: Plotly draws from scratch, and forgets the zoom, when the configuration changes.
   view.config ??= {
     displaylogo: false,
+    showSendToCloud: false, // the figure, texts and all, stays here
     displayModeBar: true,
     responsive: false,
     modeBarButtonsToRemove: ["toImage", ...(view.options.select === "points" ? [] : ["select2d", "lasso2d"])],

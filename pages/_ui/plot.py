@@ -32,6 +32,8 @@ _COMPONENT = st.components.v2.component(
     isolate_styles=False,
 )
 
+PLAIN_CONFIG = {"displaylogo": False, "showSendToCloud": False}  # plotly.js 4 would offer to upload the figure
+
 Select = Literal["none", "points", "cells"]
 
 
@@ -186,9 +188,9 @@ def _plain(
     figure = go.Figure(figure).update_layout(height=height)
     frame = None if frames is None else _plain_frame(figure, frames, key)
     if select == "none":
-        st.plotly_chart(figure, key=key, alt=alt)
+        st.plotly_chart(figure, key=key, alt=alt, config=PLAIN_CONFIG)
         return Selection(frame=frame)
-    event = st.plotly_chart(figure, key=key, alt=alt, on_select=on_select or "rerun")
+    event = st.plotly_chart(figure, key=key, alt=alt, on_select=on_select or "rerun", config=PLAIN_CONFIG)
     points = event["selection"]["points"]
     if select == "points":
         return Selection(ids=tuple(point["customdata"] for point in points if "customdata" in point), frame=frame)

@@ -199,3 +199,10 @@ def test_nothing_is_fetched_from_elsewhere(page: Any, address: str) -> None:
     draw(page, address)
     assert any("/app/static/plotly-" in url for url in asked)
     assert [url for url in asked if not url.startswith((address, "blob:", "data:"))] == []
+
+
+def test_no_button_offers_to_send_the_figure_away(page: Any, address: str) -> None:
+    draw(page, address)
+    titles = page.locator(".modebar-btn").evaluate_all("(buttons) => buttons.map((button) => button.dataset.title)")
+    assert "Save as SVG" in titles
+    assert not [title for title in titles if "hare" in title or "loud" in title or "tudio" in title]
