@@ -15,6 +15,7 @@ CAPTION = (
 )
 NO_LABEL = "no label"
 MOST_CLASSES = 24
+_OTHER = "other ("
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,7 +26,7 @@ class Projection:
     rows: tuple[npt.NDArray[np.int64], ...]
 
     def coordinates(self, layers: Floats) -> list[list[Floats]]:
-        """``layers`` (n_layers, n_rows, 2) divided among the traces: [layer][trace] -> (n, 2) float32."""
+        """``layers`` (n_layers, n_rows, 2 or 3) divided among the traces: [layer][trace] -> (n, 2 or 3) float32."""
         return [[np.asarray(layer[rows], np.float32) for rows in self.rows] for layer in layers]
 
 
@@ -35,10 +36,10 @@ def projection_scatter(
     texts: Sequence[str],
     labels: Sequence[str | None] | None = None,
     text_index: npt.NDArray[np.int64] | None = None,
-    axis_titles: tuple[str, str] = ("", ""),
+    axis_titles: Sequence[str] = ("", ""),
     same_scale: bool = True,
 ) -> Projection:
-    """``coordinates`` (n_rows, 2) as points, one trace a class with a legend entry, the text in the hover.
+    """``coordinates`` (n_rows, 2 or 3) as points, one trace a class with a legend entry, the text in the hover.
 
     ``labels`` has one entry a row (None where missing); classes are drawn by size, the smallest on top; beyond 24
     the rarest share one grey entry. ``text_index`` (n_rows,) says which text each row is, its own number if None; it
@@ -46,27 +47,36 @@ def projection_scatter(
     """
     n_rows = len(coordinates)
     ids = np.arange(n_rows) if text_index is None else np.asarray(text_index)
+    flat = coordinates.shape[1] == 2
     figure = base_figure(x_title=axis_titles[0], y_title=axis_titles[1])
     groups = _groups(labels, n_rows)
-    size = float(np.clip(120 / np.sqrt(max(n_rows, 1)), 3.5, 9))
+    size = float(np.clip(120 / np.sqrt(max(n_rows, 1)), 3.5, 9)) * (1 if flat else 0.6)
     for place, (name, rows) in enumerate(groups):
-        xy = np.asarray(coordinates[rows], np.float32)
-        grey = name in (NO_LABEL, "") or name.startswith("other (")
-        figure.add_scattergl(
-            x=np.ascontiguousarray(xy[:, 0]),
-            y=np.ascontiguousarray(xy[:, 1]),
-            mode="markers",
-            name=f"{safe(name)} ({len(rows):,})" if name else "",
-            customdata=ids[rows].astype(np.int32),
-            text=[hover_text(texts[i]) for i in ids[rows]],
-            hovertemplate="%{text}" + (f"<br><b>{safe(name)}</b>" if name else "") + "<extra></extra>",
-            marker={"color": MUTED if grey and name else colour(place), "symbol": symbol(place), "size": size},
-            selected={"marker": {"opacity": 1}},
-            unselected={"marker": {"opacity": 0.15}},
-        )
-        figure.data[-1].marker.opacity = 0.85
-    figure.update_layout(showlegend=bool(labels), legend={"itemsizing": "constant"}, dragmode="pan")
-    _axes(figure, axis_titles, same_scale)
+        grey = name == NO_LABEL or name.startswith(_OTHER)
+        trace = {
+            "mode": "markers",
+            "name": f"{safe(name)} ({len(rows):,})" if name else "",
+            "customdata": ids[rows].astype(np.int32),
+            "text": [hover_text(texts[i]) for i in ids[rows]],
+            "hovertemplate": "%{text}" + (f"<br><b>{safe(name)}</b>" if name else "") + "<extra></extra>",
+            "marker": {"color": MUTED if grey else colour(place), "size": size, "opacity": 0.85},
+        }
+        points = {
+            axis: np.asarray(column, np.float32) for axis, column in zip("xyz", coordinates[rows].T, strict=False)
+        }
+        if flat:
+            trace["marker"]["symbol"] = symbol(place)
+            chosen = {"selected": {"marker": {"opacity": 1}}, "unselected": {"marker": {"opacity": 0.15}}}
+            figure.add_scattergl(**points, **trace, **chosen)
+        else:
+            figure.add_scatter3d(**points, **trace)
+    figure.update_layout(
+        showlegend=bool(labels), legend={"itemsizing": "constant"}, dragmode="pan" if flat else "turntable"
+    )
+    if flat:
+        _axes(figure, axis_titles, same_scale)
+    else:
+        _axes_in_space(figure, axis_titles)
     return Projection(figure, tuple(rows for _, rows in groups))
 
 
@@ -79,11 +89,11 @@ def _groups(labels: Sequence[str | None] | None, n_rows: int) -> list[tuple[str,
     ordered = sorted(found.items(), key=lambda item: (item[0] == NO_LABEL, -len(item[1]), item[0]))
     if len(ordered) > MOST_CLASSES:
         rest = sorted(row for _, rows in ordered[MOST_CLASSES - 1 :] for row in rows)
-        ordered = [*ordered[: MOST_CLASSES - 1], (f"other ({len(found) - MOST_CLASSES + 1} classes)", rest)]
+        ordered = [*ordered[: MOST_CLASSES - 1], (f"{_OTHER}{len(found) - MOST_CLASSES + 1} classes)", rest)]
     return [(name, np.array(rows, np.int64)) for name, rows in ordered]
 
 
-def _axes(figure: go.Figure, titles: tuple[str, str], same_scale: bool) -> None:
+def _axes(figure: go.Figure, titles: Sequence[str], same_scale: bool) -> None:
     if not any(titles):
         hidden = {"showticklabels": False, "ticks": "", "showgrid": False, "showline": False}
         figure.update_xaxes(**hidden)
@@ -91,3 +101,9 @@ def _axes(figure: go.Figure, titles: tuple[str, str], same_scale: bool) -> None:
         figure.update_layout(margin={"l": 10, "b": 10})
     if same_scale:
         figure.update_yaxes(scaleanchor="x", scaleratio=1)
+
+
+def _axes_in_space(figure: go.Figure, titles: Sequence[str]) -> None:
+    names = ("xaxis", "yaxis", "zaxis")
+    scene = {name: {"title": {"text": title}} for name, title in zip(names, titles, strict=False)}
+    figure.update_layout(scene={**scene, "aspectmode": "data"}, margin={"l": 0, "r": 0, "b": 0})

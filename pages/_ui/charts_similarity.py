@@ -27,20 +27,22 @@ def cka_heatmap(
     *,
     x_name: str = "",
     y_name: str = "",
+    value_name: str = "CKA",
 ) -> go.Figure:
     """CKA as a heatmap of ``matrix`` (len(y_layers), len(x_layers)), on a fixed scale from 0 to 1.
 
     ``undefined`` gives the reason of each NaN cell by (row, column); such cells are grey, bear a × and say why.
-    ``x_name`` and ``y_name`` are the models.
+    ``x_name`` and ``y_name`` are the models,
+    ``value_name`` what is drawn where it is another similarity in [0, 1].
     """
     figure = _square(x_layers, y_layers, x_name, y_name)
-    hover = "%{customdata[0]}<br>%{customdata[1]}<br><b>CKA %{z:.3f}</b><extra></extra>"
+    hover = f"%{{customdata[0]}}<br>%{{customdata[1]}}<br><b>{value_name} %{{z:.3f}}</b><extra></extra>"
     figure.add_heatmap(
         z=np.asarray(matrix, np.float32),
         zmin=0,
         zmax=1,
         colorscale=COLOUR_SCALE,
-        colorbar={"title": {"text": "CKA"}, "thickness": 14, "tickvals": [0, 0.25, 0.5, 0.75, 1]},
+        colorbar={"title": {"text": value_name}, "thickness": 14, "tickvals": [0, 0.25, 0.5, 0.75, 1]},
         customdata=_pairs(x_layers, y_layers, x_name, y_name),
         hovertemplate=hover,
         hoverongaps=False,
@@ -78,19 +80,24 @@ def cka_difference(
     return figure
 
 
-def cka_diagonal(values: Floats, layers: Sequence[str], *, name: str = "") -> go.Figure:
-    """CKA of the layers at the same depth (or of neighbouring layers) as a line over depth, from 0 to 1."""
-    figure = base_figure(x_title="Layer", y_title="CKA")
+def cka_diagonal(values: Floats, layers: Sequence[str], *, difference: bool = False) -> go.Figure:
+    """CKA of the layers at the same depth (or of neighbouring layers) as a line over depth, from 0 to 1.
+
+    ``difference`` says that the values are differences of CKA, from -1 to 1.
+    """
+    title = "Difference of CKA" if difference else "CKA"
+    figure = base_figure(x_title="Layer", y_title=title)
     figure.add_scatter(
         x=np.arange(len(layers)),
         y=np.asarray(values, np.float32),
         mode="lines+markers",
-        name=safe(name),
         line={"color": colour(0), "width": 2},
         text=[safe(layer) for layer in layers],
-        hovertemplate="%{text}<br><b>CKA %{y:.3f}</b><extra></extra>",
+        hovertemplate=f"%{{text}}<br><b>{title} %{{y:.3f}}</b><extra></extra>",
     )
     figure.update_xaxes(**layer_ticks(layers))
+    if difference:
+        return figure.update_yaxes(range=[-1.02, 1.02])
     return figure.update_yaxes(range=[min(0.0, float(np.nanmin(values, initial=0.0))) - 0.02, 1.02])
 
 

@@ -23,8 +23,7 @@ def downloads(
     key: str,
     name: str,
     *,
-    columns: Sequence[str],
-    rows: Sequence[Sequence[Any]],
+    table: tuple[Sequence[str], Sequence[Sequence[Any]]],
     results: Sequence[Result],
     figure: go.Figure,
     title: str,
@@ -32,14 +31,14 @@ def downloads(
 ) -> None:
     """Three buttons for one figure: its numbers (CSV), its results with their recipes (JSON), the figure itself (HTML).
 
-    A file is made when its button is pressed. ``name`` starts the file names.
+    A file is made when its button is pressed. ``table`` is the column names and the rows; ``name`` starts the file names.
     """
     documents = [result_document(result) for result in results]
     notes = list(dict.fromkeys(note for result in results for note in result.notes))
     with st.container(horizontal=True, key=f"{key}_downloads"):
         st.download_button(
             "CSV",
-            lambda: csv_text(columns, rows).encode("utf-8-sig"),
+            lambda: csv_text(*table).encode("utf-8-sig"),
             f"{name}.csv",
             "text/csv",
             key=f"{key}_csv",

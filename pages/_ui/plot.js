@@ -107,7 +107,7 @@ function keepCameras(canvas, layout) {
 
 function placeTrace(view, trace, index) {
   const coordinates = frameCoordinates(view, index);
-  if (coordinates) [trace.x, trace.y] = coordinates;
+  if (coordinates) coordinates.forEach((values, axis) => (trace[AXES[axis]] = values));
   if (view.options.select === "points" && view.selected) {
     const ids = toArray(trace.customdata);
     if (ids) trace.selectedpoints = [...ids].flatMap((id, row) => (view.selected.has(id) ? [row] : []));
@@ -212,10 +212,13 @@ function scrub(view, frame) {
     if (view.disposed || !view.listening) return;
     const traces = view.canvas.data.map((_, index) => index).filter((index) => frameCoordinates(view, index));
     const coordinates = traces.map((index) => frameCoordinates(view, index));
-    const change = { x: coordinates.map(([x]) => x), y: coordinates.map(([, y]) => y) };
+    const axes = AXES.slice(0, coordinates[0]?.length ?? 0);
+    const change = Object.fromEntries(axes.map((name, axis) => [name, coordinates.map((values) => values[axis])]));
     window.Plotly.restyle(view.canvas, change, traces);
   });
 }
+
+const AXES = ["x", "y", "z"];
 
 function frameCoordinates(view, trace) {
   const stored = view.frames?.coordinates[view.frame]?.[trace];

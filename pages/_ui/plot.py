@@ -41,7 +41,7 @@ Select = Literal["none", "points", "cells"]
 class Frames:
     """Coordinates for each step of a slider inside the chart; moving it needs no server.
 
-    ``coordinates[frame][trace]`` is an (n, 2) array for that trace of the figure; ``names`` and ``captions`` are plain
+    ``coordinates[frame][trace]`` is an (n, 2) or (n, 3) array for that trace of the figure; ``names`` and ``captions`` are plain
     text, one a frame; ``label`` says what the slider chooses.
     """
 
@@ -142,7 +142,7 @@ def _payload(figure: go.Figure, options: _Options, frames: Frames | None) -> byt
 
 
 def _encoded_frames(frames: Frames) -> dict[str, Any]:
-    coordinates = [[[_encoded(xy[:, 0]), _encoded(xy[:, 1])] for xy in traces] for traces in frames.coordinates]
+    coordinates = [[[_encoded(axis) for axis in points.T] for points in traces] for traces in frames.coordinates]
     return {
         "label": frames.label,
         "names": list(frames.names),
@@ -203,8 +203,8 @@ def _plain_frame(figure: go.Figure, frames: Frames, key: str) -> int:
         steps = range(len(frames.names))
         names = list(frames.names)
         frame = st.select_slider(frames.label, steps, frame, format_func=names.__getitem__, key=f"{key}_frame")
-    for trace, xy in zip(figure.data, frames.coordinates[frame], strict=False):
-        trace.update(x=np.ascontiguousarray(xy[:, 0]), y=np.ascontiguousarray(xy[:, 1]))
+    for trace, points in zip(figure.data, frames.coordinates[frame], strict=False):
+        trace.update({name: np.ascontiguousarray(axis) for name, axis in zip("xyz", points.T, strict=False)})
     if frames.captions:
         st.caption(frames.captions[frame].replace("$", "\\$"))
     return frame
