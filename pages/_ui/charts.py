@@ -1,0 +1,80 @@
+"""What all charts share: the palette, the empty figure, user text made safe for hovers, captions.
+
+A chart is a pure function from numbers to a Plotly figure; none imports Streamlit. Colours that depend on the theme
+(text, grid, background) are left unset: the component fills them in, and ``for_paper`` does for a saved page.
+"""
+
+import html
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import plotly.graph_objects as go
+
+# Okabe and Ito's palette for colour-blind readers, without its black (lost on a dark page), darkest contrasts first.
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#B8A800", "#8C8C8C")
+SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "triangle-down", "star", "hexagon")
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+MUTED = "#888888"  # readable on white and on a dark page
+COLOUR_SCALE = "Viridis"  # perceptually uniform, and ordered in grey too
+PAPER_TEMPLATE = "plotly_white"
+
+Floats = npt.NDArray[np.floating[Any]]
+
+
+def base_figure(*, x_title: str, y_title: str) -> go.Figure:
+    """An empty figure with the margins, legend and hover behaviour of every chart here."""
+    return go.Figure(
+        layout={
+            "template": "none",
+            "margin": {"l": 60, "r": 20, "t": 40, "b": 55},
+            "hovermode": "closest",
+            "showlegend": False,
+            "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"},
+            "xaxis": {"title": {"text": x_title}, "zeroline": False},
+            "yaxis": {"title": {"text": y_title}, "zeroline": False},
+        }
+    )
+
+
+def colour(place: int) -> str:
+    """The colour of the ``place``-th class or model; it comes round again after eight."""
+    return PALETTE[place % len(PALETTE)]
+
+
+def symbol(place: int) -> str:
+    """The marker of the ``place``-th class: the next one each time that the colours come round."""
+    return SYMBOLS[(place // len(PALETTE)) % len(SYMBOLS)]
+
+
+def safe(text: str) -> str:
+    """User text for hovers, legends and ticks, which Plotly reads as a kind of HTML, and as a formula between dollars."""
+    return html.escape(text).replace("$", "&#36;").replace("%{", "&#37;{")  # the last is a placeholder in hovers
+
+
+def hover_text(text: str, *, n_chars: int = 160, width: int = 60) -> str:
+    """A text shortened and broken into lines for a hover, made safe."""
+    flat = " ".join(text.split())
+    if len(flat) > n_chars:
+        flat = flat[: n_chars - 1].rstrip() + "…"
+    return "<br>".join(safe(line) for line in textwrap.wrap(flat, width) or [""])
+
+
+def layer_ticks(names: Sequence[str], *, most: int = 26) -> dict[str, Any]:
+    """Axis settings that write layer names at 0, 1, ...; with many layers only every second, third, ... one."""
+    step = max(1, -(-len(names) // most))
+    places = list(range(0, len(names), step))
+    return {"tickmode": "array", "tickvals": places, "ticktext": [safe(short_layer(names[i])) for i in places]}
+
+
+def short_layer(name: str) -> str:
+    """A layer's name short enough for an axis: "block 7" is 7, others stay."""
+    head, _, tail = name.partition(" ")
+    return tail if head == "block" and tail.isdigit() else name
+
+
+def for_paper(figure: go.Figure) -> go.Figure:
+    """A copy of ``figure`` with the colours of a white page, for a file that is read outside the dashboard."""
+    return go.Figure(figure).update_layout(template=PAPER_TEMPLATE)

@@ -1,0 +1,153 @@
+"""Charts over depth: one line a model, with its band, its isotropic reference and its undefined layers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import plotly.graph_objects as go
+
+from pages._ui.charts import DASHES, MUTED, Floats, base_figure, colour, layer_ticks, safe
+
+CAPTION = (
+    "Each line follows one model from the embedding output (left) to its last layer (right); a band is the spread of "
+    "the estimate. A dashed grey line is what perfectly isotropic data of the same size would give. A × at the bottom "
+    "marks a layer where the number is undefined; hover it for the reason."
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """One line of a profile: a value for each layer (NaN where undefined), with an optional band and reference.
+
+    ``undefined`` gives the reason of each NaN by position. ``place`` chooses the colour and ``style`` the dash, so
+    that two measures of one model share a colour.
+    """
+
+    name: str
+    layers: Sequence[str]
+    values: Floats
+    low: Floats | None = None
+    high: Floats | None = None
+    reference: Floats | None = None
+    undefined: Mapping[int, str] = field(default_factory=dict)
+    place: int = 0
+    style: int = 0
+
+
+def profile_lines(
+    series: Sequence[Series],
+    *,
+    y_title: str,
+    relative: bool = False,
+    y_range: tuple[float, float] | None = None,
+    y_format: str = ".3f",
+) -> go.Figure:
+    """Values over depth, several models overlaid.
+
+    ``relative`` puts depth on a scale from 0 (embedding output) to 1 (last layer), which models of different depth
+    share; otherwise the axis counts layers and, where all models agree, names them. ``y_range`` fixes the scale.
+    """
+    figure = base_figure(
+        x_title="Relative depth (0 = embedding output, 1 = last layer)" if relative else "Layer", y_title=y_title
+    )
+    figure.update_layout(yaxis2={"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True})
+    for one in series:
+        depth = _depth(one, relative)
+        _band(figure, one, depth)
+        _line(figure, one, depth, y_format)
+    _references(figure, series, relative, y_format)
+    for one in series:
+        _undefined(figure, one, _depth(one, relative))
+    if not relative:
+        _name_layers(figure, series)
+    if y_range is not None:
+        figure.update_yaxes(range=list(y_range), selector={"overlaying": None})
+        figure.update_layout(yaxis={"range": list(y_range)})
+    return figure.update_layout(showlegend=len(series) > 1 or any(one.reference is not None for one in series))
+
+
+def _depth(one: Series, relative: bool) -> Floats:
+    places = np.arange(len(one.layers), dtype=np.float32)
+    return places / max(len(one.layers) - 1, 1) if relative else places
+
+
+def _line(figure: go.Figure, one: Series, depth: Floats, y_format: str) -> None:
+    figure.add_scatter(
+        x=depth,
+        y=np.asarray(one.values, np.float32),
+        mode="lines+markers",
+        name=safe(one.name),
+        legendgroup=one.name,
+        connectgaps=False,
+        line={"color": colour(one.place), "width": 2.2, "dash": DASHES[one.style % len(DASHES)]},
+        marker={"size": 6},
+        text=[safe(layer) for layer in one.layers],
+        hovertemplate=f"{safe(one.name)}, %{{text}}<br><b>%{{y:{y_format}}}</b><extra></extra>",
+    )
+
+
+def _band(figure: go.Figure, one: Series, depth: Floats) -> None:
+    if one.low is None or one.high is None:
+        return
+    whole = np.isfinite(one.low) & np.isfinite(one.high)
+    starts = np.flatnonzero(whole & ~np.r_[False, whole[:-1]])
+    ends = np.flatnonzero(whole & ~np.r_[whole[1:], False]) + 1
+    for start, end in zip(starts, ends, strict=True):
+        run = slice(start, end)
+        figure.add_scatter(
+            x=np.r_[depth[run], depth[run][::-1]].astype(np.float32),
+            y=np.r_[one.high[run], one.low[run][::-1]].astype(np.float32),
+            mode="lines",
+            line={"width": 0},
+            fill="toself",
+            fillcolor=_faint(colour(one.place)),
+            legendgroup=one.name,
+            showlegend=False,
+            hoverinfo="skip",
+        )
+
+
+def _faint(hexadecimal: str) -> str:
+    red, green, blue = (int(hexadecimal[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},0.18)"
+
+
+def _references(figure: go.Figure, series: Sequence[Series], relative: bool, y_format: str) -> None:
+    drawn = [one for one in series if one.reference is not None and np.isfinite(one.reference).any()]
+    for one in drawn:
+        name = "isotropic reference" if len(drawn) == 1 else f"isotropic reference, {one.name}"
+        figure.add_scatter(
+            x=_depth(one, relative),
+            y=np.asarray(one.reference, np.float32),
+            mode="lines",
+            name=safe(name),
+            line={"color": MUTED, "width": 1.5, "dash": "dash"},
+            hovertemplate=f"{safe(name)}<br><b>%{{y:{y_format}}}</b><extra></extra>",
+        )
+
+
+def _undefined(figure: go.Figure, one: Series, depth: Floats) -> None:
+    missing = np.flatnonzero(~np.isfinite(one.values))
+    if not len(missing):
+        return
+    reasons = [one.undefined.get(int(i), "no reason was given") for i in missing]
+    figure.add_scatter(
+        x=depth[missing],
+        y=np.full(len(missing), 0.025, np.float32),
+        yaxis="y2",
+        mode="markers",
+        marker={"symbol": "x", "size": 9, "color": colour(one.place), "line": {"width": 1, "color": MUTED}},
+        text=[safe(f"{one.name}, {one.layers[i]}: undefined, {why}") for i, why in zip(missing, reasons, strict=True)],
+        hovertemplate="%{text}<extra></extra>",
+        legendgroup=one.name,
+        showlegend=False,
+    )
+
+
+def _name_layers(figure: go.Figure, series: Sequence[Series]) -> None:
+    longest = max(series, key=lambda one: len(one.layers), default=None)
+    if longest is None:
+        return
+    agree = all(list(one.layers) == list(longest.layers)[: len(one.layers)] for one in series)
+    names = longest.layers if agree else [str(i) for i in range(len(longest.layers))]
+    figure.update_xaxes(**layer_ticks(names))

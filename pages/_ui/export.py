@@ -1,0 +1,130 @@
+"""What can be taken away from a page: the table as CSV, the result with its recipe as JSON, the figure as one HTML file."""
+
+import csv
+import dataclasses
+import html
+import io
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from backend import Result
+from pages._ui.charts import for_paper
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_HTML_CONFIG = {"displaylogo": False, "showSendToCloud": False, "responsive": True}
+
+
+def downloads(
+    key: str,
+    name: str,
+    *,
+    table: tuple[Sequence[str], Sequence[Sequence[Any]]],
+    results: Sequence[Result],
+    figure: go.Figure,
+    title: str,
+    caption: str = "",
+) -> None:
+    """Three buttons for one figure: its numbers (CSV), its results with their recipes (JSON), the figure itself (HTML).
+
+    A file is made when its button is pressed. ``table`` is the column names and the rows; ``name`` starts the file names.
+    """
+    documents = [result_document(result) for result in results]
+    notes = list(dict.fromkeys(note for result in results for note in result.notes))
+    with st.container(horizontal=True, key=f"{key}_downloads"):
+        st.download_button(
+            "CSV",
+            lambda: csv_text(*table).encode("utf-8-sig"),
+            f"{name}.csv",
+            "text/csv",
+            key=f"{key}_csv",
+            icon=":material/table:",
+            help="The numbers of the figure as a table.",
+        )
+        st.download_button(
+            "JSON and recipe",
+            lambda: json_text(documents).encode(),
+            f"{name}.json",
+            "application/json",
+            key=f"{key}_json",
+            icon=":material/data_object:",
+            help="The whole result, with the recipe that computes it again: `python -m backend run recipe.json`.",
+        )
+        st.download_button(
+            "HTML figure",
+            lambda: html_page(figure, title=title, caption=caption, notes=notes).encode(),
+            f"{name}.html",
+            "text/html",
+            key=f"{key}_html",
+            icon=":material/web:",
+            help="The interactive figure in one file that opens without the dashboard and without a network (5 MB).",
+        )
+
+
+def csv_text(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """A table as CSV; text that a spreadsheet would run as a formula is defused with a leading apostrophe."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([_cell(name) for name in columns])
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    return out.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
+    if isinstance(value, float | np.floating):
+        return repr(float(value)) if np.isfinite(value) else ""
+    return "" if value is None else value
+
+
+def result_document(result: Result) -> dict[str, Any]:
+    """A result as plain JSON values: null for what is undefined, with the reasons beside it, and the recipe."""
+    return {
+        "metric": result.metric,
+        "version": result.version,
+        "result": plain_values(result.values),
+        "undefined": [dataclasses.asdict(entry) for entry in result.undefined],
+        "notes": list(result.notes),
+        "sources": [dataclasses.asdict(source) for source in result.sources],
+        "seed": result.seed,
+        "recipe": plain_values(result.recipe),
+        "versions": dict(result.versions),
+    }
+
+
+def json_text(documents: Sequence[dict[str, Any]]) -> str:
+    """One result as an object, several as a list."""
+    whole = documents[0] if len(documents) == 1 else list(documents)
+    return json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False)
+
+
+def plain_values(value: Any) -> Any:
+    """``value`` in JSON's own types: dataclasses as objects, arrays as nested lists, NaN and infinities as null."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain_values(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, np.ndarray | np.generic):
+        return plain_values(value.tolist())
+    if isinstance(value, dict):
+        return {str(name): plain_values(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain_values(item) for item in value]
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value
+
+
+def html_page(figure: go.Figure, *, title: str, caption: str = "", notes: Sequence[str] = ()) -> str:
+    """The figure as one HTML file with plotly.js inside, its caption and its notes below it."""
+    chart = for_paper(figure).to_html(full_html=False, include_plotlyjs=True, config=_HTML_CONFIG)
+    below = "".join(f"<p>{html.escape(line)}</p>" for line in (caption, *notes) if line)
+    style = "body{font-family:Helvetica,Arial,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1f2430}"
+    name = html.escape(title)
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{name}</title><style>{style}</style></head>'
+        f"<body><h1>{name}</h1>{chart}{below}</body></html>"
+    )

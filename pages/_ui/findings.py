@@ -1,0 +1,64 @@
+"""What belongs beside a figure: how many rows it stands on, the notes of the metric, why a number is undefined."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+
+from backend import Result, Source, TextTable
+from pages._ui.session import plain
+from pages._ui.wording import count
+
+
+def heading(title: str, what: str, how: str) -> None:
+    """A page's title and its two sentences: what it shows, and how to read it."""
+    st.title(title)
+    st.markdown(f"{what} {how}")
+
+
+def reasons(result: Result, field: str) -> dict[tuple[int, ...], str]:
+    """Why each undefined number of ``field`` is undefined, by its index."""
+    return {gap.index: gap.reason for gap in result.undefined if gap.field == field}
+
+
+def provenance(results: Sequence[Result]) -> None:
+    """Where the figure came from: model, rows, dimensions, pooling, truncation; then the notes of its metrics."""
+    sources = list(dict.fromkeys(source for result in results for source in result.sources))
+    for source in sources:
+        st.caption(plain(source_line(source)))
+    for note in dict.fromkeys(note for result in results for note in result.notes):
+        st.caption(f":material/info: {plain(note)}")
+
+
+def source_line(source: Source) -> str:
+    """One stack of activations in one line."""
+    parts = [
+        f"{source.model} on {source.texts}",
+        f"n = {source.n_rows:,} rows of {source.n_dims:,} dimensions",
+        f"pooling {source.pooling}",
+    ]
+    if source.n_truncated:
+        parts.append(f"{count(source.n_truncated, 'text')} truncated to {source.max_length:,} tokens")
+    if source.n_empty:
+        parts.append(f"{count(source.n_empty, 'empty text')}")
+    if source.postprocess:
+        parts.append(f"after {', '.join(source.postprocess)}")
+    return " · ".join(parts)
+
+
+def undefined_note(results: Sequence[Result], fields: Sequence[str]) -> None:
+    """Say which numbers of these fields do not exist, and why; nothing where all do."""
+    why = list(dict.fromkeys(gap.reason for result in results for gap in result.undefined if gap.field in fields))
+    if not why:
+        return
+    listed = "".join(f"\n- {plain(reason)}" for reason in why[:6])
+    more = f"\n- and {len(why) - 6} more reasons" if len(why) > 6 else ""
+    st.info(f"Some numbers are undefined. They are marked × and left out, not drawn as 0:\n{listed}{more}")
+
+
+def labels_of(table: TextTable, column: str | None, text_index: npt.NDArray[np.int64]) -> list[str | None] | None:
+    """The label of each point, whose text is ``text_index``; None where no column is chosen."""
+    if column is None:
+        return None
+    return [table.columns[column][text] for text in text_index]

@@ -1,0 +1,310 @@
+// A Plotly figure that keeps its zoom, camera and selection when data or parameters change.
+//
+// Streamlit runs the default export again at every rerun and at every change of theme, so each run only brings the
+// mounted view up to date. A view is told apart by its parent element. The payload is UTF-8 JSON (see plot.py); arrays
+// in it are Plotly's base64 typed arrays.
+
+const views = new WeakMap();
+let library;
+
+export default function (component) {
+  const { data, parentElement, setStateValue } = component;
+  let view = views.get(parentElement);
+  if (!view) {
+    view = createView(parentElement);
+    views.set(parentElement, view);
+  }
+  view.send = setStateValue;
+  const text = new TextDecoder().decode(data);
+  view.queue = view.queue.then(() => update(view, text)).catch((error) => fail(view, error));
+  return () => dispose(parentElement, view);
+}
+
+function createView(parent) {
+  const root = element("div", "embedscope-plot");
+  root.setAttribute("role", "figure");
+  const bar = element("div", "embedscope-frames");
+  const label = element("label");
+  const name = element("span", "embedscope-frame-label");
+  const slider = element("input");
+  slider.type = "range";
+  slider.min = 0;
+  slider.step = 1;
+  const output = element("output", "embedscope-frame-name");
+  const caption = element("span", "embedscope-frame-caption");
+  caption.setAttribute("aria-live", "polite");
+  label.append(name, slider, output);
+  bar.append(label, caption);
+  const canvas = element("div", "embedscope-canvas");
+  root.append(bar, canvas);
+  parent.append(root);
+  const view = { root, bar, name, slider, output, caption, canvas, queue: Promise.resolve(), frame: null, selected: null };
+  slider.addEventListener("input", () => scrub(view, Number(slider.value)));
+  slider.addEventListener("change", () => view.send("frame", Number(slider.value)));
+  view.observer = new ResizeObserver(() => resize(view));
+  view.observer.observe(canvas);
+  return view;
+}
+
+function dispose(parent, view) {
+  view.disposed = true;
+  view.observer.disconnect();
+  if (window.Plotly) window.Plotly.purge(view.canvas);
+  view.root.remove();
+  views.delete(parent);
+}
+
+function fail(view, error) {
+  console.error(error);
+  view.canvas.style.height = "auto";
+  view.canvas.textContent = `The chart could not be drawn (${error.message}). Reload the page to try again.`;
+}
+
+// --- drawing -----------------------------------------------------------------------------------------------------
+
+async function update(view, text) {
+  const theme = readTheme(view.root);
+  const themeKey = JSON.stringify(theme);
+  if (view.disposed || (text === view.text && themeKey === view.themeKey)) return;
+  const { figure, options, frames } = JSON.parse(text);
+  const sameView = view.options?.view === options.view;
+  view.text = text;
+  view.themeKey = themeKey;
+  view.theme = theme;
+  view.options = options;
+  view.frames = frames;
+  view.root.setAttribute("aria-label", options.alt);
+  const plotly = await loadPlotly(options.script);
+  if (view.disposed) return;
+  view.canvas.style.height = `${options.height}px`;
+  showFrames(view);
+  if (!sameView) view.cell = null;
+  view.shapes = figure.layout.shapes ?? [];
+  const layout = {
+    ...figure.layout,
+    template: template(theme),
+    height: options.height,
+    autosize: true,
+    uirevision: `view ${options.view}`, // an empty one would count as none
+    selectionrevision: `view ${options.view}`,
+    shapes: [...view.shapes, ...cellOutline(view)],
+    clickmode: options.select === "points" ? "event+select" : "event",
+  };
+  delete layout.width;
+  if (sameView) keepCameras(view.canvas, layout);
+  for (const [index, trace] of figure.data.entries()) placeTrace(view, trace, index);
+  await plotly.react(view.canvas, figure.data, layout, configOf(view));
+  if (!view.listening) listen(view);
+  view.root.dataset.drawn = String(Number(view.root.dataset.drawn ?? 0) + 1);
+}
+
+function keepCameras(canvas, layout) {
+  // uirevision does not cover a turned camera: plotly.js 4.1 writes it to the layout given, not to the full one.
+  for (const [name, scene] of Object.entries(canvas.layout ?? {})) {
+    if (/^scene\d*$/.test(name) && scene.camera) layout[name] = { ...layout[name], camera: scene.camera };
+  }
+}
+
+function placeTrace(view, trace, index) {
+  const coordinates = frameCoordinates(view, index);
+  if (coordinates) coordinates.forEach((values, axis) => (trace[AXES[axis]] = values));
+  if (view.options.select === "points" && view.selected) {
+    const ids = toArray(trace.customdata);
+    if (ids) trace.selectedpoints = [...ids].flatMap((id, row) => (view.selected.has(id) ? [row] : []));
+  }
+}
+
+function configOf(view) {
+  // One object for the life of the view: Plotly draws from scratch, and forgets the zoom, when the configuration changes.
+  view.config ??= {
+    displaylogo: false,
+    showSendToCloud: false, // the figure, texts and all, stays here
+    displayModeBar: true,
+    responsive: false,
+    modeBarButtonsToRemove: ["toImage", ...(view.options.select === "points" ? [] : ["select2d", "lasso2d"])],
+    modeBarButtonsToAdd: ["svg", "png"].map((format) => ({
+      name: `Save as ${format.toUpperCase()}`,
+      icon: format === "svg" ? window.Plotly.Icons.disk : window.Plotly.Icons.camera,
+      click: (canvas) => save(view, canvas, format),
+    })),
+  };
+  return view.config;
+}
+
+function save(view, canvas, format) {
+  const layout = { ...canvas.layout, template: template(PAPER), paper_bgcolor: "white", plot_bgcolor: "white" };
+  const size = { width: canvas.offsetWidth, height: canvas.offsetHeight, scale: format === "png" ? 2 : 1 };
+  return window.Plotly.downloadImage({ data: canvas.data, layout }, { format, filename: view.options.file_name, ...size });
+}
+
+function resize(view) {
+  cancelAnimationFrame(view.resizing);
+  view.resizing = requestAnimationFrame(() => {
+    if (!view.disposed && view.listening && view.canvas.offsetWidth > 0) window.Plotly.Plots.resize(view.canvas);
+  });
+}
+
+// --- selection ---------------------------------------------------------------------------------------------------
+
+function listen(view) {
+  view.listening = true;
+  view.canvas.on("plotly_selected", (event) => {
+    if (view.options.select === "points" && event?.points) selectPoints(view, event.points);
+  });
+  view.canvas.on("plotly_deselect", () => {
+    if (view.options.select === "points") selectPoints(view, []);
+  });
+  view.canvas.on("plotly_click", (event) => {
+    if (view.options.select === "cells") selectCell(view, event.points[0]);
+  });
+}
+
+function selectPoints(view, points) {
+  const ids = points.map((point) => point.customdata ?? `${point.curveNumber}:${point.pointNumber}`);
+  view.selected = ids.length ? new Set(ids) : null;
+  view.send("selection", { ids, cell: null });
+}
+
+function selectCell(view, point) {
+  if (!Array.isArray(point.pointNumber)) return;
+  const [row, column] = point.pointNumber;
+  const axes = { xref: point.xaxis._id, yref: point.yaxis._id };
+  view.cell = { row, column, trace: point.curveNumber, ...axes };
+  window.Plotly.relayout(view.canvas, { shapes: [...view.shapes, ...cellOutline(view)] });
+  view.send("selection", { ids: [], cell: [point.curveNumber, row, column] });
+}
+
+function cellOutline(view) {
+  if (!view.cell || view.options.select !== "cells") return [];
+  const { row, column, xref, yref } = view.cell;
+  const box = { x0: column - 0.5, x1: column + 0.5, y0: row - 0.5, y1: row + 0.5 };
+  return [{ type: "rect", xref, yref, ...box, line: { color: view.theme.primary, width: 3 } }];
+}
+
+// --- frames: one set of coordinates for each step of the slider, sent once -----------------------------------------
+
+function showFrames(view) {
+  const { frames } = view;
+  view.bar.style.display = frames ? "" : "none";
+  if (!frames) return;
+  const last = frames.names.length - 1;
+  view.frame = Math.min(view.frame ?? frames.initial, last);
+  view.name.textContent = frames.label;
+  view.slider.max = last;
+  view.slider.disabled = last === 0;
+  view.slider.value = view.frame;
+  view.decoded = new Map();
+  describeFrame(view);
+}
+
+function describeFrame(view) {
+  const { frames, frame } = view;
+  view.output.textContent = frames.names[frame];
+  view.slider.setAttribute("aria-valuetext", frames.names[frame]);
+  view.caption.textContent = frames.captions[frame] ?? "";
+}
+
+function scrub(view, frame) {
+  view.frame = frame;
+  describeFrame(view);
+  cancelAnimationFrame(view.scrubbing);
+  view.scrubbing = requestAnimationFrame(() => {
+    if (view.disposed || !view.listening) return;
+    const traces = view.canvas.data.map((_, index) => index).filter((index) => frameCoordinates(view, index));
+    const coordinates = traces.map((index) => frameCoordinates(view, index));
+    const axes = AXES.slice(0, coordinates[0]?.length ?? 0);
+    const change = Object.fromEntries(axes.map((name, axis) => [name, coordinates.map((values) => values[axis])]));
+    window.Plotly.restyle(view.canvas, change, traces);
+  });
+}
+
+const AXES = ["x", "y", "z"];
+
+function frameCoordinates(view, trace) {
+  const stored = view.frames?.coordinates[view.frame]?.[trace];
+  if (!stored) return null;
+  const key = `${view.frame}:${trace}`;
+  if (!view.decoded.has(key)) view.decoded.set(key, stored.map(toArray));
+  return view.decoded.get(key);
+}
+
+const KINDS = { f4: Float32Array, f8: Float64Array, i1: Int8Array, u1: Uint8Array, i2: Int16Array, u2: Uint16Array, i4: Int32Array, u4: Uint32Array };
+
+function toArray(stored) {
+  if (!stored || !stored.bdata) return stored;
+  const bytes = Uint8Array.from(atob(stored.bdata), (character) => character.charCodeAt(0));
+  return new KINDS[stored.dtype](bytes.buffer);
+}
+
+// --- theme -------------------------------------------------------------------------------------------------------
+
+const PAPER = {
+  text: "#1f2430", muted: "#5b6270", grid: "#e3e5ea", line: "#aeb3bd", panel: "#ffffff", primary: "#0072b2",
+  font: "Source Sans, Helvetica, Arial, sans-serif",
+};
+
+function readTheme(root) {
+  const style = getComputedStyle(root);
+  const read = (name, otherwise) => style.getPropertyValue(`--st-${name}`).trim() || otherwise;
+  return {
+    text: read("text-color", PAPER.text),
+    muted: read("gray-text-color", PAPER.muted),
+    grid: read("border-color-light", PAPER.grid),
+    line: read("border-color", PAPER.line),
+    panel: read("secondary-background-color", PAPER.panel),
+    primary: read("primary-color", PAPER.primary),
+    font: read("font", PAPER.font),
+  };
+}
+
+function template(theme) {
+  const axis = {
+    gridcolor: theme.grid, linecolor: theme.line, zerolinecolor: theme.line, tickcolor: theme.line,
+    automargin: true, title: { standoff: 10 },
+  };
+  const clear = "rgba(0,0,0,0)";
+  const colorbar = { outlinewidth: 0 };
+  return {
+    data: { heatmap: [{ colorbar }], scatter3d: [{ marker: { colorbar } }] },
+    layout: {
+      font: { family: theme.font, color: theme.text, size: 13 },
+      paper_bgcolor: clear, plot_bgcolor: clear,
+      xaxis: axis, yaxis: axis, scene: { xaxis: axis, yaxis: axis, zaxis: axis },
+      legend: { bgcolor: clear },
+      hoverlabel: { bgcolor: theme.panel, bordercolor: theme.line, font: { color: theme.text, family: theme.font }, align: "left" },
+      modebar: { bgcolor: clear, color: theme.muted, activecolor: theme.primary },
+      annotationdefaults: { arrowcolor: theme.line },
+      shapedefaults: { line: { color: theme.line } },
+      newselection: { line: { color: theme.text } },
+    },
+  };
+}
+
+// --- the page around it ------------------------------------------------------------------------------------------
+
+function loadPlotly(path) {
+  if (window.Plotly) return Promise.resolve(window.Plotly);
+  library ??= new Promise((resolve, reject) => {
+    const script = element("script");
+    script.src = new URL(path, serverRoot());
+    script.onload = () => resolve(window.Plotly);
+    script.onerror = () => {
+      library = undefined;
+      reject(new Error(`${script.src} is not served`));
+    };
+    document.head.append(script);
+  });
+  return library;
+}
+
+function serverRoot() {
+  // The app may sit below a path, or behind a proxy that strips one: Streamlit's own script knows where.
+  const own = document.querySelector('script[type="module"][src*="static/js/"]');
+  return own ? new URL("../../", own.src) : new URL("/", location.href);
+}
+
+function element(tag, className) {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  return made;
+}

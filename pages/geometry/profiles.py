@@ -1,0 +1,266 @@
+"""Profiles: anisotropy, cosine and intrinsic dimension over depth, several models overlaid."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from backend import AnalysisSpec, ModelInfo, Result
+from pages._ui.charts_profiles import CAPTION, Series, profile_lines
+from pages._ui.controls import params_form
+from pages._ui.export import downloads
+from pages._ui.findings import heading, provenance, reasons, undefined_note
+from pages._ui.plot import plot
+from pages._ui.progress import run_panel
+from pages._ui.selection import Selection, ready
+from pages._ui.session import plain, workbench
+
+WHAT = "How do single numbers about the space change from the embedding output to the last layer?"
+HOW = "Each line is a model; compare its shape with the dashed line of perfectly isotropic data of the same size."
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One number a layer: the metric that computes it, its field in the result, and how to read it."""
+
+    metric: str
+    field: str
+    name: str
+    axis: str
+    meaning: str
+
+
+_DIMS = "Intrinsic dimension (dimensions)"
+MEASURES = (
+    Measure(
+        "anisotropy",
+        "anisotropy",
+        "Anisotropy",
+        "Anisotropy (share of variance)",
+        "The share of all variance along the one strongest direction: 1 is a line, near 0 is even in all directions.",
+    ),
+    Measure(
+        "average_cosine",
+        "average_cosine",
+        "Average cosine",
+        "Average cosine",
+        "The mean cosine of all pairs of texts: near 1, all vectors point the same way.",
+    ),
+    Measure(
+        "intrinsic_dimension",
+        "two_nn",
+        "Intrinsic dimension (TwoNN)",
+        _DIMS,
+        "In how many directions the texts vary locally, from the distances to the two nearest neighbours.",
+    ),
+    Measure(
+        "anisotropy",
+        "anisotropy_uncentred",
+        "Anisotropy, uncentred",
+        "Anisotropy, uncentred (share)",
+        "The same without subtracting the mean vector: what all texts have in common counts too.",
+    ),
+    Measure(
+        "average_cosine",
+        "average_cosine_centred",
+        "Average cosine, centred",
+        "Average cosine, centred",
+        "The mean cosine after subtracting the mean vector: near 0 unless one group of texts dominates.",
+    ),
+    Measure(
+        "anisotropy",
+        "isoscore",
+        "IsoScore",
+        "IsoScore",
+        "0 where one direction holds all variance, 1 where all directions hold the same.",
+    ),
+    Measure(
+        "anisotropy",
+        "participation_ratio",
+        "Participation ratio",
+        "Participation ratio (dimensions)",
+        "How many directions share the variance, counted by its squares.",
+    ),
+    Measure(
+        "anisotropy",
+        "effective_rank",
+        "Effective rank",
+        "Effective rank (dimensions)",
+        "How many directions share the singular values, by their entropy (Roy and Vetterli).",
+    ),
+    Measure(
+        "intrinsic_dimension",
+        "two_nn_mle",
+        "TwoNN, maximum likelihood",
+        _DIMS,
+        "TwoNN by maximum likelihood instead of a line through the ratios.",
+    ),
+    Measure(
+        "intrinsic_dimension",
+        "mle",
+        "Intrinsic dimension (MLE)",
+        _DIMS,
+        "The estimate of Levina and Bickel from the k nearest neighbours.",
+    ),
+    Measure(
+        "intrinsic_dimension",
+        "mada",
+        "Intrinsic dimension (MADA)",
+        _DIMS,
+        "From how fast a neighbourhood grows between k/2 and k neighbours.",
+    ),
+    Measure(
+        "intrinsic_dimension",
+        "method_of_moments",
+        "Intrinsic dimension (moments)",
+        _DIMS,
+        "From the mean distance to the k nearest neighbours.",
+    ),
+)
+DEFAULTS = ("Anisotropy", "Average cosine", "Intrinsic dimension (TwoNN)")
+Found = Mapping[tuple[str, int], Result]
+
+
+def settings(metrics: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The parameters of each metric in use."""
+    known = workbench().metrics()
+    chosen = {}
+    with st.expander("Settings", icon=":material/tune:"):
+        for name, side in zip(metrics, st.columns(len(metrics)), strict=True):
+            with side:
+                st.markdown(f"**{known[name].title}**")
+                chosen[name] = params_form(known[name].params, f"profiles_{name}")
+    return chosen
+
+
+def specs_for(
+    metrics: Sequence[str], models: Sequence[ModelInfo], here: Selection, params: Mapping[str, dict[str, Any]]
+) -> dict[tuple[str, int], AnalysisSpec]:
+    """One analysis for each metric and each model."""
+    shared: dict[str, Any] = {"texts": here.texts, "pooling": here.pooling, "layers": here.layers, "seed": here.seed}
+    return {
+        (metric, place): workbench().analysis(metric, models=[model], params=params[metric], **shared)
+        for metric in metrics
+        for place, model in enumerate(models)
+    }
+
+
+def series_of(measure: Measure, result: Result, place: int, *, reference: bool) -> Series:
+    """One model's line of one measure."""
+    values, source = result.values, result.sources[0]
+    return Series(
+        source.model,
+        source.layer_names,
+        getattr(values, measure.field),
+        low=getattr(values, f"{measure.field}_low", None),
+        high=getattr(values, f"{measure.field}_high", None),
+        reference=getattr(values, f"{measure.field}_isotropic", None) if reference else None,
+        undefined={index[0]: reason for index, reason in reasons(result, measure.field).items()},
+        place=place,
+    )
+
+
+def lines_of(measure: Measure, found: Mapping[int, Result]) -> list[Series]:
+    """The lines of one measure; models of the same size share one isotropic reference."""
+    sizes: set[tuple[int, int, int]] = set()
+    lines = []
+    for place, result in found.items():
+        source = result.sources[0]
+        size = (source.n_rows, source.n_dims, len(source.layers))
+        lines.append(series_of(measure, result, place, reference=size not in sizes))
+        sizes.add(size)
+    return lines
+
+
+def draw(measure: Measure, found: Mapping[int, Result], *, relative: bool) -> go.Figure | None:
+    """One measure of all models as a chart; None (and the reason) where every number is undefined."""
+    st.subheader(measure.name)
+    st.caption(measure.meaning)
+    if not found:
+        st.caption(":material/hourglass_top: still computing …")
+        return None
+    lines = lines_of(measure, found)
+    if not any(np.isfinite(line.values).any() for line in lines):
+        why = next((reason for line in lines for reason in line.undefined.values()), "no reason was given")
+        st.info(f"Undefined in every layer: {plain(why)}")
+        return None
+    figure = profile_lines(lines, y_title=measure.axis, relative=relative)
+    names = ", ".join(line.name for line in lines)
+    alt = f"{measure.name} over depth of {names}"
+    view = f"{relative} {names}"
+    plot(figure, key=f"profiles_{measure.field}", alt=alt, height=380, view=view, file_name=measure.field)
+    return figure
+
+
+def table_of(measures: Sequence[Measure], found: Found) -> tuple[list[str], list[list[Any]]]:
+    """One row for each model and layer; for each measure its value and the ends of its band."""
+    fields = [(measure.metric, measure.field + end) for measure in measures for end in ("", "_low", "_high")]
+    rows = []
+    for place in sorted({at for _, at in found}):
+        mine = {metric: result for (metric, at), result in found.items() if at == place}
+        source = next(iter(mine.values())).sources[0]
+        for layer, name in enumerate(source.layer_names):
+            stored = [getattr(mine[metric].values, field, None) if metric in mine else None for metric, field in fields]
+            rows.append([source.model, name, *(None if value is None else float(value[layer]) for value in stored)])
+    return ["model", "layer", *(field for _, field in fields)], rows
+
+
+def show(measures: Sequence[Measure], found: Found, *, relative: bool) -> None:
+    """The charts, two beside each other, then notes, table and downloads."""
+    sides = st.columns(2) if len(measures) > 1 else [st.container()]
+    figures: list[tuple[Measure, go.Figure]] = []
+    for place, measure in enumerate(measures):
+        mine = {at: result for (metric, at), result in found.items() if metric == measure.metric}
+        with sides[place % len(sides)]:
+            figure = draw(measure, mine, relative=relative)
+        if figure is not None:
+            figures.append((measure, figure))
+    st.caption(CAPTION)
+    results = list(found.values())
+    undefined_note(results, [measure.field for measure in measures])
+    provenance(results)
+    columns, rows = table_of(measures, found)
+    with st.expander("Table", icon=":material/table:"):
+        st.dataframe(pd.DataFrame(rows, columns=columns), hide_index=True)
+    if not figures:
+        return
+    names = [measure.name for measure, _ in figures]
+    chosen = names[0]
+    if len(names) > 1:
+        chosen = st.selectbox("Figure to save", names, key="profiles_saved", width=320)
+    figure = dict(zip(names, (figure for _, figure in figures), strict=True))[chosen]
+    table = (columns, rows)
+    downloads("profiles", "profiles", table=table, results=results, figure=figure, title=chosen, caption=CAPTION)
+
+
+heading("Profiles", WHAT, HOW)
+here = ready()
+picked = st.pills(
+    "Measures",
+    [measure.name for measure in MEASURES],
+    selection_mode="multi",
+    default=DEFAULTS,
+    key="profiles_measures",
+    persist_state="session",
+)
+chosen = [measure for measure in MEASURES if measure.name in picked]
+relative = len(here.models) > 1 and st.toggle(
+    "Relative depth",
+    value=len({len(model.layer_names) for model in here.models}) > 1,
+    key="profiles_relative",
+    persist_state="session",
+    help="Put the first layer of every model at 0 and its last at 1, so that models of different depth can be compared.",
+)
+if not chosen:
+    st.info("Choose at least one measure.")
+else:
+    metrics = list(dict.fromkeys(measure.metric for measure in chosen))
+    specs = specs_for(metrics, here.models, here, settings(metrics))
+    results = run_panel(list(specs.values()), "profiles", partial=True)
+    if results is not None:
+        there = {key: result for key, result in zip(specs, results, strict=True) if result is not None}
+        show(chosen, there, relative=bool(relative))

@@ -1,0 +1,228 @@
+"""Rogue: dimensions whose values stand out from all others, layer by layer."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from backend import AnalysisSpec, ModelInfo, Result
+from pages._ui.charts_rogue import CAPTION, GRID_CAPTION, grid_height, spike_grid, spike_plot
+from pages._ui.charts_similarity import cka_heatmap
+from pages._ui.controls import params_form
+from pages._ui.export import downloads
+from pages._ui.findings import heading, provenance, reasons, undefined_note
+from pages._ui.plot import plot
+from pages._ui.progress import run_panel
+from pages._ui.selection import Selection, ready
+from pages._ui.session import plain, workbench
+
+WHAT = "Does a handful of dimensions dominate the vectors?"
+HOW = (
+    "Every line is a text, every tick a dimension: a spike that all texts share is a rogue dimension, and it decides "
+    "dot products and cosines almost alone."
+)
+ONE, ALL, OVERLAP = "One layer", "All layers", "Overlap"
+N_NAMED = 3
+RANKINGS = {"variance": "variance over the texts", "cosine": "share of the average cosine", "mean": "|mean|"}
+
+
+def choose_model(models: Sequence[ModelInfo]) -> ModelInfo:
+    """One of the sidebar's models."""
+    if len(models) == 1:
+        return models[0]
+    names = [info.spec.name for info in models]
+    name = st.selectbox("Model", names, key="rogue_model", persist_state="session", width=260)
+    return models[names.index(name)]
+
+
+def choose_layer(result: Result) -> int:
+    """The position of the layer on show: by a slider, the last block at first."""
+    names = result.sources[0].layer_names
+    if len(names) == 1:
+        return 0
+    blocks = [place for place, name in enumerate(names) if name.startswith("block")]
+    first = blocks[-1] if blocks else len(names) - 1
+    key = f"rogue_layer_{len(names)}"
+    place = st.select_slider("Layer", range(len(names)), first, format_func=names.__getitem__, key=key)
+    return int(place)
+
+
+def named(result: Result, layer: int, *, count: int = N_NAMED) -> dict[int, str]:
+    """The first dimensions of the ranking in use, by index."""
+    ranked = getattr(result.values, f"top_{result.values.by}")[layer][:count]
+    return {int(dim): f"{dim}" for dim in ranked if dim >= 0}
+
+
+def draw_layer(result: Result, layer: int, texts: Sequence[str]) -> go.Figure | None:
+    """The spike plot of one layer."""
+    values, source = result.values, result.sources[0]
+    lines = values.lines[layer]
+    name = source.layer_names[layer]
+    if not np.isfinite(lines).all():
+        st.info("This layer holds values that are not finite numbers: nothing can be drawn.")
+        return None
+    shown = [texts[i] for i in values.line_texts]
+    figure = spike_plot(lines, texts=shown, rogue=named(result, layer))
+    alt = f"Activations of {len(lines)} texts on {lines.shape[1]} dimensions in {name} of {source.model}"
+    view = f"{source.model} {lines.shape[1]}"
+    plot(figure, key="rogue_layer", alt=alt, height=440, view=view, file_name="rogue-layer")
+    return figure
+
+
+def draw_all(result: Result) -> go.Figure:
+    """Every layer in one figure."""
+    values, source = result.values, result.sources[0]
+    rogue = [named(result, layer, count=1) for layer in range(len(source.layers))]
+    figure = spike_grid(list(values.lines), source.layer_names, rogue=rogue)
+    alt = f"Activations of {values.lines.shape[1]} texts in {len(source.layers)} layers of {source.model}"
+    height = grid_height(len(source.layers))
+    plot(figure, key="rogue_all", alt=alt, height=height, view=source.model, file_name="rogue-layers")
+    return figure
+
+
+def ranking_table(result: Result, layer: int) -> pd.DataFrame:
+    """The leading dimensions of all three rankings of a layer, with everything that is known of each."""
+    values = result.values
+    rankings = {name: [int(dim) for dim in getattr(values, f"top_{name}")[layer] if dim >= 0] for name in RANKINGS}
+    dims = list(dict.fromkeys(dim for ranked in rankings.values() for dim in ranked))
+    whole = values.average_cosine[layer]
+    columns: dict[str, Sequence[Any]] = {
+        "dimension": dims,
+        "variance": values.variance[layer][dims],
+        "mean": values.mean[layer][dims],
+        "cosine contribution": values.cosine[layer][dims],
+        "share of average cosine": values.cosine[layer][dims] / whole if whole else np.full(len(dims), np.nan),
+        "rogue": values.rogue[layer][dims],
+        "outlier": values.outlier[layer][dims],
+    }
+    for name, ranked in rankings.items():
+        columns[f"rank by {name}"] = [ranked.index(dim) + 1 if dim in ranked else None for dim in dims]
+    return pd.DataFrame(columns).astype({f"rank by {name}": "Int64" for name in rankings})
+
+
+def appearing_table(result: Result) -> pd.DataFrame:
+    """Where along depth each rogue dimension first appears."""
+    values, names = result.values, result.sources[0].layer_names
+    return pd.DataFrame(
+        {
+            "dimension": values.appearing,
+            "first layer": [names[layer] for layer in values.first_layer],
+            "in how many layers": values.n_layers_rogue,
+        }
+    )
+
+
+def show_tables(result: Result, layer: int) -> None:
+    """The rankings of one layer, and the depth at which dimensions become rogue."""
+    values, names = result.values, result.sources[0].layer_names
+    st.subheader(f"Leading dimensions of {plain(names[layer])}")
+    st.caption(
+        "Click a heading to sort. Rogue: more than "
+        f"{values.n_std:g} standard deviations above the other dimensions by {RANKINGS[values.by]}. "
+        "Outlier: a mean activation that far from the mean of all dimensions."
+    )
+    st.dataframe(ranking_table(result, layer), hide_index=True)
+    appearing = appearing_table(result)
+    with st.expander(f"Where rogue dimensions appear ({len(appearing)})", icon=":material/stairs:"):
+        if len(appearing):
+            st.dataframe(appearing, hide_index=True)
+        else:
+            st.caption("No dimension of any layer on show stands out that far.")
+
+
+def show_spikes(view: str, result: Result, here: Selection) -> None:
+    """Spike plot, tables, notes and downloads."""
+    assert here.texts is not None
+    if view == ALL:
+        layer = int(np.argmax(result.values.principal >= 0))
+        figure: go.Figure | None = draw_all(result)
+        caption = f"{CAPTION.partition('.')[0]}. {GRID_CAPTION}"
+    else:
+        layer = choose_layer(result)
+        figure = draw_layer(result, layer, workbench().text_set(here.texts).texts)
+        caption = CAPTION
+    st.caption(caption)
+    undefined_note([result], ["principal", "top_variance_value", "top_cosine_value", "cosine", "variance"])
+    if view == ONE:
+        show_tables(result, layer)
+    provenance([result])
+    if figure is not None:
+        title = f"Rogue dimensions of {result.sources[0].model}"
+        table = every_dimension(result)
+        downloads("rogue", "rogue", table=table, results=[result], figure=figure, title=title, caption=caption)
+
+
+def every_dimension(result: Result) -> tuple[list[str], list[list[Any]]]:
+    """One row for each layer and dimension."""
+    values = result.values
+    fields = ("variance", "mean", "cosine", "rogue", "outlier")
+    rows = [
+        [name, dim, *(getattr(values, field)[layer, dim].item() for field in fields)]
+        for layer, name in enumerate(result.sources[0].layer_names)
+        for dim in range(values.variance.shape[1])
+    ]
+    return ["layer", "dimension", *fields], rows
+
+
+def show_overlap(here: Selection, model: ModelInfo) -> None:
+    """How many leading dimensions two layers share, within a model or between two of the same width."""
+    others = [info for info in here.models if info is not model and info.n_dims == model.n_dims]
+    pair = [model]
+    if others:
+        names = ["the same model", *(info.spec.name for info in others)]
+        name = st.selectbox("Compare with", names, key="rogue_other", width=260)
+        pair += others[names.index(name) - 1 : names.index(name)] if name != names[0] else []
+    shared: dict[str, Any] = {"texts": here.texts, "pooling": here.pooling, "layers": here.layers, "seed": here.seed}
+    with st.expander("Settings", icon=":material/tune:"):
+        params = params_form(workbench().metrics()["rogue_overlap"].params, "rogue_overlap")
+    found = run_panel([workbench().analysis("rogue_overlap", models=pair, params=params, **shared)], "rogue_overlap")
+    if found is None:
+        return
+    result = found[0]
+    values, first, second = result.values, result.sources[0], result.sources[-1]
+    why = {(index[0], index[1]): reason for index, reason in reasons(result, "matrix").items()}
+    names_x, names_y = second.layer_names, first.layer_names
+    figure = cka_heatmap(
+        values.matrix, names_x, names_y, why, x_name=second.model, y_name=first.model, value_name="overlap"
+    )
+    alt = f"Share of the {values.top} leading dimensions that layers of {first.model} and {second.model} have in common"
+    plot(
+        figure, key="rogue_overlap_map", alt=alt, height=520, view=f"{first.model} {second.model}", file_name="overlap"
+    )
+    caption = (
+        f"Each cell is the share of the {values.top} dimensions leading by {RANKINGS[values.by]} that two layers have in "
+        f"common, from 0 to 1; two random choices would share {values.chance:.2f}."
+    )
+    st.caption(caption)
+    undefined_note(found, ["matrix"])
+    provenance(found)
+    rows = [[name, *map(float, line)] for name, line in zip(names_y, values.matrix, strict=True)]
+    title = "Overlap of rogue dimensions"
+    table = (["layer", *names_x], rows)
+    downloads("overlap", "rogue-overlap", table=table, results=found, figure=figure, title=title, caption=caption)
+
+
+def spike_spec(here: Selection, model: ModelInfo) -> AnalysisSpec:
+    """What the spike plots need."""
+    shared: dict[str, Any] = {"texts": here.texts, "pooling": here.pooling, "layers": here.layers, "seed": here.seed}
+    with st.expander("Settings", icon=":material/tune:"):
+        params = params_form(workbench().metrics()["rogue"].params, "rogue")
+    return workbench().analysis("rogue", models=[model], params=params, **shared)
+
+
+heading("Rogue dimensions", WHAT, HOW)
+here = ready()
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    view = st.segmented_control(
+        "View", [ONE, ALL, OVERLAP], default=ONE, required=True, key="rogue_view", persist_state="session"
+    )
+    model = choose_model(here.models)
+if view == OVERLAP:
+    show_overlap(here, model)
+else:
+    found = run_panel([spike_spec(here, model)], "rogue")
+    if found is not None:
+        show_spikes(str(view), found[0], here)

@@ -1,0 +1,223 @@
+"""Similarity: CKA of layer against layer, within one model, between two, or the difference of two."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from backend import AnalysisSpec, ModelInfo, Result
+from pages._ui.charts import Floats
+from pages._ui.charts_projection import projection_scatter
+from pages._ui.charts_similarity import CAPTION, DIFFERENCE_CAPTION, Reasons, cka_diagonal, cka_difference, cka_heatmap
+from pages._ui.controls import params_form
+from pages._ui.export import downloads
+from pages._ui.findings import heading, labels_of, provenance, reasons, undefined_note
+from pages._ui.plot import Selection, plot
+from pages._ui.progress import run_panel
+from pages._ui.selection import Selection as Shared
+from pages._ui.selection import ready
+from pages._ui.session import plain, workbench
+
+WHAT = "Which layers arrange the texts in the same way? CKA compares two layers, whatever their widths."
+HOW = (
+    "Bright cells are layers with the same geometry, dark cells unrelated ones; click a cell to see its two layers side "
+    "by side."
+)
+WITHIN, BETWEEN, DIFFERENCE = "Within one model", "Between two models", "Difference of two models"
+MATRIX, DIAGONAL = "Matrix", "Along depth"
+
+
+def settings() -> dict[str, Any]:
+    """The metric's own parameters; the bandwidth only where it counts."""
+    params = workbench().metrics()["cka"].params
+    with st.expander("Settings", icon=":material/tune:"):
+        chosen = params_form(params, "similarity", only=("kernel", "debiased"))
+        if chosen["kernel"] == "rbf":
+            chosen |= params_form(params, "similarity", only=("bandwidth",))
+    return chosen
+
+
+def choose_models(models: Sequence[ModelInfo]) -> tuple[str, list[ModelInfo]]:
+    """What to compare, and with which of the sidebar's models."""
+    if len(models) == 1:
+        return WITHIN, [models[0]]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        modes = [WITHIN, BETWEEN, DIFFERENCE]
+        mode = st.segmented_control(
+            "Compare", modes, default=BETWEEN, required=True, key="similarity_mode", persist_state="session"
+        )
+        names = [info.spec.name for info in models]
+        first = st.selectbox("Model", names, key="similarity_first", persist_state="session", width=260)
+        if mode == WITHIN:
+            return WITHIN, [models[names.index(first)]]
+        second = st.selectbox("with", names, index=1, key="similarity_second", persist_state="session", width=260)
+    return str(mode), [models[names.index(first)], models[names.index(second)]]
+
+
+def specs_for(mode: str, models: Sequence[ModelInfo], here: Shared, params: dict[str, Any]) -> list[AnalysisSpec]:
+    """One comparison, or one for each model whose difference is asked for."""
+    groups = [[model] for model in models] if mode == DIFFERENCE else [list(models)]
+    shared: dict[str, Any] = {"texts": here.texts, "pooling": here.pooling, "layers": here.layers, "seed": here.seed}
+    return [workbench().analysis("cka", models=group, params=params, **shared) for group in groups]
+
+
+def cell_reasons(result: Result) -> Reasons:
+    """Why cells of the matrix are undefined."""
+    return {(index[0], index[1]): reason for index, reason in reasons(result, "matrix").items()}
+
+
+def layer_names(result: Result) -> tuple[Sequence[str], Sequence[str]]:
+    """The names of the matrix's rows and columns."""
+    return result.sources[0].layer_names, result.sources[-1].layer_names
+
+
+def matrix_of(mode: str, found: Sequence[Result]) -> tuple[Floats, Reasons]:
+    """The numbers to draw: one matrix, or the first minus the second."""
+    if mode != DIFFERENCE:
+        return found[0].values.matrix, cell_reasons(found[0])
+    return found[0].values.matrix - found[1].values.matrix, {**cell_reasons(found[1]), **cell_reasons(found[0])}
+
+
+def comparable(mode: str, found: Sequence[Result]) -> bool:
+    """Whether the difference of two matrices exists; says why where it does not."""
+    if mode != DIFFERENCE or found[0].values.matrix.shape == found[1].values.matrix.shape:
+        return True
+    depths = " and ".join(str(len(result.sources[0].layer_names)) for result in found)
+    st.info(f"These models have {depths} layers: a difference needs as many in both. Choose {BETWEEN} instead.")
+    return False
+
+
+def draw(mode: str, found: Sequence[Result]) -> tuple[go.Figure, Selection]:
+    """The heatmap; returns the figure and the clicked cell."""
+    matrix, why = matrix_of(mode, found)
+    rows, columns = layer_names(found[0])
+    y_name, x_name = found[0].sources[0].model, found[0].sources[-1].model
+    if mode == DIFFERENCE:
+        figure = cka_difference(matrix, columns, rows, why)
+        alt = f"Difference of the CKA of {y_name} and of {found[1].sources[0].model}, {len(rows)} layers"
+    else:
+        figure = cka_heatmap(matrix, columns, rows, why, x_name=x_name, y_name=y_name)
+        alt = f"CKA of {len(rows)} layers of {y_name} with {len(columns)} layers of {x_name}, from 0 to 1"
+    view = f"{y_name} {x_name} {matrix.shape}"
+    chosen = plot(figure, key=f"similarity_{mode}", alt=alt, height=520, view=view, select="cells", file_name="cka")
+    return figure, chosen
+
+
+def draw_depth(mode: str, found: Sequence[Result]) -> go.Figure | None:
+    """The line over depth: layers of the same number where there are two models, else each layer and the next."""
+    matrix, _ = matrix_of(mode, found)
+    rows, _ = layer_names(found[0])
+    if mode == WITHIN:
+        values, names = np.diagonal(matrix, 1), [f"{a} and {b}" for a, b in pairwise(rows)]
+        st.caption("CKA of each layer with the next one: a dip is where the model changes the geometry most.")
+    else:
+        values = np.diagonal(matrix)
+        names = list(rows[: len(values)])
+        st.caption("The layers with the same number in both models, from the embedding output on.")
+    if not np.isfinite(values).any():
+        st.info("There is nothing to draw: fewer than two layers, or every value is undefined.")
+        return None
+    figure = cka_diagonal(values, names, difference=mode == DIFFERENCE)
+    plot(figure, key="similarity_depth", alt="CKA along depth", height=420, view=mode, file_name="cka-depth")
+    return figure
+
+
+def describe_cell(mode: str, found: Sequence[Result], cell: tuple[int, int]) -> None:
+    """The two layers of a cell and their value."""
+    matrix, why = matrix_of(mode, found)
+    rows, columns = layer_names(found[0])
+    row, column = cell
+    value = matrix[row, column]
+    st.metric("CKA" if mode != DIFFERENCE else "Difference", f"{value:.3f}" if np.isfinite(value) else "undefined")
+    st.markdown(
+        f"**{plain(rows[row])}** of {plain(found[0].sources[0].model)}  \n"
+        f"**{plain(columns[column])}** of {plain(found[0].sources[-1].model)}"
+    )
+    if not np.isfinite(value):
+        st.caption(plain(why.get(cell, "")))
+    elif mode != DIFFERENCE:
+        st.caption(f"Independent data of this size would give about {found[0].values.baseline[row, column]:.2f}.")
+
+
+def side_by_side(
+    mode: str, found: Sequence[Result], models: Sequence[ModelInfo], here: Shared, cell: tuple[int, int]
+) -> None:
+    """The texts in the first two principal components of both layers of a cell."""
+    assert here.texts is not None
+    layers = [found[0].sources[0].layers[cell[0]], found[0].sources[-1].layers[cell[1]]]
+    pair = [models[0], models[0] if mode == DIFFERENCE else models[-1]]
+    shared: dict[str, Any] = {"texts": here.texts, "pooling": here.pooling, "seed": here.seed}
+    specs = [
+        workbench().analysis("projection", models=[model], layers=(layer,), params={"method": "pca"}, **shared)
+        for model, layer in zip(pair, layers, strict=True)
+    ]
+    st.subheader("The two layers side by side")
+    maps = run_panel(specs, "similarity_maps", run_label="Show them")
+    if maps is None:
+        return
+    table = workbench().text_set(here.texts)
+    for place, (side, result) in enumerate(zip(st.columns(2), maps, strict=True)):
+        source, values = result.sources[0], result.values
+        name = f"{source.model}, {source.layer_names[0]}"
+        with side:
+            st.caption(plain(f"{name}: first two principal components"))
+            drawn = projection_scatter(
+                values.coords[0],
+                texts=table.texts,
+                labels=labels_of(table, here.label, values.text_index),
+                text_index=values.text_index,
+                axis_titles=("First component", "Second component"),
+            )
+            plot(drawn.figure, key=f"similarity_map_{place}", alt=f"Texts in {name}", height=380, view=name)
+
+
+def table_of(mode: str, found: Sequence[Result]) -> tuple[list[str], list[list[Any]]]:
+    """The matrix with its layer names, for the table and the CSV."""
+    matrix, _ = matrix_of(mode, found)
+    rows, columns = layer_names(found[0])
+    return ["layer", *columns], [[name, *map(float, line)] for name, line in zip(rows, matrix, strict=True)]
+
+
+def show(mode: str, found: Sequence[Result], models: Sequence[ModelInfo], here: Shared) -> None:
+    """Figure, cell, notes, table and downloads."""
+    view = st.segmented_control(
+        "View", [MATRIX, DIAGONAL], default=MATRIX, required=True, key="similarity_view", persist_state="session"
+    )
+    caption = DIFFERENCE_CAPTION if mode == DIFFERENCE else CAPTION
+    if view == DIAGONAL:
+        figure = draw_depth(mode, found)
+    else:
+        left, right = st.columns([3, 1])
+        with left:
+            figure, chosen = draw(mode, found)
+            st.caption(caption)
+        matrix, _ = matrix_of(mode, found)
+        inside = chosen.cell is not None and chosen.cell[0] < matrix.shape[0] and chosen.cell[1] < matrix.shape[1]
+        with right:
+            if chosen.cell is not None and inside:
+                describe_cell(mode, found, chosen.cell)
+            else:
+                st.caption(":material/ads_click: Click a cell to see its two layers.")
+        if chosen.cell is not None and inside:
+            side_by_side(mode, found, models, here, chosen.cell)
+    undefined_note(found, ["matrix"])
+    provenance(found)
+    columns, rows = table_of(mode, found)
+    with st.expander("Table", icon=":material/table:"):
+        st.dataframe(pd.DataFrame([row[1:] for row in rows], index=[row[0] for row in rows], columns=columns[1:]))
+    if figure is not None:
+        title = f"CKA, {mode.lower()}: {' and '.join(model.spec.name for model in models)}"
+        table = (columns, rows)
+        downloads("similarity", "cka", table=table, results=found, figure=figure, title=title, caption=caption)
+
+
+heading("Similarity", WHAT, HOW)
+here = ready()
+mode, models = choose_models(here.models)
+found = run_panel(specs_for(mode, models, here, settings()), "similarity")
+if found is not None and comparable(mode, found):
+    show(mode, found, models, here)

@@ -1,0 +1,38 @@
+"""A tiny app around the chart component, driven by test_plot.py in a real browser."""
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from pages._ui.plot import Frames, plot
+
+st.set_page_config(layout="wide")
+which = st.query_params.get("chart", "points")
+seed = st.number_input("seed", value=0, step=1)
+rng = np.random.default_rng(seed)
+
+if which == "points":
+    xy = rng.uniform(0, 10, (200, 2)).astype(np.float32)
+    traces = [
+        go.Scattergl(x=xy[:100, 0], y=xy[:100, 1], mode="markers", name="a", customdata=np.arange(100)),
+        go.Scattergl(x=xy[100:, 0], y=xy[100:, 1], mode="markers", name="b", customdata=np.arange(100, 200)),
+    ]
+    figure = go.Figure(traces, layout={"template": "none"})
+    chosen = plot(figure, key="chart", alt="Two hundred points", height=400, select="points")
+    st.text(f"selected {len(chosen.ids)}: {sorted(chosen.ids)[:5]}")
+elif which == "cells":
+    figure = go.Figure(go.Heatmap(z=rng.uniform(0, 1, (4, 4)).astype(np.float32)), layout={"template": "none"})
+    chosen = plot(figure, key="chart", alt="Sixteen cells", height=400, select="cells")
+    st.text(f"cell {chosen.cell}")
+elif which == "frames":
+    layers = [rng.uniform(0, 10, (50, 2)).astype(np.float32) + 10 * layer for layer in range(4)]
+    figure = go.Figure(go.Scattergl(mode="markers", customdata=np.arange(50)), layout={"template": "none"})
+    names = [f"layer {layer}" for layer in range(4)]
+    frames = Frames("Layer", names, [[layer] for layer in layers], [f"caption {name}" for name in names])
+    chosen = plot(figure, key="chart", alt="Fifty points on four layers", height=400, frames=frames)
+    st.text(f"frame {chosen.frame}, runs {st.session_state.setdefault('runs', 0)}")
+    st.session_state.runs += 1
+elif which == "camera":
+    xyz = rng.uniform(0, 1, (30, 3))
+    figure = go.Figure(go.Scatter3d(x=xyz[:, 0], y=xyz[:, 1], z=xyz[:, 2], mode="markers"), {"template": "none"})
+    plot(figure, key="chart", alt="Thirty points in space", height=400)

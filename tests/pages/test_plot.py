@@ -1,0 +1,208 @@
+"""The chart component in a real browser: the view outlives new data, selections come back, the theme is followed."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.pages.browser import browser, chromium_missing, streamlit_server
+
+MISSING = chromium_missing()
+pytestmark = [pytest.mark.e2e, pytest.mark.skipif(bool(MISSING), reason=MISSING)]
+CANVAS = ".st-key-chart .embedscope-canvas"
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with streamlit_server(Path(__file__).with_name("plot_app.py"), tmp_path_factory.mktemp("app")) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with browser() as started:
+        yield started
+
+
+@pytest.fixture
+def page(chromium: Any) -> Iterator[Any]:
+    context = chromium.new_context(viewport={"width": 1000, "height": 800})
+    opened = context.new_page()
+    opened.problems = []
+    opened.on("pageerror", lambda error: opened.problems.append(str(error)))
+    yield opened
+    context.close()
+    assert opened.problems == []
+
+
+def draw(page: Any, url: str) -> None:
+    page.goto(url)
+    page.wait_for_selector(".embedscope-plot[data-drawn='1']", timeout=60_000)
+
+
+def change_data(page: Any) -> None:
+    before = int(page.locator(".embedscope-plot").get_attribute("data-drawn"))
+    page.get_by_label("seed").fill("7")
+    page.get_by_label("seed").press("Enter")
+    page.wait_for_selector(f".embedscope-plot[data-drawn='{before + 1}']", timeout=60_000)
+
+
+def layout(page: Any, path: str) -> Any:
+    return page.evaluate(f"document.querySelector('{CANVAS}')._fullLayout.{path}")
+
+
+def drag(page: Any, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Drag from one place of the plotting area to another, both as fractions of its width and height."""
+    area = page.locator(f"{CANVAS} .draglayer .nsewdrag").first.bounding_box()
+    places = [(area["x"] + area["width"] * x, area["y"] + area["height"] * y) for x, y in (start, end)]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    page.mouse.move(*places[1], steps=8)
+    page.mouse.up()
+
+
+def test_the_zoom_is_kept_when_the_data_change(page: Any, address: str) -> None:
+    draw(page, address)
+    drag(page, (0.3, 0.3), (0.6, 0.7))
+    page.wait_for_function(f"document.querySelector('{CANVAS}')._fullLayout.xaxis.autorange === false")
+    zoomed = layout(page, "xaxis.range")
+    first = page.evaluate(f"document.querySelector('{CANVAS}')._fullData[0].x[0]")
+    change_data(page)
+    assert page.evaluate(f"document.querySelector('{CANVAS}')._fullData[0].x[0]") != first
+    assert layout(page, "xaxis.range") == zoomed
+    assert zoomed[1] - zoomed[0] < 6
+
+
+def test_the_camera_is_kept_when_the_data_change(page: Any, address: str) -> None:
+    draw(page, f"{address}?chart=camera")
+    canvas = page.locator(CANVAS).bounding_box()
+    middle = (canvas["x"] + canvas["width"] / 2, canvas["y"] + canvas["height"] / 2)
+    before = layout(page, "scene._scene.getCamera().eye")
+    page.mouse.move(*middle)
+    page.mouse.down()
+    page.mouse.move(middle[0] + 120, middle[1] + 60, steps=8)
+    page.mouse.up()
+    page.wait_for_timeout(300)
+    turned = layout(page, "scene._scene.getCamera().eye")
+    assert turned != before
+    change_data(page)
+    assert layout(page, "scene._scene.getCamera().eye") == pytest.approx(turned)
+
+
+def test_a_box_selects_points_of_every_class_and_outlives_new_data(page: Any, address: str) -> None:
+    draw(page, address)
+    page.locator(f"{CANVAS} .modebar-btn[data-title='Box Select']").click()
+    drag(page, (0.02, 0.02), (0.98, 0.98))
+    told = page.get_by_text(re.compile(r"selected [1-9]"))
+    told.wait_for(timeout=20_000)
+    chosen = page.evaluate(f"document.querySelector('{CANVAS}').data.map((t) => (t.selectedpoints ?? []).length)")
+    assert min(chosen) > 50
+    assert told.inner_text().startswith(f"selected {sum(chosen)}:")
+    change_data(page)
+    again = page.evaluate(f"document.querySelector('{CANVAS}').data.map((t) => (t.selectedpoints ?? []).length)")
+    assert again == chosen
+
+
+def test_a_click_chooses_one_point(page: Any, address: str) -> None:
+    draw(page, address)
+    place = page.evaluate(f"""() => {{
+        const canvas = document.querySelector('{CANVAS}'), {{xaxis, yaxis}} = canvas._fullLayout;
+        const {{x, y}} = canvas._fullData[1], box = canvas.getBoundingClientRect();
+        return [box.left + xaxis._offset + xaxis.d2p(x[5]), box.top + yaxis._offset + yaxis.d2p(y[5])];
+    }}""")
+    page.mouse.move(*place)
+    page.wait_for_timeout(200)
+    page.mouse.click(*place)
+    page.get_by_text("selected 1: [105]").wait_for(timeout=20_000)
+
+
+def test_a_click_on_a_cell_says_which(page: Any, address: str) -> None:
+    draw(page, f"{address}?chart=cells")
+    area = page.locator(f"{CANVAS} .draglayer .nsewdrag").first.bounding_box()
+    page.mouse.move(area["x"] + area["width"] * 0.625, area["y"] + area["height"] * 0.875)
+    page.wait_for_timeout(200)
+    page.mouse.click(area["x"] + area["width"] * 0.625, area["y"] + area["height"] * 0.875)
+    page.get_by_text("cell (0, 2)").wait_for(timeout=20_000)
+    box = layout(page, "shapes[0]")
+    assert (box["x0"], box["x1"], box["y0"], box["y1"]) == (1.5, 2.5, -0.5, 0.5)
+
+
+def test_scrubbing_moves_the_points_without_the_server(page: Any, address: str) -> None:
+    draw(page, f"{address}?chart=frames")
+    page.get_by_text("frame 0, runs 0").wait_for()
+    slider = page.get_by_role("slider", name="Layer")
+    slider.evaluate("(input) => { input.value = 2; input.dispatchEvent(new Event('input')); }")
+    page.get_by_text("caption layer 2").wait_for()
+    page.wait_for_function(f"document.querySelector('{CANVAS}')._fullData[0].x[0] >= 20")
+    assert page.evaluate(f"document.querySelector('{CANVAS}')._fullData[0].x[0]") < 30
+    assert page.get_by_text("frame 0, runs 0").is_visible()
+    slider.evaluate("(input) => input.dispatchEvent(new Event('change'))")
+    page.get_by_text("frame 2, runs 1").wait_for()
+    change_data(page)
+    assert 20 <= page.evaluate(f"document.querySelector('{CANVAS}')._fullData[0].x[0]") < 30
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_theme_is_followed(page: Any, address: str, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme)
+    draw(page, address)
+    text = page.evaluate(
+        "getComputedStyle(document.querySelector('.embedscope-plot')).getPropertyValue('--st-text-color')"
+    )
+    assert layout(page, "font.color") == text.strip()
+    brightness = sum(
+        int(part)
+        for part in re.findall(
+            r"\d+",
+            page.evaluate(f"""() => {{
+        const probe = document.createElement('i'); probe.style.color = '{text.strip()}'; document.body.append(probe);
+        return getComputedStyle(probe).color;
+    }}"""),
+        )[:3]
+    )
+    assert (brightness > 384) == (scheme == "dark")
+
+
+def test_a_change_of_theme_recolours_and_keeps_the_zoom(page: Any, address: str) -> None:
+    page.emulate_media(color_scheme="light")
+    draw(page, address)
+    light = layout(page, "font.color")
+    drag(page, (0.3, 0.3), (0.6, 0.7))
+    page.wait_for_function(f"document.querySelector('{CANVAS}')._fullLayout.xaxis.autorange === false")
+    zoomed = layout(page, "xaxis.range")
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(f"document.querySelector('{CANVAS}')._fullLayout.font.color !== '{light}'")
+    assert layout(page, "xaxis.range") == zoomed
+
+
+def test_the_chart_fits_a_narrow_window_and_has_a_description(page: Any, address: str) -> None:
+    draw(page, address)
+    assert page.get_by_role("figure", name="Two hundred points").is_visible()
+    page.set_viewport_size({"width": 420, "height": 800})
+    page.wait_for_function(f"document.querySelector('{CANVAS}')._fullLayout.width < 420")
+
+
+@pytest.mark.parametrize("form", ["SVG", "PNG"])
+def test_the_mode_bar_saves_an_image(page: Any, address: str, form: str) -> None:
+    draw(page, address)
+    with page.expect_download(timeout=60_000) as download:
+        page.locator(f"{CANVAS} .modebar-btn[data-title='Save as {form}']").click()
+    saved = Path(download.value.path()).read_bytes()
+    assert saved.startswith(b"<svg" if form == "SVG" else b"\x89PNG")
+
+
+def test_nothing_is_fetched_from_elsewhere(page: Any, address: str) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    draw(page, address)
+    assert any("/app/static/plotly-" in url for url in asked)
+    assert [url for url in asked if not url.startswith((address, "blob:", "data:"))] == []
+
+
+def test_no_button_offers_to_send_the_figure_away(page: Any, address: str) -> None:
+    draw(page, address)
+    titles = page.locator(".modebar-btn").evaluate_all("(buttons) => buttons.map((button) => button.dataset.title)")
+    assert "Save as SVG" in titles
+    assert not [title for title in titles if "hare" in title or "loud" in title or "tudio" in title]
