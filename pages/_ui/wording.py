@@ -22,9 +22,9 @@ def duration(seconds: float) -> str:
     """``seconds`` as a person would say it, never more exact than an estimate is."""
     if seconds < 1:
         return "under 1 s"
-    if seconds < 60:
-        return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
+    if not minutes:
+        return f"{rest} s"
     if minutes < 60:
         return f"{minutes} min" if minutes >= 10 else f"{minutes} min {rest} s"
     return f"{minutes // 60} h {minutes % 60} min"

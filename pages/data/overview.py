@@ -2,12 +2,10 @@
 
 import streamlit as st
 
-from backend import AnalysisSpec, ModelInfo, Result, TextSetInfo
-from pages._ui import charts, selection, wording
-from pages._ui.plot import plot
-from pages._ui.progress import run_panel
+from backend import AnalysisSpec, ModelInfo, TextSetInfo
+from pages._ui import wording
 from pages._ui.selection import Selection
-from pages._ui.session import plain, workbench
+from pages._ui.session import workbench
 
 
 def first_specs(here: Selection) -> list[AnalysisSpec]:
