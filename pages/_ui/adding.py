@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from backend import HubReadTask, ReadOptions, ReadTask, TextColumns, TextPreview, TextSetInfo
+from backend import HubReadTask, ReadOptions, ReadTask, TextColumns, TextPreview, TextSetInfo, fingerprint
 from pages._ui import selection
-from pages._ui.progress import obtain
+from pages._ui.progress import obtain, watch
 from pages._ui.session import plain, show_problem, workbench
 
 FORMATS = {
@@ -152,12 +152,17 @@ def _columns_and_save(source: Source, options: ReadOptions, preview: TextPreview
         return
     task = ReadTask(source.blob, source.file_name, name, _with_columns(options, columns), save=True)
     if st.button("Save", key="add_save", type="primary", icon=":material/save:"):
+        workbench().start(task)  # also where it was saved before and deleted since
         st.session_state[_SAVING] = task
     if st.session_state.get(_SAVING) == task:
         _save(task)
 
 
 def _save(task: ReadTask | HubReadTask) -> None:
+    status = workbench().status(fingerprint(task))
+    if status is not None and status.active:
+        watch([status.id], key="add_saving", what=f"Saving {task.name}")
+        return
     info = obtain(task, "add_saving", what=f"Saving {task.name}")
     if info is not None:
         del st.session_state[_SAVING]
@@ -171,6 +176,7 @@ def _with_columns(options: ReadOptions, columns: TextColumns) -> ReadOptions:
 
 def _choose_columns(preview: TextPreview, header: bool) -> TextColumns:
     names = list(preview.columns)
+    table = hashlib.sha256("|".join(names).encode("utf-8", "replace")).hexdigest()[:8]  # other columns, other choices
     if len(names) == 1:
         return TextColumns(text=0 if not header else names[0])
     optional = [NONE, *names]
@@ -178,7 +184,7 @@ def _choose_columns(preview: TextPreview, header: bool) -> TextColumns:
     def pick(label: str, guess: str | None, key: str, about: str, *, needed: bool = False) -> str | int | None:
         options = names if needed else optional
         index = options.index(guess) if guess in options else 0
-        chosen = st.selectbox(label, options, index=index, key=f"{key}_{'|'.join(names)}", help=about)
+        chosen = st.selectbox(label, options, index=index, key=f"{key}_{table}", help=about)
         return _reference(chosen, names, header)
 
     left, right = st.columns(2)
@@ -195,7 +201,7 @@ def _choose_columns(preview: TextPreview, header: bool) -> TextColumns:
     used = {text, label, pair, split}
     rest = [name for name in names if _reference(name, names, header) not in used]
     kept = st.multiselect(
-        "Other columns to keep", rest, key=f"add_column_more_{'|'.join(names)}", help="They can colour points too."
+        "Other columns to keep", rest, key=f"add_column_more_{table}", help="They can colour points too."
     )
     metadata = tuple(reference for name in kept if (reference := _reference(name, names, header)) is not None)
     return TextColumns(text, pair, label, split, metadata)
@@ -224,7 +230,9 @@ def _hub_form() -> None:
             show_problem("No data set is named.", "Write its id on the hub, such as stanfordnlp/sst2.")
             return
         columns = TextColumns(text or None, pair or None, label or None)
-        st.session_state[_SAVING] = HubReadTask(path, name or path, config or None, split or None, columns)
+        wanted = HubReadTask(path, name or path, config or None, split or None, columns)
+        workbench().start(wanted)
+        st.session_state[_SAVING] = wanted
     task = st.session_state.get(_SAVING)
     if isinstance(task, HubReadTask):
         _save(task)

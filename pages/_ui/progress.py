@@ -64,10 +64,11 @@ def obtain(task: Task, key: str, *, what: str) -> Any | None:
         return None
     if (result := bench.peek(task)) is not None:
         return result
-    show_problem(*_reason(status))
-    if st.button("Try again", key=f"{key}_retry", icon=":material/refresh:"):
-        bench.start(task)
-        st.rerun()
+    with st.container(key=f"{key}_problem"):
+        show_problem(*_reason(status))
+        if st.button("Try again", key=f"{key}_retry", icon=":material/refresh:"):
+            bench.start(task)
+            st.rerun()
     return None
 
 

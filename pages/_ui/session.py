@@ -27,6 +27,11 @@ def freeze_once() -> bool:
 
 @st.cache_resource(show_spinner=False)
 def _open() -> Any:
+    if not backend.read_settings().backend:  # without a service every analysis would run, and freeze, the dashboard
+        raise ServiceError(
+            "The dashboard was started without its backend service.",
+            "Start both with 'make run', or name a running service in EMBEDSCOPE_BACKEND.",
+        )
     return backend.open_workbench()
 
 
@@ -51,7 +56,7 @@ def problems_shown() -> Iterator[None]:
     try:
         yield
     except ServiceError as error:
-        show_problem(error.message, error.hint or "Start it with `make run`, then try again.")
+        show_problem(error.message, error.hint or "Start it with 'make run', then try again.")
         if st.button("Try again", key="service_retry", icon=":material/refresh:"):
             st.rerun()
     except EmbedscopeError as error:

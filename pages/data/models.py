@@ -2,10 +2,9 @@
 
 import streamlit as st
 
-from backend import ModelInfo, ResolveTask
+from backend import ModelInfo, ResolveTask, read_settings
 from pages._ui import selection, wording
 from pages._ui.progress import obtain
-from pages._ui.session import workbench
 
 FAMILIES = {"encoder": "encoder", "decoder": "decoder", "encoder-decoder": "encoder of an encoder-decoder"}
 
@@ -94,7 +93,7 @@ st.markdown("""
 
 Weights are read from safetensors files only, and code that comes with a model is never run.
 """)
-roots = workbench().health().get("model_roots") or ()
+roots = read_settings().model_roots
 if roots:
     st.caption("Local folders can be opened below these roots:")
     st.code("\n".join(map(str, roots)), language=None)
