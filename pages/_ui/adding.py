@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
@@ -45,16 +45,10 @@ def add_form() -> None:
     source = _file() if way == "File" else _pasted()
     if source is None:
         return
-    with st.container(horizontal=True):
-        format_name = st.selectbox("Format", list(FORMATS), key="add_format", disabled=way != "File", width=240)
-        encoding = st.selectbox("Encoding", list(ENCODINGS), key="add_encoding", disabled=way != "File", width=160)
-    form = FORMATS.get(format_name) if way == "File" else _pasted_format()
-    header = True
-    if form in (None, "csv", "tsv") and not (
-        form is None and source.file_name.lower().endswith((".txt", ".jsonl", ".parquet"))
-    ):
+    options = _file_options() if way == "File" else ReadOptions(format=_pasted_format(), encoding="utf-8")
+    if _may_have_header(source, options):
         header = st.toggle("The first row holds the column names", value=True, key="add_header")
-    options = ReadOptions(format=form, header=header, encoding=ENCODINGS.get(encoding) if way == "File" else "utf-8")
+        options = replace(options, header=header)
     task = ReadTask(source.blob, source.file_name, "preview", options)
     preview = obtain(task, "add_preview", what=f"Reading {source.file_name}")
     if preview is not None:
@@ -107,6 +101,19 @@ def _file() -> Source | None:
     return Source(_blob(upload.file_id, upload.getvalue), upload.name)
 
 
+def _file_options() -> ReadOptions:
+    with st.container(horizontal=True):
+        format_name = st.selectbox("Format", list(FORMATS), key="add_format", persist_state="session", width=240)
+        encoding = st.selectbox("Encoding", list(ENCODINGS), key="add_encoding", persist_state="session", width=160)
+    return ReadOptions(format=FORMATS.get(format_name), encoding=ENCODINGS.get(encoding))
+
+
+def _may_have_header(source: Source, options: ReadOptions) -> bool:
+    if options.format is not None:
+        return options.format in ("csv", "tsv")
+    return not source.file_name.lower().endswith((".txt", ".jsonl", ".ndjson", ".json", ".parquet"))
+
+
 def _pasted() -> Source | None:
     text = st.text_area(
         "Texts",
@@ -150,7 +157,7 @@ def _columns_and_save(source: Source, options: ReadOptions, preview: TextPreview
     if not name:
         show_problem("The text set has no name.", "Give it one to save it.")
         return
-    task = ReadTask(source.blob, source.file_name, name, _with_columns(options, columns), save=True)
+    task = ReadTask(source.blob, source.file_name, name, replace(options, columns=columns), save=True)
     if st.button("Save", key="add_save", type="primary", icon=":material/save:"):
         workbench().start(task)  # also where it was saved before and deleted since
         st.session_state[_SAVING] = task
@@ -168,10 +175,6 @@ def _save(task: ReadTask | HubReadTask) -> None:
         del st.session_state[_SAVING]
         st.session_state[_SAVED] = info
         st.rerun()
-
-
-def _with_columns(options: ReadOptions, columns: TextColumns) -> ReadOptions:
-    return ReadOptions(columns=columns, format=options.format, header=options.header, encoding=options.encoding)
 
 
 def _choose_columns(preview: TextPreview, header: bool) -> TextColumns:

@@ -29,6 +29,14 @@ def run(tab: Any) -> None:
     figures(tab).first.wait_for(timeout=RUN_MS)
 
 
+def run_if_asked(tab: Any) -> None:
+    """Wait for the figures, pressing Run first where they are not stored yet."""
+    either = tab.locator("[class*='_run'] button, .js-plotly-plot").first
+    either.wait_for(timeout=RUN_MS)
+    if figures(tab).count() == 0:
+        run(tab)
+
+
 def figures(tab: Any) -> Any:
     """Every figure that Plotly has drawn."""
     return tab.locator(".js-plotly-plot .main-svg:first-of-type")
