@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from backend import AnalysisSpec, ModelInfo, Result, TextSetInfo
@@ -45,14 +46,19 @@ def facts(model: ModelInfo, texts: TextSetInfo) -> None:
 
 
 def reasons(result: Result, field: str) -> dict[tuple[int, ...], str]:
-    """Why each undefined number of ``field`` is undefined, by its index."""
-    return {gap.index: gap.reason for gap in result.undefined if gap.field == field}
+    """Why each NaN of ``field`` is undefined, by its index; an entry covers every index that begins with its own."""
+    found = {}
+    for gap in result.undefined:
+        if gap.field == field:
+            for rest in np.ndindex(getattr(result.values, field).shape[len(gap.index) :]):
+                found[(*gap.index, *rest)] = gap.reason
+    return found
 
 
 def show_cka(result: Result) -> None:
     """Layer against layer."""
     names = result.sources[0].layer_names
-    gaps = {(index[0], index[1]): reason for index, reason in reasons(result, "matrix").items()}
+    gaps = {(row, column): reason for (row, column), reason in reasons(result, "matrix").items()}
     figure = cka_heatmap(result.values.matrix, names, names, gaps)
     plot(figure, key="overview_cka", alt="CKA of every layer with every other", height=HEIGHT, file_name="cka")
 
