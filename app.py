@@ -1,0 +1,55 @@
+"""The dashboard's entry point: the table of pages and the sidebar they share."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from pages._ui import selection, session
+
+PAGES = {
+    "Data": [
+        (
+            "data/overview",
+            "Overview",
+            "A first look: similarity, projection and profile of one model, in one go.",
+            "home",
+        ),
+        (
+            "data/texts",
+            "Texts",
+            "The text sets that are here; upload, paste or fetch one, look at its rows.",
+            "description",
+        ),
+        ("data/models", "Models", "What a model is made of, and how to name one.", "deployed_code"),
+        ("data/jobs", "Jobs", "Everything that runs or ran: progress, errors, Cancel.", "checklist"),
+    ],
+    "Geometry": [
+        ("geometry/similarity", "Similarity", "CKA of layer against layer, in one model or between two.", "grid_on"),
+        ("geometry/projection", "Projection", "PCA, t-SNE or UMAP of a layer: one point a text.", "scatter_plot"),
+        ("geometry/profiles", "Profiles", "Anisotropy, cosine and intrinsic dimension over depth.", "show_chart"),
+        ("geometry/rogue", "Rogue", "Dimensions whose values stand out from all others, layer by layer.", "equalizer"),
+    ],
+}
+
+
+def page(path: str, title: str, about: str, icon: str) -> st.Page:
+    """One row of the table as a page; its address is the file's name."""
+    address = path.rpartition("/")[2]
+    return st.Page(
+        f"pages/{path}.py",
+        title=title,
+        icon=f":material/{icon}:",
+        url_path=address,
+        default=address == "overview",
+        help=about,
+    )
+
+
+ART = Path(__file__).parent / "pages" / "_ui"
+chosen = st.navigation({section: [page(*row) for row in rows] for section, rows in PAGES.items()}, expanded=True)
+st.set_page_config(page_title=f"{chosen.title} · Embedscope", page_icon=str(ART / "mark.svg"), layout="wide")
+st.logo(str(ART / "wordmark.svg"), size="large", icon_image=str(ART / "mark.svg"))
+session.freeze_once()
+with session.problems_shown():
+    selection.sidebar()
+    chosen.run()

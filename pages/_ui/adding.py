@@ -1,0 +1,245 @@
+"""Adding a text set: a file, pasted lines or a hub data set; read, looked at, columns chosen, then saved."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import streamlit as st
+
+from backend import HubReadTask, ReadOptions, ReadTask, TextColumns, TextPreview, TextSetInfo, fingerprint
+from pages._ui import selection
+from pages._ui.progress import obtain, watch
+from pages._ui.session import plain, show_problem, workbench
+
+FORMATS = {
+    "Find out": None,
+    "CSV (comma-separated)": "csv",
+    "TSV (tab-separated)": "tsv",
+    "JSON lines": "jsonl",
+    "Parquet": "parquet",
+    "Plain text, one text a line": "txt",
+}
+ENCODINGS = {"Find out": None, "UTF-8": "utf-8", "UTF-16": "utf-16", "Latin-1": "latin-1"}
+NONE = "(none)"
+_SAVED = "_saved_text_set"
+_SAVING = "_saving_text_set"
+_BLOBS = "_uploaded_blobs"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Bytes that the service holds already: their digest, and the name they came with."""
+
+    blob: str
+    file_name: str
+
+
+def add_form() -> None:
+    """The whole way from bytes to a saved text set; every choice stays when something is refused."""
+    way = st.segmented_control(
+        "From", ["File", "Pasted text", "Hub data set"], default="File", required=True, key="add_way"
+    )
+    if way == "Hub data set":
+        _hub_form()
+        return
+    source = _file() if way == "File" else _pasted()
+    if source is None:
+        return
+    options = _file_options() if way == "File" else ReadOptions(format=_pasted_format(), encoding="utf-8")
+    if _may_have_header(source, options):
+        header = st.toggle("The first row holds the column names", value=True, key="add_header")
+        options = replace(options, header=header)
+    task = ReadTask(source.blob, source.file_name, "preview", options)
+    preview = obtain(task, "add_preview", what=f"Reading {source.file_name}")
+    if preview is not None:
+        _columns_and_save(source, options, preview)
+
+
+def show_saved() -> None:
+    """Say, once, that a text set was saved, with the button that chooses it."""
+    info: TextSetInfo | None = st.session_state.get(_SAVED)
+    if info is None:
+        return
+    text_sets = workbench().text_sets()
+    if info.spec.table not in {other.spec.table for other in text_sets}:
+        del st.session_state[_SAVED]
+        return
+    name = selection.option_name(info, text_sets)
+    with st.container(border=True, key="add_saved"):
+        st.success(f"Saved '{plain(name)}' with {info.spec.n_rows:,} texts.", icon=":material/check_circle:")
+        for notice in info.notices:
+            st.warning(plain(notice), icon=":material/info:")
+        with st.container(horizontal=True):
+            st.button("Use it on every page", key="add_use", type="primary", on_click=_use, args=(name,))
+            st.button("Close", key="add_close", on_click=_close)
+
+
+def forget(table: str) -> None:
+    """Drop what this session remembers of a text set that was deleted."""
+    saved: TextSetInfo | None = st.session_state.get(_SAVED)
+    if saved is not None and saved.spec.table == table:
+        del st.session_state[_SAVED]
+
+
+def _use(name: str) -> None:
+    selection.choose_texts(name)
+    _close()
+
+
+def _close() -> None:
+    st.session_state.pop(_SAVED, None)
+
+
+def _file() -> Source | None:
+    upload = st.file_uploader(
+        "A file of texts",
+        key="add_file",
+        help="CSV, TSV, JSON lines, Parquet, or plain text with one text a line; up to 25 MB.",
+    )
+    if upload is None:
+        return None
+    return Source(_blob(upload.file_id, upload.getvalue), upload.name)
+
+
+def _file_options() -> ReadOptions:
+    with st.container(horizontal=True):
+        format_name = st.selectbox("Format", list(FORMATS), key="add_format", persist_state="session", width=240)
+        encoding = st.selectbox("Encoding", list(ENCODINGS), key="add_encoding", persist_state="session", width=160)
+    return ReadOptions(format=FORMATS.get(format_name), encoding=ENCODINGS.get(encoding))
+
+
+def _may_have_header(source: Source, options: ReadOptions) -> bool:
+    if options.format is not None:
+        return options.format in ("csv", "tsv")
+    return not source.file_name.lower().endswith((".txt", ".jsonl", ".ndjson", ".json", ".parquet"))
+
+
+def _pasted() -> Source | None:
+    text = st.text_area(
+        "Texts",
+        key="add_text",
+        height=160,
+        placeholder="One text a line",
+        persist_state="session",
+    )
+    st.radio("The lines are", ["One text a line", "CSV", "TSV"], key="add_pasted_format", horizontal=True)
+    if not text.strip():
+        return None
+    content = text.encode("utf-8", "surrogatepass")
+    return Source(_blob(hashlib.sha256(content).hexdigest(), lambda: content), "pasted text")
+
+
+def _pasted_format() -> str:
+    return {"CSV": "csv", "TSV": "tsv"}.get(st.session_state.get("add_pasted_format", ""), "txt")
+
+
+def _blob(identity: str, content: Callable[[], bytes]) -> str:
+    """Hand the bytes over once; reruns of the page find the digest by ``identity``."""
+    blobs: dict[str, str] = st.session_state.setdefault(_BLOBS, {})
+    if identity not in blobs:
+        blobs[identity] = workbench().upload(content())
+    return blobs[identity]
+
+
+def _columns_and_save(source: Source, options: ReadOptions, preview: TextPreview) -> None:
+    st.caption(f"{preview.n_rows:,} rows · {plain(preview.format)} · {plain(preview.encoding)}")
+    for notice in preview.notices:
+        st.warning(plain(notice), icon=":material/info:")
+    st.dataframe(
+        [dict(zip(preview.columns, row, strict=False)) for row in preview.rows],
+        key="add_rows",
+        height="content" if len(preview.rows) < 8 else 300,
+    )
+    columns = _choose_columns(preview, options.header)
+    name = st.text_input(
+        "Name of the text set", value=_stem(source.file_name), key=f"add_name_{source.blob[:8]}", max_chars=80
+    ).strip()
+    if not name:
+        show_problem("The text set has no name.", "Give it one to save it.")
+        return
+    task = ReadTask(source.blob, source.file_name, name, replace(options, columns=columns), save=True)
+    if st.button("Save", key="add_save", type="primary", icon=":material/save:"):
+        workbench().start(task)  # also where it was saved before and deleted since
+        st.session_state[_SAVING] = task
+    if st.session_state.get(_SAVING) == task:
+        _save(task)
+
+
+def _save(task: ReadTask | HubReadTask) -> None:
+    status = workbench().status(fingerprint(task))
+    if status is not None and status.active:
+        watch([status.id], key="add_saving", what=f"Saving {task.name}")
+        return
+    info = obtain(task, "add_saving", what=f"Saving {task.name}")
+    if info is not None:
+        del st.session_state[_SAVING]
+        st.session_state[_SAVED] = info
+        st.rerun()
+
+
+def _choose_columns(preview: TextPreview, header: bool) -> TextColumns:
+    names = list(preview.columns)
+    table = hashlib.sha256("|".join(names).encode("utf-8", "replace")).hexdigest()[:8]  # other columns, other choices
+    if len(names) == 1:
+        return TextColumns(text=0 if not header else names[0])
+    optional = [NONE, *names]
+
+    def pick(label: str, guess: str | None, key: str, about: str, *, needed: bool = False) -> str | int | None:
+        options = names if needed else optional
+        index = options.index(guess) if guess in options else 0
+        chosen = st.selectbox(label, options, index=index, key=f"{key}_{table}", help=about)
+        return _reference(chosen, names, header)
+
+    left, right = st.columns(2)
+    with left:
+        text = pick("Text column", preview.guess_text, "add_column_text", "The texts themselves.", needed=True)
+        label = pick(
+            "Label", preview.guess_label, "add_column_label", "What colours the points: a class for each text."
+        )
+    with right:
+        pair = pick("Second text", preview.guess_pair, "add_column_pair", "For tasks on pairs, such as a question.")
+        split = pick(
+            "Split", preview.guess_split, "add_column_split", "Which rows are for training, which for testing."
+        )
+    used = {text, label, pair, split}
+    rest = [name for name in names if _reference(name, names, header) not in used]
+    kept = st.multiselect(
+        "Other columns to keep", rest, key=f"add_column_more_{table}", help="They can colour points too."
+    )
+    metadata = tuple(reference for name in kept if (reference := _reference(name, names, header)) is not None)
+    return TextColumns(text, pair, label, split, metadata)
+
+
+def _reference(name: str | None, names: list[str], header: bool) -> str | int | None:
+    """How the reader is told which column is meant: by name, or by number where there is no header."""
+    if name is None or name not in names:
+        return None
+    return name if header else names.index(name)
+
+
+def _hub_form() -> None:
+    with st.form("add_hub", border=False):
+        path = st.text_input("Data set", key="hub_path", placeholder="stanfordnlp/sst2", max_chars=200).strip()
+        left, right = st.columns(2)
+        config = left.text_input("Configuration", key="hub_config", placeholder="the default one").strip()
+        split = right.text_input("Split", key="hub_split", placeholder="train").strip()
+        text = left.text_input("Text column", key="hub_text", placeholder="found out").strip()
+        label = right.text_input("Label column", key="hub_label", placeholder="found out").strip()
+        pair = left.text_input("Second text column", key="hub_pair", placeholder="none").strip()
+        name = right.text_input("Name of the text set", key="hub_name", placeholder="the data set's").strip()
+        asked = st.form_submit_button("Fetch", type="primary", icon=":material/download:")
+    if asked:
+        if not path:
+            show_problem("No data set is named.", "Write its id on the hub, such as stanfordnlp/sst2.")
+            return
+        columns = TextColumns(text or None, pair or None, label or None)
+        wanted = HubReadTask(path, name or path, config or None, split or None, columns)
+        workbench().start(wanted)
+        st.session_state[_SAVING] = wanted
+    task = st.session_state.get(_SAVING)
+    if isinstance(task, HubReadTask):
+        _save(task)
+
+
+def _stem(file_name: str) -> str:
+    return file_name.rpartition("/")[2].rpartition(".")[0] or file_name

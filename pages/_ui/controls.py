@@ -1,0 +1,68 @@
+"""Forms that draw themselves: one widget for each field of a metric's parameters."""
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+
+import streamlit as st
+
+from backend import InvalidRequest
+
+
+def params_form(params_class: type, key: str, *, only: Iterable[str] | None = None) -> dict[str, Any]:
+    """One widget for each field of ``params_class`` (all, or those in ``only``), as name -> value.
+
+    Help, limits, choices and label come from the field's metadata (``backend.metrics.base.param``). A widget's key is
+    ``<key>_<field>``; its value is kept while the session lasts. Raises InvalidRequest for a list that cannot be read.
+    """
+    wanted = None if only is None else set(only)
+    fields = [field for field in dataclasses.fields(params_class) if wanted is None or field.name in wanted]
+    return {field.name: _widget(field, f"{key}_{field.name}") for field in fields}
+
+
+def _widget(field: dataclasses.Field[Any], key: str) -> Any:
+    meta = field.metadata
+    label = meta.get("label") or field.name.replace("_", " ").capitalize()
+    shared: dict[str, Any] = {"key": key, "help": meta.get("help"), "persist_state": "session"}
+    choices = meta.get("choices")
+    if choices is not None:
+        index = choices.index(field.default) if field.default in choices else 0
+        return st.selectbox(label, choices, index=index, format_func=_choice_name, **shared)
+    if isinstance(field.default, bool):
+        return st.toggle(label, value=field.default, **shared)
+    if isinstance(field.default, int | float) or field.default is None:
+        return _number(label, field, shared)
+    if isinstance(field.default, tuple):
+        return _numbers(label, field, shared)
+    return st.text_input(label, value=str(field.default), **shared)
+
+
+def _number(label: str, field: dataclasses.Field[Any], shared: dict[str, Any]) -> int | float | None:
+    whole = isinstance(field.default, int) or (field.default is None and "float" not in str(field.type))
+    kind = int if whole else float
+    low, high = (
+        None if limit is None else kind(limit) for limit in (field.metadata.get("low"), field.metadata.get("high"))
+    )
+    step = 1 if whole else _step(field.default, low, high)
+    value = None if field.default is None else kind(field.default)
+    return st.number_input(label, min_value=low, max_value=high, value=value, step=step, **shared)
+
+
+def _step(default: float | None, low: float | None, high: float | None) -> float:
+    if low is not None and high is not None and high - low <= 1:
+        return 0.05
+    return 0.1 if default is None or abs(default) < 5 else 1.0
+
+
+def _numbers(label: str, field: dataclasses.Field[Any], shared: dict[str, Any]) -> tuple[int, ...]:
+    text = st.text_input(label, value=", ".join(map(str, field.default)), **shared)
+    try:
+        return tuple(int(part) for part in text.replace(",", " ").split())
+    except ValueError:
+        raise InvalidRequest(
+            f"{label} is '{text}'.", "Write whole numbers with commas between them: 0, 4, 12."
+        ) from None
+
+
+def _choice_name(choice: Any) -> str:
+    return "none" if choice is None else str(choice).replace("_", " ")

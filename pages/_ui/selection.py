@@ -1,0 +1,243 @@
+"""The choice that all pages share: models, text set, pooling, layers, label and seed, in the sidebar and in the URL."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from backend import ModelInfo, ResolveTask, TextSetInfo
+from backend.specs import POOLINGS
+from pages._ui.progress import obtain
+from pages._ui.session import plain, workbench
+
+DEFAULT_MODEL = "minilm"
+DEFAULT_TEXTS = "sentiment"
+MOST_MODELS = 6
+MOST_NAME_CHARS = 300
+MOST_SEED = 2**31 - 1
+NO_LABEL = "(none)"
+_KEPT = "_selection"
+_KNOWN = "_known_models"
+_LINKED = "_linked_values"
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What the sidebar says: resolved models, the text set, and how to look at them.
+
+    ``layers`` is "all" or layer numbers; ``label`` the label column or None. While anything is missing or wrong,
+    ``problem`` is a sentence that says so and the other fields hold what is known.
+    """
+
+    models: tuple[ModelInfo, ...] = ()
+    texts: TextSetInfo | None = None
+    pooling: str = "mean"
+    layers: str | tuple[int, ...] = "all"
+    label: str | None = None
+    seed: int = 0
+    problem: str = ""
+
+
+def current() -> Selection:
+    """The shared choice as the sidebar left it in this run."""
+    return st.session_state.get(_KEPT, Selection(problem="The sidebar has not been drawn yet."))
+
+
+def ready() -> Selection:
+    """The shared choice; while it is not complete, say what is missing and end the page here."""
+    selection = current()
+    if selection.problem:
+        st.info(plain(selection.problem), icon=":material/tune:")
+        st.stop()
+    return selection
+
+
+def sidebar() -> Selection:
+    """Draw the shared widgets into the sidebar and keep what they say for ``current``."""
+    st.session_state[_KEPT] = Selection(problem="The backend service has not answered yet.")
+    text_sets = workbench().text_sets()
+    with st.sidebar:
+        models, model_problem = _models()
+        texts = _texts(text_sets)
+        pooling = st.segmented_control(
+            "Pooling",
+            POOLINGS,
+            default="mean",
+            required=True,
+            key="pooling",
+            bind="query-params",
+            help="How the token vectors of a text become one vector: the first token (cls), the last real token, or their mean.",
+        )
+        label = _label(texts)
+        left, right = st.columns(2)
+        with left:
+            layers, layer_problem = _layers(models)
+        with right:
+            seed = _seed()
+        if layer_problem:
+            st.error(plain(layer_problem), icon=":material/error:")
+    problem = model_problem or _pooling_problem(models, str(pooling)) or layer_problem
+    if texts is None:
+        problem = problem or "There is no text set. Add one on the page Texts."
+    selection = Selection(models, texts, str(pooling), layers, label, seed, problem)
+    st.session_state[_KEPT] = selection
+    return selection
+
+
+def option_name(info: TextSetInfo, text_sets: Sequence[TextSetInfo]) -> str:
+    """The name of a text set in the sidebar and the URL: its own, with a piece of its digest where two share it."""
+    same = [other for other in text_sets if other.spec.name == info.spec.name]
+    return info.spec.name if len(same) == 1 or info.builtin else f"{info.spec.name} ({info.spec.table[:8]})"
+
+
+def choose_texts(name: str) -> None:
+    """Make ``name`` (as ``option_name`` gives it) the shared text set; for button callbacks."""
+    st.session_state["texts"] = name
+
+
+def choose_models(names: Sequence[str]) -> None:
+    """Make ``names`` the shared models; for button callbacks."""
+    st.session_state["model"] = list(names)
+
+
+def chosen_names() -> list[str]:
+    """The names in the model field, resolved or not."""
+    return list(st.session_state.get("model", [DEFAULT_MODEL]))
+
+
+def parse_layers(text: str) -> str | tuple[int, ...] | None:
+    """``all``, or numbers and ranges such as ``0, 3-6`` as sorted layer numbers; None where it cannot be read."""
+    text = text.strip().lower()
+    if text in ("", "all"):
+        return "all"
+    numbers: set[int] = set()
+    for part in re.split(r"[,\s]+", re.sub(r"\s*-\s*", "-", text)):
+        match = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", part, re.ASCII)
+        if match is None:
+            return None
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last < first:
+            return None
+        numbers.update(range(first, last + 1))
+    return tuple(sorted(numbers))
+
+
+def _models() -> tuple[tuple[ModelInfo, ...], str]:
+    known: dict[str, None] = st.session_state.setdefault(_KNOWN, {DEFAULT_MODEL: None})
+    names = st.multiselect(
+        "Models",
+        list(known),
+        default=[DEFAULT_MODEL],
+        accept_new_options=True,
+        max_selections=MOST_MODELS,
+        select_all=False,
+        placeholder="Hub id, folder or alias",
+        key="model",
+        bind="query-params",
+        help="`minilm`, a Hugging Face id such as `gpt2` or `EleutherAI/pythia-160m@step1000`, or a local folder. "
+        "Type a name and press Enter. Pages that compare models use all of them.",
+    )
+    if not names:
+        return (), "Choose a model in the sidebar."
+    infos, open_names = [], []
+    for place, name in enumerate(names):
+        if not _is_name(name):
+            st.error("A model name has up to 300 printable characters.", icon=":material/error:")
+            open_names.append(name[:40])
+            continue
+        info = obtain(ResolveTask(name.strip()), f"model_{place}", what=f"Looking up {name}")
+        if info is None:
+            open_names.append(name)
+        else:
+            known[name] = None
+            infos.append(info)
+    problem = f"Waiting for the model: {', '.join(open_names)} (see the sidebar)." if open_names else ""
+    return tuple(infos), problem
+
+
+def _is_name(name: Any) -> bool:
+    return isinstance(name, str) and 0 < len(name.strip()) <= MOST_NAME_CHARS and name.isprintable()
+
+
+def _texts(text_sets: Sequence[TextSetInfo]) -> TextSetInfo | None:
+    options = {option_name(info, text_sets): info for info in text_sets}
+    if not options:
+        return None
+    names = list(options)
+    linked = st.session_state.setdefault(_LINKED, {"texts": st.query_params.get("texts")})
+    chosen = st.selectbox(
+        "Text set",
+        names,
+        index=names.index(DEFAULT_TEXTS) if DEFAULT_TEXTS in options else 0,
+        key="texts",
+        bind="query-params",
+        help="The texts that the models read. Add your own on the page Texts.",
+    )
+    if chosen not in options:  # a client may send anything
+        chosen = names[0]
+    if linked["texts"] is not None and linked["texts"] not in options:
+        st.warning(f"The link asks for the text set '{plain(linked['texts'][:80])}', which is not here.")
+    return options[chosen]
+
+
+def _label(texts: TextSetInfo | None) -> str | None:
+    columns = list(texts.columns) if texts is not None else []
+    options = [NO_LABEL, *columns]
+    first = columns.index(texts.label) + 1 if texts is not None and texts.label in columns else 0
+    chosen = st.selectbox(
+        "Label",
+        options,
+        index=first,
+        key="label",
+        bind="query-params",
+        disabled=not columns,
+        help="The column that colours the points.",
+    )
+    return chosen if chosen in columns else None
+
+
+def _layers(models: Sequence[ModelInfo]) -> tuple[str | tuple[int, ...], str]:
+    text = st.text_input(
+        "Layers",
+        "all",
+        max_chars=200,
+        key="layers",
+        bind="query-params",
+        help="`all`, or numbers and ranges such as `0, 3-6`. Layer 0 is the embedding output, layer i the output of "
+        "block i; a model that ends in a final norm has one layer more.",
+    )
+    layers = parse_layers(str(text)[:200])
+    problem = ""
+    if layers is None:
+        problem = f"Layers: '{str(text)[:40]}' cannot be read. Write all, or numbers such as 0, 3-6."
+    elif layers != "all":
+        for info in models:
+            last = len(info.layer_names) - 1
+            if layers[-1] > last:
+                problem = f"Layers: {info.spec.name} has layers 0 to {last}, there is no {layers[-1]}."
+    return layers or "all", problem
+
+
+def _seed() -> int:
+    seed = st.number_input(
+        "Seed",
+        min_value=0,
+        max_value=MOST_SEED,
+        value=0,
+        step=1,
+        key="seed",
+        bind="query-params",
+        help="Start of every random step: samples, t-SNE, UMAP. The same seed gives the same figure.",
+    )
+    return seed if isinstance(seed, int) and 0 <= seed <= MOST_SEED else 0
+
+
+def _pooling_problem(models: Sequence[ModelInfo], pooling: str) -> str:
+    if pooling not in POOLINGS:
+        return "Choose a pooling in the sidebar."
+    without = [info.spec.name for info in models if not info.has_cls]
+    if pooling == "cls" and without:
+        return f"{', '.join(without)} puts no [CLS] token before a text: choose the pooling last or mean."
+    return ""

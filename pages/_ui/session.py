@@ -1,0 +1,63 @@
+"""What every page starts from: the one workbench of this process, and errors shown as a message with a remedy."""
+
+import gc
+import string
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import streamlit as st
+
+import backend
+from backend import EmbedscopeError, ServiceError
+
+_PUNCTUATION = str.maketrans({mark: f"\\{mark}" for mark in string.punctuation})
+
+
+@st.cache_resource(show_spinner=False)
+def freeze_once() -> bool:
+    """Take everything that is loaded by now out of the garbage collector's rounds (Streamlit collects at each rerun)."""
+    import pandas  # noqa: F401 - loaded now, so that they are frozen too
+    import plotly.graph_objects  # noqa: F401
+
+    gc.collect()
+    gc.freeze()
+    return True
+
+
+@st.cache_resource(show_spinner=False)
+def _open() -> Any:
+    if not backend.read_settings().backend:  # without a service every analysis would run, and freeze, the dashboard
+        raise ServiceError(
+            "The dashboard was started without its backend service.",
+            "Start both with 'make run', or name a running service in EMBEDSCOPE_BACKEND.",
+        )
+    return backend.open_workbench()
+
+
+def workbench() -> Any:
+    """The workbench of this process; raises ServiceError while the backend service cannot be reached."""
+    return _open()
+
+
+def plain(text: str) -> str:
+    """``text`` so that Markdown shows it as it is: nothing in it is a link, a colour, a formula or a heading."""
+    return text.translate(_PUNCTUATION).replace("\n", " ")
+
+
+def show_problem(message: str, hint: str = "") -> None:
+    """Show what happened and what to do about it; both may hold words of the user's and are shown as they are."""
+    st.error(plain(message) + (f"\n\n{plain(hint)}" if hint else ""), icon=":material/error:")
+
+
+@contextmanager
+def problems_shown() -> Iterator[None]:
+    """Within this block an EmbedscopeError becomes its message and hint on the page instead of a traceback."""
+    try:
+        yield
+    except ServiceError as error:
+        show_problem(error.message, error.hint or "Start it with 'make run', then try again.")
+        if st.button("Try again", key="service_retry", icon=":material/refresh:"):
+            st.rerun()
+    except EmbedscopeError as error:
+        show_problem(error.message, error.hint)

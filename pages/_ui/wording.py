@@ -1,0 +1,44 @@
+"""Numbers in the words that a person would use: bytes, durations, counts, ages."""
+
+import time
+
+
+def count(number: int, noun: str) -> str:
+    """``3 texts``, ``1 text``, ``12,000 texts``."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def size(n_bytes: int) -> str:
+    """``n_bytes`` in the unit that keeps the number short, in powers of 1000 as disks are sold."""
+    value = float(n_bytes)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            break
+        value /= 1000
+    return f"{value:,.0f} {unit}" if unit == "bytes" or value >= 10 else f"{value:.1f} {unit}"
+
+
+def duration(seconds: float) -> str:
+    """``seconds`` as a person would say it, never more exact than an estimate is."""
+    if seconds < 1:
+        return "under 1 s"
+    minutes, rest = divmod(round(seconds), 60)
+    if not minutes:
+        return f"{rest} s"
+    if minutes < 60:
+        return f"{minutes} min" if minutes >= 10 else f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def parameters(number: int) -> str:
+    """``22.7 M``, ``1.4 B``: a number of parameters."""
+    for limit, unit in ((10**9, "B"), (10**6, "M"), (10**3, "k")):
+        if number >= limit:
+            return f"{number / limit:.1f} {unit}"
+    return str(number)
+
+
+def age(moment: float) -> str:
+    """How long ago ``moment`` (seconds since the epoch) was."""
+    seconds = time.time() - moment
+    return "just now" if seconds < 5 else f"{duration(seconds)} ago"

@@ -1,0 +1,69 @@
+"""Jobs: everything that runs or ran on the backend service, with progress, errors and Cancel."""
+
+import streamlit as st
+
+from backend import JobStatus
+from pages._ui import wording
+from pages._ui.progress import show_progress
+from pages._ui.session import plain, show_problem, workbench
+
+SHOWN = 50
+BADGES = {
+    "queued": ("queued", ":material/schedule:", "gray"),
+    "running": ("running", ":material/play_circle:", "blue"),
+    "done": ("done", ":material/check_circle:", "green"),
+    "failed": ("failed", ":material/error:", "red"),
+    "cancelled": ("cancelled", ":material/stop_circle:", "orange"),
+}
+
+
+def show_job(status: JobStatus) -> None:
+    """One job: what it is, where it stands, and what to do about it."""
+    with st.container(border=True, key=f"job_{status.id}"):
+        left, right = st.columns([5, 1], vertical_alignment="center")
+        with left:
+            name, icon, color = BADGES.get(status.state, (status.state, None, "gray"))
+            st.markdown(f"**{plain(status.title)}** &nbsp; :{color}-badge[{icon or ''} {name}]")
+            st.caption(times(status))
+        if status.active:
+            with right:
+                st.button("Cancel", key=f"cancel_{status.id}", on_click=workbench().cancel, args=(status.id,))
+            show_progress(status)
+        if status.state == "failed":
+            show_problem(status.error or "It failed without a reason.", status.hint)
+
+
+def times(status: JobStatus) -> str:
+    """When the job was asked for and how long it took."""
+    parts = [f"asked for {wording.age(status.created)}"]
+    if status.started is not None and status.finished is not None:
+        parts.append(f"took {wording.duration(status.finished - status.started)}")
+    return " · ".join(parts)
+
+
+def show_all() -> bool:
+    """Draw the list; True while something in it works."""
+    jobs = workbench().jobs()
+    if not jobs:
+        st.info("No job yet. Press Run on any page.", icon=":material/checklist:")
+    for status in jobs[:SHOWN]:
+        show_job(status)
+    if len(jobs) > SHOWN:
+        st.caption(f"The newest {SHOWN} of {len(jobs):,} jobs.")
+    return any(status.active for status in jobs)
+
+
+@st.fragment(run_every=1.0)
+def live() -> None:
+    """The list, drawn again each second until nothing works any more."""
+    if not show_all():
+        st.rerun()
+
+
+st.title("Jobs")
+st.caption("Jobs go on when a tab is closed, and are shared: whoever asks for the same thing joins the one that runs.")
+if any(status.active for status in workbench().jobs()):
+    live()
+else:
+    st.button("Refresh", key="jobs_refresh", icon=":material/refresh:")
+    show_all()

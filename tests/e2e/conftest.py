@@ -1,0 +1,44 @@
+"""A running Embedscope and a browser tab that looks at it; skipped, with the reason, where there is no Chromium."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.e2e.stack import running
+from tests.pages.browser import browser, chromium_missing
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    reason = chromium_missing()
+    for item in items:
+        if "e2e" in item.path.parts:
+            item.add_marker("e2e")
+            if reason:
+                item.add_marker(pytest.mark.skip(reason=f"browser tests skipped: {reason}"))
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a dashboard that was started once, with an empty cache, for all tests of this run."""
+    with running(tmp_path_factory.mktemp("embedscope")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with browser() as opened:
+        yield opened
+
+
+@pytest.fixture
+def tab(chromium: Any) -> Iterator[Any]:
+    """A tab with its own session; the test fails when a script in it raised."""
+    context = chromium.new_context(viewport={"width": 1360, "height": 900}, accept_downloads=True)
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    raised: list[str] = []
+    page.on("pageerror", lambda error: raised.append(str(error)))
+    yield page
+    context.close()
+    assert not raised

@@ -1,0 +1,75 @@
+"""Addresses: a cold deep link to any page has the sidebar, and the shared choice lives in the URL."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.e2e import looking
+from tests.e2e.stack import running
+
+
+@pytest.mark.slow
+def test_a_deep_link_on_a_cold_server_shows_the_sidebar(tmp_path: Path, tab) -> None:
+    with running(tmp_path) as cold:
+        tab.goto(f"{cold}/similarity")
+        assert looking.chosen(tab, "texts") == "sentiment"
+        links = tab.locator("[data-testid=stSidebarNav] a")
+        assert links.all_inner_texts() == list(looking.PAGES)
+        assert looking.heading(tab).inner_text() == "Similarity"
+
+
+@pytest.mark.parametrize("title", looking.PAGES)
+def test_each_page_opens_by_its_own_address(address: str, tab, title: str) -> None:
+    tab.goto(f"{address}/{looking.PAGES[title]}")
+    assert looking.chosen(tab, "model") == "minilm"
+    looking.heading(tab)
+    assert tab.title().startswith(title)
+    assert tab.locator("[data-testid=stException]").count() == 0
+    current = tab.locator("[data-testid=stSidebarNav] a[aria-current=page]")
+    assert current.inner_text() == title
+
+
+def test_the_choice_survives_page_changes_and_a_reload_and_is_in_the_url(address: str, tab) -> None:
+    tab.goto(f"{address}/models")
+    looking.heading(tab)
+    looking.pick(tab, "texts", "topics")
+    tab.wait_for_url(re.compile("texts=topics"))
+    tab.locator(".st-key-pooling").get_by_role("radio", name="last").click()
+    tab.wait_for_url(re.compile("pooling=last"))
+    tab.locator(".st-key-layers input").fill("0-2, 6")
+    tab.keyboard.press("Enter")
+    tab.wait_for_url(re.compile("layers="))
+    looking.go(tab, "Jobs")
+    tab.wait_for_url(re.compile("/jobs.*texts=topics"))
+    tab.reload()
+    assert looking.chosen(tab, "texts") == "topics"
+    assert looking.chosen(tab, "pooling") == "last"
+    assert looking.chosen(tab, "layers") == "0-2, 6"
+    looking.go(tab, "Rogue")
+    assert looking.chosen(tab, "texts") == "topics"
+
+
+def test_a_link_carries_the_choice_to_another_session(address: str, tab) -> None:
+    tab.goto(f"{address}/texts?texts=general&pooling=cls&layers=0-3&seed=7&model=minilm")
+    assert looking.chosen(tab, "texts") == "general"
+    assert looking.chosen(tab, "pooling") == "cls"
+    assert looking.chosen(tab, "layers") == "0-3"
+    assert looking.chosen(tab, "seed") == "7"
+
+
+def test_a_hostile_link_is_answered_with_words(address: str, tab) -> None:
+    tab.goto(
+        f"{address}/rogue?texts=%3Cimg+src%3Dx+onerror%3Dalert(1)%3E&pooling=evil&seed=-5&layers=9-1"
+        "&model=..%2F..%2Fetc&label=__class__"
+    )
+    sidebar = tab.locator("[data-testid=stSidebar]")
+    sidebar.get_by_text("which is not here").wait_for()
+    assert looking.chosen(tab, "texts") == "sentiment"
+    assert looking.chosen(tab, "pooling") == "mean"
+    assert looking.chosen(tab, "seed") == "0"
+    sidebar.get_by_text("'9-1' cannot be read").wait_for()
+    sidebar.locator(".st-key-model_0_problem").wait_for()
+    assert tab.locator("img[src=x]").count() == 0
+    assert tab.locator("[data-testid=stException]").count() == 0
+    assert "Traceback" not in tab.locator("body").inner_text()

@@ -1,0 +1,40 @@
+"""Pictures of every page for the documentation, taken only when EMBEDSCOPE_SCREENSHOTS=1 asks for them."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e import looking
+
+IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
+RUNS = ("Overview", "Similarity", "Projection", "Profiles", "Rogue")
+
+pytestmark = pytest.mark.skipif(
+    os.environ.get("EMBEDSCOPE_SCREENSHOTS") != "1", reason="pictures are taken with EMBEDSCOPE_SCREENSHOTS=1"
+)
+
+
+@pytest.mark.parametrize("title", looking.PAGES)
+def test_take_a_picture(address: str, tab: Any, title: str) -> None:
+    tab.goto(f"{address}/{looking.PAGES[title]}")
+    looking.heading(tab)
+    if title in RUNS:
+        looking.run_if_asked(tab)
+    looking.settled(tab)
+    tab.wait_for_timeout(1500)
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    tab.screenshot(path=str(IMAGES / f"{title.lower()}.png"))
+
+
+def test_take_a_picture_in_the_dark(address: str, chromium: Any) -> None:
+    context = chromium.new_context(viewport={"width": 1360, "height": 900}, color_scheme="dark")
+    page = context.new_page()
+    page.goto(address)
+    looking.heading(page)
+    looking.run_if_asked(page)
+    looking.settled(page)
+    page.wait_for_timeout(1500)
+    page.screenshot(path=str(IMAGES / "overview-dark.png"))
+    context.close()

@@ -1,0 +1,75 @@
+"""Text sets in the browser: upload, choose columns, save, analyse; paste; refuse; delete."""
+
+import re
+from typing import Any
+
+from tests.e2e import looking
+
+WORDS = ("plain", "bright", "dull", "warm", "cold", "quick", "slow", "kind", "rough", "clear")
+
+
+def table(rows: int) -> bytes:
+    """A CSV of ``rows`` different sentences with two labels and a column that is neither."""
+    lines = ["number,review,verdict"]
+    for i in range(rows):
+        word, other = WORDS[i % 10], WORDS[(i // 10) % 10]
+        lines.append(f'{i},"The {word} story, told in a {other} way, fills room {i}.",{"good" if i % 2 else "bad"}')
+    return "\n".join(lines).encode()
+
+
+def upload(tab: Any, name: str, content: bytes) -> None:
+    tab.locator(".st-key-add_file input[type=file]").set_input_files(
+        {"name": name, "mimeType": "application/octet-stream", "buffer": content}
+    )
+
+
+def test_an_uploaded_table_is_shown_saved_and_analysed(address: str, tab) -> None:
+    tab.goto(f"{address}/texts")
+    looking.heading(tab)
+    upload(tab, "stories.csv", table(60))
+    tab.get_by_text("60 rows").wait_for()
+    looking.pick_starting(tab, "add_column_text", "review")
+    looking.pick_starting(tab, "add_column_label", "verdict")
+    tab.locator(".st-key-add_save button").click()
+    tab.get_by_text("Saved 'stories' with 60 texts.").wait_for()
+    tab.locator(".st-key-add_use button").click()
+    tab.wait_for_url(re.compile("texts=stories"))
+    looking.go(tab, "Similarity")
+    looking.run(tab)
+    assert looking.chosen(tab, "texts") == "stories"
+    assert looking.chosen(tab, "label") == "verdict"
+
+
+def test_a_file_that_is_no_table_is_refused_and_the_choices_stay(address: str, tab) -> None:
+    tab.goto(f"{address}/texts")
+    looking.heading(tab)
+    upload(tab, "picture.csv", b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20)
+    problem = tab.locator("[data-testid=stAlert]").first
+    problem.wait_for()
+    looking.pick(tab, "add_format", "TSV (tab-separated)")
+    problem.wait_for()
+    assert tab.locator(".st-key-add_format input").input_value() == "TSV (tab-separated)"
+    assert "picture.csv" in tab.locator(".st-key-add_file").inner_text()
+    assert tab.locator(".st-key-add_save").count() == 0
+    assert "Traceback" not in tab.locator("body").inner_text()
+
+
+def test_pasted_lines_become_a_text_set_that_can_be_deleted(address: str, tab) -> None:
+    tab.goto(f"{address}/texts")
+    looking.heading(tab)
+    tab.locator(".st-key-add_way").get_by_role("radio", name="Pasted text").click()
+    tab.locator(".st-key-add_text textarea").fill("<b>One</b> $line$.\n*Another* line.\nA third :red[line].")
+    tab.keyboard.press("Control+Enter")
+    tab.get_by_text("3 rows").wait_for()
+    tab.locator("[class*='st-key-add_name_'] input").fill("three lines")
+    tab.keyboard.press("Enter")
+    tab.locator(".st-key-add_save button").click()
+    tab.get_by_text("Saved 'three lines' with 3 texts.").wait_for()
+    looking.pick(tab, "texts_shown", "three lines")
+    tab.locator(".st-key-texts_delete button").click()
+    tab.locator(".st-key-texts_delete_confirm button").click()
+    tab.get_by_text("Saved 'three lines'").wait_for(state="detached")
+    tab.locator(".st-key-texts_shown input").click()
+    options = tab.get_by_role("option").all_inner_texts()
+    assert "sentiment" in options
+    assert "three lines" not in options

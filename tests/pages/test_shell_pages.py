@@ -1,0 +1,194 @@
+"""The shell's pages over a real workbench that computes in this process, with the model that comes along."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import backend
+from backend import ResolveTask, fingerprint
+from pages._ui import session
+
+ROOT = Path(__file__).resolve().parents[2]
+APP = "app.py"
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EMBEDSCOPE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("HF_HUB_OFFLINE", "1")
+        patch.delenv("EMBEDSCOPE_BACKEND", raising=False)
+        opened = backend.open_workbench()
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def app(bench: Any, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    """The whole app, not yet run; it computes where it is asked, so that no test has to wait for a worker."""
+    monkeypatch.setattr(session, "_open", lambda: bench)
+    return AppTest.from_file(str(ROOT / APP), default_timeout=240)
+
+
+def words(at: AppTest) -> str:
+    """Everything that the page says in Markdown, captions and alerts, with the escapes taken out."""
+    kinds = (at.markdown, at.caption, at.info, at.error, at.warning, at.success, at.title)
+    return "\n".join(element.value for kind in kinds for element in kind).replace("\\", "")
+
+
+def test_without_a_service_the_dashboard_says_how_to_start_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EMBEDSCOPE_BACKEND", raising=False)
+    session._open.clear()
+    at = AppTest.from_file(str(ROOT / APP), default_timeout=60).run()
+    assert not at.exception
+    assert "make run" in words(at)
+
+
+def test_an_unreachable_service_is_an_error_with_a_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("EMBEDSCOPE_CACHE", str(tmp_path))
+    monkeypatch.setenv("EMBEDSCOPE_BACKEND", "http://127.0.0.1:9")
+    monkeypatch.setenv("EMBEDSCOPE_TOKEN", "none")
+    session._open.clear()
+    at = AppTest.from_file(str(ROOT / APP), default_timeout=60).run()
+    session._open.clear()
+    assert not at.exception
+    assert "cannot be reached" in words(at)
+    assert at.button(key="service_retry")
+
+
+def test_the_overview_costs_runs_and_then_comes_from_the_store(app: AppTest, bench: Any) -> None:
+    at = app.run()
+    assert not at.exception
+    assert "This run:" in words(at)
+    at.button(key="overview_run").click().run()
+    assert not at.exception
+    assert len(at.get("plotly_chart")) == 3
+    jobs = bench.jobs()
+    again = AppTest.from_file(str(ROOT / APP), default_timeout=60).run()
+    assert len(again.get("plotly_chart")) == 3
+    assert not [button for button in again.button if button.label.startswith("Run")]
+    assert bench.jobs() == jobs
+
+
+HELD: dict[str, Any] = {}
+
+
+def panel_script() -> None:
+    import streamlit as st
+
+    from pages._ui.progress import run_panel
+    from tests.pages.test_shell_pages import HELD
+
+    st.session_state["found"] = run_panel([HELD["spec"]], "panel")
+
+
+def test_a_failed_job_gives_its_reason_and_run_again(
+    bench: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(session, "_open", lambda: bench)
+    lines = tmp_path / "gone.txt"
+    lines.write_text("\n".join(f"Line {i} of a set that will be gone." for i in range(12)))
+    texts = bench.read_texts(lines)
+    HELD["spec"] = bench.analysis("cka", models=[bench.model("minilm")], texts=texts, pooling="mean")
+    bench.delete_text_set(texts.spec.table)
+    at = AppTest.from_function(panel_script, default_timeout=120).run()
+    at.button(key="panel_run").click().run()
+    assert not at.exception
+    failed = bench.status(fingerprint(HELD["spec"]))
+    assert failed.state == "failed"
+    assert failed.error in words(at)
+    assert failed.hint in words(at)
+    assert at.session_state["found"] is None
+    assert at.button(key="panel_run").label == "Run again"
+    bench.read_texts(lines)
+    at.button(key="panel_run").click().run()
+    assert [result.fingerprint for result in at.session_state["found"]] == [fingerprint(HELD["spec"])]
+    assert not at.button
+
+
+def test_an_evicted_result_offers_run_again(app: AppTest, bench: Any) -> None:
+    app.query_params["texts"] = "general"
+    at = app.run()
+    at.button(key="overview_run").click().run()
+    assert len(at.get("plotly_chart")) == 3
+    bench.clear_cache()
+    at.run()
+    assert "no longer in the cache" in words(at)
+    assert at.button(key="overview_run").label == "Run again"
+
+
+def test_a_model_that_cannot_be_had_is_said_beside_its_field(app: AppTest) -> None:
+    app.query_params["model"] = ["minilm", "nobody/*no*-such-model"]
+    at = app.run()
+    assert not at.exception
+    assert "nobody/*no*-such-model" in at.sidebar.error[0].value.replace("\\", "")
+    assert "Waiting for the model" in at.info[0].value
+    assert at.button(key="model_1_retry")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("layers", "0-99"),
+        ("layers", "<b>"),
+        ("texts", "[x](http://evil)"),
+        ("pooling", "__class__"),
+        ("seed", "1e99"),
+        ("label", "\x00"),
+        ("model", "a\nb"),
+        ("model", "x" * 5000),
+        ("model", "../../../etc"),
+    ],
+)
+def test_no_value_in_the_url_raises(app: AppTest, name: str, value: str) -> None:
+    app.query_params[name] = value
+    at = app.run()
+    assert not at.exception
+    assert not at.error or "Traceback" not in words(at)
+
+
+def test_the_selection_is_what_the_url_says(app: AppTest, bench: Any) -> None:
+    app.query_params.update({"texts": "topics", "pooling": "cls", "layers": "0-2", "seed": "11", "label": "(none)"})
+    at = app.run()
+    found = at.session_state["_selection"]
+    assert [info.spec.name for info in found.models] == ["minilm"]
+    assert (found.texts.spec.name, found.pooling, found.layers, found.label, found.seed, found.problem) == (
+        "topics",
+        "cls",
+        (0, 1, 2),
+        None,
+        11,
+        "",
+    )
+    assert bench.status(fingerprint(ResolveTask("minilm"))).state == "done"
+
+
+def test_a_file_is_previewed_saved_and_chosen(app: AppTest, bench: Any) -> None:
+    at = app.run()
+    at.switch_page("pages/data/texts.py").run()
+    content = 'id,sentence,mood\n1,A fine day,up\n2,A *bad* day,down\n3,"Rain, again",down\n'.encode()
+    at.file_uploader(key="add_file").upload("moods.csv", content).run()
+    assert not at.exception
+    assert "3 rows" in words(at)
+    picks = {(box.key or "").rpartition("_")[0]: box for box in at.selectbox}
+    picks["add_column_text"].select("sentence")
+    picks["add_column_label"].select("mood")
+    at.run()
+    at.button(key="add_save").click().run()
+    assert not at.exception
+    assert "Saved 'moods' with 3 texts." in words(at)
+    at.button(key="add_use").click().run()
+    chosen = at.session_state["_selection"]
+    assert (chosen.texts.spec.name, chosen.label) == ("moods", "mood")
+    assert bench.text_set(chosen.texts).texts == ("A fine day", "A *bad* day", "Rain, again")
+
+
+def test_every_data_page_is_drawn_without_an_error(app: AppTest) -> None:
+    at = app.run()
+    for page in ("texts", "models", "jobs"):
+        at.switch_page(f"pages/data/{page}.py").run()
+        assert not at.exception, page
+        assert at.title[0].value == page.capitalize()
