@@ -29,7 +29,7 @@ class Decomposition:
 
 def principal_variances(x: Matrix) -> Floats:
     """Variances along the principal components, (min(n_rows, n_dims),), descending; rows must be finite."""
-    values: Floats = np.linalg.eigvalsh(scatter(x, row_mean(x)))
+    values = np.linalg.eigvalsh(scatter(x, row_mean(x))).astype(np.float64)
     return _cleaned(values[::-1], x)
 
 
@@ -46,7 +46,7 @@ def decompose(x: Matrix) -> Decomposition:
 
 def share_uncentred(x: Matrix) -> float:
     """Anisotropy of the rows as they are, not centred; rows must be finite and at least one not 0."""
-    values: Floats = np.linalg.eigvalsh(scatter(x, row_mean(x), add_mean=True))
+    values = np.linalg.eigvalsh(scatter(x, row_mean(x), add_mean=True)).astype(np.float64)
     return anisotropy_of(_cleaned(values[::-1], x))
 
 
