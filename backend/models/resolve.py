@@ -107,7 +107,7 @@ def _locate(name: str, roots: Roots, *, weights: bool, commit: str | None = None
     if folder is not None:
         return _local(folder, roots, base)
     matched = _HUB_ID.fullmatch(name)
-    if matched is None or ".." in name:
+    if matched is None:
         raise not_found(name)
     repo, revision = matched["repo"], matched["revision"]
     commit = commit or hub_commit(repo, revision)
@@ -183,7 +183,7 @@ def _local_folder(name: str, roots: Roots) -> Path | None:
     try:
         path = Path(name).expanduser().resolve()
         if roots is not None and not _inside(path, roots):  # before anything tells whether the folder exists
-            if not explicit and _HUB_ID.fullmatch(name):
+            if not explicit:
                 return None
             raise _outside(name, roots, "it is outside the folders that may be opened")
         if path.is_dir():
