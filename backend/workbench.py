@@ -193,6 +193,11 @@ class Workbench:
         """The spec of one metric on one or more models; raises InvalidRequest where the request makes no sense."""
         row = metric(metric_name)
         _check_scope(row, models)
+        if texts.spec.n_rows < 2 and pooling != "tokens":
+            raise InvalidRequest(
+                f"The text set '{texts.spec.name}' has {texts.spec.n_rows} text.",
+                "Geometry is about how texts lie to each other: give two at least, some hundreds for steady numbers.",
+            )
         inputs = tuple(
             ActivationSpec(
                 model=info.spec,

@@ -11,6 +11,7 @@ import types
 
 from backend.errors import ServiceError
 from backend.settings import PROJECT, Settings
+from backend.specs import ResolveTask
 from backend.wiring import CODEC, open_store, stored_token, wire_workers
 
 
@@ -23,6 +24,7 @@ def serve(settings: Settings) -> None:
     token = settings.token or stored_token(settings.cache, make=True)
     store = open_store(settings)
     executor = wire_workers(store)
+    executor.start(ResolveTask("minilm"))  # the first page asks for it: let the imports be done by then
     try:
         app = make_app(executor, store, CODEC, token=token, settings=settings)
         uvicorn.run(

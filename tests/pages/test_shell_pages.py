@@ -169,7 +169,7 @@ def test_the_selection_is_what_the_url_says(app: AppTest, bench: Any) -> None:
 def test_a_file_is_previewed_saved_and_chosen(app: AppTest, bench: Any) -> None:
     at = app.run()
     at.switch_page("pages/data/texts.py").run()
-    content = 'id,sentence,mood\n1,A fine day,up\n2,A *bad* day,down\n3,"Rain, again",down\n'.encode()
+    content = b'id,sentence,mood\n1,A fine day,up\n2,A *bad* day,down\n3,"Rain, again",down\n'
     at.file_uploader(key="add_file").upload("moods.csv", content).run()
     assert not at.exception
     assert "3 rows" in words(at)

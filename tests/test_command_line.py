@@ -1,0 +1,131 @@
+"""The command line as a person types it: JSON out, or exit code 2 with one message and one hint."""
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.shared_folder import SHARED
+
+
+def _run(*arguments: object, cache: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    env = {
+        **os.environ,
+        "EMBEDSCOPE_CACHE": str(cache),
+        "EMBEDSCOPE_BACKEND": "",
+        "EMBEDSCOPE_DEVICE": "cpu",
+        "HF_HUB_OFFLINE": "1",
+        **environment,
+    }
+    command = [sys.executable, "-m", "backend", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("command-line")
+
+
+def test_analyse_writes_json_that_runs_again(cache: Path, reviews: Path, tmp_path: Path) -> None:
+    out, again = tmp_path / "result.json", tmp_path / "again.json"
+    options = ("--texts", reviews, "--text", "text", "--label", "label")
+    done = _run("analyse", "--metric", "cka", "--model", "minilm", *options, "--out", out, cache=cache)
+    assert done.returncode == 0, done.stderr
+    data = json.loads(out.read_text())
+    assert len(data["result"]["matrix"]) == 7 and data["recipe"]["metric"] == "cka"
+    assert data["sources"][0]["n_rows"] == 60 and data["versions"]["torch"]
+    done = _run("run", out, "--out", again, cache=cache)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(again.read_text())["fingerprint"] == data["fingerprint"]
+
+
+def test_undefined_numbers_are_null_with_a_reason(cache: Path, reviews: Path) -> None:
+    options = ("--texts", reviews, "--text", "text", "--pooling", "cls", "--json")
+    done = _run("analyse", "--metric", "cka", *options, cache=cache)
+    data = json.loads(done.stdout)
+    assert data["result"]["matrix"][0][0] is None
+    assert any(entry["index"] == [0, 0] and entry["reason"] for entry in data["undefined"])
+
+
+def _wrong(tmp_path: Path) -> dict[str, tuple[object, ...]]:
+    (tmp_path / "empty.csv").write_bytes(b"")
+    (tmp_path / "binary.csv").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)))
+    (tmp_path / "one.txt").write_text("just one text\n")
+    (tmp_path / "two.csv").write_text("text,label\nhello there,1\ngood bye,0\n")
+    pickled = tmp_path / "pickled"
+    pickled.mkdir()
+    (pickled / "config.json").write_text('{"model_type": "bert"}')
+    (pickled / "tokenizer.json").write_text("{}")
+    (pickled / "pytorch_model.bin").write_bytes(pickle.dumps({}))
+    cka = ("analyse", "--metric", "cka")
+    good = (*cka, "--texts", "sentiment")
+    return {
+        "missing file": (*cka, "--texts", tmp_path / "nowhere.csv"),
+        "missing column": (*cka, "--texts", tmp_path / "two.csv", "--text", "review"),
+        "empty file": (*cka, "--texts", tmp_path / "empty.csv"),
+        "binary file": (*cka, "--texts", tmp_path / "binary.csv"),
+        "one text": (*cka, "--texts", tmp_path / "one.txt"),
+        "pickle-only model": (*good, "--model", pickled),
+        "missing model folder": (*good, "--model", tmp_path / "no-model"),
+        "hub name offline": (*good, "--model", "some/model-that-is-not-here"),
+        "unknown metric": ("analyse", "--metric", "ckaa", "--texts", "sentiment"),
+        "unknown parameter": (*good, "--param", "colour=red"),
+        "bad parameter": (*good, "--param", "bandwidth=wide"),
+        "unknown layer": (*good, "--layers", "0,99"),
+        "unknown pooling": (*good, "--pooling", "max"),
+        "no command": (),
+        "bad recipe": ("run", tmp_path / "two.csv"),
+    }
+
+
+CASES = (
+    "missing file",
+    "missing column",
+    "empty file",
+    "binary file",
+    "one text",
+    "pickle-only model",
+    "missing model folder",
+    "hub name offline",
+    "unknown metric",
+    "unknown parameter",
+    "bad parameter",
+    "unknown layer",
+    "unknown pooling",
+    "no command",
+    "bad recipe",
+)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_wrong_input_gets_one_message_one_hint_and_exit_code_2(case: str, cache: Path, tmp_path: Path) -> None:
+    done = _run(*_wrong(tmp_path)[case], cache=cache)
+    lines = done.stderr.splitlines()
+    assert done.returncode == 2, (done.stdout[:500], lines)
+    assert [line.split(":")[0] for line in lines] == ["error", "hint"], lines
+    assert "Traceback" not in done.stderr and not done.stdout
+
+
+@pytest.mark.parametrize("command", ["metrics", "models", "textsets", "jobs", "cache", "doctor"])
+def test_the_listings_speak_text_and_json(command: str, cache: Path) -> None:
+    text, data = _run(command, cache=cache), _run(command, "--json", cache=cache)
+    assert text.returncode == data.returncode == 0, text.stderr + data.stderr
+    assert json.loads(data.stdout) is not None
+
+
+@pytest.mark.skipif(SHARED is None, reason="the shared folder with real data is absent")
+def test_a_headerless_tsv_and_a_real_decoder(cache: Path, tmp_path: Path) -> None:
+    assert SHARED is not None
+    out = tmp_path / "out.json"
+    texts = ("--texts", SHARED / "data/sst2/dev.tsv", "--no-header", "--text", 0, "--label", 1)
+    model = ("--model", SHARED / "models/stories260k")
+    done = _run("analyse", "--metric", "cka", *model, *texts, "--out", out, cache=cache)
+    assert done.returncode == 0, done.stderr
+    data = json.loads(out.read_text())
+    assert data["sources"][0]["n_rows"] == 872 and data["sources"][0]["pooling"] == "last"
+    assert data["sources"][0]["layer_names"] == ["embedding", *(f"block {i}" for i in range(1, 6)), "final norm"]
