@@ -1,7 +1,9 @@
 """Exact nearest neighbours, and how many of them two representations of the same texts share."""
 
+import functools
 import hashlib
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -17,6 +19,7 @@ AnyRows = npt.NDArray[np.floating]
 
 _BLOCK_BYTES = 32 * 2**20  # of one block of the float32 search; a few such arrays live at the same time
 _GAP_BYTES = 2**20  # of the differences that are taken at a time: they stay in the processor's cache
+_WORTH_COMPILING = 30_000_000  # differences in one block: below, compiling takes longer than it saves
 _MOST_THREADS = 8
 _EXTRA = 16  # candidates beyond k, so that almost every row is certain after one pass
 
@@ -129,10 +132,12 @@ def _search(x: AnyRows, k: int, report: Report) -> tuple[Floats, Indices]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _SearchMatrix:
-    """Centred rows in float32, divided by their largest entry ``1 / scale``, and their lowered squared norms."""
+    """Centred rows in float32, divided by their largest entry ``1 / scale``.
+
+    ``rows`` is (n_rows, n_dims + 1), the last column holding the lowered squared norm of each row.
+    """
 
     rows: npt.NDArray[np.float32]
-    lowered: npt.NDArray[np.float32]
     scale: float
 
 
@@ -148,12 +153,12 @@ def _search_matrix(x: AnyRows) -> _SearchMatrix:
     largest = max(float(np.abs(x[block] - mean).max(initial=0.0)) for block in blocks)
     scale = 1.0 / largest if largest > 0 else 1.0
     slack = 2 * float(np.finfo(np.float32).eps) * (2 * np.sqrt(x.shape[1]) + 8)
-    rows, lowered = np.empty(x.shape, dtype=np.float32), np.empty(len(x), dtype=np.float32)
+    rows = np.empty((len(x), x.shape[1] + 1), dtype=np.float32)
     for block in blocks:
         part = (x[block] - mean) * scale
-        rows[block] = part
-        lowered[block] = np.einsum("ij,ij->i", part, part) * (1 - slack)
-    return _SearchMatrix(rows, lowered, scale)
+        rows[block, :-1] = part
+        rows[block, -1] = np.einsum("ij,ij->i", part, part) * (1 - slack)
+    return _SearchMatrix(rows, scale)
 
 
 def _search_block(x: AnyRows, matrix: _SearchMatrix, rows: Indices, k: int) -> tuple[Floats, Indices]:
@@ -163,36 +168,68 @@ def _search_block(x: AnyRows, matrix: _SearchMatrix, rows: Indices, k: int) -> t
     look at all rows whose bound is not above it.
     """
     n_candidates = min(k + _EXTRA, len(x) - 1)
-    own = np.arange(len(rows))
-    bound = matrix.rows[rows] @ matrix.rows.T
-    bound *= -2
-    bound += matrix.lowered
-    bound += matrix.lowered[rows, None]
-    bound[own, rows] = np.inf
+    left = matrix.rows[rows] * np.float32(-2)
+    own_norms = left[:, -1] / np.float32(-2)
+    left[:, -1] = 1
+    bound = left @ matrix.rows.T  # but for the row's own norm
+    bound[np.arange(len(rows)), rows] = np.inf
     near = np.argpartition(bound, n_candidates - 1, axis=1)[:, :n_candidates]
+    edge = np.take_along_axis(bound, near, axis=1).max(axis=1)
     distances, near = _ascending(_exact_distances(x, rows, near), near)
-    bound[own[:, None], near] = np.inf
-    limit = (distances[:, k - 1] * matrix.scale) ** 2 * (1 + 1e-6)
-    for i in np.flatnonzero(bound.min(axis=1) <= limit):
-        wider = np.concatenate([near[i], np.flatnonzero(bound[i] <= limit[i])])[None]
-        sure, wider = _ascending(_exact_distances(x, rows[i : i + 1], wider), wider)
-        distances[i, :k], near[i, :k] = sure[0, :k], wider[0, :k]
+    limit = (distances[:, k - 1] * matrix.scale) ** 2 * (1 + 1e-6) - own_norms
+    if n_candidates < len(x) - 1:
+        for i in np.flatnonzero(edge <= limit):
+            wider = np.flatnonzero(bound[i] <= limit[i])[None]
+            sure, wider = _ascending(_exact_distances(x, rows[i : i + 1], wider), wider)
+            distances[i, :k], near[i, :k] = sure[0, :k], wider[0, :k]
     return distances[:, :k], near[:, :k]
 
 
 def _exact_distances(x: AnyRows, rows: Indices, near: Indices) -> Floats:
     """float64 distances (n, m) of rows ``rows`` (n,) to their own candidates ``near`` (n, m), by differences."""
+    if near.size * x.shape[1] >= _WORTH_COMPILING and x.dtype in (np.float32, np.float64):
+        compiled = _compiled_distances()
+        if compiled is not None:
+            return compiled(np.ascontiguousarray(x), rows, near, np.empty(near.shape))
     distances = np.empty(near.shape)
     width = min(near.shape[1], max(1, _GAP_BYTES // (8 * x.shape[1])))
     gathered, gap = np.empty((width, x.shape[1]), dtype=x.dtype), np.empty((width, x.shape[1]))
     for i, row in enumerate(rows):
-        for left in range(0, near.shape[1], width):
-            part = near[i, left : left + width]
+        for start in range(0, near.shape[1], width):
+            part = near[i, start : start + width]
             here = gap[: len(part)]
             np.take(x, part, axis=0, out=gathered[: len(part)], mode="clip")  # "raise" would make a copy first
             np.subtract(gathered[: len(part)], x[row], out=here, dtype=np.float64)
-            distances[i, left : left + width] = np.einsum("ij,ij->i", here, here)
+            distances[i, start : start + width] = np.einsum("ij,ij->i", here, here)
     return np.sqrt(distances, out=distances)
+
+
+@functools.cache
+def _compiled_distances() -> Callable[[AnyRows, Indices, Indices, Floats], Floats] | None:
+    """The same loop compiled by numba (which UMAP brings), five times faster; None where numba is not there.
+
+    It is compiled once a process, in about a second. It takes no threads of numba's own and lets go of the
+    interpreter, so the threads of ``_search`` run it side by side.
+    """
+    try:
+        import numba
+    except ImportError:
+        return None
+    compiled: Callable[[AnyRows, Indices, Indices, Floats], Floats] = numba.njit(
+        nogil=True, fastmath={"reassoc", "contract"}
+    )(_distances_loop)
+    return compiled
+
+
+def _distances_loop(x: AnyRows, rows: Indices, near: Indices, distances: Floats) -> Floats:
+    for i in range(near.shape[0]):
+        for j in range(near.shape[1]):
+            total = 0.0
+            for dim in range(x.shape[1]):
+                gap = np.float64(x[rows[i], dim]) - np.float64(x[near[i, j], dim])
+                total += gap * gap
+            distances[i, j] = np.sqrt(total)
+    return distances
 
 
 def _ascending(distances: Floats, indices: Indices) -> tuple[Floats, Indices]:
