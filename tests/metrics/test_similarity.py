@@ -75,7 +75,7 @@ def test_the_shared_reference_files_give_their_recorded_values():
 
 @ROUTES
 @pytest.mark.parametrize("debiased", [True, False])
-@pytest.mark.parametrize("n_rows", [4, 37, 600])
+@pytest.mark.parametrize("n_rows", [4, 37, 310])
 def test_the_matrix_equals_the_definition_pair_by_pair(monkeypatch, route, debiased, n_rows):
     force(monkeypatch, route)
     monkeypatch.setattr(gram, "_TILE_ROWS", 128)

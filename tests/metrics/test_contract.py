@@ -1,0 +1,229 @@
+"""What every row of METRICS promises: tried on each of them with the same small inputs."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from backend.activations import Activations, Labels, LayerStack, no_report
+from backend.errors import Cancelled, EmbedscopeError, InvalidRequest
+from backend.metrics import METRICS, metric, parse_params
+
+N_ROWS, N_DIMS, N_LAYERS = 48, 12, 3
+ROWS = pytest.mark.parametrize("row", METRICS.values(), ids=list(METRICS))
+
+
+def stack(model="model", *, degenerate=False, seed=0):
+    """Read-only float32 layers, as the store gives them: two classes apart, one large dimension, a few copies."""
+    rng = np.random.default_rng(seed)
+    matrices = []
+    for index in range(N_LAYERS):
+        rows = rng.standard_normal((N_ROWS, N_DIMS)).astype(np.float32)
+        rows[::2, 0] += 1.5 * index
+        rows[:, 3] += 100
+        rows[5] = rows[4]
+        if degenerate:
+            rows = [np.tile(rows[:1], (N_ROWS, 1)), np.where(rows > 2, np.nan, rows), rows][index].astype(np.float32)
+        rows.setflags(write=False)
+        matrices.append(Activations(rows, np.arange(N_ROWS)))
+    numbers = tuple(range(N_LAYERS))
+    return LayerStack(model, "mean", numbers, tuple(f"layer {i}" for i in numbers), tuple(matrices), "texts")
+
+
+def single(whole, index):
+    """A stack of one layer."""
+    return dataclasses.replace(
+        whole,
+        layers=whole.layers[index : index + 1],
+        layer_names=whole.layer_names[index : index + 1],
+        matrices=whole.matrices[index : index + 1],
+    )
+
+
+def inputs(row, *, degenerate=False):
+    """All the inputs that a metric of this scope is given."""
+    one, two = (stack(name, degenerate=degenerate, seed=seed) for seed, name in enumerate(("tuned", "base")))
+    if row.scope == "layer":
+        return [[single(one, index)] for index in range(N_LAYERS)]
+    return {"stack": [[one]], "pair": [[one], [one, two]], "models": [[one], [one, two]]}[row.scope]
+
+
+def labels(row):
+    if row.labels == "no":
+        return None
+    split = tuple("test" if i % 4 == 3 or i % 8 == 0 else "train" for i in range(N_ROWS))
+    return Labels(np.arange(N_ROWS) % 2, ("negative", "positive"), split)
+
+
+def run(row, stacks, params=None, seed=0, report=no_report):
+    """The outcome, or None where the metric refuses this number of stacks with a hint."""
+    try:
+        return row.run(stacks, labels(row), params or row.params(), seed, report)
+    except InvalidRequest as refusal:
+        assert refusal.message and refusal.hint
+        return None
+
+
+def outcomes(row, **kwargs):
+    found = [outcome for stacks in inputs(row, **kwargs) if (outcome := run(row, stacks)) is not None]
+    assert found or kwargs.get("degenerate"), "the metric refused every input of its scope"
+    return found
+
+
+def leaves(value):
+    """Everything in a result that is not a tuple."""
+    if isinstance(value, tuple):
+        for item in value:
+            yield from leaves(item)
+    else:
+        yield value
+
+
+def same(a, b):
+    if isinstance(a, np.ndarray):
+        return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+    return a == b or (a != a and b != b)
+
+
+@ROWS
+def test_a_row_describes_itself(row):
+    assert METRICS[row.name] is row
+    assert row.scope in ("layer", "stack", "pair", "models")
+    assert row.labels in ("no", "optional", "required")
+    assert row.worker in ("models", "layouts")
+    assert row.title and row.version >= 1
+    for cls in (row.params, row.result):
+        assert cls.__dataclass_params__.frozen and hasattr(cls, "__slots__") and cls.__doc__
+    for field in dataclasses.fields(row.params):
+        assert field.metadata["help"], field.name
+        default = field.default
+        assert parse_params(row.params, {field.name: default}) == row.params(), field.name
+        assert field.metadata["choices"] is None or default in field.metadata["choices"]
+
+
+def test_names_and_aliases_lead_to_one_row_each():
+    names = [name for row in METRICS.values() for name in (row.name, *row.aliases)]
+    assert len(names) == len(set(names))
+    for row in METRICS.values():
+        assert all(metric(name) is row for name in (row.name, *row.aliases))
+    with pytest.raises(InvalidRequest, match="nonsense") as caught:
+        metric("nonsense")
+    assert all(name in caught.value.hint for name in METRICS)
+
+
+@ROWS
+def test_the_same_request_gives_the_same_bytes(row):
+    for first, second in zip(outcomes(row), outcomes(row), strict=True):
+        for field in dataclasses.fields(first.values):
+            pairs = zip(
+                leaves(getattr(first.values, field.name)), leaves(getattr(second.values, field.name)), strict=True
+            )
+            assert all(same(a, b) for a, b in pairs), field.name
+        assert (first.undefined, first.notes) == (second.undefined, second.notes)
+
+
+@ROWS
+def test_the_input_stays_as_it_is(row):
+    for stacks in inputs(row):
+        before = [rows.tobytes() for one in stacks for rows in one.rows]
+        run(row, stacks)
+        assert [rows.tobytes() for one in stacks for rows in one.rows] == before
+
+
+@ROWS
+def test_a_result_holds_only_what_the_store_keeps(row):
+    for outcome in outcomes(row):
+        assert type(outcome.values) is row.result
+        for field in dataclasses.fields(outcome.values):
+            for value in leaves(getattr(outcome.values, field.name)):
+                assert value is None or isinstance(value, str | bool | int | float | np.ndarray), field.name
+                assert not isinstance(value, np.ndarray) or value.dtype.kind in "biufU", field.name
+        assert all(isinstance(note, str) and note for note in outcome.notes)
+
+
+@ROWS
+def test_a_result_says_its_numbers_of_rows_and_dimensions(row):
+    names = {field.name for field in dataclasses.fields(row.result)}
+    assert {"n_rows", "n_dims"} <= names
+    for outcome in outcomes(row):
+        assert (outcome.values.n_rows, outcome.values.n_dims) == (N_ROWS, N_DIMS)
+
+
+@ROWS
+def test_progress_is_reported_and_cancelling_ends_the_run(row):
+    class Ended(Cancelled):
+        pass
+
+    for stacks in inputs(row):
+        calls = []
+
+        def report(*progress, calls=calls):
+            calls.append(progress)
+            raise Ended
+
+        refused = run(row, stacks) is None
+        if refused:
+            continue
+        with pytest.raises(Ended):
+            run(row, stacks, report=report)
+        done, total, stage = calls[0]
+        assert 0 <= done <= total and total > 0 and stage
+
+
+def unexplained(outcome):
+    """NaN entries that no entry of ``undefined`` covers: one covers all indices that begin with its own."""
+    covered = {(entry.field, entry.index) for entry in outcome.undefined}
+    for field in dataclasses.fields(outcome.values):
+        for position, value in enumerate(leaves(getattr(outcome.values, field.name))):
+            if isinstance(value, float) and np.isnan(value):
+                indices = [(position,)] if isinstance(getattr(outcome.values, field.name), tuple) else [()]
+            elif isinstance(value, np.ndarray) and value.dtype.kind == "f":
+                indices = [tuple(map(int, index)) for index in np.argwhere(np.isnan(value))]
+            else:
+                continue
+            for index in indices:
+                if not any((field.name, index[:size]) in covered for size in range(len(index) + 1)):
+                    yield field.name, index
+
+
+@ROWS
+@pytest.mark.parametrize("degenerate", [False, True], ids=["usual", "degenerate"])
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_every_nan_has_a_reason_and_nothing_crashes(row, degenerate):
+    for outcome in outcomes(row, degenerate=degenerate):
+        assert list(unexplained(outcome)) == []
+        assert all(entry.reason and "None" not in entry.reason for entry in outcome.undefined)
+        for field in dataclasses.fields(outcome.values):
+            for value in leaves(getattr(outcome.values, field.name)):
+                if isinstance(value, np.ndarray) and value.dtype.kind == "f" and field.name != "lines":
+                    assert not np.isinf(value).any(), field.name
+
+
+@ROWS
+@pytest.mark.parametrize("n_rows", [1, 2, 3])
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_very_few_rows_give_reasons_or_a_refusal(row, n_rows):
+    def cut(whole):
+        parts = (Activations(one.rows[:n_rows], one.text_index[:n_rows]) for one in whole.matrices)
+        return dataclasses.replace(whole, matrices=tuple(parts))
+
+    given = labels(row)
+    if given is not None:
+        given = Labels(given.values[:n_rows], given.classes, given.split[:n_rows])
+    for stacks in inputs(row):
+        try:
+            outcome = row.run([cut(one) for one in stacks], given, row.params(), 0, no_report)
+        except EmbedscopeError as refusal:
+            assert isinstance(refusal, InvalidRequest) and refusal.hint
+        else:
+            assert list(unexplained(outcome)) == []
+
+
+@ROWS
+def test_every_choice_of_every_parameter_runs(row):
+    for field in dataclasses.fields(row.params):
+        for choice in field.metadata["choices"] or ():
+            params = dataclasses.replace(row.params(), **{field.name: choice})
+            found = [outcome for stacks in inputs(row) if (outcome := run(row, stacks, params)) is not None]
+            assert found, (field.name, choice)
+            assert all(list(unexplained(outcome)) == [] for outcome in found), (field.name, choice)

@@ -1,0 +1,179 @@
+"""Rogue dimensions: three rankings against plain loops, outlier rules, depth of first appearance, overlap."""
+
+import numpy as np
+import pytest
+
+from backend.activations import no_report
+from backend.errors import InvalidRequest
+from backend.metrics.anisotropy import average_cosine
+from backend.metrics.rogue import (
+    cosine_contribution,
+    dimension_mean,
+    dimension_variance,
+    layer_norm_outliers,
+    outlier_dimensions,
+    principal_rogue_dimension,
+    rogue_dimensions,
+)
+from backend.metrics.rogue_profile import ROGUE, ROGUE_OVERLAP, RogueOverlapParams, RogueParams
+from tests.metrics.stacks import layer, stack_of
+
+
+def with_rogues(n_rows=80, n_dims=40, dtype=np.float64):
+    """Standard normal rows with one dimension first by variance (5), one by mean and cosine (11), one near both (20)."""
+    x = np.random.default_rng(0).standard_normal((n_rows, n_dims))
+    x[:, 5] *= 9
+    x[:, 11] += 30
+    x[:, 20] = 4 * x[:, 20] - 12
+    return x.astype(dtype)
+
+
+def contribution_by_pairs(x):
+    units = x / np.linalg.norm(x, axis=1, keepdims=True)
+    pairs = [units[i] * units[j] for i in range(len(x)) for j in range(len(x)) if i != j]
+    return np.mean(pairs, axis=0)
+
+
+def test_the_three_rankings_differ_and_each_finds_its_own():
+    x = with_rogues()
+    assert rogue_dimensions(x, top=2, by="variance").tolist() == [5, 20]
+    assert rogue_dimensions(x, top=2, by="cosine").tolist() == [11, 20]
+    assert rogue_dimensions(x, top=2, by="mean").tolist() == [11, 20]
+    assert principal_rogue_dimension(x) == 5
+
+
+def test_variances_and_means_are_those_of_the_columns():
+    x = with_rogues()
+    np.testing.assert_allclose(dimension_variance(x), x.var(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(dimension_mean(x), x.mean(axis=0), rtol=1e-12)
+
+
+def test_contributions_equal_all_pairs_and_sum_to_the_average_cosine():
+    x = with_rogues(30)
+    np.testing.assert_allclose(cosine_contribution(x), contribution_by_pairs(x), atol=1e-12)
+    assert cosine_contribution(x).sum() == pytest.approx(average_cosine(x), abs=1e-12)
+
+
+def test_an_offset_of_200_in_float32_leaves_the_variances():
+    x = layer(500, 10)
+    expected = dimension_variance(x)
+    x[:, 3] += 200
+    np.testing.assert_allclose(dimension_variance(x.astype(np.float32)), expected, rtol=1e-4)
+
+
+def test_float16_with_a_column_at_300_does_not_overflow():
+    x = with_rogues(dtype=np.float16)
+    x[::2, 7], x[1::2, 7] = 300, -300
+    assert dimension_variance(x)[7] == pytest.approx(300.0**2)
+    assert principal_rogue_dimension(x) == 7
+
+
+def test_ties_go_to_the_lower_index():
+    x = np.vstack([np.ones(6), -np.ones(6)])
+    assert rogue_dimensions(x, top=3).tolist() == [0, 1, 2]
+    assert principal_rogue_dimension(x) == 0
+
+
+def test_outliers_are_two_sided_over_the_means_of_the_dimensions():
+    x = np.zeros((10, 100))
+    x[:, 7], x[:, 60] = 50, -45
+    x += 0.1 * np.random.default_rng(0).standard_normal(x.shape)
+    assert outlier_dimensions(x).tolist() == [7, 60]
+    assert outlier_dimensions(x, n_std=20.0).tolist() == []
+    assert outlier_dimensions(np.ones((5, 8))).tolist() == []
+
+
+def test_the_published_rule_needs_weight_and_bias_in_more_than_three_layers():
+    rng = np.random.default_rng(1)
+    weights, biases = 1 + 0.01 * rng.standard_normal((6, 200)), 0.01 * rng.standard_normal((6, 200))
+    weights[:4, 30], biases[:4, 30] = 0.2, 2.0  # four layers, low weight, high bias
+    weights[:3, 90], biases[:3, 90] = 3.0, -2.0  # three layers only
+    weights[:, 150] = 3.0  # weight only
+    assert layer_norm_outliers(weights, biases).tolist() == [30]
+    assert layer_norm_outliers(weights, biases, more_than=2).tolist() == [30, 90]
+    with pytest.raises(InvalidRequest, match="LayerNorm"):
+        layer_norm_outliers(weights, biases[:3])
+
+
+@pytest.mark.parametrize("by", ["variance", "cosine", "mean"])
+def test_degenerate_layers_cannot_be_ranked(by):
+    x = with_rogues(8)
+    x[0, 0] = np.nan
+    with pytest.raises(InvalidRequest, match="non-finite"):
+        rogue_dimensions(x, by=by)
+    with pytest.raises(InvalidRequest, match="all rows are identical"):
+        principal_rogue_dimension(np.ones((5, 3)))
+    with pytest.raises(InvalidRequest, match="length"):
+        rogue_dimensions(with_rogues(), by="length")
+
+
+def test_the_profile_of_a_stack():
+    calm = np.random.default_rng(5).standard_normal((80, 40))
+    layers = [calm, with_rogues(), with_rogues() * 2]
+    outcome = ROGUE.run([stack_of(layers)], None, RogueParams(top=3, n_lines=4), 7, no_report)
+    found = outcome.values
+    np.testing.assert_allclose(found.variance, [x.var(axis=0) for x in layers])
+    np.testing.assert_allclose(found.average_cosine, [average_cosine(x) for x in layers])
+    assert found.principal[1:].tolist() == [5, 5]
+    assert found.top_variance[1].tolist() == rogue_dimensions(layers[1], top=3).tolist()
+    np.testing.assert_allclose(found.top_variance_value[1], layers[1].var(axis=0)[found.top_variance[1]])
+    np.testing.assert_allclose(found.top_mean_value[2], np.abs(layers[2].mean(axis=0))[found.top_mean[2]])
+    assert found.appearing.tolist() == [5]
+    assert found.first_layer.tolist() == [1]
+    assert found.n_layers_rogue.tolist() == [2]
+    assert found.outlier[1].nonzero()[0].tolist() == [11]
+    assert outcome.undefined == ()
+
+
+def test_the_spike_lines_are_rows_spread_evenly_over_the_texts():
+    layers = [with_rogues(100, dtype=np.float32), with_rogues(100, dtype=np.float32) + 1]
+    found = ROGUE.run([stack_of(layers)], None, RogueParams(n_lines=5), 3, no_report).values
+    assert found.lines.shape == (2, 5, 40)
+    assert found.lines.dtype == np.float32
+    assert (found.line_rows // 20).tolist() == [0, 1, 2, 3, 4]
+    np.testing.assert_array_equal(found.lines[1], layers[1][found.line_rows])
+    few = ROGUE.run([stack_of([layers[0][:3]])], None, RogueParams(n_lines=5), 3, no_report).values
+    assert few.line_rows.tolist() == [0, 1, 2]
+
+
+@pytest.mark.filterwarnings("error")
+def test_degenerate_layers_have_no_principal_dimension():
+    same, broken = np.tile(with_rogues(1), (80, 1)), with_rogues()
+    broken[4, 4] = np.nan
+    outcome = ROGUE.run([stack_of([same, broken, with_rogues()])], None, RogueParams(top=3), 0, no_report)
+    assert outcome.values.principal.tolist() == [-1, -1, 5]
+    assert (outcome.values.variance[0] == 0).all()
+    assert (outcome.values.top_cosine[1] == -1).all()
+    assert {entry.index[0] for entry in outcome.undefined} == {1}
+    assert "non-finite activations (1 row)" in outcome.undefined[0].reason
+
+
+def test_overlap_counts_shared_dimensions_against_chance():
+    base = with_rogues()
+    moved = np.roll(base, 20, axis=1)  # every dimension elsewhere
+    found = ROGUE_OVERLAP.run(
+        [stack_of([base, moved]), stack_of([base])], None, RogueOverlapParams(top=3), 0, no_report
+    ).values
+    shared = len(set(rogue_dimensions(base, top=3).tolist()) & set(rogue_dimensions(moved, top=3).tolist()))
+    np.testing.assert_allclose(found.matrix, [[1.0], [shared / 3]])
+    assert found.chance == pytest.approx(3 / 40)
+    within = ROGUE_OVERLAP.run([stack_of([base, moved])], None, RogueOverlapParams(top=3), 0, no_report).values
+    np.testing.assert_allclose(np.diag(within.matrix), 1.0)
+
+
+def test_random_layers_overlap_by_chance():
+    rng = np.random.default_rng(2)
+    first, second = ([rng.standard_normal((30, 50)) for _ in range(20)] for _ in range(2))
+    found = ROGUE_OVERLAP.run([stack_of(first), stack_of(second)], None, RogueOverlapParams(), 0, no_report).values
+    assert found.matrix.mean() == pytest.approx(found.chance, abs=0.03)
+
+
+def test_overlap_needs_equal_widths_and_skips_degenerate_layers():
+    with pytest.raises(InvalidRequest, match="40 dimensions"):
+        ROGUE_OVERLAP.run(
+            [stack_of([with_rogues()]), stack_of([layer(80, 6)])], None, RogueOverlapParams(), 0, no_report
+        )
+    stack = stack_of([with_rogues(), np.ones((80, 40))])
+    outcome = ROGUE_OVERLAP.run([stack], None, RogueOverlapParams(), 0, no_report)
+    assert np.isnan(outcome.values.matrix).tolist() == [[False, True], [True, True]]
+    assert all("layer 1: all rows are identical" in entry.reason for entry in outcome.undefined)
