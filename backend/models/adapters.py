@@ -1,5 +1,6 @@
 """Adapters (LoRA and its relatives, through the optional package peft): merged into their base model on loading."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +47,11 @@ def merge_adapter(model: str, module: Any, folder: Path) -> Any:
             f"The model '{model}' is an adapter, and the package peft is not installed.", "Run: pip install peft"
         ) from None
     try:
-        wrapped = peft.PeftModel.from_pretrained(
-            module, str(folder), is_trainable=False, autocast_adapter_dtype=False, torch_device="cpu"
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what peft warns of is checked, and refused, below
+            wrapped = peft.PeftModel.from_pretrained(
+                module, str(folder), is_trainable=False, autocast_adapter_dtype=False, torch_device="cpu"
+            )
         expected = set(peft.get_peft_model_state_dict(wrapped, save_embedding_layers=False))
         missing = sorted(expected - set(tensor_shapes(model, folder / ADAPTER_WEIGHTS)))
         if missing:  # peft only warns, and goes on with the base model as it was

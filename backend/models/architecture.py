@@ -63,6 +63,7 @@ def describe_architecture(model: str, folder: Path, config: Any, *, adapter_labe
     """
     from transformers import AutoModel, AutoModelForSequenceClassification, AutoModelForTextEncoding
     from transformers.models.auto.modeling_auto import (
+        MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING,
         MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
         MODEL_FOR_TEXT_ENCODING_MAPPING,
         MODEL_MAPPING,
@@ -70,14 +71,15 @@ def describe_architecture(model: str, folder: Path, config: Any, *, adapter_labe
 
     if type(config) not in MODEL_MAPPING:
         raise _unknown(model, f"model_type '{config.model_type}'")
-    if config.is_encoder_decoder:
-        encodes = type(config) in MODEL_FOR_TEXT_ENCODING_MAPPING
+    encodes = type(config) in MODEL_FOR_TEXT_ENCODING_MAPPING and type(config) in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING
+    if config.is_encoder_decoder or encodes:  # a T5 encoder that was saved alone calls itself no encoder-decoder
         return Architecture(config, AutoModelForTextEncoding if encodes else AutoModel, "encoder-decoder", False)
     can_classify = type(config) in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
     names = [str(name) for name in config.architectures or ()]
     has_head = can_classify and any(name.endswith(_HEAD) for name in names) and _has_head_weights(model, folder)
     if adapter_labels is not None and can_classify:
-        config.num_labels = adapter_labels if not has_head or config.num_labels != adapter_labels else config.num_labels
+        if config.num_labels != adapter_labels:  # setting it resets the classes' names
+            config.num_labels = adapter_labels
         has_head = True
     auto_class = AutoModelForSequenceClassification if has_head else AutoModel
     return Architecture(config, auto_class, _family(config), has_head)

@@ -160,10 +160,10 @@ def _with_base(
         raise broken(name, "it is an adapter, but another adapter names it as its base model")
     config = check_adapter(name, folder, files, weights=weights)
     base_name = str(config["base_model_name_or_path"])
-    matched = _hub_match(base_name, roots)
-    if matched is not None and not matched["revision"] and isinstance(config.get("revision"), str):
-        base_name = f"{base_name}@{config['revision']}"
     try:
+        matched = _hub_match(base_name, roots)
+        if matched is not None and not matched["revision"] and isinstance(config.get("revision"), str):
+            base_name = f"{base_name}@{config['revision']}"
         found = _locate(base_name, roots, weights=weights, base=True)
     except ModelError as error:
         raise ModelError(f"The base model of the adapter '{name}': {error.message}", error.hint) from None

@@ -91,12 +91,12 @@ def test_only_the_needed_files_are_fetched(hub: Hub, tmp_path: Path, bert_files:
 
 
 def test_describe_and_load(hub: Hub, tmp_path: Path, bert_files: dict[str, bytes]) -> None:
-    hub.repo("someone/bert").commit(bert_files)
+    commit = hub.repo("someone/bert").commit(bert_files)
     first = ask(hub, tmp_path, ("load", "someone/bert"))[0]
     assert first[0] == "BertModel" and first[1] > 10_000
     hub.status = 500  # everything is in the local cache now
     assert ask(hub, tmp_path, ("load", "someone/bert"))[0] == first
-    assert ask(hub, tmp_path, ("load", "someone/bert"), HF_HUB_OFFLINE="1")[0] == first
+    assert ask(hub, tmp_path, ("resolve", "someone/bert"), HF_HUB_OFFLINE="1") == [["someone/bert", commit]]
 
 
 REFUSALS = [
