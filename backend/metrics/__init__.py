@@ -7,6 +7,8 @@ from backend.metrics.cosine import AVERAGE_COSINE
 from backend.metrics.dimension_profile import INTRINSIC_DIMENSION
 from backend.metrics.dimension_scale import DIMENSION_SCALE
 from backend.metrics.explained_variance import SPECTRUM, VARIANCE_RATIO
+from backend.metrics.overlap import NEIGHBOUR_OVERLAP
+from backend.metrics.projection import PROJECTION
 from backend.metrics.rogue_profile import ROGUE, ROGUE_OVERLAP
 from backend.metrics.similarity import CKA
 
@@ -20,6 +22,8 @@ METRICS: dict[str, Metric] = {
     "dimension_scale": DIMENSION_SCALE,
     "rogue": ROGUE,
     "rogue_overlap": ROGUE_OVERLAP,
+    "projection": PROJECTION,
+    "neighbour_overlap": NEIGHBOUR_OVERLAP,
 }
 
 __all__ = ["METRICS", "Metric", "Outcome", "metric", "param", "parse_params"]
