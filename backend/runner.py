@@ -177,7 +177,7 @@ class Runner:
         if rows is None and spec.postprocess:
             from backend.metrics.postprocess import postprocess
 
-            base = self._opened(replace(spec, postprocess=()))
+            base = cast("Any", self._opened(replace(spec, postprocess=())))
             processed = postprocess(base, spec.postprocess)
             self._store.put_array(fingerprint(spec), processed, {"texts": [spec.texts.digest]})
         rows = self._opened(spec)
