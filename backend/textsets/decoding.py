@@ -2,6 +2,7 @@
 
 import codecs
 import contextlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -35,6 +36,7 @@ _MAGIC = (
 )
 _EXOTIC = ("idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem")
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\x0b\x0c\x1a\x1b\x1c\x1d\x1e\x1f\x08"))
+_BLOCK = 1 << 20  # characters
 _ADVICE = "Save it as UTF-8 text (CSV, TSV, JSONL or TXT), or give a Parquet file."
 
 
@@ -76,13 +78,35 @@ def iter_lines(text: str) -> Iterator[str]:
 
     Unlike str.splitlines it leaves form feeds, U+0085 and U+2028 in the text.
     """
-    end = "\n" if "\n" in text else "\r"
+    ends_with_cr = "\n" in text
+    for line in raw_lines(text):
+        yield line[:-1] if ends_with_cr and line.endswith("\r") else line
+
+
+def line_end(text: str) -> str:
+    """What ends a line of ``text``: LF, or CR where there is no LF."""
+    return "\n" if "\n" in text else "\r"
+
+
+def first_line(text: str) -> str:
+    """The first line of ``text`` that is not blank, "" where there is none."""
+    found = re.search(r"\S", text)
+    if found is None:
+        return ""
+    end = line_end(text)
+    stop = text.find(end, found.start())
+    return text[text.rfind(end, 0, found.start()) + 1 : len(text) if stop < 0 else stop]
+
+
+def raw_lines(text: str) -> Iterator[str]:
+    """Lines of ``text`` without `line_end`, split block by block: millions of blank lines cost neither time nor memory."""
+    end = line_end(text)
     start = 0
     while start < len(text):
-        stop = text.find(end, start)
+        stop = text.rfind(end, start, start + _BLOCK)
+        stop = text.find(end, start) if stop < 0 else stop
         stop = len(text) if stop < 0 else stop
-        line = text[start:stop]
-        yield line[:-1] if end == "\n" and line.endswith("\r") else line
+        yield from text[start:stop].split(end)
         start = stop + 1
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 
 from backend.errors import TextSetError
-from backend.textsets.decoding import Decoded, iter_lines
+from backend.textsets.decoding import Decoded, first_line, iter_lines, line_end, raw_lines
 from backend.textsets.limits import Limits, check_cells
 from backend.textsets.tables import RawTable, listed, plural, shortened, unique_names
 
@@ -64,7 +64,7 @@ def read_tsv(decoded: Decoded, *, header: bool, limits: Limits) -> RawTable:
 
 def csv_delimiter(text: str) -> str:
     """The separator of a CSV file: a comma, or what its first line has instead."""
-    first = next((line for line in iter_lines(text) if line.strip()), "")
+    first = first_line(text)
     if "," not in first:
         for delimiter in ("\t", ";"):
             if delimiter in first:
@@ -75,7 +75,8 @@ def csv_delimiter(text: str) -> str:
 def csv_records(text: str, delimiter: str) -> Iterator[Record]:
     """Records of CSV text with the line each begins on; raises TextSetError where the quoting is broken."""
     csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
-    reader = csv.reader(_whole_lines(text), delimiter=delimiter, strict=True)
+    end = line_end(text)  # of every line alike, so that a lone CR in a cell is not taken for the end of a row
+    reader = csv.reader((line + end for line in raw_lines(text)), delimiter=delimiter, strict=True)
     row = 0
     while True:
         line = reader.line_num + 1
@@ -88,16 +89,6 @@ def csv_records(text: str, delimiter: str) -> Iterator[Record]:
             raise TextSetError(f"Record {row + 1:,} (line {line:,} of the file): {what}.", _QUOTED_CSV) from None
         row += bool(cells)
         yield line, cells
-
-
-def _whole_lines(text: str) -> Iterator[str]:
-    """Lines with their ends: LF, or CR where there is no LF, so that a lone CR in a cell is not taken for a row's end."""
-    end = "\n" if "\n" in text else "\r"
-    start = 0
-    while start < len(text):
-        stop = text.find(end, start) + 1 or len(text)
-        yield text[start:stop]
-        start = stop
 
 
 def tsv_records(text: str) -> Iterator[Record]:
@@ -129,9 +120,11 @@ def _table(
     for line, cells in records():
         if not cells:
             n_blank += 1
+            limits.check_blank(n_blank)
             continue
         if not width:
             width = len(cells)
+            check_cells(1, width)
             if header:
                 names = [cell.strip() for cell in cells]
                 continue

@@ -24,11 +24,13 @@ def read_jsonl(decoded: Decoded, *, limits: Limits) -> RawTable:
     for number, line in enumerate(iter_lines(decoded.text), start=1):
         if not line.strip():
             n_blank += 1
+            limits.check_blank(n_blank)
             continue
         for key, value in _parsed(line, number):
             column = cells.setdefault(key, [])
             n_padded += n_rows - len(column)
             check_cells(n_padded, 1)
+            check_cells(1, len(cells))
             column.extend([None] * (n_rows - len(column)))
             cell, repaired = _cell(value)
             n_repaired += repaired
@@ -55,8 +57,7 @@ def read_jsonl(decoded: Decoded, *, limits: Limits) -> RawTable:
 
 def _parsed(line: str, number: int) -> list[tuple[str, Any]]:
     try:
-        # Numbers stay text: "1" must not become "1.0", and thousands of digits must not be converted at all.
-        value = json.loads(line, parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=_Pairs)
+        value = _DECODER.decode(line)
     except RecursionError:
         raise TextSetError(f"Line {number:,} is nested too deeply.", _ONE_A_LINE) from None
     except ValueError as error:
@@ -82,6 +83,10 @@ class _Pairs:
 
     def __init__(self, items: list[tuple[str, Any]]) -> None:
         self.items = items
+
+
+# Numbers stay text: "1" must not become "1.0", and thousands of digits must not be converted at all.
+_DECODER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=_Pairs)
 
 
 def _plain(value: Any) -> Any:

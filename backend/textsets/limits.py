@@ -7,6 +7,8 @@ from backend.settings import SETTINGS, Settings
 
 _DEFAULTS = {setting.name: setting.default for setting in SETTINGS}
 _UNPACKING = 8  # a compressed file may unpack to this many times the bytes a file may have
+_BLANKS = 5  # blank lines, to the rows that a table may have
+_MAX_COLUMNS = 10_000
 _MAX_CELLS = 20_000_000  # rows x columns: 100 columns at the usual limit of rows
 
 
@@ -40,6 +42,15 @@ class Limits:
                 "Take a part of the rows, or raise the setting.",
             )
 
+    def check_blank(self, n_blank: int) -> None:
+        """Raise TextSetError for a file of hardly anything but blank lines."""
+        if n_blank > _BLANKS * self.max_rows:
+            raise TextSetError(
+                f"The file has more than {_BLANKS * self.max_rows:,} blank lines: {_BLANKS} times the limit of rows"
+                " (EMBEDSCOPE_MAX_ROWS).",
+                "Remove the blank lines.",
+            )
+
     def check_unpacked(self, n_chars: int) -> None:
         """Raise TextSetError where the cells of a compressed or remote table together hold too much."""
         if n_chars > _UNPACKING * self.max_bytes:
@@ -52,6 +63,11 @@ class Limits:
 
 def check_cells(n_rows: int, n_columns: int) -> None:
     """Raise TextSetError for a table with more cells than any text set needs."""
+    if n_columns > _MAX_COLUMNS:
+        raise TextSetError(
+            f"The table has {n_columns:,} columns; the limit is {_MAX_COLUMNS:,}.",
+            "Check the separator and the line ends, or leave out columns that are not needed.",
+        )
     if n_rows * n_columns > _MAX_CELLS:
         raise TextSetError(
             f"The table has {n_rows:,} rows and {n_columns:,} columns: more than {_MAX_CELLS:,} cells.",

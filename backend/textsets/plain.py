@@ -13,6 +13,7 @@ def read_txt(decoded: Decoded, *, limits: Limits) -> RawTable:
     for line in iter_lines(decoded.text):
         if not line.strip():
             n_blank += 1
+            limits.check_blank(n_blank)
             continue
         rows.append(line)
         limits.check_rows(len(rows))

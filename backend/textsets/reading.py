@@ -5,7 +5,7 @@ from pathlib import Path, PurePath
 from backend.errors import TextSetError
 from backend.specs import ReadOptions
 from backend.texts import Cell, TextPreview, TextTable
-from backend.textsets.decoding import Decoded, decode, iter_lines
+from backend.textsets.decoding import Decoded, decode, first_line
 from backend.textsets.delimited import csv_delimiter, csv_records, read_csv, read_tsv, same_width, tsv_records
 from backend.textsets.jsonl import read_jsonl
 from backend.textsets.limits import Limits
@@ -149,8 +149,7 @@ def _read_text(
 
 def sniff_format(text: str) -> str:
     """Format of a text whose name does not say: jsonl, tsv, csv, else txt, from its first 20 lines."""
-    first = next((line for line in iter_lines(text) if line.strip()), "").lstrip()
-    if first.startswith("{"):
+    if first_line(text).lstrip().startswith("{"):
         return "jsonl"
     if same_width(tsv_records(text)) > 1:
         return "tsv"

@@ -33,22 +33,23 @@ def unique_names(names: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
 
     A name that was there before gets " (2)"; an empty name becomes the column's number from 0.
     """
-    unique: list[str] = []
+    unique: dict[str, int] = {}
+    numbers: dict[str, int] = {}
     notices: list[str] = []
     taken = {name for name in names if name}
     for position, name in enumerate(names):
         chosen = name
         if not name:
-            chosen = _free(str(position), taken)
+            chosen = _free(str(position), taken, numbers)
             notices.append(f'Column {position} (from 0) has no name: it is called "{chosen}".')
         elif name in unique:
-            chosen = _free(name, taken)
+            chosen = _free(name, taken, numbers)
             notices.append(
-                f'Two columns are called "{name}": {names.index(name)} and {position} (from 0);'
+                f'Two columns are called "{name}": {unique[name]} and {position} (from 0);'
                 f' the later one is called "{chosen}".'
             )
         taken.add(chosen)
-        unique.append(chosen)
+        unique[chosen] = position
     if len(notices) > FIRST_FEW:
         notices = [*notices[:FIRST_FEW], f"{len(notices) - FIRST_FEW:,} further columns were renamed likewise."]
     return tuple(unique), notices
@@ -98,10 +99,10 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
-def _free(name: str, taken: set[str]) -> str:
-    if name not in taken:
-        return name
-    number = 2
-    while f"{name} ({number})" in taken:
+def _free(name: str, taken: set[str], numbers: dict[str, int]) -> str:
+    chosen, number = name, numbers.get(name, 1)
+    while chosen in taken:
         number += 1
-    return f"{name} ({number})"
+        chosen = f"{name} ({number})"
+    numbers[name] = number
+    return chosen

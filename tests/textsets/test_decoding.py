@@ -107,3 +107,8 @@ def test_binary_is_refused(content):
 )
 def test_lines(text, lines):
     assert list(iter_lines(text)) == lines
+
+
+def test_lines_across_blocks():
+    text = "a" * 1_500_000 + "\n" + "bc\r\n" * 600_000 + "\n" * 10 + "end"
+    assert list(iter_lines(text)) == ["a" * 1_500_000, *["bc"] * 600_000, *[""] * 10, "end"]

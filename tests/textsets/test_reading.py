@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 from typing import Any
 
 import pytest
@@ -285,11 +286,27 @@ def test_a_text_longer_than_the_csv_modules_own_limit():
     assert read(f'text\n"{long}"\n'.encode(), "a.csv", "n", options(), limits=limits).texts == (long,)
 
 
-def test_many_keys_cannot_fill_the_memory():
-    line = "{" + ", ".join(f'"k{number}": 1' for number in range(30_000)) + "}\n"
-    limits = Limits(max_rows=10_000)
-    with pytest.raises(TextSetError, match=r"more than 20,000,000 cells"):
-        read((line + "{}\n" * 9_000).encode(), "a.jsonl", "n", options("k0"), limits=limits)
+def test_many_columns_cannot_fill_the_memory():
+    keys = ", ".join(f'"k{number}": 1' for number in range(9_000))
+    limits = Limits(max_bytes=10_000_000, max_rows=10_000)
+    with pytest.raises(TextSetError, match=r"9,000 columns: more than 20,000,000 cells"):
+        read((f"{{{keys}}}\n" + "{}\n" * 9_000).encode(), "a.jsonl", "n", options("k0"), limits=limits)
+    for name, content in {
+        "a.csv": "a," * 20_000,
+        "a.tsv": "a\t" * 20_000,
+        "a.jsonl": "{" + ", ".join(f'"k{number}": 1' for number in range(20_000)) + "}",
+    }.items():
+        assert re.fullmatch(
+            r"The table has 20,00[01] columns; the limit is 10,000\.|.* 10,001 columns;.*",
+            refusal(content, name).message,
+        )
+    same = ",".join(["a"] * 10_000)
+    assert preview(f"{same}\n{same}\n".encode(), "a.csv", ReadOptions(), limits=LIMITS).columns[-1] == "a (10000)"
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.tsv", "a.jsonl"])
+def test_a_file_of_blank_lines(name):
+    assert "more than 5,000 blank lines" in refusal("\n" * 900_000 + "{}", name).message
 
 
 @pytest.mark.parametrize(
