@@ -39,6 +39,11 @@ def base_figure(*, x_title: str, y_title: str) -> go.Figure:
     )
 
 
+def with_legend(figure: go.Figure) -> go.Figure:
+    """``figure`` with its legend above the plot, and room for it below the mode bar."""
+    return figure.update_layout(showlegend=True, margin={"t": 72})
+
+
 def colour(place: int) -> str:
     """The colour of the ``place``-th class or model; it comes round again after eight."""
     return PALETTE[place % len(PALETTE)]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import plotly.graph_objects as go
 
-from pages._ui.charts import DASHES, MUTED, Floats, base_figure, colour, layer_ticks, safe
+from pages._ui.charts import DASHES, MUTED, Floats, base_figure, colour, layer_ticks, safe, with_legend
 
 CAPTION = (
     "Each line follows one model from the embedding output (left) to its last layer (right); a band is the spread of "
@@ -45,7 +45,7 @@ def profile_lines(
     """Values over depth, several models overlaid.
 
     ``relative`` puts depth on a scale from 0 (embedding output) to 1 (last layer), which models of different depth
-    share; otherwise the axis counts layers and, where all models agree, names them. ``y_range`` fixes the scale.
+    share; otherwise the axis counts layers and, where all models agree, names them. Without ``y_range`` the value axis begins at 0.
     """
     figure = base_figure(
         x_title="Relative depth (0 = embedding output, 1 = last layer)" if relative else "Layer", y_title=y_title
@@ -60,10 +60,10 @@ def profile_lines(
         _undefined(figure, one, _depth(one, relative))
     if not relative:
         _name_layers(figure, series)
-    if y_range is not None:
-        figure.update_yaxes(range=list(y_range), selector={"overlaying": None})
-        figure.update_layout(yaxis={"range": list(y_range)})
-    return figure.update_layout(showlegend=len(series) > 1 or any(one.reference is not None for one in series))
+    figure.update_layout(yaxis={"rangemode": "tozero"} if y_range is None else {"range": list(y_range)})
+    if len(series) > 1 or any(one.reference is not None for one in series):
+        return with_legend(figure)
+    return figure
 
 
 def _depth(one: Series, relative: bool) -> Floats:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from pages._ui.charts import MUTED, Floats, base_figure, colour, hover_text, safe, symbol
+from pages._ui.charts import MUTED, Floats, base_figure, colour, hover_text, safe, symbol, with_legend
 
 CAPTION = (
     "Each point is a text; near points had similar vectors in the full space. With t-SNE and UMAP only "
@@ -70,9 +70,9 @@ def projection_scatter(
             figure.add_scattergl(**points, **trace, **chosen)
         else:
             figure.add_scatter3d(**points, **trace)
-    figure.update_layout(
-        showlegend=bool(labels), legend={"itemsizing": "constant"}, dragmode="pan" if flat else "turntable"
-    )
+    figure.update_layout(legend={"itemsizing": "constant"}, dragmode="pan" if flat else "turntable")
+    if labels:
+        with_legend(figure)
     if flat:
         _axes(figure, axis_titles, same_scale)
     else:

@@ -10,12 +10,11 @@ from pages._ui.charts import PALETTE, Floats, base_figure, hover_text, safe
 
 CAPTION = (
     "Each line is one text: its value on every dimension, in the order of the model's own dimensions. A dimension "
-    "where all lines spike is a rogue dimension: it dominates dot products and cosines. The named ones have the "
-    "highest variance over the texts."
+    "where all lines spike is a rogue dimension: it dominates dot products and cosines. The leading ones are named."
 )
 GRID_CAPTION = (
     "One panel a layer: the band runs from the lowest to the highest value of all texts on each dimension, and the "
-    "dimension of highest variance is named. Each panel has its own value scale: compare shapes, not heights."
+    "leading rogue dimension, if there is one, is named. Each panel has its own value scale: compare shapes, not heights."
 )
 MOST_TRACES = 40
 _LINE = {"color": PALETTE[0], "width": 1}

@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
-from pages._ui.charts import COLOUR_SCALE, MUTED, PALETTE, Floats, base_figure, colour, safe
+from pages._ui.charts import COLOUR_SCALE, MUTED, PALETTE, Floats, base_figure, colour, safe, with_legend
 
 CAPTION = (
     "How the variance of the vectors is shared out among their principal components. A line that falls steeply means "
@@ -80,4 +80,4 @@ def variance_ratio_chart(
     if n_classes is not None:
         mark = {"text": f"{n_classes} classes", "font": {"color": MUTED}}
         figure.add_vline(x=n_classes, line={"color": PALETTE[-1], "dash": "dot"}, annotation=mark)
-    return figure.update_layout(showlegend=True)
+    return with_legend(figure)

@@ -18,8 +18,13 @@ def heading(title: str, what: str, how: str) -> None:
 
 
 def reasons(result: Result, field: str) -> dict[tuple[int, ...], str]:
-    """Why each undefined number of ``field`` is undefined, by its index."""
-    return {gap.index: gap.reason for gap in result.undefined if gap.field == field}
+    """Why each undefined number of ``field`` is undefined, by its index; an entry covers all that begins with its own."""
+    found = {}
+    for gap in result.undefined:
+        if gap.field == field:
+            for rest in np.ndindex(np.shape(getattr(result.values, field))[len(gap.index) :]):
+                found[(*gap.index, *rest)] = gap.reason
+    return found
 
 
 def provenance(results: Sequence[Result]) -> None:

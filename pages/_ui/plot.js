@@ -239,7 +239,7 @@ function toArray(stored) {
 // --- theme -------------------------------------------------------------------------------------------------------
 
 const PAPER = {
-  text: "#1f2430", muted: "#5b6270", grid: "#e3e5ea", line: "#aeb3bd", panel: "#ffffff", primary: "#0072b2",
+  text: "#1f2430", background: "#ffffff", grid: "#e3e5ea", line: "#aeb3bd", panel: "#ffffff", primary: "#0072b2",
   font: "Source Sans, Helvetica, Arial, sans-serif",
 };
 
@@ -248,7 +248,7 @@ function readTheme(root) {
   const read = (name, otherwise) => style.getPropertyValue(`--st-${name}`).trim() || otherwise;
   return {
     text: read("text-color", PAPER.text),
-    muted: read("gray-text-color", PAPER.muted),
+    background: read("background-color", PAPER.background),
     grid: read("border-color-light", PAPER.grid),
     line: read("border-color", PAPER.line),
     panel: read("secondary-background-color", PAPER.panel),
@@ -272,8 +272,8 @@ function template(theme) {
       xaxis: axis, yaxis: axis, scene: { xaxis: axis, yaxis: axis, zaxis: axis },
       legend: { bgcolor: clear },
       hoverlabel: { bgcolor: theme.panel, bordercolor: theme.line, font: { color: theme.text, family: theme.font }, align: "left" },
-      modebar: { bgcolor: clear, color: theme.muted, activecolor: theme.primary },
-      annotationdefaults: { arrowcolor: theme.line },
+      modebar: { bgcolor: clear, color: theme.text, activecolor: theme.primary },
+      annotationdefaults: { arrowcolor: theme.text, bgcolor: theme.background },
       shapedefaults: { line: { color: theme.line } },
       newselection: { line: { color: theme.text } },
     },

@@ -148,6 +148,12 @@ def draw(result: Result, table: TextTable, here: Shared) -> tuple[Projection, Se
     return drawn, chosen, labels
 
 
+def _last_defined(coords: Any) -> int:
+    """The last layer that could be laid out."""
+    defined = np.flatnonzero(np.isfinite(coords).all(axis=(1, 2)))
+    return int(defined[-1]) if len(defined) else 0
+
+
 def show_quality(result: Result, layer: int) -> None:
     """Trustworthiness and neighbour overlap of the layer on show, beside the map."""
     values, name = result.values, result.sources[0].layer_names[layer]
@@ -158,11 +164,11 @@ def show_quality(result: Result, layer: int) -> None:
         help="1: points that are near in the map are near in the full space. Below about 0.9, distrust the clusters.",
     )
     st.metric(
-        f"Overlap of {values.k} neighbours",
+        "Neighbour overlap",
         _number(values.neighbour_overlap[layer]),
-        help="Share of each point's nearest neighbours that the map and the full space have in common.",
+        help=f"Share of each point's {values.k} nearest neighbours that the map and the full space have in common.",
     )
-    st.caption(f"By chance: {values.overlap_by_chance:.2f}")
+    st.caption(f"by chance {values.overlap_by_chance:.2f}")
     if len(values.explained_variance_ratio):
         share = float(values.explained_variance_ratio[layer].sum())
         st.metric("Variance shown", f"{share:.0%}" if np.isfinite(share) else "undefined")

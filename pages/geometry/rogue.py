@@ -51,9 +51,21 @@ def choose_layer(result: Result) -> int:
 
 
 def named(result: Result, layer: int, *, count: int = N_NAMED) -> dict[int, str]:
-    """The first dimensions of the ranking in use, by index."""
-    ranked = getattr(result.values, f"top_{result.values.by}")[layer][:count]
-    return {int(dim): f"{dim}" for dim in ranked if dim >= 0}
+    """The rogue dimensions of a layer, as far as they lead the ranking in use, by index."""
+    ranked = [int(dim) for dim in getattr(result.values, f"top_{result.values.by}")[layer] if dim >= 0]
+    return {dim: f"{dim}" for dim in ranked[:count] if result.values.rogue[layer, dim]}
+
+
+def say_none(result: Result, layer: int) -> None:
+    """Where a layer has no rogue dimension, say so, and which one comes nearest."""
+    values = result.values
+    leading = int(getattr(values, f"top_{values.by}")[layer][0])
+    if leading < 0 or values.rogue[layer].any():
+        return
+    st.info(
+        f"No dimension of this layer is rogue: none stands more than {values.n_std:g} standard deviations above the "
+        f"others by {RANKINGS[values.by]}. The highest is dimension {leading}."
+    )
 
 
 def draw_layer(result: Result, layer: int, texts: Sequence[str]) -> go.Figure | None:
@@ -68,6 +80,7 @@ def draw_layer(result: Result, layer: int, texts: Sequence[str]) -> go.Figure | 
     figure = spike_plot(lines, texts=shown, rogue=named(result, layer))
     alt = f"Activations of {len(lines)} texts on {lines.shape[1]} dimensions in {name} of {source.model}"
     view = f"{source.model} {lines.shape[1]}"
+    say_none(result, layer)
     plot(figure, key="rogue_layer", alt=alt, height=440, view=view, file_name="rogue-layer")
     return figure
 

@@ -17,7 +17,7 @@ from pages._ui.controls import params_form
 from pages._ui.export import downloads
 from pages._ui.findings import heading, labels_of, provenance, reasons, undefined_note
 from pages._ui.plot import Selection, plot
-from pages._ui.progress import run_panel
+from pages._ui.progress import obtain, run_panel
 from pages._ui.selection import Selection as Shared
 from pages._ui.selection import ready
 from pages._ui.session import plain, workbench
@@ -156,8 +156,9 @@ def side_by_side(
         for model, layer in zip(pair, layers, strict=True)
     ]
     st.subheader("The two layers side by side")
-    maps = run_panel(specs, "similarity_maps", run_label="Show them")
-    if maps is None:
+    name = "Laying out the two layers"
+    maps = [obtain(spec, f"similarity_map_task_{place}", what=name) for place, spec in enumerate(specs)]
+    if maps[0] is None or maps[1] is None:
         return
     table = workbench().text_set(here.texts)
     for place, (side, result) in enumerate(zip(st.columns(2), maps, strict=True)):
