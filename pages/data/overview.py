@@ -66,10 +66,15 @@ def show_cka(result: Result) -> None:
 def show_map(result: Result, here: selection.Selection) -> None:
     """The texts of one layer as points."""
     assert here.texts is not None
-    table = workbench().text_set(here.texts)
-    labels = table.columns[here.label] if here.label else None
+    table, points = workbench().text_set(here.texts), result.values
+    labels = [table.columns[here.label][text] for text in points.text_index] if here.label else None
+    shares = [f"{share:.0%} of the variance" for share in points.explained_variance_ratio[0]]
     drawn = projection_scatter(
-        result.values.coordinates[0], texts=table.texts, labels=labels, axis_titles=("First component", "Second")
+        points.coords[0],
+        texts=table.texts,
+        labels=labels,
+        text_index=points.text_index,
+        axis_titles=(f"First component, {shares[0]}", f"Second component, {shares[1]}"),
     )
     plot(
         drawn.figure,
