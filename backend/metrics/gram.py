@@ -4,8 +4,9 @@ Two routes give the same numbers. Few rows: tiles of the Gram matrices, every la
 computed once. Many rows: cross-covariances of every pair of layers, linear in n. Memory is flat in n in both.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,7 +21,7 @@ _REDUCTION_COST = 80  # of one entry's share in the L x L products, in multiply-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """One layer as both routes read it: centred in float64, scaled to at most 1, then in its own precision.
+    """One layer as both routes read it: centred in float64, scaled to at most 1, and then in its own precision.
 
     ``width`` is the RBF kernel's 1 / (2 sigma^2) in the scaled space, None for the linear kernel; ``shifted`` asks for
     that kernel minus 1, which centring makes the same and which keeps the digits of a wide kernel. ``ready`` is the
@@ -61,15 +62,18 @@ class GramMoments:
 
 def view(x: Matrix, *, n_layers: int = 1) -> View:
     """``x`` ready for the linear kernel, as one of ``n_layers``; its rows must be finite and not all identical."""
-    mean = row_mean(x)
-    largest = max(max_abs(centred(x, mean, block)) for block in _slices(x.shape[0], _COVARIANCE_ROWS))
-    one = View(x, mean, 1.0 / largest)
-    if x.nbytes * n_layers > _READY_BYTES:
-        return one
-    ready = np.empty_like(x)
-    for block in _slices(x.shape[0], _COVARIANCE_ROWS):
-        ready[block] = one.rows(block)
-    return replace(one, ready=ready)
+    mean, blocks = row_mean(x), _slices(x.shape[0], _COVARIANCE_ROWS)
+    ready = np.empty_like(x) if x.nbytes * n_layers <= _READY_BYTES else None
+    largest = 0.0
+    for block in blocks:
+        rows = centred(x, mean, block)
+        largest = max(largest, max_abs(rows))
+        if ready is not None:
+            ready[block] = rows
+    scale = 2.0 ** -math.frexp(largest)[1]  # a power of two, so that scaling rounds nothing
+    if ready is not None:
+        ready *= scale
+    return View(x, mean, scale, ready=ready)
 
 
 def gram_moments(xs: Sequence[View], ys: Sequence[View] | None, report: Report, stage: str) -> GramMoments:
