@@ -1,5 +1,8 @@
 """Steps applied to an activation matrix before any metric sees it."""
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -7,7 +10,10 @@ from backend.errors import InvalidRequest
 from backend.metrics.neighbors import AnyRows, Floats, checked_rows
 from backend.specs import POSTPROCESS_STEPS, PostProcess
 
+Map = Callable[[Floats], Floats]
+
 _WITH_COUNT = ("remove_rogue", "remove_components")
+_BLOCK_ENTRIES = 2**21  # of the rows worked on at a time: 16 MiB in float64
 
 
 def postprocess(x: AnyRows, steps: tuple[PostProcess, ...]) -> npt.NDArray[np.float32]:
@@ -20,13 +26,20 @@ def postprocess(x: AnyRows, steps: tuple[PostProcess, ...]) -> npt.NDArray[np.fl
     whiten             centre, then give every principal direction of the rank variance 1, axes unturned (ZCA); directions
                        without variance stay 0
 
-    Variances are over n_rows. Raises InvalidRequest for an unknown step, a k out of range or rows that are not finite.
+    Variances are over n_rows. Besides the result, memory is of order n_dims squared. Raises InvalidRequest for an
+    unknown step, a k out of range or rows that are not finite.
     """
-    rows = checked_rows(x).astype(np.float64)
+    x = checked_rows(x)
+    rows = _Rows(x, ())
     for step in steps:
-        _check(step, rows.shape[1])
-        rows = _STEPS[step.kind](rows, step.k)
-    return rows.astype(np.float32)
+        _check(step, x.shape[1])
+        rows = _Rows(x, (*rows.maps, _FITS[step.kind](rows, step.k)))
+    out = np.empty(x.shape, dtype=np.float32)
+    start = 0
+    for block in rows:
+        out[start : start + len(block)] = block
+        start += len(block)
+    return out
 
 
 def describe(steps: tuple[PostProcess, ...]) -> tuple[str, ...]:
@@ -35,7 +48,7 @@ def describe(steps: tuple[PostProcess, ...]) -> tuple[str, ...]:
 
 
 def _check(step: PostProcess, n_dims: int) -> None:
-    if step.kind not in _STEPS:
+    if step.kind not in _FITS:
         raise InvalidRequest(
             f"There is no post-processing step '{step.kind}'.", f"The steps are: {', '.join(POSTPROCESS_STEPS)}."
         )
@@ -47,54 +60,88 @@ def _check(step: PostProcess, n_dims: int) -> None:
         raise InvalidRequest(f"'{step.kind}' takes no count, but was given {step.k}.", "Leave the count out.")
 
 
-def _centre(rows: Floats, k: int = 0) -> Floats:
-    return np.asarray(rows - rows.mean(axis=0)) if len(rows) else rows
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rows:
+    """The rows of ``x`` after ``maps``, in float64, a block at a time."""
+
+    x: AnyRows
+    maps: tuple[Map, ...]
+
+    def __iter__(self) -> Iterator[Floats]:
+        step = max(1, _BLOCK_ENTRIES // max(1, self.x.shape[1]))
+        for start in range(0, len(self.x), step):
+            block: Floats = self.x[start : start + step].astype(np.float64)
+            for change in self.maps:
+                block = change(block)
+            yield block
+
+    def mean(self) -> Floats:
+        return np.asarray(sum((block.sum(axis=0) for block in self), np.zeros(self.x.shape[1])) / max(1, len(self.x)))
+
+    def variances(self, mean: Floats) -> Floats:
+        total = sum((((block - mean) ** 2).sum(axis=0) for block in self), np.zeros(self.x.shape[1]))
+        return np.asarray(total / max(1, len(self.x)))
 
 
-def _standardise(rows: Floats, k: int) -> Floats:
-    centred = _centre(rows)
-    deviations = np.sqrt((centred**2).mean(axis=0)) if len(rows) else np.zeros(rows.shape[1])
-    largest = np.abs(rows).max(axis=0, initial=0.0)
-    varies = deviations > largest * np.finfo(np.float32).eps * 1e-3  # below, the deviation is the mean's own rounding
-    return np.divide(centred, deviations, out=np.zeros_like(centred), where=varies)
+def _centre(rows: _Rows, k: int) -> Map:
+    mean = rows.mean()
+    return lambda block: block - mean
 
 
-def _remove_rogue(rows: Floats, k: int) -> Floats:
-    variances = (_centre(rows) ** 2).sum(axis=0)
-    out = rows.copy()
-    out[:, np.argsort(-variances, kind="stable")[:k]] = 0
-    return out
+def _standardise(rows: _Rows, k: int) -> Map:
+    mean = rows.mean()
+    deviations = np.sqrt(rows.variances(mean))
+    varies = deviations > 1e-10 * np.abs(mean)  # below, the deviation is the rounding of the mean
+    factors = np.divide(1.0, deviations, out=np.zeros_like(deviations), where=varies)
+    return lambda block: (block - mean) * factors
 
 
-def _remove_components(rows: Floats, k: int) -> Floats:
-    centred = _centre(rows)
-    _, directions = _principal(centred)
-    first = directions[:, :k]
-    return np.asarray(centred - (centred @ first) @ first.T)
+def _remove_rogue(rows: _Rows, k: int) -> Map:
+    variances = rows.variances(rows.mean())
+    keep = np.ones(len(variances))
+    keep[np.argsort(-variances, kind="stable")[:k]] = 0
+    return lambda block: block * keep
 
 
-def _whiten(rows: Floats, k: int) -> Floats:
-    centred = _centre(rows)
-    variances, directions = _principal(centred)
-    return np.asarray((centred @ directions / np.sqrt(variances)) @ directions.T)
+def _remove_components(rows: _Rows, k: int) -> Map:
+    mean = rows.mean()
+    first = _principal(rows, mean)[1][:, :k]
+    return lambda block: _without(block - mean, first)
 
 
-def _principal(centred: Floats) -> tuple[Floats, Floats]:
+def _without(centred: Floats, directions: Floats) -> Floats:
+    return np.asarray(centred - (centred @ directions) @ directions.T)
+
+
+def _whiten(rows: _Rows, k: int) -> Map:
+    mean = rows.mean()
+    variances, directions = _principal(rows, mean)
+    matrix = (directions / np.sqrt(variances)) @ directions.T
+    return lambda block: np.asarray((block - mean) @ matrix)
+
+
+def _principal(rows: _Rows, mean: Floats) -> tuple[Floats, Floats]:
     """Variances, descending, and orthonormal directions (n_dims, rank) of the numerical rank.
 
     Directions whose spread is below what float32 activations resolve, relative to the largest, are rounding and do not
     count: whitening would blow them up to full size.
     """
-    n_rows, n_dims = centred.shape
-    if n_rows == 0:
-        return np.zeros(0), np.zeros((n_dims, 0))
-    _, singular, right = np.linalg.svd(centred, full_matrices=False)
-    tolerance = singular.max(initial=0.0) * max(n_rows, n_dims) * np.finfo(np.float32).eps / 8
-    rank = int((singular > tolerance).sum())
-    return np.asarray(singular[:rank] ** 2 / n_rows), np.asarray(right[:rank].T)
+    n_rows, n_dims = rows.x.shape
+    if n_rows < n_dims:
+        blocks = [block - mean for block in rows]
+        _, singular, right = np.linalg.svd(np.concatenate([np.zeros((0, n_dims)), *blocks]), full_matrices=False)
+        values, directions = singular**2 / max(1, n_rows), right.T
+    else:
+        scatter = sum(((block - mean).T @ (block - mean) for block in rows), np.zeros((n_dims, n_dims)))
+        values, directions = np.linalg.eigh(scatter / n_rows)
+        values, directions = values[::-1], directions[:, ::-1]
+    largest = max(float(values.max(initial=0.0)), 0.0)
+    tolerance = max(n_rows, n_dims) ** 0.5 * float(np.finfo(np.float32).eps) / 2
+    rank = int((values > largest * tolerance**2).sum()) if largest > 1e-20 * float(mean @ mean) else 0
+    return np.asarray(values[:rank]), np.asarray(directions[:, :rank])
 
 
-_STEPS = {
+_FITS: dict[str, Callable[[_Rows, int], Map]] = {
     "centre": _centre,
     "standardise": _standardise,
     "remove_rogue": _remove_rogue,

@@ -166,7 +166,7 @@ def _lay_out(
     distances, indices = nearest_neighbours(x, min(n - 1, max(wanted, k)))
     near = (distances**2 / 2 if params.metric == "cosine" else distances)[:, :wanted], indices[:, :wanted]
     start, ratios = pca_layout(x, params.n_components)
-    report(1, 10, "neighbours found")
+    report(0, 1, "neighbours found")
     if params.method == "pca":
         values.explained_variance_ratio[layer] = ratios
         coords = with_matching_signs(start, reference) if params.align and reference is not None else start

@@ -5,6 +5,7 @@ import pytest
 from scipy.spatial import cKDTree
 
 from backend.errors import Cancelled, InvalidRequest
+from backend.metrics import neighbors
 from backend.metrics.neighbors import (
     distinct_rows,
     nearest_neighbours,
@@ -43,6 +44,17 @@ def test_exact_for_near_copies_beside_offset_columns(dtype):
     distances, indices = nearest_neighbours(x, 10)
     expected, rows = brute_force(x, 10)
     assert distances.dtype == np.float64 and indices.dtype == np.int64
+    np.testing.assert_allclose(distances, expected, rtol=1e-12)
+    np.testing.assert_array_equal(indices, rows)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_compiled_loop_is_as_exact(dtype, monkeypatch):
+    monkeypatch.setattr(neighbors, "_WORTH_COMPILING", 1)
+    assert neighbors._compiled_distances() is not None
+    x = near_copies(np.random.default_rng(0), dtype)
+    distances, indices = nearest_neighbours(x, 10)
+    expected, rows = brute_force(x, 10)
     np.testing.assert_allclose(distances, expected, rtol=1e-12)
     np.testing.assert_array_equal(indices, rows)
 

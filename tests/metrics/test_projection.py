@@ -1,0 +1,221 @@
+"""Maps: principal components in closed form, points that keep their place, quality against a reference, and stopping."""
+
+import numpy as np
+import pytest
+
+from backend.activations import Activations, LayerStack, no_report
+from backend.errors import Cancelled, InvalidRequest
+from backend.metrics.base import parse_params
+from backend.metrics.layouts import aligned, pca_layout, trustworthiness, tsne_layout
+from backend.metrics.neighbors import nearest_neighbours, neighbour_overlap
+from backend.metrics.projection import PROJECTION
+
+METHODS = ("pca", "tsne", "umap")
+
+
+def clusters(n=150, dims=16, n_clusters=3, seed=0):
+    """Rows in well separated groups, and the group of each row."""
+    rng = np.random.default_rng(seed)
+    group = rng.integers(0, n_clusters, n)
+    return (rng.normal(size=(n_clusters, dims))[group] * 6 + rng.normal(size=(n, dims))).astype(np.float32), group
+
+
+def stack_of(*matrices, text_index=None, token_index=None):
+    return LayerStack(
+        "model",
+        "mean",
+        tuple(range(len(matrices))),
+        tuple(f"layer {i}" for i in range(len(matrices))),
+        tuple(Activations(np.asarray(x, dtype=np.float32), text_index, token_index) for x in matrices),
+    )
+
+
+def run(stack, *, seed=0, report=no_report, **given):
+    return PROJECTION.run([stack], None, parse_params(PROJECTION.params, given), seed, report)
+
+
+def turned(x, seed=1):
+    return x @ np.linalg.qr(np.random.default_rng(seed).normal(size=(x.shape[1], x.shape[1])))[0]
+
+
+# Principal components
+
+
+@pytest.mark.parametrize(("n", "dims"), [(60, 8), (8, 60)])
+def test_scores_and_ratios_are_those_of_the_singular_values(n, dims):
+    x = np.random.default_rng(0).normal(size=(n, dims)) + 200
+    scores, ratios = pca_layout(x, 3)
+    centred = x - x.mean(axis=0)
+    left, singular, _ = np.linalg.svd(centred, full_matrices=False)
+    np.testing.assert_allclose(ratios, singular[:3] ** 2 / (singular**2).sum(), rtol=1e-9)
+    np.testing.assert_allclose(np.abs(scores), np.abs(left[:, :3] * singular[:3]), atol=1e-9)
+    for i in range(3):
+        loadings = scores[:, i] @ centred
+        assert loadings[np.argmax(np.abs(loadings))] > 0
+
+
+def test_a_line_has_one_component():
+    scores, ratios = pca_layout(np.outer(np.arange(5.0), [3.0, 4.0]), 3)
+    np.testing.assert_allclose(scores[:, 0], 5 * (np.arange(5) - 2.0), atol=1e-9)
+    np.testing.assert_array_equal(scores[:, 1:], 0)
+    np.testing.assert_allclose(ratios, [1, 0, 0])
+
+
+def test_signs_follow_the_layer_before():
+    x = np.random.default_rng(0).normal(size=(80, 6)) * [9, 5, 1, 1, 1, 1]
+    stack = stack_of(x, -x)
+    free, tied = (run(stack, align=align).values.coords for align in (False, True))
+    np.testing.assert_allclose(tied[0], -tied[1] * np.sign((tied[0] * -tied[1]).sum(axis=0)), atol=1e-4)
+    assert ((tied[0] * tied[1]).sum(axis=0) > 0).all()
+    np.testing.assert_allclose(np.abs(free[1]), np.abs(tied[1]), atol=1e-4)
+
+
+def test_three_components_for_pca_only():
+    x, _ = clusters()
+    assert run(stack_of(x), n_components=3).values.coords.shape == (1, 150, 3)
+    with pytest.raises(InvalidRequest, match="2 dimensions"):
+        run(stack_of(x), n_components=3, method="tsne")
+
+
+# Alignment and quality
+
+
+def test_alignment_undoes_a_turn_a_mirror_and_a_shift_but_no_stretch():
+    rng = np.random.default_rng(0)
+    reference = rng.normal(size=(40, 2))
+    moved = reference @ np.array([[0.6, 0.8], [0.8, -0.6]]) + 7
+    np.testing.assert_allclose(aligned(moved, reference), reference - reference.mean(axis=0), atol=1e-12)
+    np.testing.assert_allclose(aligned(3 * moved, reference), 3 * (reference - reference.mean(axis=0)), atol=1e-12)
+
+
+@pytest.mark.parametrize("k", [1, 5, 20])
+def test_trustworthiness_is_that_of_scikit_learn(k):
+    from sklearn.manifold import trustworthiness as expected
+
+    rng = np.random.default_rng(0)
+    x, coords = rng.normal(size=(90, 10)) + 200, rng.normal(size=(90, 2))
+    assert trustworthiness(x, coords, k) == pytest.approx(expected(x, coords, n_neighbors=k), rel=1e-9)
+    assert trustworthiness(x, x, k) == 1
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_maps_keep_clusters_apart_and_say_how_good_they_are(method):
+    x, group = clusters()
+    outcome = run(stack_of(x), method=method, n_iter=200, k=10)
+    values, coords = outcome.values, outcome.values.coords[0].astype(np.float64)
+    same = group[nearest_neighbours(coords, 1)[1][:, 0]] == group
+    assert same.mean() > 0.97
+    assert values.trustworthiness[0] == pytest.approx(trustworthiness(x, coords, 10), abs=1e-3)
+    assert values.neighbour_overlap[0] == pytest.approx(neighbour_overlap(x, coords, 10).mean(), abs=1e-2)
+    assert values.overlap_by_chance == pytest.approx(10 / 149)
+    assert not outcome.undefined
+
+
+@pytest.mark.parametrize("method", METHODS[1:])
+def test_a_point_keeps_its_place_from_layer_to_layer(method):
+    x, _ = clusters()
+    stack = stack_of(x, turned(x), turned(x, 2))
+    tied = run(stack, method=method, n_iter=200).values.coords.astype(np.float64)
+    size = np.linalg.norm(tied[0] - tied[0].mean(axis=0), axis=1).mean()
+    moved = np.linalg.norm(tied[1:] - tied[:-1], axis=2).mean()
+    assert moved < 0.35 * size
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+def test_deterministic_with_copies_and_input_unchanged(method, metric):
+    x, _ = clusters(90)
+    x[:50] = x[50]
+    before = x.copy()
+    first, second = (run(stack_of(x), method=method, metric=metric, n_iter=60, seed=4).values for _ in range(2))
+    assert np.isfinite(first.coords).all()
+    np.testing.assert_array_equal(first.coords, second.coords)
+    np.testing.assert_array_equal(x, before)
+
+
+def test_cosine_does_not_see_the_length_of_a_row():
+    x, _ = clusters(80)
+    longer = x * np.random.default_rng(0).uniform(0.5, 20, size=(80, 1))
+    a, b = (run(stack_of(y), metric="cosine").values.coords for y in (x, longer))
+    np.testing.assert_allclose(a, b, atol=1e-4)
+    zeros = x.copy()
+    zeros[3] = 0
+    outcome = run(stack_of(zeros), metric="cosine")
+    assert np.isfinite(outcome.values.coords).all() and any("no direction" in note for note in outcome.notes)
+
+
+# Small, degenerate and sampled stacks
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 6, 9])
+def test_few_rows(method, n):
+    x = np.random.default_rng(0).normal(size=(n, 7))
+    outcome = run(stack_of(x, x[:, ::-1]), method=method, n_iter=20)
+    said = {(item.field, item.index) for item in outcome.undefined}
+    assert np.isfinite(outcome.values.coords).all() == (n > 1)
+    for name in ("coords", "trustworthiness", "neighbour_overlap"):
+        for layer in range(2):
+            assert np.isnan(getattr(outcome.values, name)[layer]).any() == ((name, (layer,)) in said)
+    if method != "pca" and n < 5:
+        assert any("too few" in note for note in outcome.notes) and outcome.values.method == "pca"
+    elif method == "tsne":
+        assert outcome.values.perplexity == pytest.approx((n - 1) / 3)
+        assert any("lowered" in note for note in outcome.notes)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_identical_layer_has_a_reason_and_the_others_are_tied_across_it(method):
+    x, _ = clusters(60)
+    outcome = run(stack_of(x, np.ones((60, 16)), x), method=method, n_iter=60)
+    assert np.isnan(outcome.values.coords[1]).all() and np.isfinite(outcome.values.coords[[0, 2]]).all()
+    reasons = {item.field: item.reason for item in outcome.undefined if item.index == (1,)}
+    assert reasons.keys() >= {"coords", "trustworthiness", "neighbour_overlap"}
+    assert set(reasons.values()) == {"all rows are identical"}
+    assert len(outcome.undefined) == len(reasons)
+
+
+def test_sampled_rows_say_which_text_and_token_they_are():
+    x, _ = clusters(100)
+    texts, tokens = np.arange(100) // 4, np.arange(100) % 4
+    outcome = run(stack_of(x, text_index=texts, token_index=tokens), max_rows=30, seed=6)
+    values = outcome.values
+    assert values.coords.shape == (1, 30, 2) and values.n_rows == 100
+    np.testing.assert_array_equal(values.text_index, texts[values.row_index])
+    np.testing.assert_array_equal(values.token_index, tokens[values.row_index])
+    np.testing.assert_allclose(values.coords[0], pca_layout(x[values.row_index], 2)[0], atol=1e-4)
+    assert any("30 of 100 rows" in note for note in outcome.notes)
+    assert (run(stack_of(x)).values.token_index == -1).all()
+
+
+# Stopping
+
+
+def test_tsne_stops_in_the_middle_of_a_layer():
+    x, _ = clusters(80)
+    calls = []
+
+    def stop(done, total, stage):
+        calls.append((done, total))
+        if done >= 100:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        tsne_layout(nearest_neighbours(x, 30), pca_layout(x, 2)[0], perplexity=10.0, n_iter=500, seed=0, report=stop)
+    assert calls[-1] == (100, 750)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_progress_rises_to_the_end_and_cancels(method):
+    x, _ = clusters(60)
+    seen = []
+    run(stack_of(x, x), method=method, n_iter=50, report=lambda *step: seen.append(step))
+    shares = [done / total for done, total, _ in seen]
+    assert shares == sorted(shares) and shares[-1] == 1
+
+    def stop(done, total, stage):
+        if done / total >= 0.5:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        run(stack_of(x, x), method=method, n_iter=50, report=stop)
