@@ -15,8 +15,6 @@ def adapter_labels(model: str, folder: Path) -> int | None:
     """Number of classes of the classification head that an adapter brings, None where it brings none."""
     if read_json(folder, ADAPTER_CONFIG, model).get("task_type") != "SEQ_CLS":
         return None
-    if not (folder / ADAPTER_WEIGHTS).exists():
-        return None
     for name, shape in tensor_shapes(model, folder / ADAPTER_WEIGHTS).items():
         if name.endswith(_HEAD_WEIGHTS):
             return shape[0]

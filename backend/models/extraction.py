@@ -245,8 +245,8 @@ def _ablation_values(
 
     def observe(layer: int, hidden: torch.Tensor) -> None:
         if layer == ablation.layer:
-            values = batch.checked(hidden)[..., dims].double()
-            padding = ~real_tokens(values, batch.lengths)
+            values = batch.checked(hidden)[..., dims].cpu().double()  # MPS has no float64
+            padding = ~real_tokens(values, batch.lengths.cpu())
             seen.copy_(values.masked_fill(padding.unsqueeze(-1), 0.0).sum((0, 1)))
             raise _StopPass
 

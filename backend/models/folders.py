@@ -95,7 +95,7 @@ def check_model(model: str, folder: Path, files: Collection[str], *, weights: bo
             tensor_shapes(model, folder / name)
 
 
-def check_adapter(model: str, folder: Path, files: Collection[str], *, weights: bool) -> dict[str, Any]:
+def check_adapter(model: str, folder: Path, files: Collection[str]) -> dict[str, Any]:
     """The configuration of an adapter that is whole and safe; raises ModelError as check_model does."""
     config = read_json(folder, ADAPTER_CONFIG, model)
     if "auto_map" in config:
@@ -106,8 +106,7 @@ def check_adapter(model: str, folder: Path, files: Collection[str], *, weights: 
         if _pickles(files):
             raise _pickle_only(model, files)
         raise broken(model, f"it has no {ADAPTER_WEIGHTS}")
-    if weights:
-        tensor_shapes(model, folder / ADAPTER_WEIGHTS)
+    tensor_shapes(model, folder / ADAPTER_WEIGHTS)
     return config
 
 

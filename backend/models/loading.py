@@ -173,13 +173,16 @@ def _describe(spec: ModelSpec, files: ModelFiles) -> tuple[ModelInfo, Architectu
     skeleton = build(spec.name, architecture)
     module, backbone = select_backbone(skeleton, architecture)
     layout = find_layout(backbone, config, model=spec.name)
+    n_dims = getattr(config, "hidden_size", None)
+    if not isinstance(n_dims, int):
+        raise broken(spec.name, "config.json gives no hidden_size")
     n_parameters = sum(parameter.numel() for parameter in module.parameters())
     info = ModelInfo(
         spec=spec,
         architecture=type(module).__name__,
         family=architecture.family,
         n_blocks=layout.n_blocks,
-        n_dims=int(config.hidden_size),
+        n_dims=n_dims,
         layer_names=layout.layer_names,
         n_parameters=n_parameters,
         n_bytes=n_parameters * torch_dtype(spec.dtype).itemsize,

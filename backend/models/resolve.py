@@ -114,7 +114,9 @@ def _locate(name: str, roots: Roots, *, weights: bool, commit: str | None = None
     folder = hub_folder(repo, commit, weights=weights)
     files = hub_files(repo, commit, folder)
     if ADAPTER_CONFIG in files:
-        # The adapter's commit goes into the name: its digest with the base's cannot be looked up on the hub.
+        # The adapter's commit goes into the name: its digest with the base's cannot be looked up on the hub. Its
+        # weights are small, and say whether it brings a head.
+        folder = hub_folder(repo, commit, weights=True)
         return _with_base(f"{repo}@{commit}", commit, folder, files, roots, weights, base)
     check_model(name, folder, files, weights=weights)
     return ModelFiles(name, commit, folder)
@@ -158,7 +160,7 @@ def _with_base(
 ) -> ModelFiles:
     if base:
         raise broken(name, "it is an adapter, but another adapter names it as its base model")
-    config = check_adapter(name, folder, files, weights=weights)
+    config = check_adapter(name, folder, files)
     base_name = str(config["base_model_name_or_path"])
     try:
         matched = _hub_match(base_name, roots)

@@ -175,3 +175,35 @@ def test_the_token_is_sent_and_never_told(hub: Hub, tmp_path: Path, bert_files: 
 def test_a_commit_that_is_none_is_refused(hub: Hub, tmp_path: Path) -> None:
     answer = ask(hub, tmp_path, ("folder", "bert", "main"))[0]
     assert "'main' does not identify a model" in answer["message"] and not hub.requests
+
+
+def test_an_adapter_on_the_hub_is_pinned_with_its_base(hub: Hub, tmp_path: Path, bert_files: dict[str, bytes]) -> None:
+    pytest.importorskip("peft")
+    base = hub.repo("someone/bert")
+    base.commit(bert_files)
+    folder = tmp_path / "adapter"
+    save_adapter(folder, bert_files, base="someone/bert")
+    first = hub.repo("someone/lora").commit_folder(folder)
+    plain, adapted = ask(hub, tmp_path, ("load", "someone/bert"), ("load", "someone/lora"))
+    assert adapted[:2] == plain[:2] and adapted[2] != pytest.approx(plain[2], rel=1e-3)
+    [[name, commit]] = ask(hub, tmp_path, ("resolve", "someone/lora"))
+    assert name == f"someone/lora@{first}" and commit not in (first, base.branches["main"])
+    hub.repos["someone/lora"].commit({"README.md": b"the adapter's branch has moved on"})
+    assert "adapter_model.safetensors" in ask(hub, tmp_path, ("folder", name, commit))[0]
+    base.commit({**bert_files, "tokenizer_config.json": b"{}"})
+    assert "changed since it was resolved" in ask(hub, tmp_path, ("folder", name, commit))[0]["message"]
+
+
+def save_adapter(folder: Path, files: dict[str, bytes], *, base: str) -> None:
+    """A LoRA adapter for the model with these files, which says that its base is ``base``."""
+    import peft
+    import transformers
+
+    own = folder.parent / "base"
+    own.mkdir()
+    for name, content in files.items():
+        (own / name).write_bytes(content)
+    config = peft.LoraConfig(r=2, target_modules=["query"], init_lora_weights=False)
+    peft.get_peft_model(transformers.AutoModel.from_pretrained(own), config).save_pretrained(folder)
+    table = json.loads((folder / "adapter_config.json").read_text())
+    (folder / "adapter_config.json").write_text(json.dumps({**table, "base_model_name_or_path": base}))
