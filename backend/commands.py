@@ -251,7 +251,10 @@ def _report(options: argparse.Namespace) -> Report:
 
 
 def result_json(result: Result) -> dict[str, Any]:
-    """The JSON that ``--out`` writes: arrays as nested lists, null with a reason where a number does not exist."""
+    """The JSON that ``--out`` writes: arrays as nested lists, null with a reason where a number does not exist.
+
+    An entry of ``undefined`` stands for every number whose index begins with its own.
+    """
     return {
         "result": plain(result.values),
         "undefined": to_json(result.undefined, {}),
