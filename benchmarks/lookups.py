@@ -12,7 +12,7 @@ from backend import open_workbench, read_settings
 from backend.settings import PROJECT
 
 
-def run() -> None:
+def main() -> None:
     """Print the medians of repeated runs beside their targets."""
     imports = [_import_seconds() for _ in range(7)]
     print(f"import backend in a fresh process: {statistics.median(imports):.3f} s (target: under 1 s)")
@@ -58,4 +58,4 @@ def _deep_model(folder: Path) -> Path:
 
 
 if __name__ == "__main__":
-    run()
+    main()

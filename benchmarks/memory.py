@@ -42,7 +42,7 @@ print(json.dumps({"peak_mb": peak, "seconds": time.perf_counter() - start}))
 """
 
 
-def run() -> None:
+def main() -> None:
     """Print peak memory and time for both sizes, each in a process of its own with an empty cache."""
     print("Peak resident memory of one analysis of minilm (extraction of 7 layers x 3 poolings, then average cosine)")
     peaks = {}
@@ -56,18 +56,18 @@ def run() -> None:
 def _measure(n_texts: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "texts.txt"
-        path.write_text("\n".join(_text(number) for number in range(n_texts)))
+        path.write_text("\n".join(text_of(number) for number in range(n_texts)))
         environment = {"EMBEDSCOPE_CACHE": f"{folder}/cache", "EMBEDSCOPE_BACKEND": "", "PATH": "/usr/bin:/bin"}
         command = [sys.executable, "-c", _CHILD, str(path)]
         done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=True)
     return dict(json.loads(done.stdout))
 
 
-def _text(number: int) -> str:
+def text_of(number: int) -> str:
     """A distinct text of 8 to 40 words."""
     words = [_WORDS[(number * 7 + i * i * 3 + i * number) % len(_WORDS)] for i in range(8 + number % 33)]
     return f"{number} {' '.join(words)}"
 
 
 if __name__ == "__main__":
-    run()
+    main()
