@@ -22,7 +22,7 @@ from backend.settings import read_settings
 from backend.specs import POSTPROCESS_STEPS, PostProcess, TokenSample
 from backend.texts import TextSetInfo
 from backend.wiring import open_store, wire_runner, wire_workbench
-from backend.workbench import Workbench, print_progress
+from backend.workbench import Workbench
 
 
 def analyse(options: argparse.Namespace) -> int:
@@ -244,6 +244,13 @@ def _step(text: str) -> PostProcess:
     if kind not in POSTPROCESS_STEPS or (k and not k.isdigit()):
         raise InvalidRequest(f"--post cannot be '{text}'.", f"Choose: {', '.join(POSTPROCESS_STEPS)}; remove_rogue:3.")
     return PostProcess(kind, int(k or 0))
+
+
+def print_progress(done: int, total: int, stage: str) -> None:
+    """A report for a terminal: one line on standard error, overwritten."""
+    count = f" {done}/{total}" if total else ""
+    sys.stderr.write(f"\r\x1b[K{stage}{count}")
+    sys.stderr.flush()
 
 
 def _report(options: argparse.Namespace) -> Report:

@@ -1,13 +1,13 @@
 """The workbench: what every caller sees. Build a spec, look whether its result is there, start it, follow it, read it."""
 
-import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 from backend.activations import Report, no_report
+from backend.analyses import analysis_spec
 from backend.codec import Codec, from_json
 from backend.errors import EmbedscopeError, InvalidRequest
 from backend.fingerprint import fingerprint, label_spec
@@ -15,11 +15,10 @@ from backend.jobs.base import Executor
 from backend.jobs.inline import InlineExecutor
 from backend.library import Library
 from backend.metrics import METRICS, metric
-from backend.metrics.base import Metric, parse_params
+from backend.metrics.base import Metric
 from backend.results import Result
 from backend.settings import Settings
 from backend.specs import (
-    ALL_POOLINGS,
     ActivationSpec,
     AnalysisSpec,
     EstimateTask,
@@ -38,7 +37,6 @@ from backend.specs import (
 from backend.store import Store, Usage
 from backend.texts import Cost, TextPreview, TextSetInfo, TextTable
 
-_LONGEST = 512  # tokens taken of a text where nobody says otherwise, however long the model's own limit
 _POLL = 0.1
 
 
@@ -192,30 +190,22 @@ class Workbench:
     ) -> AnalysisSpec:
         """The spec of one metric on one or more models; raises InvalidRequest where the request makes no sense."""
         row = metric(metric_name)
-        _check_scope(row, models)
-        if texts.spec.n_rows < 2 and pooling != "tokens":
-            raise InvalidRequest(
-                f"The text set '{texts.spec.name}' has {texts.spec.n_rows} text.",
-                "Geometry is about how texts lie to each other: give two at least, some hundreds for steady numbers.",
-            )
-        inputs = tuple(
-            ActivationSpec(
-                model=info.spec,
-                texts=texts.spec,
-                layer=layer,
-                pooling=_pooling(pooling, models),
-                max_length=min(max_length or _LONGEST, info.max_length),
-                tokens=(tokens or TokenSample()) if pooling == "tokens" else None,
-                postprocess=tuple(postprocess),
-            )
-            for info in models
-            for layer in _layers(layers, info)
-        )
         labels = None
         if row.labels != "no" and (label or row.labels == "required"):
             labels = self._labels(texts, label)
-        chosen = parse_params(row.params, dict(params or {}))
-        return AnalysisSpec(row.name, row.version, chosen, inputs, labels, seed)
+        return analysis_spec(
+            row,
+            models=models,
+            texts=texts.spec,
+            pooling=pooling,
+            layers=layers,
+            labels=labels,
+            params=params or {},
+            seed=seed,
+            postprocess=postprocess,
+            max_length=max_length,
+            tokens=tokens,
+        )
 
     def _labels(self, texts: TextSetInfo, label: str | None) -> Any:
         column = label or texts.label
@@ -304,13 +294,6 @@ class Workbench:
         self._executor.close()
 
 
-def print_progress(done: int, total: int, stage: str) -> None:
-    """A report for a terminal: one line on standard error, overwritten."""
-    count = f" {done}/{total}" if total else ""
-    sys.stderr.write(f"\r\x1b[K{stage}{count}")
-    sys.stderr.flush()
-
-
 def _result_kind(task: Task) -> Any:
     if isinstance(task, ResolveTask):
         return ModelInfo
@@ -319,59 +302,6 @@ def _result_kind(task: Task) -> Any:
     if isinstance(task, HubReadTask) or (isinstance(task, ReadTask) and task.save):
         return TextSetInfo
     return TextPreview
-
-
-def _layers(layers: str | Sequence[int], info: ModelInfo) -> Sequence[int]:
-    n_layers = len(info.layer_names)
-    if isinstance(layers, str):
-        if layers == "all":
-            return range(n_layers)
-        layers = [_layer(part.strip(), info) for part in layers.split(",") if part.strip()]
-    chosen = sorted(set(layers))
-    wrong = [layer for layer in chosen if not 0 <= layer < n_layers]
-    if wrong or not chosen:
-        raise InvalidRequest(
-            f"{info.spec.name} has no layer {wrong[0]}." if wrong else "No layer was chosen.",
-            f"Its layers are 0 ({info.layer_names[0]}) to {n_layers - 1} ({info.layer_names[-1]}); 'all' takes all.",
-        )
-    return chosen
-
-
-def _layer(text: str, info: ModelInfo) -> int:
-    if text in info.layer_names:
-        return info.layer_names.index(text)
-    try:
-        number = int(text)
-    except ValueError:
-        names = ", ".join(info.layer_names)
-        raise InvalidRequest(
-            f"'{text}' is not a layer of {info.spec.name}.", f"Give numbers from 0, or: {names}."
-        ) from None
-    return number + len(info.layer_names) if -len(info.layer_names) <= number < 0 else number
-
-
-def _pooling(pooling: str | None, models: Sequence[ModelInfo]) -> str:
-    if pooling is None:
-        return models[0].default_pooling
-    if pooling not in ALL_POOLINGS:
-        raise InvalidRequest(f"There is no pooling '{pooling}'.", f"Choose one of: {', '.join(ALL_POOLINGS)}.")
-    return pooling
-
-
-_COUNTS: dict[str, tuple[Callable[[int], bool], str]] = {
-    "layer": (lambda n: n == 1, "one model"),
-    "stack": (lambda n: n == 1, "one model"),
-    "pair": (lambda n: n in (1, 2), "one model or two"),
-    "models": (lambda n: n >= 1, "one model or more"),
-}
-
-
-def _check_scope(row: Metric, models: Sequence[ModelInfo]) -> None:
-    fits, wanted = _COUNTS[row.scope]
-    if not fits(len(models)):
-        raise InvalidRequest(
-            f"'{row.name}' takes {wanted}, not {len(models)}.", "Run it once for each model, or choose fewer."
-        )
 
 
 def _content(path: Path, limit: int) -> bytes:

@@ -1,0 +1,112 @@
+"""From what a person asks for to an AnalysisSpec: names checked, layers counted, the length limit settled."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from backend.errors import InvalidRequest
+from backend.metrics.base import Metric, parse_params
+from backend.specs import (
+    ALL_POOLINGS,
+    ActivationSpec,
+    AnalysisSpec,
+    LabelSpec,
+    ModelInfo,
+    PostProcess,
+    TextSetSpec,
+    TokenSample,
+)
+
+_LONGEST = 512  # tokens taken of a text where nobody says otherwise, however long the model's own limit
+
+
+def analysis_spec(
+    row: Metric,
+    *,
+    models: Sequence[ModelInfo],
+    texts: TextSetSpec,
+    pooling: str | None,
+    layers: str | Sequence[int],
+    labels: LabelSpec | None,
+    params: Mapping[str, Any],
+    seed: int,
+    postprocess: Sequence[PostProcess],
+    max_length: int | None,
+    tokens: TokenSample | None,
+) -> AnalysisSpec:
+    """The spec of one metric on one or more models; raises InvalidRequest where the request makes no sense."""
+    _check_scope(row, models)
+    pooling = _pooling(pooling, models)
+    if texts.n_rows < 2 and pooling != "tokens":
+        raise InvalidRequest(
+            f"The text set '{texts.name}' has {texts.n_rows} text.",
+            "Geometry is about how texts lie to each other: give two at least, some hundreds for steady numbers.",
+        )
+    if max_length is not None and max_length < 1:
+        raise InvalidRequest(f"A length limit of {max_length} tokens leaves nothing.", "Give 1 or more.")
+    inputs = tuple(
+        ActivationSpec(
+            model=info.spec,
+            texts=texts,
+            layer=layer,
+            pooling=pooling,
+            max_length=min(max_length or _LONGEST, info.max_length),
+            tokens=(tokens or TokenSample()) if pooling == "tokens" else None,
+            postprocess=tuple(postprocess),
+        )
+        for info in models
+        for layer in _layers(layers, info)
+    )
+    return AnalysisSpec(row.name, row.version, parse_params(row.params, dict(params)), inputs, labels, seed)
+
+
+def _layers(layers: str | Sequence[int], info: ModelInfo) -> Sequence[int]:
+    n_layers = len(info.layer_names)
+    if isinstance(layers, str):
+        if layers == "all":
+            return range(n_layers)
+        layers = [_layer(part.strip(), info) for part in layers.split(",") if part.strip()]
+    chosen = sorted(set(layers))
+    wrong = [layer for layer in chosen if not 0 <= layer < n_layers]
+    if wrong or not chosen:
+        raise InvalidRequest(
+            f"{info.spec.name} has no layer {wrong[0]}." if wrong else "No layer was chosen.",
+            f"Its layers are 0 ({info.layer_names[0]}) to {n_layers - 1} ({info.layer_names[-1]}); 'all' takes all.",
+        )
+    return chosen
+
+
+def _layer(text: str, info: ModelInfo) -> int:
+    if text in info.layer_names:
+        return info.layer_names.index(text)
+    try:
+        number = int(text)
+    except ValueError:
+        names = ", ".join(info.layer_names)
+        raise InvalidRequest(
+            f"'{text}' is not a layer of {info.spec.name}.", f"Give numbers from 0, or: {names}."
+        ) from None
+    return number + len(info.layer_names) if -len(info.layer_names) <= number < 0 else number
+
+
+def _pooling(pooling: str | None, models: Sequence[ModelInfo]) -> str:
+    if pooling is None:
+        return models[0].default_pooling
+    if pooling not in ALL_POOLINGS:
+        raise InvalidRequest(f"There is no pooling '{pooling}'.", f"Choose one of: {', '.join(ALL_POOLINGS)}.")
+    return pooling
+
+
+_COUNTS: dict[str, tuple[Callable[[int], bool], str]] = {
+    "layer": (lambda n: n == 1, "one model"),
+    "stack": (lambda n: n == 1, "one model"),
+    "pair": (lambda n: n in (1, 2), "one model or two"),
+    "models": (lambda n: n >= 1, "one model or more"),
+}
+
+
+def _check_scope(row: Metric, models: Sequence[ModelInfo]) -> None:
+    fits, wanted = _COUNTS[row.scope]
+    if not fits(len(models)):
+        raise InvalidRequest(
+            f"'{row.name}' takes {wanted}, not {len(models)}.", "Run it once for each model, or choose fewer."
+        )
