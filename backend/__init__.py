@@ -20,7 +20,7 @@ from backend.errors import (
     TextSetError,
 )
 from backend.fingerprint import fingerprint
-from backend.results import Result, Source, Undefined
+from backend.results import NormOutliers, Result, Source, Undefined
 from backend.settings import SETTINGS, Settings, read_settings
 from backend.specs import (
     ActivationSpec,
@@ -31,6 +31,7 @@ from backend.specs import (
     LabelSpec,
     ModelInfo,
     ModelSpec,
+    NormTask,
     PostProcess,
     ReadOptions,
     ReadTask,
@@ -61,6 +62,8 @@ __all__ = [
     "ModelError",
     "ModelInfo",
     "ModelSpec",
+    "NormOutliers",
+    "NormTask",
     "PostProcess",
     "ReadOptions",
     "ReadTask",

@@ -19,7 +19,7 @@ from backend.metrics.base import parse_params
 from backend.provenance import versions
 from backend.results import Result
 from backend.settings import read_settings
-from backend.specs import POSTPROCESS_STEPS, PostProcess, TokenSample
+from backend.specs import POSTPROCESS_STEPS, NormTask, PostProcess, TokenSample
 from backend.texts import TextSetInfo
 from backend.wiring import open_store, wire_runner, wire_workbench
 from backend.workbench import Workbench
@@ -106,6 +106,19 @@ def list_models(options: argparse.Namespace) -> int:
         print(f"    {info.n_parameters:,} parameters, {info.n_bytes / 1e6:.0f} MB as {info.spec.dtype}")
         print(f"    commit {info.spec.commit}; up to {info.max_length} tokens; pooling {info.default_pooling}")
         print(f"    layers: {', '.join(info.layer_names)}")
+    return 0
+
+
+def list_norms(options: argparse.Namespace) -> int:
+    """The outlier rule over the norms of one model."""
+    bench = wire_workbench(read_settings())
+    found = bench.wait(NormTask(bench.model(options.name).spec))
+    if options.json:
+        return _print_json(to_json(found, {}))
+    listed = ", ".join(map(str, found.dims)) or "none"
+    print(f"{options.name}: outliers of '{found.norm}' in more than {found.more_than} blocks: {listed}")
+    if found.note:
+        print(f"    {found.note}")
     return 0
 
 
@@ -221,6 +234,7 @@ def _texts(bench: Workbench, options: argparse.Namespace) -> TextSetInfo:
         header=not by_number,
         format=options.format,
         encoding=options.encoding,
+        clean_wikitext=options.clean_wikitext,
     )
 
 

@@ -51,3 +51,21 @@ class Result:
     recipe: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class NormOutliers:
+    """The published outlier rule (Kovaleva et al. 2021) on one model.
+
+    ``norm`` names the norm within a block; ``weights`` and ``biases`` have a row of n_dims numbers for each block
+    (``biases`` is empty where the norm has none, and then no dimension can be an outlier by the rule). ``dims`` are the
+    dimensions beyond ``n_std`` standard deviations in weight and bias, both, in more than ``more_than`` blocks.
+    """
+
+    norm: str
+    weights: tuple[tuple[float, ...], ...]
+    biases: tuple[tuple[float, ...], ...]
+    dims: tuple[int, ...]
+    n_std: float
+    more_than: int
+    note: str = ""

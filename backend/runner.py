@@ -17,7 +17,7 @@ from backend.metrics import METRICS
 from backend.metrics.base import Outcome
 from backend.modelhost import ModelHost
 from backend.provenance import source, stack_notes, versions
-from backend.results import Result
+from backend.results import NormOutliers, Result
 from backend.settings import Settings
 from backend.specs import (
     POOLINGS,
@@ -26,6 +26,7 @@ from backend.specs import (
     EstimateTask,
     HubReadTask,
     ModelInfo,
+    NormTask,
     ReadTask,
     ResolveTask,
     Task,
@@ -208,6 +209,8 @@ class Runner:
             return self._models.resolve(task.name, task.dtype), _FRESH
         if isinstance(task, EstimateTask):
             return self._estimate(task, report), _FRESH
+        if isinstance(task, NormTask):
+            return self._norm_outliers(task, report), None
         if isinstance(task, HubReadTask):
             return self._read_hub(task), None
         if isinstance(task, ReadTask):
@@ -242,6 +245,19 @@ class Runner:
         from backend.textsets.limits import Limits
 
         return Limits.of(self._settings)
+
+    def _norm_outliers(self, task: NormTask, report: Report) -> NormOutliers:
+        from backend.metrics.rogue import layer_norm_outliers
+        from backend.models.norms import output_norms
+
+        report(0, 1, "Loading the model")
+        norm, weights, biases = output_norms(self._models.load(task.model))
+        if biases is None:
+            note = f"The norm '{norm}' has no bias, so the rule, which asks for both, does not apply."
+            return NormOutliers(norm, _tuples(weights), (), (), task.n_std, task.more_than, note)
+        dims = layer_norm_outliers(weights, biases, n_std=task.n_std, more_than=task.more_than)
+        named = tuple(int(dim) for dim in dims)
+        return NormOutliers(norm, _tuples(weights), _tuples(biases), named, task.n_std, task.more_than)
 
     def _estimate(self, task: EstimateTask, report: Report) -> Cost:
         from backend.models.batching import plan_extraction
@@ -301,6 +317,10 @@ def _pass(spec: ActivationSpec) -> ActivationSpec:
     """What one forward pass over the texts fills: the layer does not count, nor which of the three poolings."""
     pooling = "mean" if spec.pooling in POOLINGS else spec.pooling
     return replace(spec, layer=0, pooling=pooling, postprocess=())
+
+
+def _tuples(rows: Array) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(float(item) for item in row) for row in rows)
 
 
 def _rows_digest(spec: ActivationSpec) -> str:

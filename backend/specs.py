@@ -147,6 +147,7 @@ class ReadOptions:
     format: str | None = None  # csv, tsv, jsonl, parquet, txt
     header: bool = True
     encoding: str | None = None
+    clean_wikitext: bool = False  # drop headings, undo <unk> and the spaced @-@ of WikiText
 
 
 # Tasks: what an executor can be asked to do. AnalysisSpec above is one of them.
@@ -189,7 +190,16 @@ class EstimateTask:
     inputs: tuple[ActivationSpec, ...]
 
 
-Task = AnalysisSpec | ResolveTask | ReadTask | HubReadTask | EstimateTask
+@dataclass(frozen=True, slots=True)
+class NormTask:
+    """The published outlier rule over the weights and biases of each block's output norm: a NormOutliers."""
+
+    model: ModelSpec
+    n_std: float = 3.0
+    more_than: int = 3
+
+
+Task = AnalysisSpec | ResolveTask | ReadTask | HubReadTask | EstimateTask | NormTask
 
 
 @dataclass(frozen=True, slots=True)

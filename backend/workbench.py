@@ -16,7 +16,7 @@ from backend.jobs.inline import InlineExecutor
 from backend.library import Library
 from backend.metrics import METRICS, metric
 from backend.metrics.base import Metric
-from backend.results import Result
+from backend.results import NormOutliers, Result
 from backend.settings import Settings
 from backend.specs import (
     ActivationSpec,
@@ -25,6 +25,7 @@ from backend.specs import (
     HubReadTask,
     JobStatus,
     ModelInfo,
+    NormTask,
     PostProcess,
     ReadOptions,
     ReadTask,
@@ -139,6 +140,7 @@ class Workbench:
         header: bool = True,
         format: str | None = None,  # noqa: A002 - the word that users know
         encoding: str | None = None,
+        clean_wikitext: bool = False,
         name: str | None = None,
     ) -> TextSetInfo:
         """Read a file of texts into the store; a column is a name, or a number from 0 where ``header`` is False."""
@@ -146,7 +148,7 @@ class Workbench:
         from backend.textsets.reading import read_path
 
         columns = TextColumns(text, pair, label, split, tuple(metadata))
-        options = ReadOptions(columns, format, header, encoding)
+        options = ReadOptions(columns, format, header, encoding, clean_wikitext)
         shown = name or Path(path).name
         if isinstance(self._executor, InlineExecutor):
             return self._library.save(read_path(Path(path), shown, options, limits=Limits.of(self.settings)))
@@ -299,6 +301,8 @@ def _result_kind(task: Task) -> Any:
         return ModelInfo
     if isinstance(task, EstimateTask):
         return Cost
+    if isinstance(task, NormTask):
+        return NormOutliers
     if isinstance(task, HubReadTask) or (isinstance(task, ReadTask) and task.save):
         return TextSetInfo
     return TextPreview

@@ -7,7 +7,7 @@ from typing import Protocol
 from backend.codec import from_json, to_json
 from backend.errors import Cancelled, EmbedscopeError
 from backend.fingerprint import fingerprint
-from backend.specs import AnalysisSpec, EstimateTask, HubReadTask, JobStatus, ReadTask, ResolveTask, Task
+from backend.specs import AnalysisSpec, EstimateTask, HubReadTask, JobStatus, NormTask, ReadTask, ResolveTask, Task
 from backend.store import Store
 from backend.texts import TextSetInfo, TextTable
 
@@ -77,6 +77,8 @@ def job_title(task: Task) -> str:
         return f"read {task.path} from the hub"
     if isinstance(task, EstimateTask):
         return f"estimate the cost of {task.inputs[0].model.name} on {task.inputs[0].texts.name}"
+    if isinstance(task, NormTask):
+        return f"norm weights of {task.model.name}"
     raise TypeError(type(task).__name__)
 
 

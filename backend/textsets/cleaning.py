@@ -1,6 +1,10 @@
 """Cleaning of texts that were tokenised for language modelling."""
 
 import re
+from dataclasses import replace
+
+from backend.errors import TextSetError
+from backend.texts import TextTable
 
 _JOINED = re.compile(r" @([-,.])@ ")
 _UNKNOWN = re.compile(r"<unk>")
@@ -19,6 +23,24 @@ def clean_wikitext(text: str) -> str | None:
     joined = _JOINED.sub(r"\1", text)
     cleaned = _SPACES.sub(" ", _UNKNOWN.sub("", joined)).strip()
     return cleaned or None
+
+
+def clean_table(table: TextTable) -> TextTable:
+    """``table`` with every text cleaned; rows that are headings or empty go, with a notice that counts them."""
+    cleaned = [clean_wikitext(text) for text in table.texts]
+    kept = [row for row, text in enumerate(cleaned) if text is not None]
+    if not kept:
+        raise TextSetError(
+            f"Nothing is left of '{table.name}' after the cleaning of WikiText.", "Read it without the cleaning."
+        )
+    notice = f"Cleaned as WikiText; {len(cleaned) - len(kept)} rows (headings and empty ones) were dropped."
+    return replace(
+        table,
+        texts=tuple(text for text in cleaned if text is not None),
+        pairs=None if table.pairs is None else tuple(table.pairs[row] for row in kept),
+        columns={name: tuple(cells[row] for row in kept) for name, cells in table.columns.items()},
+        notices=(*table.notices, notice),
+    )
 
 
 def _is_heading(text: str) -> bool:

@@ -5,6 +5,7 @@ from pathlib import Path, PurePath
 from backend.errors import TextSetError
 from backend.specs import ReadOptions
 from backend.texts import Cell, TextPreview, TextTable
+from backend.textsets.cleaning import clean_table
 from backend.textsets.decoding import Decoded, decode, first_line
 from backend.textsets.delimited import csv_delimiter, csv_records, read_csv, read_tsv, same_width, tsv_records
 from backend.textsets.jsonl import read_jsonl
@@ -67,7 +68,8 @@ def read(content: bytes, file_name: str, name: str, options: ReadOptions, *, lim
     only those that are named. Cells keep the characters they have in the file ("1" stays "1", "NA" stays "NA"); an
     empty cell is missing. Rows without a text are dropped and counted. Raises TextSetError with the row and a remedy.
     """
-    return select(_read_table(content, file_name, options, limits), name, options.columns, limits)
+    table = select(_read_table(content, file_name, options, limits), name, options.columns, limits)
+    return clean_table(table) if options.clean_wikitext else table
 
 
 def read_path(path: str | Path, name: str, options: ReadOptions, *, limits: Limits) -> TextTable:

@@ -2,7 +2,9 @@
 
 import pytest
 
-from backend.textsets.cleaning import clean_wikitext
+from backend.errors import TextSetError
+from backend.texts import TextTable
+from backend.textsets.cleaning import clean_table, clean_wikitext
 
 
 @pytest.mark.parametrize(
@@ -35,3 +37,14 @@ def test_long_lines_of_marks(mark):
     cleaned = clean_wikitext(line)  # anything quadratic would not come back
     assert cleaned is not None
     assert cleaned.endswith("x")
+
+
+def test_a_cleaned_table_keeps_its_columns_in_step_and_says_what_went() -> None:
+    table = TextTable(
+        "w", ("a @-@ b", " = Title = ", "<unk>", "c"), pairs=("p", "q", "r", "s"), columns={"y": ("0", "1", "2", None)}
+    )
+    cleaned = clean_table(table)
+    assert (cleaned.texts, cleaned.pairs, cleaned.columns) == (("a-b", "c"), ("p", "s"), {"y": ("0", None)})
+    assert "2 rows" in cleaned.notices[-1]
+    with pytest.raises(TextSetError, match="Nothing is left"):
+        clean_table(TextTable("w", ("= A =",)))
