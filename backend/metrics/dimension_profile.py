@@ -50,7 +50,7 @@ class DimensionParams:
         "or no band.",
         choices=("jackknife", "batches", "none"),
     )
-    batch_size: int = param(4096, "Least rows of a batch; the estimate is the mean over batches.", low=64)
+    batch_rows: int = param(4096, "Fewest rows of a batch (Razzhigaev et al. use 4,096).", low=64, high=1_000_000)
     max_rows: int = param(10_000, "Without batches: the most rows used, drawn by the seed.", low=10, high=100_000)
 
 
@@ -81,6 +81,7 @@ class IntrinsicDimension:
     n_duplicates: Indices
     resolvable: Floats
     n_rows: int
+    n_dims: int
     n_batches: int
     discard_fraction: float
     bands: str
@@ -140,6 +141,7 @@ def run_intrinsic_dimension(
         n_duplicates=profile.n_duplicates,
         resolvable=np.array([resolvable_dimension(int(n)) for n in profile.n_used]),
         n_rows=n_rows,
+        n_dims=stack.rows[0].shape[1],
         n_batches=len(batches),
         discard_fraction=params.discard_fraction,
         bands=params.bands,
@@ -162,17 +164,17 @@ def _with_preset(params: DimensionParams) -> DimensionParams:
         k=params.k,
         k_moments=params.k_moments,
         bands="batches",
-        batch_size=4096,
+        batch_rows=4096,
         max_rows=params.max_rows,
     )
 
 
 def _batches(n_rows: int, params: DimensionParams, seed: int) -> list[Indices]:
-    """Row numbers of each batch: shuffled, of at least ``batch_size`` rows each; or one batch of (sampled) rows."""
+    """Row numbers of each batch: shuffled, of at least ``batch_rows`` rows each; or one batch of (sampled) rows."""
     if params.bands != "batches":
         return [sampled_rows(n_rows, params.max_rows, seed)]
     order = np.random.default_rng(seed).permutation(n_rows).astype(np.int64)
-    return [np.sort(part) for part in np.array_split(order, max(1, n_rows // params.batch_size))]
+    return [np.sort(part) for part in np.array_split(order, max(1, n_rows // params.batch_rows))]
 
 
 def _fill(

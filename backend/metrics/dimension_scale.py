@@ -43,6 +43,8 @@ class DimensionScale:
     std: Floats
     estimator: str
     n_draws: int
+    n_rows: int
+    n_dims: int
 
 
 def run_dimension_scale(
@@ -54,7 +56,7 @@ def run_dimension_scale(
     pool = sampled_rows(n_rows, params.max_rows, seed)
     sizes = _sizes(len(pool), params.n_sizes)
     empty = np.full((len(stack), len(sizes)), np.nan)
-    values = DimensionScale(sizes, empty, empty.copy(), params.estimator, params.n_draws)
+    values = DimensionScale(sizes, empty, empty.copy(), params.estimator, params.n_draws, *stack.rows[0].shape)
     reasons = {}
     for layer, x in enumerate(stack.rows):
         inner = part_of(report, layer, len(stack), stack.layer_names[layer])

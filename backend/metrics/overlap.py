@@ -38,7 +38,7 @@ class NeighbourOverlap:
     ``overlap`` (n_xs, n_ys) is the mean over rows for each pair of layers, ``by_chance`` what unrelated layers share.
     ``per_row`` (n_pairs, n_points) has each row's own value for ``pairs`` (n_pairs, 2), which hold positions in the two
     stacks: the layers at the same position of two stacks, or the neighbouring layers of one. ``row_index`` and
-    ``text_index`` (n_points,) say which row of the activations and which text a value belongs to.
+    ``text_index`` (n_points,) say which row of the activations and which text a value belongs to; ``n_dims`` is the width of the first stack.
     """
 
     overlap: Floats
@@ -48,6 +48,8 @@ class NeighbourOverlap:
     row_index: Indices
     text_index: Indices
     k: int
+    n_rows: int
+    n_dims: int
 
 
 def run_neighbour_overlap(
@@ -74,6 +76,8 @@ def run_neighbour_overlap(
         row_index=rows,
         text_index=rows if index is None else np.asarray(index[rows], dtype=np.int64),
         k=k,
+        n_rows=n_rows,
+        n_dims=xs.rows[0].shape[1],
     )
 
     def why(name: str, at: tuple[int, ...]) -> str:

@@ -76,6 +76,7 @@ class Projection:
     method: str
     perplexity: float
     n_rows: int
+    n_dims: int
 
 
 def run_projection(
@@ -144,6 +145,7 @@ def _empty(stack: LayerStack, rows: Indices, params: ProjectionParams, k: int, n
         method=params.method,
         perplexity=params.perplexity,
         n_rows=n_rows,
+        n_dims=stack.rows[0].shape[1],
     )
 
 

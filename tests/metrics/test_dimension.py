@@ -285,7 +285,7 @@ def test_every_nan_of_every_small_stack_has_a_reason():
 
 def test_batches_are_the_mean_and_spread_of_shuffled_parts():
     x = cube(1000, 4, 12, dtype=np.float32)
-    outcome = run(INTRINSIC_DIMENSION, stack_of(x), bands="batches", batch_size=300, seed=9)
+    outcome = run(INTRINSIC_DIMENSION, stack_of(x), bands="batches", batch_rows=300, seed=9)
     order = np.random.default_rng(9).permutation(1000)
     parts = [two_nn(x[np.sort(part)]) for part in np.array_split(order, 3)]
     values = outcome.values
