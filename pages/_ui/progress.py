@@ -95,15 +95,16 @@ def _watch(job_ids: tuple[str, ...], key: str, what: str) -> None:
     st.caption("It goes on when you leave this page or close the tab; come back and it is here.")
 
 
-def show_progress(status: JobStatus) -> None:
-    """One job's bar: its title, stage, count and time left."""
+def show_progress(status: JobStatus, *, title: bool = True) -> None:
+    """One job's bar: its title (if wanted), stage, count and time left."""
     share = min(max(status.done / status.total, 0.0), 1.0) if status.total else 0.0
     parts = [status.stage or ("waiting for its turn" if status.state == "queued" else "starting")]
     if status.total:
         parts.append(f"{status.done:,} of {status.total:,}")
     if status.eta_seconds is not None:
         parts.append(f"{wording.duration(status.eta_seconds)} left")
-    st.progress(share, text=f"**{plain(status.title)}**: {plain(', '.join(parts))}")
+    about = f"**{plain(status.title)}**: " if title else ""
+    st.progress(share, text=about + plain(", ".join(parts)))
 
 
 def _offer(bench: Any, specs: list[AnalysisSpec], statuses: list[JobStatus | None], key: str, run_label: str) -> None:

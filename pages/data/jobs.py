@@ -19,16 +19,14 @@ BADGES = {
 
 def show_job(status: JobStatus) -> None:
     """One job: what it is, where it stands, and what to do about it."""
+    name, icon, color = BADGES.get(status.state, (status.state, "", "gray"))
     with st.container(border=True, key=f"job_{status.id}"):
-        left, right = st.columns([5, 1], vertical_alignment="center")
-        with left:
-            name, icon, color = BADGES.get(status.state, (status.state, None, "gray"))
-            st.markdown(f"**{plain(status.title)}** &nbsp; :{color}-badge[{icon or ''} {name}]")
-            st.caption(times(status))
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            st.markdown(f"**{plain(status.title)}** &nbsp; :{color}-badge[{icon} {name}]", width="content")
+            st.caption(times(status), width="content")
         if status.active:
-            with right:
-                st.button("Cancel", key=f"cancel_{status.id}", on_click=workbench().cancel, args=(status.id,))
-            show_progress(status)
+            show_progress(status, title=False)
+            st.button("Cancel", key=f"cancel_{status.id}", on_click=workbench().cancel, args=(status.id,))
         if status.state == "failed":
             show_problem(status.error or "It failed without a reason.", status.hint)
 

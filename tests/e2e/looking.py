@@ -12,7 +12,7 @@ PAGES = {
     "Profiles": "profiles",
     "Rogue": "rogue",
 }
-RUN_MS = 240_000
+RUN_MS = 120_000  # generous: the workers start, the model loads, two cores are shared
 
 
 def heading(tab: Any) -> Any:

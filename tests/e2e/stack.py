@@ -43,7 +43,7 @@ def running(folder: Path, **settings: str) -> Iterator[str]:
         _await(up, f"{address}/_stcore/health", log)
         yield address
     finally:
-        up.send_signal(signal.SIGINT)
+        up.terminate()
         try:
             up.wait(30)
         except subprocess.TimeoutExpired:
