@@ -95,7 +95,9 @@ def _wanted(i: int, j: int, n_xs: int, within: bool) -> bool:
     return i <= j if within else i == j or (i < n_xs <= j)
 
 
-def _slices(n: int, step: int) -> list[slice]:
+def _slices(n: int, most: int) -> list[slice]:
+    """Blocks of at most ``most`` of n rows, all of about the same size."""
+    step = -(-n // max(1, -(-n // most)))
     return [slice(start, min(start + step, n)) for start in range(0, n, step)]
 
 
