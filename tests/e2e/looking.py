@@ -42,16 +42,28 @@ def figures(tab: Any) -> Any:
     return tab.locator(".js-plotly-plot .main-svg:first-of-type")
 
 
+def without_icon(text: str) -> str:
+    """The words of a link whose icon is a ligature, and so a word too."""
+    return text.splitlines()[-1].strip()
+
+
 def settled(tab: Any) -> None:
     """Wait until no script of the page runs any more."""
-    tab.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')")
+    state = "document.querySelector('[data-testid=stApp]')?.dataset.testScriptState"
+    tab.wait_for_function(f"{state} === 'notRunning'")
 
 
 def go(tab: Any, title: str) -> None:
     """Follow the link in the sidebar to another page."""
     tab.locator("[data-testid=stSidebarNav]").get_by_role("link", name=title, exact=True).click()
+    opened(tab, title)
+
+
+def opened(tab: Any, title: str) -> None:
+    """Wait until the page of that title is drawn."""
     tab.wait_for_function("title => document.title.startsWith(title)", arg=title)
     heading(tab)
+    settled(tab)
 
 
 def chosen(tab: Any, key: str) -> str:
@@ -61,17 +73,22 @@ def chosen(tab: Any, key: str) -> str:
     if key == "pooling":
         return str(field.locator("[aria-checked=true]").inner_text())
     if key == "model":
-        return "+".join(field.locator(".react-aria-ComboBox [data-tag]").all_inner_texts())
+        tags = field.locator(".react-aria-ComboBox [data-tag]")
+        tags.first.wait_for()
+        return "+".join(tags.all_inner_texts())
     return str(field.locator("input").first.input_value())
 
 
 def pick(tab: Any, key: str, option: str) -> None:
-    """Choose an option of a select box by its words."""
-    tab.locator(f".st-key-{key} input").click()
-    tab.get_by_role("option", name=option, exact=True).click()
-
-
-def pick_starting(tab: Any, key: str, option: str) -> None:
-    """The same for a select box of which only the beginning of the key is known."""
-    tab.locator(f"[class*='st-key-{key}'] input").click()
-    tab.get_by_role("option", name=option, exact=True).click()
+    """Choose an option of a select box by its words; ``key`` may be the beginning of the widget's key."""
+    settled(tab)
+    field = tab.locator(f"[class*='st-key-{key}'] input")
+    field.scroll_into_view_if_needed()
+    if field.input_value() == option:
+        return
+    field.click()
+    field.press_sequentially(option)  # the keyboard: a list that opens closes again when the page scrolls below it
+    tab.get_by_role("option", name=option, exact=True).wait_for()
+    field.press("Enter")
+    tab.wait_for_function("([field, value]) => field.value === value", arg=[field.element_handle(), option])
+    settled(tab)

@@ -25,11 +25,11 @@ def upload(tab: Any, name: str, content: bytes) -> None:
 
 def test_an_uploaded_table_is_shown_saved_and_analysed(address: str, tab) -> None:
     tab.goto(f"{address}/texts")
-    looking.heading(tab)
+    looking.opened(tab, "Texts")
     upload(tab, "stories.csv", table(60))
     tab.get_by_text("60 rows").wait_for()
-    looking.pick_starting(tab, "add_column_text", "review")
-    looking.pick_starting(tab, "add_column_label", "verdict")
+    looking.pick(tab, "add_column_text", "review")
+    looking.pick(tab, "add_column_label", "verdict")
     tab.locator(".st-key-add_save button").click()
     tab.get_by_text("Saved 'stories' with 60 texts.").wait_for()
     tab.locator(".st-key-add_use button").click()
@@ -42,7 +42,7 @@ def test_an_uploaded_table_is_shown_saved_and_analysed(address: str, tab) -> Non
 
 def test_a_file_that_is_no_table_is_refused_and_the_choices_stay(address: str, tab) -> None:
     tab.goto(f"{address}/texts")
-    looking.heading(tab)
+    looking.opened(tab, "Texts")
     upload(tab, "picture.csv", b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20)
     problem = tab.locator("[data-testid=stAlert]").first
     problem.wait_for()
@@ -56,7 +56,7 @@ def test_a_file_that_is_no_table_is_refused_and_the_choices_stay(address: str, t
 
 def test_pasted_lines_become_a_text_set_that_can_be_deleted(address: str, tab) -> None:
     tab.goto(f"{address}/texts")
-    looking.heading(tab)
+    looking.opened(tab, "Texts")
     tab.locator(".st-key-add_way").get_by_role("radio", name="Pasted text").click()
     tab.locator(".st-key-add_text textarea").fill("<b>One</b> $line$.\n*Another* line.\nA third :red[line].")
     tab.keyboard.press("Control+Enter")
