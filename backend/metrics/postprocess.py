@@ -42,11 +42,6 @@ def postprocess(x: AnyRows, steps: tuple[PostProcess, ...]) -> npt.NDArray[np.fl
     return out
 
 
-def describe(steps: tuple[PostProcess, ...]) -> tuple[str, ...]:
-    """The steps as short names with their counts, such as "remove_rogue 3"."""
-    return tuple(f"{step.kind} {step.k}" if step.kind in _WITH_COUNT else step.kind for step in steps)
-
-
 def _check(step: PostProcess, n_dims: int) -> None:
     if step.kind not in _FITS:
         raise InvalidRequest(

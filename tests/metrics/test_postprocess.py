@@ -5,7 +5,7 @@ import pytest
 
 from backend.errors import InvalidRequest
 from backend.metrics import postprocess as module
-from backend.metrics.postprocess import describe, postprocess
+from backend.metrics.postprocess import postprocess
 from backend.specs import POSTPROCESS_STEPS, PostProcess
 
 
@@ -142,6 +142,5 @@ def test_wrong_steps_are_refused(step, said):
         apply(layer(), step)
 
 
-def test_every_step_of_the_vocabulary_exists_and_has_a_name():
+def test_every_step_of_the_vocabulary_exists():
     assert set(module._FITS) == set(POSTPROCESS_STEPS)
-    assert describe((PostProcess("centre"), PostProcess("remove_rogue", 3))) == ("centre", "remove_rogue 3")
