@@ -15,6 +15,8 @@ import plotly.graph_objects as go
 
 # Okabe and Ito's palette for colour-blind readers, without its black (lost on a dark page), darkest contrasts first.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#B8A800", "#8C8C8C")
+# Its blue is too dark for thin lines on a dark page: the component swaps it there.
+ON_DARK = {"#0072B2": "#4C86F0", "rgba(0,114,178,": "rgba(76,134,240,"}
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "triangle-down", "star", "hexagon")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 MUTED = "#888888"  # readable on white and on a dark page
@@ -32,7 +34,7 @@ def base_figure(*, x_title: str, y_title: str) -> go.Figure:
             "margin": {"l": 60, "r": 20, "t": 40, "b": 55},
             "hovermode": "closest",
             "showlegend": False,
-            "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"},
+            "legend": {"orientation": "h", "x": 0, "xanchor": "left", "yref": "container", "y": 0, "yanchor": "bottom"},
             "xaxis": {"title": {"text": x_title}, "zeroline": False},
             "yaxis": {"title": {"text": y_title}, "zeroline": False},
         }
@@ -40,8 +42,8 @@ def base_figure(*, x_title: str, y_title: str) -> go.Figure:
 
 
 def with_legend(figure: go.Figure) -> go.Figure:
-    """``figure`` with its legend above the plot, and room for it below the mode bar."""
-    return figure.update_layout(showlegend=True, margin={"t": 72})
+    """``figure`` with its legend, below the plot: above, it would collide with the mode bar."""
+    return figure.update_layout(showlegend=True, margin={"b": 90})
 
 
 def colour(place: int) -> str:
@@ -78,6 +80,11 @@ def short_layer(name: str) -> str:
     """A layer's name short enough for an axis: "block 7" is 7, others stay."""
     head, _, tail = name.partition(" ")
     return tail if head == "block" and tail.isdigit() else name
+
+
+def short_model(name: str) -> str:
+    """A model's name short enough for a legend: of a local folder its last two parts."""
+    return "/".join(name.rstrip("/").split("/")[-2:]) if name.startswith(("/", ".", "~")) else name
 
 
 def for_paper(figure: go.Figure) -> go.Figure:

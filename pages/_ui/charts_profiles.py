@@ -10,7 +10,7 @@ from pages._ui.charts import DASHES, MUTED, Floats, base_figure, colour, layer_t
 
 CAPTION = (
     "Each line follows one model from the embedding output (left) to its last layer (right); a band is the spread of "
-    "the estimate. A dashed grey line is what perfectly isotropic data of the same size would give. A × at the bottom "
+    "the estimate. A dashed line is what perfectly isotropic data of the same size would give. A × at the bottom "
     "marks a layer where the number is undefined; hover it for the reason."
 )
 
@@ -114,15 +114,18 @@ def _faint(hexadecimal: str) -> str:
 
 def _references(figure: go.Figure, series: Sequence[Series], relative: bool, y_format: str) -> None:
     drawn = [one for one in series if one.reference is not None and np.isfinite(one.reference).any()]
-    for one in drawn:
-        name = "isotropic reference" if len(drawn) == 1 else f"isotropic reference, {one.name}"
+    for number, one in enumerate(drawn):
+        grey = len(drawn) == 1
         figure.add_scatter(
             x=_depth(one, relative),
             y=np.asarray(one.reference, np.float32),
             mode="lines",
-            name=safe(name),
-            line={"color": MUTED, "width": 1.5, "dash": "dash"},
-            hovertemplate=f"{safe(name)}<br><b>%{{y:{y_format}}}</b><extra></extra>",
+            name="isotropic reference",
+            legendgroup="isotropic reference",
+            showlegend=number == 0,
+            opacity=1 if grey else 0.6,
+            line={"color": MUTED if grey else colour(one.place), "width": 1.5, "dash": "dash"},
+            hovertemplate=f"isotropic data of the size of {safe(one.name)}<br><b>%{{y:{y_format}}}</b><extra></extra>",
         )
 
 

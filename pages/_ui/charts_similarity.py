@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from pages._ui.charts import COLOUR_SCALE, MUTED, Floats, base_figure, colour, layer_ticks, safe
+from pages._ui.charts import COLOUR_SCALE, MUTED, Floats, base_figure, colour, layer_ticks, safe, short_model
 
 CAPTION = (
     "Each cell compares two layers on the same texts: 1 means the same geometry up to rotation and scale, 0 means "
@@ -115,12 +115,12 @@ def _square(x_layers: Sequence[str], y_layers: Sequence[str], x_name: str, y_nam
 
 
 def _axis_title(model: str) -> str:
-    return f"Layer of {safe(model)}" if model else "Layer"
+    return f"Layer of {safe(short_model(model))}" if model else "Layer"
 
 
 def _pairs(x_layers: Sequence[str], y_layers: Sequence[str], x_name: str, y_name: str) -> list[list[list[str]]]:
-    across = [safe(f"{x_name}: {layer}" if x_name else layer) for layer in x_layers]
-    up = [safe(f"{y_name}: {layer}" if y_name else layer) for layer in y_layers]
+    across = [safe(f"{short_model(x_name)}: {layer}" if x_name else layer) for layer in x_layers]
+    up = [safe(f"{short_model(y_name)}: {layer}" if y_name else layer) for layer in y_layers]
     return [[[row, column] for column in across] for row in up]
 
 

@@ -48,7 +48,8 @@ def spectrum_chart(
         top = float(np.log10(np.nanmax(shown, initial=1e-6)))
         figure.update_yaxes(type="log", exponentformat="power", range=[np.log10(floor), top + 0.2])
     return figure.update_layout(
-        showlegend=True, legend={"orientation": "v", "x": 1.02, "xanchor": "left", "y": 1, "yanchor": "top"}
+        showlegend=True,
+        legend={"orientation": "v", "x": 1.02, "xanchor": "left", "yref": "paper", "y": 1, "yanchor": "top"},
     )
 
 

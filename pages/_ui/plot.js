@@ -71,6 +71,7 @@ async function update(view, text) {
   view.text = text;
   view.themeKey = themeKey;
   view.theme = theme;
+  if (isDark(theme)) swapColours(figure, options.on_dark);
   view.options = options;
   view.frames = frames;
   view.root.setAttribute("aria-label", options.alt);
@@ -132,9 +133,13 @@ function configOf(view) {
 }
 
 function save(view, canvas, format) {
-  const layout = { ...canvas.layout, template: template(PAPER), paper_bgcolor: "white", plot_bgcolor: "white" };
+  // Always on white, in the colours of the page in daylight: a picture goes into a paper, not into the dashboard.
+  const back = Object.fromEntries(Object.entries(view.options.on_dark).map(([from, to]) => [to, from]));
+  const figure = structuredClone({ data: canvas.data, layout: canvas.layout });
+  swapColours(figure, back);
+  const layout = { ...figure.layout, template: template(PAPER), paper_bgcolor: "white", plot_bgcolor: "white" };
   const size = { width: canvas.offsetWidth, height: canvas.offsetHeight, scale: format === "png" ? 2 : 1 };
-  return window.Plotly.downloadImage({ data: canvas.data, layout }, { format, filename: view.options.file_name, ...size });
+  return window.Plotly.downloadImage({ data: figure.data, layout }, { format, filename: view.options.file_name, ...size });
 }
 
 function resize(view) {
@@ -255,6 +260,23 @@ function readTheme(root) {
     primary: read("primary-color", PAPER.primary),
     font: read("font", PAPER.font),
   };
+}
+
+function swapColours(node, swaps) {
+  // Colours are among the attributes whose name says so; texts are left alone.
+  for (const [name, value] of Object.entries(node)) {
+    if (value && typeof value === "object") swapColours(value, swaps);
+    else if (/color$/.test(name) && typeof value === "string") {
+      for (const [from, to] of Object.entries(swaps)) if (value.startsWith(from)) node[name] = to + value.slice(from.length);
+    }
+  }
+}
+
+function isDark(theme) {
+  const probe = element("canvas").getContext("2d");
+  probe.fillStyle = theme.background;
+  const parts = probe.fillStyle.match(/[0-9a-f]{2}/gi) ?? ["ff", "ff", "ff"];
+  return parts.reduce((sum, part) => sum + parseInt(part, 16), 0) < 384;
 }
 
 function template(theme) {

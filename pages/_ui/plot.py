@@ -22,6 +22,8 @@ import plotly.graph_objects as go
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from pages._ui.charts import ON_DARK
+
 FALLBACK_VARIABLE = "EMBEDSCOPE_PLAIN_CHARTS"
 _HERE = Path(__file__).parent
 _SCRIPT_NAME = f"plotly-{plotly.__version__}.min.js"
@@ -72,7 +74,8 @@ class _Options:
     view: str
     select: Select
     file_name: str
-    script: str = field(default=f"app/static/{_SCRIPT_NAME}")
+    script: str = f"app/static/{_SCRIPT_NAME}"
+    on_dark: dict[str, str] = field(default_factory=lambda: dict(ON_DARK))
 
 
 def plot(

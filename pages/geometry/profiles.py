@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from backend import AnalysisSpec, ModelInfo, Result
+from pages._ui.charts import short_model
 from pages._ui.charts_profiles import CAPTION, Series, profile_lines
 from pages._ui.controls import params_form
 from pages._ui.export import downloads
@@ -153,7 +154,7 @@ def series_of(measure: Measure, result: Result, place: int, *, reference: bool) 
     """One model's line of one measure."""
     values, source = result.values, result.sources[0]
     return Series(
-        source.model,
+        short_model(source.model),
         source.layer_names,
         getattr(values, measure.field),
         low=getattr(values, f"{measure.field}_low", None),

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from backend import AnalysisSpec, ModelInfo, Result, TextTable
+from pages._ui.charts import short_model
 from pages._ui.charts_projection import CAPTION, Projection, projection_scatter
 from pages._ui.controls import params_form
 from pages._ui.export import downloads
@@ -17,7 +18,7 @@ from pages._ui.plot import Frames, Selection, plot
 from pages._ui.progress import run_panel
 from pages._ui.selection import Selection as Shared
 from pages._ui.selection import ready
-from pages._ui.session import plain, workbench
+from pages._ui.session import workbench
 
 WHAT = "Where do the texts lie in a layer, and do your labels come apart?"
 HOW = (
@@ -87,7 +88,9 @@ def choose(here: Shared) -> tuple[ModelInfo, AnalysisSpec]:
         model = here.models[0]
         if len(here.models) > 1:
             names = [info.spec.name for info in here.models]
-            name = st.selectbox("Model", names, key="projection_model", persist_state="session", width=260)
+            name = st.selectbox(
+                "Model", names, format_func=short_model, key="projection_model", persist_state="session", width=220
+            )
             model = here.models[names.index(name)]
         method = choose_method()
         layers = choose_layers(model, here)
@@ -155,23 +158,27 @@ def _last_defined(coords: Any) -> int:
 
 
 def show_quality(result: Result, layer: int) -> None:
-    """Trustworthiness and neighbour overlap of the layer on show, beside the map."""
+    """Trustworthiness and neighbour overlap of the layer on show."""
     values, name = result.values, result.sources[0].layer_names[layer]
-    st.markdown(f"**{plain(name)}**")
-    st.metric(
-        "Trustworthiness",
-        _number(values.trustworthiness[layer]),
-        help="1: points that are near in the map are near in the full space. Below about 0.9, distrust the clusters.",
-    )
-    st.metric(
-        "Neighbour overlap",
-        _number(values.neighbour_overlap[layer]),
-        help=f"Share of each point's {values.k} nearest neighbours that the map and the full space have in common.",
-    )
-    st.caption(f"by chance {values.overlap_by_chance:.2f}")
-    if len(values.explained_variance_ratio):
-        share = float(values.explained_variance_ratio[layer].sum())
-        st.metric("Variance shown", f"{share:.0%}" if np.isfinite(share) else "undefined")
+    with st.container(horizontal=True, key="projection_quality"):
+        st.metric("Layer", name, width="content")
+        st.metric(
+            "Trustworthiness",
+            _number(values.trustworthiness[layer]),
+            width="content",
+            help="1: points that are near in the map are near in the full space. Below about 0.9, distrust the clusters.",
+        )
+        st.metric(
+            "Neighbour overlap",
+            _number(values.neighbour_overlap[layer]),
+            width="content",
+            help=f"Share of each point's {values.k} nearest neighbours that the map and the full space have in common; "
+            f"unrelated maps would share {values.overlap_by_chance:.2f}.",
+        )
+        if len(values.explained_variance_ratio):
+            share = float(values.explained_variance_ratio[layer].sum())
+            shown = f"{share:.0%}" if np.isfinite(share) else "undefined"
+            st.metric("Variance shown", shown, width="content", help="Share of the variance that the axes show.")
 
 
 def list_selected(chosen: Selection, table: TextTable, here: Shared) -> None:
@@ -206,12 +213,9 @@ def show(result: Result, here: Shared) -> None:
     """Map, quality, selected texts, notes and downloads."""
     assert here.texts is not None
     table = workbench().text_set(here.texts)
-    left, right = st.columns([5, 1])
-    with left:
-        drawn, chosen, labels = draw(result, table, here)
-        st.caption(CAPTION)
-    with right:
-        show_quality(result, chosen.frame if chosen.frame is not None else 0)
+    drawn, chosen, labels = draw(result, table, here)
+    st.caption(CAPTION)
+    show_quality(result, chosen.frame if chosen.frame is not None else 0)
     list_selected(chosen, table, here)
     undefined_note([result], ["coords", "trustworthiness", "neighbour_overlap"])
     provenance([result])

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from backend import AnalysisSpec, ModelInfo, Result
+from pages._ui.charts import short_model
 from pages._ui.charts_rogue import CAPTION, GRID_CAPTION, grid_height, spike_grid, spike_plot
 from pages._ui.charts_similarity import cka_heatmap
 from pages._ui.controls import params_form
@@ -34,7 +35,7 @@ def choose_model(models: Sequence[ModelInfo]) -> ModelInfo:
     if len(models) == 1:
         return models[0]
     names = [info.spec.name for info in models]
-    name = st.selectbox("Model", names, key="rogue_model", persist_state="session", width=260)
+    name = st.selectbox("Model", names, format_func=short_model, key="rogue_model", persist_state="session", width=220)
     return models[names.index(name)]
 
 
@@ -186,7 +187,7 @@ def show_overlap(here: Selection, model: ModelInfo) -> None:
     pair = [model]
     if others:
         names = ["the same model", *(info.spec.name for info in others)]
-        name = st.selectbox("Compare with", names, key="rogue_other", width=260)
+        name = st.selectbox("Compare with", names, format_func=short_model, key="rogue_other", width=260)
         pair += others[names.index(name) - 1 : names.index(name)] if name != names[0] else []
     shared: dict[str, Any] = {"texts": here.texts, "pooling": here.pooling, "layers": here.layers, "seed": here.seed}
     with st.expander("Settings", icon=":material/tune:"):

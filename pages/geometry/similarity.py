@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from backend import AnalysisSpec, ModelInfo, Result
-from pages._ui.charts import Floats
+from pages._ui.charts import Floats, short_model
 from pages._ui.charts_projection import projection_scatter
 from pages._ui.charts_similarity import CAPTION, DIFFERENCE_CAPTION, Reasons, cka_diagonal, cka_difference, cka_heatmap
 from pages._ui.controls import params_form
@@ -45,16 +45,17 @@ def choose_models(models: Sequence[ModelInfo]) -> tuple[str, list[ModelInfo]]:
     """What to compare, and with which of the sidebar's models."""
     if len(models) == 1:
         return WITHIN, [models[0]]
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        modes = [WITHIN, BETWEEN, DIFFERENCE]
-        mode = st.segmented_control(
-            "Compare", modes, default=BETWEEN, required=True, key="similarity_mode", persist_state="session"
-        )
-        names = [info.spec.name for info in models]
-        first = st.selectbox("Model", names, key="similarity_first", persist_state="session", width=260)
+    modes = [WITHIN, BETWEEN, DIFFERENCE]
+    mode = st.segmented_control(
+        "Compare", modes, default=BETWEEN, required=True, key="similarity_mode", persist_state="session"
+    )
+    names = [info.spec.name for info in models]
+    shared: dict[str, Any] = {"format_func": short_model, "persist_state": "session", "width": 260}
+    with st.container(horizontal=True):
+        first = st.selectbox("Model", names, key="similarity_first", **shared)
         if mode == WITHIN:
             return WITHIN, [models[names.index(first)]]
-        second = st.selectbox("with", names, index=1, key="similarity_second", persist_state="session", width=260)
+        second = st.selectbox("with" if mode == BETWEEN else "minus", names, index=1, key="similarity_second", **shared)
     return str(mode), [models[names.index(first)], models[names.index(second)]]
 
 
@@ -134,8 +135,8 @@ def describe_cell(mode: str, found: Sequence[Result], cell: tuple[int, int]) -> 
     value = matrix[row, column]
     st.metric("CKA" if mode != DIFFERENCE else "Difference", f"{value:.3f}" if np.isfinite(value) else "undefined")
     st.markdown(
-        f"**{plain(rows[row])}** of {plain(found[0].sources[0].model)}  \n"
-        f"**{plain(columns[column])}** of {plain(found[0].sources[-1].model)}"
+        f"**{plain(rows[row])}** of {plain(short_model(found[0].sources[0].model))}  \n"
+        f"**{plain(columns[column])}** of {plain(short_model(found[0].sources[-1].model))}"
     )
     if not np.isfinite(value):
         st.caption(plain(why.get(cell, "")))
@@ -163,7 +164,7 @@ def side_by_side(
     table = workbench().text_set(here.texts)
     for place, (side, result) in enumerate(zip(st.columns(2), maps, strict=True)):
         source, values = result.sources[0], result.values
-        name = f"{source.model}, {source.layer_names[0]}"
+        name = f"{short_model(source.model)}, {source.layer_names[0]}"
         with side:
             st.caption(plain(f"{name}: first two principal components"))
             drawn = projection_scatter(
