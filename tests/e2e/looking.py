@@ -83,12 +83,14 @@ def pick(tab: Any, key: str, option: str) -> None:
     """Choose an option of a select box by its words; ``key`` may be the beginning of the widget's key."""
     settled(tab)
     field = tab.locator(f"[class*='st-key-{key}'] input")
-    field.scroll_into_view_if_needed()
+    tab.wait_for_function("field => field.value !== ''", arg=field.element_handle())
     if field.input_value() == option:
         return
+    field.scroll_into_view_if_needed()
     field.click()
-    field.press_sequentially(option)  # the keyboard: a list that opens closes again when the page scrolls below it
+    field.fill(option)  # by keyboard: an open list closes again when the page scrolls below it
     tab.get_by_role("option", name=option, exact=True).wait_for()
     field.press("Enter")
+    tab.get_by_role("listbox").wait_for(state="detached")
     tab.wait_for_function("([field, value]) => field.value === value", arg=[field.element_handle(), option])
     settled(tab)
