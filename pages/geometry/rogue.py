@@ -61,12 +61,22 @@ def say_none(result: Result, layer: int) -> None:
     """Where a layer has no rogue dimension, say so, and which one comes nearest."""
     values = result.values
     leading = int(getattr(values, f"top_{values.by}")[layer][0])
-    if leading < 0 or values.rogue[layer].any():
+    if leading < 0 or values.principal[layer] < 0 or values.rogue[layer].any():
         return
     st.info(
         f"No dimension of this layer is rogue: none stands more than {values.n_std:g} standard deviations above the "
         f"others by {RANKINGS[values.by]}. The highest is dimension {leading}."
     )
+
+
+def say_flat(result: Result) -> None:
+    """Name the layers in which all texts have the same vector: nothing varies there, so nothing leads by variance."""
+    names = result.sources[0].layer_names
+    flat = [name for name, principal in zip(names, result.values.principal, strict=True) if principal < 0]
+    if flat:
+        st.info(
+            f"No dimension varies in {plain(', '.join(flat))}: all rows are identical there, or cannot be compared."
+        )
 
 
 def draw_layer(result: Result, layer: int, texts: Sequence[str]) -> go.Figure | None:
@@ -159,7 +169,8 @@ def show_spikes(view: str, result: Result, here: Selection) -> None:
         figure = draw_layer(result, layer, workbench().text_set(here.texts).texts)
         caption = CAPTION
     st.caption(caption)
-    undefined_note([result], ["principal", "top_variance_value", "top_cosine_value", "cosine", "variance"])
+    say_flat(result)
+    undefined_note([result], ["top_variance_value", "top_cosine_value", "cosine", "variance"])
     if view == ONE:
         show_tables(result, layer)
     provenance([result])

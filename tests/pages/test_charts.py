@@ -1,0 +1,277 @@
+"""The charts as figures: what is drawn where, what the hover says, and that user text stays text."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+
+from pages._ui import charts
+from pages._ui.charts_profiles import Series, profile_lines
+from pages._ui.charts_projection import MOST_CLASSES, NO_LABEL, projection_scatter
+from pages._ui.charts_rogue import joined, spike_grid, spike_plot
+from pages._ui.charts_similarity import cka_diagonal, cka_difference, cka_heatmap
+from pages._ui.charts_spectrum import spectrum_chart, variance_ratio_chart
+
+LAYERS = ["embedding", "block 1", "block 2"]
+HOSTILE = "<b onclick=x>$E=mc^2$</b> %{x} & more"
+
+
+def sent(figure: go.Figure) -> dict[str, Any]:
+    """The figure as the browser gets it."""
+    return json.loads(figure.to_json())
+
+
+def test_user_text_cannot_become_markup_formula_or_placeholder() -> None:
+    shown = charts.safe(HOSTILE)
+    assert not set("<>$") & set(shown)
+    assert "%{" not in shown
+    assert "&amp; more" in shown
+
+
+def test_a_long_text_is_shortened_and_broken_into_lines() -> None:
+    shown = charts.hover_text("word " * 100, n_chars=80, width=30)
+    lines = shown.split("<br>")
+    assert shown.endswith("…")
+    assert len(lines) > 1
+    assert max(map(len, lines)) <= 30
+    assert len(" ".join(lines)) <= 81
+
+
+def test_an_empty_text_still_has_a_hover() -> None:
+    assert charts.hover_text("") == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "short"), [("block 7", "7"), ("embedding", "embedding"), ("final norm", "final norm")]
+)
+def test_layers_are_named_briefly_on_axes(name: str, short: str) -> None:
+    assert charts.short_layer(name) == short
+
+
+@pytest.mark.parametrize(
+    ("name", "short"),
+    [("minilm", "minilm"), ("org/model@main", "org/model@main"), ("/data/models/reviews/step-1", "reviews/step-1")],
+)
+def test_a_folder_is_named_by_its_end(name: str, short: str) -> None:
+    assert charts.short_model(name) == short
+
+
+def test_many_layers_get_fewer_ticks_at_the_right_places() -> None:
+    names = [f"block {i}" for i in range(100)]
+    ticks = charts.layer_ticks(names, most=26)
+    assert len(ticks["tickvals"]) <= 26
+    assert all(ticks["ticktext"][i] == str(place) for i, place in enumerate(ticks["tickvals"]))
+
+
+def test_the_heatmap_has_a_fixed_scale_and_its_first_layer_at_the_lower_left() -> None:
+    figure = cka_heatmap(np.array([[1.0, 0.2], [0.3, -0.01]]), LAYERS[:2], LAYERS[1:], x_name="a", y_name="b")
+    heat = figure.data[0]
+    assert (heat.zmin, heat.zmax) == (0, 1)
+    assert heat.z.dtype == np.float32
+    assert list(heat.customdata[0][1]) == ["b: block 1", "a: block 1"]
+    assert figure.layout.yaxis.range[0] < figure.layout.yaxis.range[1]
+    assert figure.layout.yaxis.scaleanchor == "x"
+
+
+def test_undefined_cells_are_marked_and_say_why() -> None:
+    matrix = np.full((3, 3), 0.5)
+    matrix[0, :] = np.nan
+    figure = cka_heatmap(matrix, LAYERS, LAYERS, {(0, i): "all rows are <identical>" for i in range(3)})
+    values, grey, crosses = figure.data
+    assert np.isnan(values.z[0]).all()
+    assert np.isfinite(grey.z[0]).all()
+    assert np.isnan(grey.z[1:]).all()
+    assert list(crosses.y) == [0, 0, 0]
+    assert "all rows are &lt;identical&gt;" in grey.customdata[0][2]
+
+
+def test_without_undefined_cells_there_is_nothing_but_the_heatmap() -> None:
+    assert len(cka_heatmap(np.eye(3), LAYERS, LAYERS).data) == 1
+
+
+def test_a_difference_is_drawn_on_a_scale_around_zero() -> None:
+    heat = cka_difference(np.eye(3) - 0.5, LAYERS, LAYERS).data[0]
+    assert (heat.zmin, heat.zmax) == (-1, 1)
+
+
+def test_the_diagonal_survives_nan() -> None:
+    figure = cka_diagonal(np.array([np.nan, 0.5]), LAYERS[:2])
+    assert figure.layout.yaxis.range[1] >= 1
+
+
+def test_each_class_is_a_trace_with_its_own_rows_and_ids() -> None:
+    xy = np.arange(12, dtype=float).reshape(6, 2)
+    labels = ["b", "a", "a", None, "a", "b"]
+    text_index = np.array([10, 3, 7, 1, 0, 2])
+    texts = [f"text {i}" for i in range(11)]
+    drawn = projection_scatter(xy, texts=texts, labels=labels, text_index=text_index)
+    names = [trace.name for trace in drawn.figure.data]
+    assert names == ["a (3)", "b (2)", f"{NO_LABEL} (1)"]
+    first = drawn.figure.data[0]
+    assert first.customdata.tolist() == [3, 7, 0]
+    assert list(first.text) == ["text 3", "text 7", "text 0"]
+    assert first.x.tolist() == xy[[1, 2, 4], 0].tolist()
+    assert sorted(np.concatenate(drawn.rows).tolist()) == list(range(6))
+
+
+def test_coordinates_of_all_layers_follow_the_traces() -> None:
+    layers = np.random.default_rng(0).normal(size=(3, 6, 2))
+    drawn = projection_scatter(layers[0], texts=["t"] * 6, labels=["a", "b"] * 3)
+    divided = drawn.coordinates(layers)
+    assert len(divided) == 3
+    for layer, traces in zip(layers, divided, strict=True):
+        for rows, points in zip(drawn.rows, traces, strict=True):
+            assert points.dtype == np.float32
+            np.testing.assert_allclose(points, layer[rows], rtol=1e-6)
+
+
+def test_the_rarest_of_many_classes_share_an_entry_and_no_row_is_lost() -> None:
+    labels = [f"class {i}" for i in range(40) for _ in range(2)]
+    drawn = projection_scatter(np.zeros((80, 2)), texts=["t"] * 80, labels=labels)
+    assert len(drawn.figure.data) == MOST_CLASSES
+    assert drawn.figure.data[-1].name == "other (17 classes) (34)"
+    assert sum(len(rows) for rows in drawn.rows) == 80
+
+
+def test_classes_beyond_the_palette_differ_in_their_marker() -> None:
+    looks = {(charts.colour(i), charts.symbol(i)) for i in range(MOST_CLASSES)}
+    assert len(looks) == MOST_CLASSES
+
+
+def test_without_labels_there_is_one_trace_and_no_legend() -> None:
+    drawn = projection_scatter(np.zeros((3, 2)), texts=["a", "b", "c"])
+    assert len(drawn.figure.data) == 1
+    assert not drawn.figure.layout.showlegend
+
+
+def test_three_components_are_drawn_in_space() -> None:
+    drawn = projection_scatter(np.zeros((3, 3)), texts=["a", "b", "c"], axis_titles=("1", "2", "3"))
+    assert drawn.figure.data[0].type == "scatter3d"
+
+
+def test_hostile_texts_and_labels_stay_text_in_the_projection() -> None:
+    drawn = projection_scatter(np.zeros((1, 2)), texts=[HOSTILE], labels=[HOSTILE])
+    trace = drawn.figure.data[0]
+    for shown in (trace.name, trace.text[0], trace.hovertemplate):
+        assert "<b onclick" not in shown
+        assert "$" not in shown
+
+
+def test_arrays_travel_as_binary_float32() -> None:
+    drawn = projection_scatter(np.zeros((50, 2)), texts=["t"] * 50)
+    trace = sent(drawn.figure)["data"][0]
+    assert trace["x"]["dtype"] == "f4"
+    assert trace["customdata"]["dtype"] == "i4"
+
+
+def test_a_profile_leaves_a_gap_and_marks_it_with_its_reason() -> None:
+    line = Series("m", LAYERS, np.array([np.nan, 0.5, 0.6]), undefined={0: "all rows are identical"})
+    figure = profile_lines([line], y_title="Anisotropy")
+    drawn, mark = figure.data
+    assert np.isnan(drawn.y[0])
+    assert not drawn.connectgaps
+    assert (mark.x.tolist(), mark.yaxis) == ([0.0], "y2")
+    assert "all rows are identical" in mark.text[0]
+
+
+def test_relative_depth_puts_models_of_different_depth_on_one_scale() -> None:
+    short = Series("a", LAYERS, np.zeros(3))
+    long = Series("b", [f"block {i}" for i in range(13)], np.zeros(13), place=1)
+    figure = profile_lines([short, long], y_title="y", relative=True)
+    assert [(trace.x[0], trace.x[-1]) for trace in figure.data] == [(0, 1), (0, 1)]
+    assert figure.data[0].line.color != figure.data[1].line.color
+
+
+def test_one_layer_has_relative_depth_too() -> None:
+    assert profile_lines([Series("a", ["block 1"], np.ones(1))], y_title="y", relative=True).data[0].x.tolist() == [0]
+
+
+def test_a_band_is_broken_where_it_does_not_exist() -> None:
+    low, high = np.array([0.0, np.nan, 0.2, 0.3]), np.array([1.0, np.nan, 0.8, 0.9])
+    line = Series("m", [*LAYERS, "block 3"], np.full(4, 0.5), low=low, high=high)
+    bands = [trace for trace in profile_lines([line], y_title="y").data if trace.fill == "toself"]
+    assert [sorted(set(band.x.tolist())) for band in bands] == [[0.0], [2.0, 3.0]]
+    np.testing.assert_allclose(bands[1].y, [0.8, 0.9, 0.3, 0.2], rtol=1e-6)
+
+
+def test_the_isotropic_reference_is_dashed_and_named_once() -> None:
+    lines = [Series(name, LAYERS, np.ones(3), reference=np.zeros(3), place=i) for i, name in enumerate("ab")]
+    references = [trace for trace in profile_lines(lines, y_title="y").data if trace.line.dash == "dash"]
+    assert [trace.showlegend for trace in references] == [True, False]
+
+
+def test_joined_lines_are_separated_by_gaps() -> None:
+    x, y = joined(np.array([[1.0, 2.0], [3.0, 4.0]]))
+    assert x.tolist() == [0, 1, 2, 0, 1, 2]
+    np.testing.assert_array_equal(y, np.array([1, 2, np.nan, 3, 4, np.nan], np.float32))
+
+
+def test_a_spike_plot_has_a_line_a_text_and_names_the_rogue_dimension_at_its_spike() -> None:
+    values = np.zeros((4, 20))
+    values[:, 7] = [5, 6, -9, 4]
+    figure = spike_plot(values, texts=["one", "two", "three", HOSTILE], rogue={7: "7"})
+    assert len(figure.data) == 4
+    (name,) = figure.layout.annotations
+    assert (name.x, name.y) == (7, -9)
+    assert "<b onclick" not in figure.data[3].hovertemplate
+
+
+def test_many_texts_become_one_trace() -> None:
+    assert len(spike_plot(np.zeros((100, 5)), texts=["t"] * 100).data) == 1
+
+
+def test_the_grid_has_a_panel_for_each_layer_with_its_extremes() -> None:
+    rng = np.random.default_rng(0)
+    layers = [rng.normal(size=(5, 30)) for _ in range(4)]
+    names = ["embedding", "block 1", "block 2", "final norm"]
+    figure = spike_grid(layers, names, rogue=[{3: "3", 4: "4"}, {}, {5: "5"}, {}])
+    assert len(figure.data) == 8
+    np.testing.assert_allclose(figure.data[2].y, layers[1].min(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(figure.data[3].y, layers[1].max(axis=0), rtol=1e-6)
+    assert [note.text for note in figure.layout.annotations] == [*names, "<b>3</b>", "<b>5</b>"]
+
+
+def test_a_spectrum_leaves_out_undefined_layers() -> None:
+    ratios = np.array([[np.nan] * 3, [0.6, 0.3, 0.1], [0.5, 0.3, 0.2]])
+    figure = spectrum_chart(ratios, LAYERS, cumulative=True)
+    assert [trace.name for trace in figure.data] == ["block 1", "block 2"]
+    np.testing.assert_allclose(figure.data[0].y, [0.6, 0.9, 1.0], rtol=1e-6)
+
+
+def test_the_variance_ratio_marks_the_last_component_above_one() -> None:
+    figure = variance_ratio_chart(np.array([[2.0, 1.1, 0.9, 1.2]]), ["block 1"], [2], n_classes=2)
+    assert list(figure.data[0].marker.symbol) == ["circle", "diamond", "circle", "circle"]
+
+
+def test_every_axis_has_a_title() -> None:
+    figures = [
+        cka_heatmap(np.eye(3), LAYERS, LAYERS),
+        profile_lines([Series("a", LAYERS, np.ones(3))], y_title="Anisotropy"),
+        spike_plot(np.zeros((2, 4)), texts=["a", "b"]),
+        spectrum_chart(np.ones((3, 4)) / 4, LAYERS),
+        variance_ratio_chart(np.ones((1, 4)), ["block 1"], [4]),
+    ]
+    for figure in figures:
+        assert figure.layout.xaxis.title.text
+        assert figure.layout.yaxis.title.text
+
+
+def test_a_saved_figure_has_the_colours_of_paper_and_leaves_the_first_as_it_was() -> None:
+    figure = cka_heatmap(np.eye(3), LAYERS, LAYERS)
+    before = figure.to_json()
+    saved = charts.for_paper(figure)
+    assert saved.layout.template.layout.paper_bgcolor == "white"
+    assert figure.to_json() == before
+
+
+def test_the_charts_do_not_import_streamlit() -> None:
+    modules = sorted(path.stem for path in Path(charts.__file__).parent.glob("charts*.py"))
+    loads = "; ".join(f"import pages._ui.{module}" for module in modules)
+    code = f"import sys; {loads}; sys.exit('streamlit' in sys.modules)"
+    root = Path(__file__).resolve().parents[2]
+    assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
