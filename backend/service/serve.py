@@ -51,7 +51,7 @@ def up(settings: Settings) -> int:
     environment = {**os.environ, "EMBEDSCOPE_TOKEN": token, "EMBEDSCOPE_BACKEND": address}
     signal.signal(signal.SIGTERM, _interrupt)
     service = [sys.executable, "-m", "backend", "serve"]
-    dashboard = [sys.executable, "-m", "streamlit", "run", "app.py"]
+    dashboard = [sys.executable, "-m", "pages._ui.launch"]
     dashboard += ["--server.port", str(settings.port), "--server.address", settings.host, "--server.headless", "true"]
     processes: list[subprocess.Popen[bytes]] = []
     try:

@@ -17,6 +17,8 @@ def test_a_deep_link_on_a_cold_server_shows_the_sidebar(tmp_path: Path, tab) -> 
         links = tab.locator("[data-testid=stSidebarNav] a")
         assert [looking.without_icon(text) for text in links.all_inner_texts()] == list(looking.PAGES)
         assert looking.heading(tab).inner_text() == "Similarity"
+        looking.opened(tab, "Similarity")
+        assert tab.get_by_role("dialog").count() == 0, "Streamlit says 'Page not found' over the page"
 
 
 @pytest.mark.parametrize("title", looking.PAGES)

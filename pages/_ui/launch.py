@@ -1,0 +1,18 @@
+"""Start the dashboard: ``streamlit run app.py`` that knows from its first visitor on where the pages come from.
+
+Left alone, a Streamlit server takes a folder called ``pages`` for its older, automatic kind of pages until some session
+has reached ``st.navigation``; whoever opens a deep link first is then told "Page not found" over the page itself.
+"""
+
+import sys
+from pathlib import Path
+
+from streamlit.runtime.pages_manager import PagesManager
+from streamlit.web import cli
+
+APP = Path(__file__).resolve().parents[2] / "app.py"
+
+if __name__ == "__main__":
+    PagesManager.uses_pages_directory = False
+    sys.argv = ["streamlit", "run", str(APP), *sys.argv[1:]]
+    cli.main(prog_name="streamlit")
