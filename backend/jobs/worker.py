@@ -23,9 +23,11 @@ KINDS = ("models", "layouts", "reader", "resolver")
 
 def prepare_worker(kind: str, settings: Settings) -> None:
     """Set this process's limits before anything heavy is imported: threads, and memory where uploads are read."""
-    threads = str(settings.threads or os.cpu_count() or 1)
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
-        os.environ.setdefault(name, threads)
+    threads = settings.threads or os.cpu_count() or 1
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        os.environ.setdefault(name, str(threads))
+    # OpenBLAS's threads spin while they wait: as many as cores, and anything else on the machine slows them tenfold.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", str(max(1, threads // 2)))
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # spinning threads of a busy machine cost t-SNE a factor of ten
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if kind == "reader":

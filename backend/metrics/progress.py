@@ -13,6 +13,6 @@ def part_of(report: Report, index: int, count: int, stage: str) -> Report:
 
     def inner(done: int, total: int, inner_stage: str) -> None:
         here = _STEPS * done // total if total > 0 else 0
-        report(index * _STEPS + here, count * _STEPS, f"{stage}: {inner_stage}" if inner_stage else stage)
+        report(index * _STEPS + here, count * _STEPS, ": ".join(part for part in (stage, inner_stage) if part))
 
     return inner

@@ -9,6 +9,7 @@ import pytest
 from tests.e2e import looking
 
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
+HEIGHT = 1240  # a page and its figure, legend included
 RUNS = ("Overview", "Similarity", "Projection", "Profiles", "Rogue")
 
 pytestmark = pytest.mark.skipif(
@@ -16,25 +17,31 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+def _wait_until_still(tab: Any) -> None:
+    """No job runs on the page any more, no script runs, and tables and figures are drawn."""
+    tab.get_by_role("button", name="Cancel").first.wait_for(state="detached", timeout=looking.RUN_MS)
+    looking.settled(tab)
+    tab.wait_for_timeout(4000)
+
+
 @pytest.mark.parametrize("title", looking.PAGES)
 def test_take_a_picture(address: str, tab: Any, title: str) -> None:
+    tab.set_viewport_size({"width": 1360, "height": HEIGHT})
     tab.goto(f"{address}/{looking.PAGES[title]}")
     looking.heading(tab)
     if title in RUNS:
         looking.run_if_asked(tab)
-    looking.settled(tab)
-    tab.wait_for_timeout(1500)
+    _wait_until_still(tab)
     IMAGES.mkdir(parents=True, exist_ok=True)
     tab.screenshot(path=str(IMAGES / f"{title.lower()}.png"))
 
 
 def test_take_a_picture_in_the_dark(address: str, chromium: Any) -> None:
-    context = chromium.new_context(viewport={"width": 1360, "height": 900}, color_scheme="dark")
+    context = chromium.new_context(viewport={"width": 1360, "height": HEIGHT}, color_scheme="dark")
     page = context.new_page()
     page.goto(address)
     looking.heading(page)
     looking.run_if_asked(page)
-    looking.settled(page)
-    page.wait_for_timeout(1500)
+    _wait_until_still(page)
     page.screenshot(path=str(IMAGES / "overview-dark.png"))
     context.close()
