@@ -206,7 +206,9 @@ class Runner:
 
     def _small(self, task: Task, report: Report) -> tuple[Any, float | None]:
         if isinstance(task, ResolveTask):
-            return self._models.resolve(task.name, task.dtype), _FRESH
+            found = self._models.resolve(task.name, task.dtype)
+            fixed = task.name == "minilm" or task.name.endswith(f"@{found.spec.commit}")
+            return found, None if fixed else _FRESH
         if isinstance(task, EstimateTask):
             return self._estimate(task, report), _FRESH
         if isinstance(task, NormTask):

@@ -124,6 +124,9 @@ class WorkersExecutor:
     def end(self, entry: _Job, error: BaseException | None) -> None:
         """Note that a job has ended."""
         entry.status = self._book.put(ended(entry.status, error))
+        with self._lock:
+            if self._jobs.get(entry.status.id) is entry:
+                del self._jobs[entry.status.id]
 
     def message(self, entry: _Job) -> str:
         """The line that tells a worker what to do."""
