@@ -77,9 +77,11 @@ def layer_ticks(names: Sequence[str], *, most: int = 26) -> dict[str, Any]:
 
 
 def short_layer(name: str) -> str:
-    """A layer's name short enough for an axis: "block 7" is 7, others stay."""
+    """A layer's name short enough for an axis: "block 7" is 7, the embedding output "emb.", the final norm "norm"."""
     head, _, tail = name.partition(" ")
-    return tail if head == "block" and tail.isdigit() else name
+    if head == "block" and tail.isdigit():
+        return tail
+    return {"embedding": "emb.", "final norm": "norm"}.get(name, name)
 
 
 def short_model(name: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import plotly.graph_objects as go
 
-from pages._ui.charts import DASHES, MUTED, Floats, base_figure, colour, layer_ticks, safe, with_legend
+from pages._ui.charts import DASHES, MUTED, Floats, base_figure, colour, hover_text, layer_ticks, safe, with_legend
 
 CAPTION = (
     "Each line follows one model from the embedding output (left) to its last layer (right); a band is the spread of "
@@ -140,7 +140,10 @@ def _undefined(figure: go.Figure, one: Series, depth: Floats) -> None:
         yaxis="y2",
         mode="markers",
         marker={"symbol": "x", "size": 9, "color": colour(one.place), "line": {"width": 1, "color": MUTED}},
-        text=[safe(f"{one.name}, {one.layers[i]}: undefined, {why}") for i, why in zip(missing, reasons, strict=True)],
+        text=[
+            f"{safe(one.name)}, {safe(one.layers[i])}<br><b>undefined</b><br>{hover_text(why, width=36)}"
+            for i, why in zip(missing, reasons, strict=True)
+        ],
         hovertemplate="%{text}<extra></extra>",
         legendgroup=one.name,
         showlegend=False,

@@ -10,11 +10,12 @@ from pages._ui.charts import PALETTE, Floats, base_figure, hover_text, safe
 
 CAPTION = (
     "Each line is one text: its value on every dimension, in the order of the model's own dimensions. A dimension "
-    "where all lines spike is a rogue dimension: it dominates dot products and cosines. The leading ones are named."
+    "where lines spike is a rogue dimension: it dominates dot products and cosines. Named are the leading ones of the "
+    "chosen ranking, and those whose mean value is an outlier."
 )
 GRID_CAPTION = (
     "One panel a layer: the band runs from the lowest to the highest value of all texts on each dimension, and the "
-    "leading rogue dimension, if there is one, is named. Each panel has its own value scale: compare shapes, not heights."
+    "leading rogue dimension and the leading outlier are named. Each panel has its own value scale: compare shapes, not heights."
 )
 MOST_TRACES = 40
 _LINE = {"color": PALETTE[0], "width": 1}
@@ -60,7 +61,7 @@ def spike_grid(
 
     A panel shows the silhouette of all its lines, from the lowest to the highest value on each dimension: a line for
     each text, thirteen times over, would take a browser many seconds. ``rogue`` has one mapping a layer
-    (index -> name); the first of each is written into its panel.
+    (index -> name) of dimensions to be named in its panel.
     """
     n_columns = min(n_columns, max(len(layers), 1))
     n_rows = -(-len(layers) // n_columns)
@@ -75,8 +76,7 @@ def spike_grid(
         row, column = place // n_columns + 1, place % n_columns + 1
         for trace in _silhouette(values, names[place]):
             figure.add_trace(trace, row, column)
-        named = dict(list(rogue[place].items())[:1]) if rogue else {}
-        _name(figure, values, named, row=row, column=column)
+        _name(figure, values, rogue[place] if rogue else {}, row=row, column=column)
         figure.update_xaxes(range=[0, values.shape[1]], row=row, col=column)
     figure.update_layout(
         template="none", showlegend=False, hovermode="closest", margin={"l": 50, "r": 20, "t": 60, "b": 45}

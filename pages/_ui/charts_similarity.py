@@ -5,7 +5,17 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from pages._ui.charts import COLOUR_SCALE, MUTED, Floats, base_figure, colour, layer_ticks, safe, short_model
+from pages._ui.charts import (
+    COLOUR_SCALE,
+    MUTED,
+    Floats,
+    base_figure,
+    colour,
+    hover_text,
+    layer_ticks,
+    safe,
+    short_model,
+)
 
 CAPTION = (
     "Each cell compares two layers on the same texts: 1 means the same geometry up to rotation and scale, 0 means "
@@ -134,7 +144,9 @@ def _mark_undefined(
     why = [["" for _ in x_layers] for _ in y_layers]
     for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
         reason = undefined.get((row, column), "no reason was given")
-        why[row][column] = safe(f"{y_layers[row]} and {x_layers[column]}: undefined, {reason}")
+        why[row][column] = (
+            f"{safe(y_layers[row])} and {safe(x_layers[column])}<br><b>undefined</b><br>{hover_text(reason, width=36)}"
+        )
     plain = "rgba(136,136,136,0.22)"
     figure.add_heatmap(
         z=grey,

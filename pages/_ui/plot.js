@@ -5,6 +5,7 @@
 // in it are Plotly's base64 typed arrays.
 
 const views = new WeakMap();
+const kept = new Map(); // what a reader did to a chart that is off the page for now, by its key and view
 let library;
 
 export default function (component) {
@@ -38,9 +39,12 @@ function createView(parent) {
   const canvas = element("div", "embedscope-canvas");
   root.append(bar, canvas);
   parent.append(root);
-  const view = { root, bar, name, slider, output, caption, canvas, queue: Promise.resolve(), frame: null, selected: null };
+  const view = { root, bar, name, slider, output, caption, canvas, queue: Promise.resolve(), frame: null, selected: null, changes: {} };
   slider.addEventListener("input", () => scrub(view, Number(slider.value)));
-  slider.addEventListener("change", () => view.send("frame", Number(slider.value)));
+  slider.addEventListener("change", () => {
+    view.toldFrame = Number(slider.value);
+    view.send("frame", view.toldFrame);
+  });
   view.observer = new ResizeObserver(() => resize(view));
   view.observer.observe(canvas);
   return view;
@@ -52,6 +56,7 @@ function dispose(parent, view) {
   if (window.Plotly) window.Plotly.purge(view.canvas);
   view.root.remove();
   views.delete(parent);
+  remember(view);
 }
 
 function fail(view, error) {
@@ -68,6 +73,7 @@ async function update(view, text) {
   if (view.disposed || (text === view.text && themeKey === view.themeKey)) return;
   const { figure, options, frames } = JSON.parse(text);
   const sameView = view.options?.view === options.view;
+  if (!sameView) remember(view);
   view.text = text;
   view.themeKey = themeKey;
   view.theme = theme;
@@ -77,14 +83,13 @@ async function update(view, text) {
   view.root.setAttribute("aria-label", options.alt);
   const plotly = await loadPlotly(options.script);
   if (view.disposed) return;
-  view.canvas.style.height = `${options.height}px`;
+  fit(view);
+  if (!sameView) recall(view);
   showFrames(view);
-  if (!sameView) view.cell = null;
   view.shapes = figure.layout.shapes ?? [];
   const layout = {
     ...figure.layout,
     template: template(theme),
-    height: options.height,
     autosize: true,
     uirevision: `view ${options.view}`, // an empty one would count as none
     selectionrevision: `view ${options.view}`,
@@ -92,10 +97,15 @@ async function update(view, text) {
     clickmode: options.select === "points" ? "event+select" : "event",
   };
   delete layout.width;
+  delete layout.height; // the canvas decides
   if (sameView) keepCameras(view.canvas, layout);
   for (const [index, trace] of figure.data.entries()) placeTrace(view, trace, index);
   await plotly.react(view.canvas, figure.data, layout, configOf(view));
   if (!view.listening) listen(view);
+  if (!sameView && Object.keys(view.changes).length) {
+    // As if by hand: the next new data then keep it, and the reset button leads back to the whole.
+    await (plotly._guiRelayout ?? plotly.relayout)(view.canvas, { ...view.changes });
+  }
   view.root.dataset.drawn = String(Number(view.root.dataset.drawn ?? 0) + 1);
 }
 
@@ -145,8 +155,52 @@ function save(view, canvas, format) {
 function resize(view) {
   cancelAnimationFrame(view.resizing);
   view.resizing = requestAnimationFrame(() => {
-    if (!view.disposed && view.listening && view.canvas.offsetWidth > 0) window.Plotly.Plots.resize(view.canvas);
+    if (view.disposed || !view.listening || view.canvas.offsetWidth === 0) return;
+    fit(view);
+    window.Plotly.Plots.resize(view.canvas);
   });
+}
+
+function fit(view) {
+  const { height, aspect } = view.options;
+  const most = aspect ? view.root.offsetWidth * aspect : Infinity;
+  view.canvas.style.height = `${Math.round(Math.min(height, Math.max(most, 220)))}px`;
+}
+
+// --- what the reader did: kept while the chart is off the page (another page, a new computation) -------------------
+
+const BY_HAND = /^([xy]axis\d*)\.(range(\[[01]\])?|autorange)$|^scene\d*\.camera$/;
+
+function note(view, event) {
+  for (const [name, value] of Object.entries(event)) {
+    if (!BY_HAND.test(name)) continue;
+    if (!name.endsWith(".autorange")) view.changes[name] = value;
+    else if (value) for (const other of Object.keys(view.changes)) if (other.startsWith(name.split(".")[0] + ".")) delete view.changes[other];
+  }
+}
+
+function remember(view) {
+  if (!view.options) return;
+  const { changes, frame, selected, cell, told, toldFrame } = view;
+  kept.set(`${view.options.key} ${view.options.view}`, { changes, frame, selected, cell, told, toldFrame });
+}
+
+function recall(view) {
+  const before = kept.get(`${view.options.key} ${view.options.view}`) ?? {};
+  view.changes = { ...before.changes };
+  view.frame = before.frame ?? view.frame;
+  view.cell = before.cell ?? null;
+  view.selected = before.selected ?? view.selected;
+  view.told = before.told ?? null;
+  view.toldFrame = before.toldFrame ?? null;
+  // The server forgets the state of what is not on the page.
+  if (view.told) view.send("selection", view.told);
+  if (view.toldFrame !== null) view.send("frame", view.toldFrame);
+}
+
+function tell(view, selection) {
+  view.told = selection;
+  view.send("selection", selection);
 }
 
 // --- selection ---------------------------------------------------------------------------------------------------
@@ -159,6 +213,7 @@ function listen(view) {
   view.canvas.on("plotly_deselect", () => {
     if (view.options.select === "points") selectPoints(view, []);
   });
+  view.canvas.on("plotly_relayout", (event) => note(view, event));
   view.canvas.on("plotly_click", (event) => {
     if (view.options.select === "cells") selectCell(view, event.points[0]);
   });
@@ -167,7 +222,7 @@ function listen(view) {
 function selectPoints(view, points) {
   const ids = points.map((point) => point.customdata ?? `${point.curveNumber}:${point.pointNumber}`);
   view.selected = ids.length ? new Set(ids) : null;
-  view.send("selection", { ids, cell: null });
+  tell(view, { ids, cell: null });
 }
 
 function selectCell(view, point) {
@@ -176,7 +231,7 @@ function selectCell(view, point) {
   const axes = { xref: point.xaxis._id, yref: point.yaxis._id };
   view.cell = { row, column, trace: point.curveNumber, ...axes };
   window.Plotly.relayout(view.canvas, { shapes: [...view.shapes, ...cellOutline(view)] });
-  view.send("selection", { ids: [], cell: [point.curveNumber, row, column] });
+  tell(view, { ids: [], cell: [point.curveNumber, row, column] });
 }
 
 function cellOutline(view) {

@@ -69,12 +69,14 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class _Options:
+    key: str
     height: int
     alt: str
     view: str
     select: Select
     file_name: str
     script: str = f"app/static/{_SCRIPT_NAME}"
+    aspect: float | None = None
     on_dark: dict[str, str] = field(default_factory=lambda: dict(ON_DARK))
 
 
@@ -84,6 +86,7 @@ def plot(
     key: str,
     alt: str,
     height: int = 480,
+    aspect: float | None = None,
     view: str = "",
     select: Select = "none",
     frames: Frames | None = None,
@@ -92,14 +95,14 @@ def plot(
 ) -> Selection:
     """Draw ``figure`` in the width of its container and return what is selected in it.
 
-    ``alt`` describes the chart to those who cannot see it. As long as ``view`` stays the same, zoom, camera and
-    selection stay; give another value when the axes mean something else. ``select`` "points" returns the
-    ``customdata`` of clicked, boxed or lassoed points (one value a point), "cells" the row and column of a clicked
-    heatmap cell. ``file_name`` names the images saved from the mode bar.
+        ``alt`` describes the chart to those who cannot see it. ``height`` is in pixels; with ``aspect`` it is at most that
+    XX another value when the axes mean something else. ``select`` "points" returns the
+        ``customdata`` of clicked, boxed or lassoed points (one value a point), "cells" the row and column of a clicked
+        heatmap cell. ``file_name`` names the images saved from the mode bar.
     """
     if not component_available():
         return _plain(figure, key, alt, height, select, frames, on_select)
-    options = _Options(height, alt, view, select, file_name)
+    options = _Options(key, height, alt, view, select, file_name, aspect=aspect)
     result = _COMPONENT(
         key=key,
         data=_payload(figure, options, frames),

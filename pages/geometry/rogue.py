@@ -52,9 +52,11 @@ def choose_layer(result: Result) -> int:
 
 
 def named(result: Result, layer: int, *, count: int = N_NAMED) -> dict[int, str]:
-    """The rogue dimensions of a layer, as far as they lead the ranking in use, by index."""
-    ranked = [int(dim) for dim in getattr(result.values, f"top_{result.values.by}")[layer] if dim >= 0]
-    return {dim: f"{dim}" for dim in ranked[:count] if result.values.rogue[layer, dim]}
+    """The rogue dimensions that lead the ranking in use, then the outliers by |mean|, as index -> name."""
+    values = result.values
+    leading = [dim for dim in getattr(values, f"top_{values.by}")[layer] if dim >= 0 and values.rogue[layer, dim]]
+    outliers = [dim for dim in values.top_mean[layer] if dim >= 0 and values.outlier[layer, dim]]
+    return {int(dim): f"{dim}" for dim in (*leading[:count], *outliers[:count])}
 
 
 def say_none(result: Result, layer: int) -> None:
@@ -64,8 +66,8 @@ def say_none(result: Result, layer: int) -> None:
     if leading < 0 or values.principal[layer] < 0 or values.rogue[layer].any():
         return
     st.info(
-        f"No dimension of this layer is rogue: none stands more than {values.n_std:g} standard deviations above the "
-        f"others by {RANKINGS[values.by]}. The highest is dimension {leading}."
+        f"No dimension of this layer is rogue by {RANKINGS[values.by]}: none stands more than {values.n_std:g} standard "
+        f"deviations above the others. The highest is dimension {leading}."
     )
 
 

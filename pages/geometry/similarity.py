@@ -104,7 +104,9 @@ def draw(mode: str, found: Sequence[Result]) -> tuple[go.Figure, Selection]:
         figure = cka_heatmap(matrix, columns, rows, why, x_name=x_name, y_name=y_name)
         alt = f"CKA of {len(rows)} layers of {y_name} with {len(columns)} layers of {x_name}, from 0 to 1"
     view = f"{y_name} {x_name} {matrix.shape}"
-    chosen = plot(figure, key=f"similarity_{mode}", alt=alt, height=520, view=view, select="cells", file_name="cka")
+    chosen = plot(
+        figure, key=f"similarity_{mode}", alt=alt, height=560, aspect=0.9, view=view, select="cells", file_name="cka"
+    )
     return figure, chosen
 
 
@@ -193,17 +195,17 @@ def show(mode: str, found: Sequence[Result], models: Sequence[ModelInfo], here: 
     if view == DIAGONAL:
         figure = draw_depth(mode, found)
     else:
-        left, right = st.columns([3, 1])
-        with left:
+        row = st.container(horizontal=True)
+        with row.container(width=640):
             figure, chosen = draw(mode, found)
-            st.caption(caption)
         matrix, _ = matrix_of(mode, found)
         inside = chosen.cell is not None and chosen.cell[0] < matrix.shape[0] and chosen.cell[1] < matrix.shape[1]
-        with right:
+        with row.container(width=240):
             if chosen.cell is not None and inside:
                 describe_cell(mode, found, chosen.cell)
             else:
                 st.caption(":material/ads_click: Click a cell to see its two layers.")
+        st.caption(caption)
         if chosen.cell is not None and inside:
             side_by_side(mode, found, models, here, chosen.cell)
     undefined_note(found, ["matrix"])

@@ -9,6 +9,9 @@ from pages._ui.plot import Frames, plot
 st.set_page_config(layout="wide")
 which = st.query_params.get("chart", "points")
 seed = st.number_input("seed", value=0, step=1)
+if st.toggle("away"):
+    st.text("The chart is off the page.")
+    st.stop()
 rng = np.random.default_rng(seed)
 
 if which == "points":

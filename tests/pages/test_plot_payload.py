@@ -18,7 +18,7 @@ FRAMES = Frames("Layer", ["a", "b"], [[np.zeros((2, 2))], [np.array([[1.0, 2.0],
 
 def payload(frames: Frames | None = None) -> dict[str, Any]:
     figure = go.Figure(go.Scattergl(x=np.zeros(3, np.float32)))
-    return json.loads(module._payload(figure, module._Options(400, 'a "chart"', "v", "none", "f"), frames))
+    return json.loads(module._payload(figure, module._Options("k", 400, 'a "chart"', "v", "none", "f"), frames))
 
 
 def test_the_payload_holds_figure_options_and_no_frames() -> None:

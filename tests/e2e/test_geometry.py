@@ -1,0 +1,81 @@
+"""The geometry pages in a real browser: a cell opens its two layers, the slider scrubs, the view outlives new data."""
+
+from typing import Any
+
+from tests.e2e.looking import RUN_MS, go, run_if_asked
+
+PLOT = ".embedscope-plot"
+
+
+def area(tab: Any, key: str) -> dict[str, float]:
+    """The plotting area of a chart, in pixels."""
+    place = tab.locator(f".st-key-{key} .draglayer .nsewdrag").first
+    place.scroll_into_view_if_needed()
+    return place.bounding_box()
+
+
+def full_layout(tab: Any, key: str, path: str) -> Any:
+    return tab.evaluate(f"document.querySelector('.st-key-{key} .embedscope-canvas')._fullLayout.{path}")
+
+
+def opened(tab: Any, address: str, title: str) -> None:
+    tab.goto(address)
+    go(tab, title)
+    run_if_asked(tab)
+    tab.locator(f"{PLOT}[data-drawn]").first.wait_for(timeout=RUN_MS)
+
+
+def test_a_click_on_a_cell_opens_its_two_layers(tab: Any, address: str) -> None:
+    opened(tab, address, "Similarity")
+    box = area(tab, "similarity_Within-one-model")
+    x, y = box["x"] + box["width"] * 1.5 / 7, box["y"] + box["height"] * 3.5 / 7
+    tab.mouse.move(x, y)
+    tab.wait_for_timeout(300)
+    tab.mouse.click(x, y)
+    tab.get_by_text("The two layers side by side").wait_for(timeout=RUN_MS)
+    tab.get_by_role("figure", name="Texts in minilm, block 3").wait_for(timeout=RUN_MS)
+    tab.get_by_role("figure", name="Texts in minilm, block 1").wait_for(timeout=RUN_MS)
+
+
+def test_the_zoom_outlives_another_parameter(tab: Any, address: str) -> None:
+    opened(tab, address, "Similarity")
+    key = "similarity_Within-one-model"
+    box = area(tab, key)
+    tab.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.3)
+    tab.mouse.down()
+    tab.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + box["height"] * 0.7, steps=8)
+    tab.mouse.up()
+    zoomed = full_layout(tab, key, "xaxis.range")
+    assert zoomed[1] - zoomed[0] < 5
+    tab.get_by_text("Settings", exact=True).click()
+    tab.locator(".st-key-similarity_debiased label").first.click()
+    tab.locator("[class*='similarity_run'] button").first.click()
+    tab.get_by_text("Biased linear CKA").wait_for(timeout=RUN_MS)
+    tab.locator(f".st-key-{key} {PLOT}[data-drawn]").wait_for()
+    assert full_layout(tab, key, "xaxis.range") == zoomed
+
+
+def test_the_projection_is_scrubbed_without_a_new_page(tab: Any, address: str) -> None:
+    opened(tab, address, "Projection")
+    first = "document.querySelector('.st-key-projection_map .embedscope-canvas')._fullData[0].x[0]"
+    before = tab.evaluate(first)
+    slider = tab.get_by_role("slider", name="Layer")
+    slider.evaluate("(input) => { input.value = 1; input.dispatchEvent(new Event('input')); }")
+    tab.locator(".embedscope-frame-name").get_by_text("block 1", exact=True).wait_for()
+    tab.wait_for_function(f"{first} !== {before}")
+    assert tab.locator(".st-key-projection_quality").get_by_text("block 6").is_visible()
+    slider.evaluate("(input) => input.dispatchEvent(new Event('change'))")
+    tab.locator(".st-key-projection_quality").get_by_text("block 1").wait_for()
+
+
+def test_a_box_in_the_projection_lists_the_texts(tab: Any, address: str) -> None:
+    opened(tab, address, "Projection")
+    tab.locator(".st-key-projection_map .modebar-btn[data-title='Box Select']").click()
+    box = area(tab, "projection_map")
+    tab.mouse.move(box["x"] + 5, box["y"] + 5)
+    tab.mouse.down()
+    tab.mouse.move(box["x"] + box["width"] - 5, box["y"] + box["height"] - 5, steps=8)
+    tab.mouse.up()
+    tab.get_by_text("selected").first.wait_for()
+    heading = tab.locator("h3", has_text="selected").inner_text()
+    assert int(heading.split()[0].replace(",", "")) > 100
