@@ -153,7 +153,7 @@ def _models() -> tuple[tuple[ModelInfo, ...], str]:
         else:
             known[name] = None
             infos.append(info)
-    problem = f"Waiting for the model: {', '.join(open_names)} (see the sidebar)." if open_names else ""
+    problem = f"Not ready: {', '.join(open_names)}. The sidebar says why." if open_names else ""
     return tuple(infos), problem
 
 

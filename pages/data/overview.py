@@ -17,7 +17,7 @@ from pages._ui.session import plain, workbench
 WHAT = (
     "Embedscope shows how a transformer lays out texts in space, layer by layer: which layers do the same work, "
     "how crowded the space is, where your labels come apart. "
-    "Choose a model and a text set in the sidebar, press Run, and follow the links below each figure to look closer."
+    "Choose a model and texts in the sidebar, press Run, and follow the link below a figure to look closer."
 )
 HEIGHT = 380
 
@@ -59,7 +59,7 @@ def show_cka(result: Result) -> None:
     """Layer against layer."""
     names = result.sources[0].layer_names
     gaps = {(row, column): reason for (row, column), reason in reasons(result, "matrix").items()}
-    figure = cka_heatmap(result.values.matrix, names, names, gaps)
+    figure = cka_heatmap(result.values.matrix, names, names, gaps).update_xaxes(tickangle=-45)
     plot(figure, key="overview_cka", alt="CKA of every layer with every other", height=HEIGHT, file_name="cka")
 
 
