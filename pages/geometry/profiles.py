@@ -142,7 +142,7 @@ def specs_for(
     metrics: Sequence[str], models: Sequence[ModelInfo], here: Selection, params: Mapping[str, dict[str, Any]]
 ) -> dict[tuple[str, int], AnalysisSpec]:
     """One analysis for each metric and each model."""
-    shared: dict[str, Any] = {"texts": here.texts, "pooling": here.pooling, "layers": here.layers, "seed": here.seed}
+    shared: dict[str, Any] = {"layers": here.layers, **here.rows}
     return {
         (metric, place): workbench().analysis(metric, models=[model], params=params[metric], **shared)
         for metric in metrics

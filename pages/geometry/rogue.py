@@ -200,7 +200,7 @@ def show_overlap(here: Selection, model: ModelInfo) -> None:
         names = ["the same model", *(info.spec.name for info in others)]
         name = st.selectbox("Compare with", names, format_func=short_model, key="rogue_other", width=260)
         pair += others[names.index(name) - 1 : names.index(name)] if name != names[0] else []
-    shared: dict[str, Any] = {"texts": here.texts, "pooling": here.pooling, "layers": here.layers, "seed": here.seed}
+    shared: dict[str, Any] = {"layers": here.layers, **here.rows}
     with st.expander("Settings", icon=":material/tune:"):
         params = params_form(workbench().metrics()["rogue_overlap"].params, "rogue_overlap")
     found = run_panel([workbench().analysis("rogue_overlap", models=pair, params=params, **shared)], "rogue_overlap")
@@ -232,7 +232,7 @@ def show_overlap(here: Selection, model: ModelInfo) -> None:
 
 def spike_spec(here: Selection, model: ModelInfo) -> AnalysisSpec:
     """What the spike plots need."""
-    shared: dict[str, Any] = {"texts": here.texts, "pooling": here.pooling, "layers": here.layers, "seed": here.seed}
+    shared: dict[str, Any] = {"layers": here.layers, **here.rows}
     with st.expander("Settings", icon=":material/tune:"):
         params = params_form(workbench().metrics()["rogue"].params, "rogue")
     return workbench().analysis("rogue", models=[model], params=params, **shared)
