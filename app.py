@@ -27,6 +27,12 @@ PAGES = {
         ("geometry/similarity", "Similarity", "CKA of layer against layer, in one model or between two.", "grid_on"),
         ("geometry/projection", "Projection", "PCA, t-SNE or UMAP of a layer: one point a text.", "scatter_plot"),
         ("geometry/profiles", "Profiles", "Anisotropy, cosine and intrinsic dimension over depth.", "show_chart"),
+        (
+            "geometry/components",
+            "Components",
+            "Variance by principal component; tuned against base.",
+            "stacked_line_chart",
+        ),
         ("geometry/rogue", "Rogue", "Dimensions whose values stand out from all others, layer by layer.", "equalizer"),
     ],
 }

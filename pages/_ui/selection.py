@@ -89,6 +89,7 @@ def sidebar() -> Selection:
             required=True,
             key="pooling",
             bind="query-params",
+            width="stretch",
             help="How the token vectors of a text become one vector: the first token (cls), the last real token, or their "
             "mean. With tokens, every token is a row of its own.",
         )

@@ -1,6 +1,5 @@
 """The choice of rows in the sidebar: token samples and post-processing, on every page and in the URL."""
 
-import json
 from typing import Any
 
 import numpy as np
@@ -9,29 +8,11 @@ import pytest
 from backend import PostProcess, TokenSample
 from pages._ui.rows import rows_sentence
 from tests.pages.conftest import SmallWorld
-
-
-def said(at: Any) -> str:
-    kinds = (at.markdown, at.caption, at.info, at.error, at.title, at.subheader)
-    return "\n".join(element.value for kind in kinds for element in kind).replace("\\", "")
-
-
-def figure(at: Any, place: int = 0) -> dict[str, Any]:
-    return json.loads(at.get("plotly_chart")[place].proto.spec)
+from tests.pages.figures import figure, numbers, said
 
 
 def selected(at: Any) -> Any:
     return at.session_state["_selection"]
-
-
-def numbers(encoded: Any) -> np.ndarray:
-    """The array in a figure's JSON."""
-    import base64
-
-    if not isinstance(encoded, dict):
-        return np.asarray(encoded, float)
-    found = np.frombuffer(base64.b64decode(encoded["bdata"]), encoded["dtype"])
-    return found.reshape([int(n) for n in encoded["shape"].split(",")]) if "shape" in encoded else found
 
 
 def test_nothing_is_done_to_the_rows_unless_somebody_asks(open_page) -> None:
