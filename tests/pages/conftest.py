@@ -21,6 +21,7 @@ class SmallWorld:
     """An inline workbench; three BERTs of the same shape, the third narrower; 60 texts called "words"."""
 
     bench: Any
+    folder: Path
     models: tuple[str, ...]
     texts: Any
 
@@ -51,19 +52,19 @@ def small_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallWorld
         patch.delenv("EMBEDSCOPE_BACKEND", raising=False)
         bench = backend.open_workbench()
         texts = bench.read_texts(folder / "words.tsv", text="text", label="label", name="words")
-        yield SmallWorld(bench, tuple(names), texts)
+        yield SmallWorld(bench, folder, tuple(names), texts)
         bench.close()
 
 
 @pytest.fixture
 def open_page(small_world: SmallWorld, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
-    """Opens a geometry page on models of the small world; keyword arguments go into the URL."""
+    """Opens a geometry page on models of the small world; by place or name; keyword arguments go into the URL."""
     monkeypatch.setattr(session, "_open", lambda: small_world.bench)
 
-    def opening(page: str, *places: int, **choice: Any) -> AppTest:
+    def opening(page: str, *places: int | str, **choice: Any) -> AppTest:
         at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=240)
         at.query_params["texts"] = "words"
-        at.query_params["model"] = [small_world.models[place] for place in places or (0,)]
+        at.query_params["model"] = [one if isinstance(one, str) else small_world.models[one] for one in places or (0,)]
         for name, value in choice.items():
             at.query_params[name] = value
         at.run()
