@@ -53,7 +53,9 @@ def page(path: str, title: str, about: str, icon: str) -> st.Page:
 
 ART = Path(__file__).parent / "pages" / "_ui"
 chosen = st.navigation({section: [page(*row) for row in rows] for section, rows in PAGES.items()}, expanded=True)
-st.set_page_config(page_title=f"{chosen.title} · Embedscope", page_icon=str(ART / "mark.svg"), layout="wide")
+st.set_page_config(
+    page_title=f"{chosen.title} · Embedscope", page_icon=str(ART / "mark.svg"), layout="wide", initial_sidebar_state=340
+)
 st.logo(str(ART / "wordmark.svg"), size="large", icon_image=str(ART / "mark.svg"))
 session.freeze_once()
 with session.problems_shown():

@@ -58,7 +58,7 @@ def norm_lines(weights: Floats, biases: Floats, dims: Sequence[int]) -> go.Figur
     """``weights`` and ``biases`` (n_blocks, n_dims; biases with no row where there are none), ``dims`` named in both."""
     parts = [("Weight", weights)] + ([("Bias", biases)] if len(biases) else [])
     figure = make_subplots(len(parts), 1, shared_xaxes=True, vertical_spacing=0.07)
-    shades = sample_colorscale(COLOUR_SCALE, np.linspace(0.05, 0.9, max(len(weights), 2)))
+    shades = sample_colorscale(COLOUR_SCALE, np.linspace(0.2, 0.92, max(len(weights), 2)))
     across = np.arange(weights.shape[1], dtype=np.int32)
     for row, (word, values) in enumerate(parts, 1):
         for block, (line, shade) in enumerate(zip(values, shades, strict=False), 1):
