@@ -27,6 +27,12 @@ PAGES = {
         ("geometry/similarity", "Similarity", "CKA of layer against layer, in one model or between two.", "grid_on"),
         ("geometry/projection", "Projection", "PCA, t-SNE or UMAP of a layer: one point a text.", "scatter_plot"),
         ("geometry/profiles", "Profiles", "Anisotropy, cosine and intrinsic dimension over depth.", "show_chart"),
+        (
+            "geometry/components",
+            "Components",
+            "Variance by principal component; tuned against base.",
+            "stacked_line_chart",
+        ),
         ("geometry/rogue", "Rogue", "Dimensions whose values stand out from all others, layer by layer.", "equalizer"),
     ],
 }
@@ -47,7 +53,9 @@ def page(path: str, title: str, about: str, icon: str) -> st.Page:
 
 ART = Path(__file__).parent / "pages" / "_ui"
 chosen = st.navigation({section: [page(*row) for row in rows] for section, rows in PAGES.items()}, expanded=True)
-st.set_page_config(page_title=f"{chosen.title} · Embedscope", page_icon=str(ART / "mark.svg"), layout="wide")
+st.set_page_config(
+    page_title=f"{chosen.title} · Embedscope", page_icon=str(ART / "mark.svg"), layout="wide", initial_sidebar_state=340
+)
 st.logo(str(ART / "wordmark.svg"), size="large", icon_image=str(ART / "mark.svg"))
 session.freeze_once()
 with session.problems_shown():

@@ -49,6 +49,7 @@ def add_form() -> None:
     if _may_have_header(source, options):
         header = st.toggle("The first row holds the column names", value=True, key="add_header")
         options = replace(options, header=header)
+    options = replace(options, clean_wikitext=_clean())
     task = ReadTask(source.blob, source.file_name, "preview", options)
     preview = obtain(task, "add_preview", what=f"Reading {source.file_name}")
     if preview is not None:
@@ -106,6 +107,17 @@ def _file_options() -> ReadOptions:
         format_name = st.selectbox("Format", list(FORMATS), key="add_format", persist_state="session", width=240)
         encoding = st.selectbox("Encoding", list(ENCODINGS), key="add_encoding", persist_state="session", width=160)
     return ReadOptions(format=FORMATS.get(format_name), encoding=ENCODINGS.get(encoding))
+
+
+def _clean() -> bool:
+    return st.toggle(
+        "Clean WikiText markup",
+        value=False,
+        key="add_clean",
+        persist_state="session",
+        help="For WikiText and files like it: leaves out the headings (= Title =), and undoes `<unk>` and the spaced "
+        "`@-@`, `@,@` and `@.@`. Leave it off for anything else.",
+    )
 
 
 def _may_have_header(source: Source, options: ReadOptions) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ import plotly.graph_objects as go
 from pages._ui.charts import MUTED, Floats, base_figure, colour, hover_text, safe, symbol, with_legend
 
 CAPTION = (
-    "Each point is a text; near points had similar vectors in the full space. With t-SNE and UMAP only "
+    "Each point is a text (or, with pooling tokens, a token); near points had similar vectors in the full space. With t-SNE and UMAP only "
     "neighbourhoods mean something: the size of a cluster, the gap between two, and the axes do not."
 )
 NO_LABEL = "no label"
@@ -36,6 +37,7 @@ def projection_scatter(
     texts: Sequence[str],
     labels: Sequence[str | None] | None = None,
     text_index: npt.NDArray[np.int64] | None = None,
+    token_index: npt.NDArray[np.int64] | None = None,
     axis_titles: Sequence[str] = ("", ""),
     same_scale: bool = True,
 ) -> Projection:
@@ -43,7 +45,8 @@ def projection_scatter(
 
     ``labels`` has one entry a row (None where missing); classes are drawn by size, the smallest on top; beyond 24
     the rarest share one grey entry. ``text_index`` (n_rows,) says which text each row is, its own number if None; it
-    is the id (``customdata``) of the point. Empty ``axis_titles`` hide the axes: their numbers mean nothing.
+    is the id (``customdata``) of the point. ``token_index`` (n_rows,) is the position of the row's token in its text, and
+    is written below the text; -1 is a whole text. Empty ``axis_titles`` hide the axes: their numbers mean nothing.
     """
     n_rows = len(coordinates)
     ids = np.arange(n_rows) if text_index is None else np.asarray(text_index)
@@ -57,7 +60,7 @@ def projection_scatter(
             "mode": "markers",
             "name": f"{safe(name)} ({len(rows):,})" if name else "",
             "customdata": ids[rows].astype(np.int32),
-            "text": [hover_text(texts[i]) for i in ids[rows]],
+            "text": _hovers(texts, ids[rows], None if token_index is None else token_index[rows]),
             "hovertemplate": "%{text}" + (f"<br><b>{safe(name)}</b>" if name else "") + "<extra></extra>",
             "marker": {"color": MUTED if grey else colour(place), "size": size, "opacity": 0.85},
         }
@@ -78,6 +81,14 @@ def projection_scatter(
     else:
         _axes_in_space(figure, axis_titles)
     return Projection(figure, tuple(rows for _, rows in groups))
+
+
+def _hovers(texts: Sequence[str], ids: Any, tokens: Any | None) -> list[str]:
+    if tokens is None:
+        return [hover_text(texts[i]) for i in ids]
+    known: dict[int, str] = {}  # many tokens share a text
+    words = [known.get(i) or known.setdefault(i, hover_text(texts[i])) for i in map(int, ids)]
+    return [f"{word}<br>token {at}" if at >= 0 else word for word, at in zip(words, map(int, tokens), strict=True)]
 
 
 def _groups(labels: Sequence[str | None] | None, n_rows: int) -> list[tuple[str, npt.NDArray[np.int64]]]:

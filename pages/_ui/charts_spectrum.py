@@ -28,7 +28,7 @@ def spectrum_chart(
     title = "Explained variance, summed (share)" if cumulative else "Explained variance (share)"
     figure = base_figure(x_title="Principal component", y_title=title)
     shown = np.cumsum(ratios, axis=1) if cumulative else ratios
-    shades = sample_colorscale(COLOUR_SCALE, np.linspace(0.05, 0.9, max(len(layers), 2)))
+    shades = sample_colorscale(COLOUR_SCALE, np.linspace(0.2, 0.92, max(len(layers), 2)))
     components = np.arange(1, ratios.shape[1] + 1, dtype=np.int32)
     for line, layer, shade in zip(shown, layers, shades, strict=False):
         if not np.isfinite(line).any():

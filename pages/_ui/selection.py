@@ -7,13 +7,15 @@ from typing import Any
 
 import streamlit as st
 
-from backend import ModelInfo, ResolveTask, TextSetInfo
+from backend import ModelInfo, PostProcess, ResolveTask, TextSetInfo, TokenSample
 from backend.specs import POOLINGS
 from pages._ui.progress import obtain
+from pages._ui.rows import rows_form, rows_problem
 from pages._ui.session import plain, workbench
 
 DEFAULT_MODEL = "minilm"
 DEFAULT_TEXTS = "sentiment"
+POOLING_CHOICES = (*POOLINGS, "tokens")
 MOST_MODELS = 6
 MOST_NAME_CHARS = 300
 MOST_SEED = 2**31 - 1
@@ -27,8 +29,9 @@ _LINKED = "_linked_values"
 class Selection:
     """What the sidebar says: resolved models, the text set, and how to look at them.
 
-    ``layers`` is "all" or layer numbers; ``label`` the label column or None. While anything is missing or wrong,
-    ``problem`` is a sentence that says so and the other fields hold what is known.
+    ``layers`` is "all" or layer numbers; ``label`` the label column or None; ``tokens`` says which token vectors are
+    kept with pooling "tokens" (None otherwise); ``postprocess`` are the steps before any metric. While anything is
+    missing or wrong, ``problem`` is a sentence that says so and the other fields hold what is known.
     """
 
     models: tuple[ModelInfo, ...] = ()
@@ -38,6 +41,24 @@ class Selection:
     label: str | None = None
     seed: int = 0
     problem: str = ""
+    postprocess: tuple[PostProcess, ...] = ()
+    tokens: TokenSample | None = None
+
+    @property
+    def rows(self) -> dict[str, Any]:
+        """What ``Workbench.analysis`` must be told about the rows, whatever the models, layers and metric."""
+        return {
+            "texts": self.texts,
+            "pooling": self.pooling,
+            "seed": self.seed,
+            "postprocess": self.postprocess,
+            "tokens": self.tokens,
+        }
+
+    @property
+    def row_name(self) -> str:
+        """What one row is: a text or a token."""
+        return "text" if self.tokens is None else "token"
 
 
 def current() -> Selection:
@@ -63,12 +84,14 @@ def sidebar() -> Selection:
         texts = _texts(text_sets)
         pooling = st.segmented_control(
             "Pooling",
-            POOLINGS,
+            POOLING_CHOICES,
             default="mean",
             required=True,
             key="pooling",
             bind="query-params",
-            help="How the token vectors of a text become one vector: the first token (cls), the last real token, or their mean.",
+            width="stretch",
+            help="How the token vectors of a text become one vector: the first token (cls), the last real token, or their "
+            "mean. With tokens, every token is a row of its own.",
         )
         label = _label(texts)
         left, right = st.columns(2)
@@ -76,12 +99,13 @@ def sidebar() -> Selection:
             layers, layer_problem = _layers(models)
         with right:
             seed = _seed()
+        tokens, steps = rows_form(str(pooling), seed)
         if layer_problem:
             st.error(plain(layer_problem), icon=":material/error:")
-    problem = model_problem or _pooling_problem(models, str(pooling)) or layer_problem
+    problem = model_problem or _pooling_problem(models, str(pooling)) or layer_problem or rows_problem(models, steps)
     if texts is None:
         problem = problem or "There is no text set. Add one on the page Texts."
-    selection = Selection(models, texts, str(pooling), layers, label, seed, problem)
+    selection = Selection(models, texts, str(pooling), layers, label, seed, problem, steps, tokens)
     st.session_state[_KEPT] = selection
     return selection
 
@@ -235,7 +259,7 @@ def _seed() -> int:
 
 
 def _pooling_problem(models: Sequence[ModelInfo], pooling: str) -> str:
-    if pooling not in POOLINGS:
+    if pooling not in POOLING_CHOICES:
         return "Choose a pooling in the sidebar."
     without = [info.spec.name for info in models if not info.has_cls]
     if pooling == "cls" and without:

@@ -25,7 +25,7 @@ HEIGHT = 380
 def first_specs(model: ModelInfo, here: selection.Selection) -> list[AnalysisSpec]:
     """CKA of every layer with every other, a map of the last layer, and the anisotropy of the model over depth."""
     bench = workbench()
-    shared: dict[str, Any] = {"models": [model], "texts": here.texts, "pooling": here.pooling, "seed": here.seed}
+    shared: dict[str, Any] = {"models": [model], **here.rows}
     chosen = range(len(model.layer_names)) if here.layers == "all" else here.layers
     last = max((layer for layer in chosen if layer <= model.n_blocks), default=chosen[-1])
     return [
@@ -74,6 +74,7 @@ def show_map(result: Result, here: selection.Selection) -> None:
         texts=table.texts,
         labels=labels,
         text_index=points.text_index,
+        token_index=points.token_index,
         axis_titles=(f"First component, {shares[0]}", f"Second component, {shares[1]}"),
     )
     plot(

@@ -17,6 +17,7 @@ from pages._ui.export import downloads
 from pages._ui.findings import heading, provenance, reasons, undefined_note
 from pages._ui.plot import plot
 from pages._ui.progress import run_panel
+from pages._ui.scale import scale_panel
 from pages._ui.selection import Selection, ready
 from pages._ui.session import plain, workbench
 
@@ -142,7 +143,7 @@ def specs_for(
     metrics: Sequence[str], models: Sequence[ModelInfo], here: Selection, params: Mapping[str, dict[str, Any]]
 ) -> dict[tuple[str, int], AnalysisSpec]:
     """One analysis for each metric and each model."""
-    shared: dict[str, Any] = {"texts": here.texts, "pooling": here.pooling, "layers": here.layers, "seed": here.seed}
+    shared: dict[str, Any] = {"layers": here.layers, **here.rows}
     return {
         (metric, place): workbench().analysis(metric, models=[model], params=params[metric], **shared)
         for metric in metrics
@@ -265,3 +266,5 @@ else:
     if results is not None:
         there = {key: result for key, result in zip(specs, results, strict=True) if result is not None}
         show(chosen, there, relative=bool(relative))
+    if "intrinsic_dimension" in metrics:
+        scale_panel(here)

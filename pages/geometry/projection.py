@@ -22,7 +22,7 @@ from pages._ui.session import workbench
 
 WHAT = "Where do the texts lie in a layer, and do your labels come apart?"
 HOW = (
-    "Each point is a text, coloured by its label; hover it to read it, drag the slider to follow the points through the "
+    "Each point is a text (with pooling tokens, a token), coloured by its label; hover it to read it, drag the slider to follow the points through the "
     "layers, select points with box or lasso to list their texts."
 )
 METHODS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
@@ -94,7 +94,7 @@ def choose(here: Shared) -> tuple[ModelInfo, AnalysisSpec]:
             model = here.models[names.index(name)]
         method = choose_method()
         layers = choose_layers(model, here)
-    shared: dict[str, Any] = {"texts": here.texts, "pooling": here.pooling, "seed": here.seed}
+    shared: dict[str, Any] = here.rows
     spec = workbench().analysis("projection", models=[model], layers=layers, params=settings(method), **shared)
     return model, spec
 
@@ -133,6 +133,7 @@ def draw(result: Result, table: TextTable, here: Shared) -> tuple[Projection, Se
         texts=table.texts,
         labels=labels,
         text_index=values.text_index,
+        token_index=values.token_index,
         axis_titles=titles,
         same_scale=values.method != "pca",
     )
@@ -141,7 +142,7 @@ def draw(result: Result, table: TextTable, here: Shared) -> tuple[Projection, Se
     chosen = plot(
         drawn.figure,
         key="projection_map",
-        alt=f"{METHODS[values.method]} of {len(values.text_index):,} texts in {source.model}, one point a text",
+        alt=f"{METHODS[values.method]} of {len(values.text_index):,} {here.row_name}s in {source.model}, one point each",
         height=600,
         view=f"{values.method} {n_axes} {source.model} {source.texts}",
         select="points",
@@ -182,7 +183,7 @@ def show_quality(result: Result, layer: int) -> None:
 
 
 def list_selected(chosen: Selection, table: TextTable, here: Shared) -> None:
-    """The texts of the selected points; nothing is dropped silently."""
+    """The texts of the selected points (each once); nothing is dropped silently."""
     numbers = sorted({number for number in chosen.ids if isinstance(number, int) and 0 <= number < len(table)})
     if not numbers:
         st.caption(":material/ads_click: Click a point, or use box or lasso in the tool bar, to list texts here.")
@@ -191,7 +192,7 @@ def list_selected(chosen: Selection, table: TextTable, here: Shared) -> None:
     if here.label:
         columns["label"] = [table.columns[here.label][number] for number in numbers]
     shown = pd.DataFrame(columns).head(MOST_LISTED)
-    st.subheader(f"{len(numbers):,} selected")
+    st.subheader(f"{len(numbers):,} selected" if here.tokens is None else f"{len(numbers):,} texts of selected tokens")
     if len(numbers) > MOST_LISTED:
         st.caption(f"The first {MOST_LISTED} of them.")
     st.dataframe(shown, hide_index=True, column_config={"text": st.column_config.TextColumn(width="large")})
@@ -202,11 +203,21 @@ def table_of(result: Result, labels: Any) -> tuple[list[str], list[list[Any]]]:
     values, source = result.values, result.sources[0]
     axes = [f"axis_{axis}" for axis in range(1, values.coords.shape[2] + 1)]
     rows = [
-        [name, int(text), None if labels is None else labels[point], *map(float, values.coords[layer, point])]
+        [
+            name,
+            int(text),
+            int(token),
+            None if labels is None else labels[point],
+            *map(float, values.coords[layer, point]),
+        ]
         for layer, name in enumerate(source.layer_names)
-        for point, text in enumerate(values.text_index)
+        for point, (text, token) in enumerate(zip(values.text_index, values.token_index, strict=True))
     ]
-    return ["layer", "text", "label", *axes], rows
+    whole = all(token < 0 for token in values.token_index)  # no tokens: the column would say nothing
+    names = ["layer", "text", "token", "label", *axes]
+    return [name for name in names if name != "token" or not whole], [
+        row[:2] + row[3:] if whole else row for row in rows
+    ]
 
 
 def show(result: Result, here: Shared) -> None:

@@ -10,11 +10,13 @@ import streamlit as st
 
 from backend import AnalysisSpec, ModelInfo, Result
 from pages._ui.charts import short_model
+from pages._ui.charts_outliers import DEPTH_CAPTION, MOST_DIMS, appearing_chart, appearing_height
 from pages._ui.charts_rogue import CAPTION, GRID_CAPTION, grid_height, spike_grid, spike_plot
 from pages._ui.charts_similarity import cka_heatmap
 from pages._ui.controls import params_form
 from pages._ui.export import downloads
 from pages._ui.findings import heading, provenance, reasons, undefined_note
+from pages._ui.norms import norm_panel
 from pages._ui.plot import plot
 from pages._ui.progress import run_panel
 from pages._ui.selection import Selection, ready
@@ -25,7 +27,7 @@ HOW = (
     "Every line is a text, every tick a dimension: a spike that all texts share is a rogue dimension, and it decides "
     "dot products and cosines almost alone."
 )
-ONE, ALL, OVERLAP = "One layer", "All layers", "Overlap"
+ONE, ALL, OVERLAP, NORMS = "One layer", "All layers", "Overlap", "Norm weights"
 N_NAMED = 3
 RANKINGS = {"variance": "variance over the texts", "cosine": "share of the average cosine", "mean": "|mean|"}
 
@@ -142,7 +144,7 @@ def appearing_table(result: Result) -> pd.DataFrame:
 
 
 def show_tables(result: Result, layer: int) -> None:
-    """The rankings of one layer, and the depth at which dimensions become rogue."""
+    """The rankings of one layer."""
     values, names = result.values, result.sources[0].layer_names
     st.subheader(f"Leading dimensions of {plain(names[layer])}")
     st.caption(
@@ -151,12 +153,22 @@ def show_tables(result: Result, layer: int) -> None:
         "Outlier: a mean activation that far from the mean of all dimensions."
     )
     st.dataframe(ranking_table(result, layer), hide_index=True)
-    appearing = appearing_table(result)
-    with st.expander(f"Where rogue dimensions appear ({len(appearing)})", icon=":material/stairs:"):
-        if len(appearing):
-            st.dataframe(appearing, hide_index=True)
-        else:
-            st.caption("No dimension of any layer on show stands out that far.")
+
+
+def show_appearing(result: Result) -> None:
+    """At which depth dimensions become rogue, and for how long they stay so."""
+    values, names = result.values, result.sources[0].layer_names
+    st.subheader("Where rogue dimensions appear")
+    if not len(values.appearing):
+        st.caption("No dimension of any layer on show stands out that far.")
+        return
+    figure = appearing_chart(values.appearing.tolist(), values.rogue, names)
+    height = appearing_height(len(values.appearing))
+    alt = f"Layers of {result.sources[0].model} in which each of {len(values.appearing)} dimensions is rogue"
+    plot(figure, key="rogue_appearing", alt=alt, height=height, view=f"{names} {height}", file_name="rogue-depth")
+    more = len(values.appearing) - MOST_DIMS
+    st.caption(DEPTH_CAPTION + (f" The first {MOST_DIMS} are drawn; the table has {more} more." if more > 0 else ""))
+    st.dataframe(appearing_table(result), hide_index=True)
 
 
 def show_spikes(view: str, result: Result, here: Selection) -> None:
@@ -175,6 +187,7 @@ def show_spikes(view: str, result: Result, here: Selection) -> None:
     undefined_note([result], ["top_variance_value", "top_cosine_value", "cosine", "variance"])
     if view == ONE:
         show_tables(result, layer)
+    show_appearing(result)
     provenance([result])
     if figure is not None:
         title = f"Rogue dimensions of {result.sources[0].model}"
@@ -202,7 +215,7 @@ def show_overlap(here: Selection, model: ModelInfo) -> None:
         names = ["the same model", *(info.spec.name for info in others)]
         name = st.selectbox("Compare with", names, format_func=short_model, key="rogue_other", width=260)
         pair += others[names.index(name) - 1 : names.index(name)] if name != names[0] else []
-    shared: dict[str, Any] = {"texts": here.texts, "pooling": here.pooling, "layers": here.layers, "seed": here.seed}
+    shared: dict[str, Any] = {"layers": here.layers, **here.rows}
     with st.expander("Settings", icon=":material/tune:"):
         params = params_form(workbench().metrics()["rogue_overlap"].params, "rogue_overlap")
     found = run_panel([workbench().analysis("rogue_overlap", models=pair, params=params, **shared)], "rogue_overlap")
@@ -234,7 +247,7 @@ def show_overlap(here: Selection, model: ModelInfo) -> None:
 
 def spike_spec(here: Selection, model: ModelInfo) -> AnalysisSpec:
     """What the spike plots need."""
-    shared: dict[str, Any] = {"texts": here.texts, "pooling": here.pooling, "layers": here.layers, "seed": here.seed}
+    shared: dict[str, Any] = {"layers": here.layers, **here.rows}
     with st.expander("Settings", icon=":material/tune:"):
         params = params_form(workbench().metrics()["rogue"].params, "rogue")
     return workbench().analysis("rogue", models=[model], params=params, **shared)
@@ -244,11 +257,13 @@ heading("Rogue dimensions", WHAT, HOW)
 here = ready()
 with st.container(horizontal=True, vertical_alignment="bottom"):
     view = st.segmented_control(
-        "View", [ONE, ALL, OVERLAP], default=ONE, required=True, key="rogue_view", persist_state="session"
+        "View", [ONE, ALL, OVERLAP, NORMS], default=ONE, required=True, key="rogue_view", persist_state="session"
     )
     model = choose_model(here.models)
 if view == OVERLAP:
     show_overlap(here, model)
+elif view == NORMS:
+    norm_panel(model)
 else:
     found = run_panel([spike_spec(here, model)], "rogue")
     if found is not None:

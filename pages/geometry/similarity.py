@@ -62,7 +62,7 @@ def choose_models(models: Sequence[ModelInfo]) -> tuple[str, list[ModelInfo]]:
 def specs_for(mode: str, models: Sequence[ModelInfo], here: Shared, params: dict[str, Any]) -> list[AnalysisSpec]:
     """One comparison, or one for each model whose difference is asked for."""
     groups = [[model] for model in models] if mode == DIFFERENCE else [list(models)]
-    shared: dict[str, Any] = {"texts": here.texts, "pooling": here.pooling, "layers": here.layers, "seed": here.seed}
+    shared: dict[str, Any] = {"layers": here.layers, **here.rows}
     return [workbench().analysis("cka", models=group, params=params, **shared) for group in groups]
 
 
@@ -149,11 +149,11 @@ def describe_cell(mode: str, found: Sequence[Result], cell: tuple[int, int]) -> 
 def side_by_side(
     mode: str, found: Sequence[Result], models: Sequence[ModelInfo], here: Shared, cell: tuple[int, int]
 ) -> None:
-    """The texts in the first two principal components of both layers of a cell."""
+    """The rows in the first two principal components of both layers of a cell."""
     assert here.texts is not None
     layers = [found[0].sources[0].layers[cell[0]], found[0].sources[-1].layers[cell[1]]]
     pair = [models[0], models[0] if mode == DIFFERENCE else models[-1]]
-    shared: dict[str, Any] = {"texts": here.texts, "pooling": here.pooling, "seed": here.seed}
+    shared: dict[str, Any] = here.rows
     specs = [
         workbench().analysis("projection", models=[model], layers=(layer,), params={"method": "pca"}, **shared)
         for model, layer in zip(pair, layers, strict=True)
@@ -174,6 +174,7 @@ def side_by_side(
                 texts=table.texts,
                 labels=labels_of(table, here.label, values.text_index),
                 text_index=values.text_index,
+                token_index=values.token_index,
                 axis_titles=("First component", "Second component"),
             )
             plot(drawn.figure, key=f"similarity_map_{place}", alt=f"Texts in {name}", height=380, view=name)

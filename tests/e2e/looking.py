@@ -10,6 +10,7 @@ PAGES = {
     "Similarity": "similarity",
     "Projection": "projection",
     "Profiles": "profiles",
+    "Components": "components",
     "Rogue": "rogue",
 }
 RUN_MS = 120_000  # generous: the workers start, the model loads, two cores are shared

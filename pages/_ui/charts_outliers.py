@@ -1,0 +1,84 @@
+"""Charts of outlier dimensions: where along depth they stand out, and the norms' weights and biases of each block."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import plotly.graph_objects as go
+from plotly.colors import sample_colorscale
+from plotly.subplots import make_subplots
+
+from pages._ui.charts import COLOUR_SCALE, PALETTE, Floats, base_figure, layer_ticks, safe
+
+DEPTH_CAPTION = (
+    "Filled cells are the layers in which a dimension is rogue; dimensions are listed by the layer in which they first "
+    "are. A bar that runs on means that the blocks after it leave the dimension alone."
+)
+NORM_CAPTION = (
+    "One line a block, dark (early) to light (late): the weight and the bias that the block's last norm gives to each "
+    "dimension. An outlier dimension lies far from the others in both, in many blocks."
+)
+MOST_DIMS = 24
+
+
+def appearing_chart(dims: Sequence[int], rogue: npt.NDArray[np.bool_], layers: Sequence[str]) -> go.Figure:
+    """Where ``dims``, in order of appearance, are rogue: ``rogue`` is (n_layers, n_dims); at most 24 of them are drawn."""
+    shown = list(dims)[:MOST_DIMS]
+    cells = rogue[:, shown].T
+    figure = base_figure(x_title="Layer", y_title="Dimension")
+    words = [
+        [
+            f"dimension {dim}, {safe(name)}<br><b>{'rogue' if yes else 'not rogue'}</b>"
+            for name, yes in zip(layers, row, strict=True)
+        ]
+        for dim, row in zip(shown, cells, strict=True)
+    ]
+    figure.add_heatmap(
+        z=cells.astype(np.float32),
+        zmin=0,
+        zmax=1,
+        colorscale=[[0, "rgba(136,136,136,0.12)"], [1, PALETTE[0]]],
+        showscale=False,
+        customdata=words,
+        hovertemplate="%{customdata}<extra></extra>",
+        xgap=2,
+        ygap=2,
+    )
+    figure.update_xaxes(showgrid=False, **layer_ticks(layers))
+    ticks = {"tickmode": "array", "tickvals": list(range(len(shown))), "ticktext": [str(dim) for dim in shown]}
+    return figure.update_yaxes(showgrid=False, autorange="reversed", **ticks)
+
+
+def appearing_height(n_dims: int) -> int:
+    """A height in pixels that leaves each dimension of ``appearing_chart`` a line of its own."""
+    return 130 + 24 * min(max(n_dims, 1), MOST_DIMS)
+
+
+def norm_lines(weights: Floats, biases: Floats, dims: Sequence[int]) -> go.Figure:
+    """``weights`` and ``biases`` (n_blocks, n_dims; biases with no row where there are none), ``dims`` named in both."""
+    parts = [("Weight", weights)] + ([("Bias", biases)] if len(biases) else [])
+    figure = make_subplots(len(parts), 1, shared_xaxes=True, vertical_spacing=0.07)
+    shades = sample_colorscale(COLOUR_SCALE, np.linspace(0.2, 0.92, max(len(weights), 2)))
+    across = np.arange(weights.shape[1], dtype=np.int32)
+    for row, (word, values) in enumerate(parts, 1):
+        for block, (line, shade) in enumerate(zip(values, shades, strict=False), 1):
+            figure.add_scatter(
+                x=across,
+                y=np.asarray(line, np.float32),
+                mode="lines",
+                line={"color": shade, "width": 1},
+                name=f"block {block}",
+                hovertemplate=f"block {block}, dimension %{{x}}<br><b>{word.lower()} %{{y:.3f}}</b><extra></extra>",
+                row=row,
+                col=1,
+            )
+        figure.update_yaxes(title={"text": word}, row=row, col=1)
+        for place, dim in enumerate(dims):
+            far = float(values[:, dim][np.argmax(np.abs(values[:, dim] - np.median(values)))])
+            figure.add_annotation(
+                x=int(dim), y=far, text=f"<b>{dim}</b>", arrowhead=0, ax=24, ay=-10 - 12 * (place % 3), row=row, col=1
+            )
+    figure.update_layout(
+        template="none", showlegend=False, hovermode="closest", margin={"l": 60, "r": 20, "t": 30, "b": 50}
+    )
+    return figure.update_xaxes(title={"text": "Dimension (index)"}, row=len(parts), col=1)

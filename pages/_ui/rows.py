@@ -1,0 +1,107 @@
+"""What the rows are: which token vectors are kept, and what is done to the rows before any metric sees them."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from backend import ModelInfo, PostProcess, TokenSample
+from backend.specs import POSTPROCESS_STEPS
+
+STEPS = {
+    "centre": "centre",
+    "standardise": "standardise",
+    "remove_rogue": "remove rogue dimensions",
+    "remove_components": "remove principal components",
+    "whiten": "whiten",
+}
+COUNTS = {"remove_rogue": ("Rogue dimensions", "rogue_k"), "remove_components": ("Components", "components_k")}
+MOST_REMOVED = 10_000
+FEWEST_TOKENS, DEFAULT_TOKENS, MOST_TOKENS = 10, 10_000, 1_000_000
+
+
+def rows_form(pooling: str, seed: int) -> tuple[TokenSample | None, tuple[PostProcess, ...]]:
+    """The widgets, folded away; the token sample only with pooling "tokens"."""
+    with st.expander("Rows", icon=":material/filter_alt:"):
+        tokens = _tokens(seed) if pooling == "tokens" else None
+        steps = _steps()
+    said = rows_sentence(tokens, steps)
+    if said:
+        st.caption(f"Rows: {said}.")
+    return tokens, steps
+
+
+def rows_sentence(tokens: TokenSample | None, steps: Sequence[PostProcess]) -> str:
+    """What differs from one untouched vector a text, in a few words; empty where nothing does."""
+    parts = []
+    if tokens is not None:
+        parts.append("all tokens" if tokens.limit is None else f"up to {tokens.limit:,} tokens")
+        if tokens.special:
+            parts[-1] += ", special ones too"
+    parts += [STEPS[step.kind] + (f" ({step.k})" if step.k else "") for step in steps]
+    return ", then ".join(parts)
+
+
+def rows_problem(models: Sequence[ModelInfo], steps: Sequence[PostProcess]) -> str:
+    """Why these steps cannot be done on these models; empty where they can."""
+    for step in steps:
+        for info in models:
+            if step.k >= info.n_dims:
+                return f"Rows: {info.spec.name} has {info.n_dims} dimensions, {step.k} of them cannot be removed."
+    return ""
+
+
+def _tokens(seed: int) -> TokenSample:
+    every = st.toggle(
+        "All tokens", value=False, key="all_tokens", bind="query-params", help="Exact, but large: see the cost."
+    )
+    limit = DEFAULT_TOKENS
+    if not every:
+        chosen = st.number_input(
+            "Sampled tokens",
+            min_value=FEWEST_TOKENS,
+            max_value=MOST_TOKENS,
+            value=DEFAULT_TOKENS,
+            step=1000,
+            key="tokens",
+            bind="query-params",
+            help="How many token vectors are kept, drawn from all texts by the seed.",
+        )
+        limit = _within(chosen, FEWEST_TOKENS, MOST_TOKENS, DEFAULT_TOKENS)
+    special = st.toggle(
+        "Special tokens too",
+        value=False,
+        key="special",
+        bind="query-params",
+        help="Keep [CLS], [SEP] and the like, which stand for no word. Padding is never kept.",
+    )
+    return TokenSample(None if every else limit, seed, bool(special))
+
+
+def _steps() -> tuple[PostProcess, ...]:
+    chosen = st.multiselect(
+        "Post-processing",
+        POSTPROCESS_STEPS,
+        format_func=lambda step: STEPS.get(step, str(step)),
+        select_all=False,
+        placeholder="None",
+        key="post",
+        bind="query-params",
+        help="What is done to the vectors before anything is computed, in the order of your choice: subtract the mean; "
+        "give every dimension variance 1; blank the dimensions of highest variance; project out the strongest "
+        "directions; give every direction variance 1.",
+    )
+    return tuple(PostProcess(kind, _count(kind)) for kind in chosen if kind in STEPS)
+
+
+def _count(kind: str) -> int:
+    if kind not in COUNTS:
+        return 0
+    label, key = COUNTS[kind]
+    chosen = st.number_input(
+        f"{label} to remove", min_value=1, max_value=MOST_REMOVED, value=1, step=1, key=key, bind="query-params"
+    )
+    return _within(chosen, 1, MOST_REMOVED, 1)
+
+
+def _within(chosen: object, low: int, high: int, otherwise: int) -> int:
+    return chosen if isinstance(chosen, int) and low <= chosen <= high else otherwise

@@ -1,0 +1,90 @@
+"""A small world for the tests of pages: three tiny random models and a text set, computed in this process."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import backend
+from pages._ui import session
+from tests.models.tiny import SEGMENTS, TEXTS, WORDS, bert_config, save
+
+ROOT = Path(__file__).resolve().parents[2]
+LABELS = ("animals", "houses", "films")
+
+
+@dataclass(frozen=True)
+class SmallWorld:
+    """An inline workbench; three BERTs of the same shape, the third narrower; 60 texts called "words"."""
+
+    bench: Any
+    folder: Path
+    models: tuple[str, ...]
+    texts: Any
+
+    def infos(self, *places: int) -> list[Any]:
+        """The models at these places, resolved."""
+        return [self.bench.model(self.models[place]) for place in places]
+
+    def computed(self, metric: str, *places: int, **options: Any) -> Any:
+        """The result of a metric, straight from the workbench."""
+        models = self.infos(*(places or (0,)))
+        return self.bench.wait(self.bench.analysis(metric, models=models, texts=self.texts, pooling="mean", **options))
+
+
+@pytest.fixture(scope="package")
+def small_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallWorld]:
+    folder = tmp_path_factory.mktemp("small-world")
+    names = []
+    for place, width in enumerate((32, 32, 16)):
+        path = folder / f"model-{place}"
+        config = bert_config(hidden_size=width, intermediate_size=48)
+        names.append(str(save(path, config, seed=place, model_input_names=SEGMENTS)))
+    rows = [f"{TEXTS[i % 7]} {WORDS[i % 25]} {WORDS[i // 3]}\t{LABELS[i % 3]}" for i in range(60)]
+    (folder / "words.tsv").write_text("text\tlabel\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EMBEDSCOPE_CACHE", str(folder / "cache"))
+        patch.setenv("EMBEDSCOPE_MODEL_ROOTS", str(folder))
+        patch.setenv("HF_HUB_OFFLINE", "1")
+        patch.delenv("EMBEDSCOPE_BACKEND", raising=False)
+        bench = backend.open_workbench()
+        texts = bench.read_texts(folder / "words.tsv", text="text", label="label", name="words")
+        yield SmallWorld(bench, folder, tuple(names), texts)
+        bench.close()
+
+
+@pytest.fixture
+def open_page(small_world: SmallWorld, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
+    """Opens a geometry page on models of the small world; by place or name; keyword arguments go into the URL."""
+    monkeypatch.setattr(session, "_open", lambda: small_world.bench)
+
+    def opening(page: str, *places: int | str, **choice: Any) -> AppTest:
+        at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=240)
+        at.query_params["texts"] = "words"
+        at.query_params["model"] = [one if isinstance(one, str) else small_world.models[one] for one in places or (0,)]
+        for name, value in choice.items():
+            at.query_params[name] = value
+        at.run()
+        if page != "overview":
+            at.switch_page(f"pages/geometry/{page}.py").run()
+        assert not at.exception
+        return at
+
+    return opening
+
+
+@pytest.fixture
+def run_page() -> Callable[[AppTest, str], AppTest]:
+    """Presses Run where it is offered, and checks that nothing went wrong."""
+
+    def running(at: AppTest, key: str) -> AppTest:
+        if any(button.key == f"{key}_run" for button in at.button):
+            at.button(key=f"{key}_run").click().run()
+        assert not at.exception
+        assert not at.error
+        return at
+
+    return running

@@ -1,0 +1,27 @@
+"""Reading what AppTest sees of a page: the JSON of its figures, and its words."""
+
+import base64
+import json
+from typing import Any
+
+import numpy as np
+
+
+def figure(at: Any, place: int = 0) -> dict[str, Any]:
+    """The figure at this place on the page."""
+    found: dict[str, Any] = json.loads(at.get("plotly_chart")[place].proto.spec)
+    return found
+
+
+def numbers(encoded: Any) -> Any:
+    """An array of a figure: encoded as base64, or a plain list (null is NaN)."""
+    if not isinstance(encoded, dict):
+        return np.asarray(encoded, float)
+    found = np.frombuffer(base64.b64decode(encoded["bdata"]), encoded["dtype"])
+    return found.reshape([int(n) for n in encoded["shape"].split(",")]) if "shape" in encoded else found
+
+
+def said(at: Any) -> str:
+    """Everything that the page says, with the escapes of Markdown taken out."""
+    kinds = (at.markdown, at.caption, at.info, at.error, at.title, at.subheader)
+    return "\n".join(element.value for kind in kinds for element in kind).replace("\\", "")

@@ -1,0 +1,92 @@
+"""The page Profiles against the results of its metrics: every estimator, its bands, and the plot against rows."""
+
+import numpy as np
+import pytest
+
+from tests.pages.conftest import SmallWorld
+from tests.pages.figures import figure, numbers, said
+
+ESTIMATORS = {
+    "Intrinsic dimension (TwoNN)": "two_nn",
+    "TwoNN, maximum likelihood": "two_nn_mle",
+    "Intrinsic dimension (MLE)": "mle",
+    "Intrinsic dimension (MADA)": "mada",
+    "Intrinsic dimension (moments)": "method_of_moments",
+}
+
+
+def line(at, place: int, name: str):
+    """The main line of a chart: its trace with markers and this name."""
+    traces = figure(at, place)["data"]
+    return next(trace for trace in traces if trace["mode"] == "lines+markers" and trace["name"].endswith(name))
+
+
+def test_every_estimator_can_be_chosen_and_is_the_metrics(open_page, run_page, small_world: SmallWorld) -> None:
+    at = open_page("profiles", 0)
+    at.pills(key="profiles_measures").set_value(list(ESTIMATORS)).run()
+    at = run_page(at, "profiles")
+    values = small_world.computed("intrinsic_dimension", 0).values
+    assert len(at.get("plotly_chart")) == len(ESTIMATORS)
+    fields = list(ESTIMATORS.values())
+    for place, field in enumerate([*fields[::2], *fields[1::2]]):  # the left column, then the right one
+        drawn = numbers(line(at, place, "model-0")["y"])
+        np.testing.assert_allclose(drawn, getattr(values, field), rtol=1e-5)
+    assert "lower bound" in said(at)  # 60 rows are too few, and the page says so
+
+
+def test_the_papers_discard_fraction_is_there_by_name(open_page, run_page, small_world: SmallWorld) -> None:
+    at = open_page("profiles", 0)
+    at.pills(key="profiles_measures").set_value(["Intrinsic dimension (TwoNN)"]).run()
+    at.selectbox(key="profiles_intrinsic_dimension_preset").set_value("paper notebook").run()
+    at = run_page(at, "profiles")
+    values = small_world.computed("intrinsic_dimension", 0, params={"preset": "paper notebook"}).values
+    assert values.discard_fraction == 0.8
+    np.testing.assert_allclose(numbers(line(at, 0, "model-0")["y"]), values.two_nn, rtol=1e-5)
+
+
+@pytest.mark.parametrize("bands", ["jackknife", "none"])
+def test_the_band_is_the_chosen_one(open_page, run_page, small_world: SmallWorld, bands: str) -> None:
+    at = open_page("profiles", 0)
+    at.pills(key="profiles_measures").set_value(["Anisotropy"]).run()
+    at.selectbox(key="profiles_anisotropy_bands").set_value(bands).run()
+    at = run_page(at, "profiles")
+    values = small_world.computed("anisotropy", 0, params={"bands": bands}).values
+    filled = [trace for trace in figure(at)["data"] if trace.get("fill") == "toself"]
+    reference = [trace for trace in figure(at)["data"] if trace.get("name") == "isotropic reference"]
+    np.testing.assert_allclose(numbers(reference[0]["y"]), values.anisotropy_isotropic, rtol=1e-5)
+    if bands == "none":
+        assert not filled
+    else:
+        ends = [*values.anisotropy_high, *values.anisotropy_low[::-1]]
+        np.testing.assert_allclose(numbers(filled[0]["y"]), ends, rtol=1e-5)
+
+
+def test_the_dimension_against_the_number_of_rows_comes_on_demand(open_page, run_page, small_world: SmallWorld) -> None:
+    at = open_page("profiles", 0)
+    at.pills(key="profiles_measures").set_value(["Intrinsic dimension (MLE)"]).run()
+    at = run_page(at, "profiles")
+    assert not [button for button in at.button if button.key == "scale_run"]
+    at.toggle(key="scale_wanted").set_value(True).run()
+    at.selectbox(key="scale_estimator").set_value("mle").run()
+    at = run_page(at, "scale")
+    layer = 3
+    values = small_world.computed("dimension_scale", 0, layers=(layer,), params={"estimator": "mle"}).values
+    drawn = figure(at, 1)["data"]
+    assert values.sizes.tolist() == numbers(drawn[0]["x"]).astype(int).tolist()
+    np.testing.assert_allclose(numbers(drawn[0]["y"]), values.mean[0], rtol=1e-5)
+    np.testing.assert_allclose(numbers(drawn[-1]["y"]), 2 * np.log10(values.sizes), rtol=1e-5)
+    at.selectbox(key="scale_layer_4").select_index(0).run()
+    at = run_page(at, "scale")
+    assert [trace["name"] for trace in figure(at, 1)["data"]] == [
+        "embedding",
+        "block 1",
+        "block 2",
+        "block 3",
+        "2 log10(n)",
+    ]
+
+
+def test_without_intrinsic_dimension_nothing_asks_about_rows(open_page) -> None:
+    at = open_page("profiles", 0)
+    at.pills(key="profiles_measures").set_value(["Anisotropy"]).run()
+    assert "scale_wanted" not in {toggle.key for toggle in at.toggle}

@@ -1,0 +1,88 @@
+"""The page Rogue against the results of its metrics and the published rule."""
+
+import numpy as np
+import pytest
+
+from backend import NormTask
+from tests.models.tiny import save_family
+from tests.pages.conftest import SmallWorld
+from tests.pages.figures import figure, numbers, said
+
+
+def viewed(at, view: str):
+    at.segmented_control(key="rogue_view").set_value(view).run()
+    assert not at.exception
+    return at
+
+
+def test_the_table_ranks_dimensions_three_ways(open_page, run_page, small_world: SmallWorld) -> None:
+    at = run_page(open_page("rogue", 0), "rogue")
+    values = small_world.computed("rogue", 0).values
+    table = at.dataframe[0].value.set_index("dimension")
+    layer = 3  # the last block, which is shown first
+    for name in ("variance", "cosine", "mean"):
+        top = getattr(values, f"top_{name}")[layer]
+        ranked = table[f"rank by {name}"].dropna().sort_values()
+        assert ranked.index.tolist() == top.tolist()
+        assert ranked.tolist() == list(range(1, len(top) + 1))
+    dims = table.index.to_numpy()
+    np.testing.assert_allclose(table["variance"], values.variance[layer][dims], rtol=1e-9)
+    np.testing.assert_allclose(table["mean"], values.mean[layer][dims], rtol=1e-9)
+
+
+def test_the_depth_at_which_dimensions_become_rogue(open_page, run_page, small_world: SmallWorld) -> None:
+    at = open_page("rogue", 0)
+    at.number_input(key="rogue_n_std").set_value(1.0).run()
+    at = run_page(at, "rogue")
+    result = small_world.computed("rogue", 0, params={"n_std": 1.0})
+    values, names = result.values, result.sources[0].layer_names
+    assert len(values.appearing) > 0
+    for view in ("One layer", "All layers"):
+        at = viewed(at, view)
+        table = at.dataframe[-1].value
+        assert table["dimension"].tolist() == values.appearing.tolist()
+        assert table["first layer"].tolist() == [names[layer] for layer in values.first_layer]
+        drawn = numbers(figure(at, 1)["data"][0]["z"])
+        assert (drawn == values.rogue[:, values.appearing[:24]].T).all()
+
+
+def test_overlap_between_two_models_states_chance(open_page, run_page, small_world: SmallWorld) -> None:
+    at = viewed(open_page("rogue", 0, 1), "Overlap")
+    at.selectbox(key="rogue_other").select_index(1).run()
+    at = run_page(at, "rogue_overlap")
+    values = small_world.computed("rogue_overlap", 0, 1).values
+    np.testing.assert_allclose(numbers(figure(at)["data"][0]["z"]), values.matrix, rtol=1e-6)
+    assert values.chance == pytest.approx(10 / 32)
+    assert "two random choices would share 0.31" in said(at)
+
+
+def test_models_of_another_width_cannot_be_chosen_for_the_overlap(open_page) -> None:
+    at = viewed(open_page("rogue", 0, 2), "Overlap")
+    assert "rogue_other" not in {box.key for box in at.selectbox}
+
+
+def test_the_norm_panel_shows_what_the_rule_finds(open_page, small_world: SmallWorld) -> None:
+    at = viewed(open_page("rogue", 0), "Norm weights")
+    at.number_input(key="norms_n_std").set_value(0.5).run()
+    at.number_input(key="norms_more_than_3").set_value(1).run()
+    info = small_world.infos(0)[0]
+    found = small_world.bench.wait(NormTask(info.spec, 0.5, 1))
+    assert found.dims
+    assert at.metric[0].value == ", ".join(map(str, found.dims))
+    drawn = figure(at)
+    lines = [numbers(trace["y"]) for trace in drawn["data"]]
+    np.testing.assert_allclose(lines[:3], found.weights, rtol=1e-6)
+    np.testing.assert_allclose(lines[3:], found.biases, rtol=1e-6)
+    named = {note["text"] for note in drawn["layout"]["annotations"]}
+    assert named == {f"<b>{dim}</b>" for dim in found.dims}
+    table = at.dataframe[0].value
+    assert table["dimension"].tolist() == list(found.dims)
+    assert (table["blocks where both stand out"] > 1).all()
+
+
+def test_a_norm_without_biases_is_drawn_with_the_reason(open_page, small_world: SmallWorld) -> None:
+    folder = save_family(small_world.folder / "llama", "llama")
+    at = viewed(open_page("rogue", str(folder), pooling="last"), "Norm weights")
+    assert "has no bias, so the rule, which asks for both, does not apply" in said(at)
+    assert len(figure(at)["data"]) == 3
+    assert not at.metric
