@@ -127,7 +127,7 @@ def _show_ended(status: JobStatus) -> None:
     if status.state == "failed":
         show_problem(*_reason(status))
     elif status.state == "cancelled":
-        st.info("It was cancelled. What was computed until then is kept.", icon=":material/stop_circle:")
+        st.info("It was cancelled. Run again starts it over.", icon=":material/stop_circle:")
     else:
         st.info("The result is no longer in the cache: older entries make room for new ones.", icon=":material/info:")
 

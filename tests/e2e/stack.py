@@ -25,6 +25,8 @@ def running(folder: Path, **settings: str) -> Iterator[str]:
         "EMBEDSCOPE_PORT": str(port),
         "EMBEDSCOPE_SERVICE_PORT": str(service_port),
         "HF_HUB_OFFLINE": "1",
+        "EMBEDSCOPE_DEVICE": "cpu",
+        "EMBEDSCOPE_THREADS": "1",  # slow enough everywhere for a run to be watched and cancelled
         **settings,
     }
     environment.pop("EMBEDSCOPE_BACKEND", None)
