@@ -1,4 +1,4 @@
-"""Similarity: CKA of layer against layer, within one model, between two, or the difference of two."""
+"""Similarity: CKA of layer against layer, within one model, between two, the difference of two, or many."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -13,6 +13,7 @@ from backend import AnalysisSpec, ModelInfo, Result
 from pages._ui.charts import Floats, short_model
 from pages._ui.charts_projection import projection_scatter
 from pages._ui.charts_similarity import CAPTION, DIFFERENCE_CAPTION, Reasons, cka_diagonal, cka_difference, cka_heatmap
+from pages._ui.cka_grid import grid_panel
 from pages._ui.controls import params_form
 from pages._ui.export import downloads
 from pages._ui.findings import heading, labels_of, provenance, reasons, undefined_note
@@ -28,6 +29,7 @@ HOW = (
     "by side."
 )
 WITHIN, BETWEEN, DIFFERENCE = "Within one model", "Between two models", "Difference of two models"
+GRID = "All models"
 MATRIX, DIAGONAL = "Matrix", "Along depth"
 
 
@@ -45,10 +47,12 @@ def choose_models(models: Sequence[ModelInfo]) -> tuple[str, list[ModelInfo]]:
     """What to compare, and with which of the sidebar's models."""
     if len(models) == 1:
         return WITHIN, [models[0]]
-    modes = [WITHIN, BETWEEN, DIFFERENCE]
+    modes = [WITHIN, BETWEEN, DIFFERENCE, *([GRID] if len(models) > 2 else [])]
     mode = st.segmented_control(
         "Compare", modes, default=BETWEEN, required=True, key="similarity_mode", persist_state="session"
     )
+    if mode == GRID:
+        return GRID, list(models)
     names = [info.spec.name for info in models]
     shared: dict[str, Any] = {"format_func": short_model, "persist_state": "session", "width": 260}
     with st.container(horizontal=True):
@@ -223,6 +227,9 @@ def show(mode: str, found: Sequence[Result], models: Sequence[ModelInfo], here: 
 heading("Similarity", WHAT, HOW)
 here = ready()
 mode, models = choose_models(here.models)
-found = run_panel(specs_for(mode, models, here, settings()), "similarity")
-if found is not None and comparable(mode, found):
-    show(mode, found, models, here)
+if mode == GRID:
+    grid_panel(models, here, settings())
+else:
+    found = run_panel(specs_for(mode, models, here, settings()), "similarity")
+    if found is not None and comparable(mode, found):
+        show(mode, found, models, here)

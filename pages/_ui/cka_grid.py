@@ -1,0 +1,53 @@
+"""The panel of the page Similarity that shows three models or more at once, every pair of them."""
+
+from collections.abc import Sequence
+from itertools import combinations_with_replacement
+from typing import Any
+
+import streamlit as st
+
+from backend import ModelInfo
+from pages._ui.charts import short_model
+from pages._ui.charts_cka_grid import CAPTION, cka_grid, grid_height
+from pages._ui.export import downloads
+from pages._ui.findings import provenance, undefined_note
+from pages._ui.plot import plot
+from pages._ui.progress import run_panel
+from pages._ui.selection import Selection
+from pages._ui.session import workbench
+
+
+def grid_panel(models: Sequence[ModelInfo], here: Selection, params: dict[str, Any]) -> None:
+    """One analysis for each model and each pair; panels fill as results come."""
+    pairs = list(combinations_with_replacement(range(len(models)), 2))
+    groups = [[models[i]] if i == j else [models[i], models[j]] for i, j in pairs]
+    specs = [
+        workbench().analysis("cka", models=group, params=params, layers=here.layers, **here.rows) for group in groups
+    ]
+    results = run_panel(specs, "similarity", partial=True)
+    if results is None:
+        return
+    found = {pair: result for pair, result in zip(pairs, results, strict=True) if result is not None}
+    names = [info.spec.name for info in models]
+    layers = [_layers(info, here) for info in models]
+    figure = cka_grid({pair: result.values.matrix for pair, result in found.items()}, names, layers)
+    alt = f"CKA of all layers of {len(models)} models, every pair of them, from 0 to 1"
+    height = grid_height(len(models))
+    plot(figure, key="similarity_grid", alt=alt, height=height, view=" ".join(names), file_name="cka-grid")
+    st.caption(CAPTION)
+    there = list(found.values())
+    undefined_note(there, ["matrix"])
+    provenance(there)
+    rows = [
+        [names[i], layers[i][row], names[j], layers[j][column], float(value)]
+        for (i, j), result in found.items()
+        for row, line in enumerate(result.values.matrix)
+        for column, value in enumerate(line)
+    ]
+    table = (["model", "layer", "other model", "other layer", "cka"], rows)
+    title = f"CKA of {', '.join(map(short_model, names))}"
+    downloads("similarity", "cka-grid", table=table, results=there, figure=figure, title=title, caption=CAPTION)
+
+
+def _layers(info: ModelInfo, here: Selection) -> Sequence[str]:
+    return info.layer_names if here.layers == "all" else [info.layer_names[int(number)] for number in here.layers]
