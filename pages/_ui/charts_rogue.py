@@ -14,7 +14,7 @@ CAPTION = (
     "chosen ranking, and those whose mean value is an outlier."
 )
 GRID_CAPTION = (
-    "One panel a layer: the band runs from the lowest to the highest value of all texts on each dimension, and the "
+    "One panel a layer. The band runs from the lowest to the highest value of the texts drawn on each dimension; the "
     "leading rogue dimension and the leading outlier are named. Each panel has its own value scale: compare shapes, not heights."
 )
 MOST_TRACES = 40

@@ -30,7 +30,7 @@ _SCRIPT_NAME = f"plotly-{plotly.__version__}.min.js"
 _COMPONENT = st.components.v2.component(
     "embedscope_plot",
     css=(_HERE / "plot.css").read_text(encoding="utf-8"),
-    js=(_HERE / "plot.js").read_text(encoding="utf-8"),
+    js="\n".join((_HERE / name).read_text(encoding="utf-8") for name in ("plot.js", "plot_theme.js")),
     isolate_styles=False,
 )
 

@@ -177,7 +177,7 @@ def show_spikes(view: str, result: Result, here: Selection) -> None:
     if view == ALL:
         layer = int(np.argmax(result.values.principal >= 0))
         figure: go.Figure | None = draw_all(result)
-        caption = f"{CAPTION.partition('.')[0]}. {GRID_CAPTION}"
+        caption = GRID_CAPTION
     else:
         layer = choose_layer(result)
         figure = draw_layer(result, layer, workbench().text_set(here.texts).texts)
