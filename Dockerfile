@@ -23,7 +23,8 @@ COPY backend backend
 COPY pages pages
 
 RUN useradd --uid 10001 --create-home embedscope \
- && mkdir -p /cache /models && chown embedscope:embedscope /cache
+ && mkdir -p /cache /models && chown embedscope:embedscope /cache \
+ && python -c "from pathlib import Path; from pages._ui.plot import provide_script; assert provide_script(Path('static'))"
 USER embedscope
 ENV EMBEDSCOPE_CACHE=/cache EMBEDSCOPE_HOST=0.0.0.0 EMBEDSCOPE_MODEL_ROOTS=/models HF_HOME=/cache/huggingface
 VOLUME /cache

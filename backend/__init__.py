@@ -10,6 +10,7 @@ Importing it loads neither torch nor transformers; those live in the worker proc
 
 from typing import TYPE_CHECKING
 
+from backend.documents import result_document
 from backend.errors import (
     Cancelled,
     EmbedscopeError,
@@ -84,6 +85,7 @@ __all__ = [
     "fingerprint",
     "open_workbench",
     "read_settings",
+    "result_document",
 ]
 
 

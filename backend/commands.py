@@ -9,10 +9,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from backend.activations import Report, no_report
 from backend.codec import to_json
+from backend.documents import result_document
 from backend.errors import EmbedscopeError, InvalidRequest
 from backend.metrics import METRICS, metric
 from backend.metrics.base import parse_params
@@ -48,7 +47,7 @@ def analyse(options: argparse.Namespace) -> int:
         max_length=options.max_length,
         tokens=TokenSample(options.tokens, options.seed) if options.pooling == "tokens" else None,
     )
-    _deliver(bench.wait(spec, report), options)
+    _deliver([bench.wait(spec, report)], options)
     return 0
 
 
@@ -63,8 +62,9 @@ def run_recipe(options: argparse.Namespace) -> int:
             f"{options.recipe} is not JSON.", "Give a file exported from a page or by --out."
         ) from None
     bench = wire_workbench(read_settings())
-    data = data.get("recipe", data) if isinstance(data, dict) else data
-    _deliver(bench.wait(bench.from_recipe(data), _report(options)), options)
+    several = data if isinstance(data, list) else [data]
+    recipes = [item.get("recipe", item) if isinstance(item, dict) else item for item in several]
+    _deliver([bench.wait(bench.from_recipe(recipe), _report(options)) for recipe in recipes], options)
     return 0
 
 
@@ -271,43 +271,14 @@ def _report(options: argparse.Namespace) -> Report:
     return no_report if options.quiet or not sys.stderr.isatty() else print_progress
 
 
-def result_json(result: Result) -> dict[str, Any]:
-    """The JSON that ``--out`` writes: arrays as nested lists, null with a reason where a number does not exist.
-
-    An entry of ``undefined`` stands for every number whose index begins with its own.
-    """
-    return {
-        "result": plain(result.values),
-        "undefined": to_json(result.undefined, {}),
-        "notes": list(result.notes),
-        "sources": to_json(result.sources, {}),
-        "metric": result.metric,
-        "fingerprint": result.fingerprint,
-        "seconds": result.seconds,
-        "recipe": result.recipe,
-        "versions": result.versions,
-    }
-
-
-def plain(value: Any) -> Any:
-    """``value`` as JSON types, arrays as nested lists, NaN as null."""
-    if isinstance(value, np.ndarray):
-        return [plain(item) for item in value] if value.ndim > 1 else [plain(item) for item in value.tolist()]
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, tuple | list):
-        return [plain(item) for item in value]
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    return to_json(value, {})
-
-
-def _deliver(result: Result, options: argparse.Namespace) -> None:
+def _deliver(results: list[Result], options: argparse.Namespace) -> None:
+    """Write the documents: one result as an object, several as a list, as the pages' downloads are."""
     if sys.stderr.isatty() and not options.quiet:
         sys.stderr.write("\r\x1b[K")
-    for note in result.notes:
+    for note in dict.fromkeys(note for result in results for note in result.notes):
         print(f"note: {note}", file=sys.stderr)
-    data = result_json(result)
+    documents = [result_document(result) for result in results]
+    data = documents[0] if len(documents) == 1 else documents
     if options.out:
         try:
             Path(options.out).write_text(json.dumps(data, allow_nan=False) + "\n", encoding="utf-8")

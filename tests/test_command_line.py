@@ -42,6 +42,10 @@ def test_analyse_writes_json_that_runs_again(cache: Path, reviews: Path, tmp_pat
     done = _run("run", out, "--out", again, cache=cache)
     assert done.returncode == 0, done.stderr
     assert json.loads(again.read_text())["fingerprint"] == data["fingerprint"]
+    several = tmp_path / "several.json"
+    several.write_text(json.dumps([data, data["recipe"]]))
+    done = _run("run", several, cache=cache)
+    assert [item["fingerprint"] for item in json.loads(done.stdout)] == [data["fingerprint"]] * 2
 
 
 def test_undefined_numbers_are_null_with_a_reason(cache: Path, reviews: Path) -> None:

@@ -1,7 +1,6 @@
 """What can be taken away from a page: the table as CSV, the result with its recipe as JSON, the figure as one HTML file."""
 
 import csv
-import dataclasses
 import html
 import io
 import json
@@ -12,7 +11,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from backend import Result
+from backend import Result, result_document
 from pages._ui.charts import for_paper
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -82,40 +81,10 @@ def _cell(value: Any) -> Any:
     return "" if value is None else value
 
 
-def result_document(result: Result) -> dict[str, Any]:
-    """A result as plain JSON values: null for what is undefined, with the reasons beside it, and the recipe."""
-    return {
-        "metric": result.metric,
-        "version": result.version,
-        "result": plain_values(result.values),
-        "undefined": [dataclasses.asdict(entry) for entry in result.undefined],
-        "notes": list(result.notes),
-        "sources": [dataclasses.asdict(source) for source in result.sources],
-        "seed": result.seed,
-        "recipe": plain_values(result.recipe),
-        "versions": dict(result.versions),
-    }
-
-
 def json_text(documents: Sequence[dict[str, Any]]) -> str:
     """One result as an object, several as a list."""
     whole = documents[0] if len(documents) == 1 else list(documents)
     return json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False)
-
-
-def plain_values(value: Any) -> Any:
-    """``value`` in JSON's own types: dataclasses as objects, arrays as nested lists, NaN and infinities as null."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain_values(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, np.ndarray | np.generic):
-        return plain_values(value.tolist())
-    if isinstance(value, dict):
-        return {str(name): plain_values(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain_values(item) for item in value]
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value
 
 
 def html_page(figure: go.Figure, *, title: str, caption: str = "", notes: Sequence[str] = ()) -> str:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from backend import Result, Source, Undefined
+from backend import Result, Source, Undefined, result_document
 from pages._ui.charts_similarity import cka_heatmap
-from pages._ui.export import csv_text, html_page, json_text, result_document
+from pages._ui.export import csv_text, html_page, json_text
 
 
 @dataclass(frozen=True)
