@@ -1,6 +1,7 @@
 """Charts of rogue dimensions: every dimension's value as a spike, for one layer or for all layers in one figure."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -46,7 +47,8 @@ def spike_plot(
     else:
         x, y = joined(values)
         figure.add_scatter(x=x, y=y, mode="lines", line=_LINE, opacity=0.25, hovertemplate=_HOVER)
-    _name(figure, values, rogue or {})
+    for order, named in enumerate((rogue or {}).items()):
+        figure.add_annotation(_note(values, named, order))
     return figure.update_xaxes(range=[-0.01 * n_dims, 1.01 * n_dims])
 
 
@@ -65,25 +67,42 @@ def spike_grid(
     """
     n_columns = min(n_columns, max(len(layers), 1))
     n_rows = -(-len(layers) // n_columns)
+    places = [[row * n_columns + column for column in range(n_columns)] for row in range(n_rows)]
     figure = make_subplots(
         n_rows,
         n_columns,
+        specs=[[{} if place < len(layers) else None for place in row] for row in places],
         subplot_titles=[safe(name) for name in names],
         horizontal_spacing=0.06,
         vertical_spacing=min(0.3 / max(n_rows, 1), 0.12),
     )
+    # Everything at once: a call for each trace and each note would take longer than the browser does.
+    notes = [note.to_plotly_json() for note in figure.layout.annotations]
+    traces: list[dict[str, Any]] = []
+    axes: dict[str, Any] = {}
     for place, values in enumerate(layers):
-        row, column = place // n_columns + 1, place % n_columns + 1
-        for trace in _silhouette(values, names[place]):
-            figure.add_trace(trace, row, column)
-        _name(figure, values, rogue[place] if rogue else {}, row=row, column=column)
-        figure.update_xaxes(range=[0, values.shape[1]], row=row, col=column)
-    figure.update_layout(
-        template="none", showlegend=False, hovermode="closest", margin={"l": 50, "r": 20, "t": 60, "b": 45}
+        number = str(place + 1) if place else ""
+        at = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
+        traces += [trace | at for trace in _silhouette(values, names[place])]
+        named = list((rogue[place] if rogue else {}).items())
+        notes += [
+            _note(values, item, order) | {"xref": f"x{number}", "yref": f"y{number}"}
+            for order, item in enumerate(named)
+        ]
+        axes[f"xaxis{number}"] = {"range": [0, values.shape[1]]}
+        if place + n_columns >= len(layers):
+            axes[f"xaxis{number}"]["title"] = {"text": "Dimension"}
+        if place % n_columns == 0:
+            axes[f"yaxis{number}"] = {"title": {"text": "Value"}}
+    figure.add_traces(traces)
+    return figure.update_layout(
+        template="none",
+        showlegend=False,
+        hovermode="closest",
+        margin={"l": 50, "r": 20, "t": 60, "b": 45},
+        annotations=[note | {"font": {"size": 12}} for note in notes],
+        **axes,
     )
-    figure.update_xaxes(title={"text": "Dimension"}, row=n_rows)
-    figure.update_yaxes(title={"text": "Value"}, col=1)
-    return figure.update_annotations(font={"size": 12})
 
 
 def grid_height(n_layers: int, n_columns: int = 3) -> int:
@@ -91,20 +110,21 @@ def grid_height(n_layers: int, n_columns: int = 3) -> int:
     return 105 + 170 * -(-n_layers // n_columns)
 
 
-def _silhouette(values: Floats, name: str) -> list[go.Scatter]:
+def _silhouette(values: Floats, name: str) -> list[dict[str, Any]]:
     dims = np.arange(values.shape[1], dtype=np.int32)
     line = {"color": PALETTE[0], "width": 0.8}
     sides = {"lowest": values.min(axis=0), "highest": values.max(axis=0)}
     return [
-        go.Scatter(
-            x=dims,
-            y=np.asarray(side, np.float32),
-            mode="lines",
-            line=line,
-            fill="tonexty" if word == "highest" else None,
-            fillcolor="rgba(0,114,178,0.35)",
-            hovertemplate=f"{safe(name)}, dimension %{{x}}<br><b>{word} %{{y:.3f}}</b><extra></extra>",
-        )
+        {
+            "type": "scatter",
+            "x": dims,
+            "y": np.asarray(side, np.float32),
+            "mode": "lines",
+            "line": line,
+            "fill": "tonexty" if word == "highest" else None,
+            "fillcolor": "rgba(0,114,178,0.35)",
+            "hovertemplate": f"{safe(name)}, dimension %{{x}}<br><b>{word} %{{y:.3f}}</b><extra></extra>",
+        }
         for word, side in sides.items()
     ]
 
@@ -122,21 +142,19 @@ def joined(values: Floats) -> tuple[Floats, Floats]:
     return x.ravel(), y.ravel()
 
 
-def _name(
-    figure: go.Figure, values: Floats, rogue: Mapping[int, str], *, row: int | None = None, column: int | None = None
-) -> None:
-    for place, (dim, name) in enumerate(rogue.items()):
-        spikes = values[:, dim]
-        top = float(spikes[np.argmax(np.abs(spikes))])
-        figure.add_annotation(
-            x=dim,
-            y=top,
-            text=f"<b>{safe(name)}</b>",
-            showarrow=True,
-            arrowhead=0,
-            ax=28 if dim < 0.85 * values.shape[1] else -28,
-            ay=(-1 if top >= 0 else 1) * (6 + 14 * (place % 2)),
-            xanchor="left" if dim < 0.85 * values.shape[1] else "right",
-            row=row,
-            col=column,
-        )
+def _note(values: Floats, named: tuple[int, str], order: int) -> dict[str, Any]:
+    """The name of a dimension at its highest spike; neighbours in ``order`` keep out of each other's way."""
+    dim, name = named
+    spikes = values[:, dim]
+    top = float(spikes[np.argmax(np.abs(spikes))])
+    left = dim < 0.85 * values.shape[1]
+    return {
+        "x": dim,
+        "y": top,
+        "text": f"<b>{safe(name)}</b>",
+        "showarrow": True,
+        "arrowhead": 0,
+        "ax": 28 if left else -28,
+        "ay": (-1 if top >= 0 else 1) * (6 + 14 * (order % 2)),
+        "xanchor": "left" if left else "right",
+    }
