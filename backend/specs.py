@@ -218,6 +218,7 @@ class JobStatus:
     created: float = 0.0
     started: float | None = None
     finished: float | None = None
+    kind: str = ""  # the name of the task's class
 
     @property
     def active(self) -> bool:

@@ -84,7 +84,7 @@ def job_title(task: Task) -> str:
 
 def new_job(task: Task) -> JobStatus:
     """The record of a job that nobody has begun."""
-    return JobStatus(fingerprint(task), job_title(task), "queued", created=time.time())
+    return JobStatus(fingerprint(task), job_title(task), "queued", created=time.time(), kind=type(task).__name__)
 
 
 def ended(job: JobStatus, error: BaseException | None) -> JobStatus:

@@ -8,6 +8,7 @@ from pages._ui.progress import show_progress
 from pages._ui.session import plain, show_problem, workbench
 
 SHOWN = 50
+SMALL = ("ResolveTask", "EstimateTask")  # asked by the pages themselves: of interest where one works or failed
 BADGES = {
     "queued": ("queued", ":material/schedule:", "gray"),
     "running": ("running", ":material/play_circle:", "blue"),
@@ -39,9 +40,10 @@ def times(status: JobStatus) -> str:
     return " · ".join(parts)
 
 
-def show_all() -> bool:
-    """Draw the list; True while something in it works."""
-    jobs = workbench().jobs()
+def show_all(*, small: bool) -> bool:
+    """Draw the list, with the pages' own look-ups if ``small``; True while something in it works."""
+    everything = workbench().jobs()
+    jobs = [job for job in everything if small or job.kind not in SMALL or job.state not in ("done", "cancelled")]
     if not jobs:
         st.info("No job yet. Press Run on any page.", icon=":material/checklist:")
     for status in jobs[:SHOWN]:
@@ -52,16 +54,17 @@ def show_all() -> bool:
 
 
 @st.fragment(run_every=1.0)
-def live() -> None:
+def live(*, small: bool) -> None:
     """The list, drawn again each second until nothing works any more."""
-    if not show_all():
+    if not show_all(small=small):
         st.rerun()
 
 
 st.title("Jobs")
 st.caption("Jobs go on when a tab is closed, and are shared: whoever asks for the same thing joins the one that runs.")
+also_small = st.toggle("Show look-ups and cost estimates too", key="jobs_small", persist_state="session")
 if any(status.active for status in workbench().jobs()):
-    live()
+    live(small=also_small)
 else:
     st.button("Refresh", key="jobs_refresh", icon=":material/refresh:")
-    show_all()
+    show_all(small=also_small)
