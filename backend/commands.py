@@ -19,7 +19,7 @@ from backend.provenance import versions
 from backend.results import Result
 from backend.settings import read_settings
 from backend.specs import POSTPROCESS_STEPS, NormTask, PostProcess, TokenSample
-from backend.texts import TextSetInfo
+from backend.texts import MOST_CLASSES, TextSetInfo
 from backend.wiring import open_store, wire_runner, wire_workbench
 from backend.workbench import Workbench
 
@@ -30,6 +30,7 @@ def analyse(options: argparse.Namespace) -> int:
     params = dict(_named(text) for text in options.param)
     parse_params(row.params, params)
     steps = [_step(text) for text in options.post]
+    _check_out(options)
     bench = wire_workbench(read_settings())
     texts = _texts(bench, options)
     report = _report(options)
@@ -61,6 +62,7 @@ def run_recipe(options: argparse.Namespace) -> int:
         raise InvalidRequest(
             f"{options.recipe} is not JSON.", "Give a file exported from a page or by --out."
         ) from None
+    _check_out(options)
     bench = wire_workbench(read_settings())
     several = data if isinstance(data, list) else [data]
     recipes = [item.get("recipe", item) if isinstance(item, dict) else item for item in several]
@@ -124,12 +126,16 @@ def list_norms(options: argparse.Namespace) -> int:
 
 def list_text_sets(options: argparse.Namespace) -> int:
     """The text sets."""
-    infos = wire_workbench(read_settings()).text_sets()
+    bench = wire_workbench(read_settings())
+    if options.delete:
+        bench.delete_text_set(bench.text_set_info(options.delete).spec.table)
+    infos = bench.text_sets()
     if options.json:
         return _print_json([to_json(info, {}) for info in infos])
     for info in infos:
         kind = "built in" if info.builtin else info.spec.table[:10]
-        classes = f", {len(info.classes)} classes in '{info.label}'" if info.label else ""
+        many = "+" if len(info.classes) == MOST_CLASSES else ""
+        classes = f", {len(info.classes)}{many} classes in '{info.label}'" if info.label else ""
         print(f"{info.spec.name} ({kind}): {info.spec.n_rows} rows{classes}")
     return 0
 
@@ -269,6 +275,12 @@ def print_progress(done: int, total: int, stage: str) -> None:
 
 def _report(options: argparse.Namespace) -> Report:
     return no_report if options.quiet or not sys.stderr.isatty() else print_progress
+
+
+def _check_out(options: argparse.Namespace) -> None:
+    """Refuse an --out that cannot be written before anything is computed."""
+    if options.out and not Path(options.out).expanduser().resolve().parent.is_dir():
+        raise InvalidRequest(f"{options.out} cannot be written: there is no such folder.", "Choose another path.")
 
 
 def _deliver(results: list[Result], options: argparse.Namespace) -> None:

@@ -9,7 +9,7 @@ from backend.errors import TextSetError
 from backend.fingerprint import text_set_spec
 from backend.specs import TextSetSpec
 from backend.store import Store
-from backend.texts import TextSetInfo, TextTable
+from backend.texts import MOST_CLASSES, TextSetInfo, TextTable
 from backend.textsets.builtin import BUILTIN, builtin_table
 from backend.textsets.codec import table_from_json, table_to_json
 
@@ -71,7 +71,7 @@ def text_set_info(table: TextTable, *, builtin: bool = False, created: float = 0
     if table.label:
         cells = [cell for cell in table.columns[table.label] if cell is not None]
         counts = Counter(cells)
-        classes = tuple(sorted(counts, key=lambda cell: (-counts[cell], cell))[:100])
+        classes = tuple(sorted(counts, key=lambda cell: (-counts[cell], cell))[:MOST_CLASSES])
     return TextSetInfo(
         text_set_spec(table),
         builtin,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from backend.specs import TextSetSpec
 
 Cell = str | None
+MOST_CLASSES = 100  # of a label column that a line of the list names
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,5 +1,6 @@
 """The workbench: what every caller sees. Build a spec, look whether its result is there, start it, follow it, read it."""
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -155,6 +156,12 @@ class Workbench:
         blob = self.upload(_content(Path(path), self.settings.max_upload_bytes))
         return cast(TextSetInfo, self.wait(ReadTask(blob, Path(path).name, shown, options, save=True)))
 
+    def add_texts(self, texts: Sequence[str], *, name: str = "texts") -> TextSetInfo:
+        """Keep a list of texts as a text set."""
+        lines = "".join(json.dumps({"text": text}) + "\n" for text in texts)
+        task = ReadTask(self.upload(lines.encode()), f"{name}.jsonl", name, ReadOptions(TextColumns("text")), save=True)
+        return cast(TextSetInfo, self.wait(task))
+
     def upload(self, content: bytes) -> str:
         """Bring bytes to where they can be read; returns the digest for a ReadTask."""
         if len(content) > self.settings.max_upload_bytes:
@@ -224,7 +231,7 @@ class Workbench:
         metric_name: str | AnalysisSpec,
         *,
         model: str | ModelInfo | Sequence[str | ModelInfo] = "minilm",
-        texts: TextSetInfo | str = "sentiment",
+        texts: TextSetInfo | str | Sequence[str] = "sentiment",
         pooling: str | None = None,
         layers: str | Sequence[int] = "all",
         label: str | None = None,
@@ -235,13 +242,16 @@ class Workbench:
         tokens: TokenSample | None = None,
         report: Report = no_report,
     ) -> Result:
-        """The result of a metric, from the store or computed now; ``texts`` is a text set or the name of one."""
+        """The result of a metric, from the store or computed now; ``texts``: a text set, its name, or a list of texts."""
         if isinstance(metric_name, AnalysisSpec):
             return cast(Result, self.wait(metric_name, report))
         metric(metric_name)  # an unknown name is said before any model is looked at
         names = [model] if isinstance(model, str | ModelInfo) else list(model)
         infos = [item if isinstance(item, ModelInfo) else self.model(item, report=report) for item in names]
-        info = texts if isinstance(texts, TextSetInfo) else self.text_set_info(texts)
+        if isinstance(texts, TextSetInfo | str):
+            info = texts if isinstance(texts, TextSetInfo) else self.text_set_info(texts)
+        else:
+            info = self.add_texts(texts)
         spec = self.analysis(
             metric_name,
             models=infos,

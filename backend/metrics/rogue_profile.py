@@ -128,7 +128,7 @@ def _top(scores: Floats, top: int) -> tuple[Ints, Floats]:
     """Indices and values of the highest scores of each layer, (n_layers, top): -1 and NaN where undefined."""
     indices, values = np.full((len(scores), top), -1, dtype=np.int64), np.full((len(scores), top), np.nan)
     for layer, row in enumerate(scores):
-        if not np.isnan(row).any():
+        if not np.isnan(row).any() and row.max(initial=0.0) > 0:
             indices[layer] = highest(row, top)
             values[layer] = row[indices[layer]]
     return indices, values

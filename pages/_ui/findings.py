@@ -59,7 +59,16 @@ def undefined_note(results: Sequence[Result], fields: Sequence[str]) -> None:
         return
     listed = "".join(f"\n- {plain(reason)}" for reason in why[:6])
     more = f"\n- and {len(why) - 6} more reasons" if len(why) > 6 else ""
-    st.info(f"Some numbers are undefined. They are marked × and left out, not drawn as 0:\n{listed}{more}")
+    pooled = {source.pooling for result in results for source in result.sources}
+    first = any("embedding" in reason and "identical" in reason for reason in why) and "cls" in pooled
+    because = (
+        "\n\nBefore the first block no token has seen any other, so the first one ([CLS]) is the same vector in every "
+        "text. The pooling mean or last has no such gap."
+    )
+    st.info(
+        "Some numbers are undefined. They are marked × and left out, not drawn as 0:\n"
+        f"{listed}{more}{because if first else ''}"
+    )
 
 
 def labels_of(table: TextTable, column: str | None, text_index: npt.NDArray[np.int64]) -> list[str | None] | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from backend import ModelInfo, PostProcess, ResolveTask, TextSetInfo, TokenSample
+from backend import ModelInfo, PostProcess, ResolveTask, TextSetInfo, TokenSample, fingerprint
 from backend.specs import POOLINGS
 from pages._ui.progress import obtain
 from pages._ui.rows import rows_form, rows_problem
@@ -31,7 +31,8 @@ class Selection:
 
     ``layers`` is "all" or layer numbers; ``label`` the label column or None; ``tokens`` says which token vectors are
     kept with pooling "tokens" (None otherwise); ``postprocess`` are the steps before any metric. While anything is
-    missing or wrong, ``problem`` is a sentence that says so and the other fields hold what is known.
+    missing or wrong, ``problem`` is a sentence that says so (``failed``: and waiting will not help) and the other
+    fields hold what is known. ``warning`` is about a choice that is not what the link asked for.
     """
 
     models: tuple[ModelInfo, ...] = ()
@@ -41,6 +42,8 @@ class Selection:
     label: str | None = None
     seed: int = 0
     problem: str = ""
+    failed: bool = False
+    warning: str = ""
     postprocess: tuple[PostProcess, ...] = ()
     tokens: TokenSample | None = None
 
@@ -69,10 +72,18 @@ def current() -> Selection:
 def ready() -> Selection:
     """The shared choice; while it is not complete, say what is missing and end the page here."""
     selection = current()
+    if selection.warning:
+        st.warning(plain(selection.warning), icon=":material/link_off:")
     if selection.problem:
-        st.info(plain(selection.problem), icon=":material/tune:")
+        show_open(selection)
         st.stop()
     return selection
+
+
+def show_open(selection: Selection) -> None:
+    """Why nothing can be shown yet: in red where waiting will not help."""
+    show, icon = (st.error, ":material/error:") if selection.failed else (st.info, ":material/tune:")
+    show(plain(selection.problem), icon=icon)
 
 
 def sidebar() -> Selection:
@@ -80,8 +91,8 @@ def sidebar() -> Selection:
     st.session_state[_KEPT] = Selection(problem="The backend service has not answered yet.")
     text_sets = workbench().text_sets()
     with st.sidebar:
-        models, model_problem = _models()
-        texts = _texts(text_sets)
+        models, model_problem, failed = _models()
+        texts, warning = _texts(text_sets)
         pooling = st.segmented_control(
             "Pooling",
             POOLING_CHOICES,
@@ -105,7 +116,20 @@ def sidebar() -> Selection:
     problem = model_problem or _pooling_problem(models, str(pooling)) or layer_problem or rows_problem(models, steps)
     if texts is None:
         problem = problem or "There is no text set. Add one on the page Texts."
-    selection = Selection(models, texts, str(pooling), layers, label, seed, problem, steps, tokens)
+    failed = failed or (bool(problem) and not model_problem)
+    selection = Selection(
+        models,
+        texts,
+        str(pooling),
+        layers,
+        label,
+        seed,
+        problem,
+        postprocess=steps,
+        tokens=tokens,
+        failed=failed,
+        warning=warning,
+    )
     st.session_state[_KEPT] = selection
     return selection
 
@@ -148,7 +172,7 @@ def parse_layers(text: str) -> str | tuple[int, ...] | None:
     return tuple(sorted(numbers))
 
 
-def _models() -> tuple[tuple[ModelInfo, ...], str]:
+def _models() -> tuple[tuple[ModelInfo, ...], str, bool]:
     known: dict[str, None] = st.session_state.setdefault(_KNOWN, {DEFAULT_MODEL: None})
     names = st.multiselect(
         "Models",
@@ -164,31 +188,35 @@ def _models() -> tuple[tuple[ModelInfo, ...], str]:
         "Type a name and press Enter. Pages that compare models use all of them.",
     )
     if not names:
-        return (), "Choose a model in the sidebar."
-    infos, open_names = [], []
+        return (), "Choose a model in the sidebar.", False
+    infos, open_names, failures = [], [], []
     for place, name in enumerate(names):
         if not _is_name(name):
             st.error("A model name has up to 300 printable characters.", icon=":material/error:")
-            open_names.append(name[:40])
+            failures.append("A model name has up to 300 printable characters.")
             continue
         info = obtain(ResolveTask(name.strip()), f"model_{place}", what=f"Looking up {name}")
         if info is None:
-            open_names.append(name)
+            status = workbench().status(fingerprint(ResolveTask(name.strip())))
+            if status is not None and status.state == "failed":
+                failures.append(f"{status.error} {status.hint}")
+            else:
+                open_names.append(name)
         else:
             known[name] = None
             infos.append(info)
-    problem = f"Not ready: {', '.join(open_names)}. The sidebar says why." if open_names else ""
-    return tuple(infos), problem
+    waiting = f"Looking up {', '.join(open_names)} (see the sidebar)." if open_names else ""
+    return tuple(infos), failures[0] if failures else waiting, bool(failures)
 
 
 def _is_name(name: Any) -> bool:
     return isinstance(name, str) and 0 < len(name.strip()) <= MOST_NAME_CHARS and name.isprintable()
 
 
-def _texts(text_sets: Sequence[TextSetInfo]) -> TextSetInfo | None:
+def _texts(text_sets: Sequence[TextSetInfo]) -> tuple[TextSetInfo | None, str]:
     options = {option_name(info, text_sets): info for info in text_sets}
     if not options:
-        return None
+        return None, ""
     names = list(options)
     linked = st.session_state.setdefault(_LINKED, {"texts": st.query_params.get("texts")})
     chosen = st.selectbox(
@@ -197,13 +225,17 @@ def _texts(text_sets: Sequence[TextSetInfo]) -> TextSetInfo | None:
         index=names.index(DEFAULT_TEXTS) if DEFAULT_TEXTS in options else 0,
         key="texts",
         bind="query-params",
+        on_change=lambda: linked.update(texts=None),
         help="The texts that the models read. Add your own on the page Texts.",
     )
     if chosen not in options:  # a client may send anything
         chosen = names[0]
+    warning = ""
     if linked["texts"] is not None and linked["texts"] not in options:
-        st.warning(f"The link asks for the text set '{plain(linked['texts'][:80])}', which is not here.")
-    return options[chosen]
+        warning = (
+            f"The link asks for the text set '{linked['texts'][:80]}', which is not here. This is '{chosen}' instead."
+        )
+    return options[chosen], warning
 
 
 def _label(texts: TextSetInfo | None) -> str | None:

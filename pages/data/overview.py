@@ -109,7 +109,7 @@ def card(title: str, sentence: str, page: str, link: str, result: Result | None,
         st.subheader(title)
         st.caption(sentence)
         if result is None:
-            st.caption(":material/hourglass_top: still computing …")
+            st.caption(":material/hourglass_empty: Not computed yet: see above.")
         else:
             draw(result)
             for note in result.notes:
@@ -155,6 +155,9 @@ here = selection.ready()
 model = here.models[0]
 assert here.texts is not None
 st.caption(f"{plain(model.spec.name)} on {plain(here.texts.spec.name)}, pooling {here.pooling}")
+if len(here.models) > 1:
+    others = len(here.models) - 1
+    st.caption(f"Overview shows the first of the {others + 1} models chosen; Similarity and Profiles compare them.")
 facts(model, here.texts)
 found = run_panel(first_specs(model, here), "overview", partial=True)
 if found is not None:

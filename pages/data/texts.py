@@ -42,7 +42,7 @@ def show_set(info: TextSetInfo, name: str) -> None:
     if info.label is not None:
         counted = Counter(cell for cell in table.columns[info.label] if cell is not None)
         parts = [f"{value} ({number:,})" for value, number in counted.most_common(12)]
-        st.text(f"Label {info.label}: {', '.join(parts)}" + (" …" if len(counted) > 12 else ""))
+        st.text(f"Labels in column '{info.label}': {', '.join(parts)}" + (" …" if len(counted) > 12 else ""))
     rows: dict[str, Any] = {"text": table.texts[:SHOWN_ROWS]}
     if table.pairs is not None:
         rows["second text"] = table.pairs[:SHOWN_ROWS]

@@ -183,7 +183,7 @@ def draw(measure: Measure, found: Mapping[int, Result], *, relative: bool) -> go
     st.subheader(measure.name)
     st.caption(measure.meaning)
     if not found:
-        st.caption(":material/hourglass_top: still computing …")
+        st.caption(":material/hourglass_empty: Not computed yet: see above.")
         return None
     lines = lines_of(measure, found)
     if not any(np.isfinite(line.values).any() for line in lines):
@@ -228,8 +228,8 @@ def show(measures: Sequence[Measure], found: Found, *, relative: bool) -> None:
     columns, rows = table_of(measures, found)
     with st.expander("Table", icon=":material/table:"):
         st.dataframe(pd.DataFrame(rows, columns=columns), hide_index=True)
-    if not figures:
-        return
+    if not figures or len(found) < len({measure.metric for measure in measures}):
+        return  # what is saved is the whole choice, or nothing
     names = [measure.name for measure, _ in figures]
     chosen = names[0]
     if len(names) > 1:
