@@ -10,9 +10,8 @@ from pages._ui.charts import COLOUR_SCALE, Floats, layer_ticks, safe, short_mode
 
 CAPTION = (
     "Each panel compares all layers of the model on its left with all layers of the model below it, on the same texts, "
-    "on one scale from 0 to 1. On the diagonal a model is compared with itself. Grey cells are undefined."
+    "on one scale from 0 to 1. On the diagonal a model is compared with itself. Empty cells are undefined; the reasons stand below."
 )
-_UNDEFINED = "rgba(136,136,136,0.22)"
 
 
 def cka_grid(
@@ -36,7 +35,6 @@ def cka_grid(
     figure.update_layout(
         template="none",
         margin={"l": 70, "r": 20, "t": 30, "b": 60},
-        plot_bgcolor=_UNDEFINED,
         coloraxis={
             "cmin": 0,
             "cmax": 1,

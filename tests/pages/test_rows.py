@@ -110,3 +110,16 @@ def test_the_sentence_about_rows_is_empty_for_untouched_texts() -> None:
     assert rows_sentence(None, ()) == ""
     tokens = TokenSample(None, special=True)
     assert rows_sentence(tokens, (PostProcess("centre"),)) == "all tokens, special ones too, then centre"
+
+
+def test_wikitext_is_cleaned_where_asked(open_page, small_world: SmallWorld) -> None:
+    at = open_page("overview")
+    at.switch_page("pages/data/texts.py").run()
+    content = b" = A heading = \n The well @-@ known <unk> film cost 1 @,@ 000 . \n\n It ran for years . \n"
+    at.file_uploader(key="add_file").upload("wiki.txt", content).run()
+    at.toggle(key="add_clean").set_value(True).run()
+    at.button(key="add_save").click().run()
+    assert not at.exception
+    info = small_world.bench.text_set_info("wiki")
+    texts = small_world.bench.text_set(info).texts
+    assert texts == ("The well-known film cost 1,000 .", "It ran for years .")
