@@ -219,6 +219,7 @@ class JobStatus:
     started: float | None = None
     finished: float | None = None
     kind: str = ""  # the name of the task's class
+    owner: str = ""  # the process that does it, as backend.store names processes
 
     @property
     def active(self) -> bool:

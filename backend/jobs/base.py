@@ -9,6 +9,7 @@ from backend.errors import Cancelled, EmbedscopeError
 from backend.fingerprint import fingerprint
 from backend.specs import AnalysisSpec, EstimateTask, HubReadTask, JobStatus, NormTask, ReadTask, ResolveTask, Task
 from backend.store import Store
+from backend.store.store import process_alive, process_name
 from backend.texts import TextSetInfo, TextTable
 
 _KEPT_JOBS = 200
@@ -84,7 +85,14 @@ def job_title(task: Task) -> str:
 
 def new_job(task: Task) -> JobStatus:
     """The record of a job that nobody has begun."""
-    return JobStatus(fingerprint(task), job_title(task), "queued", created=time.time(), kind=type(task).__name__)
+    return JobStatus(
+        fingerprint(task),
+        job_title(task),
+        "queued",
+        created=time.time(),
+        kind=type(task).__name__,
+        owner=process_name(),
+    )
 
 
 def ended(job: JobStatus, error: BaseException | None) -> JobStatus:
@@ -119,7 +127,12 @@ class JobBook:
     def get(self, job_id: str) -> JobStatus | None:
         """The record of a job, or None."""
         data = self._store.record(f"job/{job_id}")
-        return None if data is None else from_json(JobStatus, data)
+        if data is None:
+            return None
+        job: JobStatus = from_json(JobStatus, data)
+        if job.active and job.owner and not process_alive(job.owner):
+            return ended(job, EmbedscopeError("The process that did this ended before it was done.", "Run it again."))
+        return job
 
     def put(self, job: JobStatus) -> JobStatus:
         """Write a record and return it."""

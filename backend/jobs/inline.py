@@ -14,7 +14,7 @@ from backend.library import Library
 from backend.runner import Runner
 from backend.specs import AnalysisSpec, JobStatus, Task
 from backend.store import Store
-from backend.store.store import process_name
+from backend.store.store import process_alive, process_name
 from backend.texts import TextSetInfo, TextTable
 
 _LOCK_SECONDS = 60.0
@@ -92,7 +92,11 @@ class InlineExecutor:
         self._store.close()
 
     def _lock(self, job_id: str) -> bool:
-        return self._store.add_record(f"lock/{job_id}", process_name(), expire=_LOCK_SECONDS)
+        key = f"lock/{job_id}"
+        holder = self._store.record(key)
+        if isinstance(holder, str) and not process_alive(holder):
+            self._store.delete_record(key)  # its holder was killed
+        return self._store.add_record(key, process_name(), expire=_LOCK_SECONDS)
 
     @contextlib.contextmanager
     def _held(self, job_id: str) -> Iterator[None]:

@@ -258,7 +258,7 @@ class Store:
         pinned: set[str] = set()
         for key in self.record_keys("pin/"):
             record = self.record(key)
-            if record and _alive(record["process"]):
+            if record and process_alive(record["process"]):
                 pinned.update(record["digests"])
         return pinned
 
@@ -282,7 +282,7 @@ class Store:
         for path in (self.folder / "tmp").iterdir():
             with contextlib.suppress(FileNotFoundError):
                 aged = time.time() - path.stat().st_mtime > 24 * 3600
-                if aged or not _alive(path.name.rpartition(".")[0]):
+                if aged or not process_alive(path.name.rpartition(".")[0]):
                     path.unlink()
 
 
@@ -312,7 +312,7 @@ def process_name() -> str:
     return f"{platform.node() or 'localhost'}.{os.getpid()}"
 
 
-def _alive(process: str) -> bool:
+def process_alive(process: str) -> bool:
     """Whether a process still runs; one on another machine counts as alive, since nobody here can know."""
     node, _, pid = process.rpartition(".")
     if node != (platform.node() or "localhost") or not pid.isdigit():

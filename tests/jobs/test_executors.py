@@ -3,6 +3,8 @@
 import dataclasses
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,11 +14,12 @@ import numpy as np
 import pytest
 
 from backend import EmbedscopeError, JobStatus, Settings, open_workbench
+from backend.jobs.inline import InlineExecutor
 from backend.specs import AnalysisSpec, ReadTask, ResolveTask
 from backend.store import Store
 from backend.wiring import wire_workers
 from backend.workbench import Workbench
-from tests.conftest import Service, review_lines
+from tests.conftest import ROOT, Service, review_lines
 
 
 @pytest.fixture(params=["inline", "client"])
@@ -178,6 +181,25 @@ def test_jobs_of_a_service_that_is_gone_are_not_running_for_ever(settings: Setti
     status = executor.status("a" * 40)
     assert status is not None and status.state == "failed" and "stopped" in status.error
     executor.close()
+
+
+def test_a_killed_command_is_not_running_for_ever_and_holds_no_lock(
+    bench: Workbench, long_texts: Path, settings: Settings
+) -> None:
+    env = {**os.environ, "EMBEDSCOPE_CACHE": str(settings.cache), "EMBEDSCOPE_BACKEND": "", "EMBEDSCOPE_DEVICE": "cpu"}
+    command = [sys.executable, "-m", "backend", "analyse", "--metric", "cka", "--texts", str(long_texts), "--quiet"]
+    process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not any(job.done and job.kind == "AnalysisSpec" for job in bench.jobs()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    job = next(job for job in bench.jobs() if job.kind == "AnalysisSpec")
+    assert job.state == "running"
+    process.kill()
+    process.wait()
+    ended = bench.status(job.id)
+    assert ended is not None and ended.state == "failed" and "ended before it was done" in ended.error
+    executor = bench._executor
+    assert isinstance(executor, InlineExecutor) and executor._lock(job.id), "the lock is free at once"
 
 
 def test_the_front_end_needs_no_cache_of_the_service(service: Service, service_bench: Workbench, reviews: Path) -> None:

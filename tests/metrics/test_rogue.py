@@ -144,7 +144,9 @@ def test_degenerate_layers_have_no_principal_dimension():
     assert outcome.values.principal.tolist() == [-1, -1, 5]
     assert (outcome.values.variance[0] == 0).all()
     assert (outcome.values.top_cosine[1] == -1).all()
-    assert {entry.index[0] for entry in outcome.undefined} == {1}
+    assert (outcome.values.top_variance[0] == -1).all(), "no variance, no ranking"
+    assert {entry.index[0] for entry in outcome.undefined} == {0, 1}
+    assert any("identical" in entry.reason for entry in outcome.undefined if entry.index[0] == 0)
     assert "non-finite activations (1 row)" in outcome.undefined[0].reason
 
 
