@@ -8,43 +8,30 @@ from pages._ui import selection, session
 
 PAGES = {
     "Data": [
-        (
-            "data/overview",
-            "Overview",
-            "A first look: similarity, projection and profile of one model, in one go.",
-            "home",
-        ),
-        (
-            "data/texts",
-            "Texts",
-            "The text sets that are here; upload, paste or fetch one, look at its rows.",
-            "description",
-        ),
-        ("data/models", "Models", "What a model is made of, and how to name one.", "deployed_code"),
-        ("data/jobs", "Jobs", "Everything that runs or ran: progress, errors, Cancel.", "checklist"),
+        ("data/overview", "Overview", "A first look: similarity, projection and profile of one model, in one go."),
+        ("data/texts", "Texts", "The text sets that are here; upload, paste or fetch one, look at its rows."),
+        ("data/models", "Models", "What a model is made of, and how to name one."),
+        ("data/jobs", "Jobs", "Everything that runs or ran: progress, errors, Cancel."),
     ],
     "Geometry": [
-        ("geometry/similarity", "Similarity", "CKA of layer against layer, in one model or between two.", "grid_on"),
-        ("geometry/projection", "Projection", "PCA, t-SNE or UMAP of a layer: one point a text.", "scatter_plot"),
-        ("geometry/profiles", "Profiles", "Anisotropy, cosine and intrinsic dimension over depth.", "show_chart"),
-        (
-            "geometry/components",
-            "Components",
-            "Variance by principal component; tuned against base.",
-            "stacked_line_chart",
-        ),
-        ("geometry/rogue", "Rogue", "Dimensions whose values stand out from all others, layer by layer.", "equalizer"),
+        ("geometry/similarity", "Similarity", "CKA of layer against layer, in one model or between two."),
+        ("geometry/projection", "Projection", "PCA, t-SNE or UMAP of a layer: one point a text."),
+        ("geometry/profiles", "Profiles", "Anisotropy, cosine and intrinsic dimension over depth."),
+        ("geometry/components", "Components", "Variance by principal component; tuned against base."),
+        ("geometry/rogue", "Rogue", "Dimensions whose values stand out from all others, layer by layer."),
     ],
 }
 
 
-def page(path: str, title: str, about: str, icon: str) -> st.Page:
-    """One row of the table as a page; its address is the file's name."""
+def page(path: str, title: str, about: str) -> st.Page:
+    """One row of the table as a page; its address is the file's name.
+
+    Without an icon: Streamlit makes the icon the favicon too, and fetches it from a font server on the internet.
+    """
     address = path.rpartition("/")[2]
     return st.Page(
         f"pages/{path}.py",
         title=title,
-        icon=f":material/{icon}:",
         url_path=address,
         default=address == "overview",
         help=about,

@@ -43,11 +43,6 @@ def figures(tab: Any) -> Any:
     return tab.locator(".js-plotly-plot .main-svg:first-of-type")
 
 
-def without_icon(text: str) -> str:
-    """The words of a link whose icon is a ligature, and so a word too."""
-    return text.splitlines()[-1].strip()
-
-
 def settled(tab: Any) -> None:
     """Wait until no script of the page runs any more."""
     state = "document.querySelector('[data-testid=stApp]')?.dataset.testScriptState"
