@@ -150,7 +150,7 @@ def show_tables(result: Result, layer: int) -> None:
     st.caption(
         "Click a heading to sort. Rogue: more than "
         f"{values.n_std:g} standard deviations above the other dimensions by {RANKINGS[values.by]}. "
-        "Outlier: a mean activation that far from the mean of all dimensions."
+        "Outlier: a mean activation that far from the mean of all dimensions. No rank: not among the leading ones of it."
     )
     st.dataframe(ranking_table(result, layer), hide_index=True)
 
