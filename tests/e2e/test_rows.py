@@ -10,8 +10,7 @@ def test_post_processing_is_kept_by_pages_and_reloads(address: str, tab) -> None
     tab.get_by_text(sentence).wait_for()
     looking.go(tab, "Rogue")
     tab.get_by_text(sentence).wait_for()
-    assert "post=whiten" in tab.url
-    assert "tokens=500" in tab.url
+    tab.wait_for_url(lambda url: "post=whiten" in url and "tokens=500" in url)  # written after the page is drawn
     tab.reload()
     tab.get_by_text(sentence).wait_for()
 

@@ -133,7 +133,7 @@ def test_rogue_draws_spikes_of_one_layer_and_of_all(at: AppTest, view: str) -> N
     opened(at, "rogue")
     at.segmented_control(key="rogue_view").set_value(view).run()
     computed(at, "rogue")
-    assert figures(at) == 1
+    assert figures(at) == 2, "the spikes, and where rogue dimensions appear along depth"
 
 
 def test_rogue_overlap_is_a_matrix_with_its_chance_level(at: AppTest) -> None:
