@@ -1,7 +1,9 @@
 """Activations as metrics see them: rows of a matrix, and which text (and which token of it) each row is."""
 
-from collections.abc import Callable, Sequence
+import mmap
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -47,8 +49,30 @@ class LayerStack:
 
     @property
     def rows(self) -> Sequence[npt.NDArray[np.float32]]:
-        """The bare matrices, one for each layer."""
-        return [matrix.rows for matrix in self.matrices]
+        """The bare matrices, one for each layer; going through them keeps one at a time in memory."""
+        return _InTurn(self.matrices)
+
+
+class _InTurn(Sequence[npt.NDArray[np.float32]]):
+    """The matrices of a stack. Iterating gives a memory map's pages back to the system once its turn is over."""
+
+    def __init__(self, matrices: tuple[Activations, ...]) -> None:
+        self._matrices = matrices
+
+    def __len__(self) -> int:
+        return len(self._matrices)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [matrix.rows for matrix in self._matrices[index]]
+        return self._matrices[index].rows
+
+    def __iter__(self) -> Iterator[npt.NDArray[np.float32]]:
+        for matrix in self._matrices:
+            yield matrix.rows
+            mapped = getattr(matrix.rows, "_mmap", None)  # only a memory map has one
+            if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+                mapped.madvise(mmap.MADV_DONTNEED)  # clean pages of a file: whoever still looks reads them again
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,5 +1,8 @@
 """Where models run, in which number format, and whether there is memory for them."""
 
+import contextlib
+import ctypes
+import sys
 from pathlib import Path
 
 import torch
@@ -90,3 +93,14 @@ def is_out_of_memory(error: BaseException) -> bool:
     text = str(error).lower()
     signs = ("not enough memory", "out of memory", "can't allocate memory")
     return isinstance(error, RuntimeError) and any(sign in text for sign in signs)
+
+
+def trim_memory() -> None:
+    """Give freed memory back to the system where the C library is glibc; elsewhere nothing.
+
+    Tensors of ever other shapes leave holes that glibc keeps: without this a run over 20,000 texts holds 300 MB more
+    at its end than one over 1,000, all of it free.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL("libc.so.6").malloc_trim(0)

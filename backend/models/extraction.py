@@ -17,7 +17,7 @@ from backend.activations import Report, no_report
 from backend.errors import InvalidRequest, ModelError
 from backend.models.architecture import forward_names
 from backend.models.batching import Encoded, ExtractionPlan, Ints, batches, encode, plan_extraction
-from backend.models.device import is_out_of_memory
+from backend.models.device import is_out_of_memory, trim_memory
 from backend.models.layers import LayerTap
 from backend.models.loading import LoadedModel
 from backend.models.pooling import pool, real_tokens
@@ -25,6 +25,8 @@ from backend.specs import POOLINGS, Ablation
 
 STAGE = "Extracting activations"
 MEAN_STAGE = "Measuring the mean to ablate with"
+
+_TRIM_EVERY = 16  # batches
 
 
 class Sink(Protocol):
@@ -172,7 +174,9 @@ def _run_batches(
     """Call ``run(rows, encoded)`` for all texts in batches; where memory runs out, in halves from then on."""
     n_done, most = 0, len(texts)
     report(0, plan.n_texts, stage)
-    for batch in batches(plan.lengths, batch_tokens=batch_tokens):
+    for number, batch in enumerate(batches(plan.lengths, batch_tokens=batch_tokens)):
+        if number % _TRIM_EVERY == 0:
+            trim_memory()
         start = 0
         while start < len(batch):
             rows = batch[start : start + most]
