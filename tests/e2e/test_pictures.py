@@ -10,7 +10,7 @@ from tests.e2e import looking
 
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
 HEIGHT = 1240  # a page and its figure, legend included
-RUNS = ("Overview", "Similarity", "Projection", "Profiles", "Rogue")
+RUNS = ("Overview", "Similarity", "Projection", "Profiles", "Components", "Rogue")
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("EMBEDSCOPE_SCREENSHOTS") != "1", reason="pictures are taken with EMBEDSCOPE_SCREENSHOTS=1"
