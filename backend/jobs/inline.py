@@ -8,25 +8,24 @@ from dataclasses import replace
 
 from backend.activations import Report, no_report
 from backend.errors import EmbedscopeError
-from backend.fingerprint import fingerprint
-from backend.jobs.base import JobBook, Progress, ended, new_job
+from backend.jobs.base import Progress, ended, new_job
+from backend.jobs.local import StoreExecutor
 from backend.library import Library
 from backend.runner import Runner
 from backend.specs import AnalysisSpec, JobStatus, Task
 from backend.store import Store
 from backend.store.store import process_alive, process_name
-from backend.texts import TextSetInfo, TextTable
 
 _LOCK_SECONDS = 60.0
 _RENEW_EVERY = 15.0
 
 
-class InlineExecutor:
+class InlineExecutor(StoreExecutor):
     """Does each task at once and returns when it has ended; one process at a time does any one task."""
 
     def __init__(self, store: Store, library: Library, runner: Runner) -> None:
-        self._store, self._library, self._runner = store, library, runner
-        self._book = JobBook(store)
+        super().__init__(store, library)
+        self._runner = runner
         self._cancelled: set[str] = set()
 
     def start(self, task: Task, report: Report = no_report) -> JobStatus:
@@ -66,24 +65,6 @@ class InlineExecutor:
 
     def cancel(self, job_id: str) -> None:
         self._cancelled.add(job_id)
-
-    def jobs(self) -> list[JobStatus]:
-        return self._book.all()
-
-    def fetch(self, task: Task) -> bool:
-        return isinstance(task, AnalysisSpec) and self._store.has_result(fingerprint(task))
-
-    def upload(self, content: bytes) -> str:
-        return self._store.put_blob(content)
-
-    def text_sets(self) -> list[TextSetInfo]:
-        return self._library.infos()
-
-    def text_table(self, digest: str) -> TextTable:
-        return self._library.table(digest)
-
-    def delete_text_set(self, digest: str) -> int:
-        return self._library.delete(digest)
 
     def health(self) -> dict[str, str]:
         return {"executor": "inline", "store": self._store.id}

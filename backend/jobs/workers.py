@@ -20,15 +20,14 @@ from typing import Any
 
 from backend.codec import Codec
 from backend.errors import Cancelled, EmbedscopeError, InvalidRequest
-from backend.fingerprint import fingerprint
-from backend.jobs.base import JobBook, Progress, ended, new_job
+from backend.jobs.base import Progress, ended, new_job
+from backend.jobs.local import StoreExecutor
 from backend.jobs.worker import KINDS
 from backend.library import Library
 from backend.metrics import METRICS
 from backend.settings import PROJECT
 from backend.specs import AnalysisSpec, HubReadTask, JobStatus, ReadTask, ResolveTask, Task
 from backend.store import Store
-from backend.texts import TextSetInfo, TextTable
 
 _GRACE = 10.0  # seconds a cancelled worker has to reach its next report before it is ended
 
@@ -41,12 +40,12 @@ class _Job:
     cancelled: threading.Event = field(default_factory=threading.Event)
 
 
-class WorkersExecutor:
+class WorkersExecutor(StoreExecutor):
     """Does tasks in worker processes of this machine."""
 
     def __init__(self, store: Store, library: Library, codec: Codec) -> None:
-        self._store, self._library, self._codec = store, library, codec
-        self._book = JobBook(store)
+        super().__init__(store, library)
+        self._codec = codec
         self._jobs: dict[str, _Job] = {}
         self._lock = threading.Lock()
         self._lanes = {kind: _Lane(kind, self) for kind in KINDS}
@@ -78,24 +77,6 @@ class WorkersExecutor:
             entry = self._jobs.get(job_id)
         if entry is not None and entry.status.active:
             entry.cancelled.set()
-
-    def jobs(self) -> list[JobStatus]:
-        return self._book.all()
-
-    def fetch(self, task: Task) -> bool:
-        return isinstance(task, AnalysisSpec) and self._store.has_result(fingerprint(task))
-
-    def upload(self, content: bytes) -> str:
-        return self._store.put_blob(content)
-
-    def text_sets(self) -> list[TextSetInfo]:
-        return self._library.infos()
-
-    def text_table(self, digest: str) -> TextTable:
-        return self._library.table(digest)
-
-    def delete_text_set(self, digest: str) -> int:
-        return self._library.delete(digest)
 
     def health(self) -> dict[str, str]:
         workers = {f"worker {kind}": lane.state for kind, lane in self._lanes.items()}

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
 from backend import AnalysisSpec, ModelInfo, Result, TextSetInfo
@@ -10,6 +9,7 @@ from pages._ui import selection, wording
 from pages._ui.charts_profiles import Series, profile_lines
 from pages._ui.charts_projection import projection_scatter
 from pages._ui.charts_similarity import cka_heatmap
+from pages._ui.findings import reasons
 from pages._ui.plot import plot
 from pages._ui.progress import run_panel
 from pages._ui.session import plain, workbench
@@ -43,16 +43,6 @@ def facts(model: ModelInfo, texts: TextSetInfo) -> None:
         st.metric("Parameters", wording.parameters(model.n_parameters), width="content")
         st.metric("Texts", f"{texts.spec.n_rows:,}", width="content")
         st.metric("Classes", len(texts.classes) or "none", width="content")
-
-
-def reasons(result: Result, field: str) -> dict[tuple[int, ...], str]:
-    """Why each NaN of ``field`` is undefined, by its index; an entry covers every index that begins with its own."""
-    found = {}
-    for gap in result.undefined:
-        if gap.field == field:
-            for rest in np.ndindex(getattr(result.values, field).shape[len(gap.index) :]):
-                found[(*gap.index, *rest)] = gap.reason
-    return found
 
 
 def show_cka(result: Result) -> None:

@@ -1,0 +1,34 @@
+"""What the executors of this machine share: job records, uploads and text sets come straight from the store."""
+
+from backend.fingerprint import fingerprint
+from backend.jobs.base import JobBook
+from backend.library import Library
+from backend.specs import AnalysisSpec, JobStatus, Task
+from backend.store import Store
+from backend.texts import TextSetInfo, TextTable
+
+
+class StoreExecutor:
+    """The part of an Executor that needs no work done, over one store."""
+
+    def __init__(self, store: Store, library: Library) -> None:
+        self._store, self._library = store, library
+        self._book = JobBook(store)
+
+    def jobs(self) -> list[JobStatus]:
+        return self._book.all()
+
+    def fetch(self, task: Task) -> bool:
+        return isinstance(task, AnalysisSpec) and self._store.has_result(fingerprint(task))
+
+    def upload(self, content: bytes) -> str:
+        return self._store.put_blob(content)
+
+    def text_sets(self) -> list[TextSetInfo]:
+        return self._library.infos()
+
+    def text_table(self, digest: str) -> TextTable:
+        return self._library.table(digest)
+
+    def delete_text_set(self, digest: str) -> int:
+        return self._library.delete(digest)
