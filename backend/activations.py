@@ -3,7 +3,7 @@
 import mmap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -31,8 +31,69 @@ class Activations:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class HeadStage:
+    """One step of a head: ``activation`` ("none", "tanh" or "relu") of ``weight`` (n_out, n_in) times x plus ``bias``."""
+
+    weight: npt.NDArray[np.float64]
+    bias: npt.NDArray[np.float64]
+    activation: str = "none"
+
+    def __call__(self, x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """(n_rows, n_in) -> (n_rows, n_out)."""
+        out = x @ self.weight.T + self.bias
+        if self.activation == "tanh":
+            return np.asarray(np.tanh(out))
+        return np.maximum(out, 0.0) if self.activation == "relu" else out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Head:
+    """A model's own sequence-classification head, as numbers: what it reads, and what it makes of it.
+
+    It reads layer number ``layer`` with pooling ``pooling`` ("cls" or "last"); ``classes`` are the names of its outputs.
+    """
+
+    layer: int
+    pooling: str
+    stages: tuple[HeadStage, ...]
+    classes: tuple[str, ...]
+
+    def logits(self, x: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        """(n_rows, n_dims) -> (n_rows, n_classes), in float64."""
+        out = np.asarray(x, dtype=np.float64)
+        for stage in self.stages:
+            out = stage(out)
+        return out
+
+
+class Network(Protocol):
+    """The model behind a stack, ready to run its texts again with dimensions overwritten between two blocks.
+
+    ``layer`` None runs it as it is; ``mode`` is "zero" or "mean" (over all real tokens of the given texts).
+    """
+
+    can_predict_tokens: bool
+    """Whether it is a causal language model, so that ``token_loss`` exists."""
+
+    def final_rows(
+        self, texts: npt.NDArray[np.int64], layer: int | None, dims: Sequence[int], mode: str, report: Report
+    ) -> npt.NDArray[np.float32]:
+        """The last layer of the stack for the texts of those numbers, in the stack's pooling: (n_texts, n_dims)."""
+        ...
+
+    def token_loss(
+        self, texts: npt.NDArray[np.int64], layer: int | None, dims: Sequence[int], mode: str, report: Report
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+        """Summed next-token cross-entropy (nats) of each text (n_texts,), and how many tokens were predicted."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class LayerStack:
-    """The layers of one model over one text set, in the order asked for; every matrix has the same rows."""
+    """The layers of one model over one text set, in the order asked for; every matrix has the same rows.
+
+    ``head`` and ``network`` are there only for the metrics that ask for them; ``head`` None: the model has none.
+    """
 
     model: str
     pooling: str
@@ -43,6 +104,8 @@ class LayerStack:
     n_truncated: int = 0
     n_empty: int = 0
     n_distinct: int = 0
+    head: Head | None = None
+    network: Network | None = None
 
     def __len__(self) -> int:
         return len(self.matrices)

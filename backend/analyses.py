@@ -32,6 +32,7 @@ def analysis_spec(
     postprocess: Sequence[PostProcess],
     max_length: int | None,
     tokens: TokenSample | None,
+    basis: TextSetSpec | None = None,
 ) -> AnalysisSpec:
     """The spec of one metric on one or more models; raises InvalidRequest where the request makes no sense."""
     _check_scope(row, models)
@@ -41,12 +42,19 @@ def analysis_spec(
             f"The text set '{texts.name}' has {texts.n_rows} text.",
             "Geometry is about how texts lie to each other: give two at least, some hundreds for steady numbers.",
         )
+    if labels is not None and row.labels == "required" and pooling == "tokens":
+        raise InvalidRequest(
+            f"'{row.name}' needs one row for each label, but with pooling 'tokens' a text has many rows.",
+            "Choose the pooling cls, last or mean.",
+        )
+    if basis is not None and not row.basis:
+        raise InvalidRequest(f"'{row.name}' fits nothing on other texts.", "Leave the second text set out.")
     if max_length is not None and max_length < 1:
         raise InvalidRequest(f"A length limit of {max_length} tokens leaves nothing.", "Give 1 or more.")
     inputs = tuple(
         ActivationSpec(
             model=info.spec,
-            texts=texts,
+            texts=chosen,
             layer=layer,
             pooling=pooling,
             max_length=min(max_length or _LONGEST, info.max_length),
@@ -54,6 +62,8 @@ def analysis_spec(
             postprocess=tuple(postprocess),
         )
         for info in models
+        for chosen in (texts, basis)
+        if chosen is not None
         for layer in _layers(layers, info)
     )
     return AnalysisSpec(row.name, row.version, parse_params(row.params, dict(params)), inputs, labels, seed)

@@ -52,6 +52,8 @@ def _analyse(parser: argparse.ArgumentParser) -> None:
     add("--metric", required=True, help="see: python -m backend metrics")
     add("--model", action="append", metavar="NAME", help="alias, hub id[@revision] or folder; repeat it for two models")
     add("--texts", required=True, help="a file, or the name of a text set (sentiment, topics, general)")
+    add("--test-texts", metavar="FILE", help="a second file of the same form: its rows are the test split")
+    add("--basis-texts", metavar="NAME", help="a second text set (or file of the same form) that a basis is fitted on")
     add("--text", help="column of the texts: its name, or its number from 0 with --no-header")
     add("--pair", help="column of the second text, for tasks on pairs")
     add("--label", help="column of the labels")

@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import json
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -32,7 +33,10 @@ def analyse(options: argparse.Namespace) -> int:
     steps = [_step(text) for text in options.post]
     _check_out(options)
     bench = wire_workbench(read_settings())
-    texts = _texts(bench, options)
+    texts = _texts(bench, options, options.texts)
+    if options.test_texts:
+        texts = bench.join_texts(texts, _texts(bench, options, options.test_texts))
+    basis = _texts(bench, options, options.basis_texts) if options.basis_texts else None
     report = _report(options)
     models = [bench.model(name, dtype=options.dtype, report=report) for name in options.model or ["minilm"]]
     spec = bench.analysis(
@@ -47,6 +51,7 @@ def analyse(options: argparse.Namespace) -> int:
         postprocess=steps,
         max_length=options.max_length,
         tokens=TokenSample(options.tokens, options.seed) if options.pooling == "tokens" else None,
+        basis=basis,
     )
     _deliver([bench.wait(spec, report)], options)
     return 0
@@ -224,12 +229,12 @@ def worker(options: argparse.Namespace) -> int:
     return 0
 
 
-def _texts(bench: Workbench, options: argparse.Namespace) -> TextSetInfo:
+def _texts(bench: Workbench, options: argparse.Namespace, given: str) -> TextSetInfo:
     """A file, if there is one of that name; otherwise a text set that is there."""
-    path = Path(options.texts).expanduser()
+    path = Path(given).expanduser()
     known = {name for info in bench.text_sets() for name in (info.spec.name, info.spec.table)}
-    if options.texts in known and not path.is_file():
-        return bench.text_set_info(options.texts)
+    if given in known and not path.is_file():
+        return bench.text_set_info(given)
     by_number = options.no_header
     return bench.read_texts(
         path,
@@ -261,8 +266,12 @@ def _named(text: str) -> tuple[str, str]:
 
 def _step(text: str) -> PostProcess:
     kind, _, k = text.partition(":")
+    if kind == "remove_dims" and re.fullmatch(r"[0-9]+(,[0-9]+)*", k):
+        return PostProcess(kind, dims=tuple(int(dim) for dim in k.split(",")))
     if kind not in POSTPROCESS_STEPS or (k and not k.isdigit()):
-        raise InvalidRequest(f"--post cannot be '{text}'.", f"Choose: {', '.join(POSTPROCESS_STEPS)}; remove_rogue:3.")
+        raise InvalidRequest(
+            f"--post cannot be '{text}'.", f"Choose: {', '.join(POSTPROCESS_STEPS)}; remove_rogue:3; remove_dims:4,17."
+        )
     return PostProcess(kind, int(k or 0))
 
 

@@ -72,7 +72,10 @@ def _encode(value: Any) -> bytes:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         parts = [_encode(type(value).__name__)]
         for field in dataclasses.fields(value):
-            if field.metadata.get("key", True):
+            in_key = field.metadata.get("key", True)
+            if in_key == "if set" and getattr(value, field.name) == field.default:
+                continue
+            if in_key:
                 parts += [_encode(field.name), _encode(getattr(value, field.name))]
         return _tagged(b"d", b"".join(parts))
     raise TypeError(f"a spec may not hold {type(value).__name__}")

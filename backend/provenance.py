@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from backend.activations import LayerStack
 from backend.results import Source
-from backend.specs import ActivationSpec
+from backend.specs import ActivationSpec, PostProcess
 
 _PACKAGES = ("torch", "transformers", "numpy", "scipy", "scikit-learn", "umap-learn", "openTSNE")
 _STEPS = {
@@ -15,7 +15,9 @@ _STEPS = {
     "remove_rogue": "without the top {k} rogue dimensions",
     "remove_components": "without the top {k} principal components",
     "whiten": "whitened",
+    "remove_dims": "without the dimensions {dims}",
 }
+_NAMED_DIMS = 10  # of a list of removed dimensions
 
 
 def source(stack: LayerStack, spec: ActivationSpec) -> Source:
@@ -33,8 +35,15 @@ def source(stack: LayerStack, spec: ActivationSpec) -> Source:
         n_truncated=stack.n_truncated,
         n_empty=stack.n_empty,
         max_length=spec.max_length,
-        postprocess=tuple(_STEPS[step.kind].format(k=step.k) for step in spec.postprocess),
+        postprocess=tuple(_said(step) for step in spec.postprocess),
     )
+
+
+def _said(step: PostProcess) -> str:
+    dims = ", ".join(map(str, step.dims[:_NAMED_DIMS]))
+    if len(step.dims) > _NAMED_DIMS:
+        dims += f" and {len(step.dims) - _NAMED_DIMS} more"
+    return _STEPS[step.kind].format(k=step.k, dims=dims)
 
 
 def stack_notes(stacks: Sequence[LayerStack], specs: Sequence[ActivationSpec]) -> tuple[str, ...]:
@@ -54,7 +63,7 @@ def stack_notes(stacks: Sequence[LayerStack], specs: Sequence[ActivationSpec]) -
                 f"Only {stack.n_distinct} of the {spec.texts.n_rows} texts are different: is it the right column?"
             )
         if spec.postprocess:
-            steps = ", then ".join(_STEPS[step.kind].format(k=step.k) for step in spec.postprocess)
+            steps = ", then ".join(_said(step) for step in spec.postprocess)
             notes.append(f"{model}activations are {steps}.")
         if spec.tokens is not None and spec.tokens.limit is not None:
             n_rows = len(stack.matrices[0].rows)

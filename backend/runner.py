@@ -25,6 +25,7 @@ from backend.specs import (
     AnalysisSpec,
     EstimateTask,
     HubReadTask,
+    JoinTask,
     ModelInfo,
     NormTask,
     ReadTask,
@@ -217,6 +218,8 @@ class Runner:
             return self._read_hub(task), None
         if isinstance(task, ReadTask):
             return self._read(task), None
+        if isinstance(task, JoinTask):
+            return self._join(task), None
         raise InvalidRequest(f"No task is called {type(task).__name__}.", "Update Embedscope.")
 
     def _read(self, task: ReadTask) -> Any:
@@ -241,6 +244,11 @@ class Runner:
             limits=self.limits(),
         )
         return self._library.save(table)
+
+    def _join(self, task: JoinTask) -> Any:
+        from backend.textsets.joining import join
+
+        return self._library.save(join(self._library.table(task.train), self._library.table(task.test), task.name))
 
     def limits(self) -> Any:
         """The limits on what is read, from the settings."""

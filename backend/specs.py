@@ -1,19 +1,21 @@
 """Specs: frozen values that say what is wanted. The fingerprint of a spec is the address of its result.
 
 A field with ``metadata=NOT_IN_KEY`` travels with the spec but does not take part in the fingerprint: a path, a display
-name, anything that may differ between two requests for the same thing.
+name, anything that may differ between two requests for the same thing. One with ``KEY_IF_SET`` takes part where it is
+not at its default.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-NOT_IN_KEY: Mapping[str, bool] = {"key": False}
+NOT_IN_KEY: Mapping[str, Any] = {"key": False}
+KEY_IF_SET: Mapping[str, Any] = {"key": "if set"}  # a later field: at its default the digest stays as it was before
 
 POOLINGS = ("cls", "last", "mean")  # filled together by every forward pass over texts
 ALL_POOLINGS = (*POOLINGS, "words", "tokens")
 UNITS = ("text", "word", "word_pair")
-POSTPROCESS_STEPS = ("centre", "standardise", "remove_rogue", "remove_components", "whiten")
+POSTPROCESS_STEPS = ("centre", "standardise", "remove_rogue", "remove_components", "whiten", "remove_dims")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +71,14 @@ class TokenSample:
 
 @dataclass(frozen=True, slots=True)
 class PostProcess:
-    """One step applied to the activation matrix before any metric sees it; ``k`` counts removed dimensions."""
+    """One step applied to the activation matrix before any metric sees it.
+
+    ``k`` counts removed dimensions; ``dims`` are those that "remove_dims" sets to 0.
+    """
 
     kind: str
     k: int = 0
+    dims: tuple[int, ...] = field(default=(), metadata=KEY_IF_SET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +190,15 @@ class HubReadTask:
 
 
 @dataclass(frozen=True, slots=True)
+class JoinTask:
+    """Join two text sets into one with a split column: "train" for the rows of the first, "test" for the second's."""
+
+    train: TextSetSpec
+    test: TextSetSpec
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class EstimateTask:
     """What the activations of these inputs will cost: texts, tokens, bytes on disk, seconds (from a measured sample)."""
 
@@ -199,7 +214,7 @@ class NormTask:
     more_than: int = 3
 
 
-Task = AnalysisSpec | ResolveTask | ReadTask | HubReadTask | EstimateTask | NormTask
+Task = AnalysisSpec | ResolveTask | ReadTask | HubReadTask | JoinTask | EstimateTask | NormTask
 
 
 @dataclass(frozen=True, slots=True)

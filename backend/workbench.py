@@ -25,6 +25,7 @@ from backend.specs import (
     EstimateTask,
     HubReadTask,
     JobStatus,
+    JoinTask,
     ModelInfo,
     NormTask,
     PostProcess,
@@ -156,6 +157,11 @@ class Workbench:
         blob = self.upload(_content(Path(path), self.settings.max_upload_bytes))
         return cast(TextSetInfo, self.wait(ReadTask(blob, Path(path).name, shown, options, save=True)))
 
+    def join_texts(self, train: TextSetInfo, test: TextSetInfo, *, name: str = "") -> TextSetInfo:
+        """Join two text sets into one whose split column says "train" for the rows of the first, "test" for the rest."""
+        shown = name or f"{train.spec.name} + {test.spec.name}"
+        return cast(TextSetInfo, self.wait(JoinTask(train.spec, test.spec, shown)))
+
     def add_texts(self, texts: Sequence[str], *, name: str = "texts") -> TextSetInfo:
         """Keep a list of texts as a text set."""
         lines = "".join(json.dumps({"text": text}) + "\n" for text in texts)
@@ -196,8 +202,12 @@ class Workbench:
         postprocess: Sequence[PostProcess] = (),
         max_length: int | None = None,
         tokens: TokenSample | None = None,
+        basis: TextSetInfo | None = None,
     ) -> AnalysisSpec:
-        """The spec of one metric on one or more models; raises InvalidRequest where the request makes no sense."""
+        """The spec of one metric on one or more models; raises InvalidRequest where the request makes no sense.
+
+        ``basis`` is a second text set, for a metric that fits something on other texts than it evaluates.
+        """
         row = metric(metric_name)
         labels = None
         if row.labels != "no" and (label or row.labels == "required"):
@@ -214,6 +224,7 @@ class Workbench:
             postprocess=postprocess,
             max_length=max_length,
             tokens=tokens,
+            basis=None if basis is None else basis.spec,
         )
 
     def _labels(self, texts: TextSetInfo, label: str | None) -> Any:
@@ -240,6 +251,7 @@ class Workbench:
         postprocess: Sequence[PostProcess] = (),
         max_length: int | None = None,
         tokens: TokenSample | None = None,
+        basis: TextSetInfo | str | None = None,
         report: Report = no_report,
     ) -> Result:
         """The result of a metric, from the store or computed now; ``texts``: a text set, its name, or a list of texts."""
@@ -264,6 +276,7 @@ class Workbench:
             postprocess=postprocess,
             max_length=max_length,
             tokens=tokens,
+            basis=self.text_set_info(basis) if isinstance(basis, str) else basis,
         )
         return cast(Result, self.wait(spec, report))
 
@@ -313,7 +326,7 @@ def _result_kind(task: Task) -> Any:
         return Cost
     if isinstance(task, NormTask):
         return NormOutliers
-    if isinstance(task, HubReadTask) or (isinstance(task, ReadTask) and task.save):
+    if isinstance(task, HubReadTask | JoinTask) or (isinstance(task, ReadTask) and task.save):
         return TextSetInfo
     return TextPreview
 

@@ -7,7 +7,17 @@ from typing import Protocol
 from backend.codec import from_json, to_json
 from backend.errors import Cancelled, EmbedscopeError
 from backend.fingerprint import fingerprint
-from backend.specs import AnalysisSpec, EstimateTask, HubReadTask, JobStatus, NormTask, ReadTask, ResolveTask, Task
+from backend.specs import (
+    AnalysisSpec,
+    EstimateTask,
+    HubReadTask,
+    JobStatus,
+    JoinTask,
+    NormTask,
+    ReadTask,
+    ResolveTask,
+    Task,
+)
 from backend.store import Store
 from backend.store.store import process_alive, process_name
 from backend.texts import TextSetInfo, TextTable
@@ -76,6 +86,8 @@ def job_title(task: Task) -> str:
         return f"{'save' if task.save else 'read'} {task.file_name}"
     if isinstance(task, HubReadTask):
         return f"read {task.path} from the hub"
+    if isinstance(task, JoinTask):
+        return f"join {task.train.name} and {task.test.name}"
     if isinstance(task, EstimateTask):
         return f"estimate the cost of {task.inputs[0].model.name} on {task.inputs[0].texts.name}"
     if isinstance(task, NormTask):

@@ -26,7 +26,7 @@ from backend.jobs.worker import KINDS
 from backend.library import Library
 from backend.metrics import METRICS
 from backend.settings import PROJECT
-from backend.specs import AnalysisSpec, HubReadTask, JobStatus, ReadTask, ResolveTask, Task
+from backend.specs import AnalysisSpec, HubReadTask, JobStatus, JoinTask, ReadTask, ResolveTask, Task
 from backend.store import Store
 
 _GRACE = 10.0  # seconds a cancelled worker has to reach its next report before it is ended
@@ -248,7 +248,7 @@ def _steps(task: Task) -> list[tuple[str, str]]:
             raise InvalidRequest(f"There is no metric '{task.metric}'.", "Update Embedscope.")
         worker = METRICS[task.metric].worker
         return [("models", "run")] if worker == "models" else [("models", "fill"), (worker, "measure")]
-    if isinstance(task, ReadTask | HubReadTask):
+    if isinstance(task, ReadTask | HubReadTask | JoinTask):
         return [("reader", "run")]
     if isinstance(task, ResolveTask):
         return [("resolver", "run")]

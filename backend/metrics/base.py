@@ -28,7 +28,9 @@ class Metric:
     ``scope`` says what ``run`` is given: "layer" one stack of exactly one layer, "stack" one stack, "pair" one stack
     or two, "models" any number of stacks. ``params`` and ``result`` are frozen dataclasses; ``worker`` is the process
     that runs it ("models" for dense linear algebra, "layouts" for scikit-learn, UMAP and t-SNE). ``labels`` is "no",
-    "optional" or "required"; ``aliases`` are other names it answers to.
+    "optional" or "required"; ``aliases`` are other names it answers to. With ``head`` each stack brings its model's own
+    classification head, with ``network`` a way to run the model again; with ``basis`` a stack may be followed by one of
+    the same model over a second text set.
     """
 
     name: str
@@ -41,6 +43,9 @@ class Metric:
     worker: str = "models"
     labels: str = "no"
     aliases: tuple[str, ...] = ()
+    head: bool = False
+    network: bool = False
+    basis: bool = False
 
 
 def param(

@@ -23,6 +23,7 @@ def postprocess(x: AnyRows, steps: tuple[PostProcess, ...]) -> npt.NDArray[np.fl
     standardise        centre, then divide every dimension by its standard deviation; constant dimensions become 0
     remove_rogue       set the k dimensions of highest variance to 0 (ties: the lower index goes first)
     remove_components  centre, then project out the first k principal components (Mu and Viswanath 2018)
+    remove_dims        set the dimensions named in ``dims`` to 0
     whiten             centre, then give every principal direction of the rank variance 1, axes unturned (ZCA); directions
                        without variance stay 0
 
@@ -33,7 +34,7 @@ def postprocess(x: AnyRows, steps: tuple[PostProcess, ...]) -> npt.NDArray[np.fl
     rows = _Rows(x, ())
     for step in steps:
         _check(step, x.shape[1])
-        rows = _Rows(x, (*rows.maps, _FITS[step.kind](rows, step.k)))
+        rows = _Rows(x, (*rows.maps, _FITS[step.kind](rows, step)))
     out = np.empty(x.shape, dtype=np.float32)
     start = 0
     for block in rows:
@@ -53,6 +54,14 @@ def _check(step: PostProcess, n_dims: int) -> None:
         )
     if step.kind not in _WITH_COUNT and step.k != 0:
         raise InvalidRequest(f"'{step.kind}' takes no count, but was given {step.k}.", "Leave the count out.")
+    if (step.kind == "remove_dims") != bool(step.dims):
+        raise InvalidRequest(
+            f"'{step.kind}' was given the dimensions {list(step.dims)}.",
+            "Name dimensions with remove_dims, at least one, and with no other step.",
+        )
+    wrong = [dim for dim in step.dims if not 0 <= dim < n_dims]
+    if wrong:
+        raise InvalidRequest(f"There is no dimension {wrong[0]} of {n_dims}.", f"They go from 0 to {n_dims - 1}.")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,12 +87,12 @@ class _Rows:
         return np.asarray(total / max(1, len(self.x)))
 
 
-def _centre(rows: _Rows, k: int) -> Map:
+def _centre(rows: _Rows, step: PostProcess) -> Map:
     mean = rows.mean()
     return lambda block: block - mean
 
 
-def _standardise(rows: _Rows, k: int) -> Map:
+def _standardise(rows: _Rows, step: PostProcess) -> Map:
     mean = rows.mean()
     deviations = np.sqrt(rows.variances(mean))
     varies = deviations > 1e-10 * np.abs(mean)  # below, the deviation is the rounding of the mean
@@ -91,16 +100,22 @@ def _standardise(rows: _Rows, k: int) -> Map:
     return lambda block: (block - mean) * factors
 
 
-def _remove_rogue(rows: _Rows, k: int) -> Map:
+def _remove_rogue(rows: _Rows, step: PostProcess) -> Map:
     variances = rows.variances(rows.mean())
     keep = np.ones(len(variances))
-    keep[np.argsort(-variances, kind="stable")[:k]] = 0
+    keep[np.argsort(-variances, kind="stable")[: step.k]] = 0
     return lambda block: block * keep
 
 
-def _remove_components(rows: _Rows, k: int) -> Map:
+def _remove_dims(rows: _Rows, step: PostProcess) -> Map:
+    keep = np.ones(rows.x.shape[1])
+    keep[list(step.dims)] = 0
+    return lambda block: block * keep
+
+
+def _remove_components(rows: _Rows, step: PostProcess) -> Map:
     mean = rows.mean()
-    first = _principal(rows, mean)[1][:, :k]
+    first = _principal(rows, mean)[1][:, : step.k]
     return lambda block: _without(block - mean, first)
 
 
@@ -108,7 +123,7 @@ def _without(centred: Floats, directions: Floats) -> Floats:
     return np.asarray(centred - (centred @ directions) @ directions.T)
 
 
-def _whiten(rows: _Rows, k: int) -> Map:
+def _whiten(rows: _Rows, step: PostProcess) -> Map:
     mean = rows.mean()
     variances, directions = _principal(rows, mean)
     matrix = (directions / np.sqrt(variances)) @ directions.T
@@ -136,10 +151,11 @@ def _principal(rows: _Rows, mean: Floats) -> tuple[Floats, Floats]:
     return np.asarray(values[:rank]), np.asarray(directions[:, :rank])
 
 
-_FITS: dict[str, Callable[[_Rows, int], Map]] = {
+_FITS: dict[str, Callable[[_Rows, PostProcess], Map]] = {
     "centre": _centre,
     "standardise": _standardise,
     "remove_rogue": _remove_rogue,
     "remove_components": _remove_components,
     "whiten": _whiten,
+    "remove_dims": _remove_dims,
 }

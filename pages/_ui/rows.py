@@ -13,6 +13,7 @@ STEPS = {
     "remove_rogue": "remove rogue dimensions",
     "remove_components": "remove principal components",
     "whiten": "whiten",
+    "remove_dims": "remove named dimensions",
 }
 COUNTS = {"remove_rogue": ("Rogue dimensions", "rogue_k"), "remove_components": ("Components", "components_k")}
 MOST_REMOVED = 10_000
@@ -37,7 +38,9 @@ def rows_sentence(tokens: TokenSample | None, steps: Sequence[PostProcess]) -> s
         parts.append("all tokens" if tokens.limit is None else f"up to {tokens.limit:,} tokens")
         if tokens.special:
             parts[-1] += ", special ones too"
-    parts += [STEPS[step.kind] + (f" ({step.k})" if step.k else "") for step in steps]
+    for step in steps:
+        count = step.k or len(step.dims)
+        parts.append(STEPS[step.kind] + (f" ({count})" if count else ""))
     return ", then ".join(parts)
 
 
@@ -47,6 +50,10 @@ def rows_problem(models: Sequence[ModelInfo], steps: Sequence[PostProcess]) -> s
         for info in models:
             if step.k >= info.n_dims:
                 return f"Rows: {info.spec.name} has {info.n_dims} dimensions, {step.k} of them cannot be removed."
+            if step.dims and max(step.dims) >= info.n_dims:
+                return f"Rows: {info.spec.name} has dimensions 0 to {info.n_dims - 1}, there is no {max(step.dims)}."
+        if step.kind == "remove_dims" and not step.dims:
+            return "Rows: name the dimensions to remove, as whole numbers with commas between them: 4, 17."
     return ""
 
 
@@ -88,9 +95,22 @@ def _steps() -> tuple[PostProcess, ...]:
         bind="query-params",
         help="What is done to the vectors before anything is computed, in the order of your choice: subtract the mean; "
         "give every dimension variance 1; blank the dimensions of highest variance; project out the strongest "
-        "directions; give every direction variance 1.",
+        "directions; give every direction variance 1; blank dimensions that you name.",
     )
-    return tuple(PostProcess(kind, _count(kind)) for kind in chosen if kind in STEPS)
+    return tuple(PostProcess(kind, _count(kind), _dims(kind)) for kind in chosen if kind in STEPS)
+
+
+def _dims(kind: str) -> tuple[int, ...]:
+    """The named dimensions; empty where they cannot be read."""
+    if kind != "remove_dims":
+        return ()
+    text = st.text_input(
+        "Dimensions to remove", "", max_chars=2000, key="dims", bind="query-params", placeholder="4, 17"
+    )
+    parts = str(text)[:2000].replace(",", " ").split()
+    if not all(part.isdecimal() and len(part) <= 6 for part in parts):
+        return ()
+    return tuple(sorted({int(part) for part in parts}))
 
 
 def _count(kind: str) -> int:

@@ -23,6 +23,13 @@ def apply(x, *steps):
     return postprocess(x, tuple(PostProcess(*step) for step in steps))
 
 
+def usual(kind, k=1):
+    """A step of this kind that removes something, where it removes anything."""
+    if kind == "remove_dims":
+        return (kind, 0, (2,))
+    return (kind, k if kind.startswith("remove") else 0)
+
+
 def test_no_step_is_the_matrix_itself():
     np.testing.assert_array_equal(apply(layer()), layer())
 
@@ -51,6 +58,13 @@ def test_remove_rogue_zeroes_the_dimensions_of_highest_variance_and_nothing_else
 def test_remove_rogue_breaks_ties_to_the_lower_index():
     x = np.array([[1.0, 2.0, 1.0], [-1.0, -2.0, -1.0]])
     np.testing.assert_array_equal(apply(x, ("remove_rogue", 2)), [[0, 0, 1], [0, 0, -1]])
+
+
+def test_remove_dims_zeroes_the_named_dimensions_and_nothing_else():
+    x = layer()
+    found = apply(x, ("remove_dims", 0, (2, 5)))
+    np.testing.assert_array_equal(found[:, [2, 5]], 0)
+    np.testing.assert_array_equal(np.delete(found, [2, 5], axis=1), np.delete(x, [2, 5], axis=1))
 
 
 @pytest.mark.parametrize("n", [8, 200])
@@ -103,7 +117,7 @@ def test_steps_are_applied_in_order():
 
 @pytest.mark.parametrize("kind", POSTPROCESS_STEPS)
 def test_blocks_change_nothing(kind, monkeypatch):
-    steps = ("remove_rogue", 1), (kind, 2 if kind.startswith("remove") else 0)
+    steps = ("remove_rogue", 1), usual(kind, 2)
     whole = apply(layer(), *steps)
     monkeypatch.setattr(module, "_BLOCK_ENTRIES", 12 * 7)
     np.testing.assert_allclose(apply(layer(), *steps), whole, rtol=1e-5, atol=1e-5)
@@ -113,7 +127,7 @@ def test_blocks_change_nothing(kind, monkeypatch):
 def test_float16_input_unchanged_and_deterministic(kind):
     x = (300 + 40 * np.random.default_rng(2).normal(size=(60, 5))).astype(np.float16)
     before = x.copy()
-    step = (kind, 1 if kind.startswith("remove") else 0)
+    step = usual(kind)
     found = apply(x, step)
     assert found.dtype == np.float32 and found.shape == x.shape and np.isfinite(found).all()
     np.testing.assert_array_equal(x, before)
@@ -123,7 +137,7 @@ def test_float16_input_unchanged_and_deterministic(kind):
 @pytest.mark.parametrize("n", [0, 1])
 @pytest.mark.parametrize("kind", POSTPROCESS_STEPS)
 def test_no_rows_and_one_row(kind, n, recwarn):
-    found = apply(np.ones((n, 3), dtype=np.float32), (kind, 1 if kind.startswith("remove") else 0))
+    found = apply(np.ones((n, 3), dtype=np.float32), usual(kind))
     assert found.shape == (n, 3) and np.isfinite(found).all()
     assert not recwarn.list
 
@@ -135,6 +149,9 @@ def test_no_rows_and_one_row(kind, n, recwarn):
         (("remove_rogue", 0), "remove 0 of 12"),
         (("remove_components", 12), "remove 12 of 12"),
         (("centre", 2), "takes no count"),
+        (("remove_dims", 0), "was given the dimensions"),
+        (("centre", 0, (1,)), "was given the dimensions"),
+        (("remove_dims", 0, (3, 12)), "no dimension 12 of 12"),
     ],
 )
 def test_wrong_steps_are_refused(step, said):

@@ -1,0 +1,112 @@
+"""The head that turns activations into classes: the model's own where it fits, else a linear one fitted here."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from backend.activations import Head, HeadStage, LayerStack
+from backend.metrics.linalg import Ints, as_matrix, centred, row_mean
+from backend.metrics.splits import Split
+
+HEADS = ("auto", "fitted")
+_REGULARISATION = 1.0  # C of the fitted head, on standardised dimensions
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChosenHead:
+    """A head whose outputs are the classes of the labels, in their order; ``own`` says that it is the model's."""
+
+    head: Head
+    own: bool
+    note: str
+
+
+def choose_head(stack: LayerStack, index: int, split: Split, *, wanted: str = "auto") -> ChosenHead:
+    """The head for layer number ``index`` of ``stack``.
+
+    With ``wanted`` "auto" the model's own, where that layer and pooling are what it reads and its classes can be told
+    to be those of the labels; else, and with "fitted", a linear head fitted on the training rows.
+    """
+    reason = "asked for" if wanted == "fitted" else _why_not_own(stack, index, split)
+    if reason is None and stack.head is not None:
+        return ChosenHead(_in_order(stack.head, split.info.classes), True, "The model's own head.")
+    rows = stack.matrices[index].rows[split.train]
+    head = fit_linear(rows, split.y_train, split.n_classes, classes=split.info.classes)
+    head = replace(head, layer=stack.layers[index], pooling=stack.pooling)
+    return ChosenHead(head, False, f"Fitted head ({reason}).")
+
+
+def predictions(head: Head, x: npt.NDArray[np.floating]) -> Ints:
+    """Class numbers (n_rows,) of the highest logit; ties go to the lower number."""
+    return np.asarray(head.logits(x).argmax(axis=1), dtype=np.int64)
+
+
+def fit_linear(
+    x: npt.ArrayLike,
+    y: Ints,
+    n_classes: int,
+    *,
+    classes: tuple[str, ...] = (),
+    regularisation: float = _REGULARISATION,
+) -> Head:
+    """A linear head: softmax regression of ``y`` (n_rows,) on ``x`` (n_rows, n_dims), scikit-learn's with L2 weight C.
+
+    It is fitted on standardised dimensions (constant ones get weight 0) and given in the units of ``x``. A class
+    without a row gets a logit of minus infinity. Deterministic.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    rows = as_matrix(x)
+    mean = row_mean(rows)
+    scaled = centred(rows, mean)
+    std = scaled.std(axis=0)
+    inverse = np.divide(1.0, std, out=np.zeros_like(std), where=std > 1e-12 * np.maximum(1.0, np.abs(mean)))
+    scaled *= inverse
+    model = LogisticRegression(C=regularisation, max_iter=1_000).fit(scaled, y)
+    found, bias = model.coef_ * inverse, model.intercept_
+    if len(model.classes_) == 2 and len(found) == 1:  # one row of weights stands for the difference of the two
+        found, bias = np.vstack([-found / 2, found / 2]), np.concatenate([-bias / 2, bias / 2])
+    weight = np.zeros((n_classes, rows.shape[1]))
+    offset = np.full(n_classes, -np.inf)
+    weight[model.classes_] = found
+    offset[model.classes_] = bias - found @ mean
+    return Head(-1, "", (HeadStage(weight, offset),), classes)
+
+
+def _why_not_own(stack: LayerStack, index: int, split: Split) -> str | None:
+    head = stack.head
+    if head is None:
+        return "the model has none of its own"
+    if stack.layers[index] != head.layer:
+        return "the model's own reads another layer"
+    if stack.pooling != head.pooling:
+        return f"the model's own reads the pooling {head.pooling}"
+    if _order(head.classes, split.info.classes) is None:
+        return "the classes of the model's own are not those of the labels"
+    return None
+
+
+def _order(outputs: tuple[str, ...], classes: tuple[str, ...]) -> list[int] | None:
+    """Which output stands for each class: by name; by number where the outputs bear no names of their own."""
+    names = [name.casefold().strip() for name in outputs]
+    wanted = [name.casefold().strip() for name in classes]
+    if len(set(names)) == len(names) and set(wanted) <= set(names):
+        return [names.index(name) for name in wanted]
+    unnamed = names == [f"label_{number}" for number in range(len(names))]
+    if unnamed and len(names) == len(wanted):
+        return list(range(len(wanted)))
+    return None
+
+
+def _in_order(head: Head, classes: tuple[str, ...]) -> Head:
+    order = _order(head.classes, classes)
+    assert order is not None
+    last = head.stages[-1]
+    stages = (*head.stages[:-1], replace(last, weight=last.weight[order], bias=last.bias[order]))
+    return replace(head, stages=stages, classes=classes)
+
+
+def accuracy(head: Head, x: npt.NDArray[np.floating], y: Ints) -> float:
+    """Share of rows whose highest logit is that of their class, in [0, 1]."""
+    return float(np.mean(predictions(head, x) == y))

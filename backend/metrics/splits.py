@@ -1,0 +1,203 @@
+"""Which rows a classifier is fitted on and which it is judged by. Test rows never take part in a fit."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from backend.activations import Labels
+from backend.errors import InvalidRequest
+from backend.metrics.base import param
+from backend.metrics.linalg import Ints
+
+_TRAIN = ("train", "training", "trn")
+_TEST = ("validation", "valid", "val", "dev", "development", "test", "testing", "eval", "evaluation")
+_MOST_CLASSES, _FEW_CLASSES = 1_000, 10
+
+
+@dataclass(frozen=True, slots=True)
+class SplitParams:
+    """What every metric with a training and a test part can be asked."""
+
+    test_share: float = param(
+        0.2, "Share of each class kept for testing, where the texts bring no split of their own.", low=0.01, high=0.9
+    )
+    test_split: str = param(
+        "", "Name of the split to test on; empty takes the validation (dev) rows if there are any, else the test rows."
+    )
+    control: bool = param(True, "Do it once more with the labels shuffled, to see what chance gives.", label="Control")
+
+
+@dataclass(frozen=True, slots=True)
+class SplitInfo:
+    """How the rows were split: names and sizes of the two parts, and how often a guess of the largest class is right.
+
+    ``majority`` is the accuracy on the test rows of always guessing the class that is most frequent in training.
+    """
+
+    train_name: str
+    test_name: str
+    n_train: int
+    n_test: int
+    n_unlabelled: int
+    n_left_out: int
+    classes: tuple[str, ...]
+    seeded: bool
+    majority: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """Row numbers ``train`` (n_train,) and ``test`` (n_test,), their classes ``y_train`` and ``y_test``, and the facts."""
+
+    train: Ints
+    test: Ints
+    y_train: Ints
+    y_test: Ints
+    info: SplitInfo
+    notes: tuple[str, ...]
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes, those without a training row among them."""
+        return len(self.info.classes)
+
+    def shuffled(self, seed: int) -> "Split":
+        """The same rows with the classes permuted, within the training rows and within the test rows."""
+        rng = np.random.default_rng([seed, 1])
+        y_train, y_test = rng.permutation(self.y_train), rng.permutation(self.y_test)
+        return Split(self.train, self.test, y_train, y_test, self.info, self.notes)
+
+
+def split_rows(labels: Labels, params: SplitParams, seed: int) -> Split:
+    """The training and the test rows: those of the texts' own split column, or a seeded stratified split.
+
+    Rows without a label are left out and counted. Raises InvalidRequest where there are fewer than two classes, nearly
+    as many classes as rows, a class with one member (seeded split), or a part without labelled rows.
+    """
+    values = np.asarray(labels.values)
+    labelled = np.flatnonzero(values >= 0)
+    _check_classes(labels, values[labelled])
+    own = labels.split is not None and any(labels.split)
+    if own:
+        train, test, names, left_out = _own_split(labels, labelled, params.test_split)
+    else:
+        if params.test_split:
+            raise InvalidRequest(
+                f"There is no split '{params.test_split}': the texts have no split column.",
+                "Leave test_split empty, or add the texts again and choose the column of the splits.",
+            )
+        train, test = _stratified(labels, labelled, params.test_share, seed)
+        names, left_out = ("train", "test"), 0
+    y_train, y_test = values[train], values[test]
+    counts = np.bincount(y_train, minlength=len(labels.classes))
+    _check_training(labels, counts, names[0])
+    info = SplitInfo(
+        train_name=names[0],
+        test_name=names[1],
+        n_train=len(train),
+        n_test=len(test),
+        n_unlabelled=len(values) - len(labelled),
+        n_left_out=left_out,
+        classes=labels.classes,
+        seeded=not own,
+        majority=float(np.mean(y_test == int(counts.argmax()))),
+    )
+    absent = [labels.classes[c] for c in np.unique(y_test) if counts[c] == 0]
+    return Split(train, test, y_train, y_test, info, _notes(info, absent, int((counts[y_test] == 0).sum()), seed))
+
+
+def _check_classes(labels: Labels, found: Ints) -> None:
+    if not len(found):
+        raise InvalidRequest("No row has a label.", "Choose another label column, or another text set.")
+    present = np.unique(found)
+    if len(present) < 2:
+        raise InvalidRequest(
+            f"All {len(found):,} labelled rows are of one class, '{labels.classes[present[0]]}'.",
+            "There is nothing to tell apart: choose another label column.",
+        )
+    nearly_all = len(present) == len(found) or (len(present) > _FEW_CLASSES and 2 * len(present) > len(found))
+    if len(present) > _MOST_CLASSES or nearly_all:
+        raise InvalidRequest(
+            f"The labels have {len(present):,} classes on {len(found):,} rows: that is no set of classes.",
+            "Choose a column with a few values that repeat, or give more texts of each class.",
+        )
+
+
+def _own_split(labels: Labels, labelled: Ints, wanted: str) -> tuple[Ints, Ints, tuple[str, str], int]:
+    assert labels.split is not None
+    names = np.array(labels.split, dtype=object)
+    found = list(dict.fromkeys(name for name in labels.split if name))
+    train_name = next((name for name in found if name.casefold() in _TRAIN), None)
+    listed = ", ".join(f"'{name}'" for name in found[:10])
+    if train_name is None:
+        raise InvalidRequest(
+            f"No split is called train; the splits are {listed}.",
+            "Name the training rows 'train' in the split column, or add the texts again without a split column.",
+        )
+    if wanted:
+        if wanted not in found or wanted == train_name:
+            raise InvalidRequest(f"'{wanted}' is no split to test on; the splits are {listed}.", "Choose another.")
+        test_name = wanted
+    else:
+        test_name = _test_name(names, found, train_name, labelled)
+    train, test = (labelled[names[labelled] == name] for name in (train_name, test_name))
+    for part, name in ((train, train_name), (test, test_name)):
+        if not len(part):
+            raise InvalidRequest(
+                f"No row of the split '{name}' has a label.", "Choose another split with test_split, or other labels."
+            )
+    return train, test, (train_name, test_name), len(labelled) - len(train) - len(test)
+
+
+def _test_name(names: np.ndarray, found: list[str], train_name: str, labelled: Ints) -> str:
+    """The best known name that has labelled rows; else whatever other split there is."""
+    others = [name for name in found if name != train_name]
+    if not others:
+        raise InvalidRequest(
+            f"All rows are of the split '{train_name}': none is left to test on.",
+            "Give rows of another split, or add the texts again without a split column.",
+        )
+    others.sort(key=lambda name: _TEST.index(name.casefold()) if name.casefold() in _TEST else len(_TEST))
+    return next((name for name in others if (names[labelled] == name).any()), others[0])
+
+
+def _check_training(labels: Labels, counts: Ints, train_name: str) -> None:
+    present = np.flatnonzero(counts)
+    if len(present) < 2:
+        raise InvalidRequest(
+            f"All rows of the split '{train_name}' are of one class, '{labels.classes[present[0]]}'.",
+            "A classifier needs two classes at least: check the split column.",
+        )
+
+
+def _stratified(labels: Labels, labelled: Ints, share: float, seed: int) -> tuple[Ints, Ints]:
+    rng = np.random.default_rng([seed, 0])
+    values = np.asarray(labels.values)
+    train, test = [], []
+    for number in np.unique(values[labelled]):
+        rows = rng.permutation(labelled[values[labelled] == number])
+        if len(rows) == 1:
+            raise InvalidRequest(
+                f"The class '{labels.classes[number]}' has one row, which cannot be both in training and in test.",
+                "Give more rows of it, take them out, or add a split column.",
+            )
+        n_test = min(max(1, round(share * len(rows))), len(rows) - 1)
+        test.append(rows[:n_test])
+        train.append(rows[n_test:])
+    return np.sort(np.concatenate(train)), np.sort(np.concatenate(test))
+
+
+def _notes(info: SplitInfo, absent: list[str], n_absent: int, seed: int) -> tuple[str, ...]:
+    parts = f"{info.n_train:,} rows to fit on, {info.n_test:,} to test on"
+    if info.seeded:
+        notes = [f"Split: {parts}, drawn class by class (seed {seed})."]
+    else:
+        notes = [f"Split: {parts} (the texts' own '{info.train_name}' and '{info.test_name}')."]
+    if info.n_left_out:
+        notes.append(f"{info.n_left_out:,} labelled rows of other splits were left out.")
+    if info.n_unlabelled:
+        notes.append(f"{info.n_unlabelled:,} rows without a label were left out.")
+    if absent:
+        shown = ", ".join(f"'{name}'" for name in absent[:5]) + (" ..." if len(absent) > 5 else "")
+        notes.append(f"No training row is of class {shown}: its {n_absent:,} test rows count as wrong.")
+    return tuple(notes)

@@ -1,0 +1,72 @@
+"""Two text sets as one: the rows of a training set and of a test set, told apart by a split column."""
+
+from backend.errors import TextSetError
+from backend.texts import Cell, TextTable
+
+TRAIN, TEST = "train", "test"
+_SPLIT = "split"
+
+
+def join(train: TextTable, test: TextTable, name: str) -> TextTable:
+    """One table of the rows of ``train``, then of ``test``; its split column says which is which.
+
+    Their label columns become one, called as in ``train``; other columns go together by name, with missing cells where
+    only one of the two has them. Split columns that they had are dropped, and a notice says so. Raises TextSetError
+    where one is empty, has no labels, or only one of them has pairs or another unit.
+    """
+    for table in (train, test):
+        if not len(table):
+            raise TextSetError(f"The text set '{table.name}' is empty.", "Choose one with at least one text.")
+        if table.label is None:
+            raise TextSetError(
+                f"The text set '{table.name}' has no label column.", "Add it again and say which column holds labels."
+            )
+    if (train.pairs is None) != (test.pairs is None) or train.unit != test.unit:
+        raise TextSetError(
+            f"'{train.name}' and '{test.name}' are of different kinds: {_kind(train)} and {_kind(test)}.",
+            "Join two sets of the same kind.",
+        )
+    columns = {name: _joined(train, test, name) for name in _columns(train, test)}
+    columns[_free(columns)] = (TRAIN,) * len(train) + (TEST,) * len(test)
+    dropped = tuple(
+        f"The split column '{table.split}' of '{table.name}' was left out: all its rows count as {role}."
+        for table, role in ((train, TRAIN), (test, TEST))
+        if table.split
+    )
+    pairs = None if train.pairs is None or test.pairs is None else train.pairs + test.pairs
+    split = next(reversed(columns))
+    notices = (
+        f"'{train.name}' ({len(train):,} rows) is the training part, '{test.name}' ({len(test):,}) the test part.",
+    )
+    return TextTable(name, train.texts + test.texts, pairs, columns, train.label, split, train.unit, notices + dropped)
+
+
+def _columns(train: TextTable, test: TextTable) -> list[str]:
+    """The label first, then the other columns of both."""
+    assert train.label is not None
+    others = [name for name in train.columns if name not in (train.label, train.split)]
+    others += [name for name in test.columns if name not in (test.label, test.split, train.label, *others)]
+    return [train.label, *others]
+
+
+def _joined(train: TextTable, test: TextTable, name: str) -> tuple[Cell, ...]:
+    if name == train.label:
+        assert test.label is not None
+        return train.columns[name] + test.columns[test.label]
+    parts = [
+        (None,) * len(table) if name not in table.columns or name in (table.label, table.split) else table.columns[name]
+        for table in (train, test)
+    ]
+    return parts[0] + parts[1]
+
+
+def _free(columns: dict[str, tuple[Cell, ...]]) -> str:
+    name, number = _SPLIT, 1
+    while name in columns:
+        number += 1
+        name = f"{_SPLIT} ({number})"
+    return name
+
+
+def _kind(table: TextTable) -> str:
+    return "pairs of texts" if table.pairs is not None else f"one {table.unit} a row"
