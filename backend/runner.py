@@ -267,7 +267,13 @@ class Runner:
             return NormOutliers(norm, _tuples(weights), (), (), task.n_std, task.more_than, note)
         dims = layer_norm_outliers(weights, biases, n_std=task.n_std, more_than=task.more_than)
         named = tuple(int(dim) for dim in dims)
-        return NormOutliers(norm, _tuples(weights), _tuples(biases), named, task.n_std, task.more_than)
+        before = len(self._models.known(task.model).layer_names) > len(weights) + 1  # a final norm: norms come first
+        note = (
+            f"'{norm}' stands before the feed-forward layer here; the paper's norm is a block's output."
+            if before
+            else ""
+        )
+        return NormOutliers(norm, _tuples(weights), _tuples(biases), named, task.n_std, task.more_than, note)
 
     def _estimate(self, task: EstimateTask, report: Report) -> Cost:
         from backend.models.batching import plan_extraction

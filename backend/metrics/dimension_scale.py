@@ -75,8 +75,27 @@ def run_dimension_scale(
             return "a single draw has no spread"
         return "too few distinct rows, or neighbours of a row are equally far"
 
-    notes = [] if len(pool) == n_rows else [f"{len(pool)} of {n_rows} rows were drawn by the seed."]
-    return Outcome(values, undefined_entries(values, why), tuple(notes))
+    drawn = [] if len(pool) == n_rows else [f"{len(pool)} of {n_rows} rows were drawn by the seed."]
+    return Outcome(values, undefined_entries(values, why), (*drawn, *_small_sizes(values, params)))
+
+
+def _small_sizes(values: DimensionScale, params: ScaleParams) -> list[str]:
+    """Where the neighbours are too large a part of the rows, and what so many rows resolve at all."""
+    k = {"mle": params.k, "mada": params.k, "method_of_moments": params.k_moments}.get(params.estimator, 2)
+    notes, few = [], [int(size) for size in values.sizes if 5 * k > size]
+    if few:
+        lowered = ", lowered to one less than the rows where there are fewer" if k >= few[0] else ""
+        listed = ", ".join(map(str, few))
+        notes.append(
+            f"{k} neighbours{lowered} are more than a fifth of the rows at {listed} rows: a rise there comes from the "
+            "estimator, not from the data."
+        )
+    limit = 2 * np.log10(max(1, values.sizes[-1]))
+    if np.nanmax(values.mean[:, -1], initial=0.0) > limit:
+        notes.append(
+            f"{values.sizes[-1]} rows resolve about {limit:.1f} dimensions (2 log10 n): read larger values as lower bounds."
+        )
+    return notes
 
 
 def _sizes(n_rows: int, n_sizes: int) -> Indices:
@@ -104,7 +123,7 @@ def _fill(
 
 DIMENSION_SCALE = Metric(
     name="dimension_scale",
-    version=1,
+    version=2,
     title="Intrinsic dimension against the number of rows",
     scope="stack",
     params=ScaleParams,

@@ -178,13 +178,28 @@ def _biased_hsic(off: Floats, sums_x: Floats, sums_y: Floats, dx: Floats, dy: Fl
     return out
 
 
+def chance_level(n_rows: int, dims_x: int, dims_y: int, *, kernel: str = "linear", bandwidth: float = 0.5) -> float:
+    """Biased CKA of two independent isotropic Gaussian samples, in [0, 1].
+
+    With a = 1 for the linear kernel it is the geometric mean of 1 / (1 + a^2 n / d) over the two sides. For the rbf
+    kernel a = k / (2 b^2 (1 - k)) with k = exp(-1 / (2 b^2)) and b the bandwidth: in many dimensions all distances are
+    near the median, so the kernel is k plus a linear part of that slope, beside the ones on its diagonal. A narrow
+    kernel is all diagonal, and its chance level is 1.
+    """
+    slope = 1.0
+    if kernel == "rbf":
+        exponent = 1.0 / (2.0 * bandwidth**2)
+        slope = exponent / np.expm1(exponent) if exponent < 700 else 0.0
+    return float(np.prod([1.0 + slope**2 * n_rows / dims for dims in (dims_x, dims_y)]) ** -0.5)
+
+
 def run_cka(stacks: Sequence[LayerStack], _labels: Labels | None, params: Any, _seed: int, report: Report) -> Outcome:
     """CKA within one stack, or between two given the same rows."""
     same_rows(stacks)
     first, second = stacks[0], stacks[-1]
     matrix, reasons = _compare(first.rows, second.rows if len(stacks) > 1 else None, params, report)
     n, dx, dy = first.rows[0].shape[0], first.rows[0].shape[1], second.rows[0].shape[1]
-    biased = float(np.sqrt(dx * dy / ((n + dx) * (n + dy)))) if n else 0.0
+    biased = chance_level(n, dx, dy, kernel=params.kernel, bandwidth=params.bandwidth)
     baseline = np.full(matrix.shape, 0.0 if params.debiased else biased)
     result = CkaResult(matrix, baseline, params.kernel, params.debiased, params.bandwidth, len(stacks) == 1, n, dx, dy)
 
@@ -202,14 +217,14 @@ def run_cka(stacks: Sequence[LayerStack], _labels: Labels | None, params: Any, _
 
 def _notes(params: CkaParams, n: int, biased: float) -> tuple[str, ...]:
     notes = [f"{'Debiased' if params.debiased else 'Biased'} {params.kernel} CKA over {n} rows."]
-    if not params.debiased and params.kernel == "linear":
+    if not params.debiased:
         notes.append(f"Biased CKA of independent data at this size is about {biased:.2f}, not 0.")
     return tuple(notes)
 
 
 CKA = Metric(
     name="cka",
-    version=1,
+    version=2,
     title="Similarity of layers (CKA)",
     scope="pair",
     params=CkaParams,

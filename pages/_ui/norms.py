@@ -51,7 +51,7 @@ def _show(found: NormOutliers, model: ModelInfo) -> None:
     weights, biases = np.array(found.weights), np.array(found.biases)
     if found.note:
         st.info(plain(found.note))
-    else:
+    if found.biases:
         named = ", ".join(map(str, found.dims)) or "none"
         st.metric(f"Outlier dimensions ({len(found.dims)} of {weights.shape[1]:,})", named, width="content")
     figure = norm_lines(weights, biases, found.dims)

@@ -359,3 +359,11 @@ def test_scale_plot():
     assert said["std", (0, 3)] == "a single draw has no spread"
     assert said["mean", (1,)] == "all rows are identical"
     assert set(said) == {("std", (0, 3)), ("mean", (1,)), ("std", (1,))}
+
+
+def test_the_scale_plot_says_where_neighbours_are_too_large_a_part_of_the_rows():
+    x = np.random.default_rng(0).standard_normal((400, 30))
+    said = " ".join(run(DIMENSION_SCALE, stack_of(x), estimator="method_of_moments", n_sizes=4, n_draws=2).notes)
+    assert "lowered to one less" in said and "50, 100, 200, 400 rows" in said and "lower bounds" in said
+    plain = run(DIMENSION_SCALE, stack_of(cube(400, 2, 2)), n_sizes=3, n_draws=2).notes
+    assert plain == ()

@@ -8,7 +8,7 @@ import pytest
 from backend.activations import no_report
 from backend.errors import Cancelled, InvalidRequest
 from backend.metrics import gram
-from backend.metrics.similarity import CKA, CkaParams, cka_matrix, linear_cka, rbf_cka
+from backend.metrics.similarity import CKA, CkaParams, chance_level, cka_matrix, linear_cka, rbf_cka
 from tests.metrics.stacks import layer, rotation, stack_of
 from tests.shared_folder import SHARED
 
@@ -186,6 +186,14 @@ def test_huge_and_tiny_activations_neither_overflow_nor_vanish():
         assert linear_cka((scale * x).astype(np.float32), y.astype(np.float32)) == pytest.approx(
             linear_cka(x, y), abs=1e-5
         )
+
+
+@pytest.mark.parametrize("bandwidth", [0.1, 0.5, 1.3, 3.0])
+def test_independent_gaussians_score_the_stated_baseline_with_the_rbf_kernel_too(bandwidth):
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((300, 200)), rng.standard_normal((300, 120))
+    found = rbf_cka(x, y, bandwidth=bandwidth, debiased=False)
+    assert chance_level(300, 200, 120, kernel="rbf", bandwidth=bandwidth) == pytest.approx(found, abs=0.02)
 
 
 def test_independent_gaussians_score_the_stated_baseline_when_biased_and_zero_when_not():
