@@ -3,6 +3,7 @@
 from backend.errors import InvalidRequest
 from backend.metrics.anisotropy import ANISOTROPY
 from backend.metrics.base import Metric, Outcome, param, parse_params
+from backend.metrics.component_profile import COMPONENT_ACCURACY
 from backend.metrics.cosine import AVERAGE_COSINE
 from backend.metrics.dimension_profile import INTRINSIC_DIMENSION
 from backend.metrics.dimension_scale import DIMENSION_SCALE
@@ -24,6 +25,7 @@ METRICS: dict[str, Metric] = {
     "rogue_overlap": ROGUE_OVERLAP,
     "projection": PROJECTION,
     "neighbour_overlap": NEIGHBOUR_OVERLAP,
+    "component_accuracy": COMPONENT_ACCURACY,
 }
 
 __all__ = ["METRICS", "Metric", "Outcome", "metric", "param", "parse_params"]

@@ -37,6 +37,16 @@ def choose_head(stack: LayerStack, index: int, split: Split, *, wanted: str = "a
     return ChosenHead(head, False, f"Fitted head ({reason}).")
 
 
+def head_notes(said: list[tuple[str, str]]) -> list[str]:
+    """Sentences for the figure from (layer name, ``ChosenHead.note``): layers whose head is of one kind share one."""
+    layers: dict[str, list[str]] = {}
+    for layer, note in said:
+        layers.setdefault(note, []).append(layer)
+    if len(layers) == 1:
+        return [f"Full representation: {note[0].lower()}{note[1:]}" for note in layers]
+    return [f"Full representation, {', '.join(names)}: {note[0].lower()}{note[1:]}" for note, names in layers.items()]
+
+
 def predictions(head: Head, x: npt.NDArray[np.floating]) -> Ints:
     """Class numbers (n_rows,) of the highest logit; ties go to the lower number."""
     return np.asarray(head.logits(x).argmax(axis=1), dtype=np.int64)
