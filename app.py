@@ -20,6 +20,13 @@ PAGES = {
         ("geometry/components", "Components", "Variance by principal component; tuned against base."),
         ("geometry/rogue", "Rogue", "Dimensions whose values stand out from all others, layer by layer."),
     ],
+    "Labels": [
+        (
+            "labels/component_accuracy",
+            "Component accuracy",
+            "What the leading principal components know of the labels.",
+        ),
+    ],
 }
 
 

@@ -120,7 +120,8 @@ def _empty(
     n_basis = len(general.rows[0]) if general is not None else 0
     most = max(split.info.n_train, n_basis)
     halved = [most >> i for i in range(12)]
-    sizes = np.array(sorted({size for i, size in enumerate(halved) if i == 0 or size >= _LEAST_SAMPLE}), dtype=np.int64)
+    chosen = {size for i, size in enumerate(halved) if i == 0 or size >= _LEAST_SAMPLE} | ({n_basis} - {0})
+    sizes = np.array(sorted(chosen), dtype=np.int64)
 
     def grid(width: int) -> Floats:
         return np.full((n_layers, width), np.nan)
@@ -167,14 +168,14 @@ def _fill(
         return scores_accuracy(train @ basis, test @ basis, by.y_train, by.y_test, counts)
 
     report(0, total, "in-domain basis")
-    own_basis = principal_basis(train)
+    own_basis = _basis(train)
     values.in_domain[layer] = curve(own_basis, split)
     report(1, total, "shuffled labels")
     if params.control:
         values.control[layer] = curve(own_basis, control)
     report(2, total, "general basis")
     if other is not None:
-        values.general[layer] = curve(principal_basis(other), split)
+        values.general[layer] = curve(_basis(other), split)
     draws = []
     for draw in range(params.n_draws):
         report(3 + draw, total, "random dimensions")
@@ -191,7 +192,14 @@ def _fill(
         for i, size in enumerate(values.sample_sizes):
             report(3 + params.n_draws + i, total, f"basis of {size} rows")
             if size <= len(source):
-                out[layer, i] = curve(principal_basis(source[np.sort(order[:size])]), split, k)[0]
+                out[layer, i] = curve(_basis(source[np.sort(order[:size])]), split, k)[0]
+
+
+def _basis(rows: Matrix) -> Floats:
+    """The principal directions, and zeros for those without variance: they add nothing, and say nothing new."""
+    found = principal_basis(rows)
+    width = min(len(rows) - 1, rows.shape[1])
+    return np.pad(found, ((0, 0), (0, max(0, width - found.shape[1]))))
 
 
 def _notes(values: ComponentAccuracy, general: LayerStack | None) -> list[str]:

@@ -4,6 +4,7 @@ Moments are taken of centred rows, never corrected afterwards: with a dimension 
 loses every digit of a debiased CKA.
 """
 
+import mmap
 from collections.abc import Iterator
 
 import numpy as np
@@ -34,10 +35,27 @@ def as_matrix(x: npt.ArrayLike) -> Matrix:
 
 
 def row_blocks(x: Matrix, *, entries: int = BLOCK_ENTRIES) -> Iterator[slice]:
-    """Slices over the rows of ``x``, each of about ``entries`` entries, so that memory stays flat in n."""
+    """Slices over the rows of ``x``, each of about ``entries`` entries, so that memory stays flat in n.
+
+    Where ``x`` is a memory map, the pages of a block go back to the system when the next one is asked for.
+    """
     step = max(1, entries // max(1, x.shape[1]))
+    mapped = _map_behind(x) if x.shape[0] > step else None
     for start in range(0, x.shape[0], step):
         yield slice(start, min(start + step, x.shape[0]))
+        if mapped is not None:
+            mapped.madvise(mmap.MADV_DONTNEED)  # clean pages of a file: whoever still looks reads them again
+
+
+def _map_behind(x: Matrix) -> mmap.mmap | None:
+    """The read-only file map that ``x`` is a view of, if it is one."""
+    base: object = x
+    while isinstance(base, np.ndarray):
+        if isinstance(base, np.memmap):
+            mapped = getattr(base, "_mmap", None)
+            return mapped if base.mode == "r" and hasattr(mmap, "MADV_DONTNEED") else None
+        base = base.base
+    return None
 
 
 def row_mean(x: Matrix) -> Floats:

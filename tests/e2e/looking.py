@@ -12,6 +12,7 @@ PAGES = {
     "Profiles": "profiles",
     "Components": "components",
     "Rogue": "rogue",
+    "Component accuracy": "component_accuracy",
 }
 RUN_MS = 120_000  # generous: the workers start, the model loads, two cores are shared
 

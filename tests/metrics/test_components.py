@@ -116,6 +116,14 @@ def test_the_metric_draws_every_curve():
     assert values.own_head == (False,)
 
 
+def test_components_without_variance_add_nothing_and_are_not_undefined():
+    x, y = planted()
+    x[:, 5] = x[:, 6]
+    values = run([stack_of([x])], y, n_points=12, n_draws=2).values
+    assert np.isfinite(values.in_domain).all()
+    assert values.in_domain[0, -1] == values.in_domain[0, -2]
+
+
 def test_without_a_second_text_set_the_general_curve_has_a_reason():
     x, y = planted()
     outcome = run([stack_of([x])], y, n_points=3, n_draws=2, control=False)

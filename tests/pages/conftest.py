@@ -58,7 +58,7 @@ def small_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallWorld
 
 @pytest.fixture
 def open_page(small_world: SmallWorld, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
-    """Opens a geometry page on models of the small world; by place or name; keyword arguments go into the URL."""
+    """Opens a page of the sections Geometry and Labels on models of the small world; by place or name; keyword arguments go into the URL."""
     monkeypatch.setattr(session, "_open", lambda: small_world.bench)
 
     def opening(page: str, *places: int | str, **choice: Any) -> AppTest:
@@ -69,7 +69,8 @@ def open_page(small_world: SmallWorld, monkeypatch: pytest.MonkeyPatch) -> Calla
             at.query_params[name] = value
         at.run()
         if page != "overview":
-            at.switch_page(f"pages/geometry/{page}.py").run()
+            section = "labels" if (ROOT / "pages" / "labels" / f"{page}.py").exists() else "geometry"
+            at.switch_page(f"pages/{section}/{page}.py").run()
         assert not at.exception
         return at
 

@@ -1,0 +1,117 @@
+"""Component accuracy: how many principal components of a layer it takes to know the labels."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from backend import Result, TextSetInfo
+from pages._ui.charts_components import CAPTION, SAMPLE_CAPTION, component_accuracy_chart, sample_chart
+from pages._ui.controls import params_form
+from pages._ui.export import downloads
+from pages._ui.findings import heading, provenance, undefined_note
+from pages._ui.labelled import choose_layer, choose_model, label_ready
+from pages._ui.plot import plot
+from pages._ui.progress import run_panel
+from pages._ui.selection import Selection, ready
+from pages._ui.session import plain, workbench
+
+WHAT = "How many directions does it take to tell the classes apart?"
+HOW = (
+    "A linear classifier is fitted on the first k principal components of the training texts and judged on the test "
+    "texts. If few components do as well as all dimensions, the classes lie along the strongest directions."
+)
+NONE = "(none)"
+
+
+def choose_basis(here: Selection) -> TextSetInfo | None:
+    """The text set of the general basis: any but the one in the sidebar."""
+    assert here.texts is not None
+    others = {info.spec.table: info for info in workbench().text_sets() if info.spec.digest != here.texts.spec.digest}
+    options = [NONE, *others]
+    general = next((digest for digest, info in others.items() if info.spec.name == "general"), NONE)
+    chosen = st.selectbox(
+        "General texts",
+        options,
+        index=options.index(general),
+        format_func=lambda digest: others[digest].spec.name if digest in others else digest,
+        key="component_basis",
+        persist_state="session",
+        width=260,
+        help="A second basis is fitted on these texts: do directions of language at large know the labels too?",
+    )
+    return others.get(chosen)
+
+
+def show(result: Result) -> None:
+    """Both charts, the table, notes and downloads."""
+    values, source = result.values, result.sources[0]
+    name = source.layer_names[0]
+    if not np.isfinite(values.in_domain[0]).any():
+        st.info("There is nothing to draw: this layer tells its texts nothing apart.")
+        undefined_note([result], ["in_domain", "full"])
+        provenance([result])
+        return
+    figure = component_accuracy_chart(values, 0)
+    alt = f"Test accuracy against the number of principal components, {name} of {source.model}"
+    view = f"{source.model} {name} {values.n_dims}"
+    plot(figure, key="component_accuracy_chart", alt=alt, height=480, view=view, file_name="component-accuracy")
+    own = "the model's own head" if values.own_head[0] else "a fitted head"
+    st.caption(f"{CAPTION} All dimensions: {own} on the full representation.")
+    st.subheader("How many rows does a basis need?")
+    alt = f"Test accuracy with {values.sample_components} components against the rows of the basis"
+    plot(sample_chart(values, 0), key="component_sample_chart", alt=alt, height=380, view=view, file_name="basis-rows")
+    st.caption(f"{SAMPLE_CAPTION} Here: {values.sample_components} components.")
+    st.subheader("The numbers")
+    numbers = table(values)
+    st.dataframe(numbers, hide_index=True, column_config=percent())
+    undefined_note([result], ["in_domain", "full"])
+    provenance([result])
+    downloads(
+        "component_accuracy",
+        "component-accuracy",
+        table=(list(numbers.columns), numbers.values.tolist()),
+        results=[result],
+        figure=figure,
+        title=f"Accuracy by component, {name}",
+        caption=CAPTION,
+    )
+
+
+def table(values: Any) -> pd.DataFrame:
+    """One row for each number of components."""
+    return pd.DataFrame(
+        {
+            "components": values.n_components,
+            "these texts": values.in_domain[0],
+            "general texts": values.general[0],
+            "random dimensions": values.random[0],
+            "± std": values.random_std[0],
+            "shuffled labels": values.control[0],
+        }
+    )
+
+
+def percent() -> dict[str, Any]:
+    """The columns of accuracies, in percent."""
+    names = ("these texts", "general texts", "random dimensions", "± std", "shuffled labels")
+    return {name: st.column_config.NumberColumn(format="percent") for name in names}
+
+
+heading("Component accuracy", WHAT, HOW)
+here = ready()
+label = label_ready(here)
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    model = choose_model(here.models, "component_model")
+    layer = choose_layer(model, "component_layer")
+    basis = choose_basis(here)
+with st.expander("Settings", icon=":material/tune:"):
+    params = params_form(workbench().metrics()["component_accuracy"].params, "component_accuracy")
+spec = workbench().analysis(
+    "component_accuracy", models=[model], layers=[layer], label=label, params=params, basis=basis, **here.rows
+)
+st.caption(f"Classes: the label {plain(label)}.")
+found = run_panel([spec], "component_accuracy")
+if found is not None:
+    show(found[0])

@@ -1,0 +1,36 @@
+"""The page Component accuracy against the result of its metric."""
+
+import numpy as np
+
+from tests.pages.conftest import SmallWorld
+from tests.pages.figures import figure, numbers, said
+
+KEY = "component_accuracy"
+
+
+def test_the_curves_on_show_are_the_metrics(open_page, run_page, small_world: SmallWorld) -> None:
+    at = run_page(open_page(KEY, 0), KEY)
+    general = small_world.bench.text_set_info("general")
+    values = small_world.computed(KEY, 0, label="label", basis=general, layers=[3]).values
+    traces = {trace["name"]: trace for trace in figure(at)["data"] if trace.get("name")}
+    for name, field in (("components of these texts", "in_domain"), ("components of the general texts", "general")):
+        np.testing.assert_allclose(numbers(traces[name]["y"]), getattr(values, field)[0], rtol=1e-5)
+        np.testing.assert_array_equal(numbers(traces[name]["x"]), values.n_components)
+    assert "shuffled labels" in traces
+    table = at.dataframe[0].value
+    np.testing.assert_allclose(table["these texts"], values.in_domain[0])
+    assert "fitted head" in said(at) and "48 rows to fit on, 12 to test on" in said(at)
+
+
+def test_without_general_texts_there_is_no_such_curve(open_page, run_page) -> None:
+    at = open_page(KEY, 0)
+    at.selectbox(key="component_basis").select_index(0).run()
+    at = run_page(at, KEY)
+    names = [trace.get("name") for trace in figure(at)["data"]]
+    assert "components of these texts" in names and "components of the general texts" not in names
+
+
+def test_without_labels_or_with_tokens_the_page_says_what_to_do(open_page) -> None:
+    at = open_page(KEY, 0, texts="general", label="(none)")
+    assert "no label column" in said(at) and not at.get("plotly_chart")
+    assert "one row for each text" in said(open_page(KEY, 0, pooling="tokens"))
