@@ -7,7 +7,7 @@ import numpy as np
 
 from backend.activations import Labels, LayerStack, Report
 from backend.metrics.base import Metric, Outcome, param
-from backend.metrics.components import principal_basis, scores_accuracy
+from backend.metrics.components import common_scale, principal_basis, scores_accuracy
 from backend.metrics.degenerate import named, undefined_entries, why_undefined
 from backend.metrics.heads import HEADS, accuracy, choose_head, head_notes
 from backend.metrics.linalg import Floats, Ints, Matrix, centred, row_mean
@@ -159,13 +159,13 @@ def _fill(
     """Every curve of one layer."""
     mean = row_mean(x[split.train])
     train, test = centred(x[split.train], mean), centred(x[split.test], mean)
-    control = split.shuffled(seed)
+    scale, control = common_scale(train), split.shuffled(seed)
     counts = values.n_components
     n_sizes = len(values.sample_sizes)
     total = 3 + params.n_draws + 2 * n_sizes
 
     def curve(basis: Floats, by: Split, counts: Ints = counts) -> Floats:
-        return scores_accuracy(train @ basis, test @ basis, by.y_train, by.y_test, counts)
+        return scores_accuracy(train @ basis, test @ basis, by.y_train, by.y_test, counts, scale=scale)
 
     report(0, total, "in-domain basis")
     own_basis = _basis(train)
@@ -180,7 +180,7 @@ def _fill(
     for draw in range(params.n_draws):
         report(3 + draw, total, "random dimensions")
         dims = np.random.default_rng([seed, draw]).permutation(values.n_dims)
-        draws.append(scores_accuracy(train[:, dims], test[:, dims], split.y_train, split.y_test, counts))
+        draws.append(scores_accuracy(train[:, dims], test[:, dims], split.y_train, split.y_test, counts, scale=scale))
     values.random[layer] = np.mean(draws, axis=0)
     values.random_std[layer] = np.std(draws, axis=0, ddof=1)
     rng = np.random.default_rng([seed, 99])

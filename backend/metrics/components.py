@@ -10,7 +10,7 @@ import numpy.typing as npt
 from backend.errors import InvalidRequest
 from backend.metrics.explained_variance import variance_ratio
 from backend.metrics.heads import accuracy, fit_linear
-from backend.metrics.linalg import Floats, Ints, as_matrix, centred, row_mean, scatter
+from backend.metrics.linalg import Floats, Ints, Matrix, as_matrix, centred, row_mean, scatter
 
 __all__ = ["class_numbers", "component_accuracy", "principal_basis", "scores_accuracy", "variance_ratio"]
 
@@ -44,7 +44,8 @@ def component_accuracy(
     """Test accuracy of a linear classifier on the first k directions of ``basis``, for every k in ``n_components``.
 
     ``x_train`` (n_train, n_dims), ``x_test`` (n_test, n_dims), classes ``y_train`` and ``y_test`` as numbers from 0,
-    ``basis`` (n_dims, n_directions). The classifier is fit_linear's, on standardised scores. In [0, 1]; NaN for a k
+    ``basis`` (n_dims, n_directions). The classifier is fit_linear's, on scores divided by one number for all (so that the rows' variances have the mean 1): a direction
+    without variance stays without weight, and all directions together know what all dimensions know. In [0, 1]; NaN for a k
     beyond the basis. Raises InvalidRequest for shapes that do not fit and for labels that are not numbers of classes.
     """
     train, test = as_matrix(x_train), as_matrix(x_test)
@@ -58,7 +59,7 @@ def component_accuracy(
         raise InvalidRequest("The training rows are all of one class.", "A classifier needs two classes at least.")
     mean = row_mean(train)
     scores = centred(train, mean) @ basis, centred(test, mean) @ basis
-    return scores_accuracy(*scores, y_train, y_test, np.asarray(n_components))
+    return scores_accuracy(*scores, y_train, y_test, np.asarray(n_components), scale=common_scale(train))
 
 
 def class_numbers(labels: npt.ArrayLike, n_rows: int) -> Ints:
@@ -73,12 +74,18 @@ def class_numbers(labels: npt.ArrayLike, n_rows: int) -> Ints:
     return values.astype(np.int64)
 
 
-def scores_accuracy(train: Floats, test: Floats, y_train: Ints, y_test: Ints, counts: Ints) -> Floats:
+def common_scale(x: Matrix) -> float:
+    """The square root of the mean variance of the dimensions of ``x``; 1 where nothing varies."""
+    variance = float(x.var(axis=0, dtype=np.float64).mean())
+    return variance**0.5 if variance > 0 else 1.0
+
+
+def scores_accuracy(train: Floats, test: Floats, y_train: Ints, y_test: Ints, counts: Ints, *, scale: float) -> Floats:
     """Test accuracy on the first k columns for every k in ``counts``; NaN for a k beyond them."""
     n_classes = int(max(y_train.max(), y_test.max())) + 1
     out = np.full(len(counts), np.nan)
     for i, k in enumerate(counts):
         if 0 < k <= train.shape[1]:
-            head = fit_linear(train[:, :k], y_train, n_classes)
+            head = fit_linear(train[:, :k], y_train, n_classes, scale=scale)
             out[i] = accuracy(head, test[:, :k], y_test)
     return out

@@ -10,7 +10,6 @@ from backend.metrics.linalg import Ints, as_matrix, centred, row_mean
 from backend.metrics.splits import Split
 
 HEADS = ("auto", "fitted")
-_REGULARISATION = 1.0  # C of the fitted head, on standardised dimensions
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,12 +57,13 @@ def fit_linear(
     n_classes: int,
     *,
     classes: tuple[str, ...] = (),
-    regularisation: float = _REGULARISATION,
+    scale: float | None = None,
 ) -> Head:
-    """A linear head: softmax regression of ``y`` (n_rows,) on ``x`` (n_rows, n_dims), scikit-learn's with L2 weight C.
+    """A linear head: softmax regression of ``y`` (n_rows,) on ``x`` (n_rows, n_dims), scikit-learn's with C = 1.
 
-    It is fitted on standardised dimensions (constant ones get weight 0) and given in the units of ``x``. A class
-    without a row gets a logit of minus infinity. Deterministic.
+    It is fitted on standardised dimensions (constant ones get weight 0), or with ``scale`` on centred ones that are all
+    divided by that number, and given in the units of ``x``. A class without a row gets a logit of minus infinity.
+    Deterministic.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -71,9 +71,10 @@ def fit_linear(
     mean = row_mean(rows)
     scaled = centred(rows, mean)
     std = scaled.std(axis=0)
-    inverse = np.divide(1.0, std, out=np.zeros_like(std), where=std > 1e-12 * np.maximum(1.0, np.abs(mean)))
+    whole = std if scale is None else np.full_like(std, scale)
+    inverse = np.divide(1.0, whole, out=np.zeros_like(std), where=std > 1e-12 * np.maximum(1.0, np.abs(mean)))
     scaled *= inverse
-    model = LogisticRegression(C=regularisation, max_iter=1_000).fit(scaled, y)
+    model = LogisticRegression(C=1.0, max_iter=1_000).fit(scaled, y)
     found, bias = model.coef_ * inverse, model.intercept_
     if len(model.classes_) == 2 and len(found) == 1:  # one row of weights stands for the difference of the two
         found, bias = np.vstack([-found / 2, found / 2]), np.concatenate([-bias / 2, bias / 2])
