@@ -16,6 +16,7 @@ from pages._ui.findings import provenance, undefined_note
 from pages._ui.plot import Selection as Chosen
 from pages._ui.plot import plot
 from pages._ui.progress import run_panel
+from pages._ui.rows import pairing_warning
 from pages._ui.selection import Selection
 from pages._ui.session import workbench
 
@@ -27,6 +28,7 @@ def grid_panel(models: Sequence[ModelInfo], here: Selection, params: dict[str, A
     specs = [
         workbench().analysis("cka", models=group, params=params, layers=here.layers, **here.rows) for group in groups
     ]
+    pairing_warning(models, here.tokens)
     results = run_panel(specs, "similarity", partial=True)
     if results is None:
         return

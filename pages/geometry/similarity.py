@@ -20,6 +20,7 @@ from pages._ui.export import downloads
 from pages._ui.findings import heading, provenance, undefined_note
 from pages._ui.plot import Selection, plot
 from pages._ui.progress import run_panel
+from pages._ui.rows import pairing_warning
 from pages._ui.selection import Selection as Shared
 from pages._ui.selection import ready
 from pages._ui.session import workbench
@@ -185,6 +186,8 @@ mode, models = choose_models(here.models)
 if mode == GRID:
     grid_panel(models, here, settings())
 else:
+    if mode == BETWEEN:
+        pairing_warning(models, here.tokens)
     found = run_panel(specs_for(mode, models, here, settings()), "similarity")
     if found is not None and comparable(mode, found):
         show(mode, found, models, here)

@@ -51,3 +51,33 @@ def test_undefined_layers_are_explained_below_the_grid(open_page, run_page) -> N
     assert "all rows are identical" in said(at)
     corner = figure(at)["data"][1]["customdata"][0][0][2]
     assert "undefined" in corner and "identical" in corner
+
+
+def warnings(at) -> str:
+    return "\n".join(warning.value for warning in at.warning).replace("\\", "")
+
+
+def test_token_rows_of_two_tokenizers_are_warned_of_and_the_run_says_why_it_failed(open_page) -> None:
+    at = open_page("similarity", "minilm", 0, texts="sentiment", pooling="tokens", layers="0-1")
+    assert "minilm and" in warnings(at)
+    assert "have different tokenizers" in warnings(at)
+    assert "Choose the pooling mean or last" in warnings(at)
+    at.button(key="similarity_run").click().run()
+    assert not at.exception
+    assert "cut the texts into different tokens" in said(at)
+    assert "models that share a tokenizer" in said(at)
+
+
+def test_token_rows_of_one_tokenizer_need_no_warning(open_page, run_page) -> None:
+    at = open_page("similarity", 0, 1, pooling="tokens")
+    assert not at.warning
+    run_page(at, "similarity")
+
+
+def test_the_grid_warns_of_token_rows_and_within_one_model_nothing_does(open_page) -> None:
+    at = open_page("similarity", "minilm", 0, 1, pooling="tokens")
+    at.segmented_control(key="similarity_mode").set_value("All models").run()
+    assert "have different tokenizers" in warnings(at)
+    for mode in ("Within one model", "Difference of two models"):
+        at.segmented_control(key="similarity_mode").set_value(mode).run()
+        assert not at.warning, mode
