@@ -23,6 +23,7 @@ NO_LABEL = "(none)"
 _KEPT = "_selection"
 _KNOWN = "_known_models"
 _LINKED = "_linked_values"
+_NEXT_TEXTS = "_next_texts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,11 @@ def choose_texts(name: str) -> None:
     st.session_state["texts"] = name
 
 
+def choose_texts_next(table: str) -> None:
+    """Make the text set with this table digest the shared one in the next run; for code that runs after the sidebar."""
+    st.session_state[_NEXT_TEXTS] = table
+
+
 def choose_models(names: Sequence[str]) -> None:
     """Make ``names`` the shared models; for button callbacks."""
     st.session_state["model"] = list(names)
@@ -219,6 +225,11 @@ def _texts(text_sets: Sequence[TextSetInfo]) -> tuple[TextSetInfo | None, str]:
         return None, ""
     names = list(options)
     linked = st.session_state.setdefault(_LINKED, {"texts": st.query_params.get("texts")})
+    following = st.session_state.pop(_NEXT_TEXTS, None)
+    for name, info in options.items():
+        if info.spec.table == following:
+            choose_texts(name)
+            linked["texts"] = None
     chosen = st.selectbox(
         "Text set",
         names,
