@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -20,6 +21,7 @@ MOST_MODELS = 6
 MOST_NAME_CHARS = 300
 MOST_SEED = 2**31 - 1
 NO_LABEL = "(none)"
+_STYLE = Path(__file__).with_name("sidebar.css")
 _KEPT = "_selection"
 _KNOWN = "_known_models"
 _LINKED = "_linked_values"
@@ -92,6 +94,7 @@ def sidebar() -> Selection:
     st.session_state[_KEPT] = Selection(problem="The backend service has not answered yet.")
     text_sets = workbench().text_sets()
     with st.sidebar:
+        st.html(_STYLE)
         models, model_problem, failed = _models()
         texts, warning = _texts(text_sets)
         pooling = st.segmented_control(

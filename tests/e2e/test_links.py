@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from urllib.parse import urlparse
+from urllib.parse import urlencode, urlparse
 
 import pytest
 
@@ -58,6 +58,24 @@ def test_a_link_carries_the_choice_to_another_session(address: str, tab) -> None
     assert looking.chosen(tab, "pooling") == "cls"
     assert looking.chosen(tab, "layers") == "0-3"
     assert looking.chosen(tab, "seed") == "7"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_local_model_shows_the_end_of_its_path(address: str, chromium, local_models: list[str], scheme: str) -> None:
+    tab = chromium.new_page(viewport={"width": 1360, "height": 900}, color_scheme=scheme)
+    tab.goto(f"{address}/models?{urlencode({'model': ['minilm', *local_models]}, doseq=True)}")
+    looking.opened(tab, "Models")
+    for path in local_models:
+        chip = tab.locator(f".react-aria-ComboBox [data-tag] > span[title='{path}']")
+        inside = chip.evaluate("""chip => {
+            const text = [...chip.childNodes].find(node => node.nodeType === Node.TEXT_NODE), edge = chip.getBoundingClientRect();
+            const place = i => { const r = document.createRange(); r.setStart(text, i); r.setEnd(text, i + 1); return r.getBoundingClientRect(); };
+            const seen = i => place(i).left >= edge.left - 1 && place(i).right <= edge.right + 1;
+            return [seen(0), seen(text.length - 12), seen(text.length - 1), place(0).left < place(text.length - 1).left];
+        }""")
+        assert inside == [False, True, True, True], "its beginning is cut, its end is seen, and it reads from the left"
+    assert looking.chosen(tab, "model").startswith("minilm")
+    tab.close()
 
 
 def test_a_hostile_link_is_answered_with_words(address: str, tab) -> None:
