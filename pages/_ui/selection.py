@@ -24,6 +24,7 @@ NO_LABEL = "(none)"
 _STYLE = Path(__file__).with_name("sidebar.css")
 _KEPT = "_selection"
 _KNOWN = "_known_models"
+_MODELS_SET = "_models_set"
 _LINKED = "_linked_values"
 _NEXT_TEXTS = "_next_texts"
 
@@ -157,6 +158,7 @@ def choose_texts_next(table: str) -> None:
 def choose_models(names: Sequence[str]) -> None:
     """Make ``names`` the shared models; for button callbacks."""
     st.session_state["model"] = list(names)
+    st.session_state[_MODELS_SET] = True
 
 
 def chosen_names() -> list[str]:
@@ -186,7 +188,7 @@ def _models() -> tuple[tuple[ModelInfo, ...], str, bool]:
     names = st.multiselect(
         "Models",
         list(known),
-        default=[DEFAULT_MODEL],
+        default=None if st.session_state.pop(_MODELS_SET, False) else [DEFAULT_MODEL],  # never two values in one run
         accept_new_options=True,
         max_selections=MOST_MODELS,
         select_all=False,

@@ -78,6 +78,29 @@ def test_a_local_model_shows_the_end_of_its_path(address: str, chromium, local_m
     tab.close()
 
 
+def test_models_from_a_link_and_from_buttons_stay_in_the_url_and_out_of_the_log(
+    address: str, tab, folder: Path, local_models: list[str]
+) -> None:
+    tab.goto(f"{address}/models?{urlencode({'model': ['minilm', local_models[0]]}, doseq=True)}")
+    looking.opened(tab, "Models")
+    tab.locator(".st-key-models_name input").fill(local_models[1])
+    tab.keyboard.press("Enter")
+    tab.locator(".st-key-models_add button").click()
+    tab.wait_for_url(re.compile("second-of-two"))
+    tab.locator(".st-key-models_use button").click()
+    tab.wait_for_url(lambda url: "first-of-two" not in url and "second-of-two" in url)
+    looking.go(tab, "Jobs")
+    assert looking.chosen(tab, "model") == local_models[1]
+    looking.go(tab, "Texts")
+    looking.pick(tab, "texts_shown", "topics")
+    tab.locator(".st-key-texts_use button").click()
+    tab.wait_for_url(re.compile("texts=topics"))
+    tab.reload()
+    assert looking.chosen(tab, "model") == local_models[1]
+    assert looking.chosen(tab, "texts") == "topics"
+    assert "default value" not in (folder / "up.log").read_text(), "Streamlit warns of a widget with two first values"
+
+
 def test_a_hostile_link_is_answered_with_words(address: str, tab) -> None:
     tab.goto(
         f"{address}/rogue?texts=%3Cimg+src%3Dx+onerror%3Dalert(1)%3E&pooling=evil&seed=-5&layers=9-1"
