@@ -32,6 +32,17 @@ def test_each_page_opens_by_its_own_address(address: str, tab, title: str) -> No
     assert current.inner_text() == title
 
 
+def test_the_overview_answers_by_its_name_too_and_keeps_the_choice(address: str, tab) -> None:
+    tab.goto(f"{address}/overview?texts=topics&model=minilm&model=nobody/none&seed=4")
+    tab.wait_for_url(lambda url: "/overview" not in url and "texts=topics" in url and "seed=4" in url)
+    looking.opened(tab, "Overview")
+    assert looking.heading(tab).inner_text() == "Overview"
+    assert looking.chosen(tab, "texts") == "topics"
+    assert looking.chosen(tab, "model") == "minilm+nobody/none"
+    assert tab.get_by_role("dialog").count() == 0, "Streamlit says 'Page not found' over the page"
+    assert tab.locator("[data-testid=stSidebarNav] a").all_inner_texts() == list(looking.PAGES)
+
+
 def test_the_choice_survives_page_changes_and_a_reload_and_is_in_the_url(address: str, tab) -> None:
     tab.goto(f"{address}/models")
     looking.opened(tab, "Models")
