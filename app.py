@@ -39,14 +39,24 @@ def page(path: str, title: str, about: str) -> st.Page:
     return st.Page(
         f"pages/{path}.py",
         title=title,
-        url_path=address,
+        url_path="start" if address == "overview" else address,  # the first page's own address is the root
         default=address == "overview",
         help=about,
     )
 
 
+def no_page() -> None:
+    """Stands at /overview, which Streamlit would call missing: it serves the first page at the root alone."""
+
+
 ART = Path(__file__).parent / "pages" / "_ui"
-chosen = st.navigation({section: [page(*row) for row in rows] for section, rows in PAGES.items()}, expanded=True)
+table = {section: [page(*row) for row in rows] for section, rows in PAGES.items()}
+table["Data"].append(st.Page(no_page, title="Overview", url_path="overview", visibility="hidden"))
+chosen = st.navigation(table, expanded=True)
+if chosen.url_path == "overview":  # before any widget takes its value from the address, which goes along
+    st.switch_page(
+        "pages/data/overview.py", query_params={key: st.query_params.get_all(key) for key in st.query_params}
+    )
 st.set_page_config(
     page_title=f"{chosen.title} · Embedscope", page_icon=str(ART / "mark.svg"), layout="wide", initial_sidebar_state=340
 )

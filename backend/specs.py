@@ -117,6 +117,8 @@ class ModelInfo:
 
     ``layer_names`` has one name for each layer number; ``max_length`` is the model's own limit in tokens;
     ``n_bytes`` is the size of the weights in ``spec.dtype``; ``labels`` names the classes of a classification head.
+    ``tokenizer`` is the digest of the tokenizer, empty where it is not known: two models with the same one cut any text
+    into the same tokens.
     """
 
     spec: ModelSpec
@@ -132,6 +134,7 @@ class ModelInfo:
     has_head: bool
     labels: tuple[str, ...] = ()
     default_pooling: str = "mean"
+    tokenizer: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The workbench: what every caller sees. Build a spec, look whether its result is there, start it, follow it, read it."""
 
 import json
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -305,6 +306,13 @@ class Workbench:
     def health(self) -> dict[str, str]:
         """What does the work: executor, store, workers."""
         return self._executor.health()
+
+    def model_roots(self) -> tuple[str, ...]:
+        """The folders below which local models may be opened: those of the service, where one does the work."""
+        roots = self.health().get("model_roots")
+        if roots is None:
+            return tuple(map(str, self.settings.model_roots))
+        return tuple(root for root in roots.split(os.pathsep) if root)
 
     def usage(self) -> list[Usage]:
         """What the store takes on disk."""

@@ -16,6 +16,7 @@ from backend.results import Undefined
 
 _PROBE = 16  # rows looked at before all of them: two different rows are found there, unless the layer is degenerate
 _ROUNDING = 8.0  # units in the last place by which rows may differ and still count as identical
+_OTHER_TOKENS = "Use a pooling with one row a text (mean, last or cls), or models that share a tokenizer."
 
 
 def why_undefined(x: Any, *, min_rows: int = 2) -> str | None:
@@ -91,6 +92,13 @@ def same_rows(stacks: Sequence[LayerStack]) -> None:
     first = stacks[0]
     lengths = {matrix.rows.shape[0] for stack in stacks for matrix in stack.matrices}
     hint = "Compare activations of the same texts in the same order."
+    token_rows = any(matrix.token_index is not None for stack in stacks for matrix in stack.matrices)
+    if len(lengths) > 1 and token_rows:
+        models = " and ".join(dict.fromkeys(stack.model for stack in stacks))
+        counts = " and ".join(f"{stack.matrices[0].rows.shape[0]:,}" for stack in stacks)
+        raise InvalidRequest(
+            f"{models} cut the texts into different tokens: {counts} rows, which cannot be paired.", _OTHER_TOKENS
+        )
     if len(lengths) > 1:
         raise InvalidRequest(f"The two sides have different numbers of rows: {sorted(lengths)}.", hint)
     for other in stacks[1:]:
@@ -101,8 +109,7 @@ def same_rows(stacks: Sequence[LayerStack]) -> None:
                 a, b = getattr(left, name), getattr(right, name)
                 if a is not None and b is not None and not np.array_equal(a, b):
                     raise InvalidRequest(
-                        f"The rows of {first.model} and {other.model} are different tokens.",
-                        "Use a pooling with one row a text: the two tokenizers split the texts differently.",
+                        f"The rows of {first.model} and {other.model} are different tokens.", _OTHER_TOKENS
                     )
 
 

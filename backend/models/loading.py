@@ -4,6 +4,7 @@ Safetensors only, no code from the model's folder, no network beyond the hub's f
 backbone: a checkpoint that lacks a tensor of the backbone is refused.
 """
 
+import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -191,6 +192,7 @@ def _describe(spec: ModelSpec, files: ModelFiles) -> tuple[ModelInfo, Architectu
         has_head=architecture.has_head,
         labels=_labels(config) if architecture.has_head else (),
         default_pooling="last" if architecture.family == "decoder" else "mean",
+        tokenizer=_tokenizer_digest(tokenizer),
     )
     architecture.n_parameters = sum(parameter.numel() for parameter in skeleton.parameters())
     return info, architecture, tokenizer
@@ -209,6 +211,16 @@ def _max_length(backbone: nn.Module, config: Any, tokenizer: Any) -> int:
         if name.endswith("position_embeddings") and isinstance(module, nn.Embedding) and module.padding_idx is not None:
             limits.append(module.num_embeddings - module.padding_idx - 1)  # RoBERTa counts positions from there
     return min(limits)
+
+
+def _tokenizer_digest(tokenizer: Any) -> str:
+    """The digest of all that decides how texts are cut, or "" for a tokenizer that is not one of the library's fast ones."""
+    fast = getattr(tokenizer, "backend_tokenizer", None)
+    if fast is None:
+        return ""
+    fast.no_truncation()  # both are settings of the last call, not of the tokenizer, and every call sets them anew
+    fast.no_padding()
+    return hashlib.sha256(fast.to_str().encode()).hexdigest()[:40]
 
 
 def _has_cls(tokenizer: Any) -> bool:

@@ -2,6 +2,7 @@
 
 import hmac
 import json
+import os
 from typing import Any
 
 from starlette.applications import Starlette
@@ -63,7 +64,8 @@ class _Endpoints:
         self._executor, self._store, self._codec, self._settings = executor, store, codec, settings
 
     async def health(self, request: Request) -> Response:
-        return JSONResponse({"status": "ok", **await run_in_threadpool(self._executor.health)})
+        roots = os.pathsep.join(map(str, self._settings.model_roots))
+        return JSONResponse({"status": "ok", "model_roots": roots, **await run_in_threadpool(self._executor.health)})
 
     async def jobs(self, request: Request) -> Response:
         jobs = await run_in_threadpool(self._executor.jobs)

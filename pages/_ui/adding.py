@@ -21,6 +21,7 @@ FORMATS = {
 }
 ENCODINGS = {"Find out": None, "UTF-8": "utf-8", "UTF-16": "utf-16", "Latin-1": "latin-1"}
 NONE = "(none)"
+SHOWN = "texts_shown"  # the key of the field that says which text set the page shows
 _SAVED = "_saved_text_set"
 _SAVING = "_saving_text_set"
 _BLOBS = "_uploaded_blobs"
@@ -56,23 +57,31 @@ def add_form() -> None:
         _columns_and_save(source, options, preview)
 
 
-def show_saved() -> None:
-    """Say, once, that a text set was saved, with the button that chooses it."""
+def add_section() -> None:
+    """The form; once a text set is saved, one line that says so in its place, and the button that opens it again."""
+    if _confirmed():
+        st.button("Add another text set", key="add_another", icon=":material/add:", on_click=_again)
+    else:
+        add_form()
+
+
+def _confirmed() -> bool:
+    """Whether a text set was saved last, and is still there; says so."""
     info: TextSetInfo | None = st.session_state.get(_SAVED)
     if info is None:
-        return
+        return False
     text_sets = workbench().text_sets()
     if info.spec.table not in {other.spec.table for other in text_sets}:
         del st.session_state[_SAVED]
-        return
-    name = selection.option_name(info, text_sets)
-    with st.container(border=True, key="add_saved"):
-        st.success(f"Saved '{plain(name)}' with {info.spec.n_rows:,} texts.", icon=":material/check_circle:")
-        for notice in info.notices:
-            st.warning(plain(notice), icon=":material/info:")
-        with st.container(horizontal=True):
-            st.button("Use it on every page", key="add_use", type="primary", on_click=_use, args=(name,))
-            st.button("Close", key="add_close", on_click=_close)
+        return False
+    here = selection.current().texts
+    chosen = here is not None and here.spec.table == info.spec.table
+    name = plain(selection.option_name(info, text_sets))
+    then = " Every page uses it now." if chosen else ""
+    st.success(f"Saved '{name}' with {info.spec.n_rows:,} texts.{then}", icon=":material/check_circle:")
+    for notice in info.notices:
+        st.warning(plain(notice), icon=":material/info:")
+    return True
 
 
 def forget(table: str) -> None:
@@ -82,13 +91,9 @@ def forget(table: str) -> None:
         del st.session_state[_SAVED]
 
 
-def _use(name: str) -> None:
-    selection.choose_texts(name)
-    _close()
-
-
-def _close() -> None:
+def _again() -> None:
     st.session_state.pop(_SAVED, None)
+    st.session_state["add_text"] = ""  # it is kept when the page is left, and would offer the saved texts again
 
 
 def _file() -> Source | None:
@@ -186,6 +191,8 @@ def _save(task: ReadTask | HubReadTask) -> None:
     if info is not None:
         del st.session_state[_SAVING]
         st.session_state[_SAVED] = info
+        selection.choose_texts_next(info.spec.table)
+        st.session_state[SHOWN] = selection.option_name(info, workbench().text_sets())
         st.rerun()
 
 

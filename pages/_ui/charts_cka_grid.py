@@ -7,33 +7,43 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from pages._ui.charts import COLOUR_SCALE, Floats, layer_ticks, safe, short_model
+from pages._ui.charts_similarity import Reasons, undefined_marks, undefined_words
 
 CAPTION = (
     "Each panel compares all layers of the model on its left with all layers of the model below it, on the same texts, "
-    "on one scale from 0 to 1. On the diagonal a model is compared with itself. Empty cells are undefined; the reasons stand below."
+    "on one scale from 0 to 1. On the diagonal a model is compared with itself. A grey cell with × is undefined: hover over it to see why."
 )
 
 
 def cka_grid(
-    blocks: Mapping[tuple[int, int], Floats], models: Sequence[str], layers: Sequence[Sequence[str]]
+    blocks: Mapping[tuple[int, int], Floats],
+    models: Sequence[str],
+    layers: Sequence[Sequence[str]],
+    undefined: Mapping[tuple[int, int], Reasons] | None = None,
 ) -> go.Figure:
     """``blocks[i, j]`` (layers of model i, layers of model j) as panels, the first model at the upper left.
 
     Only i <= j need be there; the panels below the diagonal are drawn as their transposes, so that every row and every
-    column of panels is one model. A block that is missing leaves its panel empty.
+    column of panels is one model. A block that is missing leaves its panel empty. ``undefined[i, j]`` gives the reasons
+    of the NaN cells of a block. The first n * n traces are the panels, row by row, whatever is missing or undefined:
+    ``panel_of`` finds the panel of a click by them.
     """
     n = len(models)
     figure = make_subplots(n, n, horizontal_spacing=0.05, vertical_spacing=0.05)
-    for i in range(n):
-        for j in range(n):
-            block = blocks.get((i, j))
-            if block is None and (j, i) in blocks:
-                block = blocks[j, i].T
-            if block is not None:
-                figure.add_trace(_panel(block, (models[i], models[j]), (layers[i], layers[j])), i + 1, j + 1)
-            _axes(figure, (i, j), n, models, layers)
+    for place in range(n * n):
+        i, j = panel_of(place, n)
+        block, why = _block(blocks, undefined or {}, i, j)
+        trace = go.Heatmap() if block is None else _panel(block, why, (models[i], models[j]), (layers[i], layers[j]))
+        figure.add_trace(trace, i + 1, j + 1)
+        _axes(figure, (i, j), n, models, layers)
+    for place in range(n * n):
+        i, j = panel_of(place, n)
+        block, _ = _block(blocks, undefined or {}, i, j)
+        for trace in undefined_marks(block, size=5) if block is not None else ():
+            figure.add_trace(trace, i + 1, j + 1)
     figure.update_layout(
         template="none",
+        showlegend=False,
         margin={"l": 70, "r": 20, "t": 30, "b": 60},
         coloraxis={
             "cmin": 0,
@@ -50,16 +60,40 @@ def grid_height(n_models: int) -> int:
     return 100 + int(780 / max(n_models, 1) ** 0.15)
 
 
-def _panel(block: Floats, models: tuple[str, str], layers: tuple[Sequence[str], Sequence[str]]) -> go.Heatmap:
+def panel_of(trace: int, n_models: int) -> tuple[int, int]:
+    """The models (row, column) whose panel is drawn by this trace of ``cka_grid``."""
+    return divmod(trace % (n_models * n_models), n_models)
+
+
+def _block(
+    blocks: Mapping[tuple[int, int], Floats], undefined: Mapping[tuple[int, int], Reasons], i: int, j: int
+) -> tuple[Floats | None, Reasons]:
+    """The matrix of a panel with its reasons: as it is there, or turned over."""
+    if (i, j) in blocks:
+        return blocks[i, j], undefined.get((i, j), {})
+    if (j, i) in blocks:
+        why = undefined.get((j, i), {})
+        return blocks[j, i].T, {(column, row): reason for (row, column), reason in why.items()}
+    return None, {}
+
+
+def _panel(
+    block: Floats, why: Reasons, models: tuple[str, str], layers: tuple[Sequence[str], Sequence[str]]
+) -> go.Heatmap:
     up, across = (
         [safe(f"{short_model(model)}: {name}") for name in names] for model, names in zip(models, layers, strict=True)
     )
+
+    def words(row: int, column: int) -> str:
+        value = block[row, column]
+        return f"<b>CKA {value:.3f}</b>" if np.isfinite(value) else undefined_words(why.get((row, column), ""))
+
     return go.Heatmap(
         z=np.asarray(block, np.float32),
         coloraxis="coloraxis",
-        customdata=[[[row, column] for column in across] for row in up],
-        hovertemplate="%{customdata[0]}<br>%{customdata[1]}<br><b>CKA %{z:.3f}</b><extra></extra>",
-        hoverongaps=False,
+        customdata=[[[a, b, words(row, column)] for column, b in enumerate(across)] for row, a in enumerate(up)],
+        hovertemplate="%{customdata[0]}<br>%{customdata[1]}<br>%{customdata[2]}<extra></extra>",
+        hoverongaps=True,  # an undefined cell says why, and can be clicked
     )
 
 

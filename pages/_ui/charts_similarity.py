@@ -26,6 +26,8 @@ DIFFERENCE_CAPTION = (
     "Each cell is the first matrix minus the second: blue where the layers are less alike, red where more."
 )
 
+MOST_CROSSES = 1500
+
 Reasons = Mapping[tuple[int, int], str]
 
 
@@ -138,26 +140,42 @@ def _mark_undefined(
     figure: go.Figure, matrix: Floats, x_layers: Sequence[str], y_layers: Sequence[str], undefined: Reasons
 ) -> None:
     rows, columns = np.nonzero(~np.isfinite(matrix))
-    if not len(rows):
-        return
-    grey = np.where(np.isfinite(matrix), np.nan, 0.0).astype(np.float32)
     why = [["" for _ in x_layers] for _ in y_layers]
     for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
-        reason = undefined.get((row, column), "no reason was given")
-        why[row][column] = (
-            f"{safe(y_layers[row])} and {safe(x_layers[column])}<br><b>undefined</b><br>{hover_text(reason, width=36)}"
-        )
+        layers = f"{safe(y_layers[row])} and {safe(x_layers[column])}"
+        why[row][column] = f"{layers}<br>{undefined_words(undefined.get((row, column), ''))}"
+    figure.add_traces(undefined_marks(matrix, why, gap=1))
+
+
+def undefined_words(reason: str) -> str:
+    """What the hover of an undefined cell says below the names of its layers."""
+    return f"<b>undefined</b><br>{hover_text(reason or 'no reason was given', width=36)}"
+
+
+def undefined_marks(
+    matrix: Floats, hovers: Sequence[Sequence[str]] | None = None, *, gap: int = 0, size: int = 8
+) -> list[go.Heatmap | go.Scatter]:
+    """The traces that make the NaN cells of ``matrix`` grey, with a × of ``size`` pixels; none where all are defined.
+
+    ``hovers`` (rows of columns) is what each cell says on hover; None leaves the hover to the heatmap below.
+    """
+    rows, columns = np.nonzero(~np.isfinite(matrix))
+    if not len(rows):
+        return []
     plain = "rgba(136,136,136,0.22)"
-    figure.add_heatmap(
-        z=grey,
+    grey = go.Heatmap(
+        z=np.where(np.isfinite(matrix), np.nan, 0.0).astype(np.float32),
         colorscale=[[0, plain], [1, plain]],
         showscale=False,
-        customdata=why,
-        hovertemplate="%{customdata}<extra></extra>",
         hoverongaps=False,
-        xgap=1,
-        ygap=1,
+        xgap=gap,
+        ygap=gap,
     )
-    if len(rows) <= 1500:
-        crosses = {"symbol": "x-thin", "size": 8, "line": {"width": 1.2, "color": MUTED}}
-        figure.add_scatter(x=columns, y=rows, mode="markers", marker=crosses, hoverinfo="skip")
+    if hovers is None:
+        grey.update(hoverinfo="skip")
+    else:
+        grey.update(customdata=hovers, hovertemplate="%{customdata}<extra></extra>")
+    if len(rows) > MOST_CROSSES:
+        return [grey]
+    crosses = {"symbol": "x-thin", "size": size, "line": {"width": 1.2, "color": MUTED}}
+    return [grey, go.Scatter(x=columns, y=rows, mode="markers", marker=crosses, hoverinfo="skip")]

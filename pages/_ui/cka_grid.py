@@ -1,18 +1,22 @@
 """The panel of the page Similarity that shows three models or more at once, every pair of them."""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from itertools import combinations_with_replacement
 from typing import Any
 
 import streamlit as st
 
-from backend import ModelInfo
+from backend import ModelInfo, Result
 from pages._ui.charts import short_model
-from pages._ui.charts_cka_grid import CAPTION, cka_grid, grid_height
+from pages._ui.charts_cka_grid import CAPTION, cka_grid, grid_height, panel_of
+from pages._ui.cka_cell import HINT, Cell, cell_of, cell_reasons, describe, side_by_side
 from pages._ui.export import downloads
 from pages._ui.findings import provenance, undefined_note
+from pages._ui.plot import Selection as Chosen
 from pages._ui.plot import plot
 from pages._ui.progress import run_panel
+from pages._ui.rows import pairing_warning
 from pages._ui.selection import Selection
 from pages._ui.session import workbench
 
@@ -24,17 +28,33 @@ def grid_panel(models: Sequence[ModelInfo], here: Selection, params: dict[str, A
     specs = [
         workbench().analysis("cka", models=group, params=params, layers=here.layers, **here.rows) for group in groups
     ]
+    pairing_warning(models, here.tokens)
     results = run_panel(specs, "similarity", partial=True)
     if results is None:
         return
     found = {pair: result for pair, result in zip(pairs, results, strict=True) if result is not None}
     names = [info.spec.name for info in models]
     layers = [_layers(info, here) for info in models]
-    figure = cka_grid({pair: result.values.matrix for pair, result in found.items()}, names, layers)
+    gaps = {pair: cell_reasons(result) for pair, result in found.items()}
+    figure = cka_grid({pair: result.values.matrix for pair, result in found.items()}, names, layers, gaps)
     alt = f"CKA of all layers of {len(models)} models, every pair of them, from 0 to 1"
-    height = grid_height(len(models))
-    plot(figure, key="similarity_grid", alt=alt, height=height, view=" ".join(names), file_name="cka-grid")
+    shown = hashlib.sha256(repr((names, layers)).encode()).hexdigest()[:8]  # a click counts for what it was made on
+    chosen = plot(
+        figure,
+        key=f"similarity_grid_{shown}",
+        alt=alt,
+        height=grid_height(len(models)),
+        view=" ".join(names),
+        select="cells",
+        file_name="cka-grid",
+    )
     st.caption(CAPTION)
+    cell = _clicked(found, models, chosen)
+    if cell is None:
+        st.caption(HINT)
+    else:
+        describe(cell)
+        side_by_side(cell, here)
     there = list(found.values())
     undefined_note(there, ["matrix"])
     provenance(there)
@@ -47,6 +67,19 @@ def grid_panel(models: Sequence[ModelInfo], here: Selection, params: dict[str, A
     table = (["model", "layer", "other model", "other layer", "cka"], rows)
     title = f"CKA of {', '.join(map(short_model, names))}"
     downloads("similarity", "cka-grid", table=table, results=there, figure=figure, title=title, caption=CAPTION)
+
+
+def _clicked(found: Mapping[tuple[int, int], Result], models: Sequence[ModelInfo], chosen: Chosen) -> Cell | None:
+    """The cell of a click in any panel; None where nothing was clicked, or nothing is there (any more)."""
+    if chosen.cell is None or chosen.trace is None:
+        return None
+    i, j = panel_of(chosen.trace, len(models))
+    at = chosen.cell if i <= j else chosen.cell[::-1]
+    result = found.get((min(i, j), max(i, j)))
+    if result is None or any(place >= size for place, size in zip(at, result.values.matrix.shape, strict=True)):
+        return None
+    cell = cell_of(result, (models[min(i, j)], models[max(i, j)]), at)
+    return cell if i <= j else cell.turned()
 
 
 def _layers(info: ModelInfo, here: Selection) -> Sequence[str]:

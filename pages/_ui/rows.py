@@ -6,6 +6,7 @@ import streamlit as st
 
 from backend import ModelInfo, PostProcess, TokenSample
 from backend.specs import POSTPROCESS_STEPS
+from pages._ui.session import plain
 
 STEPS = {
     "centre": "centre",
@@ -55,6 +56,20 @@ def rows_problem(models: Sequence[ModelInfo], steps: Sequence[PostProcess]) -> s
         if step.kind == "remove_dims" and not step.dims:
             return "Rows: name the dimensions to remove, as whole numbers with commas between them: 4, 17."
     return ""
+
+
+def pairing_warning(models: Sequence[ModelInfo], tokens: TokenSample | None) -> None:
+    """Say, before a run, that token vectors of models with different (or unknown) tokenizers can hardly be paired."""
+    known = {info.tokenizer for info in models}
+    if tokens is None or len(models) < 2 or (len(known) == 1 and "" not in known):
+        return
+    names = " and ".join(dict.fromkeys(info.spec.name for info in models))
+    differ = "have different tokenizers" if "" not in known else "may have different tokenizers"
+    st.warning(
+        f"{plain(names)} {differ}. Rows of token vectors can be paired only where all models cut the texts into the same "
+        "tokens; otherwise the run fails. Choose the pooling mean or last in the sidebar, or models that share a tokenizer.",
+        icon=":material/warning:",
+    )
 
 
 def _tokens(seed: int) -> TokenSample:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -20,9 +21,12 @@ MOST_MODELS = 6
 MOST_NAME_CHARS = 300
 MOST_SEED = 2**31 - 1
 NO_LABEL = "(none)"
+_STYLE = Path(__file__).with_name("sidebar.css")
 _KEPT = "_selection"
 _KNOWN = "_known_models"
+_MODELS_SET = "_models_set"
 _LINKED = "_linked_values"
+_NEXT_TEXTS = "_next_texts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,7 @@ def sidebar() -> Selection:
     st.session_state[_KEPT] = Selection(problem="The backend service has not answered yet.")
     text_sets = workbench().text_sets()
     with st.sidebar:
+        st.html(_STYLE)
         models, model_problem, failed = _models()
         texts, warning = _texts(text_sets)
         pooling = st.segmented_control(
@@ -145,9 +150,15 @@ def choose_texts(name: str) -> None:
     st.session_state["texts"] = name
 
 
+def choose_texts_next(table: str) -> None:
+    """Make the text set with this table digest the shared one in the next run; for code that runs after the sidebar."""
+    st.session_state[_NEXT_TEXTS] = table
+
+
 def choose_models(names: Sequence[str]) -> None:
     """Make ``names`` the shared models; for button callbacks."""
     st.session_state["model"] = list(names)
+    st.session_state[_MODELS_SET] = True
 
 
 def chosen_names() -> list[str]:
@@ -177,7 +188,7 @@ def _models() -> tuple[tuple[ModelInfo, ...], str, bool]:
     names = st.multiselect(
         "Models",
         list(known),
-        default=[DEFAULT_MODEL],
+        default=None if st.session_state.pop(_MODELS_SET, False) else [DEFAULT_MODEL],  # never two values in one run
         accept_new_options=True,
         max_selections=MOST_MODELS,
         select_all=False,
@@ -219,6 +230,11 @@ def _texts(text_sets: Sequence[TextSetInfo]) -> tuple[TextSetInfo | None, str]:
         return None, ""
     names = list(options)
     linked = st.session_state.setdefault(_LINKED, {"texts": st.query_params.get("texts")})
+    following = st.session_state.pop(_NEXT_TEXTS, None)
+    for name, info in options.items():
+        if info.spec.table == following:
+            choose_texts(name)
+            linked["texts"] = None
     chosen = st.selectbox(
         "Text set",
         names,

@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from backend import ModelInfo, ResolveTask, read_settings
+from backend import ModelInfo, ResolveTask
 from pages._ui import selection, wording
 from pages._ui.progress import obtain
+from pages._ui.session import workbench
 
 FAMILIES = {"encoder": "encoder", "decoder": "decoder", "encoder-decoder": "encoder of an encoder-decoder"}
 
@@ -93,10 +94,10 @@ st.markdown("""
 
 Weights are read from safetensors files only, and code that comes with a model is never run.
 """)
-roots = read_settings().model_roots
+roots = workbench().model_roots()
 if roots:
     st.caption("Local folders can be opened below these roots:")
-    st.code("\n".join(map(str, roots)), language=None)
+    st.code("\n".join(roots), language=None)
 else:
     st.caption(
         "No model root is set, so local folders cannot be opened here. "

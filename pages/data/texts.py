@@ -64,17 +64,17 @@ def confirm_delete(info: TextSetInfo, name: str) -> None:
 
 
 st.title("Texts")
-adding.show_saved()
 everything = workbench().text_sets()
 names = {selection.option_name(info, everything): info for info in everything}
 st.dataframe(overview_table(everything), key="texts_list", hide_index=True, height="content")
 
 st.subheader("Add a text set")
-adding.add_form()
+adding.add_section()
 
 st.subheader("Look into one")
 here = selection.current().texts
-first = list(names).index(selection.option_name(here, everything)) if here in everything else 0
-shown = st.selectbox("Text set", list(names), index=first, key="texts_shown", label_visibility="collapsed")
+if here in everything:
+    st.session_state.setdefault(adding.SHOWN, selection.option_name(here, everything))
+shown = st.selectbox("Text set", list(names), key=adding.SHOWN, label_visibility="collapsed")
 if shown in names:
     show_set(names[shown], shown)

@@ -1,6 +1,7 @@
 """Similarity: CKA of layer against layer, within one model, between two, the difference of two, or many."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -11,17 +12,18 @@ import streamlit as st
 
 from backend import AnalysisSpec, ModelInfo, Result
 from pages._ui.charts import Floats, short_model
-from pages._ui.charts_projection import projection_scatter
 from pages._ui.charts_similarity import CAPTION, DIFFERENCE_CAPTION, Reasons, cka_diagonal, cka_difference, cka_heatmap
+from pages._ui.cka_cell import HINT, Cell, cell_of, cell_reasons, describe, side_by_side
 from pages._ui.cka_grid import grid_panel
 from pages._ui.controls import params_form
 from pages._ui.export import downloads
-from pages._ui.findings import heading, labels_of, provenance, reasons, undefined_note
+from pages._ui.findings import heading, provenance, undefined_note
 from pages._ui.plot import Selection, plot
-from pages._ui.progress import obtain, run_panel
+from pages._ui.progress import run_panel
+from pages._ui.rows import pairing_warning
 from pages._ui.selection import Selection as Shared
 from pages._ui.selection import ready
-from pages._ui.session import plain, workbench
+from pages._ui.session import workbench
 
 WHAT = "Which layers arrange the texts in the same way? CKA compares two layers, whatever their widths."
 HOW = (
@@ -68,11 +70,6 @@ def specs_for(mode: str, models: Sequence[ModelInfo], here: Shared, params: dict
     groups = [[model] for model in models] if mode == DIFFERENCE else [list(models)]
     shared: dict[str, Any] = {"layers": here.layers, **here.rows}
     return [workbench().analysis("cka", models=group, params=params, **shared) for group in groups]
-
-
-def cell_reasons(result: Result) -> Reasons:
-    """Why cells of the matrix are undefined."""
-    return {(index[0], index[1]): reason for index, reason in reasons(result, "matrix").items()}
 
 
 def layer_names(result: Result) -> tuple[Sequence[str], Sequence[str]]:
@@ -133,55 +130,15 @@ def draw_depth(mode: str, found: Sequence[Result]) -> go.Figure | None:
     return figure
 
 
-def describe_cell(mode: str, found: Sequence[Result], cell: tuple[int, int]) -> None:
-    """The two layers of a cell and their value."""
+def clicked(mode: str, found: Sequence[Result], models: Sequence[ModelInfo], at: tuple[int, int] | None) -> Cell | None:
+    """The cell of a click; None where nothing was clicked, or the click was on a larger matrix."""
     matrix, why = matrix_of(mode, found)
-    rows, columns = layer_names(found[0])
-    row, column = cell
-    value = matrix[row, column]
-    st.metric("CKA" if mode != DIFFERENCE else "Difference", f"{value:.3f}" if np.isfinite(value) else "undefined")
-    st.markdown(
-        f"**{plain(rows[row])}** of {plain(short_model(found[0].sources[0].model))}  \n"
-        f"**{plain(columns[column])}** of {plain(short_model(found[0].sources[-1].model))}"
-    )
-    if not np.isfinite(value):
-        st.caption(plain(why.get(cell, "")))
-    elif mode != DIFFERENCE:
-        st.caption(f"Independent data of this size would give about {found[0].values.baseline[row, column]:.2f}.")
-
-
-def side_by_side(
-    mode: str, found: Sequence[Result], models: Sequence[ModelInfo], here: Shared, cell: tuple[int, int]
-) -> None:
-    """The rows in the first two principal components of both layers of a cell."""
-    assert here.texts is not None
-    layers = [found[0].sources[0].layers[cell[0]], found[0].sources[-1].layers[cell[1]]]
-    pair = [models[0], models[0] if mode == DIFFERENCE else models[-1]]
-    shared: dict[str, Any] = here.rows
-    specs = [
-        workbench().analysis("projection", models=[model], layers=(layer,), params={"method": "pca"}, **shared)
-        for model, layer in zip(pair, layers, strict=True)
-    ]
-    st.subheader("The two layers side by side")
-    name = "Laying out the two layers"
-    maps = [obtain(spec, f"similarity_map_task_{place}", what=name) for place, spec in enumerate(specs)]
-    if maps[0] is None or maps[1] is None:
-        return
-    table = workbench().text_set(here.texts)
-    for place, (side, result) in enumerate(zip(st.columns(2), maps, strict=True)):
-        source, values = result.sources[0], result.values
-        name = f"{short_model(source.model)}, {source.layer_names[0]}"
-        with side:
-            st.caption(plain(f"{name}: first two principal components"))
-            drawn = projection_scatter(
-                values.coords[0],
-                texts=table.texts,
-                labels=labels_of(table, here.label, values.text_index),
-                text_index=values.text_index,
-                token_index=values.token_index,
-                axis_titles=("First component", "Second component"),
-            )
-            plot(drawn.figure, key=f"similarity_map_{place}", alt=f"Texts in {name}", height=380, view=name)
+    if at is None or at[0] >= matrix.shape[0] or at[1] >= matrix.shape[1]:
+        return None
+    if mode != DIFFERENCE:
+        return cell_of(found[0], (models[0], models[-1]), at)
+    cell = cell_of(found[0], (models[0], models[0]), at)
+    return replace(cell, value=float(matrix[at]), reason=why.get(at, ""), baseline=None, value_name="Difference")
 
 
 def table_of(mode: str, found: Sequence[Result]) -> tuple[list[str], list[list[Any]]]:
@@ -203,16 +160,15 @@ def show(mode: str, found: Sequence[Result], models: Sequence[ModelInfo], here: 
         row = st.container(horizontal=True)
         with row.container(width=640):
             figure, chosen = draw(mode, found)
-        matrix, _ = matrix_of(mode, found)
-        inside = chosen.cell is not None and chosen.cell[0] < matrix.shape[0] and chosen.cell[1] < matrix.shape[1]
+        cell = clicked(mode, found, models, chosen.cell)
         with row.container(width=240):
-            if chosen.cell is not None and inside:
-                describe_cell(mode, found, chosen.cell)
+            if cell is None:
+                st.caption(HINT)
             else:
-                st.caption(":material/ads_click: Click a cell to see its two layers.")
+                describe(cell)
         st.caption(caption)
-        if chosen.cell is not None and inside:
-            side_by_side(mode, found, models, here, chosen.cell)
+        if cell is not None:
+            side_by_side(cell, here)
     undefined_note(found, ["matrix"])
     provenance(found)
     columns, rows = table_of(mode, found)
@@ -230,6 +186,8 @@ mode, models = choose_models(here.models)
 if mode == GRID:
     grid_panel(models, here, settings())
 else:
+    if mode == BETWEEN:
+        pairing_warning(models, here.tokens)
     found = run_panel(specs_for(mode, models, here, settings()), "similarity")
     if found is not None and comparable(mode, found):
         show(mode, found, models, here)

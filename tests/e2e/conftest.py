@@ -1,6 +1,7 @@
 """A running Embedscope and a browser tab that looks at it; skipped, with the reason, where there is no Chromium."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,10 +20,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the dashboard's cache, its log (up.log) and its model root (models)."""
+    return tmp_path_factory.mktemp("embedscope")
+
+
+@pytest.fixture(scope="session")
+def address(folder: Path) -> Iterator[str]:
     """The address of a dashboard that was started once, with an empty cache, for all tests of this run."""
-    with running(tmp_path_factory.mktemp("embedscope")) as found:
+    with running(folder, EMBEDSCOPE_MODEL_ROOTS=str(folder / "models")) as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def local_models(folder: Path) -> list[str]:
+    """Two small random models below the model root, of one tokenizer that is not minilm's."""
+    from tests.models.tiny import SEGMENTS, bert_config, save
+
+    return [
+        str(save(folder / "models" / name, bert_config(), seed=seed, model_input_names=SEGMENTS))
+        for seed, name in enumerate(("first-of-two-small-models", "second-of-two-small-models"))
+    ]
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,9 @@
 """The geometry pages in a real browser: a cell opens its two layers, the slider scrubs, the view outlives new data."""
 
 from typing import Any
+from urllib.parse import urlencode
 
-from tests.e2e.looking import RUN_MS, go, run_if_asked
+from tests.e2e.looking import RUN_MS, go, run_if_asked, settled
 
 PLOT = ".embedscope-plot"
 
@@ -35,6 +36,34 @@ def test_a_click_on_a_cell_opens_its_two_layers(tab: Any, address: str) -> None:
     tab.get_by_text("The two layers side by side").wait_for(timeout=RUN_MS)
     tab.get_by_role("figure", name="Texts in minilm, block 3").wait_for(timeout=RUN_MS)
     tab.get_by_role("figure", name="Texts in minilm, block 1").wait_for(timeout=RUN_MS)
+
+
+def test_a_click_in_the_grid_opens_the_layers_of_its_panel(tab: Any, address: str, local_models: list[str]) -> None:
+    named = urlencode({"model": ["minilm", *local_models], "pooling": "cls"}, doseq=True)
+    tab.goto(f"{address}/similarity?{named}")
+    tab.locator(".st-key-similarity_mode").get_by_role("radio", name="All models").click()
+    settled(tab)
+    run_if_asked(tab)
+    tab.get_by_role("button", name="Cancel").wait_for(state="detached", timeout=RUN_MS)
+    tab.locator(f"{PLOT}[data-drawn]").first.wait_for(timeout=RUN_MS)
+    drag = tab.locator("[class*='st-key-similarity_grid'] .draglayer .nsewdrag")
+    assert drag.count() == 9
+    box = drag.nth(5).bounding_box()  # the first small model above the second: four layers each
+
+    def hovered(row: int, column: int, words: str) -> tuple[float, float]:
+        x, y = box["x"] + box["width"] * (column + 0.5) / 4, box["y"] + box["height"] * (3.5 - row) / 4
+        tab.mouse.move(x, y)
+        tab.locator(".hoverlayer .hovertext", has_text=words).wait_for()
+        return x, y
+
+    hovered(0, 2, "undefined")
+    assert "identical" in tab.locator(".hoverlayer .hovertext").text_content()
+    tab.mouse.click(*hovered(3, 1, "CKA"))
+    tab.get_by_text("The two layers side by side").wait_for(timeout=RUN_MS)
+    for name, block in zip(local_models, (3, 1), strict=True):
+        short = "/".join(name.split("/")[-2:])
+        tab.get_by_role("figure", name=f"Texts in {short}, block {block}").wait_for(timeout=RUN_MS)
+    tab.locator("[data-testid=stMetric]", has_text="CKA").wait_for()
 
 
 def test_the_zoom_outlives_another_parameter(tab: Any, address: str) -> None:

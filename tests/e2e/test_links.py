@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from urllib.parse import urlparse
+from urllib.parse import urlencode, urlparse
 
 import pytest
 
@@ -32,6 +32,17 @@ def test_each_page_opens_by_its_own_address(address: str, tab, title: str) -> No
     assert current.inner_text() == title
 
 
+def test_the_overview_answers_by_its_name_too_and_keeps_the_choice(address: str, tab) -> None:
+    tab.goto(f"{address}/overview?texts=topics&model=minilm&model=nobody/none&seed=4")
+    tab.wait_for_url(lambda url: "/overview" not in url and "texts=topics" in url and "seed=4" in url)
+    looking.opened(tab, "Overview")
+    assert looking.heading(tab).inner_text() == "Overview"
+    assert looking.chosen(tab, "texts") == "topics"
+    assert looking.chosen(tab, "model") == "minilm+nobody/none"
+    assert tab.get_by_role("dialog").count() == 0, "Streamlit says 'Page not found' over the page"
+    assert tab.locator("[data-testid=stSidebarNav] a").all_inner_texts() == list(looking.PAGES)
+
+
 def test_the_choice_survives_page_changes_and_a_reload_and_is_in_the_url(address: str, tab) -> None:
     tab.goto(f"{address}/models")
     looking.opened(tab, "Models")
@@ -58,6 +69,47 @@ def test_a_link_carries_the_choice_to_another_session(address: str, tab) -> None
     assert looking.chosen(tab, "pooling") == "cls"
     assert looking.chosen(tab, "layers") == "0-3"
     assert looking.chosen(tab, "seed") == "7"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_local_model_shows_the_end_of_its_path(address: str, chromium, local_models: list[str], scheme: str) -> None:
+    tab = chromium.new_page(viewport={"width": 1360, "height": 900}, color_scheme=scheme)
+    tab.goto(f"{address}/models?{urlencode({'model': ['minilm', *local_models]}, doseq=True)}")
+    looking.opened(tab, "Models")
+    for path in local_models:
+        chip = tab.locator(f".react-aria-ComboBox [data-tag] > span[title='{path}']")
+        inside = chip.evaluate("""chip => {
+            const text = [...chip.childNodes].find(node => node.nodeType === Node.TEXT_NODE), edge = chip.getBoundingClientRect();
+            const place = i => { const r = document.createRange(); r.setStart(text, i); r.setEnd(text, i + 1); return r.getBoundingClientRect(); };
+            const seen = i => place(i).left >= edge.left - 1 && place(i).right <= edge.right + 1;
+            return [seen(0), seen(text.length - 12), seen(text.length - 1), place(0).left < place(text.length - 1).left];
+        }""")
+        assert inside == [False, True, True, True], "its beginning is cut, its end is seen, and it reads from the left"
+    assert looking.chosen(tab, "model").startswith("minilm")
+    tab.close()
+
+
+def test_models_from_a_link_and_from_buttons_stay_in_the_url_and_out_of_the_log(
+    address: str, tab, folder: Path, local_models: list[str]
+) -> None:
+    tab.goto(f"{address}/models?{urlencode({'model': ['minilm', local_models[0]]}, doseq=True)}")
+    looking.opened(tab, "Models")
+    tab.locator(".st-key-models_name input").fill(local_models[1])
+    tab.keyboard.press("Enter")
+    tab.locator(".st-key-models_add button").click()
+    tab.wait_for_url(re.compile("second-of-two"))
+    tab.locator(".st-key-models_use button").click()
+    tab.wait_for_url(lambda url: "first-of-two" not in url and "second-of-two" in url)
+    looking.go(tab, "Jobs")
+    assert looking.chosen(tab, "model") == local_models[1]
+    looking.go(tab, "Texts")
+    looking.pick(tab, "texts_shown", "topics")
+    tab.locator(".st-key-texts_use button").click()
+    tab.wait_for_url(re.compile("texts=topics"))
+    tab.reload()
+    assert looking.chosen(tab, "model") == local_models[1]
+    assert looking.chosen(tab, "texts") == "topics"
+    assert "default value" not in (folder / "up.log").read_text(), "Streamlit warns of a widget with two first values"
 
 
 def test_a_hostile_link_is_answered_with_words(address: str, tab) -> None:

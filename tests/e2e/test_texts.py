@@ -31,8 +31,9 @@ def test_an_uploaded_table_is_shown_saved_and_analysed(address: str, tab) -> Non
     looking.pick(tab, "add_column_text", "review")
     looking.pick(tab, "add_column_label", "verdict")
     tab.locator(".st-key-add_save button").click()
-    tab.get_by_text("Saved 'stories' with 60 texts.").wait_for()
-    tab.locator(".st-key-add_use button").click()
+    tab.get_by_text("Saved 'stories' with 60 texts. Every page uses it now.").wait_for()
+    assert tab.locator(".st-key-add_file").count() == 0, "the form is closed"
+    assert tab.locator(".st-key-texts_shown input").input_value() == "stories"
     tab.wait_for_url(re.compile("texts=stories"))
     looking.go(tab, "Similarity")
     looking.run(tab)

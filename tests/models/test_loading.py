@@ -46,6 +46,18 @@ def change_weights(folder: Path, change: Any) -> None:
 # Describing
 
 
+def test_models_share_a_tokenizer_whatever_it_pads_or_cuts_to(tmp_path: Path) -> None:
+    first = tiny.save(tmp_path / "first", tiny.bert_config(), seed=0)
+    second = tiny.save(tmp_path / "second", tiny.bert_config(hidden_size=16), seed=1)
+    other = tiny.save_family(tmp_path / "other", "gpt2")
+    settings = json.loads((second / "tokenizer.json").read_text())
+    settings["truncation"] = {"direction": "Right", "max_length": 5, "strategy": "LongestFirst", "stride": 0}
+    (second / "tokenizer.json").write_text(json.dumps(settings))
+    digests = [described(folder).tokenizer for folder in (first, second, other)]
+    assert len(digests[0]) == 40
+    assert digests[0] == digests[1] != digests[2]
+
+
 def test_descriptions_of_the_families(tmp_path: Path) -> None:
     infos = {name: described(tiny.save_family(tmp_path / name, name)) for name in tiny.FAMILIES}
     blocks = ("embedding", "block 1", "block 2", "block 3")

@@ -179,11 +179,34 @@ def test_a_file_is_previewed_saved_and_chosen(app: AppTest, bench: Any) -> None:
     at.run()
     at.button(key="add_save").click().run()
     assert not at.exception
-    assert "Saved 'moods' with 3 texts." in words(at)
-    at.button(key="add_use").click().run()
+    assert "Saved 'moods' with 3 texts. Every page uses it now." in words(at)
+    assert not at.get("file_uploader"), "the form is closed"
+    assert at.selectbox(key="texts").value == "moods"
     chosen = at.session_state["_selection"]
     assert (chosen.texts.spec.name, chosen.label) == ("moods", "mood")
     assert bench.text_set(chosen.texts).texts == ("A fine day", "A *bad* day", "Rain, again")
+    at.selectbox(key="texts").select("topics").run()
+    assert "Saved 'moods' with 3 texts." in words(at)
+    assert "Every page uses it now" not in words(at)
+    at.button(key="add_another").click().run()
+    assert not at.exception
+    assert "Saved" not in words(at)
+    assert at.get("file_uploader")
+    assert not [button for button in at.button if button.key == "add_save"], "nothing of the last file is left"
+    assert at.selectbox(key="texts").value == "topics"
+
+
+def test_pasted_lines_are_chosen_once_saved_and_leave_the_form(app: AppTest) -> None:
+    at = app.run()
+    at.switch_page("pages/data/texts.py").run()
+    at.segmented_control(key="add_way").set_value("Pasted text").run()
+    at.text_area(key="add_text").set_value("One line.\nAnother line.").run()
+    at.button(key="add_save").click().run()
+    assert not at.exception
+    assert at.session_state["_selection"].texts.spec.name == "pasted text"
+    at.button(key="add_another").click().run()
+    at.segmented_control(key="add_way").set_value("Pasted text").run()
+    assert at.text_area(key="add_text").value == ""
 
 
 def test_every_data_page_is_drawn_without_an_error(app: AppTest) -> None:

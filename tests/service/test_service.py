@@ -82,6 +82,7 @@ def test_local_models_lie_below_the_roots_however_they_are_named(tmp_path: Path)
             read_settings(), cache=tmp_path / "front", backend=running.address, token=running.token
         )
         bench: Workbench = open_workbench(settings)
+        assert bench.model_roots() == (str(roots),), "the service's, whatever this process has"
         assert bench.model(str(roots / "model")).n_blocks == 6
         for name in (outside / "model", roots / ".." / "outside" / "model", roots / "link"):
             with pytest.raises(EmbedscopeError, match="EMBEDSCOPE_MODEL_ROOTS"):
