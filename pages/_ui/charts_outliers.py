@@ -11,8 +11,8 @@ from plotly.subplots import make_subplots
 from pages._ui.charts import COLOUR_SCALE, PALETTE, Floats, base_figure, layer_ticks, safe
 
 DEPTH_CAPTION = (
-    "Filled cells are the layers in which a dimension is rogue; dimensions are listed by the layer in which they first "
-    "are. A bar that runs on means that the blocks after it leave the dimension alone."
+    "Dimensions are listed by the layer in which they first are rogue. A bar that runs on means that the blocks after it "
+    "leave the dimension alone."
 )
 NORM_CAPTION = (
     "One line a block, dark (early) to light (late): the weight and the bias that the block's last norm gives to each "
@@ -21,15 +21,20 @@ NORM_CAPTION = (
 MOST_DIMS = 24
 
 
-def appearing_chart(dims: Sequence[int], rogue: npt.NDArray[np.bool_], layers: Sequence[str]) -> go.Figure:
-    """Where ``dims``, in order of appearance, are rogue: ``rogue`` is (n_layers, n_dims); at most 24 of them are drawn."""
+def appearing_chart(
+    dims: Sequence[int], rogue: npt.NDArray[np.bool_], scores: Floats, layers: Sequence[str]
+) -> go.Figure:
+    """Where ``dims``, in order of appearance, are rogue; at most 24 of them are drawn.
+
+    ``rogue`` and ``scores`` are (n_layers, n_dims); a score is in standard deviations, and shown on hover.
+    """
     shown = list(dims)[:MOST_DIMS]
     cells = rogue[:, shown].T
     figure = base_figure(x_title="Layer", y_title="Dimension")
     words = [
         [
-            f"dimension {dim}, {safe(name)}<br><b>{'rogue' if yes else 'not rogue'}</b>"
-            for name, yes in zip(layers, row, strict=True)
+            f"dimension {dim}, {safe(name)}<br><b>{'rogue' if yes else 'not rogue'}</b><br>{_scored(score)}"
+            for name, yes, score in zip(layers, row, scores[:, dim], strict=True)
         ]
         for dim, row in zip(shown, cells, strict=True)
     ]
@@ -47,6 +52,10 @@ def appearing_chart(dims: Sequence[int], rogue: npt.NDArray[np.bool_], layers: S
     figure.update_xaxes(showgrid=False, **layer_ticks(layers))
     ticks = {"tickmode": "array", "tickvals": list(range(len(shown))), "ticktext": [str(dim) for dim in shown]}
     return figure.update_yaxes(showgrid=False, autorange="reversed", **ticks)
+
+
+def _scored(score: float) -> str:
+    return f"score {score:.1f} standard deviations" if np.isfinite(score) else "no score: nothing varies here"
 
 
 def appearing_height(n_dims: int) -> int:

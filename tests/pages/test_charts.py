@@ -13,7 +13,7 @@ import pytest
 from pages._ui import charts
 from pages._ui.charts_profiles import Series, profile_lines
 from pages._ui.charts_projection import MOST_CLASSES, NO_LABEL, projection_scatter
-from pages._ui.charts_rogue import joined, spike_grid, spike_plot
+from pages._ui.charts_rogue import BOTH, OUTLIER, ROGUE, joined, spike_grid, spike_plot
 from pages._ui.charts_similarity import cka_diagonal, cka_difference, cka_heatmap
 from pages._ui.charts_spectrum import spectrum_chart, variance_ratio_chart
 
@@ -212,8 +212,11 @@ def test_joined_lines_are_separated_by_gaps() -> None:
 def test_a_spike_plot_has_a_line_a_text_and_names_the_rogue_dimension_at_its_spike() -> None:
     values = np.zeros((4, 20))
     values[:, 7] = [5, 6, -9, 4]
-    figure = spike_plot(values, texts=["one", "two", "three", HOSTILE], rogue={7: "7"})
-    assert len(figure.data) == 4
+    figure = spike_plot(values, texts=["one", "two", "three", HOSTILE], marks={7: BOTH}, ranking="variance")
+    *lines, entry = figure.data
+    assert len(lines) == 4
+    assert not any(line.showlegend for line in lines)
+    assert (entry.name, entry.marker.symbol) == ("rogue by variance, and an outlier", "star")
     (name,) = figure.layout.annotations
     assert (name.x, name.y) == (7, -9)
     assert "<b onclick" not in figure.data[3].hovertemplate
@@ -227,11 +230,12 @@ def test_the_grid_has_a_panel_for_each_layer_with_its_extremes() -> None:
     rng = np.random.default_rng(0)
     layers = [rng.normal(size=(5, 30)) for _ in range(4)]
     names = ["embedding", "block 1", "block 2", "final norm"]
-    figure = spike_grid(layers, names, rogue=[{3: "3"}, {}, {5: "5"}, {}])
-    assert len(figure.data) == 8
+    figure = spike_grid(layers, names, marks=[{3: ROGUE, 4: OUTLIER}, {}, {5: ROGUE}, {}])
+    assert len(figure.data) == 10
+    assert [trace.name for trace in figure.data if trace.showlegend] == ["rogue", "outlier (mean value)"]
     np.testing.assert_allclose(figure.data[2].y, layers[1].min(axis=0), rtol=1e-6)
     np.testing.assert_allclose(figure.data[3].y, layers[1].max(axis=0), rtol=1e-6)
-    assert [note.text for note in figure.layout.annotations] == [*names, "<b>3</b>", "<b>5</b>"]
+    assert [note.text for note in figure.layout.annotations] == [*names, "<b>3</b> ●", "<b>4</b> ○", "<b>5</b> ●"]
 
 
 def test_a_spectrum_leaves_out_undefined_layers() -> None:

@@ -46,6 +46,27 @@ def test_the_depth_at_which_dimensions_become_rogue(open_page, run_page, small_w
         assert (drawn == values.rogue[:, values.appearing[:24]].T).all()
 
 
+@pytest.mark.parametrize("by", ["cosine", "mean"])
+def test_the_chosen_score_decides_marks_table_and_words(open_page, run_page, small_world: SmallWorld, by: str) -> None:
+    at = open_page("rogue", 0)
+    at.number_input(key="rogue_n_std").set_value(1.0).run()
+    at = run_page(at, "rogue")
+    at.segmented_control(key="rogue_by").set_value(by).run()
+    while any("Ranking by" in caption.value for caption in at.caption):
+        at.run()
+    assert not [button for button in at.button if button.key == "rogue_run"]  # the activations are there: no Run
+    result = small_world.computed("rogue", 0, params={"n_std": 1.0, "by": by})
+    values = result.values
+    words = {"cosine": "share of the average cosine", "mean": "|mean|"}[by]
+    assert f"Where dimensions are rogue by {words}" in said(at)
+    assert f"Filled: the dimension's {words} lies more than 1 standard deviations above the mean" in said(at)
+    drawn = numbers(figure(at, 1)["data"][0]["z"])
+    assert (drawn == values.rogue[:, values.appearing[:24]].T).all()
+    table = at.dataframe[0].value
+    assert table[f"rank by {by}"].tolist()[:10] == list(range(1, 11))
+    assert ((table["score (standard deviations)"] > 1) == table["rogue"]).all()
+
+
 def test_overlap_between_two_models_states_chance(open_page, run_page, small_world: SmallWorld) -> None:
     at = viewed(open_page("rogue", 0, 1), "Overlap")
     at.selectbox(key="rogue_other").select_index(1).run()
