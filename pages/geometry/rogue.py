@@ -28,6 +28,7 @@ HOW = (
 )
 ONE, ALL, OVERLAP, NORMS = "One layer", "All layers", "Overlap", "Norm weights"
 N_NAMED = 3
+MAP_WIDTH = 640
 
 
 def choose_model(models: Sequence[ModelInfo]) -> ModelInfo:
@@ -156,7 +157,8 @@ def show_tables(result: Result, layer: int) -> None:
     st.caption(
         f"Click a heading to sort. Score: how far a dimension's {RANKINGS[values.by]} lies above the mean over all "
         f"dimensions, in standard deviations; a dimension is rogue above {values.n_std:g}. Outlier: a mean activation that "
-        "far from the mean of all dimensions, on either side, whatever the score. No rank: not among the leading ones of it."
+        "far from the mean of all dimensions, on either side, whatever the score. None as a rank: "
+        f"not among the {values.top_variance.shape[1]} leading ones."
     )
     st.dataframe(ranking_table(result, layer), hide_index=True)
 
@@ -220,14 +222,33 @@ def every_dimension(result: Result) -> tuple[list[str], list[list[Any]]]:
     return ["layer", "dimension", f"score by {values.by} (standard deviations)", *fields], rows
 
 
+def choose_other(models: Sequence[ModelInfo], model: ModelInfo) -> list[ModelInfo]:
+    """The model to compare with, the first other one of the same width at first; empty for the same model."""
+    rest = [info for info in models if info is not model]
+    others = [info for info in rest if info.n_dims == model.n_dims]
+    chosen = ""
+    if others:
+        names = [*(info.spec.name for info in others), ""]
+        chosen = st.selectbox(
+            "Compare with",
+            names,
+            format_func=lambda name: short_model(name) if name else "the same model",
+            key="rogue_other",
+            width=260,
+        )
+    wider = [f"{short_model(info.spec.name)} has {info.n_dims:,}" for info in rest if info.n_dims != model.n_dims]
+    if wider:
+        st.caption(
+            f":material/info: {plain(short_model(model.spec.name))} has {model.n_dims:,} dimensions, "
+            f"{plain(', '.join(wider))}: dimensions of models of different width do not correspond, so their overlap is not "
+            "defined."
+        )
+    return [info for info in others if info.spec.name == chosen]
+
+
 def show_overlap(here: Selection, model: ModelInfo, by: str) -> None:
     """How many leading dimensions two layers share, within a model or between two of the same width."""
-    others = [info for info in here.models if info is not model and info.n_dims == model.n_dims]
-    pair = [model]
-    if others:
-        names = ["the same model", *(info.spec.name for info in others)]
-        name = st.selectbox("Compare with", names, format_func=short_model, key="rogue_other", width=260)
-        pair += others[names.index(name) - 1 : names.index(name)] if name != names[0] else []
+    pair = [model, *choose_other(here.models, model)]
     result = ranked("rogue_overlap", pair, here, by)
     if result is None:
         return
@@ -238,13 +259,15 @@ def show_overlap(here: Selection, model: ModelInfo, by: str) -> None:
         values.matrix, names_x, names_y, why, x_name=second.model, y_name=first.model, value_name="overlap"
     )
     alt = f"Share of the {values.top} leading dimensions that layers of {first.model} and {second.model} have in common"
-    plot(
-        figure, key="rogue_overlap_map", alt=alt, height=520, view=f"{first.model} {second.model}", file_name="overlap"
-    )
+    view = f"{first.model} {second.model}"
+    with st.container(width=MAP_WIDTH):  # the map is square: in a wider chart its colour bar would stand far away
+        plot(figure, key="rogue_overlap_map", alt=alt, height=520, aspect=0.9, view=view, file_name="overlap")
     caption = (
         f"Each cell is the share of the {values.top} dimensions leading by {RANKINGS[values.by]} that two layers have in "
-        f"common, from 0 to 1; two random choices would share {values.chance:.2f}."
+        f"common, from 0 to 1."
     )
+    if values.within:
+        caption += " The diagonal is 1 by construction: there a layer is compared with itself."
     st.caption(caption)
     undefined_note([result], ["matrix"])
     provenance([result])
@@ -258,7 +281,7 @@ heading("Rogue dimensions", WHAT, HOW)
 here = ready()
 with st.container(horizontal=True, vertical_alignment="bottom"):
     view = st.segmented_control(
-        "View", [ONE, ALL, OVERLAP, NORMS], default=ONE, required=True, key="rogue_view", persist_state="session"
+        "View", [ONE, ALL, OVERLAP, NORMS], default=ONE, required=True, key="rogue_view", bind="query-params"
     )
     model = choose_model(here.models)
     by = choose_ranking() if view != NORMS else ""
