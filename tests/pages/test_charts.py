@@ -15,7 +15,7 @@ from pages._ui.charts_profiles import Series, profile_lines
 from pages._ui.charts_projection import MOST_CLASSES, NO_LABEL, projection_scatter
 from pages._ui.charts_rogue import BOTH, OUTLIER, ROGUE, joined, spike_grid, spike_plot
 from pages._ui.charts_similarity import cka_diagonal, cka_difference, cka_heatmap
-from pages._ui.charts_spectrum import spectrum_chart, variance_ratio_chart
+from pages._ui.charts_spectrum import log_caption, ratio_caption, spectrum_chart, variance_ratio_chart
 
 LAYERS = ["embedding", "block 1", "block 2"]
 HOSTILE = "<b onclick=x>$E=mc^2$</b> %{x} & more"
@@ -248,6 +248,29 @@ def test_a_spectrum_leaves_out_undefined_layers() -> None:
 def test_the_variance_ratio_marks_the_last_component_above_one() -> None:
     figure = variance_ratio_chart(np.array([[2.0, 1.1, 0.9, 1.2]]), ["block 1"], [2], n_classes=2)
     assert list(figure.data[0].marker.symbol) == ["circle", "diamond", "circle", "circle"]
+    assert figure.layout.xaxis.tickvals[0] == 1
+    assert 0 < figure.layout.xaxis.range[0] < 1
+
+
+def test_a_count_that_reaches_the_last_drawn_component_is_open_above() -> None:
+    ratios = np.full((1, 20), 1.5)
+    assert variance_ratio_chart(ratios, ["b"], [20], n_components=384).data[0].name == "b (20 or more at or above 1)"
+    assert variance_ratio_chart(ratios, ["b"], [20], n_components=20).data[0].name == "b (20 at or above 1)"
+    assert variance_ratio_chart(ratios, ["b"], [19], n_components=384).data[0].name == "b (19 at or above 1)"
+
+
+def test_the_ratio_promises_classes_only_where_there_are_labels() -> None:
+    assert "first 20 of 384" in ratio_caption(20, 384, 2)
+    assert "would be 2 here" in ratio_caption(20, 384, 2)
+    assert "classes" not in ratio_caption(20, 384, None)
+    assert "All 20" in ratio_caption(20, 20, None)
+
+
+def test_what_a_logarithmic_axis_cannot_show_is_counted() -> None:
+    assert log_caption(np.array([[0.6, 0.4], [np.nan, np.nan]])) == ""
+    said = log_caption(np.array([[0.7, 0.3 - 1e-9, 1e-9, 0.0, 0.0], [0.5, 0.5, 0.0, 0.0, 0.0]]))
+    assert said.startswith("Up to 3 components a layer hold exactly no variance")
+    assert "up to 1 a layer hold less than a millionth" in said
 
 
 def test_every_axis_has_a_title() -> None:
