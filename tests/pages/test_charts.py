@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 import pytest
 
 from pages._ui import charts
-from pages._ui.charts_profiles import Series, profile_lines
+from pages._ui.charts_profiles import Series, has_reference, profile_lines
 from pages._ui.charts_projection import MOST_CLASSES, NO_LABEL, projection_scatter
 from pages._ui.charts_rogue import BOTH, OUTLIER, ROGUE, joined, spike_grid, spike_plot
 from pages._ui.charts_similarity import cka_diagonal, cka_difference, cka_heatmap
@@ -199,8 +199,19 @@ def test_a_band_is_broken_where_it_does_not_exist() -> None:
 
 def test_the_isotropic_reference_is_dashed_and_named_once() -> None:
     lines = [Series(name, LAYERS, np.ones(3), reference=np.zeros(3), place=i) for i, name in enumerate("ab")]
-    references = [trace for trace in profile_lines(lines, y_title="y").data if trace.line.dash == "dash"]
-    assert [trace.showlegend for trace in references] == [True, False]
+    *first, entry = [trace for trace in profile_lines(lines, y_title="y").data if trace.line.dash == "dash"]
+    assert [trace.showlegend for trace in first] == [False, False]
+    assert [trace.line.color for trace in first] == [charts.colour(0), charts.colour(1)]
+    assert ["size of a<" in first[0].hovertemplate, "size of b<" in first[1].hovertemplate] == [True, True]
+    assert (entry.name, entry.showlegend, entry.line.color) == ("isotropic reference", True, charts.MUTED)
+
+
+def test_a_shared_reference_names_all_its_models_and_is_grey_alone() -> None:
+    lines = [Series("a", LAYERS, np.ones(3), reference=np.zeros(3), sharing=["b"]), Series("b", LAYERS, np.ones(3))]
+    drawn, _ = [trace for trace in profile_lines(lines, y_title="y").data if trace.line.dash == "dash"]
+    assert "size of a, b<" in drawn.hovertemplate
+    assert drawn.line.color == charts.MUTED
+    assert not has_reference(lines[1:])
 
 
 def test_joined_lines_are_separated_by_gaps() -> None:
