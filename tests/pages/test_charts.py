@@ -10,10 +10,13 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
+from backend.metrics import dimension_scale
+from backend.metrics.dimension import ESTIMATORS
 from pages._ui import charts
 from pages._ui.charts_profiles import Series, has_reference, profile_lines
 from pages._ui.charts_projection import MOST_CLASSES, NO_LABEL, projection_scatter
 from pages._ui.charts_rogue import BOTH, OUTLIER, ROGUE, joined, spike_grid, spike_plot
+from pages._ui.charts_scale import ESTIMATOR_NAMES, LEAST_ROWS, scale_caption
 from pages._ui.charts_similarity import cka_diagonal, cka_difference, cka_heatmap
 from pages._ui.charts_spectrum import log_caption, ratio_caption, spectrum_chart, variance_ratio_chart
 
@@ -212,6 +215,34 @@ def test_a_shared_reference_names_all_its_models_and_is_grey_alone() -> None:
     assert "size of a, b<" in drawn.hovertemplate
     assert drawn.line.color == charts.MUTED
     assert not has_reference(lines[1:])
+
+
+@pytest.mark.parametrize(
+    ("ends", "said", "unsaid"),
+    [
+        ([16.0], "however flat the line; here the line ends above it", "is a dimension"),
+        ([16.0, np.nan, 17.0], "here all 2 lines end above it", "is a dimension"),
+        ([3.0], "has become flat is a dimension", "ends above it"),
+        ([3.0, 16.0], "Here 1 of 2 lines end above it", "all"),
+    ],
+)
+def test_a_scale_plot_says_whether_flat_means_a_dimension(ends: list[float], said: str, unsaid: str) -> None:
+    sizes = np.array([55, 110, 220, 440])
+    mean = np.repeat(np.array(ends)[:, None], 4, axis=1)
+    caption = scale_caption("mada", sizes, mean, n_draws=7, n_sizes=6)
+    assert caption.startswith("MADA, from all 440 rows")
+    assert "mean of 7 random draws" in caption
+    assert "4 of the 6 sizes asked for: no draw has fewer than 32 rows" in caption
+    assert "(5.3 at the right end)" in caption
+    reading = caption[caption.index("The dotted line") :]
+    assert said in reading
+    assert unsaid not in reading
+    assert "sizes asked for" not in scale_caption("mada", sizes, mean, n_draws=7, n_sizes=4)
+
+
+def test_the_names_of_the_estimators_and_the_smallest_draw_are_those_of_the_metric() -> None:
+    assert set(ESTIMATOR_NAMES) == set(ESTIMATORS)
+    assert LEAST_ROWS == dimension_scale._LEAST_ROWS
 
 
 def test_joined_lines_are_separated_by_gaps() -> None:
