@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from backend.activations import LayerStack
 from backend.results import Source
-from backend.specs import ActivationSpec, PostProcess
+from backend.specs import ActivationSpec, PostProcess, TokenSample
 
 _PACKAGES = ("torch", "transformers", "numpy", "scipy", "scikit-learn", "umap-learn", "openTSNE")
 _STEPS = {
@@ -64,11 +64,18 @@ def stack_notes(stacks: Sequence[LayerStack], specs: Sequence[ActivationSpec]) -
             )
         if spec.postprocess:
             steps = ", then ".join(_said(step) for step in spec.postprocess)
-            notes.append(f"{model}activations are {steps}.")
-        if spec.tokens is not None and spec.tokens.limit is not None:
-            n_rows = len(stack.matrices[0].rows)
-            notes.append(f"{model}a sample of {n_rows} token vectors (seed {spec.tokens.seed}).")
+            notes.append(f"{model}Activations are {steps}.")
+        if spec.tokens is not None:
+            notes.append(model + _token_rows(len(stack.matrices[0].rows), spec.tokens))
     return tuple(dict.fromkeys(notes))
+
+
+def _token_rows(n_rows: int, tokens: TokenSample) -> str:
+    """Which tokens the rows are; with fewer rows than the limit there was nothing to draw."""
+    special = "special tokens included" if tokens.special else "special tokens ([CLS], [SEP] and the like) left out"
+    if tokens.limit is None or n_rows < tokens.limit:
+        return f"A row is a token: all {n_rows} of them, {special}."
+    return f"A row is a token: a sample of {n_rows} token vectors (seed {tokens.seed}), {special}."
 
 
 @lru_cache

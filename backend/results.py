@@ -69,3 +69,14 @@ class NormOutliers:
     n_std: float
     more_than: int
     note: str = ""
+
+    @property
+    def flat(self) -> tuple[int, ...]:
+        """The blocks, counted from 1, whose weights are all equal, or their biases: the rule is undefined there."""
+        pairs = zip(self.weights, self.biases or self.weights, strict=True)
+        return tuple(n for n, both in enumerate(pairs, 1) if any(min(line) == max(line) for line in both))
+
+    @property
+    def undefined(self) -> bool:
+        """Whether the rule could name no dimension, whatever the numbers: too few blocks are left without the flat ones."""
+        return bool(self.flat) and len(self.weights) - len(self.flat) <= self.more_than

@@ -273,7 +273,15 @@ class Runner:
             if before
             else ""
         )
-        return NormOutliers(norm, _tuples(weights), _tuples(biases), named, task.n_std, task.more_than, note)
+        found = NormOutliers(norm, _tuples(weights), _tuples(biases), named, task.n_std, task.more_than, note)
+        if not found.flat:
+            return found
+        where = "every block" if len(found.flat) == len(weights) else f"block {', '.join(map(str, found.flat))}"
+        flat = (
+            f"In {where} all weights or all biases of '{norm}' are equal, as before any training: their standard "
+            "deviation is 0, so the rule is undefined there."
+        )
+        return replace(found, note=f"{note} {flat}".strip())
 
     def _estimate(self, task: EstimateTask, report: Report) -> Cost:
         from backend.models.batching import plan_extraction

@@ -102,8 +102,11 @@ def outlier_dimensions(x: npt.ArrayLike, *, n_std: float = 3.0) -> Ints:
 
 
 def beyond(values: Floats, n_std: float, *, above_only: bool = False) -> npt.NDArray[np.bool_]:
-    """Which entries lie more than ``n_std`` standard deviations from the mean of all (two-sided, or above only)."""
-    if not values.size or np.isnan(values).any():
+    """Which entries lie more than ``n_std`` standard deviations from the mean of all (two-sided, or above only).
+
+    None where all are equal: their standard deviation is 0, to rounding, and nothing can be measured in it.
+    """
+    if not values.size or np.isnan(values).any() or np.ptp(values) == 0:
         return np.zeros(values.shape, dtype=bool)
     away = values - values.mean()
     out: npt.NDArray[np.bool_] = (away if above_only else np.abs(away)) > n_std * values.std()
@@ -116,8 +119,9 @@ def layer_norm_outliers(
     """The published rule: dimensions that are outliers of the output LayerNorm in more than ``more_than`` layers.
 
     ``weights`` and ``biases`` (n_layers, n_dims) of each block's output LayerNorm. A dimension is an outlier of a layer
-    where its weight and its bias both lie beyond ``n_std`` standard deviations (two-sided) over the dimensions. Returns
-    the indices, ascending. Kovaleva et al. (2021).
+    where its weight and its bias both lie beyond ``n_std`` standard deviations (two-sided) over the dimensions; a layer
+    whose weights are all equal, or its biases, has none (``NormOutliers.flat`` names it). Returns the indices, ascending.
+    Kovaleva et al. (2021).
     """
     scale, shift = np.asarray(weights, dtype=np.float64), np.asarray(biases, dtype=np.float64)
     if scale.ndim != 2 or scale.shape != shift.shape:

@@ -213,7 +213,8 @@ def _run_overlap(
         stack, layer = (first, index[0]) if xs[index[0]] is None else (second, index[1])
         return named(stack, layer, why_undefined(stack.rows[layer]) or "fewer than 2 rows have a direction")
 
-    return Outcome(result, undefined_entries(result, why), (f"Two random choices share {top / widths[0]:.1%}.",))
+    note = f"By chance, two random choices of {top} of {widths[0]} dimensions share {top / widths[0]:.2g} of them."
+    return Outcome(result, undefined_entries(result, why), (note,))
 
 
 def _chosen(x: npt.ArrayLike, by: str, top: int) -> set[int] | None:

@@ -10,16 +10,18 @@ from pages._ui.charts import DASHES, MUTED, Floats, base_figure, colour, hover_t
 
 CAPTION = (
     "Each line follows one model from the embedding output (left) to its last layer (right); a band is the spread of "
-    "the estimate. A dashed line is what perfectly isotropic data of the same size would give. A × at the bottom "
-    "marks a layer where the number is undefined; hover it for the reason."
+    "the estimate. A × at the bottom marks a layer where the number is undefined; hover it for the reason."
 )
+REFERENCE_CAPTION = "Compare each line with the dashed one of its size: what perfectly isotropic data with as many rows and dimensions would give."
+REFERENCE = "isotropic reference"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Series:
     """One line of a profile: a value for each layer (NaN where undefined), with an optional band and reference.
 
-    ``undefined`` gives the reason of each NaN by position. ``place`` chooses the colour and ``style`` the dash, so
+    ``undefined`` gives the reason of each NaN by position; ``sharing`` names the other models of the same size, whose
+    reference is the same line. ``place`` chooses the colour and ``style`` the dash, so
     that two measures of one model share a colour.
     """
 
@@ -32,6 +34,7 @@ class Series:
     undefined: Mapping[int, str] = field(default_factory=dict)
     place: int = 0
     style: int = 0
+    sharing: Sequence[str] = ()
 
 
 def profile_lines(
@@ -61,7 +64,7 @@ def profile_lines(
     if not relative:
         _name_layers(figure, series)
     figure.update_layout(yaxis={"rangemode": "tozero"} if y_range is None else {"range": list(y_range)})
-    if len(series) > 1 or any(one.reference is not None for one in series):
+    if len(series) > 1 or has_reference(series):
         return with_legend(figure)
     return figure
 
@@ -112,21 +115,33 @@ def _faint(hexadecimal: str) -> str:
     return f"rgba({red},{green},{blue},0.18)"
 
 
+def has_reference(series: Sequence[Series]) -> bool:
+    """Whether any line has an isotropic reference to be drawn."""
+    return bool(_with_reference(series))
+
+
+def _with_reference(series: Sequence[Series]) -> list[Series]:
+    return [one for one in series if one.reference is not None and np.isfinite(one.reference).any()]
+
+
 def _references(figure: go.Figure, series: Sequence[Series], relative: bool, y_format: str) -> None:
-    drawn = [one for one in series if one.reference is not None and np.isfinite(one.reference).any()]
-    for number, one in enumerate(drawn):
-        grey = len(drawn) == 1
+    """Dashed, in the colour of their model where there are several; the one entry of the legend is grey."""
+    drawn = _with_reference(series)
+    shared = {"mode": "lines", "name": REFERENCE, "legendgroup": REFERENCE}
+    for one in drawn:
+        line_colour = MUTED if len(drawn) == 1 else colour(one.place)
+        names = safe(", ".join((one.name, *one.sharing)))
         figure.add_scatter(
             x=_depth(one, relative),
             y=np.asarray(one.reference, np.float32),
-            mode="lines",
-            name="isotropic reference",
-            legendgroup="isotropic reference",
-            showlegend=number == 0,
-            opacity=1 if grey else 0.6,
-            line={"color": MUTED if grey else colour(one.place), "width": 1.5, "dash": "dash"},
-            hovertemplate=f"isotropic data of the size of {safe(one.name)}<br><b>%{{y:{y_format}}}</b><extra></extra>",
+            showlegend=False,
+            line={"color": line_colour, "width": 1.8, "dash": "dash"},
+            hovertemplate=f"isotropic data of the size of {names}<br><b>%{{y:{y_format}}}</b><extra></extra>",
+            **shared,
         )
+    if drawn:
+        entry = {"color": MUTED, "width": 1.8, "dash": "dash"}
+        figure.add_scatter(x=[None], y=[None], showlegend=True, hoverinfo="skip", line=entry, **shared)
 
 
 def _undefined(figure: go.Figure, one: Series, depth: Floats) -> None:

@@ -10,11 +10,47 @@ from plotly.colors import sample_colorscale
 
 from pages._ui.charts import COLOUR_SCALE, MUTED, Floats, base_figure, colour, safe
 
-CAPTION = (
-    "One estimate from all rows (right), from half of them, a quarter and so on, with its spread over random draws. "
-    "A line that has become flat is a dimension; one that still rises at its right end is a lower bound. Above the "
-    "dotted line, 2 log10(n), so few rows cannot show a dimension at all."
-)
+LEAST_ROWS = 32  # below this no size is drawn, unless the set itself is smaller
+ESTIMATOR_NAMES = {
+    "two_nn": "TwoNN",
+    "two_nn_mle": "TwoNN by maximum likelihood",
+    "mle": "maximum likelihood (Levina and Bickel)",
+    "mada": "MADA",
+    "method_of_moments": "method of moments",
+}
+
+
+def scale_caption(estimator: str, sizes: npt.NDArray[Any], mean: Floats, *, n_draws: int, n_sizes: int) -> str:
+    """What is drawn and how to read it, true of these numbers; ``n_sizes`` is how many sizes were asked for."""
+    drawn = f"{ESTIMATOR_NAMES.get(estimator, estimator)}, from all {int(sizes[-1]):,} rows (right)"
+    if len(sizes) > 1:
+        drawn += (
+            f", from half of them, and so on. Below the right end a point is the mean of {n_draws} random draws, its bar one "
+            "standard deviation up and down; draws share rows, so the bars of the larger sizes read low. All rows make a "
+            "single estimate, without a bar"
+        )
+    drawn += "."
+    if len(sizes) < n_sizes:
+        drawn += f" {len(sizes)} of the {n_sizes} sizes asked for: no draw has fewer than {LEAST_ROWS} rows."
+    return f"{drawn} {_verdict(sizes, mean)}"
+
+
+def _verdict(sizes: npt.NDArray[Any], mean: Floats) -> str:
+    """How flat lines are to be read, by where these end beside the limit."""
+    ends = mean[:, -1][np.isfinite(mean[:, -1])]
+    limit = 2 * np.log10(sizes[-1])
+    n_above = int((ends > limit).sum())
+    above = (
+        f"The dotted line, 2 log10(n), is the largest dimension that n rows can show ({limit:.1f} at the right end). What "
+        "lies above it is a lower bound, however flat the line"
+    )
+    below = "below it, a line that has become flat is a dimension, one that still rises at its right end a lower bound"
+    if n_above == len(ends):
+        which = "the line ends above it" if len(ends) == 1 else f"all {n_above} lines end above it"
+        return f"{above}; here {which}."
+    if n_above == 0:
+        return f"{above}; {below}. Here {'the line ends' if len(ends) == 1 else 'all lines end'} below it."
+    return f"{above}; {below}. Here {n_above} of {len(ends)} lines end above it."
 
 
 def scale_chart(sizes: npt.NDArray[Any], mean: Floats, std: Floats, layers: Sequence[str]) -> go.Figure:

@@ -12,10 +12,43 @@ CAPTION = (
     "How the variance of the vectors is shared out among their principal components. A line that falls steeply means "
     "that few directions carry the layer; an even one means that many do."
 )
-RATIO_CAPTION = (
-    "The explained-variance ratio of each component after tuning, divided by that before. Components above the dashed "
-    "line gained; how many do, before the first that does not, is often about the number of classes."
+SUMMED_CAPTION = (
+    "The share of the variance that the first components hold together, from the first alone to all of them. A line that "
+    "is high at once means that few directions carry the layer; one near the diagonal means that all carry alike."
 )
+_LOG_DECADES = 6  # below the highest; rounding below that would fill the plot
+
+
+def ratio_caption(n_shown: int, n_components: int, n_classes: int | None) -> str:
+    """How to read a variance ratio of the first ``n_shown`` of ``n_components`` components; classes where labels are there."""
+    few = f"The first {n_shown:,} of {n_components:,} components are drawn" if n_shown < n_components else ""
+    drawn = few or f"All {n_components:,} components are drawn"
+    expected = (
+        f" Matton and de Oliveira found about as many of them as there are classes, which would be {n_classes} here."
+        if n_classes is not None
+        else ""
+    )
+    return (
+        f"{drawn}: the explained variance of each after tuning, divided by that before. Those above the dashed line "
+        f"gained. The diamond is the last component before a line first falls below 1.{expected}"
+    )
+
+
+def log_caption(ratios: Floats) -> str:
+    """What a logarithmic axis leaves out of ``ratios`` (n_layers, n_components); empty where it leaves nothing out."""
+    floor = float(np.nanmax(ratios, initial=0.0)) * 10.0**-_LOG_DECADES
+    zeros, low = np.sum(ratios == 0, axis=1), np.sum((ratios > 0) & (ratios < floor), axis=1)
+    parts = []
+    if zeros.any():
+        parts.append(
+            f"up to {zeros.max():,} components a layer hold exactly no variance, which a logarithmic axis cannot show"
+        )
+    if low.any():
+        parts.append(
+            f"up to {low.max():,} a layer hold less than a millionth of the highest share and lie below the figure"
+        )
+    said = "; ".join(parts)
+    return f"{said[0].upper()}{said[1:]}." if said else ""
 
 
 def spectrum_chart(
@@ -43,23 +76,32 @@ def spectrum_chart(
             hovertemplate=f"{label}<br>component %{{x}}<br><b>%{{y:.4g}}</b><extra></extra>",
         )
     if log and not cumulative:
-        floor = float(np.nanmax(shown, initial=1e-6)) * 1e-6  # rounding below it would fill the plot
-        figure.update_xaxes(type="log")
         top = float(np.log10(np.nanmax(shown, initial=1e-6)))
-        figure.update_yaxes(type="log", exponentformat="power", range=[np.log10(floor), top + 0.2])
+        figure.update_xaxes(type="log", dtick=1)
+        figure.update_yaxes(type="log", dtick=1, exponentformat="power", range=[top - _LOG_DECADES, top + 0.2])
     return figure.update_layout(
         showlegend=True,
         legend={"orientation": "v", "x": 1.02, "xanchor": "left", "yref": "paper", "y": 1, "yanchor": "top"},
     )
 
 
+def gained(n_above: int, n_shown: int, n_components: int) -> str:
+    """A number of leading components; where all ``n_shown`` gained and there are others, it may be larger."""
+    return f"{n_above} or more" if n_above == n_shown < n_components else str(n_above)
+
+
 def variance_ratio_chart(
-    ratios: Floats, layers: Sequence[str], n_above_one: Sequence[int], *, n_classes: int | None = None
+    ratios: Floats,
+    layers: Sequence[str],
+    n_above_one: Sequence[int],
+    *,
+    n_classes: int | None = None,
+    n_components: int | None = None,
 ) -> go.Figure:
     """Ratio tuned / base of the explained variance, (n_layers, n_components), one line a layer.
 
     ``n_above_one`` (n_layers,) marks on each line the last component before it first falls below 1; ``n_classes``
-    draws a line at that component for comparison.
+    draws a line at that component for comparison. ``n_components`` is how many there are, if not all are drawn.
     """
     figure = base_figure(x_title="Principal component", y_title="Explained variance, tuned / base (ratio)")
     components = np.arange(1, ratios.shape[1] + 1, dtype=np.int32)
@@ -69,7 +111,7 @@ def variance_ratio_chart(
             x=components,
             y=np.asarray(line, np.float32),
             mode="lines+markers",
-            name=f"{safe(layer)} ({above} at or above 1)",
+            name=f"{safe(layer)} ({gained(above, ratios.shape[1], n_components or ratios.shape[1])} at or above 1)",
             line={"color": colour(place), "width": 2},
             marker={
                 "size": sizes,
@@ -77,6 +119,10 @@ def variance_ratio_chart(
             },
             hovertemplate=f"{safe(layer)}<br>component %{{x}}<br><b>%{{y:.3f}}</b><extra></extra>",
         )
+    n_shown = ratios.shape[1]
+    step = max(1, round(n_shown / 20) * 5)
+    ticks = sorted({1, *range(step, n_shown + 1, step)})
+    figure.update_xaxes(range=[1 - 0.03 * n_shown, 1.03 * n_shown], tickmode="array", tickvals=ticks)
     figure.add_hline(y=1, line={"color": MUTED, "dash": "dash", "width": 1.5})
     if n_classes is not None:
         mark = {"text": f"{n_classes} classes", "font": {"color": MUTED}}

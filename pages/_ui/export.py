@@ -13,7 +13,7 @@ import streamlit as st
 
 from backend import Result, result_document
 from pages._ui.charts import for_paper
-from pages._ui.findings import source_line
+from pages._ui.findings import notes_of, source_line
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _HTML_CONFIG = {"displaylogo": False, "showSendToCloud": False, "responsive": True}
@@ -37,7 +37,7 @@ def downloads(
     sources = dict.fromkeys(source_line(source) for result in results for source in result.sources)
     seeds = f"Seed {', '.join(str(seed) for seed in dict.fromkeys(result.seed for result in results))}"
     commits = dict.fromkeys(f"{s.model} is commit {s.commit}" for result in results for s in result.sources)
-    notes = list(dict.fromkeys([*sources, *(note for result in results for note in result.notes), seeds, *commits]))
+    notes = list(dict.fromkeys([*sources, *notes_of(results), seeds, *commits]))
     with st.container(horizontal=True, key=f"{key}_downloads"):
         st.download_button(
             "CSV",

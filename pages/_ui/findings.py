@@ -7,6 +7,7 @@ import numpy.typing as npt
 import streamlit as st
 
 from backend import Result, Source, TextTable
+from pages._ui.charts import short_model
 from pages._ui.session import plain
 from pages._ui.wording import count
 
@@ -32,8 +33,26 @@ def provenance(results: Sequence[Result]) -> None:
     sources = list(dict.fromkeys(source for result in results for source in result.sources))
     for source in sources:
         st.caption(plain(source_line(source)))
-    for note in dict.fromkeys(note for result in results for note in result.notes):
+    for note in notes_of(results):
         st.caption(f":material/info: {plain(note)}")
+
+
+def notes_of(results: Sequence[Result]) -> list[str]:
+    """The notes of several results, each once; where models differ in them, with the models that they are about."""
+    about = {id(result): tuple(dict.fromkeys(source.model for source in result.sources)) for result in results}
+    if len(set(about.values())) < 2:
+        return list(dict.fromkeys(note for result in results for note in result.notes))
+    said: dict[tuple[str, str], list[tuple[str, ...]]] = {}
+    for result in results:
+        for note in result.notes:
+            said.setdefault((result.metric, note), []).append(about[id(result)])
+    lines: dict[str, None] = {}
+    for (metric, note), who in said.items():
+        asked = {about[id(result)] for result in results if result.metric == metric}
+        each = "every model" if all(len(models) == 1 for models in asked) else "every comparison"
+        names = [" with ".join(map(short_model, models)) for models in dict.fromkeys(who)]
+        lines[f"{each if len(asked) > 1 and set(who) == asked else ', '.join(names)}: {note}"] = None
+    return list(lines)
 
 
 def source_line(source: Source) -> str:

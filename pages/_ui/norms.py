@@ -1,5 +1,7 @@
 """The panel of the published outlier rule: the norms' weights and biases of one model, and the dimensions it names."""
 
+import dataclasses
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -7,8 +9,8 @@ import pandas as pd
 import streamlit as st
 
 from backend import ModelInfo, NormOutliers, NormTask
-from pages._ui.charts_outliers import NORM_CAPTION, norm_lines
-from pages._ui.export import csv_text
+from pages._ui.charts_outliers import NORM_CAPTION, norm_lines, standardised
+from pages._ui.export import csv_text, json_text
 from pages._ui.plot import plot
 from pages._ui.progress import obtain
 from pages._ui.session import plain
@@ -18,8 +20,9 @@ def norm_panel(model: ModelInfo) -> None:
     """Draw the weights and biases and name the outlier dimensions; texts, pooling and layers play no part."""
     st.markdown(
         "The rule of Kovaleva et al. (2021) looks at the weights alone, no text is read: a dimension is an outlier "
-        "where the weight and the bias of a block's output norm both lie far from those of the other dimensions, in "
-        "many blocks."
+        "where the weight and the bias of a block's last norm both lie far from those of the other dimensions, in many "
+        "blocks. That norm is the block's output norm in models like BERT, and the norm before the feed-forward layer in "
+        "models like GPT-2 or Llama, whose blocks end without one."
     )
     left, right = st.columns(2)
     n_std = left.number_input(
@@ -52,40 +55,63 @@ def _show(found: NormOutliers, model: ModelInfo) -> None:
     if found.note:
         st.info(plain(found.note))
     if found.biases:
-        named = ", ".join(map(str, found.dims)) or "none"
+        named = "undefined" if found.undefined else ", ".join(map(str, found.dims)) or "none"
         st.metric(f"Outlier dimensions ({len(found.dims)} of {weights.shape[1]:,})", named, width="content")
-    figure = norm_lines(weights, biases, found.dims)
+    if len(found.flat) < len(weights):
+        _draw(found, weights, biases, model)
+    st.caption(
+        plain(f"{model.spec.name}: norm '{found.norm}' of {len(weights)} blocks of {weights.shape[1]:,} dimensions")
+    )
+    table = norm_table(found)
+    if len(table):
+        st.dataframe(table, hide_index=True)
+    _downloads(found, model)
+
+
+def _draw(found: NormOutliers, weights: Any, biases: Any, model: ModelInfo) -> None:
+    figure = norm_lines(weights, biases, found.dims, found.n_std)
     alt = f"Weights and biases of the norm {found.norm} in {len(weights)} blocks of {model.spec.name}"
     height = 300 * (2 if len(biases) else 1) + 40
     plot(figure, key="rogue_norms", alt=alt, height=height, view=model.spec.name, file_name="norms")
     st.caption(NORM_CAPTION)
-    st.caption(
-        plain(f"{model.spec.name}: norm '{found.norm}' of {len(weights)} blocks of {weights.shape[1]:,} dimensions")
-    )
-    if len(biases):
-        table = norm_table(found)
-        if len(table):
-            st.dataframe(table, hide_index=True)
+
+
+def _downloads(found: NormOutliers, model: ModelInfo) -> None:
+    """The weights and biases as a table; all that was found, with the model and its commit, as JSON."""
+    pairs = zip(found.weights, found.biases or [()] * len(found.weights), strict=True)
     rows = [
-        [block, dim, float(weight), float(biases[block - 1][dim]) if len(biases) else None]
-        for block, line in enumerate(weights, 1)
-        for dim, weight in enumerate(line)
+        [block, dim, weight, bias]
+        for block, (weights, biases) in enumerate(pairs, 1)
+        for dim, (weight, bias) in enumerate(zip_longest(weights, biases))
     ]
-    st.download_button(
-        "CSV",
-        lambda: csv_text(["block", "dimension", "weight", "bias"], rows).encode("utf-8-sig"),
-        "norms.csv",
-        "text/csv",
-        key="norms_csv",
-        icon=":material/table:",
-        help="Weight and bias of every dimension in every block.",
-    )
+    document = {"model": model.spec.name, "commit": model.spec.commit, **dataclasses.asdict(found)}
+    document |= {"flat": found.flat, "undefined": found.undefined}
+    with st.container(horizontal=True):
+        st.download_button(
+            "CSV",
+            lambda: csv_text(["block", "dimension", "weight", "bias"], rows).encode("utf-8-sig"),
+            "norms.csv",
+            "text/csv",
+            key="norms_csv",
+            icon=":material/table:",
+            help="Weight and bias of every dimension in every block.",
+        )
+        st.download_button(
+            "JSON",
+            lambda: json_text([document]).encode(),
+            "norms.json",
+            "application/json",
+            key="norms_json",
+            icon=":material/data_object:",
+            help="The outlier dimensions, the limits they were found with, and all weights and biases.",
+        )
 
 
 def norm_table(found: NormOutliers) -> pd.DataFrame:
     """For each outlier dimension: in how many blocks weight and bias both stand out, and how far they go."""
-    weights, biases = np.array(found.weights), np.array(found.biases)
-    scores = [_scores(weights), _scores(biases)]
+    if not found.dims:
+        return pd.DataFrame()
+    scores = [np.nan_to_num(standardised(np.array(values))) for values in (found.weights, found.biases)]
     both = (np.abs(scores[0]) > found.n_std) & (np.abs(scores[1]) > found.n_std)
     columns: dict[str, Any] = {
         "dimension": list(found.dims),
@@ -94,9 +120,3 @@ def norm_table(found: NormOutliers) -> pd.DataFrame:
         "largest bias (standard deviations)": [float(np.abs(scores[1][:, dim]).max()) for dim in found.dims],
     }
     return pd.DataFrame(columns)
-
-
-def _scores(values: Any) -> Any:
-    """Distances from the mean over dimensions, in standard deviations, block by block."""
-    spread = values.std(axis=1, keepdims=True)
-    return np.divide(values - values.mean(axis=1, keepdims=True), spread, out=np.zeros_like(values), where=spread > 0)

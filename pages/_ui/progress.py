@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from backend import AnalysisSpec, Cost, EstimateTask, JobStatus, Result, fingerprint
+from backend import ActivationSpec, AnalysisSpec, Cost, EstimateTask, JobStatus, Result, fingerprint
 from backend.specs import Task
 from pages._ui import wording
 from pages._ui.session import plain, show_problem, workbench
@@ -144,18 +144,42 @@ def _show_cost(bench: Any, specs: list[AnalysisSpec], key: str) -> None:
     task = EstimateTask(tuple(dict.fromkeys(wanted for spec in specs for wanted in spec.inputs)))
     cost = obtain(task, f"{key}_cost", what="Estimating what this will take from a small sample")
     if cost is not None:
-        st.caption(cost_sentence(cost), help=plain(cost.note) or None)
+        counted = (
+            "; tokens are counted with the special ones, which pass through the model too" if cost.n_tokens else ""
+        )
+        st.caption(cost_sentence(cost, specs), help=plain(cost.note + counted) or None)
 
 
-def cost_sentence(cost: Cost) -> str:
+def work_left(specs: Sequence[AnalysisSpec]) -> str:
+    """What the metrics of ``specs`` still have to go through: "2 metrics, 7 layers of 440 rows each"."""
+    names = dict.fromkeys(spec.metric for spec in specs)
+    inputs = dict.fromkeys(wanted for spec in specs for wanted in spec.inputs)
+    rows = dict.fromkeys(_row_words(wanted) for wanted in inputs)
+    return f"{wording.count(len(names), 'metric')}, {wording.count(len(inputs), 'layer')} of {' or '.join(rows)}"
+
+
+def _row_words(wanted: ActivationSpec) -> str:
+    texts = wording.count(wanted.texts.n_rows, "text")
+    if wanted.pooling != "tokens":
+        return wording.count(wanted.texts.n_rows, "row")
+    if wanted.tokens is None or wanted.tokens.limit is None:
+        return f"all token vectors of {texts}"
+    return f"up to {wanted.tokens.limit:,} token vectors"
+
+
+def cost_sentence(cost: Cost, specs: Sequence[AnalysisSpec] = ()) -> str:
     """What a run will take, in one line of Markdown."""
     if not cost.n_texts:
-        return "The activations are in the cache already: no forward pass, only the metric is computed."
+        left = f": {work_left(specs)}" if specs else ""
+        return (
+            f"The activations are in the cache already: no forward pass. What is left is the computation{left}; how long "
+            "it takes is not estimated."
+        )
     parts = [
         wording.count(cost.n_texts, "text"),
         wording.count(cost.n_tokens, "token"),
         f"{wording.size(cost.n_bytes)} on disk",
-        f"about {wording.duration(cost.seconds)}",
+        f"about {wording.duration(cost.seconds)} for the forward pass",
     ]
     if cost.n_truncated:
         parts.append(f"{cost.n_truncated:,} longer than the limit, to be truncated")

@@ -5,7 +5,7 @@ import streamlit as st
 
 from backend import Result
 from pages._ui.charts import short_model
-from pages._ui.charts_scale import CAPTION, scale_chart
+from pages._ui.charts_scale import scale_caption, scale_chart
 from pages._ui.controls import params_form
 from pages._ui.export import downloads
 from pages._ui.findings import provenance, undefined_note
@@ -51,10 +51,10 @@ def scale_panel(here: Selection) -> None:
     spec = workbench().analysis("dimension_scale", models=[model], layers=layers, params=params, **here.rows)
     found = run_panel([spec], "scale")
     if found is not None:
-        _show(found[0])
+        _show(found[0], int(params["n_sizes"]))
 
 
-def _show(result: Result) -> None:
+def _show(result: Result, n_sizes: int) -> None:
     values, source = result.values, result.sources[0]
     if not np.isfinite(values.mean).any():
         undefined_note([result], ["mean"])
@@ -65,7 +65,8 @@ def _show(result: Result) -> None:
     )
     view = f"{source.model} {values.estimator}"
     plot(figure, key="scale_chart", alt=alt, height=420, view=view, file_name="dimension-scale")
-    st.caption(CAPTION)
+    caption = scale_caption(values.estimator, values.sizes, values.mean, n_draws=values.n_draws, n_sizes=n_sizes)
+    st.caption(caption)
     undefined_note([result], ["mean"])
     provenance([result])
     rows = [
@@ -80,5 +81,5 @@ def _show(result: Result) -> None:
         results=[result],
         figure=figure,
         title=f"Intrinsic dimension of {source.model} against the number of rows",
-        caption=CAPTION,
+        caption=caption,
     )

@@ -9,7 +9,15 @@ import streamlit as st
 
 from backend import ModelInfo, Result
 from pages._ui.charts import short_model
-from pages._ui.charts_spectrum import CAPTION, RATIO_CAPTION, spectrum_chart, variance_ratio_chart
+from pages._ui.charts_spectrum import (
+    CAPTION,
+    SUMMED_CAPTION,
+    gained,
+    log_caption,
+    ratio_caption,
+    spectrum_chart,
+    variance_ratio_chart,
+)
 from pages._ui.controls import params_form
 from pages._ui.export import downloads
 from pages._ui.findings import heading, provenance, undefined_note
@@ -66,7 +74,8 @@ def show_spectrum(here: Selection) -> None:
         plot(figure, key="components_spectrum", alt=alt, height=480, view=view, file_name="spectrum")
     else:
         st.info("There is nothing to draw: no layer has any variance.")
-    st.caption(CAPTION)
+    caption = SUMMED_CAPTION if summed else " ".join(filter(None, (CAPTION, log_caption(ratios))))
+    st.caption(caption)
     undefined_note(found, ["ratios"])
     marks = [mark for mark in MARKS if mark <= ratios.shape[1]]
     st.subheader("Share of the variance that the first components hold")
@@ -77,7 +86,7 @@ def show_spectrum(here: Selection) -> None:
         rows = [[name, *map(float, line)] for name, line in zip(source.layer_names, ratios, strict=True)]
         title = f"Spectrum of {source.model}"
         downloads(
-            "components", "spectrum", table=(columns, rows), results=found, figure=figure, title=title, caption=CAPTION
+            "components", "spectrum", table=(columns, rows), results=found, figure=figure, title=title, caption=caption
         )
 
 
@@ -119,11 +128,24 @@ def comparable(tuned: ModelInfo, base: ModelInfo, here: Selection) -> bool:
     return True
 
 
+def swap(tuned: str, base: str) -> None:
+    """Let the two models change places."""
+    st.session_state["components_tuned"], st.session_state["components_base"] = base, tuned
+
+
 def show_ratio(here: Selection) -> None:
     """The ratio of explained variances, tuned over base, for the leading components."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         tuned = choose_model(here.models, "Tuned model", "components_tuned")
         base = choose_model(here.models, "Its base", "components_base", first=1)
+        st.button(
+            "Swap",
+            key="components_swap",
+            icon=":material/swap_horiz:",
+            on_click=swap,
+            args=(tuned.spec.name, base.spec.name),
+            help="Make the base the tuned model, and the tuned model its base.",
+        )
     if not comparable(tuned, base, here):
         return
     params = settings("variance_ratio")
@@ -147,31 +169,35 @@ def draw_ratio(result: Result, here: Selection) -> None:
         key=f"components_layers_{len(names)}",
         select_all=True,
     )
-    figure = None
+    figure, n_shown = None, values.ratio.shape[1]
+    n_components = min(min(source.n_rows, source.n_dims) for source in result.sources)
+    caption = ratio_caption(n_shown, n_components, n_classes)
     if chosen:
-        marked = n_classes if n_classes is not None and n_classes <= values.ratio.shape[1] else None
+        marked = n_classes if n_classes is not None and n_classes <= n_shown else None
         figure = variance_ratio_chart(
             values.ratio[chosen],
             [names[place] for place in chosen],
             [int(values.n_above_one[place]) for place in chosen],
             n_classes=marked,
+            n_components=n_components,
         )
         tuned, base = (source.model for source in result.sources)
         alt = f"Explained variance of {tuned} over that of {base}, by component, in {len(chosen)} layers"
         view = f"{tuned} {base} {values.ratio.shape}"
         plot(figure, key="components_ratio_chart", alt=alt, height=460, view=view, file_name="variance-ratio")
-    st.caption(RATIO_CAPTION)
+    st.caption(caption)
     undefined_note([result], ["ratio"])
     table = {
         "layer": list(names),
         "components at or above 1": [
-            int(count) if i in drawable else None for i, count in enumerate(values.n_above_one)
+            gained(int(count), n_shown, n_components) if i in drawable else None
+            for i, count in enumerate(values.n_above_one)
         ],
     }
     said = f"; the label '{plain(here.label)}' has {n_classes} classes" if here.label and n_classes else ""
     st.subheader("How many leading components gained")
     st.caption(f"Counted from the first until one falls below 1{said}.")
-    st.dataframe(pd.DataFrame(table).astype({"components at or above 1": "Int64"}), hide_index=True)
+    st.dataframe(pd.DataFrame(table), hide_index=True)
     provenance([result])
     if figure is not None:
         columns = ["layer", "components at or above 1", *(f"component {i + 1}" for i in range(values.ratio.shape[1]))]
@@ -187,7 +213,7 @@ def draw_ratio(result: Result, here: Selection) -> None:
             results=[result],
             figure=figure,
             title=title,
-            caption=RATIO_CAPTION,
+            caption=caption,
         )
 
 
@@ -201,7 +227,7 @@ if len(here.models) > 1:
         default=SPECTRUM,
         required=True,
         key="components_view",
-        persist_state="session",
+        bind="query-params",
         help="What fine-tuning did to the spectrum needs the tuned model and its base, both in the sidebar.",
     )
 else:

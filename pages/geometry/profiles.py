@@ -11,7 +11,7 @@ import streamlit as st
 
 from backend import AnalysisSpec, ModelInfo, Result
 from pages._ui.charts import short_model
-from pages._ui.charts_profiles import CAPTION, Series, profile_lines
+from pages._ui.charts_profiles import CAPTION, REFERENCE, REFERENCE_CAPTION, Series, has_reference, profile_lines
 from pages._ui.controls import params_form
 from pages._ui.export import downloads
 from pages._ui.findings import heading, provenance, reasons, undefined_note
@@ -22,7 +22,7 @@ from pages._ui.selection import Selection, ready
 from pages._ui.session import plain, workbench
 
 WHAT = "How do single numbers about the space change from the embedding output to the last layer?"
-HOW = "Each line is a model; compare its shape with the dashed line of perfectly isotropic data of the same size."
+HOW = "Each line is a model, each point a layer: look where along depth a number rises, falls or jumps."
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +151,8 @@ def specs_for(
     }
 
 
-def series_of(measure: Measure, result: Result, place: int, *, reference: bool) -> Series:
-    """One model's line of one measure."""
+def series_of(measure: Measure, result: Result, place: int, *, reference: bool, sharing: Sequence[str]) -> Series:
+    """One model's line of one measure; ``sharing`` are the models whose isotropic reference is the same."""
     values, source = result.values, result.sources[0]
     return Series(
         short_model(source.model),
@@ -163,29 +163,31 @@ def series_of(measure: Measure, result: Result, place: int, *, reference: bool) 
         reference=getattr(values, f"{measure.field}_isotropic", None) if reference else None,
         undefined={index[0]: reason for index, reason in reasons(result, measure.field).items()},
         place=place,
+        sharing=sharing,
     )
 
 
 def lines_of(measure: Measure, found: Mapping[int, Result]) -> list[Series]:
     """The lines of one measure; models of the same size share one isotropic reference."""
-    sizes: set[tuple[int, int, int]] = set()
-    lines = []
+    sizes: dict[tuple[int, int, int], list[int]] = {}
     for place, result in found.items():
         source = result.sources[0]
-        size = (source.n_rows, source.n_dims, len(source.layers))
-        lines.append(series_of(measure, result, place, reference=size not in sizes))
-        sizes.add(size)
-    return lines
+        sizes.setdefault((source.n_rows, source.n_dims, len(source.layers)), []).append(place)
+    first = {places[0]: [short_model(found[at].sources[0].model) for at in places[1:]] for places in sizes.values()}
+    return [
+        series_of(measure, result, place, reference=place in first, sharing=first.get(place, ()))
+        for place, result in found.items()
+    ]
 
 
 def draw(measure: Measure, found: Mapping[int, Result], *, relative: bool) -> go.Figure | None:
     """One measure of all models as a chart; None (and the reason) where every number is undefined."""
     st.subheader(measure.name)
-    st.caption(measure.meaning)
+    lines = lines_of(measure, found)
+    st.caption(f"{measure.meaning} {REFERENCE_CAPTION}" if has_reference(lines) else measure.meaning)
     if not found:
         st.caption(":material/hourglass_empty: Not computed yet: see above.")
         return None
-    lines = lines_of(measure, found)
     if not any(np.isfinite(line.values).any() for line in lines):
         why = next((reason for line in lines for reason in line.undefined.values()), "no reason was given")
         st.info(f"Undefined in every layer: {plain(why)}")
@@ -235,8 +237,10 @@ def show(measures: Sequence[Measure], found: Found, *, relative: bool) -> None:
     if len(names) > 1:
         chosen = st.selectbox("Figure to save", names, key="profiles_saved", width=320)
     figure = dict(zip(names, (figure for _, figure in figures), strict=True))[chosen]
+    dashed = any(trace.name == REFERENCE for trace in figure.data)
+    caption = f"{CAPTION} {REFERENCE_CAPTION}" if dashed else CAPTION
     table = (columns, rows)
-    downloads("profiles", "profiles", table=table, results=results, figure=figure, title=chosen, caption=CAPTION)
+    downloads("profiles", "profiles", table=table, results=results, figure=figure, title=chosen, caption=caption)
 
 
 heading("Profiles", WHAT, HOW)

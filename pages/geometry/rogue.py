@@ -8,28 +8,27 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from backend import AnalysisSpec, ModelInfo, Result
+from backend import ModelInfo, Result
 from pages._ui.charts import short_model
 from pages._ui.charts_outliers import DEPTH_CAPTION, MOST_DIMS, appearing_chart, appearing_height
-from pages._ui.charts_rogue import CAPTION, GRID_CAPTION, grid_height, spike_grid, spike_plot
+from pages._ui.charts_rogue import BOTH, CAPTION, GRID_CAPTION, OUTLIER, ROGUE, grid_height, spike_grid, spike_plot
 from pages._ui.charts_similarity import cka_heatmap
-from pages._ui.controls import params_form
 from pages._ui.export import downloads
 from pages._ui.findings import heading, provenance, reasons, undefined_note
 from pages._ui.norms import norm_panel
 from pages._ui.plot import plot
-from pages._ui.progress import run_panel
+from pages._ui.rankings import RANKINGS, SHORT, choose_ranking, ranked, scores_of
 from pages._ui.selection import Selection, ready
 from pages._ui.session import plain, workbench
 
 WHAT = "Does a handful of dimensions dominate the vectors?"
 HOW = (
-    "Every line is a text, every tick a dimension: a spike that all texts share is a rogue dimension, and it decides "
-    "dot products and cosines almost alone."
+    "A dimension is rogue in a layer where its score lies far above the scores of all others. You choose the score: the "
+    "variance over the texts, the share of the average cosine, or |mean|; the three can disagree."
 )
 ONE, ALL, OVERLAP, NORMS = "One layer", "All layers", "Overlap", "Norm weights"
 N_NAMED = 3
-RANKINGS = {"variance": "variance over the texts", "cosine": "share of the average cosine", "mean": "|mean|"}
+MAP_WIDTH = 640
 
 
 def choose_model(models: Sequence[ModelInfo]) -> ModelInfo:
@@ -54,11 +53,17 @@ def choose_layer(result: Result) -> int:
 
 
 def named(result: Result, layer: int, *, count: int = N_NAMED) -> dict[int, str]:
-    """The rogue dimensions that lead the ranking in use, then the outliers by |mean|, as index -> name."""
+    """The rogue dimensions that lead the ranking in use, then the outliers by |mean|, and which of the two each is."""
     values = result.values
     leading = [dim for dim in getattr(values, f"top_{values.by}")[layer] if dim >= 0 and values.rogue[layer, dim]]
     outliers = [dim for dim in values.top_mean[layer] if dim >= 0 and values.outlier[layer, dim]]
-    return {int(dim): f"{dim}" for dim in (*leading[:count], *outliers[:count])}
+    return {int(dim): _kind(values, layer, dim) for dim in (*leading[:count], *outliers[:count])}
+
+
+def _kind(values: Any, layer: int, dim: int) -> str:
+    if values.rogue[layer, dim] and values.outlier[layer, dim]:
+        return BOTH
+    return ROGUE if values.rogue[layer, dim] else OUTLIER
 
 
 def say_none(result: Result, layer: int) -> None:
@@ -92,7 +97,7 @@ def draw_layer(result: Result, layer: int, texts: Sequence[str]) -> go.Figure | 
         st.info("This layer holds values that are not finite numbers: nothing can be drawn.")
         return None
     shown = [texts[i] for i in values.line_texts]
-    figure = spike_plot(lines, texts=shown, rogue=named(result, layer))
+    figure = spike_plot(lines, texts=shown, marks=named(result, layer), ranking=SHORT[values.by])
     alt = f"Activations of {len(lines)} texts on {lines.shape[1]} dimensions in {name} of {source.model}"
     view = f"{source.model} {lines.shape[1]}"
     say_none(result, layer)
@@ -103,8 +108,8 @@ def draw_layer(result: Result, layer: int, texts: Sequence[str]) -> go.Figure | 
 def draw_all(result: Result) -> go.Figure:
     """Every layer in one figure."""
     values, source = result.values, result.sources[0]
-    rogue = [named(result, layer, count=1) for layer in range(len(source.layers))]
-    figure = spike_grid(list(values.lines), source.layer_names, rogue=rogue)
+    marks = [named(result, layer, count=1) for layer in range(len(source.layers))]
+    figure = spike_grid(list(values.lines), source.layer_names, marks=marks, ranking=SHORT[values.by])
     alt = f"Activations of {values.lines.shape[1]} texts in {len(source.layers)} layers of {source.model}"
     height = grid_height(len(source.layers))
     plot(figure, key="rogue_all", alt=alt, height=height, view=source.model, file_name="rogue-layers")
@@ -114,11 +119,13 @@ def draw_all(result: Result) -> go.Figure:
 def ranking_table(result: Result, layer: int) -> pd.DataFrame:
     """The leading dimensions of all three rankings of a layer, with everything that is known of each."""
     values = result.values
-    rankings = {name: [int(dim) for dim in getattr(values, f"top_{name}")[layer] if dim >= 0] for name in RANKINGS}
+    order = [values.by, *(name for name in RANKINGS if name != values.by)]
+    rankings = {name: [int(dim) for dim in getattr(values, f"top_{name}")[layer] if dim >= 0] for name in order}
     dims = list(dict.fromkeys(dim for ranked in rankings.values() for dim in ranked))
     whole = values.average_cosine[layer]
     columns: dict[str, Sequence[Any]] = {
         "dimension": dims,
+        "score (standard deviations)": scores_of(values)[layer][dims],
         "variance": values.variance[layer][dims],
         "mean": values.mean[layer][dims],
         "cosine contribution": values.cosine[layer][dims],
@@ -126,8 +133,8 @@ def ranking_table(result: Result, layer: int) -> pd.DataFrame:
         "rogue": values.rogue[layer][dims],
         "outlier": values.outlier[layer][dims],
     }
-    for name, ranked in rankings.items():
-        columns[f"rank by {name}"] = [ranked.index(dim) + 1 if dim in ranked else None for dim in dims]
+    for name, leading in rankings.items():
+        columns[f"rank by {name}"] = [leading.index(dim) + 1 if dim in leading else None for dim in dims]
     return pd.DataFrame(columns).astype({f"rank by {name}": "Int64" for name in rankings})
 
 
@@ -148,9 +155,10 @@ def show_tables(result: Result, layer: int) -> None:
     values, names = result.values, result.sources[0].layer_names
     st.subheader(f"Leading dimensions of {plain(names[layer])}")
     st.caption(
-        "Click a heading to sort. Rogue: more than "
-        f"{values.n_std:g} standard deviations above the other dimensions by {RANKINGS[values.by]}. "
-        "Outlier: a mean activation that far from the mean of all dimensions. No rank: not among the leading ones of it."
+        f"Click a heading to sort. Score: how far a dimension's {RANKINGS[values.by]} lies above the mean over all "
+        f"dimensions, in standard deviations; a dimension is rogue above {values.n_std:g}. Outlier: a mean activation that "
+        "far from the mean of all dimensions, on either side, whatever the score. None as a rank: "
+        f"not among the {values.top_variance.shape[1]} leading ones."
     )
     st.dataframe(ranking_table(result, layer), hide_index=True)
 
@@ -158,16 +166,22 @@ def show_tables(result: Result, layer: int) -> None:
 def show_appearing(result: Result) -> None:
     """At which depth dimensions become rogue, and for how long they stay so."""
     values, names = result.values, result.sources[0].layer_names
-    st.subheader("Where rogue dimensions appear")
+    st.subheader(f"Where dimensions are rogue by {RANKINGS[values.by]}")
     if not len(values.appearing):
         st.caption("No dimension of any layer on show stands out that far.")
         return
-    figure = appearing_chart(values.appearing.tolist(), values.rogue, names)
+    figure = appearing_chart(values.appearing.tolist(), values.rogue, scores_of(values), names)
     height = appearing_height(len(values.appearing))
     alt = f"Layers of {result.sources[0].model} in which each of {len(values.appearing)} dimensions is rogue"
     plot(figure, key="rogue_appearing", alt=alt, height=height, view=f"{names} {height}", file_name="rogue-depth")
     more = len(values.appearing) - MOST_DIMS
-    st.caption(DEPTH_CAPTION + (f" The first {MOST_DIMS} are drawn; the table has {more} more." if more > 0 else ""))
+    filled = (
+        f"Filled: the dimension's {RANKINGS[values.by]} lies more than {values.n_std:g} standard deviations above the mean "
+        "over all dimensions of the layer. "
+    )
+    st.caption(
+        filled + DEPTH_CAPTION + (f" The first {MOST_DIMS} are drawn; the table has {more} more." if more > 0 else "")
+    )
     st.dataframe(appearing_table(result), hide_index=True)
 
 
@@ -199,29 +213,45 @@ def every_dimension(result: Result) -> tuple[list[str], list[list[Any]]]:
     """One row for each layer and dimension."""
     values = result.values
     fields = ("variance", "mean", "cosine", "rogue", "outlier")
+    scores = scores_of(values)
     rows = [
-        [name, dim, *(getattr(values, field)[layer, dim].item() for field in fields)]
+        [name, dim, float(scores[layer, dim]), *(getattr(values, field)[layer, dim].item() for field in fields)]
         for layer, name in enumerate(result.sources[0].layer_names)
         for dim in range(values.variance.shape[1])
     ]
-    return ["layer", "dimension", *fields], rows
+    return ["layer", "dimension", f"score by {values.by} (standard deviations)", *fields], rows
 
 
-def show_overlap(here: Selection, model: ModelInfo) -> None:
-    """How many leading dimensions two layers share, within a model or between two of the same width."""
-    others = [info for info in here.models if info is not model and info.n_dims == model.n_dims]
-    pair = [model]
+def choose_other(models: Sequence[ModelInfo], model: ModelInfo) -> list[ModelInfo]:
+    """The model to compare with, the first other one of the same width at first; empty for the same model."""
+    rest = [info for info in models if info is not model]
+    others = [info for info in rest if info.n_dims == model.n_dims]
+    chosen = ""
     if others:
-        names = ["the same model", *(info.spec.name for info in others)]
-        name = st.selectbox("Compare with", names, format_func=short_model, key="rogue_other", width=260)
-        pair += others[names.index(name) - 1 : names.index(name)] if name != names[0] else []
-    shared: dict[str, Any] = {"layers": here.layers, **here.rows}
-    with st.expander("Settings", icon=":material/tune:"):
-        params = params_form(workbench().metrics()["rogue_overlap"].params, "rogue_overlap")
-    found = run_panel([workbench().analysis("rogue_overlap", models=pair, params=params, **shared)], "rogue_overlap")
-    if found is None:
+        names = [*(info.spec.name for info in others), ""]
+        chosen = st.selectbox(
+            "Compare with",
+            names,
+            format_func=lambda name: short_model(name) if name else "the same model",
+            key="rogue_other",
+            width=260,
+        )
+    wider = [f"{short_model(info.spec.name)} has {info.n_dims:,}" for info in rest if info.n_dims != model.n_dims]
+    if wider:
+        st.caption(
+            f":material/info: {plain(short_model(model.spec.name))} has {model.n_dims:,} dimensions, "
+            f"{plain(', '.join(wider))}: dimensions of models of different width do not correspond, so their overlap is not "
+            "defined."
+        )
+    return [info for info in others if info.spec.name == chosen]
+
+
+def show_overlap(here: Selection, model: ModelInfo, by: str) -> None:
+    """How many leading dimensions two layers share, within a model or between two of the same width."""
+    pair = [model, *choose_other(here.models, model)]
+    result = ranked("rogue_overlap", pair, here, by)
+    if result is None:
         return
-    result = found[0]
     values, first, second = result.values, result.sources[0], result.sources[-1]
     why = {(index[0], index[1]): reason for index, reason in reasons(result, "matrix").items()}
     names_x, names_y = second.layer_names, first.layer_names
@@ -229,42 +259,37 @@ def show_overlap(here: Selection, model: ModelInfo) -> None:
         values.matrix, names_x, names_y, why, x_name=second.model, y_name=first.model, value_name="overlap"
     )
     alt = f"Share of the {values.top} leading dimensions that layers of {first.model} and {second.model} have in common"
-    plot(
-        figure, key="rogue_overlap_map", alt=alt, height=520, view=f"{first.model} {second.model}", file_name="overlap"
-    )
+    view = f"{first.model} {second.model}"
+    with st.container(width=MAP_WIDTH):  # the map is square: in a wider chart its colour bar would stand far away
+        plot(figure, key="rogue_overlap_map", alt=alt, height=520, aspect=0.9, view=view, file_name="overlap")
     caption = (
         f"Each cell is the share of the {values.top} dimensions leading by {RANKINGS[values.by]} that two layers have in "
-        f"common, from 0 to 1; two random choices would share {values.chance:.2f}."
+        f"common, from 0 to 1."
     )
+    if values.within:
+        caption += " The diagonal is 1 by construction: there a layer is compared with itself."
     st.caption(caption)
-    undefined_note(found, ["matrix"])
-    provenance(found)
+    undefined_note([result], ["matrix"])
+    provenance([result])
     rows = [[name, *map(float, line)] for name, line in zip(names_y, values.matrix, strict=True)]
     title = "Overlap of rogue dimensions"
     table = (["layer", *names_x], rows)
-    downloads("overlap", "rogue-overlap", table=table, results=found, figure=figure, title=title, caption=caption)
-
-
-def spike_spec(here: Selection, model: ModelInfo) -> AnalysisSpec:
-    """What the spike plots need."""
-    shared: dict[str, Any] = {"layers": here.layers, **here.rows}
-    with st.expander("Settings", icon=":material/tune:"):
-        params = params_form(workbench().metrics()["rogue"].params, "rogue")
-    return workbench().analysis("rogue", models=[model], params=params, **shared)
+    downloads("overlap", "rogue-overlap", table=table, results=[result], figure=figure, title=title, caption=caption)
 
 
 heading("Rogue dimensions", WHAT, HOW)
 here = ready()
 with st.container(horizontal=True, vertical_alignment="bottom"):
     view = st.segmented_control(
-        "View", [ONE, ALL, OVERLAP, NORMS], default=ONE, required=True, key="rogue_view", persist_state="session"
+        "View", [ONE, ALL, OVERLAP, NORMS], default=ONE, required=True, key="rogue_view", bind="query-params"
     )
     model = choose_model(here.models)
+    by = choose_ranking() if view != NORMS else ""
 if view == OVERLAP:
-    show_overlap(here, model)
+    show_overlap(here, model, by)
 elif view == NORMS:
     norm_panel(model)
 else:
-    found = run_panel([spike_spec(here, model)], "rogue")
+    found = ranked("rogue", [model], here, by)
     if found is not None:
-        show_spikes(str(view), found[0], here)
+        show_spikes(str(view), found, here)

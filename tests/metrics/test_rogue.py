@@ -179,3 +179,11 @@ def test_overlap_needs_equal_widths_and_skips_degenerate_layers():
     outcome = ROGUE_OVERLAP.run([stack], None, RogueOverlapParams(), 0, no_report)
     assert np.isnan(outcome.values.matrix).tolist() == [[False, True], [True, True]]
     assert all("layer 1: all rows are identical" in entry.reason for entry in outcome.undefined)
+
+
+def test_equal_values_have_no_outlier_however_their_mean_rounds():
+    equal = np.full((5, 192), 0.02)  # their mean and their standard deviation are off by an ulp
+    other = np.random.default_rng(0).standard_normal((5, 192))
+    assert not layer_norm_outliers(equal, other, n_std=0.5, more_than=1).size
+    assert not layer_norm_outliers(other, equal, n_std=0.5, more_than=1).size
+    assert not outlier_dimensions(equal, n_std=0.5).size

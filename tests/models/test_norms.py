@@ -73,3 +73,25 @@ def test_pre_norm_families_give_the_last_norm_of_the_block(
     spec = resolve(str(_saved(model, tmp_path / "model")), dtype="float32", roots=None)
     name, weights, biases = output_norms(load(spec, device="cpu", roots=None))
     assert (name, weights.shape, biases is not None) == (norm, (2, 32), has_bias)
+
+
+def test_an_untrained_norm_leaves_the_rule_undefined(bench: Workbench, tmp_path: Path) -> None:
+    info = bench.model(str(_saved(BertModel(BERT), tmp_path / "untrained")))
+    found = bench.wait(NormTask(info.spec))
+    assert (found.dims, found.flat, found.undefined) == ((), (1, 2, 3, 4, 5), True)
+    assert "In every block all weights or all biases of 'output.LayerNorm' are equal" in found.note
+
+
+def test_some_flat_blocks_are_named_and_the_rest_still_counts(bench: Workbench, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = BertModel(BERT)
+    with torch.no_grad():
+        for layer in model.encoder.layer[1:]:
+            layer.output.LayerNorm.weight.normal_(1, 0.01)
+            layer.output.LayerNorm.bias.normal_(0, 0.01)
+            layer.output.LayerNorm.weight[7], layer.output.LayerNorm.bias[7] = 0.2, -3.0
+    info = bench.model(str(_saved(model, tmp_path / "half")))
+    found = bench.wait(NormTask(info.spec))
+    assert (found.dims, found.flat, found.undefined) == ((7,), (1,), False)
+    assert found.note.startswith("In block 1 all weights")
+    assert bench.wait(NormTask(info.spec, 3.0, 4)).undefined  # four blocks can never be more than four

@@ -10,12 +10,15 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
+from backend.metrics import dimension_scale
+from backend.metrics.dimension import ESTIMATORS
 from pages._ui import charts
-from pages._ui.charts_profiles import Series, profile_lines
+from pages._ui.charts_profiles import Series, has_reference, profile_lines
 from pages._ui.charts_projection import MOST_CLASSES, NO_LABEL, projection_scatter
-from pages._ui.charts_rogue import joined, spike_grid, spike_plot
+from pages._ui.charts_rogue import BOTH, OUTLIER, ROGUE, joined, spike_grid, spike_plot
+from pages._ui.charts_scale import ESTIMATOR_NAMES, LEAST_ROWS, scale_caption
 from pages._ui.charts_similarity import cka_diagonal, cka_difference, cka_heatmap
-from pages._ui.charts_spectrum import spectrum_chart, variance_ratio_chart
+from pages._ui.charts_spectrum import log_caption, ratio_caption, spectrum_chart, variance_ratio_chart
 
 LAYERS = ["embedding", "block 1", "block 2"]
 HOSTILE = "<b onclick=x>$E=mc^2$</b> %{x} & more"
@@ -199,8 +202,47 @@ def test_a_band_is_broken_where_it_does_not_exist() -> None:
 
 def test_the_isotropic_reference_is_dashed_and_named_once() -> None:
     lines = [Series(name, LAYERS, np.ones(3), reference=np.zeros(3), place=i) for i, name in enumerate("ab")]
-    references = [trace for trace in profile_lines(lines, y_title="y").data if trace.line.dash == "dash"]
-    assert [trace.showlegend for trace in references] == [True, False]
+    *first, entry = [trace for trace in profile_lines(lines, y_title="y").data if trace.line.dash == "dash"]
+    assert [trace.showlegend for trace in first] == [False, False]
+    assert [trace.line.color for trace in first] == [charts.colour(0), charts.colour(1)]
+    assert ["size of a<" in first[0].hovertemplate, "size of b<" in first[1].hovertemplate] == [True, True]
+    assert (entry.name, entry.showlegend, entry.line.color) == ("isotropic reference", True, charts.MUTED)
+
+
+def test_a_shared_reference_names_all_its_models_and_is_grey_alone() -> None:
+    lines = [Series("a", LAYERS, np.ones(3), reference=np.zeros(3), sharing=["b"]), Series("b", LAYERS, np.ones(3))]
+    drawn, _ = [trace for trace in profile_lines(lines, y_title="y").data if trace.line.dash == "dash"]
+    assert "size of a, b<" in drawn.hovertemplate
+    assert drawn.line.color == charts.MUTED
+    assert not has_reference(lines[1:])
+
+
+@pytest.mark.parametrize(
+    ("ends", "said", "unsaid"),
+    [
+        ([16.0], "however flat the line; here the line ends above it", "is a dimension"),
+        ([16.0, np.nan, 17.0], "here all 2 lines end above it", "is a dimension"),
+        ([3.0], "has become flat is a dimension", "ends above it"),
+        ([3.0, 16.0], "Here 1 of 2 lines end above it", "all"),
+    ],
+)
+def test_a_scale_plot_says_whether_flat_means_a_dimension(ends: list[float], said: str, unsaid: str) -> None:
+    sizes = np.array([55, 110, 220, 440])
+    mean = np.repeat(np.array(ends)[:, None], 4, axis=1)
+    caption = scale_caption("mada", sizes, mean, n_draws=7, n_sizes=6)
+    assert caption.startswith("MADA, from all 440 rows")
+    assert "mean of 7 random draws" in caption
+    assert "4 of the 6 sizes asked for: no draw has fewer than 32 rows" in caption
+    assert "(5.3 at the right end)" in caption
+    reading = caption[caption.index("The dotted line") :]
+    assert said in reading
+    assert unsaid not in reading
+    assert "sizes asked for" not in scale_caption("mada", sizes, mean, n_draws=7, n_sizes=4)
+
+
+def test_the_names_of_the_estimators_and_the_smallest_draw_are_those_of_the_metric() -> None:
+    assert set(ESTIMATOR_NAMES) == set(ESTIMATORS)
+    assert LEAST_ROWS == dimension_scale._LEAST_ROWS
 
 
 def test_joined_lines_are_separated_by_gaps() -> None:
@@ -212,8 +254,11 @@ def test_joined_lines_are_separated_by_gaps() -> None:
 def test_a_spike_plot_has_a_line_a_text_and_names_the_rogue_dimension_at_its_spike() -> None:
     values = np.zeros((4, 20))
     values[:, 7] = [5, 6, -9, 4]
-    figure = spike_plot(values, texts=["one", "two", "three", HOSTILE], rogue={7: "7"})
-    assert len(figure.data) == 4
+    figure = spike_plot(values, texts=["one", "two", "three", HOSTILE], marks={7: BOTH}, ranking="variance")
+    *lines, entry = figure.data
+    assert len(lines) == 4
+    assert not any(line.showlegend for line in lines)
+    assert (entry.name, entry.marker.symbol) == ("rogue by variance, and an outlier", "star")
     (name,) = figure.layout.annotations
     assert (name.x, name.y) == (7, -9)
     assert "<b onclick" not in figure.data[3].hovertemplate
@@ -227,11 +272,12 @@ def test_the_grid_has_a_panel_for_each_layer_with_its_extremes() -> None:
     rng = np.random.default_rng(0)
     layers = [rng.normal(size=(5, 30)) for _ in range(4)]
     names = ["embedding", "block 1", "block 2", "final norm"]
-    figure = spike_grid(layers, names, rogue=[{3: "3"}, {}, {5: "5"}, {}])
-    assert len(figure.data) == 8
+    figure = spike_grid(layers, names, marks=[{3: ROGUE, 4: OUTLIER}, {}, {5: ROGUE}, {}])
+    assert len(figure.data) == 10
+    assert [trace.name for trace in figure.data if trace.showlegend] == ["rogue", "outlier (mean value)"]
     np.testing.assert_allclose(figure.data[2].y, layers[1].min(axis=0), rtol=1e-6)
     np.testing.assert_allclose(figure.data[3].y, layers[1].max(axis=0), rtol=1e-6)
-    assert [note.text for note in figure.layout.annotations] == [*names, "<b>3</b>", "<b>5</b>"]
+    assert [note.text for note in figure.layout.annotations] == [*names, "<b>3</b> ●", "<b>4</b> ○", "<b>5</b> ●"]
 
 
 def test_a_spectrum_leaves_out_undefined_layers() -> None:
@@ -244,6 +290,29 @@ def test_a_spectrum_leaves_out_undefined_layers() -> None:
 def test_the_variance_ratio_marks_the_last_component_above_one() -> None:
     figure = variance_ratio_chart(np.array([[2.0, 1.1, 0.9, 1.2]]), ["block 1"], [2], n_classes=2)
     assert list(figure.data[0].marker.symbol) == ["circle", "diamond", "circle", "circle"]
+    assert figure.layout.xaxis.tickvals[0] == 1
+    assert 0 < figure.layout.xaxis.range[0] < 1
+
+
+def test_a_count_that_reaches_the_last_drawn_component_is_open_above() -> None:
+    ratios = np.full((1, 20), 1.5)
+    assert variance_ratio_chart(ratios, ["b"], [20], n_components=384).data[0].name == "b (20 or more at or above 1)"
+    assert variance_ratio_chart(ratios, ["b"], [20], n_components=20).data[0].name == "b (20 at or above 1)"
+    assert variance_ratio_chart(ratios, ["b"], [19], n_components=384).data[0].name == "b (19 at or above 1)"
+
+
+def test_the_ratio_promises_classes_only_where_there_are_labels() -> None:
+    assert "first 20 of 384" in ratio_caption(20, 384, 2)
+    assert "would be 2 here" in ratio_caption(20, 384, 2)
+    assert "classes" not in ratio_caption(20, 384, None)
+    assert "All 20" in ratio_caption(20, 20, None)
+
+
+def test_what_a_logarithmic_axis_cannot_show_is_counted() -> None:
+    assert log_caption(np.array([[0.6, 0.4], [np.nan, np.nan]])) == ""
+    said = log_caption(np.array([[0.7, 0.3 - 1e-9, 1e-9, 0.0, 0.0], [0.5, 0.5, 0.0, 0.0, 0.0]]))
+    assert said.startswith("Up to 3 components a layer hold exactly no variance")
+    assert "up to 1 a layer hold less than a millionth" in said
 
 
 def test_every_axis_has_a_title() -> None:

@@ -25,6 +25,7 @@ def test_summed_up_it_ends_at_one(open_page, run_page) -> None:
     at.toggle(key="components_summed").set_value(True).run()
     for trace in figure(at)["data"]:
         np.testing.assert_allclose(numbers(trace["y"])[-1], 1, rtol=1e-5)
+    assert "from the first alone to all of them" in said(at)
 
 
 def test_the_ratio_is_the_first_model_over_the_second(open_page, run_page, small_world: SmallWorld) -> None:
@@ -42,7 +43,24 @@ def test_the_ratio_is_the_first_model_over_the_second(open_page, run_page, small
     assert [place for place, symbol in enumerate(symbols, 1) if symbol == "diamond"] == ([above] if above else [])
     texts = [note["text"] for note in figure(at)["layout"]["annotations"]]
     assert f"{len(LABELS)} classes" in texts
-    assert list(at.dataframe[0].value["components at or above 1"]) == values.n_above_one.tolist()
+    assert list(at.dataframe[0].value["components at or above 1"]) == [str(n) for n in values.n_above_one]
+    assert values.n_above_one.max() < 20
+    assert "The first 20 of 32 components are drawn" in said(at)
+
+
+def test_swapping_turns_the_ratio_over(open_page, run_page, small_world: SmallWorld) -> None:
+    at = open_page("components", 0, 1, components_view="Tuned against base")
+    at.button(key="components_swap").click().run()
+    assert at.selectbox(key="components_tuned").value == small_world.models[1]
+    at = run_page(at, "components_ratio")
+    values = small_world.computed("variance_ratio", 1, 0).values
+    np.testing.assert_allclose(numbers(figure(at)["data"][0]["y"]), values.ratio[3], rtol=1e-5)
+
+
+def test_without_labels_no_number_of_classes_is_promised(open_page, run_page) -> None:
+    at = open_page("components", 0, 1, components_view="Tuned against base", label="(none)")
+    at = run_page(at, "components_ratio")
+    assert "classes" not in said(at)
 
 
 def test_a_model_is_not_compared_with_itself(open_page) -> None:

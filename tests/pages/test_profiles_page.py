@@ -90,3 +90,27 @@ def test_without_intrinsic_dimension_nothing_asks_about_rows(open_page) -> None:
     at = open_page("profiles", 0)
     at.pills(key="profiles_measures").set_value(["Anisotropy"]).run()
     assert "scale_wanted" not in {toggle.key for toggle in at.toggle}
+
+
+def test_every_note_of_several_models_says_whose_it_is(open_page, run_page, small_world: SmallWorld) -> None:
+    at = open_page("profiles", 0, 2)
+    at.pills(key="profiles_measures").set_value(["Anisotropy", "Intrinsic dimension (TwoNN)"]).run()
+    at = run_page(at, "profiles")
+    wide, narrow = (small_world.computed("anisotropy", place).notes for place in (0, 2))
+    said_once = [line for line in said(at).splitlines() if line.startswith(":material/info:")]
+    assert set(narrow) < set(wide)  # 60 rows are few for 32 dimensions, not for 16
+    for note in set(wide) - set(narrow):
+        assert [line for line in said_once if line.endswith(f"model-0: {note}")]
+    for note in narrow:
+        assert [line for line in said_once if line.endswith(f"every model: {note}")]
+    assert all("model-0: " in line or "model-2: " in line or "every model: " in line for line in said_once)
+
+
+def test_only_a_panel_with_a_reference_is_to_be_compared_with_it(open_page, run_page) -> None:
+    at = open_page("profiles", 0)
+    at.pills(key="profiles_measures").set_value(["Intrinsic dimension (TwoNN)"]).run()
+    at = run_page(at, "profiles")
+    assert "dashed" not in said(at)
+    at.pills(key="profiles_measures").set_value(["Anisotropy"]).run()
+    at = run_page(at, "profiles")
+    assert "Compare each line with the dashed one of its size" in said(at)

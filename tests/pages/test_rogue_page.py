@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from safetensors.torch import load_file, save_file
 
 from backend import NormTask
-from tests.models.tiny import save_family
+from tests.models.tiny import bert_config, save, save_family
 from tests.pages.conftest import SmallWorld
 from tests.pages.figures import figure, numbers, said
 
@@ -46,19 +47,52 @@ def test_the_depth_at_which_dimensions_become_rogue(open_page, run_page, small_w
         assert (drawn == values.rogue[:, values.appearing[:24]].T).all()
 
 
+@pytest.mark.parametrize("by", ["cosine", "mean"])
+def test_the_chosen_score_decides_marks_table_and_words(open_page, run_page, small_world: SmallWorld, by: str) -> None:
+    at = open_page("rogue", 0)
+    at.number_input(key="rogue_n_std").set_value(1.0).run()
+    at = run_page(at, "rogue")
+    at.segmented_control(key="rogue_by").set_value(by).run()
+    while any("Ranking by" in caption.value for caption in at.caption):
+        at.run()
+    assert not [button for button in at.button if button.key == "rogue_run"]  # the activations are there: no Run
+    result = small_world.computed("rogue", 0, params={"n_std": 1.0, "by": by})
+    values = result.values
+    words = {"cosine": "share of the average cosine", "mean": "|mean|"}[by]
+    assert f"Where dimensions are rogue by {words}" in said(at)
+    assert f"Filled: the dimension's {words} lies more than 1 standard deviations above the mean" in said(at)
+    drawn = numbers(figure(at, 1)["data"][0]["z"])
+    assert (drawn == values.rogue[:, values.appearing[:24]].T).all()
+    table = at.dataframe[0].value
+    assert table[f"rank by {by}"].tolist()[:10] == list(range(1, 11))
+    assert ((table["score (standard deviations)"] > 1) == table["rogue"]).all()
+
+
 def test_overlap_between_two_models_states_chance(open_page, run_page, small_world: SmallWorld) -> None:
     at = viewed(open_page("rogue", 0, 1), "Overlap")
-    at.selectbox(key="rogue_other").select_index(1).run()
     at = run_page(at, "rogue_overlap")
     values = small_world.computed("rogue_overlap", 0, 1).values
     np.testing.assert_allclose(numbers(figure(at)["data"][0]["z"]), values.matrix, rtol=1e-6)
     assert values.chance == pytest.approx(10 / 32)
-    assert "two random choices would share 0.31" in said(at)
+    assert said(at).count("By chance, two random choices of 10 of 32 dimensions share 0.31 of them") == 1
+    assert "by construction" not in said(at)
+    at.selectbox(key="rogue_other").select_index(1).run()  # the same model
+    at = run_page(at, "rogue_overlap")
+    np.testing.assert_allclose(np.diag(numbers(figure(at)["data"][0]["z"])), 1)
+    assert "The diagonal is 1 by construction" in said(at)
 
 
 def test_models_of_another_width_cannot_be_chosen_for_the_overlap(open_page) -> None:
     at = viewed(open_page("rogue", 0, 2), "Overlap")
     assert "rogue_other" not in {box.key for box in at.selectbox}
+    assert "model-0 has 32 dimensions" in said(at)
+    assert "model-2 has 16: dimensions of models of different width do not correspond" in said(at)
+
+
+def test_the_address_chooses_view_and_score(open_page) -> None:
+    at = open_page("rogue", 0, rogue_view="Overlap", rogue_by="cosine share")
+    assert at.segmented_control(key="rogue_view").value == "Overlap"
+    assert at.segmented_control(key="rogue_by").value == "cosine"
 
 
 def test_the_norm_panel_shows_what_the_rule_finds(open_page, small_world: SmallWorld) -> None:
@@ -70,9 +104,17 @@ def test_the_norm_panel_shows_what_the_rule_finds(open_page, small_world: SmallW
     assert found.dims
     assert at.metric[0].value == ", ".join(map(str, found.dims))
     drawn = figure(at)
-    lines = [numbers(trace["y"]) for trace in drawn["data"]]
-    np.testing.assert_allclose(lines[:3], found.weights, rtol=1e-6)
-    np.testing.assert_allclose(lines[3:], found.biases, rtol=1e-6)
+    *lines, bar = drawn["data"]
+    raw = [numbers(trace["customdata"]) for trace in lines]
+    np.testing.assert_allclose(raw[:3], found.weights, rtol=1e-6)
+    np.testing.assert_allclose(raw[3:], found.biases, rtol=1e-6)
+    scores = np.array([numbers(trace["y"]) for trace in lines])
+    np.testing.assert_allclose(scores.mean(axis=1), 0, atol=1e-6)
+    np.testing.assert_allclose(scores.std(axis=1), 1, rtol=1e-5)
+    both = (np.abs(scores[:3]) > 0.5) & (np.abs(scores[3:]) > 0.5)
+    assert np.flatnonzero(both.sum(axis=0) > 1).tolist() == list(found.dims)
+    assert [shape["y0"] for shape in drawn["layout"]["shapes"]] == [-0.5, 0.5, -0.5, 0.5]
+    assert bar["marker"]["colorbar"]["title"]["text"] == "Block"
     named = {note["text"] for note in drawn["layout"]["annotations"]}
     assert named == {f"<b>{dim}</b>" for dim in found.dims}
     table = at.dataframe[0].value
@@ -84,5 +126,19 @@ def test_a_norm_without_biases_is_drawn_with_the_reason(open_page, small_world: 
     folder = save_family(small_world.folder / "llama", "llama")
     at = viewed(open_page("rogue", str(folder), pooling="last"), "Norm weights")
     assert "has no bias, so the rule, which asks for both, does not apply" in said(at)
-    assert len(figure(at)["data"]) == 3
+    assert len(figure(at)["data"]) == 4  # three blocks and the colour bar
     assert not at.metric
+
+
+def test_untrained_norms_are_undefined_and_not_without_outliers(open_page, small_world: SmallWorld) -> None:
+    folder = save(small_world.folder / "untrained", bert_config(hidden_size=16, intermediate_size=16))
+    weights = load_file(folder / "model.safetensors")
+    for name, values in weights.items():
+        if "LayerNorm" in name:
+            values.fill_(float(name.endswith("weight")))
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    at = viewed(open_page("rogue", str(folder)), "Norm weights")
+    assert at.metric[0].value == "undefined"
+    assert "In every block all weights or all biases of 'output.LayerNorm' are equal" in said(at)
+    assert not at.get("plotly_chart")
+    assert {button.label for button in at.get("download_button")} >= {"CSV", "JSON"}

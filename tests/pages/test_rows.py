@@ -1,5 +1,6 @@
 """The choice of rows in the sidebar: token samples and post-processing, on every page and in the URL."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,7 @@ def test_every_page_hands_the_steps_to_its_metric(
     open_page, run_page, small_world: SmallWorld, page: str, metric: str | None
 ) -> None:
     at = run_page(open_page(page, post=["standardise"]), page)
-    assert "activations are standardised" in said(at)
+    assert "Activations are standardised" in said(at)
     if metric == "cka":
         found = small_world.computed("cka", postprocess=(PostProcess("standardise"),)).values.matrix
         drawn = numbers(figure(at)["data"][0]["z"])
@@ -103,7 +104,15 @@ def test_metrics_on_tokens_say_that_they_saw_tokens(open_page, run_page, page: s
     at = run_page(open_page(page, pooling="tokens", tokens="90", seed="3"), page)
     assert "pooling tokens" in said(at)
     assert "n = 90 rows" in said(at)
-    assert "a sample of 90 token vectors (seed 3)" in said(at)
+    assert "a sample of 90 token vectors (seed 3), special tokens" in said(at)
+
+
+def test_all_tokens_are_not_called_a_sample(open_page, run_page) -> None:
+    at = run_page(open_page("rogue", pooling="tokens", tokens="9000", special="true"), "rogue")
+    assert "a sample of" not in said(at)
+    n_rows = re.search(r"n = (\d+) rows", said(at).replace(",", ""))
+    assert n_rows
+    assert f"A row is a token: all {n_rows[1]} of them, special tokens included." in said(at)
 
 
 def test_the_sentence_about_rows_is_empty_for_untouched_texts() -> None:

@@ -3,16 +3,16 @@
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from backend import Cost
+from backend import ActivationSpec, AnalysisSpec, Cost, ModelSpec, TextSetSpec, TokenSample
 from backend.metrics.base import param, parse_params
 from pages._ui import wording
-from pages._ui.progress import cost_sentence
+from pages._ui.progress import cost_sentence, work_left
 from pages._ui.selection import parse_layers
 from pages._ui.session import plain
 
@@ -172,6 +172,22 @@ def test_sizes_and_counts_read_as_one_says_them():
 
 def test_the_cost_names_texts_tokens_disk_and_time():
     line = cost_sentence(Cost(412, 6120, 3, 3_800_000, 9.3))
-    for part in ("412 texts", "6,120 tokens", "3.8 MB", "about 9 s", "3 longer than the limit"):
+    for part in ("412 texts", "6,120 tokens", "3.8 MB", "about 9 s for the forward pass", "3 longer than the limit"):
         assert part in line
     assert "no forward pass" in cost_sentence(Cost(0, 0, 0, 0, 0.0))
+
+
+def test_what_is_left_without_a_forward_pass_is_said_and_no_time_guessed():
+    model, texts = ModelSpec("m", "c" * 40), TextSetSpec("set", "d" * 64, 440)
+    inputs = tuple(ActivationSpec(model, texts, layer) for layer in range(7))
+    specs = [AnalysisSpec(metric, 1, None, inputs) for metric in ("cka", "anisotropy")]
+    line = cost_sentence(Cost(0, 0, 0, 0, 0.0), specs)
+    assert (
+        "What is left is the computation: 2 metrics, 7 layers of 440 rows; how long it takes is not estimated." in line
+    )
+    tokens = [replace(one, pooling="tokens", tokens=TokenSample(10_000)) for one in inputs]
+    assert work_left([AnalysisSpec("cka", 1, None, tuple(tokens))]) == (
+        "1 metric, 7 layers of up to 10,000 token vectors"
+    )
+    every = replace(tokens[0], tokens=TokenSample(None))
+    assert work_left([AnalysisSpec("cka", 1, None, (every,))]).endswith("1 layer of all token vectors of 440 texts")
