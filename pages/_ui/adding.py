@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import streamlit as st
 
-from backend import HubReadTask, ReadOptions, ReadTask, TextColumns, TextPreview, TextSetInfo, fingerprint
+from backend import HubReadTask, JoinTask, ReadOptions, ReadTask, TextColumns, TextPreview, TextSetInfo, fingerprint
 from pages._ui import selection
 from pages._ui.progress import obtain, watch
 from pages._ui.session import plain, show_problem, workbench
@@ -38,10 +38,13 @@ class Source:
 def add_form() -> None:
     """The whole way from bytes to a saved text set; every choice stays when something is refused."""
     way = st.segmented_control(
-        "From", ["File", "Pasted text", "Hub data set"], default="File", required=True, key="add_way"
+        "From", ["File", "Pasted text", "Hub data set", "Two sets joined"], default="File", required=True, key="add_way"
     )
     if way == "Hub data set":
         _hub_form()
+        return
+    if way == "Two sets joined":
+        _join_form()
         return
     source = _file() if way == "File" else _pasted()
     if source is None:
@@ -182,7 +185,7 @@ def _columns_and_save(source: Source, options: ReadOptions, preview: TextPreview
         _save(task)
 
 
-def _save(task: ReadTask | HubReadTask) -> None:
+def _save(task: ReadTask | HubReadTask | JoinTask) -> None:
     status = workbench().status(fingerprint(task))
     if status is not None and status.active:
         watch([status.id], key="add_saving", what=f"Saving {task.name}")
@@ -262,3 +265,40 @@ def _hub_form() -> None:
 
 def _stem(file_name: str) -> str:
     return file_name.rpartition("/")[2].rpartition(".")[0] or file_name
+
+
+def _join_form() -> None:
+    """Two labelled text sets into one with a split column: what the pages under Labels fit on, and what they test on."""
+    text_sets = workbench().text_sets()
+    labelled = {info.spec.table: info for info in text_sets if info.label is not None}
+    if len(labelled) < 2:
+        st.info("Two text sets with labels are needed: add them first.", icon=":material/label:")
+        return
+    st.caption("The rows of the first become the split train, those of the second the split test.")
+    left, right = st.columns(2)
+    digests = list(labelled)
+
+    def named(digest: str) -> str:
+        return selection.option_name(labelled[digest], text_sets)
+
+    train = left.selectbox("To fit on", digests, format_func=named, key="join_train")
+    test = right.selectbox("To test on", digests, index=1, format_func=named, key="join_test")
+    first, second = labelled[train], labelled[test]
+    if train == test:
+        show_problem("Both are the same text set.", "Choose two: what is fitted on must not be tested on.")
+        return
+    name = st.text_input(
+        "Name of the text set",
+        value=f"{first.spec.name} + {second.spec.name}"[:80],
+        key=f"join_name_{train[:8]}_{test[:8]}",
+        max_chars=80,
+    ).strip()
+    if not name:
+        show_problem("The text set has no name.", "Give it one to save it.")
+        return
+    task = JoinTask(first.spec, second.spec, name)
+    if st.button("Join", key="join_save", type="primary", icon=":material/join:"):
+        workbench().start(task)
+        st.session_state[_SAVING] = task
+    if st.session_state.get(_SAVING) == task:
+        _save(task)

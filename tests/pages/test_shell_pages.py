@@ -209,6 +209,22 @@ def test_pasted_lines_are_chosen_once_saved_and_leave_the_form(app: AppTest) -> 
     assert at.text_area(key="add_text").value == ""
 
 
+def test_two_labelled_sets_are_joined_into_one_with_a_split(app: AppTest, bench: Any) -> None:
+    at = app.run()
+    at.switch_page("pages/data/texts.py").run()
+    at.segmented_control(key="add_way").set_value("Two sets joined").run()
+    names = {info.spec.name: info.spec.table for info in bench.text_sets()}
+    at.selectbox(key="join_train").set_value(names["sentiment"]).run()
+    at.selectbox(key="join_test").set_value(names["sentiment"]).run()
+    assert "the same text set" in words(at)
+    at.selectbox(key="join_test").set_value(names["topics"]).run()
+    at.button(key="join_save").click().run()
+    assert not at.exception
+    table = bench.text_set("sentiment + topics")
+    assert table.split == "split" and table.columns["split"] == ("train",) * 440 + ("test",) * 440
+    assert "Saved" in words(at)
+
+
 def test_every_data_page_is_drawn_without_an_error(app: AppTest) -> None:
     at = app.run()
     for page in ("texts", "models", "jobs"):
