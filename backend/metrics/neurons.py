@@ -10,21 +10,11 @@ import numpy.typing as npt
 from backend.activations import Report, no_report
 from backend.errors import InvalidRequest
 from backend.metrics.linalg import Floats, Ints, as_matrix, centred, row_mean
-from backend.metrics.softmax_newton import (
-    Part,
-    add_penalty,
-    class_curvature,
-    extended,
-    fit_each,
-    intercept_part,
-    logits,
-    moments,
-    newton_step,
-    probabilities,
-    winners,
-)
+from backend.metrics.softmax_large import Shape
+from backend.metrics.softmax_newton import add_penalty, fit_each, moments, newton_step
+from backend.metrics.softmax_parts import Part, extended, intercept_part, logits, winners
 
-N_SCREENED = 32  # candidates that are cross-validated where not all can be
+N_SCREENED = 16  # candidates that are cross-validated where not all can be
 _ROUGH, _FINE = 1e-2, 2e-4  # last step of a start, and of a fit
 _GREEDY, _SINGLE = "Choosing dimensions", "Dimensions one by one"
 
@@ -34,7 +24,7 @@ class Greedy:
     """Dimensions in the order in which they were chosen.
 
     ``dimensions`` (n_select,), the cross-validated accuracy with all those chosen so far ``accuracies`` (n_select,) in
-    [0, 1], and whether all remaining dimensions were cross-validated for it, or only the 32 most promising:
+    [0, 1], and whether all remaining dimensions were cross-validated for it, or only the 16 most promising:
     ``screened`` (n_select,). ``n_rows`` were used.
     """
 
@@ -89,7 +79,7 @@ def greedy_dimensions(
     ``seed``; dimensions are standardised once over all rows; the classifier is softmax regression with C = 1. The
     accuracy is that over all held-out rows together; ties go to the lower index. A class absent from a fold's training
     part is never guessed there. More than ``max_rows`` rows are sampled class by class. Where one fit has more than
-    100 coefficients, the 32 dimensions with the largest score statistic are cross-validated, not all. Raises
+    100 coefficients, the 16 dimensions with the largest score statistic are cross-validated, not all. Raises
     InvalidRequest unless two classes have two rows each. Matton & de Oliveira, section 3.2.
     """
     rows, y = _checked(x, labels)
@@ -109,7 +99,7 @@ def greedy_dimensions(
         left = np.setdiff1d(np.arange(len(columns)), chosen)
         few = len(left) > N_SCREENED and not whole.exact
         if few:
-            left = np.sort(left[np.argsort(-_score(whole, columns[left]), kind="stable")[:N_SCREENED]])
+            left = np.sort(left[np.argsort(-Shape(whole).score(whole, columns[left]), kind="stable")[:N_SCREENED]])
         right = np.zeros(len(left), dtype=np.int64)
         for block in whole.blocks(len(left)):
             report(step * len(left) + block.start, n_select * len(left), f"{_GREEDY}: {step + 1} of {n_select}")
@@ -230,10 +220,14 @@ def _fits(whole: Part, parts: Sequence[Part], folds: Sequence[slice], x: Floats)
     A fold's fit begins with the fit on all rows and the Hessian there without the fold's own rows, as the sums over
     rows are those of its parts.
     """
-    if not whole.exact:
-        yield from (fit_each(part, _without(x, fold)) for part, fold in zip(parts, folds, strict=True))
-        return
     start = fit_each(whole, x, tolerance=_ROUGH)
+    if not whole.exact:
+        change = start - np.concatenate([whole.start, np.zeros((1, whole.n_logits))])
+        for part, fold in zip(parts, folds, strict=True):
+            own = np.concatenate([part.start, np.zeros((1, part.n_logits))])
+            moved = own + change if len(part.classes) == len(whole.classes) else None
+            yield fit_each(part, _without(x, fold), start=moved)
+        return
     sums = [moments(whole, x, start, fold) for fold in folds]
     gradient, hessian = sum(one[0] for one in sums), sum(one[1] for one in sums)
     for part, fold, (g, h) in zip(parts, folds, sums, strict=True):
@@ -258,22 +252,3 @@ def _grown(whole: Part, parts: Sequence[Part], folds: Sequence[slice], x: Floats
 
 def _without(x: Floats, fold: slice) -> Floats:
     return np.concatenate([x[:, : fold.start], x[:, fold.stop :]], axis=1)
-
-
-def _score(whole: Part, x: Floats) -> Floats:
-    """The score statistic of each candidate (n_candidates,): what one step of its weights would gain in the loss.
-
-    Each class by itself, with what the features chosen so far explain of the candidate taken out.
-    """
-    p = np.ascontiguousarray(probabilities((whole.base @ whole.start).T[None].copy())[0].T)
-    residual = p.copy()
-    residual[np.arange(len(p)), whole.y] -= 1.0
-    gradient = x @ residual
-    gain = np.zeros(len(x))
-    squared = x * x
-    for k, curvature in enumerate(class_curvature(whole.base, p)):
-        weight = p[:, k] * (1.0 - p[:, k])
-        shared = (whole.base * weight[:, None]).T @ x.T
-        own = squared @ weight + 1.0 - (shared * np.linalg.solve(curvature, shared)).sum(axis=0)
-        gain += gradient[:, k] ** 2 / np.maximum(own, 1e-9)
-    return gain

@@ -14,7 +14,7 @@ from backend.metrics.heads import accuracy, fit_linear
 from backend.metrics.linalg import Floats, Ints
 from backend.metrics.neurons import N_SCREENED, Greedy, SingleFits, greedy_dimensions, single_dimension_fits
 from backend.metrics.progress import part_of
-from backend.metrics.softmax_newton import MOST_EXACT
+from backend.metrics.softmax_parts import MOST_EXACT
 from backend.metrics.splits import Split, SplitInfo, SplitParams, split_rows
 
 MOST_SELECTED = 50
