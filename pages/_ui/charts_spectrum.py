@@ -24,7 +24,7 @@ def ratio_caption(n_shown: int, n_components: int, n_classes: int | None) -> str
     few = f"The first {n_shown:,} of {n_components:,} components are drawn" if n_shown < n_components else ""
     drawn = few or f"All {n_components:,} components are drawn"
     expected = (
-        f" Matton and de Oliveira found about as many of them as there are classes, which would be {n_classes} here."
+        f" Matton and de Oliveira found it at about the number of classes, which would be {n_classes} here."
         if n_classes is not None
         else ""
     )

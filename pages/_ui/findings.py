@@ -49,7 +49,7 @@ def notes_of(results: Sequence[Result]) -> list[str]:
     lines: dict[str, None] = {}
     for (metric, note), who in said.items():
         asked = {about[id(result)] for result in results if result.metric == metric}
-        each = "every model" if all(len(models) == 1 for models in asked) else "every comparison"
+        each = "Every model" if all(len(models) == 1 for models in asked) else "Every comparison"
         names = [" with ".join(map(short_model, models)) for models in dict.fromkeys(who)]
         lines[f"{each if len(asked) > 1 and set(who) == asked else ', '.join(names)}: {note}"] = None
     return list(lines)

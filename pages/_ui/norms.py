@@ -56,7 +56,8 @@ def _show(found: NormOutliers, model: ModelInfo) -> None:
         st.info(plain(found.note))
     if found.biases:
         named = "undefined" if found.undefined else ", ".join(map(str, found.dims)) or "none"
-        st.metric(f"Outlier dimensions ({len(found.dims)} of {weights.shape[1]:,})", named, width="content")
+        counted = "" if found.undefined else f" ({len(found.dims)} of {weights.shape[1]:,})"
+        st.metric(f"Outlier dimensions{counted}", named, width="content")
     if len(found.flat) < len(weights):
         _draw(found, weights, biases, model)
     st.caption(

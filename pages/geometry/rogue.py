@@ -28,7 +28,7 @@ HOW = (
 )
 ONE, ALL, OVERLAP, NORMS = "One layer", "All layers", "Overlap", "Norm weights"
 N_NAMED = 3
-MAP_WIDTH = 640
+MAP_WIDTH = 580
 
 
 def choose_model(models: Sequence[ModelInfo]) -> ModelInfo:

@@ -102,8 +102,8 @@ def test_every_note_of_several_models_says_whose_it_is(open_page, run_page, smal
     for note in set(wide) - set(narrow):
         assert [line for line in said_once if line.endswith(f"model-0: {note}")]
     for note in narrow:
-        assert [line for line in said_once if line.endswith(f"every model: {note}")]
-    assert all("model-0: " in line or "model-2: " in line or "every model: " in line for line in said_once)
+        assert [line for line in said_once if line.endswith(f"Every model: {note}")]
+    assert all("model-0: " in line or "model-2: " in line or "Every model: " in line for line in said_once)
 
 
 def test_only_a_panel_with_a_reference_is_to_be_compared_with_it(open_page, run_page) -> None:

@@ -138,7 +138,7 @@ def test_untrained_norms_are_undefined_and_not_without_outliers(open_page, small
             values.fill_(float(name.endswith("weight")))
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     at = viewed(open_page("rogue", str(folder)), "Norm weights")
-    assert at.metric[0].value == "undefined"
+    assert (at.metric[0].label, at.metric[0].value) == ("Outlier dimensions", "undefined")
     assert "In every block all weights or all biases of 'output.LayerNorm' are equal" in said(at)
     assert not at.get("plotly_chart")
     assert {button.label for button in at.get("download_button")} >= {"CSV", "JSON"}
