@@ -293,12 +293,19 @@ def _notes(values: AblationResult, work: _Work) -> list[str]:
     notes = [f"Variance is that of the training rows. The random curve is {drawn}; its geometry is that of the first."]
     if values.mode == "mean":
         notes.append("Removed dimensions are set to their mean over the training rows.")
+    else:
+        notes.append(
+            "Removed dimensions are set to 0: one whose mean is far from 0 then shifts all texts' logits alike; with mode "
+            "'mean' it does not."
+        )
     if len(values.sample) < n_test:
         notes.append(f"Geometry is measured on {len(values.sample):,} of {n_test:,} test rows, drawn by the seed.")
     if len(values.grid) <= values.n_dims:
         notes.append(f"Accuracy is computed at every k, geometry at {len(values.grid)} of {values.n_dims + 1}.")
     if not len(values.predictions):
-        notes.append("The predictions for each text were left out, as they would be too many: ask for one layer alone.")
+        notes.append(
+            "The predictions for each text were left out, as they would be too many: ask for one layer alone, or for fewer max_rows."
+        )
     return notes
 
 
