@@ -1,5 +1,6 @@
 """Ablation: what a classification head still gets right while dimensions are removed, and what becomes of the layer."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from backend import AnalysisSpec, PostProcess, Result, TextTable, fingerprint
+from backend import AnalysisSpec, ModelInfo, PostProcess, Result, TextTable, fingerprint
 from pages._ui.charts_ablation import (
     CAPTION,
     GEOMETRY_CAPTION,
@@ -27,7 +28,7 @@ from pages._ui.findings import heading, provenance, undefined_note
 from pages._ui.labelled import choose_layer, choose_model, label_ready
 from pages._ui.plot import Frames, plot
 from pages._ui.progress import run_panel
-from pages._ui.selection import ready
+from pages._ui.selection import Selection, ready
 from pages._ui.session import plain, workbench
 
 WHAT = "Which dimensions does the classification head need?"
@@ -38,6 +39,24 @@ HOW = (
 METHODS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 LINK = "ablation"
 ASKED = "_ablation_map"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the controls say: the model and its layer, how the map is laid out, and the ablation that is asked for."""
+
+    here: Selection
+    model: ModelInfo
+    layer: int
+    method: str
+    spec: AnalysisSpec
+
+    def map_spec(self, removed: tuple[int, ...] = ()) -> AnalysisSpec:
+        """The projection of the layer, with these dimensions removed first."""
+        steps = (PostProcess("remove_dims", dims=removed),) if removed else ()
+        rows = {**self.here.rows, "postprocess": (*self.here.postprocess, *steps)}
+        params = {"method": self.method}
+        return workbench().analysis("projection", models=[self.model], layers=[self.layer], params=params, **rows)
 
 
 def choose_order(curves: dict[str, Curve]) -> Curve:
@@ -112,34 +131,26 @@ def draw_map(result: Result, curve: Curve, shown: Result, table: TextTable, remo
     st.caption(f"{METHODS[method]} {removed or 'of the whole layer'}. {MAP_CAPTION}{part}")
 
 
-def map_spec(removed: tuple[int, ...] = ()) -> AnalysisSpec:
-    """The projection of the layer on show, with these dimensions removed first."""
-    steps = (PostProcess("remove_dims", dims=removed),) if removed else ()
-    rows = {**here.rows, "postprocess": (*here.postprocess, *steps)}
-    return workbench().analysis("projection", models=[model], layers=[layer], params={"method": method}, **rows)
-
-
-def map_panel(result: Result, curve: Curve, whole: Result | None, k: int) -> None:
+def map_panel(choice: Choice, result: Result, curve: Curve, whole: Result | None, k: int) -> None:
     """The map, as it is or computed again without the removed dimensions."""
-    assert here.texts is not None
-    table = workbench().text_set(here.texts)
+    assert choice.here.texts is not None
+    table = workbench().text_set(choice.here.texts)
+    mine = (fingerprint(choice.spec), choice.method)
     asked = st.session_state.get(ASKED, {})
-    mine = asked.get("of") == (fingerprint(spec), method)
     with st.container(horizontal=True, vertical_alignment="center"):
         possible = 0 < k < result.values.n_dims
         label = f"Recompute the map at k = {k:,}" if possible else "Recompute the map at this k"
         if st.button(label, key="ablation_recompute", icon=":material/refresh:", disabled=not possible):
-            dims = tuple(map(int, curve.dims[:k]))
             said = f"after removing {k:,} dimensions, {NAMES[curve.name].partition(' (')[0]}"
-            asked = {"of": (fingerprint(spec), method), "dims": dims, "said": said}
-            st.session_state[ASKED], mine = asked, True
-            workbench().start(map_spec(dims))
-        if mine and st.button("Back to the whole layer", key="ablation_whole", icon=":material/undo:"):
+            asked = {"of": mine, "dims": tuple(map(int, curve.dims[:k])), "said": said}
+            st.session_state[ASKED] = asked
+            workbench().start(choice.map_spec(asked["dims"]))
+        again = asked.get("of") == mine
+        if again and st.button("Back to the whole layer", key="ablation_whole", icon=":material/undo:"):
             st.session_state[ASKED] = {}
-            mine = False
             st.rerun()
-    if mine:
-        found = run_panel([map_spec(asked["dims"])], "ablation_map")
+    if again:
+        found = run_panel([choice.map_spec(asked["dims"])], "ablation_map")
         if found is not None:
             draw_map(result, curve, found[0], table, asked["said"])
             return
@@ -165,7 +176,7 @@ def rows_of(curves: dict[str, Curve], values: Any) -> tuple[list[str], list[list
     return ["order", "k", "removed last", "accuracy", "lowest draw", "highest draw", "control", *MEASURES], rows
 
 
-def show(result: Result, whole: Result | None) -> None:
+def show(choice: Choice, result: Result, whole: Result | None) -> None:
     """Curves, map, geometry, table, notes and downloads."""
     values = result.values
     if not np.isfinite(values.accuracy[0]).any():
@@ -180,7 +191,7 @@ def show(result: Result, whole: Result | None) -> None:
     with left:
         draw_geometry(result, curves, curve)
     with right:
-        map_panel(result, curve, whole, k)
+        map_panel(choice, result, curve, whole, k)
     columns, rows = rows_of(curves, values)
     with st.expander("The numbers", icon=":material/table:"):
         st.dataframe(pd.DataFrame(rows, columns=columns), hide_index=True)
@@ -208,6 +219,7 @@ with st.expander("Settings", icon=":material/tune:"):
     params = params_form(workbench().metrics()["ablation"].params, "ablation")
 spec = workbench().analysis("ablation", models=[model], layers=[layer], label=label, params=params, **here.rows)
 st.caption(f"Classes: the label {plain(label)}.")
-found = run_panel([spec, map_spec()], "ablation", partial=True)
+choice = Choice(here, model, layer, method, spec)
+found = run_panel([spec, choice.map_spec()], "ablation", partial=True)
 if found is not None and found[0] is not None:
-    show(found[0], found[1])
+    show(choice, found[0], found[1])
