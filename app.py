@@ -26,6 +26,8 @@ PAGES = {
             "Component accuracy",
             "What the leading principal components know of the labels.",
         ),
+        ("labels/threshold", "Threshold", "What one dimension knows of the labels, layer by layer."),
+        ("labels/ablation", "Ablation", "What a head still gets right when dimensions are removed."),
     ],
 }
 

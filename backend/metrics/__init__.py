@@ -1,6 +1,7 @@
 """The metrics: pure functions, arrays in and numbers out, and one explicit table of all that can be asked for."""
 
 from backend.errors import InvalidRequest
+from backend.metrics.ablation_profile import ABLATION
 from backend.metrics.anisotropy import ANISOTROPY
 from backend.metrics.base import Metric, Outcome, param, parse_params
 from backend.metrics.component_profile import COMPONENT_ACCURACY
@@ -13,6 +14,7 @@ from backend.metrics.overlap import NEIGHBOUR_OVERLAP
 from backend.metrics.projection import PROJECTION
 from backend.metrics.rogue_profile import ROGUE, ROGUE_OVERLAP
 from backend.metrics.similarity import CKA
+from backend.metrics.threshold_profile import THRESHOLD
 
 METRICS: dict[str, Metric] = {
     "cka": CKA,
@@ -28,6 +30,8 @@ METRICS: dict[str, Metric] = {
     "neighbour_overlap": NEIGHBOUR_OVERLAP,
     "component_accuracy": COMPONENT_ACCURACY,
     "neurons": NEURONS,
+    "threshold": THRESHOLD,
+    "ablation": ABLATION,
 }
 
 __all__ = ["METRICS", "Metric", "Outcome", "metric", "param", "parse_params"]

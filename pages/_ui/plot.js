@@ -5,6 +5,8 @@
 // in it are Plotly's base64 typed arrays.
 
 const views = new WeakMap();
+const mounted = new Set();
+const linked = new Map(); // the frame that charts of one link show together
 const kept = new Map(); // what a reader did to a chart that is off the page for now, by its key and view
 let library;
 
@@ -47,11 +49,13 @@ function createView(parent) {
   });
   view.observer = new ResizeObserver(() => resize(view));
   view.observer.observe(canvas);
+  mounted.add(view);
   return view;
 }
 
 function dispose(parent, view) {
   view.disposed = true;
+  mounted.delete(view);
   view.observer.disconnect();
   if (window.Plotly) window.Plotly.purge(view.canvas);
   view.root.remove();
@@ -85,6 +89,8 @@ async function update(view, text) {
   if (view.disposed) return;
   fit(view);
   if (!sameView) recall(view);
+  view.whole = figure.data.map(({ x, y }) => [toArray(x), toArray(y)]);
+  view.panels = new Map(figure.data.map(({ xaxis = "x", yaxis = "y" }) => [xaxis, yaxis]));
   showFrames(view);
   view.shapes = figure.layout.shapes ?? [];
   const layout = {
@@ -93,7 +99,7 @@ async function update(view, text) {
     autosize: true,
     uirevision: `view ${options.view}`, // an empty one would count as none
     selectionrevision: `view ${options.view}`,
-    shapes: [...view.shapes, ...cellOutline(view)],
+    shapes: shapesOf(view),
     clickmode: options.select === "points" ? "event+select" : "event",
   };
   delete layout.width;
@@ -230,7 +236,7 @@ function selectCell(view, point) {
   const [row, column] = point.pointNumber;
   const axes = { xref: point.xaxis._id, yref: point.yaxis._id };
   view.cell = { row, column, trace: point.curveNumber, ...axes };
-  window.Plotly.relayout(view.canvas, { shapes: [...view.shapes, ...cellOutline(view)] });
+  window.Plotly.relayout(view.canvas, { shapes: shapesOf(view) });
   tell(view, { ids: [], cell: [point.curveNumber, row, column] });
 }
 
@@ -241,14 +247,23 @@ function cellOutline(view) {
   return [{ type: "rect", xref, yref, ...box, line: { color: view.theme.primary, width: 3 } }];
 }
 
+function shapesOf(view) {
+  const at = view.frames?.cursor?.[view.frame];
+  const line = { type: "line", x0: at, x1: at, y0: 0, y1: 1, line: { color: view.theme.primary, width: 2 } };
+  const cursor = at === undefined ? [] : [...view.panels].map(([x, y]) => ({ ...line, xref: x, yref: `${y} domain` }));
+  return [...view.shapes, ...cellOutline(view), ...cursor];
+}
+
 // --- frames: one set of coordinates for each step of the slider, sent once -----------------------------------------
 
 function showFrames(view) {
   const { frames } = view;
-  view.bar.style.display = frames ? "" : "none";
+  view.bar.style.display = frames && !frames.follows ? "" : "none";
   if (!frames) return;
   const last = frames.names.length - 1;
-  view.frame = Math.min(view.frame ?? frames.initial, last);
+  const wanted = linked.get(frames.link) ?? view.frame ?? frames.initial;
+  view.frame = Math.min(wanted, last);
+  if (wanted > last && !frames.follows) view.send("frame", (view.toldFrame = view.frame)); // the server has no such frame
   view.name.textContent = frames.label;
   view.slider.max = last;
   view.slider.disabled = last === 0;
@@ -265,12 +280,20 @@ function describeFrame(view) {
 }
 
 function scrub(view, frame) {
-  view.frame = frame;
+  const { link } = view.frames;
+  if (link) linked.set(link, frame);
+  for (const one of link ? mounted : [view]) if ((one.frames?.link ?? "") === link) showFrame(one, frame);
+}
+
+function showFrame(view, frame) {
+  view.frame = Math.min(frame, view.frames.names.length - 1);
   describeFrame(view);
   cancelAnimationFrame(view.scrubbing);
   view.scrubbing = requestAnimationFrame(() => {
     if (view.disposed || !view.listening) return;
+    if (view.frames.cursor.length) window.Plotly.relayout(view.canvas, { shapes: shapesOf(view) });
     const traces = view.canvas.data.map((_, index) => index).filter((index) => frameCoordinates(view, index));
+    if (!traces.length) return;
     const coordinates = traces.map((index) => frameCoordinates(view, index));
     const axes = AXES.slice(0, coordinates[0]?.length ?? 0);
     const change = Object.fromEntries(axes.map((name, axis) => [name, coordinates.map((values) => values[axis])]));
@@ -281,11 +304,21 @@ function scrub(view, frame) {
 const AXES = ["x", "y", "z"];
 
 function frameCoordinates(view, trace) {
+  if (view.frames?.shown?.[trace]) return shownPoints(view, trace);
   const stored = view.frames?.coordinates[view.frame]?.[trace];
   if (!stored) return null;
   const key = `${view.frame}:${trace}`;
   if (!view.decoded.has(key)) view.decoded.set(key, stored.map(toArray));
   return view.decoded.get(key);
+}
+
+function shownPoints(view, trace) {
+  const key = `shown:${trace}`;
+  if (!view.decoded.has(key)) view.decoded.set(key, toArray(view.frames.shown[trace]));
+  const bits = view.decoded.get(key), [x] = view.whole[trace];
+  const start = view.frame * Math.ceil(x.length / 8);
+  const shown = (row) => (bits[start + (row >> 3)] >> (row & 7)) & 1;
+  return view.whole[trace].map((values) => Float32Array.from(values, (value, row) => (shown(row) ? value : NaN)));
 }
 
 const KINDS = { f4: Float32Array, f8: Float64Array, i1: Int8Array, u1: Uint8Array, i2: Int16Array, u2: Uint16Array, i4: Int32Array, u4: Uint32Array };

@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -22,7 +22,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from pages._ui.charts import ON_DARK
+from pages._ui.charts import MUTED, ON_DARK
 
 FALLBACK_VARIABLE = "EMBEDSCOPE_PLAIN_CHARTS"
 _HERE = Path(__file__).parent
@@ -44,7 +44,10 @@ class Frames:
     """Coordinates for each step of a slider inside the chart; moving it needs no server.
 
     ``coordinates[frame][trace]`` is an (n, 2) or (n, 3) array for that trace of the figure; ``names`` and ``captions`` are plain
-    text, one a frame; ``label`` says what the slider chooses.
+    text, one a frame; ``label`` says what the slider chooses. ``shown`` has, for a trace that only shows and hides points
+    of its own, which of its n points each frame shows: booleans (n_frames, n). ``cursor`` (n_frames,) places a vertical line
+    in every panel. Charts of the same ``link`` move together; one
+    that ``follows`` has no slider of its own.
     """
 
     label: str
@@ -52,6 +55,10 @@ class Frames:
     coordinates: Sequence[Sequence[npt.NDArray[np.floating[Any]]]]
     captions: Sequence[str] = ()
     initial: int = 0
+    shown: Mapping[int, npt.NDArray[np.bool_]] = field(default_factory=dict)
+    cursor: Sequence[float] = ()
+    link: str = ""
+    follows: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +162,21 @@ def _encoded_frames(frames: Frames) -> dict[str, Any]:
         "captions": list(frames.captions),
         "initial": frames.initial,
         "coordinates": coordinates,
+        "shown": {trace: _encoded_bits(shown) for trace, shown in frames.shown.items()},
+        "cursor": list(frames.cursor),
+        "link": frames.link,
+        "follows": frames.follows,
     }
 
 
 def _encoded(values: npt.NDArray[Any]) -> dict[str, str]:
     return {"dtype": "f4", "bdata": b64encode(np.ascontiguousarray(values, "<f4").tobytes()).decode("ascii")}
+
+
+def _encoded_bits(shown: npt.NDArray[np.bool_]) -> dict[str, str]:
+    """Booleans (n_frames, n), eight to a byte, the first in the lowest bit; every frame begins a byte."""
+    packed = np.packbits(shown, axis=1, bitorder="little")
+    return {"dtype": "u1", "bdata": b64encode(packed.tobytes()).decode("ascii")}
 
 
 def _selection(stated: Any, frame: Any, frames: Frames | None) -> Selection:
@@ -204,13 +221,22 @@ def _plain(
 
 
 def _plain_frame(figure: go.Figure, frames: Frames, key: str) -> int:
-    frame = frames.initial
-    if len(frames.names) > 1:
+    frame, shared = frames.initial, f"_frame_of_{frames.link}"
+    if frames.follows:
+        frame = min(st.session_state.get(shared, frame), len(frames.names) - 1)
+    elif len(frames.names) > 1:
         steps = range(len(frames.names))
         names = list(frames.names)
         frame = st.select_slider(frames.label, steps, frame, format_func=names.__getitem__, key=f"{key}_frame")
-    for trace, points in zip(figure.data, frames.coordinates[frame], strict=False):
+    if frames.link:
+        st.session_state[shared] = frame
+    for trace, points in zip(figure.data, frames.coordinates[frame] if frames.coordinates else (), strict=False):
         trace.update({name: np.ascontiguousarray(axis) for name, axis in zip("xyz", points.T, strict=False)})
-    if frames.captions:
+    for place, shown in frames.shown.items():
+        trace = figure.data[place]
+        trace.update({name: np.where(shown[frame], trace[name], np.nan).astype(np.float32) for name in "xy"})
+    if frames.cursor:
+        figure.add_vline(x=frames.cursor[frame], line={"color": MUTED, "width": 1.5})
+    if frames.captions and not frames.follows:
         st.caption(frames.captions[frame].replace("$", "\\$"))
     return frame

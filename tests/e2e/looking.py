@@ -13,6 +13,8 @@ PAGES = {
     "Components": "components",
     "Rogue": "rogue",
     "Component accuracy": "component_accuracy",
+    "Threshold": "threshold",
+    "Ablation": "ablation",
 }
 RUN_MS = 120_000  # generous: the workers start, the model loads, two cores are shared
 

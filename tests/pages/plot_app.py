@@ -35,6 +35,16 @@ elif which == "frames":
     chosen = plot(figure, key="chart", alt="Fifty points on four layers", height=400, frames=frames)
     st.text(f"frame {chosen.frame}, runs {st.session_state.setdefault('runs', 0)}")
     st.session_state.runs += 1
+elif which == "linked":
+    line = go.Figure(go.Scatter(x=np.arange(9), y=np.arange(9)), layout={"template": "none"})
+    dots = [go.Scattergl(x=np.arange(9.0), y=np.arange(9.0), mode="markers") for _ in range(2)]
+    shown = np.arange(9)[None, :] < np.arange(9)[:, None]
+    steps = [str(step) for step in range(9)]
+    leader = Frames("Step", steps, [], [f"caption {step}" for step in steps], cursor=range(9), link="both")
+    follower = Frames("", steps, [], shown={0: shown, 1: ~shown}, link="both", follows=True)
+    chosen = plot(line, key="chart", alt="A line", height=300, frames=leader)
+    plot(go.Figure(dots, layout={"template": "none"}), key="other", alt="Dots", height=300, frames=follower)
+    st.text(f"frame {chosen.frame}")
 elif which == "camera":
     xyz = rng.uniform(0, 1, (30, 3))
     figure = go.Figure(go.Scatter3d(x=xyz[:, 0], y=xyz[:, 1], z=xyz[:, 2], mode="markers"), {"template": "none"})

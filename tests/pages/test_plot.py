@@ -183,6 +183,25 @@ def test_scrubbing_moves_the_points_without_the_server(page: Any, address: str) 
     assert 20 <= page.evaluate(f"document.querySelector('{CANVAS}')._fullData[0].x[0]") < 30
 
 
+def test_linked_charts_follow_one_slider(page: Any, address: str) -> None:
+    draw(page, f"{address}?chart=linked")
+    page.wait_for_selector(".st-key-other .embedscope-plot[data-drawn='1']", timeout=60_000)
+    shown = """document.querySelector('.st-key-other .embedscope-canvas')._fullData
+        .map((trace) => [...trace.x].filter((value) => !Number.isNaN(value)).length)"""
+    assert page.evaluate(shown) == [0, 9]
+    assert page.get_by_role("slider").count() == 1
+    slider = page.get_by_role("slider", name="Step")
+    slider.evaluate("(input) => { input.value = 4; input.dispatchEvent(new Event('input')); }")
+    page.get_by_text("caption 4").wait_for()
+    page.wait_for_function(f"({shown})[0] === 4")
+    assert page.evaluate(shown) == [4, 5]
+    assert layout(page, "shapes[0].x0") == 4
+    assert page.get_by_text("frame 0").is_visible()
+    slider.evaluate("(input) => input.dispatchEvent(new Event('change'))")
+    page.get_by_text("frame 4").wait_for()
+    assert (page.evaluate(shown), layout(page, "shapes[0].x0")) == ([4, 5], 4)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_theme_is_followed(page: Any, address: str, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)

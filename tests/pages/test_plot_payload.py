@@ -37,6 +37,16 @@ def test_frames_are_sent_as_float32_by_axis() -> None:
     assert (frames["names"], frames["initial"]) == (["a", "b"], 1)
 
 
+def test_which_points_a_frame_shows_is_sent_as_bits() -> None:
+    shown = np.arange(11)[None, :] < np.array([[0], [3], [11]])
+    sent = payload(Frames("", ["a", "b", "c"], [], shown={2: shown}, cursor=(0, 5, 9), link="k", follows=True))[
+        "frames"
+    ]
+    bits = np.frombuffer(b64decode(sent["shown"]["2"]["bdata"]), "u1").reshape(3, 2)
+    np.testing.assert_array_equal(np.unpackbits(bits, axis=1, bitorder="little")[:, :11], shown)
+    assert (sent["cursor"], sent["link"], sent["follows"]) == ([0, 5, 9], "k", True)
+
+
 def test_nothing_selected_is_false_and_something_is_true() -> None:
     assert not module._selection(None, None, None)
     assert module._selection({"ids": [3, "a"], "cell": None}, None, None) == Selection((3, "a"))

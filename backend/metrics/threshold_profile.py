@@ -1,0 +1,176 @@
+"""The metric ``threshold``: how well one dimension of each layer tells the classes, beside the full representation."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backend.activations import Labels, LayerStack, Report
+from backend.errors import InvalidRequest
+from backend.metrics.base import Metric, Outcome, param
+from backend.metrics.degenerate import count_non_finite, named, undefined_entries, why_undefined
+from backend.metrics.heads import HEADS, accuracy, choose_head, head_notes
+from backend.metrics.linalg import Floats, Ints, Matrix, as_matrix
+from backend.metrics.rogue import principal_rogue_dimension
+from backend.metrics.splits import Split, SplitInfo, SplitParams, split_rows
+from backend.metrics.threshold import METHODS, MOST_INTERVALS, Threshold, threshold_accuracy
+
+_STAGE = "Threshold"
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdParams(SplitParams):
+    """Which dimension is cut, and how."""
+
+    dimension: int = param(-1, "The dimension to cut; -1 takes the one of highest variance.", low=-1, high=1_000_000)
+    method: str = param("exact", "exact: fewest errors on the training rows; svm: the paper's.", choices=METHODS)
+    head: str = param(
+        "auto",
+        "What reads the full representation: the model's own head where it fits, or a fitted one.",
+        choices=HEADS,
+    )
+    bins: int = param(40, "Bars of the histogram.", low=2, high=500)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ThresholdResult:
+    """One dimension of each layer as a classifier.
+
+    Arrays (n_layers,): ``dimension`` (-1 where undefined), ``accuracy`` on the test rows and ``train_accuracy``,
+    ``control_accuracy`` (of shuffled labels, on the test rows), ``full_accuracy`` of the head that reads all
+    dimensions, on the test rows, and whether that head is the model's own (``own_head``); all accuracies in [0, 1].
+    ``thresholds`` has the cuts of each layer, ascending, in the units of the activations, ``interval_classes`` the
+    class numbers of the intervals between them. ``bin_edges`` (n_layers, bins + 1), ``train_counts`` and
+    ``test_counts`` (n_layers, n_classes, bins) are the histogram of the dimension by class.
+    """
+
+    dimension: Ints
+    accuracy: Floats
+    train_accuracy: Floats
+    control_accuracy: Floats
+    full_accuracy: Floats
+    own_head: np.ndarray[Any, np.dtype[np.bool_]]
+    thresholds: tuple[tuple[float, ...], ...]
+    interval_classes: tuple[tuple[int, ...], ...]
+    bin_edges: Floats
+    train_counts: Ints
+    test_counts: Ints
+    split: SplitInfo
+    method: str
+    n_rows: int
+    n_dims: int
+
+
+def _run(stacks: Sequence[LayerStack], labels: Labels | None, params: Any, seed: int, report: Report) -> Outcome:
+    stack = stacks[0]
+    assert labels is not None
+    n_rows, n_dims = stack.rows[0].shape
+    if params.dimension >= n_dims:
+        raise InvalidRequest(
+            f"There is no dimension {params.dimension} of {n_dims}.", f"They go from 0 to {n_dims - 1}; -1 chooses one."
+        )
+    split = split_rows(labels, params, seed)
+    shuffled = split.shuffled(seed) if params.control else None
+    numbers = {name: np.full(len(stack), np.nan) for name in ("accuracy", "train", "control", "full")}
+    dimension = np.full(len(stack), -1, dtype=np.int64)
+    edges = np.full((len(stack), params.bins + 1), np.nan)
+    counts = np.zeros((2, len(stack), split.n_classes, params.bins), dtype=np.int64)
+    lines: list[Threshold | None] = [None] * len(stack)
+    own = np.zeros(len(stack), dtype=bool)
+    said: list[tuple[str, str]] = []
+    reasons: list[str | None] = []
+    for index, x in enumerate(map(as_matrix, stack.rows)):
+        report(index, len(stack), _STAGE)
+        reasons.append(why_no_classifier(x, split))
+        if reasons[-1]:
+            continue
+        dim = params.dimension if params.dimension >= 0 else principal_rogue_dimension(x[split.train])
+        dimension[index] = dim
+        parts = x[split.train, dim], x[split.test, dim]
+        line = threshold_accuracy(parts[0], split.y_train, parts[1], split.y_test, method=params.method)
+        lines[index] = line
+        numbers["accuracy"][index], numbers["train"][index] = line.accuracy, line.train_accuracy
+        if shuffled is not None:
+            numbers["control"][index] = threshold_accuracy(
+                parts[0], shuffled.y_train, parts[1], shuffled.y_test, method=params.method
+            ).accuracy
+        edges[index], counts[:, index] = _histogram(parts, split, params.bins)
+        chosen = choose_head(stack, index, split, wanted=params.head)
+        own[index] = chosen.own
+        said.append((stack.layer_names[index], chosen.note))
+        numbers["full"][index] = accuracy(chosen.head, x[split.test], split.y_test)
+    report(len(stack), len(stack), _STAGE)
+    result = ThresholdResult(
+        dimension=dimension,
+        accuracy=numbers["accuracy"],
+        train_accuracy=numbers["train"],
+        control_accuracy=numbers["control"],
+        full_accuracy=numbers["full"],
+        own_head=own,
+        thresholds=tuple(() if line is None else tuple(map(float, line.thresholds)) for line in lines),
+        interval_classes=tuple(() if line is None else tuple(map(int, line.classes)) for line in lines),
+        bin_edges=edges,
+        train_counts=counts[0],
+        test_counts=counts[1],
+        split=split.info,
+        method=params.method,
+        n_rows=n_rows,
+        n_dims=n_dims,
+    )
+
+    def why(_field: str, index: tuple[int, ...]) -> str:
+        layer = index[0]
+        return named(stack, layer, str(reasons[layer])) if reasons[layer] else "no control was asked for"
+
+    notes = (*split.notes, *head_notes(said), *_notes(params, split, result))
+    return Outcome(result, undefined_entries(result, why), notes)
+
+
+def why_no_classifier(x: Matrix, split: Split) -> str | None:
+    """Why nothing can be fitted on this layer's training rows and judged on its test rows, or None where it can."""
+    reason = why_undefined(x[split.train])
+    if reason == "all rows are identical":
+        return "all training rows are identical"
+    n_bad = count_non_finite(x[split.test])
+    return reason or (f"non-finite activations ({n_bad} test rows)" if n_bad else None)
+
+
+def _histogram(parts: tuple[Matrix, Matrix], split: Split, bins: int) -> tuple[Floats, Ints]:
+    """Bin edges (bins + 1,) over all rows, and counts (2, n_classes, bins): the training rows' and the test rows'."""
+    both = np.concatenate(parts).astype(np.float64)
+    edges: Floats = np.histogram_bin_edges(both, bins)
+    counts = [
+        [np.histogram(values[y == number], edges)[0] for number in range(split.n_classes)]
+        for values, y in zip(parts, (split.y_train, split.y_test), strict=True)
+    ]
+    return edges, np.array(counts, dtype=np.int64)
+
+
+def _notes(params: Any, split: Split, result: ThresholdResult) -> list[str]:
+    notes = []
+    if params.dimension < 0:
+        notes.append("The dimension of each layer is the one of highest variance over the training rows.")
+    if split.n_classes > 2 and params.method == "exact":
+        at_most = f" (at most {MOST_INTERVALS})" if split.n_classes > MOST_INTERVALS else ""
+        notes.append(f"The line is cut into at most as many intervals as classes{at_most}, not into two.")
+    flat = [cuts for cuts, dim in zip(result.thresholds, result.dimension, strict=True) if dim >= 0 and not cuts]
+    if flat:
+        notes.append(
+            f"In {len(flat)} of {len(result.dimension)} layers no cut does better than the largest class alone."
+        )
+    return notes
+
+
+THRESHOLD = Metric(
+    name="threshold",
+    version=1,
+    title="Threshold on one dimension",
+    scope="stack",
+    params=ThresholdParams,
+    result=ThresholdResult,
+    run=_run,
+    labels="required",
+    aliases=("rogue_threshold",),
+    head=True,
+)

@@ -1,0 +1,143 @@
+"""Threshold: how well a single dimension of each layer tells the classes, beside the full representation."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from backend import Result
+from pages._ui.charts_threshold import CAPTION, HISTOGRAM_CAPTION, class_histogram, threshold_profile
+from pages._ui.controls import params_form
+from pages._ui.export import downloads
+from pages._ui.findings import heading, provenance, reasons, undefined_note
+from pages._ui.labelled import choose_model, label_ready
+from pages._ui.plot import plot
+from pages._ui.progress import run_panel
+from pages._ui.selection import ready
+from pages._ui.session import plain, workbench
+
+WHAT = "Does one dimension alone know the classes?"
+HOW = (
+    "In each layer the dimension of highest variance (or one that you name) is cut where the training texts come apart "
+    "best, and the test texts are judged by these cuts. Near the line of all dimensions: that one dimension carries the labels."
+)
+TRAIN, TEST = "Training texts", "Test texts"
+ACCURACIES = ("test accuracy", "training accuracy", "all dimensions", "shuffled labels")
+
+
+def what_is_cut(params: dict[str, Any]) -> str:
+    """The name of the dimension in legends."""
+    return "highest-variance dimension" if params["dimension"] < 0 else f"dimension {params['dimension']}"
+
+
+def draw_profile(result: Result, params: dict[str, Any]) -> Any:
+    """Accuracy over depth."""
+    names = result.sources[0].layer_names
+    undefined = {at[0]: why for at, why in reasons(result, "accuracy").items()}
+    figure = threshold_profile(result.values, names, undefined, what=what_is_cut(params))
+    alt = f"Test accuracy of one dimension and of all dimensions over {len(names)} layers of {result.sources[0].model}"
+    view = f"{result.sources[0].model} {names}"
+    plot(figure, key="threshold_profile", alt=alt, height=440, view=view, file_name="threshold")
+    own = result.values.own_head
+    head = (
+        "a fitted head"
+        if not own.any()
+        else ("the model's own head" if own.all() else "the model's own head or a fitted one")
+    )
+    st.caption(f"{CAPTION} All dimensions are read by {head}.")
+    return figure
+
+
+def choose_layer(result: Result) -> int:
+    """The position of the layer whose histogram is shown: the best one to begin with."""
+    names, accuracy = result.sources[0].layer_names, result.values.accuracy
+    if len(names) == 1:
+        return 0
+    best = int(np.nanargmax(accuracy)) if np.isfinite(accuracy).any() else len(names) - 1
+    key = f"threshold_layer_{len(names)}"
+    return int(st.select_slider("Layer", range(len(names)), best, format_func=names.__getitem__, key=key))
+
+
+def draw_histogram(result: Result) -> None:
+    """The dimension of one layer by class, with its cuts."""
+    values, source = result.values, result.sources[0]
+    st.subheader("The dimension by class")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        layer = choose_layer(result)
+        rows = st.segmented_control("Rows", [TEST, TRAIN], default=TEST, required=True, key="threshold_rows")
+    name = source.layer_names[layer]
+    if values.dimension[layer] < 0:
+        st.info(f"There is nothing to cut in {plain(name)}: {plain(reasons(result, 'accuracy')[(layer,)])}.")
+        return
+    figure = class_histogram(values, layer, train=rows == TRAIN)
+    alt = f"Histogram of dimension {values.dimension[layer]} in {name} of {source.model}, by class"
+    view = f"{source.model} {name} {values.dimension[layer]}"
+    plot(figure, key="threshold_histogram", alt=alt, height=420, view=view, file_name="threshold-histogram")
+    st.caption(f"{HISTOGRAM_CAPTION} {plain(intervals(values, layer))}")
+
+
+def intervals(values: Any, layer: int) -> str:
+    """The intervals of one layer in words, where they are few enough to be read."""
+    classes = [values.split.classes[number] for number in values.interval_classes[layer]]
+    cuts = [f"{cut:.4g}" for cut in values.thresholds[layer]]
+    if not cuts:
+        return f"No cut does better than calling everything '{classes[0]}'."
+    if len(cuts) > 8:
+        return f"{len(classes)} intervals."
+    parts = [f"'{classes[0]}' up to {cuts[0]}"]
+    parts += [f"'{name}' up to {cut}" for name, cut in zip(classes[1:-1], cuts[1:], strict=True)]
+    return f"Here: {', '.join(parts)}, '{classes[-1]}' above."
+
+
+def table(result: Result) -> pd.DataFrame:
+    """One row for each layer."""
+    values = result.values
+    return pd.DataFrame(
+        {
+            "layer": result.sources[0].layer_names,
+            "dimension": [None if dim < 0 else int(dim) for dim in values.dimension],
+            "test accuracy": values.accuracy,
+            "training accuracy": values.train_accuracy,
+            "all dimensions": values.full_accuracy,
+            "shuffled labels": values.control_accuracy,
+            "cuts": [
+                ", ".join(f"{cut:.4g}" for cut in cuts[:8]) + (" ..." if len(cuts) > 8 else "")
+                for cuts in values.thresholds
+            ],
+        }
+    ).astype({"dimension": "Int64"})
+
+
+def show(result: Result, params: dict[str, Any]) -> None:
+    """Profile, histogram, table, notes and downloads."""
+    figure = draw_profile(result, params)
+    draw_histogram(result)
+    st.subheader("The numbers")
+    numbers = table(result)
+    percent = {name: st.column_config.NumberColumn(format="percent") for name in ACCURACIES}
+    st.dataframe(numbers, hide_index=True, column_config=percent)
+    undefined_note([result], ["accuracy"])
+    provenance([result])
+    downloads(
+        "threshold",
+        "threshold",
+        table=(list(numbers.columns), numbers.astype(object).where(numbers.notna(), None).values.tolist()),
+        results=[result],
+        figure=figure,
+        title=f"Threshold on one dimension of {result.sources[0].model}",
+        caption=CAPTION,
+    )
+
+
+heading("Threshold", WHAT, HOW)
+here = ready()
+label = label_ready(here)
+model = choose_model(here.models, "threshold_model")
+with st.expander("Settings", icon=":material/tune:"):
+    params = params_form(workbench().metrics()["threshold"].params, "threshold")
+spec = workbench().analysis("threshold", models=[model], layers=here.layers, label=label, params=params, **here.rows)
+st.caption(f"Classes: the label {plain(label)}.")
+found = run_panel([spec], "threshold")
+if found is not None:
+    show(found[0], params)

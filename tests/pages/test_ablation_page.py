@@ -1,0 +1,105 @@
+"""The page Ablation against the results of its metrics."""
+
+import numpy as np
+
+from backend import PostProcess
+from tests.pages.conftest import SmallWorld
+from tests.pages.figures import figure, numbers, said
+
+KEY = "ablation"
+CURVES, GEOMETRY, MAP = 0, 1, 2
+
+
+def computed(world: SmallWorld, **params):
+    return world.computed(KEY, 0, label="label", layers=[3], params=params).values
+
+
+def opened(open_page, run_page):
+    return run_page(open_page(KEY, 0), KEY)
+
+
+def points(at, name):
+    (trace,) = [trace for trace in figure(at, MAP)["data"] if trace["name"] == name]
+    return {id_ for id_, x in zip(numbers(trace["customdata"]), numbers(trace["x"]), strict=True) if np.isfinite(x)}
+
+
+def test_the_curves_and_the_geometry_are_the_metrics(open_page, run_page, small_world: SmallWorld) -> None:
+    at = opened(open_page, run_page)
+    values = computed(small_world)
+    traces = {trace.get("name"): numbers(trace["y"]) for trace in figure(at, CURVES)["data"]}
+    for place, name in enumerate(
+        ("highest variance first", "lowest variance first", "random (mean, lowest to highest draw)")
+    ):
+        np.testing.assert_allclose(traces[name], values.accuracy[0, place], rtol=1e-5)
+    drawn = [numbers(trace["y"]) for trace in figure(at, GEOMETRY)["data"]]
+    np.testing.assert_allclose(drawn[0], values.anisotropy[0, 0], rtol=1e-5)
+    np.testing.assert_allclose(drawn[-1], values.neighbour_overlap[0, 2], rtol=1e-5)
+    table = at.dataframe[0].value
+    assert len(table) == 3 * 33
+    np.testing.assert_allclose(table[table["order"] == "lowest"]["accuracy"], values.accuracy[0, 1])
+    assert "fitted head" in said(at) and "every dimension is removed" in said(at)
+
+
+def test_the_slider_moves_reading_line_and_colours_together(open_page, run_page, small_world: SmallWorld) -> None:
+    at = opened(open_page, run_page)
+    values = computed(small_world)
+    for k in (0, 20):
+        at.select_slider(key="ablation_curves_frame").set_value(k).run()
+        assert not at.exception
+        assert f"accuracy {values.accuracy[0, 0, k]:.1%}" in said(at)
+        for place in (CURVES, GEOMETRY):
+            assert k in [shape["x0"] for shape in figure(at, place)["layout"]["shapes"]]
+        right = values.predictions[0, 0, k] == values.sample_classes
+        assert points(at, "right") == set(values.sample[right])
+        assert points(at, "wrong") == set(values.sample[~right])
+
+
+def test_another_order_has_its_own_numbers(open_page, run_page, small_world: SmallWorld) -> None:
+    at = opened(open_page, run_page)
+    values = computed(small_world)
+    at.segmented_control(key="ablation_order_3").set_value("lowest").run()
+    at.select_slider(key="ablation_curves_frame").set_value(30).run()
+    assert f"accuracy {values.accuracy[0, 1, 30]:.1%}" in said(at)
+
+
+def test_hand_picked_dimensions_make_a_curve_of_their_own(open_page, run_page, small_world: SmallWorld) -> None:
+    at = open_page(KEY, 0)
+    at.text_input(key="ablation_dims").set_value("4, 9, 30").run()
+    at = run_page(at, KEY)
+    values = computed(small_world, dims=(4, 9, 30))
+    at.segmented_control(key="ablation_order_4").set_value("chosen").run()
+    at.select_slider(key="ablation_curves_frame").set_value(3).run()
+    assert f"accuracy {values.chosen_accuracy[0, 3]:.1%}" in said(at)
+    traces = {trace.get("name"): numbers(trace["y"]) for trace in figure(at, CURVES)["data"]}
+    np.testing.assert_allclose(traces["hand-picked"], values.chosen_accuracy[0], rtol=1e-5)
+
+
+def test_the_map_is_computed_again_without_the_removed_dimensions(open_page, run_page, small_world: SmallWorld) -> None:
+    at = opened(open_page, run_page)
+    assert at.button(key="ablation_recompute").disabled
+    at.select_slider(key="ablation_curves_frame").set_value(5).run()
+    at.button(key="ablation_recompute").click().run()
+    assert not at.exception
+    values = computed(small_world)
+    removed = PostProcess("remove_dims", dims=tuple(map(int, values.order[0, 0, :5])))
+    expected = small_world.computed("projection", 0, layers=[3], postprocess=[removed]).values.coords[0]
+    trace = next(trace for trace in figure(at, MAP)["data"] if trace["name"] == "right")
+    x, ids = numbers(trace["x"]), numbers(trace["customdata"]).astype(int)
+    here = np.isfinite(x)
+    np.testing.assert_allclose(x[here], expected[ids[here], 0], rtol=1e-5)
+    assert "after removing 5 dimensions, highest variance first" in said(at)
+    at.button(key="ablation_whole").click().run()
+    assert "PCA of the whole layer" in said(at)
+
+
+def test_a_layer_without_variance_says_so(open_page, run_page) -> None:
+    at = open_page(KEY, 0, pooling="cls")
+    at.selectbox(key="ablation_layer_4").set_value(0).run()
+    at = run_page(at, KEY)
+    assert "nothing to ablate" in said(at) and not at.get("plotly_chart")
+
+
+def test_without_labels_or_with_tokens_the_page_says_what_to_do(open_page) -> None:
+    at = open_page(KEY, 0, texts="general", label="(none)")
+    assert "no label column" in said(at) and not at.get("plotly_chart")
+    assert "one row for each text" in said(open_page(KEY, 0, pooling="tokens"))

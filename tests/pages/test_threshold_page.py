@@ -1,0 +1,55 @@
+"""The page Threshold against the result of its metric."""
+
+import numpy as np
+
+from tests.pages.conftest import SmallWorld
+from tests.pages.figures import figure, numbers, said
+
+KEY = "threshold"
+
+
+def test_the_profile_the_table_and_the_cuts_are_the_metrics(open_page, run_page, small_world: SmallWorld) -> None:
+    at = run_page(open_page(KEY, 0), KEY)
+    values = small_world.computed(KEY, 0, label="label").values
+    traces = {trace["name"]: numbers(trace["y"]) for trace in figure(at)["data"] if trace.get("name")}
+    np.testing.assert_allclose(traces["highest-variance dimension"], values.accuracy, rtol=1e-5)
+    np.testing.assert_allclose(traces["all dimensions"], values.full_accuracy, rtol=1e-5)
+    np.testing.assert_allclose(traces["shuffled labels"], values.control_accuracy, rtol=1e-5)
+    table = at.dataframe[0].value
+    assert table["dimension"].tolist() == values.dimension.tolist()
+    np.testing.assert_allclose(table["test accuracy"], values.accuracy)
+    assert "fitted head" in said(at) and "48 rows to fit on, 12 to test on" in said(at)
+
+
+def test_the_histogram_shows_the_chosen_rows_and_every_cut(open_page, run_page, small_world: SmallWorld) -> None:
+    at = run_page(open_page(KEY, 0), KEY)
+    values = small_world.computed(KEY, 0, label="label").values
+    layer = 2
+    at.select_slider(key="threshold_layer_4").set_value(layer).run()
+    for rows, counts in (("Test texts", values.test_counts), ("Training texts", values.train_counts)):
+        at.segmented_control(key="threshold_rows").set_value(rows).run()
+        drawn = figure(at, 1)
+        bars = np.array([numbers(trace["y"]) for trace in drawn["data"]])
+        np.testing.assert_array_equal(bars, counts[layer])
+        dashed = [shape["x0"] for shape in drawn["layout"]["shapes"] if shape["type"] == "line"]
+        assert dashed == list(values.thresholds[layer])
+
+
+def test_any_dimension_can_be_chosen(open_page, run_page, small_world: SmallWorld) -> None:
+    at = open_page(KEY, 0)
+    at.number_input(key="threshold_dimension").set_value(7).run()
+    at = run_page(at, KEY)
+    assert set(at.dataframe[0].value["dimension"]) == {7}
+    assert "dimension 7" in {trace.get("name") for trace in figure(at)["data"]}
+
+
+def test_a_layer_without_variance_says_so(open_page, run_page) -> None:
+    at = run_page(open_page(KEY, 0, pooling="cls"), KEY)
+    at.select_slider(key="threshold_layer_4").set_value(0).run()
+    assert "nothing to cut in embedding" in said(at) and "identical" in said(at)
+
+
+def test_without_labels_or_with_tokens_the_page_says_what_to_do(open_page) -> None:
+    at = open_page(KEY, 0, texts="general", label="(none)")
+    assert "no label column" in said(at) and not at.get("plotly_chart")
+    assert "one row for each text" in said(open_page(KEY, 0, pooling="tokens"))
