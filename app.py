@@ -26,6 +26,7 @@ PAGES = {
             "Component accuracy",
             "What the leading principal components know of the labels.",
         ),
+        ("labels/neurons", "Neurons", "Which few dimensions tell the classes apart, and what each knows alone."),
     ],
 }
 
