@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from pages._ui.charts import DASHES, MUTED, Floats, base_figure, colour, hover_text, layer_ticks, safe, with_legend
 
 SINGLES_CAPTION = (
-    "Each dimension by itself: how many dimensions reach which test accuracy. Grey: the same with shuffled labels. The "
+    "Each dimension by itself: how many dimensions reach which test accuracy. Grey: the same with shuffled labels, whose peak may rise out of the chart. The "
     "dotted line is the accuracy of always guessing the largest class. Move the line to count the dimensions above it."
 )
 VALUES_CAPTION = (
@@ -35,17 +35,24 @@ class Line:
     initial: int
 
 
-def singles_histogram(accuracy: Floats, control: Floats | None, majority: float) -> tuple[go.Figure, Line]:
-    """Histogram of the test accuracy (n_dims,) of all single dimensions; its first trace is the movable line."""
+def singles_histogram(
+    accuracy: Floats, control: Floats | None, majority: float, *, n_test: int
+) -> tuple[go.Figure, Line]:
+    """Histogram of the test accuracy (n_dims,) of all single dimensions; its first trace is the movable line.
+
+    A bin holds whole steps of 1 / ``n_test``: accuracies lie on these steps, and other bins would show a comb.
+    """
     everything = accuracy if control is None else np.concatenate([accuracy, control])
     low, high = float(everything.min()), float(everything.max())
-    low, high = (low - 0.01, high + 0.01) if high - low < 0.02 else (low, high)
-    edges = np.linspace(low, high, _N_BINS + 1)
+    n_steps = max(1, -(-round((high - low) * n_test) // _N_BINS))
+    n_bins = round((high - low) * n_test) // n_steps + 1
+    edges = low + (np.arange(n_bins + 1) * n_steps - 0.5) / n_test
+    low, high = float(edges[0]), float(edges[-1])
     counts = np.histogram(accuracy, edges)[0]
     shuffled = None if control is None else np.histogram(control, edges)[0]
-    top = 1.05 * max(counts.max(), 0 if shuffled is None else shuffled.max())
+    top = 1.3 * counts.max()
     line = _line(accuracy, low, high, float(top), majority)
-    figure = base_figure(x_title="Test accuracy of one dimension alone", y_title="Dimensions (count)")
+    figure = base_figure(x_title="Test accuracy alone", y_title="Dimensions (count)")
     ends = line.ends[line.initial]
     figure.add_scatter(
         x=ends[:, 0],
@@ -95,12 +102,12 @@ def values_histogram(
 ) -> go.Figure:
     """Values of one dimension by class: ``counts`` (n_classes, n_bins) within ``edges``, and the borders ``cuts``.
 
-    A border is (value, class below, class above). Beyond eight classes the smaller ones share one grey line.
+    A border is (value, class below, class above); those beyond all values are left out. Beyond eight classes the smaller ones share one grey line.
     """
-    figure = base_figure(x_title=f"Value of dimension {dim} (activation)", y_title="Texts in a bin, share of the class")
+    figure = base_figure(x_title=f"Dimension {dim} (activation)", y_title="Texts in a bin, share of the class")
     totals = counts.sum(axis=1)
     order = np.argsort(-totals, kind="stable")
-    named, rest = order[:MOST_CLASSES], order[MOST_CLASSES:]
+    named, rest = np.sort(order[:MOST_CLASSES]), order[MOST_CLASSES:]
     groups = [(classes[k], counts[k], colour(place)) for place, k in enumerate(named) if totals[k]]
     if totals[rest].sum():
         groups.append((f"{len(rest)} other classes", counts[rest].sum(axis=0), MUTED))
@@ -117,12 +124,15 @@ def values_histogram(
             fillcolor=_faint(shade) if len(groups) <= 3 else None,
             hovertemplate=f"{safe(name)}, %{{x:.3f}}<br><b>%{{y:.1%}}</b><extra></extra>",
         )
+    cuts = [cut for cut in cuts if edges[0] <= cut[0] <= edges[-1]]  # a class may win only far beyond all values
     for place, (value, below, above) in enumerate(cuts):
         figure.add_vline(x=value, line={"color": MUTED, "dash": "dash", "width": 1.5})
         if len(cuts) <= 5:
             words = f"{hover_text(classes[below], n_chars=20)} | {hover_text(classes[above], n_chars=20)}"
             y = 1.0 - 0.07 * (place % 3)
-            figure.add_annotation(x=value, y=y, yref="paper", text=words, showarrow=False, xanchor="left", xshift=4)
+            figure.add_annotation(
+                x=value, y=y, yref="paper", text=words, showarrow=False, xanchor="left", xshift=4, yshift=12
+            )
     return with_legend(figure)
 
 

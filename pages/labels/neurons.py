@@ -108,7 +108,7 @@ def show_singles(result: Result, key: str) -> go.Figure:
     """Their figure 6, with a line that moves inside the chart."""
     values, source = result.values, result.sources[0]
     control = values.control_single_test[0] if len(values.control_single_test) else None
-    figure, line = singles_histogram(values.single_test[0], control, values.split.majority)
+    figure, line = singles_histogram(values.single_test[0], control, values.split.majority, n_test=values.split.n_test)
     frames = Frames("Line at", line.names, [[ends] for ends in line.ends], line.captions, line.initial)
     alt = f"Test accuracy of each of {values.n_dims} dimensions alone, {source.layer_names[0]} of {source.model}"
     view = f"{source.model} {source.layer_names[0]} {values.split.classes[:3]}"

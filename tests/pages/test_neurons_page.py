@@ -11,10 +11,12 @@ KEY = "neurons"
 
 
 def test_the_movable_line_counts_the_dimensions_above_it() -> None:
-    accuracy = np.random.default_rng(0).uniform(0.4, 0.9, 200)
-    control = np.random.default_rng(1).uniform(0.45, 0.55, 200)
-    drawn, line = singles_histogram(accuracy, control, 0.5)
+    accuracy = np.random.default_rng(0).integers(400, 900, 200) / 1_000
+    control = np.random.default_rng(1).integers(450, 550, 200) / 1_000
+    drawn, line = singles_histogram(accuracy, control, 0.5, n_test=1_000)
     assert sum(drawn.data[2].y) == 200 and sum(drawn.data[1].y) == 200
+    width = float(drawn.data[1].width) * 1_000
+    assert width == pytest.approx(round(width)) and len(drawn.data[1].x) <= 61
     for ends, name, caption in zip(line.ends, line.names, line.captions, strict=True):
         at = ends[0, 0]
         assert ends[1, 0] == at and float(name) == pytest.approx(at, abs=5e-4)
@@ -23,18 +25,19 @@ def test_the_movable_line_counts_the_dimensions_above_it() -> None:
 
 
 def test_a_histogram_of_equal_accuracies_is_drawn_whole() -> None:
-    drawn, line = singles_histogram(np.full(7, 0.5), None, 0.5)
+    drawn, line = singles_histogram(np.full(7, 0.5), None, 0.5, n_test=10)
     assert sum(drawn.data[1].y) == 7 and line.captions[0].startswith("7 of 7")
 
 
 def test_class_lines_hold_shares_of_their_class_and_escape_names() -> None:
     counts = np.array([[3, 1, 0], [0, 2, 2]])
     edges = np.array([0.0, 1.0, 2.0, 3.0])
-    drawn = values_histogram(edges, counts, ["<b>bad</b>", "good $x$"], [(1.5, 0, 1)], dim=4)
+    drawn = values_histogram(edges, counts, ["<b>bad</b>", "good $x$"], [(-40.0, 1, 0), (1.5, 0, 1)], dim=4)
     names = [trace.name for trace in drawn.data]
     assert names == ["&lt;b&gt;bad&lt;/b&gt; (4)", "good &#36;x&#36; (4)"]
     np.testing.assert_allclose(drawn.data[0].y[::2], [0.75, 0.25, 0])
-    assert drawn.layout.shapes[0].x0 == 1.5 and "<b>" not in drawn.layout.annotations[0].text
+    assert [shape.x0 for shape in drawn.layout.shapes] == [1.5]
+    assert "<b>" not in drawn.layout.annotations[0].text
 
 
 def test_many_classes_share_a_grey_line() -> None:
