@@ -28,6 +28,7 @@ PAGES = {
         ),
         ("labels/threshold", "Threshold", "What one dimension knows of the labels, layer by layer."),
         ("labels/ablation", "Ablation", "What a head still gets right when dimensions are removed."),
+        ("labels/neurons", "Neurons", "Which few dimensions tell the classes apart, and what each knows alone."),
     ],
 }
 

@@ -15,8 +15,12 @@ from sklearn.linear_model import LogisticRegression
 from backend.metrics.neurons import fold_numbers, greedy_dimensions, standardised
 from benchmarks.timing import header, line, taking_turns
 
-N_FOLDS, SOME = 5, 24
-CASES = ((2_000, 768, 2, 11), (2_000, 768, 6, 6), (4_000, 384, 50, 3))  # rows, dimensions, classes, steps
+N_FOLDS = 5
+CASES = (
+    (2_000, 768, 2, 11, 24),
+    (2_000, 768, 6, 6, 8),
+    (4_000, 384, 50, 3, 2),
+)  # rows, dimensions, classes, steps, timed
 
 
 def rows_of_classes(n_rows: int, n_dims: int, n_classes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -54,7 +58,7 @@ def first_step(x: np.ndarray, y: np.ndarray, repeat: int) -> None:
         print(f"  another choice: ours {found.dimensions[0]}, the loop's {accuracies.argmax()}")
 
 
-def later_steps(x: np.ndarray, y: np.ndarray, n_steps: int, *, from_step: int) -> None:
+def later_steps(x: np.ndarray, y: np.ndarray, n_steps: int, n_timed: int, *, from_step: int) -> None:
     """Each step of ours, and some candidates of the loop's, scaled to all of them."""
     begun: dict[int, float] = {}
 
@@ -66,7 +70,10 @@ def later_steps(x: np.ndarray, y: np.ndarray, n_steps: int, *, from_step: int) -
     chosen = found.dimensions.tolist()
     for step in range(from_step - 1, n_steps):
         left = sorted(set(range(x.shape[1])) - set(chosen[:step]))
-        some = [chosen[step], *[dim for dim in left if dim != chosen[step]][:: max(1, len(left) // SOME)][: SOME - 1]]
+        some = [
+            chosen[step],
+            *[dim for dim in left if dim != chosen[step]][:: max(1, len(left) // n_timed)][: n_timed - 1],
+        ]
         start = time.perf_counter()
         accuracies = loop(x, y, chosen[:step], some)
         seconds = (time.perf_counter() - start) * len(left) / len(some)
@@ -80,13 +87,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeat", type=int, default=3)
     repeat = parser.parse_args().repeat
-    for n_rows, n_dims, n_classes, n_steps in CASES:
+    for n_rows, n_dims, n_classes, n_steps, n_timed in CASES:
         x, y = rows_of_classes(n_rows, n_dims, n_classes)
         print(f"{n_classes} classes, {n_rows:,} rows x {n_dims} dimensions")
         header()
         if n_classes == 2:
             first_step(x, y, repeat)
-        later_steps(x, y, n_steps, from_step=2 if n_classes == 2 else 1)
+        later_steps(x, y, n_steps, n_timed, from_step=2 if n_classes == 2 else 1)
 
 
 if __name__ == "__main__":

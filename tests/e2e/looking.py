@@ -15,6 +15,7 @@ PAGES = {
     "Component accuracy": "component_accuracy",
     "Threshold": "threshold",
     "Ablation": "ablation",
+    "Neurons": "neurons",
 }
 RUN_MS = 120_000  # generous: the workers start, the model loads, two cores are shared
 

@@ -1,0 +1,119 @@
+"""The page Neurons against the result of its metric, and its charts against plain counting."""
+
+import numpy as np
+import pytest
+
+from pages._ui.charts_neurons import MOST_CLASSES, depth_chart, singles_histogram, values_histogram
+from tests.pages.conftest import SmallWorld
+from tests.pages.figures import figure, numbers, said
+
+KEY = "neurons"
+
+
+def test_the_movable_line_counts_the_dimensions_above_it() -> None:
+    accuracy = np.random.default_rng(0).integers(400, 900, 200) / 1_000
+    control = np.random.default_rng(1).integers(450, 550, 200) / 1_000
+    drawn, line = singles_histogram(accuracy, control, 0.5, n_test=1_000)
+    assert sum(drawn.data[2].y) == 200 and sum(drawn.data[1].y) == 200
+    width = float(drawn.data[1].width) * 1_000
+    assert width == pytest.approx(round(width)) and len(drawn.data[1].x) <= 61
+    for ends, name, caption in zip(line.ends, line.names, line.captions, strict=True):
+        at = ends[0, 0]
+        assert ends[1, 0] == at and float(name) == pytest.approx(at, abs=6e-4)
+        assert caption.startswith(f"{(accuracy > at).sum()} of 200 dimensions")
+    np.testing.assert_array_equal(drawn.data[0].x, line.ends[line.initial][:, 0])
+
+
+def test_a_histogram_of_equal_accuracies_is_drawn_whole() -> None:
+    drawn, line = singles_histogram(np.full(7, 0.5), None, 0.5, n_test=10)
+    assert sum(drawn.data[1].y) == 7 and line.captions[0].startswith("7 of 7")
+
+
+def test_class_lines_hold_shares_of_their_class_and_escape_names() -> None:
+    counts = np.array([[3, 1, 0], [0, 2, 2]])
+    edges = np.array([0.0, 1.0, 2.0, 3.0])
+    drawn = values_histogram(edges, counts, ["<b>bad</b>", "good $x$"], [(-40.0, 1, 0), (1.5, 0, 1)], dim=4)
+    names = [trace.name for trace in drawn.data]
+    assert names == ["&lt;b&gt;bad&lt;/b&gt; (4)", "good &#36;x&#36; (4)"]
+    np.testing.assert_allclose(drawn.data[0].y[::2], [0.75, 0.25, 0])
+    assert [shape.x0 for shape in drawn.layout.shapes] == [1.5]
+    assert "<b>" not in drawn.layout.annotations[0].text
+
+
+def test_many_classes_share_a_grey_line() -> None:
+    counts = np.arange(1, 21)[:, None] * np.ones((1, 4), dtype=int)
+    drawn = values_histogram(np.arange(5.0), counts, [f"c{k}" for k in range(20)], [], dim=0)
+    assert len(drawn.data) == MOST_CLASSES + 1
+    assert drawn.data[-1].name == f"12 other classes ({4 * sum(range(1, 13))})"
+
+
+def test_depth_has_one_line_a_size_and_marks_what_is_undefined() -> None:
+    table = np.array([[np.nan] * 4, [0.9, 0.6, 0.7, 0.8]])
+    drawn = depth_chart(table, table - 0.3, ["embedding", "block 1"], 7, {0: "all rows are identical"})
+    assert [trace.name for trace in drawn.data if trace.showlegend is not False] == [
+        "all dimensions",
+        "best dimension",
+        "best 5",
+        "best 7 (as many as classes)",
+    ]
+    assert drawn.layout.annotations[0].hovertext == "all rows are identical"
+
+
+def test_the_page_shows_the_metrics_numbers(open_page, run_page, small_world: SmallWorld) -> None:
+    at = run_page(open_page(KEY, 0), KEY)
+    values = small_world.computed(KEY, 0, label="label", layers=[3]).values
+    table = at.dataframe[0].value
+    np.testing.assert_allclose(table.iloc[0][["All", "1", "5", "3 (classes)"]].astype(float), values.test_accuracy[0])
+    np.testing.assert_allclose(table.iloc[1][["All", "1"]].astype(float), values.control_accuracy[0, :2])
+    wrong = at.dataframe[1].value
+    texts = small_world.bench.text_set(small_world.texts).texts
+    assert wrong["text"].tolist() == [texts[row] for row in values.wrong_text]
+    assert wrong["row"].tolist() == (values.wrong_text + 1).tolist()
+    chosen = at.dataframe[2].value
+    assert chosen["dimension"].tolist() == values.dimensions[0].tolist()
+    singles = figure(at, 0)["data"]
+    assert numbers(singles[2]["y"]).sum() == 32
+    assert "fitted heads" in said(at) and "48 rows to fit on, 12 to test on" in said(at)
+
+
+def test_training_rows_can_be_drawn_instead(open_page, run_page, small_world: SmallWorld) -> None:
+    at = run_page(open_page(KEY, 0), KEY)
+    at.segmented_control(key="neurons_rows").set_value("Training rows").run()
+    assert not at.exception
+    names = [trace["name"] for trace in figure(at, 1)["data"]]
+    values = small_world.computed(KEY, 0, label="label", layers=[3]).values
+    assert sorted(names) == sorted(
+        f"{name} ({count})"
+        for name, count in zip(values.split.classes, values.train_counts[0].sum(axis=1), strict=True)
+    )
+
+
+def test_two_models_stand_side_by_side_or_alone(open_page, run_page) -> None:
+    at = run_page(open_page(KEY, 0, 2), KEY)
+    assert len(at.get("plotly_chart")) == 4 and len(at.dataframe[0].value) == 4
+    at.selectbox(key="neurons_other").select_index(0).run()
+    at = run_page(at, KEY)
+    assert len(at.get("plotly_chart")) == 2
+
+
+def test_depth_shows_every_layer(open_page, run_page, small_world: SmallWorld) -> None:
+    at = open_page(KEY, 0)
+    at.segmented_control(key="neurons_view").set_value("All layers").run()
+    at = run_page(at, "neurons_depth")
+    values = small_world.computed(KEY, 0, label="label").values
+    table = at.dataframe[0].value
+    np.testing.assert_allclose(table["1"], values.test_accuracy[:, 1])
+    assert table["best dimension"].tolist() == values.dimensions[:, 0].tolist()
+
+
+def test_a_layer_without_differences_says_so(open_page, run_page) -> None:
+    at = open_page(KEY, 0, pooling="cls")
+    at.selectbox(key="neurons_layer_4").select_index(0).run()
+    at = run_page(at, KEY)
+    assert "all rows are identical" in said(at) and not at.get("plotly_chart")
+
+
+def test_without_labels_or_with_tokens_the_page_says_what_to_do(open_page) -> None:
+    at = open_page(KEY, 0, texts="general", label="(none)")
+    assert "no label column" in said(at) and not at.get("plotly_chart")
+    assert "one row for each text" in said(open_page(KEY, 0, pooling="tokens"))
