@@ -9,6 +9,7 @@ from backend.metrics.dimension_profile import INTRINSIC_DIMENSION
 from backend.metrics.dimension_scale import DIMENSION_SCALE
 from backend.metrics.explained_variance import SPECTRUM, VARIANCE_RATIO
 from backend.metrics.neurons_profile import NEURONS
+from backend.metrics.inner_ablation import INNER_ABLATION
 from backend.metrics.overlap import NEIGHBOUR_OVERLAP
 from backend.metrics.projection import PROJECTION
 from backend.metrics.rogue_profile import ROGUE, ROGUE_OVERLAP
@@ -28,6 +29,7 @@ METRICS: dict[str, Metric] = {
     "neighbour_overlap": NEIGHBOUR_OVERLAP,
     "component_accuracy": COMPONENT_ACCURACY,
     "neurons": NEURONS,
+    "inner_ablation": INNER_ABLATION,
 }
 
 __all__ = ["METRICS", "Metric", "Outcome", "metric", "param", "parse_params"]

@@ -190,3 +190,15 @@ def test_every_pass_can_be_cancelled(tmp_path: Path) -> None:
         for mode in ("zero", "mean"):
             with pytest.raises(Cancelled):
                 call(ALL, 1, (0,), mode, cancel)
+
+
+def test_rows_that_came_along_with_the_loss_are_those_of_a_pass_of_their_own(tmp_path: Path) -> None:
+    loaded = loaded_model(tiny.save_family(tmp_path, "llama"))
+    both = network(loaded, pooling="mean")
+    for texts, layer, mode in ((ALL, None, "zero"), (ALL, 2, "mean"), (ALL[:3], 2, "mean"), (ALL[:3], 1, "zero")):
+        both.token_loss(texts, layer, (0, 9), mode, no_report)
+        rows = both.final_rows(texts, layer, (0, 9), mode, no_report)
+        alone = network(loaded, pooling="mean").final_rows(texts, layer, (0, 9), mode, no_report)
+        np.testing.assert_allclose(rows, alone, rtol=1e-4, atol=1e-5)
+    other = both.final_rows(ALL[:3], 1, (0, 8), "zero", no_report)
+    assert not np.allclose(other, rows, rtol=1e-4, atol=1e-5), "other dimensions, another pass"
