@@ -8,8 +8,8 @@ from backend.metrics.cosine import AVERAGE_COSINE
 from backend.metrics.dimension_profile import INTRINSIC_DIMENSION
 from backend.metrics.dimension_scale import DIMENSION_SCALE
 from backend.metrics.explained_variance import SPECTRUM, VARIANCE_RATIO
-from backend.metrics.neurons_profile import NEURONS
 from backend.metrics.inner_ablation import INNER_ABLATION
+from backend.metrics.neurons_profile import NEURONS
 from backend.metrics.overlap import NEIGHBOUR_OVERLAP
 from backend.metrics.projection import PROJECTION
 from backend.metrics.rogue_profile import ROGUE, ROGUE_OVERLAP
