@@ -32,7 +32,10 @@ class Activations:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeadStage:
-    """One step of a head: ``activation`` ("none", "tanh" or "relu") of ``weight`` (n_out, n_in) times x plus ``bias``."""
+    """One step of a head: ``activation`` of ``weight`` (n_out, n_in) times x plus ``bias``.
+
+    The activation is "none", "tanh", "relu" or "gelu" (the exact one, x times the normal distribution function of x).
+    """
 
     weight: npt.NDArray[np.float64]
     bias: npt.NDArray[np.float64]
@@ -43,6 +46,10 @@ class HeadStage:
         out = x @ self.weight.T + self.bias
         if self.activation == "tanh":
             return np.asarray(np.tanh(out))
+        if self.activation == "gelu":
+            from scipy.special import ndtr
+
+            return np.asarray(out * ndtr(out))
         return np.maximum(out, 0.0) if self.activation == "relu" else out
 
 
@@ -51,12 +58,14 @@ class Head:
     """A model's own sequence-classification head, as numbers: what it reads, and what it makes of it.
 
     It reads layer number ``layer`` with pooling ``pooling`` ("cls" or "last"); ``classes`` are the names of its outputs.
+    ``deviation`` is the largest difference between its logits and the model's own, where that was tried: rounding.
     """
 
     layer: int
     pooling: str
     stages: tuple[HeadStage, ...]
     classes: tuple[str, ...]
+    deviation: float = 0.0
 
     def logits(self, x: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         """(n_rows, n_dims) -> (n_rows, n_classes), in float64."""
@@ -72,8 +81,10 @@ class Network(Protocol):
     ``layer`` None runs it as it is; ``mode`` is "zero" or "mean" (over all real tokens of the given texts).
     """
 
-    can_predict_tokens: bool
-    """Whether it is a causal language model, so that ``token_loss`` exists."""
+    @property
+    def can_predict_tokens(self) -> bool:
+        """Whether it is a causal language model, so that ``token_loss`` exists."""
+        ...
 
     def final_rows(
         self, texts: npt.NDArray[np.int64], layer: int | None, dims: Sequence[int], mode: str, report: Report
@@ -92,7 +103,8 @@ class Network(Protocol):
 class LayerStack:
     """The layers of one model over one text set, in the order asked for; every matrix has the same rows.
 
-    ``head`` and ``network`` are there only for the metrics that ask for them; ``head`` None: the model has none.
+    ``head`` and ``network`` are there only for the metrics that ask for them; ``head`` None: the model has none, or
+    none that can be used, and ``why_no_head`` says why.
     """
 
     model: str
@@ -106,6 +118,7 @@ class LayerStack:
     n_distinct: int = 0
     head: Head | None = None
     network: Network | None = None
+    why_no_head: str = ""
 
     def __len__(self) -> int:
         return len(self.matrices)

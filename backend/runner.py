@@ -4,13 +4,13 @@ import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
-from backend.activations import Activations, Array, Labels, LayerStack, Report
+from backend.activations import Array, Labels, Report
 from backend.codec import Codec, to_json
-from backend.errors import InvalidRequest, StoreError, TextSetError
+from backend.errors import InvalidRequest, TextSetError
 from backend.fingerprint import fingerprint
 from backend.library import Library
 from backend.metrics import METRICS
@@ -32,6 +32,7 @@ from backend.specs import (
     ResolveTask,
     Task,
 )
+from backend.stacks import Stacks, groups_of, rows_digest
 from backend.store import ArrayWriter, Store
 from backend.texts import Cost, TextTable
 
@@ -45,6 +46,7 @@ class Runner:
     def __init__(self, store: Store, library: Library, models: ModelHost, codec: Codec, settings: Settings) -> None:
         self._store, self._library, self._models = store, library, models
         self._codec, self._settings = codec, settings
+        self._stacks = Stacks(store, library, models, settings)
 
     def run(self, task: Task, report: Report) -> None:
         """Do ``task`` and store its result; raises EmbedscopeError where it cannot be done."""
@@ -106,7 +108,7 @@ class Runner:
                 columns = [
                     column for column in (plan.text_index, plan.token_index, plan.token_id) if column is not None
                 ]
-                self._store.put_array(_rows_digest(spec), np.stack(columns, axis=1).astype(np.int64), meta)
+                self._store.put_array(rows_digest(spec), np.stack(columns, axis=1).astype(np.int64), meta)
             report(len(table), len(table), "Writing to the store")
 
     @contextlib.contextmanager
@@ -138,7 +140,7 @@ class Runner:
         started, metric = time.perf_counter(), METRICS[spec.metric]
         digest = fingerprint(spec)
         with self._store.pin([fingerprint(item) for item in spec.inputs]):
-            stacks = [self._stack(group) for group in groups_of(spec.inputs)]
+            stacks = self._stacks.stacks(spec.inputs, metric)
             labels = self._labels(spec)
             outcome: Outcome = metric.run(stacks, labels, spec.params, spec.seed, report)
         infos = [stack_inputs[0] for stack_inputs in groups_of(spec.inputs)]
@@ -157,44 +159,6 @@ class Runner:
         )
         data, arrays = self._codec.result_to_parts(result)
         self._store.put_result(digest, data, arrays, {"texts": [item.texts.digest for item in spec.inputs]})
-
-    def _stack(self, group: tuple[ActivationSpec, ...]) -> LayerStack:
-        first = group[0]
-        info = self._models.known(first.model)
-        meta = self._store.array_meta(fingerprint(replace(first, postprocess=())))
-        return LayerStack(
-            model=first.model.name,
-            pooling=first.pooling,
-            layers=tuple(spec.layer for spec in group),
-            layer_names=tuple(info.layer_names[spec.layer] for spec in group),
-            matrices=tuple(self._activations(spec) for spec in group),
-            texts_digest=first.texts.digest,
-            n_truncated=int(meta.get("n_truncated", 0)),
-            n_empty=int(meta.get("n_empty", 0)),
-            n_distinct=int(meta.get("n_distinct", first.texts.n_rows)),
-        )
-
-    def _activations(self, spec: ActivationSpec) -> Activations:
-        rows = self._store.open_array(fingerprint(spec))
-        if rows is None and spec.postprocess:
-            from backend.metrics.postprocess import postprocess
-
-            base = cast("Any", self._opened(replace(spec, postprocess=())))
-            processed = postprocess(base, spec.postprocess)
-            self._store.put_array(fingerprint(spec), processed, {"texts": [spec.texts.digest]})
-        rows = self._opened(spec)
-        if spec.pooling != "tokens":
-            return Activations(cast("Any", rows), np.arange(len(rows)))
-        index = self._store.open_array(_rows_digest(spec))
-        if index is None:
-            raise StoreError("The list of tokens behind these activations is gone.", "Run it again.")
-        return Activations(cast("Any", rows), cast("Any", index[:, 0]), cast("Any", index[:, 1]))
-
-    def _opened(self, spec: ActivationSpec) -> Array:
-        rows = self._store.open_array(fingerprint(spec))
-        if rows is None:
-            raise StoreError("Activations were evicted from the cache while they were needed.", "Run it again.")
-        return rows
 
     def _labels(self, spec: AnalysisSpec) -> Labels | None:
         if spec.labels is None:
@@ -325,18 +289,6 @@ class _StoreSink:
             writer.write(rows, block)
 
 
-def groups_of(inputs: tuple[ActivationSpec, ...]) -> list[tuple[ActivationSpec, ...]]:
-    """The inputs as stacks: neighbours that differ only in their layer belong together; a layer starts over a stack."""
-    stacks: list[list[ActivationSpec]] = []
-    for spec in inputs:
-        same = stacks and replace(spec, layer=stacks[-1][0].layer) == stacks[-1][0]
-        if same and spec.layer > stacks[-1][-1].layer:
-            stacks[-1].append(spec)
-        else:
-            stacks.append([spec])
-    return [tuple(stack) for stack in stacks]
-
-
 def _pass(spec: ActivationSpec) -> ActivationSpec:
     """What one forward pass over the texts fills: the layer does not count, nor which of the three poolings."""
     pooling = "mean" if spec.pooling in POOLINGS else spec.pooling
@@ -345,10 +297,6 @@ def _pass(spec: ActivationSpec) -> ActivationSpec:
 
 def _tuples(rows: Array) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(float(item) for item in row) for row in rows)
-
-
-def _rows_digest(spec: ActivationSpec) -> str:
-    return fingerprint(replace(spec, layer=-1, postprocess=()))
 
 
 def _require_rows(table: TextTable) -> None:

@@ -9,6 +9,7 @@ from backend.metrics.cosine import AVERAGE_COSINE
 from backend.metrics.dimension_profile import INTRINSIC_DIMENSION
 from backend.metrics.dimension_scale import DIMENSION_SCALE
 from backend.metrics.explained_variance import SPECTRUM, VARIANCE_RATIO
+from backend.metrics.inner_ablation import INNER_ABLATION
 from backend.metrics.neurons_profile import NEURONS
 from backend.metrics.overlap import NEIGHBOUR_OVERLAP
 from backend.metrics.projection import PROJECTION
@@ -32,6 +33,7 @@ METRICS: dict[str, Metric] = {
     "neurons": NEURONS,
     "threshold": THRESHOLD,
     "ablation": ABLATION,
+    "inner_ablation": INNER_ABLATION,
 }
 
 __all__ = ["METRICS", "Metric", "Outcome", "metric", "param", "parse_params"]

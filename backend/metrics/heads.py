@@ -10,6 +10,7 @@ from backend.metrics.linalg import Ints, as_matrix, centred, row_mean
 from backend.metrics.splits import Split
 
 HEADS = ("auto", "fitted")
+_TOLD = 1e-3  # a smaller deviation of the head's logits from the model's goes without saying
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,7 +30,7 @@ def choose_head(stack: LayerStack, index: int, split: Split, *, wanted: str = "a
     """
     reason = "asked for" if wanted == "fitted" else _why_not_own(stack, index, split)
     if reason is None and stack.head is not None:
-        return ChosenHead(_in_order(stack.head, split.info.classes), True, "The model's own head.")
+        return ChosenHead(_in_order(stack.head, split.info.classes), True, _own_note(stack.head))
     rows = stack.matrices[index].rows[split.train]
     head = fit_linear(rows, split.y_train, split.n_classes, classes=split.info.classes)
     head = replace(head, layer=stack.layers[index], pooling=stack.pooling)
@@ -85,10 +86,16 @@ def fit_linear(
     return Head(-1, "", (HeadStage(weight, offset),), classes)
 
 
+def _own_note(head: Head) -> str:
+    if head.deviation <= _TOLD:
+        return "The model's own head."
+    return f"The model's own head; its logits differ from the model's by up to {head.deviation:.1g}, which is rounding."
+
+
 def _why_not_own(stack: LayerStack, index: int, split: Split) -> str | None:
     head = stack.head
     if head is None:
-        return "the model has none of its own"
+        return stack.why_no_head or "the model has none of its own"
     if stack.layers[index] != head.layer:
         return "the model's own reads another layer"
     if stack.pooling != head.pooling:

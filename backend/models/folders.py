@@ -133,6 +133,17 @@ def tensor_shapes(model: str, path: Path) -> dict[str, tuple[int, ...]]:
         raise broken(model, f"{path.name} ({size:,} bytes) is truncated or damaged ({reason})") from None
 
 
+def read_tensors(model: str, folder: Path, names: Collection[str]) -> dict[str, Any]:
+    """Those of the tensors called ``names`` that a model's weight files hold, as torch tensors in their own format."""
+    from safetensors import safe_open
+
+    found: dict[str, Any] = {}
+    for file_name in _weight_files(model, folder, file_names(folder)):
+        with safe_open(folder / file_name, framework="pt") as file:
+            found.update({name: file.get_tensor(name) for name in file.keys() if name in names})  # noqa: SIM118
+    return found
+
+
 def _weight_files(model: str, folder: Path, files: Collection[str]) -> tuple[str, ...]:
     if WEIGHTS in files:
         return (WEIGHTS,)

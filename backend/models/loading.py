@@ -41,7 +41,7 @@ class LoadedModel:
     """A model in memory, ready to be run: in evaluation mode, without gradients.
 
     ``module`` is the whole model (with a classification head where it has one), ``backbone`` the part whose layers
-    are observed (of an encoder-decoder: the encoder), ``layout`` where those layers are.
+    are observed (of an encoder-decoder: the encoder), ``layout`` where those layers are, ``files`` what it was read from.
     """
 
     spec: ModelSpec
@@ -51,6 +51,7 @@ class LoadedModel:
     layout: Layout
     tokenizer: Any
     device: str
+    files: ModelFiles
 
     @property
     def n_bytes(self) -> int:
@@ -99,7 +100,7 @@ def load(spec: ModelSpec, *, device: str, roots: Roots) -> LoadedModel:
         module, backbone = select_backbone(module, architecture)
         module.to(device=device, dtype=torch_dtype(spec.dtype)).eval().requires_grad_(False)
     layout = find_layout(backbone, architecture.config, model=spec.name)
-    return LoadedModel(spec, info, module, backbone, layout, tokenizer, device)
+    return LoadedModel(spec, info, module, backbone, layout, tokenizer, device, files)
 
 
 def load_tokenizer(model: str, folder: Path) -> Any:

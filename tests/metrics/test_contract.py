@@ -11,6 +11,7 @@ from backend.errors import Cancelled, EmbedscopeError, InvalidRequest
 from backend.metrics import METRICS, metric, parse_params
 from backend.results import Result
 from backend.store import Store
+from tests.metrics.stacks import MatrixNetwork
 
 N_ROWS, N_DIMS, N_LAYERS = 48, 12, 3
 ROWS = pytest.mark.parametrize("row", METRICS.values(), ids=list(METRICS))
@@ -30,7 +31,9 @@ def stack(model="model", *, degenerate=False, seed=0):
         rows.setflags(write=False)
         matrices.append(Activations(rows, np.arange(N_ROWS)))
     numbers = tuple(range(N_LAYERS))
-    return LayerStack(model, "mean", numbers, tuple(f"layer {i}" for i in numbers), tuple(matrices), "texts")
+    network = MatrixNetwork([one.rows for one in matrices], seed=seed)
+    names = tuple(f"layer {i}" for i in numbers)
+    return LayerStack(model, "mean", numbers, names, tuple(matrices), "texts", network=network)
 
 
 def single(whole, index):

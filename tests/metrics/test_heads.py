@@ -92,3 +92,33 @@ def test_no_test_row_takes_part_in_the_fit():
     changed[parts.test] = 1e6
     first, second = (choose_head(stack(rows), 0, parts).head.stages[0].weight for rows in (x, changed))
     np.testing.assert_array_equal(first, second)
+
+
+def test_why_the_models_own_head_cannot_be_used_is_passed_on():
+    x, y = data()
+    given = dataclasses.replace(stack(x), why_no_head="the model's own is of a kind that cannot be read (OddModel)")
+    found = choose_head(given, 1, split(y, ("a", "b")))
+    assert not found.own and "cannot be read (OddModel)" in found.note
+
+
+def test_a_deviation_beyond_rounding_in_32_bits_is_told():
+    x, y = data()
+    parts = split(y, ("negative", "positive"))
+    assert choose_head(stack(x, OWN), 1, parts).note == "The model's own head."
+    rough = dataclasses.replace(OWN, deviation=0.0123)
+    assert "up to 0.01," in choose_head(stack(x, rough), 1, parts).note
+
+
+def test_the_stages_of_a_head_are_those_of_torch():
+    import torch
+
+    rng = np.random.default_rng(0)
+    x, weight, bias = rng.standard_normal((7, 5)), rng.standard_normal((4, 5)), rng.standard_normal(4)
+    linear = torch.nn.functional.linear(*map(torch.from_numpy, (x, weight, bias)))
+    for name, expected in (
+        ("none", linear),
+        ("tanh", linear.tanh()),
+        ("relu", linear.relu()),
+        ("gelu", torch.nn.functional.gelu(linear)),
+    ):
+        np.testing.assert_allclose(HeadStage(weight, bias, name)(x), expected.numpy(), rtol=1e-12, atol=1e-14)

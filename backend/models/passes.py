@@ -1,0 +1,210 @@
+"""Forward passes over many texts: batches of like length, memory that runs out, dimensions overwritten on the way.
+
+Texts of like length go together, padded on the right (so positions are right whatever side the tokenizer would pad)
+and masked; what comes of them does not depend on the batch size beyond the rounding of floating-point sums.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from backend.activations import Report
+from backend.errors import ModelError
+from backend.models.architecture import forward_names
+from backend.models.batching import Encoded, ExtractionPlan, Ints, batches, encode
+from backend.models.device import is_out_of_memory, trim_memory
+from backend.models.layers import LayerTap
+from backend.models.loading import LoadedModel
+from backend.models.pooling import pool, real_tokens
+
+MEAN_STAGE = "Measuring the mean to ablate with"
+
+_TRIM_EVERY = 16  # batches
+
+
+class StopPass(Exception):
+    """Raised inside a forward pass that has shown all that is wanted of it."""
+
+
+class Batch:
+    """The tensors of one batch on the model's device, and which rows they are."""
+
+    def __init__(self, inputs: dict[str, torch.Tensor], lengths: torch.Tensor) -> None:
+        self.inputs = inputs
+        self.lengths = lengths
+        self.token_rows: Ints = np.zeros(0, dtype=np.int64)
+        self._where: tuple[torch.Tensor, torch.Tensor] | None = None
+
+    @staticmethod
+    def empty() -> "Batch":
+        return Batch({}, torch.zeros(0, dtype=torch.int64))
+
+    def fill(self, rows: Ints, encoded: list[Encoded], loaded: LoadedModel, plan: ExtractionPlan | None) -> None:
+        """Take the tokens of one batch; with a ``plan``, also where the rows of its pooling "tokens" are."""
+        n_tokens = max(len(one.ids) for one in encoded)
+        ids = torch.full((len(encoded), n_tokens), _padding_id(loaded), dtype=torch.int64)
+        types = torch.zeros_like(ids)
+        for row, one in enumerate(encoded):
+            ids[row, : len(one.ids)] = torch.tensor(one.ids)
+            if one.types is not None:
+                types[row, : len(one.ids)] = torch.tensor(one.types)
+        lengths = torch.tensor([len(one.ids) for one in encoded])
+        inputs = {"input_ids": ids, "attention_mask": real_tokens(ids, lengths).long()}
+        if encoded[0].types is not None and "token_type_ids" in forward_names(loaded.backbone):
+            inputs["token_type_ids"] = types
+        self.inputs = {name: tensor.to(loaded.device) for name, tensor in inputs.items()}
+        self.lengths = lengths.to(loaded.device)
+        if plan is not None and plan.text_index is not None and plan.token_index is not None:
+            spans = np.searchsorted(plan.text_index, rows), np.searchsorted(plan.text_index, rows, side="right")
+            kept = [np.arange(first, end) for first, end in zip(*spans, strict=True)]
+            self.token_rows = np.concatenate(kept)
+            texts = np.repeat(np.arange(len(rows)), [len(part) for part in kept])
+            positions = plan.token_index[self.token_rows]
+            self._where = (torch.from_numpy(texts).to(loaded.device), torch.from_numpy(positions).to(loaded.device))
+
+    def checked(self, hidden: torch.Tensor) -> torch.Tensor:
+        """A layer's output without what some families pad on the right of their own accord."""
+        n_texts, n_tokens = self.inputs["input_ids"].shape
+        if hidden.ndim != 3 or hidden.shape[0] != n_texts or hidden.shape[1] < n_tokens:
+            raise ModelError(
+                f"A layer gave an output of shape {tuple(hidden.shape)} for {n_texts} texts of {n_tokens} tokens.",
+                "This family of models is not supported.",
+            )
+        return hidden
+
+    def pool(self, hidden: torch.Tensor, pooling: str) -> torch.Tensor:
+        if pooling != "tokens":
+            return pool(hidden, self.lengths, pooling)
+        assert self._where is not None
+        return hidden[self._where].float()
+
+
+def run_batches(
+    loaded: LoadedModel,
+    texts: Sequence[str],
+    pairs: Sequence[str] | None,
+    plan: ExtractionPlan,
+    run: Callable[[Ints, list[Encoded]], None],
+    batch_tokens: int,
+    report: Report,
+    stage: str,
+) -> None:
+    """Call ``run(rows, encoded)`` for all texts in batches; where memory runs out, in halves from then on."""
+    n_done, most = 0, len(texts)
+    report(0, plan.n_texts, stage)
+    for number, batch in enumerate(batches(plan.lengths, batch_tokens=batch_tokens)):
+        if number % _TRIM_EVERY == 0:
+            trim_memory()
+        start = 0
+        while start < len(batch):
+            rows = batch[start : start + most]
+            encoded = encode(
+                loaded.tokenizer,
+                [texts[row] for row in rows],
+                [pairs[row] for row in rows] if pairs is not None else None,
+                max_length=plan.max_length,
+            )
+            if _fits(run, rows, encoded, loaded):
+                start += len(rows)
+                n_done += len(rows)
+                report(n_done, plan.n_texts, stage)
+                continue
+            if len(rows) == 1:
+                raise ModelError(
+                    f"Not enough memory on {loaded.device} for one text of {len(encoded[0].ids)} tokens.",
+                    "Choose a smaller model or a lower limit of tokens, or free memory.",
+                )
+            most = len(rows) // 2
+
+
+def _fits(run: Callable[[Ints, list[Encoded]], None], rows: Ints, encoded: list[Encoded], loaded: LoadedModel) -> bool:
+    """Run one batch; False where memory ran out (its rows are then run, and written, again)."""
+    try:
+        with torch.inference_mode():
+            run(rows, encoded)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    else:
+        return True
+    if loaded.device.startswith("cuda"):
+        torch.cuda.empty_cache()  # outside the except clause, whose traceback holds on to the tensors
+    return False
+
+
+def forward(loaded: LoadedModel, batch: Batch, module: nn.Module | None = None) -> Any:
+    """The output of the backbone (or of ``module``, which is built on it) for one batch; None where it was stopped."""
+    try:
+        return (loaded.backbone if module is None else module)(**batch.inputs)
+    except StopPass:
+        return None
+    except (IndexError, RuntimeError) as error:
+        highest = int(batch.inputs["input_ids"].max())
+        size = loaded.backbone.get_input_embeddings().num_embeddings
+        if is_out_of_memory(error) or highest < size:
+            raise
+        raise ModelError(
+            f"The tokenizer of '{loaded.spec.name}' gives token {highest}, but the model has only {size} tokens.",
+            "The tokenizer belongs to another model: save both together again.",
+        ) from None
+
+
+def token_mean(
+    loaded: LoadedModel,
+    texts: Sequence[str],
+    pairs: Sequence[str] | None,
+    plan: ExtractionPlan,
+    layer: int,
+    batch_tokens: int,
+    report: Report,
+) -> npt.NDArray[np.float64]:
+    """Mean of every dimension (n_dims,) of one layer over all real tokens of ``texts``, by a pass up to that layer."""
+    batch = Batch.empty()
+    total = torch.zeros(loaded.info.n_dims, dtype=torch.float64)
+    seen = torch.zeros_like(total)
+
+    def observe(number: int, hidden: torch.Tensor) -> None:
+        if number == layer:
+            values = batch.checked(hidden).cpu().double()  # MPS has no float64
+            padding = ~real_tokens(values, batch.lengths.cpu())
+            seen.copy_(values.masked_fill(padding.unsqueeze(-1), 0.0).sum((0, 1)))
+            raise StopPass
+
+    def run(rows: Ints, encoded: list[Encoded]) -> None:
+        batch.fill(rows, encoded, loaded, None)
+        tap.begin()
+        forward(loaded, batch)
+        total.add_(seen)
+
+    with LayerTap(loaded.layout, observe) as tap:
+        run_batches(loaded, texts, pairs, plan, run, batch_tokens, report, MEAN_STAGE)
+    mean: npt.NDArray[np.float64] = (total / plan.n_tokens).numpy()
+    return mean
+
+
+def overwritten(hidden: torch.Tensor, dims: Sequence[int], values: npt.NDArray[np.float64]) -> torch.Tensor:
+    """``hidden`` (n_texts, n_tokens, n_dims) with ``values`` (n_overwritten,) on the dimensions ``dims`` of all tokens."""
+    hidden = hidden.clone()
+    hidden[..., list(dims)] = torch.from_numpy(values).to(hidden.dtype).to(hidden.device)
+    return hidden
+
+
+def not_finite(loaded: LoadedModel, where: str) -> ModelError:
+    """The error for values that are not finite."""
+    return ModelError(
+        f"The model '{loaded.spec.name}' gives values that are not finite at {where} in {loaded.spec.dtype}.",
+        "Run it in float32 (EMBEDSCOPE_DTYPE=float32); if it happens there too, its weights are damaged.",
+    )
+
+
+def _padding_id(loaded: LoadedModel) -> int:
+    """Any token will do, since it is masked, but RoBERTa and its kin count positions by the padding token's id."""
+    config: Any = loaded.backbone.config
+    for value in (getattr(config, "pad_token_id", None), loaded.tokenizer.pad_token_id):
+        if isinstance(value, int) and value >= 0:
+            return value
+    return 0

@@ -1,0 +1,106 @@
+"""From specs to what metrics are given: the layers of a stack, and with them the model's head and the model itself."""
+
+from dataclasses import replace
+from functools import partial
+from typing import Any, cast
+
+import numpy as np
+
+from backend.activations import Activations, Array, LayerStack
+from backend.errors import StoreError
+from backend.fingerprint import fingerprint
+from backend.library import Library
+from backend.metrics.base import Metric
+from backend.modelhost import ModelHost
+from backend.settings import Settings
+from backend.specs import ActivationSpec
+from backend.store import Store
+
+_BLANKING = ("remove_dims", "remove_rogue")  # the steps that leave the other dimensions what a head was trained on
+
+
+class Stacks:
+    """Opens the activations of a store as stacks."""
+
+    def __init__(self, store: Store, library: Library, models: ModelHost, settings: Settings) -> None:
+        self._store, self._library, self._models, self._settings = store, library, models, settings
+
+    def stacks(self, inputs: tuple[ActivationSpec, ...], metric: Metric) -> list[LayerStack]:
+        """The stacks of ``inputs``, which are in the store, with what ``metric`` asks for; raises StoreError if not."""
+        return [self._equipped(self._plain(group), group, metric) for group in groups_of(inputs)]
+
+    def _equipped(self, stack: LayerStack, group: tuple[ActivationSpec, ...], metric: Metric) -> LayerStack:
+        """``stack`` with the head and the network that ``metric`` asks for."""
+        first = group[0]
+        if metric.head and self._models.known(first.model).has_head:
+            stack = self._with_head(stack, first)
+        if metric.network:
+            from backend.models.network import TextNetwork
+
+            table = self._library.table(first.texts)
+            load = partial(self._models.load, first.model)
+            stack = replace(stack, network=TextNetwork(load, group[-1], table, self._settings.batch_tokens))
+        return stack
+
+    def _with_head(self, stack: LayerStack, spec: ActivationSpec) -> LayerStack:
+        if any(step.kind not in _BLANKING for step in spec.postprocess):
+            return replace(stack, why_no_head="the model's own was not trained on post-processed activations")
+        from backend.models.heads import own_head
+
+        head, why = own_head(self._models.load(spec.model))
+        return replace(stack, head=head, why_no_head=why)
+
+    def _plain(self, group: tuple[ActivationSpec, ...]) -> LayerStack:
+        first = group[0]
+        info = self._models.known(first.model)
+        meta = self._store.array_meta(fingerprint(replace(first, postprocess=())))
+        return LayerStack(
+            model=first.model.name,
+            pooling=first.pooling,
+            layers=tuple(spec.layer for spec in group),
+            layer_names=tuple(info.layer_names[spec.layer] for spec in group),
+            matrices=tuple(self._activations(spec) for spec in group),
+            texts_digest=first.texts.digest,
+            n_truncated=int(meta.get("n_truncated", 0)),
+            n_empty=int(meta.get("n_empty", 0)),
+            n_distinct=int(meta.get("n_distinct", first.texts.n_rows)),
+        )
+
+    def _activations(self, spec: ActivationSpec) -> Activations:
+        rows = self._store.open_array(fingerprint(spec))
+        if rows is None and spec.postprocess:
+            from backend.metrics.postprocess import postprocess
+
+            base = cast("Any", self._opened(replace(spec, postprocess=())))
+            processed = postprocess(base, spec.postprocess)
+            self._store.put_array(fingerprint(spec), processed, {"texts": [spec.texts.digest]})
+        rows = self._opened(spec)
+        if spec.pooling != "tokens":
+            return Activations(cast("Any", rows), np.arange(len(rows)))
+        index = self._store.open_array(rows_digest(spec))
+        if index is None:
+            raise StoreError("The list of tokens behind these activations is gone.", "Run it again.")
+        return Activations(cast("Any", rows), cast("Any", index[:, 0]), cast("Any", index[:, 1]))
+
+    def _opened(self, spec: ActivationSpec) -> Array:
+        rows = self._store.open_array(fingerprint(spec))
+        if rows is None:
+            raise StoreError("Activations were evicted from the cache while they were needed.", "Run it again.")
+        return rows
+
+
+def groups_of(inputs: tuple[ActivationSpec, ...]) -> list[tuple[ActivationSpec, ...]]:
+    """The inputs as stacks: neighbours that differ only in their layer belong together; a layer starts over a stack."""
+    stacks: list[list[ActivationSpec]] = []
+    for spec in inputs:
+        same = stacks and replace(spec, layer=stacks[-1][0].layer) == stacks[-1][0]
+        if same and spec.layer > stacks[-1][-1].layer:
+            stacks[-1].append(spec)
+        else:
+            stacks.append([spec])
+    return [tuple(stack) for stack in stacks]
+
+
+def rows_digest(spec: ActivationSpec) -> str:
+    """Where the store keeps which text and token each row of pooling "tokens" is."""
+    return fingerprint(replace(spec, layer=-1, postprocess=()))
