@@ -7,6 +7,7 @@ from backend.metrics.component_profile import COMPONENT_ACCURACY
 from backend.metrics.cosine import AVERAGE_COSINE
 from backend.metrics.dimension_profile import INTRINSIC_DIMENSION
 from backend.metrics.dimension_scale import DIMENSION_SCALE
+from backend.metrics.direct_probe_profile import DIRECT_PROBE
 from backend.metrics.explained_variance import SPECTRUM, VARIANCE_RATIO
 from backend.metrics.overlap import NEIGHBOUR_OVERLAP
 from backend.metrics.projection import PROJECTION
@@ -26,6 +27,7 @@ METRICS: dict[str, Metric] = {
     "projection": PROJECTION,
     "neighbour_overlap": NEIGHBOUR_OVERLAP,
     "component_accuracy": COMPONENT_ACCURACY,
+    "direct_probe": DIRECT_PROBE,
 }
 
 __all__ = ["METRICS", "Metric", "Outcome", "metric", "param", "parse_params"]
