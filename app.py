@@ -26,6 +26,7 @@ PAGES = {
             "Component accuracy",
             "What the leading principal components know of the labels.",
         ),
+        ("labels/clusters", "Clusters", "Whether the regions of the labels overlap, and how far apart they are."),
     ],
 }
 
