@@ -8,6 +8,7 @@ from backend.metrics.component_profile import COMPONENT_ACCURACY
 from backend.metrics.cosine import AVERAGE_COSINE
 from backend.metrics.dimension_profile import INTRINSIC_DIMENSION
 from backend.metrics.dimension_scale import DIMENSION_SCALE
+from backend.metrics.direct_probe_profile import DIRECT_PROBE
 from backend.metrics.explained_variance import SPECTRUM, VARIANCE_RATIO
 from backend.metrics.inner_ablation import INNER_ABLATION
 from backend.metrics.neurons_profile import NEURONS
@@ -34,6 +35,7 @@ METRICS: dict[str, Metric] = {
     "threshold": THRESHOLD,
     "ablation": ABLATION,
     "inner_ablation": INNER_ABLATION,
+    "direct_probe": DIRECT_PROBE,
 }
 
 __all__ = ["METRICS", "Metric", "Outcome", "metric", "param", "parse_params"]

@@ -1,0 +1,151 @@
+"""Charts of DirectProbe: clusters against labels, distances between labels, and how alike they are across layers."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from pages._ui.charts import COLOUR_SCALE, DASHES, MUTED, Floats, base_figure, colour, layer_ticks, safe, with_legend
+
+COUNT_CAPTION = (
+    "As many clusters as labels: a linear classifier can tell all labels apart. More: some label is in pieces, with other "
+    "labels between them."
+)
+MATRIX_CAPTION = (
+    "Distance between the convex hulls of two labels, which is twice the margin of the widest linear separator; where a "
+    "label is in pieces, the least between the pieces. In the units of the activations."
+)
+LEAST_CAPTION = (
+    "Each label's distance to the label nearest to it. The three whose distance grows most from the first layer to the "
+    "last and the three whose distance grows least are named; the others are grey."
+)
+SIMILARITY_CAPTION = (
+    "Correlation of the distances between labels in two layers: 1 means that the labels lie to each other in the same way, "
+    "whatever the scale."
+)
+N_NAMED = 3
+
+
+def count_chart(values: Any, layers: Sequence[str], other: str = "") -> go.Figure:
+    """Clusters of the training and the test rows over depth, beside the number of labels; of a second model, ``other``."""
+    figure = base_figure(x_title="Layer", y_title="Clusters")
+    _over_layers(figure, values.n_clusters, layers, "training rows", 0)
+    _over_layers(figure, values.test_n_clusters, layers, "test rows", 1)
+    if other:
+        _over_layers(figure, values.other_n_clusters, layers, f"training rows, {safe(other)}", 2)
+    labels = [(values.n_labels, "labels of the training rows", "left")]
+    if values.test_n_labels != values.n_labels:
+        labels.append((values.test_n_labels, "labels of the test rows", "right"))
+    for number, name, side in labels:
+        figure.add_hline(y=number, line={"color": MUTED, "dash": "dot", "width": 1})
+        figure.add_annotation(
+            x=float(side == "right"), xref="paper", xanchor=side, y=number, yanchor="top", showarrow=False,
+            text=f"{number} {name}", font={"color": MUTED, "size": 11},
+        )  # fmt: skip
+    counts = np.concatenate([values.n_clusters, values.test_n_clusters, values.other_n_clusters])
+    most = float(np.nanmax(counts, initial=values.n_labels))
+    return with_legend(figure.update_yaxes(range=[0, 1.15 * most]))
+
+
+def distance_matrix(pairs: Any, distances: Floats, classes: Sequence[str]) -> go.Figure:
+    """The distances (n_pairs,) of the label ``pairs`` (n_pairs, 2) as a symmetric heatmap; undefined cells are empty."""
+    square = np.full((len(classes), len(classes)), np.nan, np.float32)
+    square[pairs[:, 0], pairs[:, 1]] = square[pairs[:, 1], pairs[:, 0]] = distances
+    names = [safe(_short(name)) for name in classes]
+    figure = base_figure(x_title="", y_title="")
+    figure.add_heatmap(
+        z=square,
+        colorscale=COLOUR_SCALE,
+        colorbar={"title": {"text": "distance"}, "thickness": 14},
+        customdata=[[[safe(a), safe(b)] for b in classes] for a in classes],
+        hovertemplate="%{customdata[0]} and %{customdata[1]}<br><b>%{z:.4g}</b><extra></extra>",
+        hoverongaps=False,
+        xgap=1,
+        ygap=1,
+    )
+    step = max(1, -(-len(names) // 26))
+    places = list(range(0, len(names), step))
+    ticks = {"tickmode": "array", "tickvals": places, "ticktext": names[::step], "showgrid": False}
+    span = [-0.5, len(names) - 0.5]
+    figure.update_xaxes(range=span, tickangle=-45, constrain="domain", constraintoward="left", **ticks)
+    figure.update_yaxes(range=span[::-1], scaleanchor="x", constrain="domain", constraintoward="top", **ticks)
+    return figure.update_layout(margin={"l": 90, "b": 90})
+
+
+def growth(minimum: Floats) -> Floats:
+    """How much each label's least distance (n_layers, n_labels) grows from the first to the last layer; NaN where unknown."""
+    change = np.full(minimum.shape[1], np.nan)
+    for label in range(minimum.shape[1]):
+        known = minimum[np.isfinite(minimum[:, label]), label]
+        if len(known) > 1:
+            change[label] = known[-1] - known[0]
+    return change
+
+
+def extremes(change: Floats) -> tuple[list[int], list[int]]:
+    """The labels that grow most, in falling order, and those that grow least, in rising order; no label in both."""
+    known = [int(label) for label in np.argsort(change, kind="stable") if np.isfinite(change[label])]
+    n_each = min(N_NAMED, len(known) // 2) if len(known) > 1 else len(known)
+    return known[::-1][:n_each], known[:n_each]
+
+
+def least_chart(minimum: Floats, layers: Sequence[str], classes: Sequence[str]) -> go.Figure:
+    """Least distance of each label over depth; those that grow most and least are named, in colour."""
+    figure = base_figure(x_title="Layer", y_title="Distance to the nearest label")
+    most, least = extremes(growth(minimum))
+    named = {label: ("grows most", place, 0) for place, label in enumerate(most)}
+    named |= {label: ("grows least", place + N_NAMED, 1) for place, label in enumerate(least) if label not in named}
+    for label in range(len(classes)):
+        if label not in named and np.isfinite(minimum[:, label]).any():
+            _line(figure, minimum[:, label], layers, safe(classes[label]), MUTED, width=1, opacity=0.35, legend=False)
+    for label, (kind, place, dash) in named.items():
+        name = f"{safe(_short(classes[label]))} ({kind})"
+        _line(figure, minimum[:, label], layers, name, colour(place), dash=DASHES[dash])
+    figure.update_xaxes(**layer_ticks(layers))
+    return with_legend(figure.update_yaxes(rangemode="tozero"))
+
+
+def similarity_chart(lines: Sequence[tuple[str, Floats]], layers: Sequence[str]) -> go.Figure:
+    """Spatial similarity over depth, one line for each (name, values), from 0 (or below) to 1."""
+    figure = base_figure(x_title="Layer", y_title="Spatial similarity")
+    lowest = 0.0
+    for place, (name, values) in enumerate(lines):
+        _over_layers(figure, values, layers, safe(name), place)
+        lowest = min(lowest, float(np.nanmin(values, initial=0.0)))
+    return with_legend(figure.update_yaxes(range=[lowest - 0.03, 1.03]))
+
+
+def _short(name: str, n_chars: int = 18) -> str:
+    return name if len(name) <= n_chars else name[: n_chars - 1] + "…"
+
+
+def _over_layers(figure: go.Figure, values: Floats, layers: Sequence[str], name: str, place: int) -> None:
+    _line(figure, values, layers, name, colour(place), dash=DASHES[place % len(DASHES)])
+    figure.update_xaxes(**layer_ticks(layers))
+
+
+def _line(
+    figure: go.Figure,
+    values: Floats,
+    layers: Sequence[str],
+    name: str,
+    shade: str,
+    *,
+    dash: str = "solid",
+    width: float = 2,
+    opacity: float = 1,
+    legend: bool = True,
+) -> None:
+    figure.add_scatter(
+        x=np.arange(len(values), dtype=np.float32),
+        y=np.asarray(values, np.float32),
+        mode="lines+markers",
+        name=name,
+        opacity=opacity,
+        showlegend=legend,
+        line={"color": shade, "width": width, "dash": dash},
+        marker={"size": 6 if legend else 3},
+        text=[safe(layer) for layer in layers[: len(values)]],
+        hovertemplate=f"{name}, %{{text}}<br><b>%{{y:.4g}}</b><extra></extra>",
+    )

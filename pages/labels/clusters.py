@@ -1,0 +1,254 @@
+"""Clusters: whether convex hulls of the labels overlap, how far apart they are, and how that changes over layers."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from backend import ModelInfo, Result
+from pages._ui.charts import short_model
+from pages._ui.charts_clusters import (
+    COUNT_CAPTION,
+    LEAST_CAPTION,
+    MATRIX_CAPTION,
+    SIMILARITY_CAPTION,
+    count_chart,
+    distance_matrix,
+    growth,
+    least_chart,
+    similarity_chart,
+)
+from pages._ui.charts_similarity import cka_heatmap
+from pages._ui.controls import params_form
+from pages._ui.export import downloads
+from pages._ui.findings import heading, provenance, reasons, undefined_note
+from pages._ui.labelled import choose_model, label_ready
+from pages._ui.plot import plot
+from pages._ui.progress import run_panel
+from pages._ui.selection import Selection, ready
+from pages._ui.session import plain, workbench
+from pages._ui.wording import count
+
+WHAT = "Do the regions of the labels overlap?"
+HOW = (
+    "Texts of one label are merged into clusters for as long as their convex hull holds no part of another label's "
+    "(DirectProbe). The distances between the clusters then describe the layout of the labels, without any classifier."
+)
+NONE = "(none)"
+MOST_TEXTS = 500
+FIELDS = ["n_clusters", "test_n_clusters", "distances", "train_test", "similarity", "other_n_clusters", "across"]
+
+
+def choose_other(here: Selection, model: ModelInfo) -> ModelInfo | None:
+    """Another of the sidebar's models to compare with, if there is one."""
+    others = {info.spec.name: info for info in here.models if info is not model}
+    if not others:
+        st.caption("Add a second model in the sidebar (such as the one before fine-tuning) to compare the two.")
+        return None
+    name = st.selectbox(
+        "Compare with",
+        [NONE, *others],
+        index=1,
+        format_func=short_model,
+        key="clusters_other",
+        persist_state="session",
+        width=260,
+        help="How alike do the labels lie in the same layer of this model, over the same texts?",
+    )
+    return others.get(name)
+
+
+def show_counts(result: Result) -> go.Figure:
+    """Clusters against labels over depth, and how much of it chance would give."""
+    values, source = result.values, result.sources[0]
+    other = short_model(result.sources[1].model) if len(result.sources) > 1 else ""
+    figure = count_chart(values, source.layer_names, other)
+    alt = f"Number of clusters in {len(source.layer_names)} layers of {source.model}, beside {values.n_labels} labels"
+    plot(figure, key="clusters_count", alt=alt, height=380, view=source.model, file_name="clusters")
+    st.caption(COUNT_CAPTION)
+    return figure
+
+
+def counts_table(result: Result) -> pd.DataFrame:
+    """One row for each layer: the paper's tables 2 and 3."""
+    values = result.values
+    columns: dict[str, Any] = {
+        "layer": list(result.sources[0].layer_names),
+        "labels": values.n_labels,
+        "clusters": values.n_clusters,
+        "pairs of labels apart": values.apart,
+        "the same, labels shuffled": values.control_apart,
+        "test labels": values.test_n_labels,
+        "test clusters": values.test_n_clusters,
+        "train against test": values.train_test,
+        "rows left out": values.conflict.sum(axis=1),
+    }
+    if len(values.other_n_clusters):
+        same = min(values.across.shape)
+        blank = np.full(len(values.n_clusters) - same, np.nan)
+        columns["clusters, second model"] = np.r_[values.other_n_clusters[:same], blank]
+        columns["alike with second model"] = np.r_[np.diagonal(values.across), blank]
+    return pd.DataFrame(columns)
+
+
+def column_formats() -> dict[str, Any]:
+    """Shares in percent, correlations with three digits, counts whole."""
+    percent, number = st.column_config.NumberColumn(format="percent"), st.column_config.NumberColumn(format="%.3f")
+    whole = st.column_config.NumberColumn(format="%d")
+    return {
+        "pairs of labels apart": percent,
+        "the same, labels shuffled": percent,
+        "train against test": number,
+        "alike with second model": number,
+        "clusters": whole,
+        "test clusters": whole,
+        "clusters, second model": whole,
+    }
+
+
+def show_distances(result: Result) -> None:
+    """The matrix of one layer, and each label's least distance over all."""
+    values, source = result.values, result.sources[0]
+    classes, names = values.split.classes, source.layer_names
+    st.subheader("Distances between labels")
+    layer = len(names) - 1
+    if len(names) > 1:
+        key = f"clusters_layer_{len(names)}"
+        layer = int(st.select_slider("Layer", range(len(names)), layer, format_func=names.__getitem__, key=key))
+    if np.isfinite(values.distances[layer]).any():
+        figure = distance_matrix(values.pairs, values.distances[layer], classes)
+        alt = f"Distances between {len(classes)} labels in {names[layer]} of {source.model}"
+        height = min(820, 300 + 22 * len(classes))
+        plot(figure, key="clusters_matrix", alt=alt, height=height, view=str(classes), file_name="label-distances")
+        st.caption(MATRIX_CAPTION)
+    else:
+        st.info("No two labels have a distance in this layer; the reasons stand below.")
+    show_split(result, layer)
+    st.subheader("Each label's distance to its nearest")
+    figure = least_chart(values.minimum, names, classes)
+    alt = f"Least distance of each of {len(classes)} labels over the layers of {source.model}"
+    plot(
+        figure, key="clusters_least", alt=alt, height=420, view=f"{source.model} {classes}", file_name="least-distance"
+    )
+    st.caption(LEAST_CAPTION)
+    st.dataframe(least_table(result, layer), hide_index=True)
+
+
+def least_table(result: Result, layer: int) -> pd.DataFrame:
+    """Each label's least distance in one layer and its change over depth, and against the second model."""
+    values = result.values
+    columns: dict[str, Any] = {
+        "label": list(values.split.classes),
+        "least distance": values.minimum[layer],
+        "change, first to last layer": growth(values.minimum),
+    }
+    if layer < len(values.other_minimum):
+        columns["second model"] = values.other_minimum[layer]
+        columns["difference"] = values.minimum[layer] - values.other_minimum[layer]
+    return pd.DataFrame(columns).sort_values("change, first to last layer", ascending=False, kind="stable")
+
+
+def show_split(result: Result, layer: int) -> None:
+    """Which labels are in pieces, and the texts outside the largest piece; then those that were left out."""
+    values, name = result.values, plain(result.sources[0].layer_names[layer])
+    outside, conflict = np.flatnonzero(values.outside[layer]), np.flatnonzero(values.conflict[layer])
+    st.subheader("Texts that make a label split")
+    if not len(outside) and not len(conflict):
+        st.caption(f"None: in {name} every label is one cluster.")
+        return
+    assert here.texts is not None
+    texts, classes = workbench().text_set(here.texts).texts, values.split.classes
+    numbers = values.row_index
+    pieces = np.bincount(values.clusters[layer][values.clusters[layer] >= 0])
+    split = {classes[label] for label in values.row_label[outside]}
+    st.caption(
+        f"In {name} {count(len(split), 'label')} of {values.n_labels} {'is' if len(split) == 1 else 'are'} in pieces: "
+        f"{plain(', '.join(sorted(split)[:12]))}. The texts outside the largest piece of their label:"
+    )
+    chosen = np.concatenate([conflict, outside])[:MOST_TEXTS]
+    cluster = values.clusters[layer][chosen]
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "row": numbers[chosen],
+                "label": [classes[label] for label in values.row_label[chosen]],
+                "cluster": [str(number) if number >= 0 else "left out" for number in cluster],
+                "texts in it": [int(pieces[number]) if number >= 0 else None for number in cluster],
+                "text": [texts[row] for row in numbers[chosen]],
+            }
+        ),
+        hide_index=True,
+    )
+    more = len(outside) + len(conflict) - len(chosen)
+    if more > 0:
+        st.caption(f"{more:,} more are in the JSON file.")
+    if len(conflict):
+        st.caption("Left out: a text of another label has the same vector, so that nothing can split the two.")
+
+
+def show_similarity(result: Result) -> None:
+    """Spatial similarity: training against test, tuned against base, layer against layer."""
+    values, source = result.values, result.sources[0]
+    names = source.layer_names
+    st.subheader("How alike the labels lie")
+    lines = [("training against test rows", values.train_test)]
+    if len(values.other_n_clusters):
+        other = short_model(result.sources[1].model)
+        lines.append((f"{short_model(source.model)} against {other}, layer by layer", np.diagonal(values.across)))
+    if any(np.isfinite(line).any() for _, line in lines):
+        figure = similarity_chart(lines, names)
+        alt = f"Spatial similarity over the layers of {source.model}"
+        plot(figure, key="clusters_alike", alt=alt, height=360, view=str(names), file_name="spatial-similarity")
+    if not np.isfinite(values.similarity).any():
+        st.info("Two labels have one distance, and a correlation needs three: add texts of a third label.")
+        return
+    why = {(index[0], index[1]): reason for index, reason in reasons(result, "similarity").items()}
+    figure = cka_heatmap(values.similarity, names, names, why, value_name="similarity")
+    alt = f"Spatial similarity of {len(names)} layers of {source.model} with each other"
+    plot(figure, key="clusters_layers", alt=alt, height=480, view=str(names), file_name="layer-similarity")
+    st.caption(SIMILARITY_CAPTION)
+
+
+heading("Clusters", WHAT, HOW)
+here = ready()
+label = label_ready(here)
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    model = choose_model(here.models, "clusters_model")
+    other = choose_other(here, model)
+with st.expander("Settings", icon=":material/tune:"):
+    params = params_form(workbench().metrics()["direct_probe"].params, "clusters")
+spec = workbench().analysis(
+    "direct_probe",
+    models=[model] if other is None else [model, other],
+    layers=here.layers,
+    label=label,
+    params=params,
+    **here.rows,
+)
+st.caption(f"Classes: the label {plain(label)}.")
+found = run_panel([spec], "clusters")
+if found is not None:
+    result = found[0]
+    figure = show_counts(result)
+    table = counts_table(result)
+    st.dataframe(table, hide_index=True, column_config=column_formats())
+    show_distances(result)
+    show_similarity(result)
+    undefined_note(found, FIELDS)
+    provenance(found)
+    rows = [
+        [name, result.values.split.classes[a], result.values.split.classes[b], float(distance)]
+        for name, line in zip(result.sources[0].layer_names, result.values.distances, strict=True)
+        for (a, b), distance in zip(result.values.pairs, line, strict=True)
+    ]
+    downloads(
+        "clusters",
+        "clusters",
+        table=(["layer", "label", "other label", "distance"], rows),
+        results=found,
+        figure=figure,
+        title=f"Clusters of {result.sources[0].model}",
+        caption=COUNT_CAPTION,
+    )

@@ -1,0 +1,86 @@
+"""The page Clusters and its charts against the result of the metric."""
+
+import numpy as np
+
+import backend
+from pages._ui.charts_clusters import count_chart, distance_matrix, extremes, growth, least_chart
+from tests.pages.conftest import SmallWorld
+from tests.pages.figures import figure, numbers, said
+
+KEY = "clusters"
+METRIC = "direct_probe"
+
+
+def test_the_figures_on_show_are_the_metrics(open_page, run_page, small_world: SmallWorld) -> None:
+    at = run_page(open_page(KEY, 0), KEY)
+    values = small_world.computed(METRIC, 0, label="label").values
+    counts = {trace["name"]: trace for trace in figure(at)["data"]}
+    np.testing.assert_array_equal(numbers(counts["training rows"]["y"]), values.n_clusters)
+    np.testing.assert_array_equal(numbers(counts["test rows"]["y"]), values.test_n_clusters)
+    matrix = numbers(figure(at, 1)["data"][0]["z"])
+    np.testing.assert_allclose(matrix[tuple(values.pairs.T)], values.distances[-1], rtol=1e-5)
+    np.testing.assert_allclose(matrix, matrix.T)
+    np.testing.assert_allclose(at.dataframe[0].value["train against test"], values.train_test)
+    assert "48 rows to fit on, 12 to test on" in said(at) and "every label is one cluster" in said(at)
+    assert "random labels would be" in said(at)
+
+
+def test_a_second_model_is_compared_layer_by_layer(open_page, run_page, small_world: SmallWorld) -> None:
+    at = run_page(open_page(KEY, 0, 1), KEY)
+    values = small_world.computed(METRIC, 0, 1, label="label").values
+    table = at.dataframe[0].value
+    np.testing.assert_allclose(table["alike with second model"], np.diagonal(values.across))
+    np.testing.assert_array_equal(table["clusters, second model"], values.other_n_clusters)
+    assert "difference" in at.dataframe[1].value
+
+
+def test_a_layer_of_identical_rows_says_so(open_page, run_page) -> None:
+    """Before the first block, pooling cls gives every text one vector."""
+    at = run_page(open_page(KEY, 0, pooling="cls"), KEY)
+    assert "all rows are identical" in said(at)
+    at.select_slider(key="clusters_layer_4").set_value(0).run()
+    assert "No two labels have a distance in this layer" in said(at) and not at.exception
+
+
+def test_texts_that_split_a_label_are_listed(open_page, run_page, small_world: SmallWorld) -> None:
+    """With two dimensions left, the hulls of the labels overlap."""
+    dims = ",".join(map(str, range(2, 32)))
+    at = run_page(open_page(KEY, 0, post="remove named dimensions", dims=dims), KEY)
+    blank = (backend.PostProcess("remove_dims", dims=tuple(range(2, 32))),)
+    values = small_world.computed(METRIC, 0, label="label", postprocess=blank).values
+    assert values.n_clusters[-1] > values.n_labels == 3
+    table = at.dataframe[1].value
+    np.testing.assert_array_equal(table["row"], values.row_index[values.outside[-1]])
+    texts = small_world.bench.text_set(small_world.texts)
+    assert table["text"].tolist() == [texts.texts[row] for row in table["row"]]
+    assert table["label"].tolist() == [texts.columns["label"][row] for row in table["row"]]
+    assert "in pieces" in said(at) and "the least between their clusters" in said(at)
+
+
+def test_without_labels_or_with_tokens_the_page_says_what_to_do(open_page) -> None:
+    at = open_page(KEY, 0, texts="general", label="(none)")
+    assert "no label column" in said(at) and not at.get("plotly_chart")
+    assert "one row for each text" in said(open_page(KEY, 0, pooling="tokens"))
+
+
+def test_the_labels_named_are_those_that_grow_most_and_least() -> None:
+    minimum = np.array([[1.0] * 9, [2, 9, 3, 0.5, 5, 6, 7, 8, np.nan]])
+    change = growth(minimum)
+    most, least = extremes(change)
+    assert (most, least) == ([1, 7, 6], [3, 0, 2]) and np.isnan(change[8])
+    drawn = least_chart(minimum, ["a", "b"], [f"<b>{i}" for i in range(9)])
+    named = [trace.name for trace in drawn.data if trace.showlegend]
+    assert [name.split(" ")[0] for name in named] == [f"&lt;b&gt;{i}" for i in (1, 7, 6, 3, 0, 2)]
+    assert extremes(np.array([1.0, 2.0])) == ([1], [0]) and extremes(np.array([np.nan])) == ([], [])
+
+
+def test_a_matrix_is_symmetric_and_leaves_the_diagonal_empty() -> None:
+    drawn = distance_matrix(np.array([[0, 1], [0, 2], [1, 2]]), np.array([1.0, 2.0, np.nan]), ["a", "b", "$c"])
+    np.testing.assert_array_equal(drawn.data[0].z, [[np.nan, 1, 2], [1, np.nan, np.nan], [2, np.nan, np.nan]])
+    assert drawn.layout.xaxis.ticktext[2] == "&#36;c"
+
+
+def test_the_count_chart_draws_the_number_of_labels(small_world: SmallWorld) -> None:
+    values = small_world.computed(METRIC, 0, label="label").values
+    drawn = count_chart(values, ["a", "b", "c", "d"])
+    assert drawn.layout.shapes[0].y0 == values.n_labels == 3
