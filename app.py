@@ -21,14 +21,14 @@ PAGES = {
         ("geometry/rogue", "Rogue", "Dimensions whose values stand out from all others, layer by layer."),
     ],
     "Labels": [
+        ("labels/threshold", "Threshold", "What one dimension knows of the labels, layer by layer."),
+        ("labels/ablation", "Ablation", "What a head still gets right when dimensions are removed."),
+        ("labels/neurons", "Neurons", "Which few dimensions tell the classes apart, and what each knows alone."),
         (
             "labels/component_accuracy",
             "Component accuracy",
             "What the leading principal components know of the labels.",
         ),
-        ("labels/threshold", "Threshold", "What one dimension knows of the labels, layer by layer."),
-        ("labels/ablation", "Ablation", "What a head still gets right when dimensions are removed."),
-        ("labels/neurons", "Neurons", "Which few dimensions tell the classes apart, and what each knows alone."),
         ("labels/clusters", "Clusters", "Whether the regions of the labels overlap, and how far apart they are."),
     ],
 }

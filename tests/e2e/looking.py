@@ -12,10 +12,11 @@ PAGES = {
     "Profiles": "profiles",
     "Components": "components",
     "Rogue": "rogue",
-    "Component accuracy": "component_accuracy",
     "Threshold": "threshold",
     "Ablation": "ablation",
     "Neurons": "neurons",
+    "Component accuracy": "component_accuracy",
+    "Clusters": "clusters",
 }
 RUN_MS = 120_000  # generous: the workers start, the model loads, two cores are shared
 
