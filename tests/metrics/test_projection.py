@@ -118,7 +118,7 @@ def test_a_point_keeps_its_place_from_layer_to_layer(method):
     tied = run(stack, method=method, n_iter=200).values.coords.astype(np.float64)
     size = np.linalg.norm(tied[0] - tied[0].mean(axis=0), axis=1).mean()
     moved = np.linalg.norm(tied[1:] - tied[:-1], axis=2).mean()
-    assert moved < 0.35 * size
+    assert moved < 0.5 * size  # places drawn afresh would lie about 1.4 times the size apart
 
 
 @pytest.mark.parametrize("method", METHODS)
