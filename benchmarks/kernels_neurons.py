@@ -39,11 +39,11 @@ def loop(x: np.ndarray, y: np.ndarray, chosen: list[int], candidates: list[int])
     z = standardised(x)[0].T
     right = np.zeros(len(candidates))
     for place, dim in enumerate(candidates):
-        dims = [*chosen, dim]
+        columns = np.ascontiguousarray(z[:, [*chosen, dim]])
         for number in range(N_FOLDS):
             held = fold == number
-            model = LogisticRegression(C=1.0, max_iter=1_000).fit(z[~held][:, dims], y[~held])
-            right[place] += np.count_nonzero(model.predict(z[held][:, dims]) == y[held])
+            model = LogisticRegression(C=1.0, max_iter=1_000).fit(columns[~held], y[~held])
+            right[place] += np.count_nonzero(model.predict(columns[held]) == y[held])
     return right / len(y)
 
 
