@@ -13,6 +13,7 @@ PAGES = {
     "Components": "components",
     "Rogue": "rogue",
     "Component accuracy": "component_accuracy",
+    "Clusters": "clusters",
 }
 RUN_MS = 120_000  # generous: the workers start, the model loads, two cores are shared
 
