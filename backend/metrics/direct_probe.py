@@ -13,7 +13,7 @@ import numpy.typing as npt
 from backend.activations import Report, no_report
 from backend.errors import InvalidRequest
 from backend.metrics.degenerate import count_non_finite
-from backend.metrics.hulls import CONVERGED, Meeting, distance, meet, near_pairs, scaled
+from backend.metrics.hulls import CONVERGED, Meeting, distance, meet, n_directions, near_pairs, scaled
 from backend.metrics.linalg import Floats, Ints, as_matrix
 from backend.metrics.merging import merge_apart
 from backend.metrics.progress import part_of
@@ -32,7 +32,7 @@ class DirectProbe:
     of the widest separator, in the units of the rows; NaN within a label, and where it was not found.
     ``cluster_labels`` (n_clusters,) index ``labels``. ``conflicts`` (n_pairs, 2): rows of different labels that are one
     point. ``apart`` (n_labels, n_labels): whether the whole labels' hulls are. ``gap`` is the largest relative
-    distance between the proven bounds of a distance; ``n_rows`` and ``n_dims`` are of the rows in use.
+    distance between the proven bounds of a distance; ``n_rows`` rows are in use, which vary in ``n_directions``.
     """
 
     clusters: Ints
@@ -43,7 +43,7 @@ class DirectProbe:
     apart: npt.NDArray[np.bool_]
     gap: float
     n_rows: int
-    n_dims: int
+    n_directions: int
 
     @property
     def n_clusters(self) -> int:
@@ -52,8 +52,8 @@ class DirectProbe:
 
     @property
     def too_few(self) -> bool:
-        """Whether random labels would be apart as well: fewer than 2(d + 1) rows (Cover 1965)."""
-        return self.n_rows < 2 * (self.n_dims + 1)
+        """Whether random labels would be apart as well: fewer than 2(d + 1) rows in d directions (Cover)."""
+        return self.n_rows < 2 * (self.n_directions + 1)
 
     def label_distances(self) -> Floats:
         """Least distance of the clusters of two labels (n_labels, n_labels); NaN on the diagonal and for lost labels."""
@@ -110,7 +110,7 @@ def direct_probe(
         apart=apart,
         gap=gap,
         n_rows=len(kept),
-        n_dims=matrix.shape[1],
+        n_directions=n_directions(rows),
     )
 
 

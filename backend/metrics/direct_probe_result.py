@@ -139,11 +139,12 @@ def probe_notes(values: DirectProbeResult, found: Sequence[Found], seed: int) ->
     ):
         if 0 < n_used < n_all:
             notes.append(f"{n_used:,} of {n_all:,} {name} rows were drawn, class by class (seed {seed}).")
-    enough = 2 * (values.n_dims + 1)
+    n_directions = max((one.n_directions for one in found if not isinstance(one, str)), default=0)
+    enough = 2 * (n_directions + 1)
     if values.n_used < enough:
         notes.append(
-            f"{values.n_used:,} rows of {values.n_dims} dimensions are fewer than 2(d + 1) = {enough:,}: random labels "
-            "would be apart as well, so the number of clusters says nothing (Cover 1965)."
+            f"{values.n_used:,} rows that vary in {n_directions} directions are fewer than 2(d + 1) = {enough:,}: random "
+            "labels would be apart as well, so the number of clusters says nothing (Cover 1965)."
         )
     else:
         sizes = np.bincount(values.row_label, minlength=len(values.split.classes))

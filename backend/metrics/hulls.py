@@ -49,6 +49,15 @@ def scaled(x: Matrix) -> tuple[Floats, float]:
     return rows, longest
 
 
+def n_directions(rows: Floats) -> int:
+    """Number of directions in which centred rows vary: those of more than 1e-10 of the largest variance."""
+    if not rows.size:
+        return 0
+    moments = rows.T @ rows if rows.shape[0] >= rows.shape[1] else rows @ rows.T
+    found = np.linalg.eigvalsh(moments)
+    return int(np.count_nonzero(found > 1e-10 * found[-1])) if found[-1] > 0 else 0
+
+
 def gap(a: Matrix, b: Matrix, normal: Floats) -> float:
     """Width of the slab between ``a`` and ``b`` that is perpendicular to ``normal``; negative where they overlap in it."""
     length = float(np.linalg.norm(normal))

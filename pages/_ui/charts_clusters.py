@@ -22,7 +22,7 @@ LEAST_CAPTION = (
 )
 SIMILARITY_CAPTION = (
     "Correlation of the distances between labels in two layers: 1 means that the labels lie to each other in the same way, "
-    "whatever the scale."
+    "whatever the scale. The colours go from 0 to 1; below 0 is drawn as 0, and the hover tells the number."
 )
 N_NAMED = 3
 

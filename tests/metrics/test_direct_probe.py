@@ -129,7 +129,9 @@ def test_distances_turn_scale_and_move_with_the_rows():
     turn = np.linalg.qr(rng.standard_normal((60, 60)))[0]
     plain, moved = direct_probe(x, labels), direct_probe(200.0 + 7.0 * x @ turn, labels)
     np.testing.assert_allclose(moved.distances, 7.0 * plain.distances, rtol=1e-6)
-    assert plain.too_few and plain.n_clusters == 4
+    assert plain.too_few and plain.n_clusters == 4 and plain.n_directions == 39
+    padded = direct_probe(np.pad(x[:, :2], ((0, 0), (0, 90))), labels)
+    assert padded.n_directions == 2 and not padded.too_few and padded.n_clusters > 4
 
 
 def test_bounds_enclose_the_distance_and_the_programme_agrees_with_the_proofs(monkeypatch):
