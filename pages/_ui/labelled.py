@@ -12,21 +12,26 @@ from pages._ui.session import plain
 
 def label_ready(here: Selection) -> str:
     """The chosen label column; without one, say what is needed and end the page here."""
+    if label_missing(here) or here.label is None:
+        st.stop()
+    return here.label
+
+
+def label_missing(here: Selection) -> bool:
+    """Whether there is no label for each row; says what is needed then."""
     if here.tokens is not None:
         st.info(
             "This page needs one row for each text, but the pooling is tokens. Choose mean, last or cls in the sidebar.",
             icon=":material/tune:",
         )
-        st.stop()
-    if here.label is None:
+    elif here.label is None:
         named = plain(here.texts.spec.name) if here.texts is not None else ""
         st.info(
             f"The text set {named} has no label column, or none is chosen. Choose one under Label in the sidebar, or add "
             "texts with labels on the page Texts; the built-in sets sentiment and topics have labels.",
             icon=":material/label:",
         )
-        st.stop()
-    return here.label
+    return here.tokens is not None or here.label is None
 
 
 def choose_model(models: Sequence[ModelInfo], key: str, *, label: str = "Model", first: int = 0) -> ModelInfo:

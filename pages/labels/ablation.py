@@ -25,7 +25,8 @@ from pages._ui.charts_ablation import (
 from pages._ui.controls import params_form
 from pages._ui.export import downloads
 from pages._ui.findings import heading, provenance, undefined_note
-from pages._ui.labelled import choose_layer, choose_model, label_ready
+from pages._ui.inner import inner_panel
+from pages._ui.labelled import choose_layer, choose_model, label_missing
 from pages._ui.plot import Frames, plot
 from pages._ui.progress import run_panel
 from pages._ui.selection import Selection, ready
@@ -204,22 +205,34 @@ def show(choice: Choice, result: Result, whole: Result | None) -> None:
     )
 
 
+def head_section(here: Selection, model: ModelInfo, label: str) -> None:
+    """Everything about ablation at the head."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        layer = choose_layer(model, "ablation_layer")
+        method = str(
+            st.segmented_control(
+                "Map",
+                list(METHODS),
+                default="pca",
+                required=True,
+                format_func=METHODS.__getitem__,
+                key="ablation_method",
+            )
+        )
+    with st.expander("Settings", icon=":material/tune:"):
+        params = params_form(workbench().metrics()["ablation"].params, "ablation")
+    spec = workbench().analysis("ablation", models=[model], layers=[layer], label=label, params=params, **here.rows)
+    st.caption(f"Classes: the label {plain(label)}.")
+    choice = Choice(here, model, layer, method, spec)
+    found = run_panel([spec, choice.map_spec()], "ablation", partial=True)
+    if found is not None and found[0] is not None:
+        show(choice, found[0], found[1])
+
+
 heading("Ablation", WHAT, HOW)
 here = ready()
-label = label_ready(here)
-with st.container(horizontal=True, vertical_alignment="bottom"):
-    model = choose_model(here.models, "ablation_model")
-    layer = choose_layer(model, "ablation_layer")
-    method = str(
-        st.segmented_control(
-            "Map", list(METHODS), default="pca", required=True, format_func=METHODS.__getitem__, key="ablation_method"
-        )
-    )
-with st.expander("Settings", icon=":material/tune:"):
-    params = params_form(workbench().metrics()["ablation"].params, "ablation")
-spec = workbench().analysis("ablation", models=[model], layers=[layer], label=label, params=params, **here.rows)
-st.caption(f"Classes: the label {plain(label)}.")
-choice = Choice(here, model, layer, method, spec)
-found = run_panel([spec, choice.map_spec()], "ablation", partial=True)
-if found is not None and found[0] is not None:
-    show(choice, found[0], found[1])
+model = choose_model(here.models, "ablation_model")
+st.subheader("At the head")
+if not label_missing(here) and here.label is not None:
+    head_section(here, model, here.label)
+inner_panel(here, model)
