@@ -1,7 +1,7 @@
 """The metric ``ablation``: what a head still gets right while dimensions of its layer are removed, one after the other."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,10 @@ class AblationParams(SplitParams):
     """What is removed, and what it is set to."""
 
     mode: str = param(
-        "zero", "What a removed dimension is set to: 0, or its mean over the training rows.", choices=MODES
+        "auto",
+        "What a removed dimension is set to: 0, or its mean over the training rows; auto is 0 for the model's own head, "
+        "as in GPTology, and the mean for a fitted one.",
+        choices=("auto", *MODES),
     )
     dims: tuple[int, ...] = param((), "Hand-picked dimensions, removed in this order.", label="Hand-picked dimensions")
     n_draws: int = param(
@@ -52,7 +55,8 @@ class AblationResult:
     where undefined). ``anisotropy``, ``average_cosine``, ``two_nn`` and ``neighbour_overlap`` (n_layers, 3, n_grid) are
     measured at the k of ``grid`` (n_grid,), on the test rows ``sample`` (n_sample,), which are row numbers of the
     activations with the classes ``sample_classes``. ``predictions`` (n_layers, 3, n_dims + 1, n_sample) are their
-    predicted classes, -1 where undefined, without layers where that would be too many. The fields that begin with
+    predicted classes, -1 where undefined, without layers where that would be too many. ``modes`` (n_layers) say what
+    removed dimensions are set to: "zero", "mean", or "" where undefined. The fields that begin with
     ``chosen`` are the same for the hand-picked ``dims``, (n_layers, n + 1), with n_layers 0 where none were picked.
     """
 
@@ -82,7 +86,7 @@ class AblationResult:
     orders: tuple[str, ...]
     dims: tuple[int, ...]
     split: SplitInfo
-    mode: str
+    modes: tuple[str, ...]
     n_draws: int
     k: int
     n_rows: int
@@ -100,6 +104,7 @@ def _run(stacks: Sequence[LayerStack], labels: Labels | None, params: Any, seed:
     values = _empty(stack, work)
     said: list[tuple[str, str]] = []
     reasons: list[str | None] = []
+    modes = [""] * len(stack)
     gaps: dict[tuple[str, tuple[int, ...]], str] = {}
     for index, x in enumerate(map(as_matrix, stack.rows)):
         inner = part_of(report, index, len(stack), stack.layer_names[index])
@@ -109,8 +114,10 @@ def _run(stacks: Sequence[LayerStack], labels: Labels | None, params: Any, seed:
             continue
         chosen = choose_head(stack, index, split, wanted=params.head)
         said.append((stack.layer_names[index], chosen.note))
-        gaps |= _ablate(values, index, x, chosen, work, inner)
+        modes[index] = _mode(params.mode, chosen)
+        gaps |= _ablate(values, index, x, chosen, modes[index], work, inner)
     report(len(stack), len(stack), "")
+    values = replace(values, modes=tuple(modes))
 
     def why(field: str, at: tuple[int, ...]) -> str:
         layer = at[0]
@@ -122,6 +129,13 @@ def _run(stacks: Sequence[LayerStack], labels: Labels | None, params: Any, seed:
 
     notes = (*split.notes, *head_notes(said), *_notes(values, work))
     return Outcome(values, undefined_entries(values, why), notes)
+
+
+def _mode(wanted: str, chosen: ChosenHead) -> str:
+    """What removed dimensions are set to. At 0 a fitted head, standardised as it is, would hear little but their offset."""
+    if wanted != "auto":
+        return wanted
+    return "zero" if chosen.own else "mean"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,7 +185,7 @@ def _empty(stack: LayerStack, work: _Work) -> AblationResult:
         orders=ORDERS,
         dims=work.params.dims,
         split=work.split.info,
-        mode=work.params.mode,
+        modes=("",) * n_layers,
         n_draws=work.params.n_draws,
         k=max(1, min(work.params.k, n_sample - 2)),
         n_rows=n_rows,
@@ -180,7 +194,7 @@ def _empty(stack: LayerStack, work: _Work) -> AblationResult:
 
 
 def _ablate(
-    values: AblationResult, layer: int, x: Matrix, chosen: ChosenHead, work: _Work, report: Report
+    values: AblationResult, layer: int, x: Matrix, chosen: ChosenHead, mode: str, work: _Work, report: Report
 ) -> dict[tuple[str, tuple[int, ...]], str]:
     """Fill one layer of ``values``; returns the reasons of what stays undefined in it."""
     split, n_dims = work.split, x.shape[1]
@@ -189,8 +203,8 @@ def _ablate(
     values.variance[layer] = variance = dimension_variance(train)
     draws = [np.random.default_rng([work.seed, 2, draw]).permutation(n_dims) for draw in range(work.params.n_draws)]
     values.order[layer] = highest(variance, n_dims), highest(-variance, n_dims), draws[0]
-    fill = row_mean(train) if work.params.mode == "mean" else np.zeros(n_dims)
-    scores = _Scores(test, chosen, _control_head(train, chosen, work), fill, work)
+    fill = row_mean(train) if mode == "mean" else np.zeros(n_dims)
+    scores = _Scores(test, chosen, _control_head(train, chosen, work), mode, fill, work)
     count = 2 + len(draws) + bool(work.params.dims)
     found: list[_Along] = []
     for order in (*values.order[layer, :2], *draws):
@@ -228,19 +242,19 @@ class _Scores:
     test: Matrix
     chosen: ChosenHead
     control: Head | None
+    mode: str
     fill: Floats
     work: _Work
 
     def along(self, order: Ints) -> _Along:
         """Accuracy while ``order`` is removed. A control with the same head needs no second pass: only its labels differ."""
         split, shuffled = self.work.split, self.work.shuffled
-        mode = self.work.params.mode
-        classes = ablated_predictions(self.test, self.chosen.head, order=order, mode=mode, mean=self.fill)
+        classes = ablated_predictions(self.test, self.chosen.head, order=order, mode=self.mode, mean=self.fill)
         control = np.full(len(classes), np.nan)
         if shuffled is not None:
             others = classes
             if self.control is not None:
-                others = ablated_predictions(self.test, self.control, order=order, mode=mode, mean=self.fill)
+                others = ablated_predictions(self.test, self.control, order=order, mode=self.mode, mean=self.fill)
             control = (others == shuffled.y_test).mean(axis=1)
         return _Along((classes == split.y_test).mean(axis=1), control, classes[:, self.work.places])
 
@@ -291,9 +305,11 @@ def _notes(values: AblationResult, work: _Work) -> list[str]:
         else f"the mean over {n_draws} draws, its band from the lowest to the highest of them"
     )
     notes = [f"Variance is that of the training rows. The random curve is {drawn}; its geometry is that of the first."]
-    if values.mode == "mean":
-        notes.append("Removed dimensions are set to their mean over the training rows.")
-    else:
+    if "mean" in values.modes:
+        asked = work.params.mode == "mean"
+        why = "" if asked else " (a head fitted here has learnt with their offsets; mode 'zero' takes those away too)"
+        notes.append(f"Removed dimensions are set to their mean over the training rows{why}.")
+    if "zero" in values.modes:
         notes.append(
             "Removed dimensions are set to 0: one whose mean is far from 0 then shifts all texts' logits alike; with mode "
             "'mean' it does not."
@@ -311,7 +327,7 @@ def _notes(values: AblationResult, work: _Work) -> list[str]:
 
 ABLATION = Metric(
     name="ablation",
-    version=1,
+    version=2,
     title="Ablation at the head",
     scope="stack",
     params=AblationParams,

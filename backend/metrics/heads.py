@@ -10,6 +10,7 @@ from backend.metrics.linalg import Ints, as_matrix, centred, row_mean
 from backend.metrics.splits import Split
 
 HEADS = ("auto", "fitted")
+_SMALL = 10_000_000  # entries of a matrix on which one thread fits as fast as several
 _TOLD = 1e-3  # a smaller deviation of the head's logits from the model's goes without saying
 
 
@@ -67,6 +68,7 @@ def fit_linear(
     Deterministic.
     """
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
     rows = as_matrix(x)
     mean = row_mean(rows)
@@ -75,7 +77,8 @@ def fit_linear(
     whole = std if scale is None else np.full_like(std, scale)
     inverse = np.divide(1.0, whole, out=np.zeros_like(std), where=std > 1e-12 * np.maximum(1.0, np.abs(mean)))
     scaled *= inverse
-    model = LogisticRegression(C=1.0, max_iter=1_000).fit(scaled, y)
+    with threadpool_limits(1 if scaled.size < _SMALL else None):  # many threads wait for each other more than they work
+        model = LogisticRegression(C=1.0, max_iter=1_000).fit(scaled, y)
     found, bias = model.coef_ * inverse, model.intercept_
     if len(model.classes_) == 2 and len(found) == 1:  # one row of weights stands for the difference of the two
         found, bias = np.vstack([-found / 2, found / 2]), np.concatenate([-bias / 2, bias / 2])

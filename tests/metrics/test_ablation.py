@@ -184,6 +184,17 @@ def run(x, labels, head=None, **params):
     return ABLATION.run([stack(x, head)], labels, ABLATION.params(**params), 0, no_report)
 
 
+def test_by_default_the_models_own_head_is_read_at_zero_and_a_fitted_one_at_the_mean():
+    x, labels = labelled()
+    x[:, 7] += 500 + 0.001 * np.arange(len(x), dtype=np.float32)  # hardly varies and lies far out
+    own = Head(0, "cls", (HeadStage(np.eye(50)[:2], np.zeros(2)),), labels.classes)
+    assert run(x, labels, own, n_draws=1).values.modes == ("zero",)
+    outcome = run(x, labels, n_draws=1)
+    assert outcome.values.modes == ("mean",) and any("set to their mean" in note for note in outcome.notes)
+    asked = run(x, labels, mode="mean", n_draws=1).values
+    np.testing.assert_array_equal(outcome.values.accuracy, asked.accuracy)
+
+
 @pytest.mark.parametrize("n_classes", [2, 6])
 @pytest.mark.parametrize("mode", ["zero", "mean"])
 def test_the_curves_are_the_naive_loops_with_the_fitted_head(mode, n_classes):

@@ -92,6 +92,12 @@ def test_the_map_is_computed_again_without_the_removed_dimensions(open_page, run
     assert "PCA of the whole layer" in said(at)
 
 
+def test_ablation_inside_the_network_is_offered_below_with_and_without_labels(open_page) -> None:
+    assert "Inside the network" in said(open_page(KEY, 0))
+    bare = open_page(KEY, 0, texts="general", label="(none)")
+    assert "Inside the network" in said(bare) and "no label column" in said(bare)
+
+
 def test_a_layer_without_variance_says_so(open_page, run_page) -> None:
     at = open_page(KEY, 0, pooling="cls")
     at.selectbox(key="ablation_layer_4").set_value(0).run()
