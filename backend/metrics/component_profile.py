@@ -214,7 +214,7 @@ def _notes(values: ComponentAccuracy, general: LayerStack | None) -> list[str]:
 
 COMPONENT_ACCURACY = Metric(
     name="component_accuracy",
-    version=1,
+    version=2,
     title="Accuracy by principal component",
     scope="stack",
     params=ComponentAccuracyParams,
