@@ -85,8 +85,16 @@ def test_labels_belong_to_their_rows_after_losses(bench: Workbench, tmp_path: Pa
     texts = words(bench, tmp_path, text=conllu(24, n_long=8))
     result = bench.compute("component_accuracy", model=model, texts=texts, max_length=8)
     assert result.sources[0].n_rows == 24 * 3 + 8
-    accuracy = result.values.full[-1]
+    accuracy = result.values.full[0]
     assert accuracy > 0.9 > result.values.split.majority + 0.3, "parts of speech that are words apart are told apart"
+
+
+def test_rows_that_a_metric_names_are_rows_of_the_text_set(bench: Workbench, tmp_path: Path, model: str) -> None:
+    texts = words(bench, tmp_path, text=conllu(24, n_long=8))
+    tags = bench.text_set(texts).columns["upos"]
+    values = bench.compute("direct_probe", model=model, texts=texts, max_length=8, layers=[0]).values
+    assert [tags[row] for row in values.row_index] == [values.split.classes[label] for label in values.row_label]
+    assert max(values.row_index) > 24 * 3 + 8, "the numbers go on past the rows that were lost"
 
 
 def test_labels_and_splits_go_with_the_rows_that_are_left() -> None:
