@@ -77,7 +77,7 @@ def _word_notes(stack: LayerStack, spec: ActivationSpec) -> list[str]:
     what = "pair of words, their vectors side by side" if spec.texts.unit == "word_pair" else "word"
     notes = [
         f"A row is a {what}: {len(stack.matrices[0].rows):,} of {spec.texts.n_rows:,} in {stack.n_sentences:,} sentences; "
-        "a word's vector is the mean of its tokens'."
+        "a word's vector is the mean of its tokens' vectors."
     ]
     if stack.n_lost:
         notes.append(

@@ -39,7 +39,7 @@ def pooling_choice(texts: TextSetInfo | None) -> str:
     )
     if of_words and texts is not None:
         pairs = " A pair has the vectors of both, side by side." if texts.spec.unit == "word_pair" else ""
-        st.caption(f"Rows are words: a word's vector is the mean of its tokens'.{pairs}")
+        st.caption(f"Rows are words: a word's vector is the mean of its tokens' vectors.{pairs}")
         return "words"
     return str(chosen)
 
