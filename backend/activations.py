@@ -22,7 +22,8 @@ class Activations:
     """One matrix of activations.
 
     ``rows`` (n_rows, n_dims) is float32, often a read-only memory map. ``text_index`` (n_rows,) names the text of each
-    row, ``token_index`` (n_rows,) its token within the text (None where a row is a whole text).
+    row, ``token_index`` (n_rows,) its token within the text (None where a row is no token). Where a row is a word, or a
+    pair of words, ``text_index`` is its row in the text set, which names its sentence.
     """
 
     rows: npt.NDArray[np.float32]
@@ -103,6 +104,8 @@ class Network(Protocol):
 class LayerStack:
     """The layers of one model over one text set, in the order asked for; every matrix has the same rows.
 
+    Where rows are words, ``n_sentences`` counts what the model read; ``n_lost`` words (the first of them ``lost_at``)
+    were left out because their sentence was cut, ``n_bare`` because they have no token.
     ``head`` and ``network`` are there only for the metrics that ask for them; ``head`` None: the model has none, or
     none that can be used, and ``why_no_head`` says why.
     """
@@ -116,6 +119,10 @@ class LayerStack:
     n_truncated: int = 0
     n_empty: int = 0
     n_distinct: int = 0
+    n_sentences: int = 0
+    n_lost: int = 0
+    n_bare: int = 0
+    lost_at: str = ""
     head: Head | None = None
     network: Network | None = None
     why_no_head: str = ""

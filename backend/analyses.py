@@ -36,7 +36,7 @@ def analysis_spec(
 ) -> AnalysisSpec:
     """The spec of one metric on one or more models; raises InvalidRequest where the request makes no sense."""
     _check_scope(row, models)
-    pooling = _pooling(pooling, models)
+    pooling = _pooling(pooling, models, texts)
     if texts.n_rows < 2 and pooling != "tokens":
         raise InvalidRequest(
             f"The text set '{texts.name}' has {texts.n_rows} text.",
@@ -47,8 +47,18 @@ def analysis_spec(
             f"'{row.name}' needs one row for each label, but with pooling 'tokens' a text has many rows.",
             "Choose the pooling cls, last or mean.",
         )
+    if row.network and texts.unit != "text":
+        raise InvalidRequest(
+            f"'{row.name}' runs the network over whole texts, but the rows of '{texts.name}' are {_rows_of(texts)}.",
+            "Choose a text set of texts.",
+        )
     if basis is not None and not row.basis:
         raise InvalidRequest(f"'{row.name}' fits nothing on other texts.", "Leave the second text set out.")
+    if basis is not None and basis.unit != texts.unit:
+        raise InvalidRequest(
+            f"'{texts.name}' and '{basis.name}' are of different kinds: {_rows_of(texts)} and {_rows_of(basis)}.",
+            "Choose a second text set of the same kind.",
+        )
     if max_length is not None and max_length < 1:
         raise InvalidRequest(f"A length limit of {max_length} tokens leaves nothing.", "Give 1 or more.")
     inputs = tuple(
@@ -98,12 +108,27 @@ def _layer(text: str, info: ModelInfo) -> int:
     return number + len(info.layer_names) if -len(info.layer_names) <= number < 0 else number
 
 
-def _pooling(pooling: str | None, models: Sequence[ModelInfo]) -> str:
+def _pooling(pooling: str | None, models: Sequence[ModelInfo], texts: TextSetSpec) -> str:
+    of_words = texts.unit != "text"
     if pooling is None:
-        return models[0].default_pooling
+        return "words" if of_words else models[0].default_pooling
     if pooling not in ALL_POOLINGS:
         raise InvalidRequest(f"There is no pooling '{pooling}'.", f"Choose one of: {', '.join(ALL_POOLINGS)}.")
+    if of_words and pooling != "words":
+        raise InvalidRequest(
+            f"The rows of '{texts.name}' are {_rows_of(texts)}: the pooling '{pooling}' would give one vector a text.",
+            "Choose the pooling words, or leave it out.",
+        )
+    if pooling == "words" and not of_words:
+        raise InvalidRequest(
+            f"The rows of '{texts.name}' are texts, so the pooling 'words' has no words to go by.",
+            "Choose cls, last, mean or tokens, or a text set of words (a CoNLL-U file, or lists of words).",
+        )
     return pooling
+
+
+def _rows_of(texts: TextSetSpec) -> str:
+    return {"word": "words", "word_pair": "pairs of words"}.get(texts.unit, "texts")
 
 
 _COUNTS: dict[str, tuple[Callable[[int], bool], str]] = {

@@ -5,7 +5,8 @@ from typing import Any, NoReturn
 
 from backend import commands
 from backend.errors import InvalidRequest
-from backend.specs import ALL_POOLINGS, POSTPROCESS_STEPS
+from backend.specs import ALL_POOLINGS, POSTPROCESS_STEPS, WORD_TASKS
+from backend.textsets.tables import FORMATS
 
 
 class _Parser(argparse.ArgumentParser):
@@ -59,10 +60,11 @@ def _analyse(parser: argparse.ArgumentParser) -> None:
     add("--label", help="column of the labels")
     add("--split", help="column of the splits")
     add("--no-header", action="store_true", help="the file has no header line: columns go by number")
-    add("--format", choices=("csv", "tsv", "jsonl", "parquet", "txt"), help="otherwise by the file's name")
+    add("--format", choices=FORMATS, help="otherwise by the file's name")
+    add("--task", choices=WORD_TASKS, help="labels of the words of a CoNLL-U file (default: upos)")
     add("--encoding", help="otherwise found out")
     add("--clean-wikitext", action="store_true", help="drop headings and undo <unk>, @-@, @,@ and @.@ of WikiText")
-    add("--pooling", choices=ALL_POOLINGS, help="default: mean for encoders, last for decoders")
+    add("--pooling", choices=ALL_POOLINGS, help="default: mean for encoders, last for decoders, words for words")
     add("--layers", default="all", help="all, or numbers and names separated by commas: 0,3,final norm")
     add("--param", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the metric; repeat it")
     add("--post", action="append", default=[], metavar="STEP[:K]", help=f"{', '.join(POSTPROCESS_STEPS)}; repeat it")

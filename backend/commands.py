@@ -246,6 +246,7 @@ def _texts(bench: Workbench, options: argparse.Namespace, given: str) -> TextSet
         format=options.format,
         encoding=options.encoding,
         clean_wikitext=options.clean_wikitext,
+        task=options.task,
     )
 
 

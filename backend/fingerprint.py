@@ -34,9 +34,13 @@ def content_digest(*chunks: bytes) -> str:
 
 
 def text_set_spec(table: TextTable) -> TextSetSpec:
-    """The identity of a text set: one digest of its texts (and pairs), one of the whole table."""
+    """The identity of a text set: one digest of its texts (with pairs or spans), one of the whole table."""
     texts = content_digest(
-        table.unit.encode(), *_cells(table.texts), b"pairs", *(_cells(table.pairs) if table.pairs else ())
+        table.unit.encode(),
+        *_cells(table.texts),
+        b"pairs",
+        *(_cells(table.pairs) if table.pairs else ()),
+        *_spans(table.spans),
     )
     roles = [text.encode() for text in (table.name, table.label or "", table.split or "")]
     columns = [part for name, cells in table.columns.items() for part in (name.encode(), *_cells(cells))]
@@ -50,6 +54,11 @@ def label_spec(table: TextTable, column: str) -> LabelSpec:
     split = table.columns[table.split] if table.split else ()
     digest = content_digest(*_cells(cells), b"split", *_cells(split))
     return LabelSpec(column, digest, len({cell for cell in cells if cell is not None}))
+
+
+def _spans(spans: tuple[tuple[int, ...], ...] | None) -> list[bytes]:
+    """Nothing where a row is a text, so that such a set keeps the digest that it had before there were spans."""
+    return [] if spans is None else [b"spans", *(struct.pack(f">{len(span)}Q", *span) for span in spans)]
 
 
 def _cells(cells: tuple[Cell, ...]) -> list[bytes]:

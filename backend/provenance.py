@@ -51,14 +51,16 @@ def stack_notes(stacks: Sequence[LayerStack], specs: Sequence[ActivationSpec]) -
     notes = []
     for stack, spec in zip(stacks, specs, strict=True):
         model = f"{spec.model.name}: " if len(stacks) > 1 else ""
-        if stack.n_truncated:
+        if stack.pooling == "words":
+            notes += [model + note for note in _word_notes(stack, spec)]
+        elif stack.n_truncated:
             notes.append(
                 f"{model}{stack.n_truncated} of {spec.texts.n_rows} texts were longer than {spec.max_length} tokens "
                 "and were cut there."
             )
         if stack.n_empty:
             notes.append(f"{model}{stack.n_empty} texts have no token of their own.")
-        if 2 * stack.n_distinct < spec.texts.n_rows:
+        if stack.pooling != "words" and 2 * stack.n_distinct < spec.texts.n_rows:
             notes.append(
                 f"Only {stack.n_distinct} of the {spec.texts.n_rows} texts are different: is it the right column?"
             )
@@ -68,6 +70,24 @@ def stack_notes(stacks: Sequence[LayerStack], specs: Sequence[ActivationSpec]) -
         if spec.tokens is not None:
             notes.append(model + _token_rows(len(stack.matrices[0].rows), spec.tokens))
     return tuple(dict.fromkeys(notes))
+
+
+def _word_notes(stack: LayerStack, spec: ActivationSpec) -> list[str]:
+    """What a row is, and which words are not there."""
+    what = "pair of words, their vectors side by side" if spec.texts.unit == "word_pair" else "word"
+    notes = [
+        f"A row is a {what}: {len(stack.matrices[0].rows):,} of {spec.texts.n_rows:,} in {stack.n_sentences:,} sentences; "
+        "a word's vector is the mean of its tokens' vectors."
+    ]
+    if stack.n_lost:
+        notes.append(
+            f"{stack.n_lost:,} of {spec.texts.n_rows:,} rows lie beyond {spec.max_length} tokens of their sentence and "
+            f"were left out ({stack.n_truncated:,} sentences are longer; the first such row is in {stack.lost_at}): raise "
+            "the limit of tokens if the model takes more, or split the sentences."
+        )
+    if stack.n_bare:
+        notes.append(f"{stack.n_bare:,} rows have a word without a token of its own and were left out.")
+    return notes
 
 
 def _token_rows(n_rows: int, tokens: TokenSample) -> str:

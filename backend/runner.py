@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from backend.activations import Array, Labels, Report
+from backend.activations import Array, Labels, LayerStack, Report
 from backend.codec import Codec, to_json
 from backend.errors import InvalidRequest, TextSetError
 from backend.fingerprint import fingerprint
@@ -16,6 +16,7 @@ from backend.library import Library
 from backend.metrics import METRICS
 from backend.metrics.base import Outcome
 from backend.modelhost import ModelHost
+from backend.planning import labels_of, planned, word_facts
 from backend.provenance import source, stack_notes, versions
 from backend.results import NormOutliers, Result
 from backend.settings import Settings
@@ -62,7 +63,11 @@ class Runner:
     def missing(self, inputs: tuple[ActivationSpec, ...]) -> list[ActivationSpec]:
         """The activations among ``inputs`` that the store lacks, before any post-processing."""
         bases = dict.fromkeys(replace(spec, postprocess=()) for spec in inputs)
-        return [spec for spec in bases if not self._store.has_array(fingerprint(spec))]
+        return [spec for spec in bases if not (self._store.has_array(fingerprint(spec)) and self._has_rows(spec))]
+
+    def _has_rows(self, spec: ActivationSpec) -> bool:
+        """Whether it is known which tokens or words the rows are; where a row is a text there is nothing to know."""
+        return spec.pooling not in ("tokens", "words") or self._store.has_array(rows_digest(spec))
 
     def fill(self, inputs: tuple[ActivationSpec, ...], report: Report) -> None:
         """Extract what is missing: one forward pass over a text set fills every layer and every pooling."""
@@ -71,7 +76,6 @@ class Runner:
             self._extract(spec, report)
 
     def _extract(self, spec: ActivationSpec, report: Report) -> None:
-        from backend.models.batching import plan_extraction
         from backend.models.extraction import extract
 
         table = self._library.table(spec.texts)
@@ -79,9 +83,7 @@ class Runner:
         report(0, len(table), "Loading the model")
         loaded = self._models.load(spec.model)
         report(0, len(table), "Splitting the texts into tokens")
-        plan = plan_extraction(
-            loaded.tokenizer, table.texts, table.pairs, max_length=spec.max_length, tokens=spec.tokens
-        )
+        texts, plan = planned(loaded, table, spec)
         poolings = POOLINGS if spec.pooling in POOLINGS else (spec.pooling,)
         n_rows = plan.n_rows(spec.pooling)
         meta = {
@@ -91,11 +93,12 @@ class Runner:
             "n_truncated": plan.n_truncated,
             "n_empty": plan.n_empty,
             "n_distinct": len(set(zip(table.texts, table.pairs or table.texts, strict=True))),
+            **word_facts(table, plan),
         }
-        with self._writers(spec, loaded.info, poolings, n_rows, meta) as sink:
+        with self._writers(spec, loaded.info, poolings, (n_rows, plan.n_words * loaded.info.n_dims), meta) as sink:
             extract(
                 loaded,
-                table.texts,
+                texts,
                 table.pairs,
                 plan,
                 sink,
@@ -109,11 +112,18 @@ class Runner:
                     column for column in (plan.text_index, plan.token_index, plan.token_id) if column is not None
                 ]
                 self._store.put_array(rows_digest(spec), np.stack(columns, axis=1).astype(np.int64), meta)
+            if plan.words is not None:
+                self._store.put_array(rows_digest(spec), plan.words.table_row, meta)
             report(len(table), len(table), "Writing to the store")
 
     @contextlib.contextmanager
     def _writers(
-        self, spec: ActivationSpec, info: ModelInfo, poolings: tuple[str, ...], n_rows: int, meta: dict[str, Any]
+        self,
+        spec: ActivationSpec,
+        info: ModelInfo,
+        poolings: tuple[str, ...],
+        shape: tuple[int, int],
+        meta: dict[str, Any],
     ) -> Iterator["_StoreSink"]:
         wanted = {
             (layer, pooling): fingerprint(replace(spec, layer=layer, pooling=pooling, postprocess=()))
@@ -121,11 +131,11 @@ class Runner:
             for pooling in poolings
         }
         wanted = {key: digest for key, digest in wanted.items() if not self._store.has_array(digest)}
-        self._store.make_room(len(wanted) * n_rows * info.n_dims * 4)
+        self._store.make_room(len(wanted) * shape[0] * shape[1] * 4)
         writers: dict[tuple[int, str], ArrayWriter] = {}
         try:
             for key, digest in wanted.items():
-                writers[key] = self._store.create_array(digest, (n_rows, info.n_dims), np.float32, meta)
+                writers[key] = self._store.create_array(digest, shape, np.float32, meta)
             yield _StoreSink(writers)
             for writer in writers.values():
                 writer.commit()
@@ -141,7 +151,7 @@ class Runner:
         digest = fingerprint(spec)
         with self._store.pin([fingerprint(item) for item in spec.inputs]):
             stacks = self._stacks.stacks(spec.inputs, metric)
-            labels = self._labels(spec)
+            labels = self._labels(spec, stacks[0])
             outcome: Outcome = metric.run(stacks, labels, spec.params, spec.seed, report)
         infos = [stack_inputs[0] for stack_inputs in groups_of(spec.inputs)]
         result = Result(
@@ -160,12 +170,10 @@ class Runner:
         data, arrays = self._codec.result_to_parts(result)
         self._store.put_result(digest, data, arrays, {"texts": [item.texts.digest for item in spec.inputs]})
 
-    def _labels(self, spec: AnalysisSpec) -> Labels | None:
+    def _labels(self, spec: AnalysisSpec, stack: LayerStack) -> Labels | None:
         if spec.labels is None:
             return None
-        from backend.textsets.classes import encode_labels
-
-        return encode_labels(self._library.table(spec.inputs[0].texts), spec.labels.column)
+        return labels_of(self._library.table(spec.inputs[0].texts), spec.labels.column, stack)
 
     # Small tasks: their results are records
 
@@ -248,7 +256,6 @@ class Runner:
         return replace(found, note=f"{note} {flat}".strip())
 
     def _estimate(self, task: EstimateTask, report: Report) -> Cost:
-        from backend.models.batching import plan_extraction
         from backend.models.extraction import measure
 
         total = Cost(0, 0, 0, 0, 0.0)
@@ -258,19 +265,17 @@ class Runner:
             report(0, 2, "Loading the model")
             loaded = self._models.load(spec.model)
             report(1, 2, "Measuring a few texts")
-            plan = plan_extraction(
-                loaded.tokenizer, table.texts, table.pairs, max_length=spec.max_length, tokens=spec.tokens
-            )
-            step = max(1, len(table) // _MEASURED_TEXTS)
-            sample = table.texts[::step][:_MEASURED_TEXTS]
+            texts, plan = planned(loaded, table, spec)
+            step = max(1, len(texts) // _MEASURED_TEXTS)
+            sample = texts[::step][:_MEASURED_TEXTS]
             per_token = measure(loaded, sample, max_length=spec.max_length)
-            n_layers, token_level = len(loaded.info.layer_names), spec.pooling == "tokens"
-            n_rows = n_layers * (plan.n_rows("tokens") if token_level else len(POOLINGS) * len(table))
+            n_layers, together = len(loaded.info.layer_names), spec.pooling in POOLINGS
+            n_rows = n_layers * (len(POOLINGS) * len(table) if together else plan.n_rows(spec.pooling))
             total = Cost(
-                total.n_texts + len(table),
+                total.n_texts + len(texts),
                 total.n_tokens + plan.n_tokens,
                 total.n_truncated + plan.n_truncated,
-                total.n_bytes + n_rows * loaded.info.n_dims * 4,
+                total.n_bytes + n_rows * plan.n_words * loaded.info.n_dims * 4,
                 total.seconds + per_token * plan.n_tokens,
                 f"measured on {len(sample)} texts on {loaded.device}",
             )

@@ -15,6 +15,7 @@ KEY_IF_SET: Mapping[str, Any] = {"key": "if set"}  # a later field: at its defau
 POOLINGS = ("cls", "last", "mean")  # filled together by every forward pass over texts
 ALL_POOLINGS = (*POOLINGS, "words", "tokens")
 UNITS = ("text", "word", "word_pair")
+WORD_TASKS = ("upos", "deprel", "supersense role", "supersense function")  # what a CoNLL-U file is read for
 POSTPROCESS_STEPS = ("centre", "standardise", "remove_rogue", "remove_components", "whiten", "remove_dims")
 
 
@@ -150,13 +151,17 @@ class TextColumns:
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """How to read a table of texts: None means "find out from the bytes and the file's name"."""
+    """How to read a table of texts: None means "find out from the bytes and the file's name".
+
+    ``task``, one of WORD_TASKS, says what a CoNLL-U file's words are labelled with; None is "upos".
+    """
 
     columns: TextColumns = TextColumns()
-    format: str | None = None  # csv, tsv, jsonl, parquet, txt
+    format: str | None = None  # csv, tsv, jsonl, parquet, txt, conllu, conllulex, words
     header: bool = True
     encoding: str | None = None
     clean_wikitext: bool = False  # drop headings, undo <unk> and the spaced @-@ of WikiText
+    task: str | None = field(default=None, metadata=KEY_IF_SET)
 
 
 # Tasks: what an executor can be asked to do. AnalysisSpec above is one of them.

@@ -12,6 +12,7 @@ from backend.fingerprint import fingerprint
 from backend.library import Library
 from backend.metrics.base import Metric
 from backend.modelhost import ModelHost
+from backend.planning import require_same_words
 from backend.settings import Settings
 from backend.specs import ActivationSpec
 from backend.store import Store
@@ -27,7 +28,9 @@ class Stacks:
 
     def stacks(self, inputs: tuple[ActivationSpec, ...], metric: Metric) -> list[LayerStack]:
         """The stacks of ``inputs``, which are in the store, with what ``metric`` asks for; raises StoreError if not."""
-        return [self._equipped(self._plain(group), group, metric) for group in groups_of(inputs)]
+        plain = [self._plain(group) for group in groups_of(inputs)]
+        require_same_words(plain)
+        return [self._equipped(stack, group, metric) for stack, group in zip(plain, groups_of(inputs), strict=True)]
 
     def _equipped(self, stack: LayerStack, group: tuple[ActivationSpec, ...], metric: Metric) -> LayerStack:
         """``stack`` with the head and the network that ``metric`` asks for."""
@@ -64,6 +67,10 @@ class Stacks:
             n_truncated=int(meta.get("n_truncated", 0)),
             n_empty=int(meta.get("n_empty", 0)),
             n_distinct=int(meta.get("n_distinct", first.texts.n_rows)),
+            n_sentences=int(meta.get("n_sentences", 0)),
+            n_lost=int(meta.get("n_lost", 0)),
+            n_bare=int(meta.get("n_bare", 0)),
+            lost_at=str(meta.get("lost_at", "")),
         )
 
     def _activations(self, spec: ActivationSpec) -> Activations:
@@ -75,11 +82,13 @@ class Stacks:
             processed = postprocess(base, spec.postprocess)
             self._store.put_array(fingerprint(spec), processed, {"texts": [spec.texts.digest]})
         rows = self._opened(spec)
-        if spec.pooling != "tokens":
+        if spec.pooling not in ("tokens", "words"):
             return Activations(cast("Any", rows), np.arange(len(rows)))
         index = self._store.open_array(rows_digest(spec))
         if index is None:
-            raise StoreError("The list of tokens behind these activations is gone.", "Run it again.")
+            raise StoreError(f"The list of {spec.pooling} behind these activations is gone.", "Run it again.")
+        if spec.pooling == "words":
+            return Activations(cast("Any", rows), cast("Any", index))
         return Activations(cast("Any", rows), cast("Any", index[:, 0]), cast("Any", index[:, 1]))
 
     def _opened(self, spec: ActivationSpec) -> Array:
@@ -102,5 +111,5 @@ def groups_of(inputs: tuple[ActivationSpec, ...]) -> list[tuple[ActivationSpec, 
 
 
 def rows_digest(spec: ActivationSpec) -> str:
-    """Where the store keeps which text and token each row of pooling "tokens" is."""
+    """Where the store keeps which text and token each row of pooling "tokens" is, which word each of pooling "words"."""
     return fingerprint(replace(spec, layer=-1, postprocess=()))

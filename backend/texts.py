@@ -15,6 +15,10 @@ class TextTable:
     ``columns`` holds the label, split and metadata columns by name, every cell as text or None where it is missing;
     ``label`` and ``split`` name one of them each. ``pairs`` is the second text of each row (for tasks on pairs).
     ``notices`` are sentences about how it was read: encoding, dropped rows.
+
+    With ``unit`` "word" a row is a word of a sentence and with "word_pair" two words of one: ``texts`` holds the
+    sentence of each row, and ``spans`` where in it the word is, (start, end) in characters, or both are, (start, end,
+    start, end); ``spans`` is None where a row is a text.
     """
 
     name: str
@@ -25,9 +29,17 @@ class TextTable:
     split: str | None = None
     unit: str = "text"
     notices: tuple[str, ...] = ()
+    spans: tuple[tuple[int, ...], ...] | None = None
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """What each row is called where it is shown: its text, or its word (or both words) and the sentence."""
+        if self.spans is None:
+            return self.texts
+        return tuple(_in_sentence(text, span) for text, span in zip(self.texts, self.spans, strict=True))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +56,7 @@ class TextPreview:
     guess_label: str | None = None
     guess_split: str | None = None
     notices: tuple[str, ...] = ()
+    unit: str = "text"  # "word" or "word_pair": the rows are words, and no column is to be chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +87,8 @@ class Cost:
     n_bytes: int
     seconds: float
     note: str = ""
+
+
+def _in_sentence(text: str, span: tuple[int, ...]) -> str:
+    words = [text[start:end] for start, end in zip(span[::2], span[1::2], strict=True)]
+    return f"{' → '.join(words)} | {text}"

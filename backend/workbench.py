@@ -144,14 +144,18 @@ class Workbench:
         format: str | None = None,  # noqa: A002 - the word that users know
         encoding: str | None = None,
         clean_wikitext: bool = False,
+        task: str | None = None,
         name: str | None = None,
     ) -> TextSetInfo:
-        """Read a file of texts into the store; a column is a name, or a number from 0 where ``header`` is False."""
+        """Read a file of texts into the store; a column is a name, or a number from 0 where ``header`` is False.
+
+        ``task`` is one of WORD_TASKS, for CoNLL-U files: what their words are labelled with.
+        """
         from backend.textsets.limits import Limits
         from backend.textsets.reading import read_path
 
         columns = TextColumns(text, pair, label, split, tuple(metadata))
-        options = ReadOptions(columns, format, header, encoding, clean_wikitext)
+        options = ReadOptions(columns, format, header, encoding, clean_wikitext, task)
         shown = name or Path(path).name
         if isinstance(self._executor, InlineExecutor):
             return self._library.save(read_path(Path(path), shown, options, limits=Limits.of(self.settings)))

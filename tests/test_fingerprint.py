@@ -4,8 +4,9 @@ import dataclasses
 
 import pytest
 
-from backend.fingerprint import content_digest, fingerprint
+from backend.fingerprint import content_digest, fingerprint, text_set_spec
 from backend.specs import ActivationSpec, ModelSpec, PostProcess, ResolveTask, TextSetSpec
+from backend.texts import TextTable
 
 MODEL = ModelSpec("minilm", "a" * 40)
 TEXTS = TextSetSpec("reviews", "b" * 40, 100, table="c" * 40)
@@ -44,3 +45,9 @@ def test_golden_digests() -> None:
     assert fingerprint(SPEC) == "0a89981a5b85a533328eb08fde18aedd366e3852"
     assert fingerprint(ResolveTask("minilm")) == "42eea2b79bc84dd9b5549a47edf538dd35319bc7"
     assert content_digest(b"ab", b"c") == "78a9ac1ff4dec9356c45df58dbf3e07b4373129c"
+
+
+def test_golden_digests_of_a_text_set() -> None:
+    spec = text_set_spec(TextTable("n", ("a", "b"), ("c", "d"), {"x": ("1", None)}, "x"))
+    assert spec.digest == "e202c84ef43820081fe2ed86755e0a2d8713870d"
+    assert spec.table == "c9fe524aeda2b12c149bf12796740671bc81d443"

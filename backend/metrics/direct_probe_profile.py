@@ -108,7 +108,7 @@ def _values(
     split: Split,
     stack: LayerStack,
 ) -> DirectProbeResult:
-    n_classes = split.n_classes
+    n_classes, of_set = split.n_classes, stack.matrices[0].text_index
     pairs = np.array(list(combinations(range(n_classes), 2)), dtype=np.int64).reshape(-1, 2)
     counts, distances, minimum = _profile(found, n_classes, pairs)
     test_counts, test_distances, _ = _profile(test, n_classes, pairs)
@@ -128,7 +128,7 @@ def _values(
         n_labels=len(np.unique(y_train)),
         n_clusters=counts,
         clusters=clusters,
-        row_index=train,
+        row_index=train if of_set is None else np.asarray(of_set, dtype=np.int64)[train],
         row_label=y_train,
         outside=outside,
         conflict=conflict,

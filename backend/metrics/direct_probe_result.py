@@ -37,9 +37,9 @@ class DirectProbeResult:
     """Clusters of training rows whose hulls do not overlap, and the distances between labels, for each layer.
 
     Labels are the classes of ``split``, ``pairs`` (n_pairs, 2) any two of them. ``n_clusters`` (n_layers,) is to be seen
-    beside ``n_labels``; ``clusters`` (n_layers, n_used) is the cluster of each training row in use (``row_index``, of
-    class ``row_label``), -1 where it was left out; ``outside`` marks the rows that are not in the largest cluster of
-    their label, ``conflict`` those left out because a row of another label is the same point. ``distances`` (n_layers,
+    beside ``n_labels``; ``clusters`` (n_layers, n_used) is the cluster of each training row in use (``row_index`` in the
+    text set, of class ``row_label``), -1 where it was left out; ``outside`` marks the rows that are not in the largest
+    cluster of their label, ``conflict`` those left out because a row of another label is the same point. ``distances`` (n_layers,
     n_pairs) are the least between clusters of two labels, ``minimum`` (n_layers, n_labels) the least from a label to any
     other. ``apart`` is the share of pairs of labels whose whole hulls are, ``control_apart`` that with shuffled labels.
     ``test_n_clusters`` and ``test_distances`` are of the test rows alone, ``train_test`` (n_layers,) the correlation of

@@ -1,7 +1,7 @@
 """Texts to tokens, and tokens to batches: what will be run, how much is cut off, and in which order."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,13 +26,35 @@ class Encoded:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class WordRows:
+    """The rows of pooling "words", in the order of their sentences.
+
+    ``table_row`` (n_rows,), ascending, names the row of the text set that each row of the matrix is. Of the rows as they
+    come, ``text`` (n_rows,), ascending, is the sentence and ``place`` (n_rows,) the row of the matrix. A row has
+    ``n_words`` words (1, or 2 for pairs); word number w, counted over all rows, has the tokens
+    ``positions[starts[w]:starts[w + 1]]`` of its sentence. ``n_lost`` rows of the text set were left out because a token
+    was cut off (the first of them is number ``first_lost``, -1 for none), ``n_bare`` because a word has no token.
+    """
+
+    table_row: Ints
+    text: Ints
+    place: Ints
+    starts: Ints
+    positions: Ints
+    n_words: int
+    n_lost: int = 0
+    n_bare: int = 0
+    first_lost: int = -1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ExtractionPlan:
     """What one extraction will run over.
 
     ``lengths`` (n_texts,) counts the tokens of each text, special tokens included, after truncation to ``max_length``.
     ``n_empty`` texts hold no token of their own. With pooling "tokens", ``text_index``, ``token_index`` (the position
     in the text's tokens, special ones counted) and ``token_id`` (n_rows,) describe the rows that are kept, of
-    ``n_token_rows`` that there are; they are None otherwise.
+    ``n_token_rows`` that there are; they are None otherwise. ``words`` are the rows of pooling "words" (see plan_words).
     """
 
     lengths: Ints
@@ -44,6 +66,7 @@ class ExtractionPlan:
     text_index: Ints | None = None
     token_index: Ints | None = None
     token_id: Ints | None = None
+    words: WordRows | None = None
 
     @property
     def n_texts(self) -> int:
@@ -57,7 +80,18 @@ class ExtractionPlan:
 
     def n_rows(self, pooling: str) -> int:
         """Number of rows that a pooling gives for each layer."""
+        if pooling == "words":
+            return 0 if self.words is None else len(self.words.table_row)
         return self.n_texts if pooling != "tokens" else 0 if self.text_index is None else len(self.text_index)
+
+    @property
+    def n_words(self) -> int:
+        """How many vectors of the model stand side by side in a row: 2 for pairs of words, else 1."""
+        return 1 if self.words is None else self.words.n_words
+
+    def with_words(self, words: WordRows) -> "ExtractionPlan":
+        """The same plan with the rows of pooling "words"."""
+        return replace(self, words=words)
 
 
 def plan_extraction(

@@ -19,7 +19,8 @@ from backend.models.batching import Encoded, ExtractionPlan, Ints, plan_extracti
 from backend.models.layers import LayerTap
 from backend.models.loading import LoadedModel
 from backend.models.passes import Batch, forward, not_finite, overwritten, run_batches, token_mean
-from backend.specs import POOLINGS, Ablation, ModelInfo
+from backend.models.words import WordBatch
+from backend.specs import ALL_POOLINGS, POOLINGS, Ablation, ModelInfo
 
 STAGE = "Extracting activations"
 
@@ -48,12 +49,12 @@ def extract(
     """Run ``loaded`` over ``texts`` once and write every layer (or ``layers``) in each of ``poolings`` to ``sink``.
 
     ``plan`` is that of plan_extraction for the same texts; ``batch_tokens`` counts padding too. With pooling "tokens"
-    the rows are those of the plan. With an ``ablation`` of layer l, the named dimensions of its output are overwritten
-    for all tokens, with zero or with their mean over all real tokens of the texts (measured in a pass of its own up to
-    that layer, so it does not depend on the batches; or given as ``fill``), and the rest of the network runs on that.
-    Memory that runs out halves the batch. Raises InvalidRequest for an unknown pooling, layer or dimension or a plan
-    longer than the model takes; ModelError where not even one text fits or a value is not finite; Cancelled from
-    ``report``.
+    the rows are those of the plan, and with "words" those of plan_words, for the sentences that it gave. With an
+    ``ablation`` of layer l, the named dimensions of its output are overwritten for all tokens, with zero or with their
+    mean over all real tokens of the texts (measured in a pass of its own up to that layer, so it does not depend on the
+    batches; or given as ``fill``), and the rest of the network runs on that. Memory that runs out halves the batch.
+    Raises InvalidRequest for an unknown pooling, layer or dimension or a plan longer than the model takes; ModelError
+    where not even one text fits or a value is not finite; Cancelled from ``report``.
     """
     _check(loaded, plan, poolings, layers, ablation)
     wanted = frozenset(range(len(loaded.info.layer_names)) if layers is None else layers)
@@ -64,6 +65,7 @@ def extract(
             fill = mean[list(ablation.dims)]
     pooled: dict[tuple[int, str], torch.Tensor] = {}
     batch = Batch.empty()
+    words: WordBatch | None = None
 
     def observe(layer: int, hidden: torch.Tensor) -> torch.Tensor | None:
         hidden = batch.checked(hidden)
@@ -71,17 +73,19 @@ def extract(
             hidden = overwritten(hidden, ablation.dims, fill)
         if layer in wanted:
             for pooling in poolings:
-                pooled[layer, pooling] = batch.pool(hidden, pooling)
+                pooled[layer, pooling] = words.pool(hidden) if words is not None else batch.pool(hidden, pooling)
         return hidden if ablation is not None and layer == ablation.layer else None
 
     def run(rows: Ints, encoded: list[Encoded]) -> None:
+        nonlocal words
         pooled.clear()
+        words = WordBatch(plan.words, rows, loaded.device) if "words" in poolings and plan.words is not None else None
         batch.fill(rows, encoded, loaded, plan if "tokens" in poolings else None)
         tap.begin()
         forward(loaded, batch)
         tap.finish()
         for (layer, pooling), values in pooled.items():
-            target = batch.token_rows if pooling == "tokens" else rows
+            target = words.rows if words is not None else batch.token_rows if pooling == "tokens" else rows
             if len(target):
                 sink.write(layer, pooling, target, _finite(values.cpu().numpy(), loaded, layer))
         pooled.clear()
@@ -113,8 +117,12 @@ def _check(
 ) -> None:
     info = loaded.info
     for pooling in poolings:
-        if pooling not in (*POOLINGS, "tokens"):
-            raise InvalidRequest(f"There is no pooling '{pooling}'.", f"Choose {', '.join(POOLINGS)} or tokens.")
+        if pooling not in ALL_POOLINGS:
+            raise InvalidRequest(f"There is no pooling '{pooling}'.", f"Choose {', '.join(ALL_POOLINGS)}.")
+        if pooling == "words" and (plan.words is None or len(poolings) > 1):
+            raise InvalidRequest(
+                "Pooling 'words' goes alone, with a plan of words.", "Plan the extraction with plan_words."
+            )
         if pooling == "tokens" and plan.text_index is None:
             raise InvalidRequest("Pooling 'tokens' was not planned for.", "Plan the extraction with a TokenSample.")
     for layer in layers or ():

@@ -14,12 +14,21 @@ _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
 
 def table_to_json(table: TextTable) -> str:
-    """``table`` as JSON that encodes in UTF-8; `table_from_json` gives back the same table, surrogates included."""
+    """``table`` as JSON that encodes in UTF-8; `table_from_json` gives back the same table, surrogates included.
+
+    A table of words holds every sentence once ("texts"), and for each row which of them it is ("text_of_row").
+    """
+    texts: dict[str, int] = {}
+    words: dict[str, Any] = {}
+    if table.spans is not None:
+        words["text_of_row"] = [texts.setdefault(text, len(texts)) for text in table.texts]
+        words["spans"] = table.spans
     fields = {
         "version": _VERSION,
         "name": _pack(table.name),
         "unit": table.unit,
-        "texts": [_pack(text) for text in table.texts],
+        "texts": [_pack(text) for text in (table.texts if table.spans is None else texts)],
+        **words,
         "pairs": None if table.pairs is None else [_pack(text) for text in table.pairs],
         "columns": [[_pack(name), [_pack(cell) for cell in cells]] for name, cells in table.columns.items()],
         "label": _pack(table.label),
@@ -35,19 +44,23 @@ def table_from_json(text: str) -> TextTable:
         fields = json.loads(text)
         if fields["version"] != _VERSION:
             raise ValueError(f"version {fields['version']}, not {_VERSION}")
-        pairs = fields["pairs"]
+        pairs, spans = fields["pairs"], fields.get("spans")
+        texts = tuple(map(_unpack_text, fields["texts"]))
+        if spans is not None:
+            texts = tuple(texts[number] for number in fields["text_of_row"])
         table = TextTable(
             _unpack_text(fields["name"]),
-            tuple(map(_unpack_text, fields["texts"])),
+            texts,
             None if pairs is None else tuple(map(_unpack_text, pairs)),
             {_unpack_text(name): tuple(map(_unpack, cells)) for name, cells in fields["columns"]},
             _unpack(fields["label"]),
             _unpack(fields["split"]),
             _unpack_text(fields["unit"]),
             tuple(map(_unpack_text, fields["notices"])),
+            None if spans is None else tuple(map(tuple, spans)),
         )
         _check(table)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise TextSetError(f"A stored text set is damaged: {error}.", "Delete it and read its file again.") from None
     return table
 
@@ -86,3 +99,16 @@ def _check(table: TextTable) -> None:
         raise ValueError(f"its columns have {sorted(lengths)} rows")
     if not {table.label, table.split} - {None} <= set(table.columns):
         raise ValueError("its label or split column is missing")
+    if table.spans is not None:
+        _check_spans(table, table.spans)
+
+
+def _check_spans(table: TextTable, spans: tuple[tuple[int, ...], ...]) -> None:
+    n_numbers = {"word": 2, "word_pair": 4}.get(table.unit)
+    if len(spans) != len(table):
+        raise ValueError(f"it has {len(table)} rows, but {len(spans)} spans")
+    for text, span in zip(table.texts, spans, strict=True):
+        if len(span) != n_numbers or not all(type(number) is int for number in span):
+            raise ValueError(f"{span} is no span of a {table.unit}")
+        if not all(0 <= start < end <= len(text) for start, end in zip(span[::2], span[1::2], strict=True)):
+            raise ValueError(f"the span {span} is not within a text of {len(text)} characters")

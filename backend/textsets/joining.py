@@ -38,7 +38,9 @@ def join(train: TextTable, test: TextTable, name: str) -> TextTable:
     notices = (
         f"'{train.name}' ({len(train):,} rows) is the training part, '{test.name}' ({len(test):,}) the test part.",
     )
-    return TextTable(name, train.texts + test.texts, pairs, columns, train.label, split, train.unit, notices + dropped)
+    spans = None if train.spans is None or test.spans is None else train.spans + test.spans
+    texts = train.texts + test.texts
+    return TextTable(name, texts, pairs, columns, train.label, split, train.unit, notices + dropped, spans)
 
 
 def _columns(train: TextTable, test: TextTable) -> list[str]:
@@ -69,4 +71,4 @@ def _free(columns: dict[str, tuple[Cell, ...]]) -> str:
 
 
 def _kind(table: TextTable) -> str:
-    return "pairs of texts" if table.pairs is not None else f"one {table.unit} a row"
+    return "pairs of texts" if table.pairs is not None else f"one {table.unit.replace('_', ' ')} a row"

@@ -26,7 +26,7 @@ def read_jsonl(decoded: Decoded, *, limits: Limits) -> RawTable:
             n_blank += 1
             limits.check_blank(n_blank)
             continue
-        for key, value in _parsed(line, number):
+        for key, value in parsed(line, number):
             column = cells.setdefault(key, [])
             n_padded += n_rows - len(column)
             check_cells(n_padded, 1)
@@ -55,7 +55,8 @@ def read_jsonl(decoded: Decoded, *, limits: Limits) -> RawTable:
     )
 
 
-def _parsed(line: str, number: int) -> list[tuple[str, Any]]:
+def parsed(line: str, number: int) -> list[tuple[str, Any]]:
+    """The keys and values of one line, numbers as text; raises TextSetError with the line where it is no object."""
     try:
         value = _DECODER.decode(line)
     except RecursionError:

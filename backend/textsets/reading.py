@@ -1,4 +1,4 @@
-"""Reading texts from a file: CSV, TSV, JSONL, Parquet or TXT, from bytes or from a path on this machine."""
+"""Reading texts, or words, from a file of any of FORMATS: from bytes or from a path on this machine."""
 
 from pathlib import Path, PurePath
 
@@ -6,6 +6,7 @@ from backend.errors import TextSetError
 from backend.specs import ReadOptions
 from backend.texts import Cell, TextPreview, TextTable
 from backend.textsets.cleaning import clean_table
+from backend.textsets.conllu import looks_like
 from backend.textsets.decoding import Decoded, decode, first_line
 from backend.textsets.delimited import csv_delimiter, csv_records, read_csv, read_tsv, same_width, tsv_records
 from backend.textsets.jsonl import read_jsonl
@@ -15,6 +16,8 @@ from backend.textsets.plain import read_txt
 from backend.textsets.roles import guess_roles
 from backend.textsets.selection import blank_rows, find_column, select
 from backend.textsets.tables import FORMATS, RawTable, numbered, plural, shortened
+from backend.textsets.wordlists import holds_word_lists, read_word_lists
+from backend.textsets.wordsets import WordSet, preview_words, read_conllu, word_table
 
 _SUFFIXES = {
     ".csv": "csv",
@@ -27,7 +30,10 @@ _SUFFIXES = {
     ".pq": "parquet",
     ".txt": "txt",
     ".text": "txt",
+    ".conllu": "conllu",
+    ".conllulex": "conllulex",
 }
+_OF_WORDS = ("conllu", "conllulex", "words")
 _SHOWN_CHARS = 500  # of one cell in a preview
 
 
@@ -39,6 +45,8 @@ def preview(content: bytes, file_name: str, options: ReadOptions, *, limits: Lim
     limit. Raises TextSetError wherever `read` would, whatever the columns.
     """
     table = _read_table(content, file_name, options, limits)
+    if isinstance(table, WordSet):
+        return preview_words(table, n_rows)
     roles = guess_roles(table)
     text = roles.text if options.columns.text is None else find_column(table, options.columns.text)
     first = tuple(
@@ -66,9 +74,13 @@ def read(content: bytes, file_name: str, name: str, options: ReadOptions, *, lim
 
     Without a text column the one that looks most like it is taken, with a notice; pair, label, split and metadata are
     only those that are named. Cells keep the characters they have in the file ("1" stays "1", "NA" stays "NA"); an
-    empty cell is missing. Rows without a text are dropped and counted. Raises TextSetError with the row and a remedy.
+    empty cell is missing. Rows without a text are dropped and counted. CoNLL-U files and lists of words give a row for
+    each word or pair of words (``options.task``). Raises TextSetError with the row and a remedy.
     """
-    table = select(_read_table(content, file_name, options, limits), name, options.columns, limits)
+    found = _read_table(content, file_name, options, limits)
+    if isinstance(found, WordSet):
+        return word_table(found, name)
+    table = select(found, name, options.columns, limits)
     return clean_table(table) if options.clean_wikitext else table
 
 
@@ -100,7 +112,7 @@ def read_bytes(path: str | Path, *, limits: Limits) -> bytes:
         raise TextSetError(f"'{path}' cannot be read: {reason}.", "Check the path and who may read the file.") from None
 
 
-def _read_table(content: bytes, file_name: str, options: ReadOptions, limits: Limits) -> RawTable:
+def _read_table(content: bytes, file_name: str, options: ReadOptions, limits: Limits) -> RawTable | WordSet:
     limits.check_bytes(len(content), f"'{file_name}'")
     if not content:
         raise TextSetError(f"'{file_name}' is empty: 0 bytes.", "Choose a file with at least one text.")
@@ -115,11 +127,12 @@ def _read_table(content: bytes, file_name: str, options: ReadOptions, limits: Li
     return table
 
 
-def _table_of(content: bytes, file_name: str, options: ReadOptions, limits: Limits) -> RawTable:
+def _table_of(content: bytes, file_name: str, options: ReadOptions, limits: Limits) -> RawTable | WordSet:
     suffix = PurePath(file_name).suffix.lower()
     format_name = options.format or (None if content.startswith(b"PAR1") else _SUFFIXES.get(suffix))
     try:
         if format_name == "parquet" or (format_name is None and content.startswith(b"PAR1")):
+            _refuse_for_texts(options, "parquet")
             return _parquet(content, file_name, limits)
         decoded = decode(content, options.encoding)
         if not decoded.text.strip():
@@ -134,11 +147,19 @@ def _table_of(content: bytes, file_name: str, options: ReadOptions, limits: Limi
 
 def _read_text(
     decoded: Decoded, format_name: str | None, suffix: str, options: ReadOptions, limits: Limits
-) -> RawTable:
+) -> RawTable | WordSet:
     if format_name is None:
         format_name = sniff_format(decoded.text)
         notice = f"Read as {format_name.upper()}, judging by the first lines."
         decoded = Decoded(decoded.text, decoded.encoding, (*decoded.notices, notice))
+    if format_name == "jsonl" and options.format is None and holds_word_lists(decoded.text, options.columns):
+        format_name = "words"
+    if format_name in _OF_WORDS:
+        _refuse_for_words(options, format_name)
+        if format_name == "words":
+            return read_word_lists(decoded, options, limits=limits)
+        return read_conllu(decoded, format_name, options, limits=limits)
+    _refuse_for_texts(options, format_name)
     if format_name == "jsonl":
         _refuse_json_list(decoded.text)
         return read_jsonl(decoded, limits=limits)
@@ -150,9 +171,12 @@ def _read_text(
 
 
 def sniff_format(text: str) -> str:
-    """Format of a text whose name does not say: jsonl, tsv, csv, else txt, from its first 20 lines."""
+    """Format of a text whose name does not say: jsonl, conllu, conllulex, tsv, csv, else txt, from its first lines."""
     if first_line(text).lstrip().startswith("{"):
         return "jsonl"
+    of_words = looks_like(text)
+    if of_words is not None:
+        return of_words
     if same_width(tsv_records(text)) > 1:
         return "tsv"
     return "csv" if same_width(csv_records(text, csv_delimiter(text))) > 1 else "txt"
@@ -164,6 +188,25 @@ def _parquet(content: bytes, file_name: str, limits: Limits) -> RawTable:
             f"'{file_name}' is not a Parquet file: it does not begin with PAR1.", "Choose the format it really has."
         )
     return read_parquet(content, limits=limits)
+
+
+def _refuse_for_words(options: ReadOptions, format_name: str) -> None:
+    if options.clean_wikitext:
+        raise TextSetError("Sentences of words are not cleaned as WikiText.", "Read the file without the cleaning.")
+    if format_name == "words" and options.task is not None:
+        _refuse_task(options.task, "lists of words, which bring their labels with them")
+
+
+def _refuse_for_texts(options: ReadOptions, format_name: str) -> None:
+    if options.task is not None:
+        _refuse_task(options.task, f"format {format_name}")
+
+
+def _refuse_task(task: str, what: str) -> None:
+    raise TextSetError(
+        f"The task '{task}' is for CoNLL-U files, but this is {what}.",
+        "Leave the task out, or choose the format conllu or conllulex.",
+    )
 
 
 def _refuse_json_list(text: str) -> None:

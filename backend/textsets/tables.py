@@ -7,7 +7,7 @@ from typing import Any
 
 from backend.texts import Cell
 
-FORMATS = ("csv", "tsv", "jsonl", "parquet", "txt")
+FORMATS = ("csv", "tsv", "jsonl", "parquet", "txt", "conllu", "conllulex", "words")
 FIRST_FEW = 5
 
 

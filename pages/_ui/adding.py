@@ -1,38 +1,20 @@
 """Adding a text set: a file, pasted lines or a hub data set; read, looked at, columns chosen, then saved."""
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import streamlit as st
 
 from backend import HubReadTask, JoinTask, ReadOptions, ReadTask, TextColumns, TextPreview, TextSetInfo, fingerprint
-from pages._ui import selection
+from pages._ui import selection, wording
+from pages._ui.add_source import Source, given_source
 from pages._ui.progress import obtain, watch
 from pages._ui.session import plain, show_problem, workbench
 
-FORMATS = {
-    "Find out": None,
-    "CSV (comma-separated)": "csv",
-    "TSV (tab-separated)": "tsv",
-    "JSON lines": "jsonl",
-    "Parquet": "parquet",
-    "Plain text, one text a line": "txt",
-}
-ENCODINGS = {"Find out": None, "UTF-8": "utf-8", "UTF-16": "utf-16", "Latin-1": "latin-1"}
 NONE = "(none)"
 SHOWN = "texts_shown"  # the key of the field that says which text set the page shows
 _SAVED = "_saved_text_set"
 _SAVING = "_saving_text_set"
-_BLOBS = "_uploaded_blobs"
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Bytes that the service holds already: their digest, and the name they came with."""
-
-    blob: str
-    file_name: str
 
 
 def add_form() -> None:
@@ -46,14 +28,10 @@ def add_form() -> None:
     if way == "Two sets joined":
         _join_form()
         return
-    source = _file() if way == "File" else _pasted()
-    if source is None:
+    found = given_source(way == "File")
+    if found is None:
         return
-    options = _file_options() if way == "File" else ReadOptions(format=_pasted_format(), encoding="utf-8")
-    if _may_have_header(source, options):
-        header = st.toggle("The first row holds the column names", value=True, key="add_header")
-        options = replace(options, header=header)
-    options = replace(options, clean_wikitext=_clean())
+    source, options = found
     task = ReadTask(source.blob, source.file_name, "preview", options)
     preview = obtain(task, "add_preview", what=f"Reading {source.file_name}")
     if preview is not None:
@@ -81,7 +59,8 @@ def _confirmed() -> bool:
     chosen = here is not None and here.spec.table == info.spec.table
     name = plain(selection.option_name(info, text_sets))
     then = " Every page uses it now." if chosen else ""
-    st.success(f"Saved '{name}' with {info.spec.n_rows:,} texts.{then}", icon=":material/check_circle:")
+    count = wording.count(info.spec.n_rows, wording.row_name(info.spec.unit))
+    st.success(f"Saved '{name}' with {count}.{then}", icon=":material/check_circle:")
     for notice in info.notices:
         st.warning(plain(notice), icon=":material/info:")
     return True
@@ -99,70 +78,9 @@ def _again() -> None:
     st.session_state["add_text"] = ""  # it is kept when the page is left, and would offer the saved texts again
 
 
-def _file() -> Source | None:
-    upload = st.file_uploader(
-        "A file of texts",
-        key="add_file",
-        help="CSV, TSV, JSON lines, Parquet, or plain text with one text a line; up to 25 MB.",
-    )
-    if upload is None:
-        return None
-    return Source(_blob(upload.file_id, upload.getvalue), upload.name)
-
-
-def _file_options() -> ReadOptions:
-    with st.container(horizontal=True):
-        format_name = st.selectbox("Format", list(FORMATS), key="add_format", persist_state="session", width=240)
-        encoding = st.selectbox("Encoding", list(ENCODINGS), key="add_encoding", persist_state="session", width=160)
-    return ReadOptions(format=FORMATS.get(format_name), encoding=ENCODINGS.get(encoding))
-
-
-def _clean() -> bool:
-    return st.toggle(
-        "Clean WikiText markup",
-        value=False,
-        key="add_clean",
-        persist_state="session",
-        help="For WikiText and files like it: leaves out the headings (= Title =), and undoes `<unk>` and the spaced "
-        "`@-@`, `@,@` and `@.@`. Leave it off for anything else.",
-    )
-
-
-def _may_have_header(source: Source, options: ReadOptions) -> bool:
-    if options.format is not None:
-        return options.format in ("csv", "tsv")
-    return not source.file_name.lower().endswith((".txt", ".jsonl", ".ndjson", ".json", ".parquet"))
-
-
-def _pasted() -> Source | None:
-    text = st.text_area(
-        "Texts",
-        key="add_text",
-        height=160,
-        placeholder="One text a line",
-        persist_state="session",
-    )
-    st.radio("The lines are", ["One text a line", "CSV", "TSV"], key="add_pasted_format", horizontal=True)
-    if not text.strip():
-        return None
-    content = text.encode("utf-8", "surrogatepass")
-    return Source(_blob(hashlib.sha256(content).hexdigest(), lambda: content), "pasted text")
-
-
-def _pasted_format() -> str:
-    return {"CSV": "csv", "TSV": "tsv"}.get(st.session_state.get("add_pasted_format", ""), "txt")
-
-
-def _blob(identity: str, content: Callable[[], bytes]) -> str:
-    """Hand the bytes over once; reruns of the page find the digest by ``identity``."""
-    blobs: dict[str, str] = st.session_state.setdefault(_BLOBS, {})
-    if identity not in blobs:
-        blobs[identity] = workbench().upload(content())
-    return blobs[identity]
-
-
 def _columns_and_save(source: Source, options: ReadOptions, preview: TextPreview) -> None:
-    st.caption(f"{preview.n_rows:,} rows · {plain(preview.format)} · {plain(preview.encoding)}")
+    row = "row" if preview.unit == "text" else wording.row_name(preview.unit)
+    st.caption(f"{wording.count(preview.n_rows, row)} · {plain(preview.format)} · {plain(preview.encoding)}")
     for notice in preview.notices:
         st.warning(plain(notice), icon=":material/info:")
     st.dataframe(
@@ -170,7 +88,7 @@ def _columns_and_save(source: Source, options: ReadOptions, preview: TextPreview
         key="add_rows",
         height="content" if len(preview.rows) < 8 else 300,
     )
-    columns = _choose_columns(preview, options.header)
+    columns = _choose_columns(preview, options.header) if preview.unit == "text" else TextColumns()
     name = st.text_input(
         "Name of the text set", value=_stem(source.file_name), key=f"add_name_{source.blob[:8]}", max_chars=80
     ).strip()

@@ -84,7 +84,7 @@ def side_by_side(cell: Cell, here: Selection) -> None:
             st.caption(plain(f"{name}: first two principal components"))
             drawn = projection_scatter(
                 values.coords[0],
-                texts=table.texts,
+                texts=table.shown,
                 labels=labels_of(table, here.label, values.text_index),
                 text_index=values.text_index,
                 token_index=values.token_index,

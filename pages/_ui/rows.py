@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from backend import ModelInfo, PostProcess, TokenSample
-from backend.specs import POSTPROCESS_STEPS
+from backend import ModelInfo, PostProcess, TextSetInfo, TokenSample
+from backend.specs import POOLINGS, POSTPROCESS_STEPS
 from pages._ui.session import plain
 
+POOLING_CHOICES = (*POOLINGS, "tokens")
 STEPS = {
     "centre": "centre",
     "standardise": "standardise",
@@ -19,6 +20,38 @@ STEPS = {
 COUNTS = {"remove_rogue": ("Rogue dimensions", "rogue_k"), "remove_components": ("Components", "components_k")}
 MOST_REMOVED = 10_000
 FEWEST_TOKENS, DEFAULT_TOKENS, MOST_TOKENS = 10, 10_000, 1_000_000
+
+
+def pooling_choice(texts: TextSetInfo | None) -> str:
+    """The pooling; rows that are words have one of their own, and the choice waits for the next set of texts."""
+    of_words = texts is not None and texts.spec.unit != "text"
+    chosen = st.segmented_control(
+        "Pooling",
+        POOLING_CHOICES,
+        default="mean",
+        required=True,
+        key="pooling",
+        bind="query-params",
+        width="stretch",
+        disabled=of_words,
+        help="How the token vectors of a text become one vector: the first token (cls), the last real token, or their "
+        "mean. With tokens, every token is a row of its own.",
+    )
+    if of_words and texts is not None:
+        pairs = " A pair has the vectors of both, side by side." if texts.spec.unit == "word_pair" else ""
+        st.caption(f"Rows are words: a word's vector is the mean of its tokens' vectors.{pairs}")
+        return "words"
+    return str(chosen)
+
+
+def pooling_problem(models: Sequence[ModelInfo], pooling: str) -> str:
+    """Why these models cannot be pooled so; empty where they can."""
+    if pooling not in (*POOLING_CHOICES, "words"):
+        return "Choose a pooling in the sidebar."
+    without = [info.spec.name for info in models if not info.has_cls]
+    if pooling == "cls" and without:
+        return f"{', '.join(without)} puts no [CLS] token before a text: choose the pooling last or mean."
+    return ""
 
 
 def rows_form(pooling: str, seed: int) -> tuple[TokenSample | None, tuple[PostProcess, ...]]:

@@ -9,14 +9,13 @@ from typing import Any
 import streamlit as st
 
 from backend import ModelInfo, PostProcess, ResolveTask, TextSetInfo, TokenSample, fingerprint
-from backend.specs import POOLINGS
+from pages._ui import wording
 from pages._ui.progress import obtain
-from pages._ui.rows import rows_form, rows_problem
+from pages._ui.rows import pooling_choice, pooling_problem, rows_form, rows_problem
 from pages._ui.session import plain, workbench
 
 DEFAULT_MODEL = "minilm"
 DEFAULT_TEXTS = "sentiment"
-POOLING_CHOICES = (*POOLINGS, "tokens")
 MOST_MODELS = 6
 MOST_NAME_CHARS = 300
 MOST_SEED = 2**31 - 1
@@ -64,8 +63,9 @@ class Selection:
 
     @property
     def row_name(self) -> str:
-        """What one row is: a text or a token."""
-        return "text" if self.tokens is None else "token"
+        """What one row is: a text, a token, a word or a pair of words."""
+        unit = "text" if self.texts is None else self.texts.spec.unit
+        return wording.row_name(unit) if self.tokens is None else "token"
 
 
 def current() -> Selection:
@@ -98,34 +98,24 @@ def sidebar() -> Selection:
         st.html(_STYLE)
         models, model_problem, failed = _models()
         texts, warning = _texts(text_sets)
-        pooling = st.segmented_control(
-            "Pooling",
-            POOLING_CHOICES,
-            default="mean",
-            required=True,
-            key="pooling",
-            bind="query-params",
-            width="stretch",
-            help="How the token vectors of a text become one vector: the first token (cls), the last real token, or their "
-            "mean. With tokens, every token is a row of its own.",
-        )
+        pooling = pooling_choice(texts)
         label = _label(texts)
         left, right = st.columns(2)
         with left:
             layers, layer_problem = _layers(models)
         with right:
             seed = _seed()
-        tokens, steps = rows_form(str(pooling), seed)
+        tokens, steps = rows_form(pooling, seed)
         if layer_problem:
             st.error(plain(layer_problem), icon=":material/error:")
-    problem = model_problem or _pooling_problem(models, str(pooling)) or layer_problem or rows_problem(models, steps)
+    problem = model_problem or pooling_problem(models, pooling) or layer_problem or rows_problem(models, steps)
     if texts is None:
         problem = problem or "There is no text set. Add one on the page Texts."
     failed = failed or (bool(problem) and not model_problem)
     selection = Selection(
         models,
         texts,
-        str(pooling),
+        pooling,
         layers,
         label,
         seed,
@@ -304,12 +294,3 @@ def _seed() -> int:
         help="Start of every random step: samples, t-SNE, UMAP. The same seed gives the same figure.",
     )
     return seed if isinstance(seed, int) and 0 <= seed <= MOST_SEED else 0
-
-
-def _pooling_problem(models: Sequence[ModelInfo], pooling: str) -> str:
-    if pooling not in POOLING_CHOICES:
-        return "Choose a pooling in the sidebar."
-    without = [info.spec.name for info in models if not info.has_cls]
-    if pooling == "cls" and without:
-        return f"{', '.join(without)} puts no [CLS] token before a text: choose the pooling last or mean."
-    return ""

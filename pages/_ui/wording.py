@@ -8,6 +8,11 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
+def row_name(unit: str) -> str:
+    """What a row of a text set is, by the unit in its spec."""
+    return {"word": "word", "word_pair": "word pair"}.get(unit, "text")
+
+
 def size(n_bytes: int) -> str:
     """``n_bytes`` in the unit that keeps the number short, in powers of 1000 as disks are sold."""
     value = float(n_bytes)

@@ -61,7 +61,7 @@ def show_map(result: Result, here: selection.Selection) -> None:
     shares = [f"{share:.0%} of the variance" for share in points.explained_variance_ratio[0]]
     drawn = projection_scatter(
         points.coords[0],
-        texts=table.texts,
+        texts=table.shown,
         labels=labels,
         text_index=points.text_index,
         token_index=points.token_index,

@@ -16,12 +16,18 @@ def overview_table(text_sets: list[TextSetInfo]) -> dict[str, list[Any]]:
     """The list of text sets as columns."""
     return {
         "Name": [selection.option_name(info, text_sets) for info in text_sets],
-        "Texts": [info.spec.n_rows for info in text_sets],
+        "Rows": [info.spec.n_rows for info in text_sets],
         "Label": [info.label or "" for info in text_sets],
         "Classes": [", ".join(info.classes[:6]) + (" …" if len(info.classes) > 6 else "") for info in text_sets],
-        "Kind": ["pairs" if info.has_pairs else "single texts" for info in text_sets],
+        "Kind": [_kind(info) for info in text_sets],
         "From": ["built in" if info.builtin else wording.age(info.created) for info in text_sets],
     }
+
+
+def _kind(info: TextSetInfo) -> str:
+    if info.spec.unit != "text":
+        return f"{wording.row_name(info.spec.unit)}s"
+    return "pairs" if info.has_pairs else "single texts"
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
@@ -55,7 +61,7 @@ def show_set(info: TextSetInfo, name: str) -> None:
 @st.dialog("Delete this text set?")
 def confirm_delete(info: TextSetInfo, name: str) -> None:
     """Ask before a text set goes, and say what goes with it."""
-    st.text(f"{name}: {wording.count(info.spec.n_rows, 'text')}")
+    st.text(f"{name}: {wording.count(info.spec.n_rows, wording.row_name(info.spec.unit))}")
     st.write("Its activations and results go with it. This cannot be undone.")
     if st.button("Delete it", key="texts_delete_confirm", type="primary"):
         workbench().delete_text_set(info.spec.table)

@@ -130,7 +130,7 @@ def draw(result: Result, table: TextTable, here: Shared) -> tuple[Projection, Se
     )
     drawn = projection_scatter(
         values.coords[initial],
-        texts=table.texts,
+        texts=table.shown,
         labels=labels,
         text_index=values.text_index,
         token_index=values.token_index,
@@ -188,7 +188,8 @@ def list_selected(chosen: Selection, table: TextTable, here: Shared) -> None:
     if not numbers:
         st.caption(":material/ads_click: Click a point, or use box or lasso in the tool bar, to list texts here.")
         return
-    columns: dict[str, Sequence[Any]] = {"row": numbers, "text": [table.texts[number] for number in numbers]}
+    shown_as = table.shown
+    columns: dict[str, Sequence[Any]] = {"row": numbers, "text": [shown_as[number] for number in numbers]}
     if here.label:
         columns["label"] = [table.columns[here.label][number] for number in numbers]
     shown = pd.DataFrame(columns).head(MOST_LISTED)

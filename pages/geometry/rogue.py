@@ -194,7 +194,7 @@ def show_spikes(view: str, result: Result, here: Selection) -> None:
         caption = GRID_CAPTION
     else:
         layer = choose_layer(result)
-        figure = draw_layer(result, layer, workbench().text_set(here.texts).texts)
+        figure = draw_layer(result, layer, workbench().text_set(here.texts).shown)
         caption = CAPTION
     st.caption(caption)
     say_flat(result)

@@ -120,7 +120,8 @@ def draw_map(result: Result, curve: Curve, shown: Result, table: TextTable, remo
     method = shown.values.method
     titles = ["Component 1", "Component 2"] if method == "pca" else ["", ""]
     names = [values.split.classes[number] for number in values.sample_classes[at]]
-    figure = right_wrong_map(coordinates, [table.texts[row] for row in rows], names, rows, titles)
+    texts = table.shown
+    figure = right_wrong_map(coordinates, [texts[row] for row in shown.values.text_index[place]], names, rows, titles)
     right = curve.predictions[:, at] == values.sample_classes[at]
     steps = [str(k) for k in range(len(curve.accuracy))]
     frames = Frames("", steps, [], shown={0: right, 1: ~right}, link=LINK, follows=True)

@@ -159,7 +159,7 @@ def show_split(result: Result, layer: int) -> None:
         st.caption(f"None: in {name} every label is one cluster.")
         return
     assert here.texts is not None
-    texts, classes = workbench().text_set(here.texts).texts, values.split.classes
+    texts, classes = workbench().text_set(here.texts).shown, values.split.classes
     numbers = values.row_index
     pieces = np.bincount(values.clusters[layer][values.clusters[layer] >= 0])
     split = {classes[label] for label in values.row_label[outside]}
