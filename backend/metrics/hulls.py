@@ -18,6 +18,7 @@ TOLERANCE = 1e-6  # of the longest centred row: float32 activations of one text 
 CONVERGED = 1e-6  # relative gap between the bounds of a distance above which it counts as not found
 _BALANCE = 1e3  # weight of "both sides' weights sum to the same": large against rows of norm 1
 _ROUNDS = 60  # of least squares, in columns: ten are usual
+_STEPS = 40  # of the active-set method before it is begun afresh
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Meeting:
     """Two hulls compared: ``apart`` or not, the bounds ``low`` and ``high`` of their Euclidean distance.
 
     ``normal`` (n_dims,) points from the second hull to the first; ``how`` names the proof: "hyperplane", "common point"
-    or "linear programme".
+    or "linear programme". ``weights`` are those of both sides' rows whose points ``normal`` lies between, if known.
     """
 
     apart: bool
@@ -33,6 +34,7 @@ class Meeting:
     high: float
     normal: Floats
     how: str
+    weights: tuple[Floats, Floats] | None = None
 
 
 def scaled(x: Matrix) -> tuple[Floats, float]:
@@ -71,11 +73,75 @@ def meet(a: Floats, b: Floats, tolerance: float = TOLERANCE) -> Meeting:
         between = weights[0] @ a - weights[1] @ b
         high, low = float(np.linalg.norm(between)), gap(a, b, between)
         if low > tolerance:
-            return Meeting(True, low, high, between, "hyperplane")
+            return Meeting(True, low, high, between, "hyperplane", weights)
         if float(np.abs(between).sum()) <= tolerance:
-            return Meeting(False, 0.0, high, between, "common point")
+            return Meeting(False, 0.0, high, between, "common point", weights)
     value, normal = _programme(a, b)
     return Meeting(value > tolerance, max(0.0, gap(a, b, normal)), np.inf, normal, "linear programme")
+
+
+def meet_again(a: Floats, b: Floats, weights: tuple[Floats, Floats], tolerance: float = TOLERANCE) -> Meeting | None:
+    """``meet``, begun at weights that were the nearest points' when the hulls were smaller; None where that is no help.
+
+    The active-set method for the nearest points (Wolfe 1976, Gilbert): the rows furthest on the wrong side join, rows
+    whose weight would turn negative leave. It stops as soon as the answer is proven, after a few steps where few rows
+    are new.
+    """
+    n_a = len(a)
+    rows, side = np.vstack([a, -b]), np.r_[np.zeros(n_a, dtype=np.int64), np.ones(len(b), dtype=np.int64)]
+    start = np.concatenate(weights)
+    used = np.flatnonzero(start > 0)
+    value = start[used]
+    gram = rows[used] @ rows[used].T
+    for _ in range(_STEPS):
+        between = value @ rows[used]
+        along = rows @ between
+        worst_a, worst_b = int(along[:n_a].argmin()), n_a + int(along[n_a:].argmin())
+        high = float(np.linalg.norm(between))
+        low = float(along[worst_a] + along[worst_b]) / high if high > 0 else 0.0
+        if low > tolerance or float(np.abs(between).sum()) <= tolerance:
+            full = np.zeros(len(rows))
+            full[used] = value
+            how = "hyperplane" if low > tolerance else "common point"
+            return Meeting(low > tolerance, max(low, 0.0), high, between, how, (full[:n_a], full[n_a:]))
+        fresh = np.array([row for row in (worst_a, worst_b) if row not in set(used.tolist())], dtype=np.int64)
+        if not len(fresh):
+            return None
+        across = rows[fresh] @ rows[used].T
+        gram = np.block([[gram, across.T], [across, rows[fresh] @ rows[fresh].T]])
+        used, value = np.append(used, fresh), np.append(value, np.zeros(len(fresh)))
+        inner = _inner(gram, value, side[used])
+        if inner is None:
+            return None
+        kept, value = inner
+        used, gram = used[kept], gram[np.ix_(kept, kept)]
+    return None
+
+
+def _inner(gram: Floats, value: Floats, side: Ints) -> tuple[Ints, Floats] | None:
+    """The rows that stay in use and their weights, nearest points of their hulls; None where the system is singular."""
+    kept = np.arange(len(value))
+    for _ in range(len(value)):
+        sums = np.stack([side[kept] == 0, side[kept] == 1]).astype(float)
+        if not sums.any(axis=1).all():
+            return None
+        system = np.block([[gram[np.ix_(kept, kept)], sums.T], [sums, np.zeros((2, 2))]])
+        try:
+            wanted = np.linalg.solve(system, np.r_[np.zeros(len(kept)), 1.0, 1.0])[: len(kept)]
+        except np.linalg.LinAlgError:
+            return None
+        if not np.isfinite(wanted).all():
+            return None
+        if wanted.min() >= 0:
+            return kept, wanted / np.where(side[kept] == 0, wanted @ sums[0], wanted @ sums[1])
+        falling = wanted < 0.0
+        step = float((value[falling] / (value[falling] - wanted[falling])).min()) if falling.any() else 0.0
+        value = value + min(1.0, step) * (wanted - value)
+        stays = value > 1e-14
+        if stays.all():
+            stays[int(value.argmin())] = False
+        kept, value = kept[stays], value[stays]
+    return None
 
 
 def distance(a: Floats, b: Floats, tolerance: float = TOLERANCE) -> Meeting:

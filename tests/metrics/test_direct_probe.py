@@ -149,6 +149,25 @@ def test_bounds_enclose_the_distance_and_the_programme_agrees_with_the_proofs(mo
         assert far.low <= far.high and (not far.apart or far.high - far.low < 1e-9 * far.high)
 
 
+@pytest.mark.parametrize("shift", [0.3, 0.6, 1.0, 1.5])
+def test_beginning_with_known_weights_gives_the_same_answer(shift):
+    rng = np.random.default_rng(5)
+    rows, _ = scaled(np.vstack([rng.standard_normal((90, 8)), rng.standard_normal((80, 8)) + shift]))
+    a, b = rows[:90], rows[90:]
+    known, answers = meet(a[:40], b[:40]), []
+    for n_rows in range(44, 90, 4):
+        weights = tuple(np.pad(one, (0, n_rows - len(one)))[:n_rows] for one in known.weights)
+        again = hulls.meet_again(a[:n_rows], b[: min(n_rows, 80)], (weights[0], weights[1][: min(n_rows, 80)]))
+        plain = meet(a[:n_rows], b[: min(n_rows, 80)])
+        if again is not None:
+            answers.append(again.apart)
+            assert again.apart == plain.apart and again.low <= plain.high * (1 + 1e-9)
+        if not plain.apart:
+            break
+        known = again or plain
+    assert answers
+
+
 @pytest.mark.parametrize(("width", "apart"), [(1e-3, True), (1e-5, True), (1e-8, False), (0.0, False)])
 def test_apart_means_further_than_the_tolerance(width, apart):
     a = np.array([[-1.0, width], [1.0, width], [0.0, 1.0]])
