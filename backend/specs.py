@@ -199,10 +199,13 @@ class HubReadTask:
 
 @dataclass(frozen=True, slots=True)
 class JoinTask:
-    """Join two text sets into one with a split column: "train" for the rows of the first, "test" for the second's."""
+    """Join two text sets into one with a split column: "train" for the rows of the first, "test" for the second's.
 
-    train: TextSetSpec
-    test: TextSetSpec
+    ``train`` and ``test`` are the digests of the two tables: of the labels too, which a TextSetSpec's identity is not.
+    """
+
+    train: str
+    test: str
     name: str
 
 

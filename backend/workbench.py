@@ -164,8 +164,12 @@ class Workbench:
 
     def join_texts(self, train: TextSetInfo, test: TextSetInfo, *, name: str = "") -> TextSetInfo:
         """Join two text sets into one whose split column says "train" for the rows of the first, "test" for the rest."""
+        from backend.textsets.joining import join
+
         shown = name or f"{train.spec.name} + {test.spec.name}"
-        return cast(TextSetInfo, self.wait(JoinTask(train.spec, test.spec, shown)))
+        if isinstance(self._executor, InlineExecutor):
+            return self._library.save(join(self._library.table(train.spec), self._library.table(test.spec), shown))
+        return cast(TextSetInfo, self.wait(JoinTask(train.spec.table, test.spec.table, shown)))
 
     def add_texts(self, texts: Sequence[str], *, name: str = "texts") -> TextSetInfo:
         """Keep a list of texts as a text set."""

@@ -48,6 +48,22 @@ def test_analyse_writes_json_that_runs_again(cache: Path, reviews: Path, tmp_pat
     assert [item["fingerprint"] for item in json.loads(done.stdout)] == [data["fingerprint"]] * 2
 
 
+def test_two_files_are_fitted_on_and_tested_on_by_the_labels_that_are_asked_for(cache: Path, tmp_path: Path) -> None:
+    """The same texts under other labels are another text set, also where two sets are joined."""
+    words = ("good", "bad", "fair", "odd")
+    for name, count in (("train.tsv", 40), ("test.tsv", 16)):
+        rows = [f"{words[i % 4]} film number {i} {name}\t{i % 2}\t{i % 4}" for i in range(count)]
+        (tmp_path / name).write_text("\n".join(rows) + "\n")
+    files = ("--texts", tmp_path / "train.tsv", "--test-texts", tmp_path / "test.tsv", "--no-header", "--text", "0")
+    found = []
+    for label in ("1", "2"):
+        done = _run("analyse", "--metric", "threshold", *files, "--label", label, "--layers", "6", cache=cache)
+        assert done.returncode == 0, done.stderr
+        found.append(json.loads(done.stdout)["result"]["split"])
+    assert [split["classes"] for split in found] == [["0", "1"], ["0", "1", "2", "3"]]
+    assert [(split["n_train"], split["n_test"], split["seeded"]) for split in found] == [(40, 16, False)] * 2
+
+
 def test_undefined_numbers_are_null_with_a_reason(cache: Path, reviews: Path) -> None:
     options = ("--texts", reviews, "--text", "text", "--pooling", "cls", "--json")
     done = _run("analyse", "--metric", "cka", *options, cache=cache)

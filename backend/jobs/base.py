@@ -87,7 +87,7 @@ def job_title(task: Task) -> str:
     if isinstance(task, HubReadTask):
         return f"read {task.path} from the hub"
     if isinstance(task, JoinTask):
-        return f"join {task.train.name} and {task.test.name}"
+        return f"join two text sets into {task.name}"
     if isinstance(task, EstimateTask):
         return f"estimate the cost of {task.inputs[0].model.name} on {task.inputs[0].texts.name}"
     if isinstance(task, NormTask):

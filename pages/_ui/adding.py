@@ -214,7 +214,7 @@ def _join_form() -> None:
     if not name:
         show_problem("The text set has no name.", "Give it one to save it.")
         return
-    task = JoinTask(first.spec, second.spec, name)
+    task = JoinTask(train, test, name)
     if st.button("Join", key="join_save", type="primary", icon=":material/join:"):
         workbench().start(task)
         st.session_state[_SAVING] = task
