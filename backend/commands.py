@@ -45,7 +45,7 @@ def analyse(options: argparse.Namespace) -> int:
         texts=texts,
         pooling=options.pooling,
         layers=options.layers,
-        label=options.label if texts.builtin else texts.label,
+        label=(options.label if texts.builtin else None) or texts.label,
         params=params,
         seed=options.seed,
         postprocess=steps,

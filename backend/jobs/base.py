@@ -167,13 +167,15 @@ class Progress:
 
     def __init__(self, book: JobBook, job: JobStatus) -> None:
         self._book, self.job = book, job
-        self._stage_started, self._written = time.monotonic(), 0.0
+        self._written = 0.0
+        self._from = (time.monotonic(), 0)  # when the present count began, and where
 
     def __call__(self, done: int, total: int, stage: str) -> None:
         now = time.monotonic()
-        if stage != self.job.stage:
-            self._stage_started = now
-        eta = (now - self._stage_started) / done * (total - done) if done else None
+        if total != self.job.total or done < self.job.done:  # another count: the pace so far says nothing about it
+            self._from = (now, done)
+        began, first = self._from
+        eta = (now - began) / (done - first) * (total - done) if done > first else None
         new_stage = stage != self.job.stage
         self.job = replace(self.job, done=done, total=total, stage=stage, eta_seconds=eta)
         if new_stage or now - self._written > _WRITE_EVERY:

@@ -327,7 +327,7 @@ def _notes(values: AblationResult, work: _Work) -> list[str]:
 
 ABLATION = Metric(
     name="ablation",
-    version=2,
+    version=3,
     title="Ablation at the head",
     scope="stack",
     params=AblationParams,

@@ -214,7 +214,7 @@ def _notes(values: ComponentAccuracy, general: LayerStack | None) -> list[str]:
 
 COMPONENT_ACCURACY = Metric(
     name="component_accuracy",
-    version=2,
+    version=3,
     title="Accuracy by principal component",
     scope="stack",
     params=ComponentAccuracyParams,

@@ -10,6 +10,8 @@ from backend.metrics.linalg import Ints, as_matrix, centred, row_mean
 from backend.metrics.splits import Split
 
 HEADS = ("auto", "fitted")
+_TOLERANCE = 1e-8  # of the gradient: the default stops where the intercepts are still far from the minimum
+_DEAD = float(np.finfo(np.float32).eps)  # a spread that float32 would not resolve beside the other dimensions'
 _SMALL = 10_000_000  # entries of a matrix on which one thread fits as fast as several
 _TOLD = 1e-3  # a smaller deviation of the head's logits from the model's goes without saying
 
@@ -63,7 +65,8 @@ def fit_linear(
 ) -> Head:
     """A linear head: softmax regression of ``y`` (n_rows,) on ``x`` (n_rows, n_dims), scikit-learn's with C = 1.
 
-    It is fitted on standardised dimensions (constant ones get weight 0), or with ``scale`` on centred ones that are all
+    It is fitted on standardised dimensions, to a gradient of 1e-8 (dimensions whose standard deviation is below 1.2e-7 of
+    the dimensions' root mean variance count as constant and get weight 0), or with ``scale`` on centred ones that are all
     divided by that number, and given in the units of ``x``. A class without a row gets a logit of minus infinity.
     Deterministic.
     """
@@ -75,10 +78,11 @@ def fit_linear(
     scaled = centred(rows, mean)
     std = scaled.std(axis=0)
     whole = std if scale is None else np.full_like(std, scale)
-    inverse = np.divide(1.0, whole, out=np.zeros_like(std), where=std > 1e-12 * np.maximum(1.0, np.abs(mean)))
+    least = np.maximum(_DEAD * np.sqrt(np.mean(std**2)), 1e-12 * np.abs(mean))
+    inverse = np.divide(1.0, whole, out=np.zeros_like(std), where=std > least)
     scaled *= inverse
     with threadpool_limits(1 if scaled.size < _SMALL else None):  # many threads wait for each other more than they work
-        model = LogisticRegression(C=1.0, max_iter=1_000).fit(scaled, y)
+        model = LogisticRegression(C=1.0, tol=_TOLERANCE, max_iter=10_000).fit(scaled, y)
     found, bias = model.coef_ * inverse, model.intercept_
     if len(model.classes_) == 2 and len(found) == 1:  # one row of weights stands for the difference of the two
         found, bias = np.vstack([-found / 2, found / 2]), np.concatenate([-bias / 2, bias / 2])

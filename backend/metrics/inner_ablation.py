@@ -298,7 +298,7 @@ def _notes(
 
 INNER_ABLATION = Metric(
     name="inner_ablation",
-    version=1,
+    version=2,
     title="Ablation inside the network",
     scope="stack",
     params=InnerAblationParams,

@@ -298,7 +298,7 @@ def _notes(result: NeuronsResult, split: Split, params: Any, size: int) -> tuple
 
 NEURONS = Metric(
     name="neurons",
-    version=1,
+    version=2,
     title="Salient neurons",
     scope="stack",
     params=NeuronsParams,

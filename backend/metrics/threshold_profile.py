@@ -164,7 +164,7 @@ def _notes(params: Any, split: Split, result: ThresholdResult) -> list[str]:
 
 THRESHOLD = Metric(
     name="threshold",
-    version=1,
+    version=2,
     title="Threshold on one dimension",
     scope="stack",
     params=ThresholdParams,

@@ -12,7 +12,7 @@ def join(train: TextTable, test: TextTable, name: str) -> TextTable:
 
     Their label columns become one, called as in ``train``; other columns go together by name, with missing cells where
     only one of the two has them. Split columns that they had are dropped, and a notice says so. Raises TextSetError
-    where one is empty, has no labels, or only one of them has pairs or another unit.
+    where one is empty, has no labels, no class in common with the other, or only one of them has pairs or another unit.
     """
     for table in (train, test):
         if not len(table):
@@ -26,6 +26,7 @@ def join(train: TextTable, test: TextTable, name: str) -> TextTable:
             f"'{train.name}' and '{test.name}' are of different kinds: {_kind(train)} and {_kind(test)}.",
             "Join two sets of the same kind.",
         )
+    _check_classes(train, test)
     columns = {name: _joined(train, test, name) for name in _columns(train, test)}
     columns[_free(columns)] = (TRAIN,) * len(train) + (TEST,) * len(test)
     dropped = tuple(
@@ -41,6 +42,25 @@ def join(train: TextTable, test: TextTable, name: str) -> TextTable:
     spans = None if train.spans is None or test.spans is None else train.spans + test.spans
     texts = train.texts + test.texts
     return TextTable(name, texts, pairs, columns, train.label, split, train.unit, notices + dropped, spans)
+
+
+def _check_classes(train: TextTable, test: TextTable) -> None:
+    first, second = (_classes(table) for table in (train, test))
+    if not first & second:
+        raise TextSetError(
+            f"'{train.name}' and '{test.name}' have no class in common: {_named(first)} against {_named(second)}.",
+            "Join two sets that are labelled alike, or add one again with another label column.",
+        )
+
+
+def _classes(table: TextTable) -> set[str]:
+    assert table.label is not None
+    return {cell for cell in table.columns[table.label] if cell is not None}
+
+
+def _named(classes: set[str]) -> str:
+    shown = ", ".join(f"'{name}'" for name in sorted(classes)[:4])
+    return (shown or "none") + (" ..." if len(classes) > 4 else "")
 
 
 def _columns(train: TextTable, test: TextTable) -> list[str]:

@@ -205,6 +205,13 @@ def _join_form() -> None:
     if train == test:
         show_problem("Both are the same text set.", "Choose two: what is fitted on must not be tested on.")
         return
+    if not set(first.classes) & set(second.classes):
+        show_problem(
+            f"'{first.spec.name}' and '{second.spec.name}' have no class in common: "
+            f"{', '.join(first.classes[:4])} against {', '.join(second.classes[:4])}.",
+            "Choose two sets that are labelled alike.",
+        )
+        return
     name = st.text_input(
         "Name of the text set",
         value=f"{first.spec.name} + {second.spec.name}"[:80],

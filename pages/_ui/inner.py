@@ -102,7 +102,9 @@ def _announce(here: Selection, params: dict[str, Any]) -> None:
         lines = {"all": 2 + params["n_draws"], "random": params["n_draws"]}.get(params["order"], 1)
         steps = _N_STEPS
     passes = lines * (len(set(params["steps"])) or steps) + 2
-    what = "The loss per token needs no labels." if here.label is None else f"Classes: the label {plain(here.label)}."
+    what = (
+        "The loss per token needs no labels." if here.label is None else f"Classes: the column '{plain(here.label)}'."
+    )
     st.caption(f"{what} About {passes} runs of the network over at most {params['n_texts']:,} texts.")
     if here.postprocess:
         st.caption("Inside the network there are only the model's own activations: post-processing is left out here.")
@@ -119,7 +121,7 @@ def _show(result: Result) -> None:
         plot(figure, key="inner_accuracy", alt=alt, height=460, view=view, file_name="inner-ablation-accuracy")
         head = "the model's own head" if values.own_head else "a fitted head"
         st.caption(f"{CAPTION} Read with {head} on {plain(values.read_name)}.")
-        st.markdown(plain(says(values, values.accuracy, "{:.1%} of the texts are right")))
+        st.markdown(plain(says(values, values.accuracy, "{:.1%} of the texts are right", chance=True)))
     if np.isfinite(values.loss).any():
         loss = inner_loss_chart(values)
         figure = figure or loss
@@ -145,20 +147,26 @@ def _show(result: Result) -> None:
         )
 
 
-def says(values: Any, lines: Any, wording: str) -> str:
-    """One sentence: where the first order lies furthest from random dimensions, or else what overwriting all does."""
+def says(values: Any, lines: Any, wording: str, *, chance: bool = False) -> str:
+    """What the curves show: where the first order lies furthest from random dimensions, or else what overwriting all does.
+
+    With ``chance`` also how far an accuracy over so many texts may be off.
+    """
     steps, orders = values.n_overwritten, values.orders
     first = int(np.argmax(np.isfinite(lines).all(axis=1)))
     start = f"With nothing overwritten {wording.format(lines[first, 0])}"
+    spread = 0.98 / max(1, values.n_texts) ** 0.5  # 1.96 standard errors of a share, at their widest
+    sure = f" An accuracy over {values.n_texts:,} texts may be off by {spread:.0%} either way." if chance else ""
     if "random" in orders and orders[first] != "random":
         other = orders.index("random")
         place = int(np.argmax(np.abs(lines[first] - lines[other])))
         if place:
             return (
                 f"{start}; with {steps[place]:,} dimensions overwritten ({ORDER_NAMES[orders[first]]}) "
-                f"{wording.format(lines[first, place])}, with as many random ones {wording.format(lines[other, place])}."
+                f"{wording.format(lines[first, place])}, with as many random ones {wording.format(lines[other, place])} "
+                f"(the widest gap of {len(steps)} points).{sure}"
             )
-    return f"{start}; with {steps[-1]:,} dimensions overwritten {wording.format(lines[first, -1])}."
+    return f"{start}; with {steps[-1]:,} dimensions overwritten {wording.format(lines[first, -1])}.{sure}"
 
 
 def table(values: Any) -> pd.DataFrame:

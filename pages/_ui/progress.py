@@ -150,6 +150,10 @@ def _show_cost(bench: Any, specs: list[AnalysisSpec], key: str) -> None:
         st.caption(cost_sentence(cost, specs), help=plain(cost.note + counted) or None)
 
 
+def _runs_network(spec: AnalysisSpec) -> bool:
+    return bool(workbench().metrics()[spec.metric].network)
+
+
 def work_left(specs: Sequence[AnalysisSpec]) -> str:
     """What the metrics of ``specs`` still have to go through: "2 metrics, 7 layers of 440 rows each"."""
     names = dict.fromkeys(spec.metric for spec in specs)
@@ -169,6 +173,8 @@ def _row_words(wanted: ActivationSpec) -> str:
 
 def cost_sentence(cost: Cost, specs: Sequence[AnalysisSpec] = ()) -> str:
     """What a run will take, in one line of Markdown."""
+    if not cost.n_texts and any(_runs_network(spec) for spec in specs):
+        return "The activations are in the cache already; this metric then runs the network again, as said above."
     if not cost.n_texts:
         left = f": {work_left(specs)}" if specs else ""
         return (

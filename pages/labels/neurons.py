@@ -71,7 +71,9 @@ def accuracy_table(results: Sequence[Result]) -> pd.DataFrame:
             lines.append(("shuffled", values.control_accuracy))
         for name, table in lines:
             n_classes = len(values.split.classes)
-            sizes = ("All", "1", "5") + (() if n_classes == 5 else (f"{n_classes} (classes)",))
+            sizes = ("all dimensions", "best 1", "best 5") + (
+                () if n_classes == 5 else (f"best {n_classes} (classes)",)
+            )
             row: dict[str, Any] = {
                 "model": short_model(source.model),
                 "layer": source.layer_names[0],
@@ -155,9 +157,11 @@ def show_layer(result: Result, here: Selection, key: str, train: bool) -> go.Fig
         return None
     st.markdown("**Every dimension alone**")
     figure = show_singles(result, key)
+    st.caption(SINGLES_CAPTION)
     best = int(values.dimensions[0, 0])
     st.markdown(f"**The best dimension, {best}, by class**")
     show_values(result, key, train)
+    st.caption(VALUES_CAPTION)
     n_wrong, n_test = int(values.n_wrong[0]), values.split.n_test
     listed = len(values.wrong_text)
     more = "" if listed == n_wrong else f"; the {listed} furthest on it are listed"
@@ -176,19 +180,18 @@ def show_layer(result: Result, here: Selection, key: str, train: bool) -> go.Fig
 
 def show_one(results: list[Result], here: Selection) -> None:
     """Table, charts and lists of one layer of one model or two."""
-    table = accuracy_table(results)
+    table, n_test = accuracy_table(results), results[0].values.split.n_test
     st.dataframe(table, hide_index=True, column_config=percent(table))
     st.caption(
         "Test accuracy with all dimensions, the best one, the best five, and as many as there are classes; shuffled is "
-        "the control with shuffled labels. The dimensions were chosen without the test rows."
+        "the control with shuffled labels. The dimensions were chosen without the test rows. An accuracy over "
+        f"{n_test:,} texts may be off by {0.98 / n_test**0.5:.0%} either way."
     )
     rows = st.segmented_control("Values of", [TEST, TRAIN], default=TEST, required=True, key="neurons_rows")
     figures = []
     for place, (column, result) in enumerate(zip(st.columns(len(results)), results, strict=True)):
         with column:
             figures.append(show_layer(result, here, str(place), rows == TRAIN))
-    st.caption(SINGLES_CAPTION)
-    st.caption(VALUES_CAPTION)
     undefined_note(results, ["test_accuracy", "cross_validated"])
     provenance(results)
     drawn = next((figure for figure in figures if figure is not None), None)
@@ -233,13 +236,13 @@ def show_depth(result: Result) -> None:
         {
             "layer": source.layer_names,
             "best dimension": [None if dim < 0 else int(dim) for dim in values.dimensions[:, 0]],
-            "All": values.test_accuracy[:, 0],
-            "1": values.test_accuracy[:, 1],
-            "5": values.test_accuracy[:, 2],
+            "all dimensions": values.test_accuracy[:, 0],
+            "best 1": values.test_accuracy[:, 1],
+            "best 5": values.test_accuracy[:, 2],
         }
     ).astype({"best dimension": "Int64"})
     if n_classes != 5:
-        table[f"{n_classes} (classes)"] = values.test_accuracy[:, 3]
+        table[f"best {n_classes} (classes)"] = values.test_accuracy[:, 3]
     st.dataframe(table, hide_index=True, column_config=percent(table))
     undefined_note([result], ["test_accuracy", "cross_validated"])
     provenance([result])
@@ -254,7 +257,7 @@ def show_depth(result: Result) -> None:
     )
 
 
-heading("Salient neurons", WHAT, HOW)
+heading("Neurons", WHAT, HOW)
 here = ready()
 label = label_ready(here)
 with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -266,7 +269,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     other = choose_other(here.models, model) if view == ONE else None
 with st.expander("Settings", icon=":material/tune:"):
     params = params_form(workbench().metrics()["neurons"].params, "neurons")
-st.caption(f"Classes: the label {plain(label)}.")
+st.caption(f"Classes: the column '{plain(label)}'.")
 if layer is None:
     found = run_panel([spec_of(here, model, here.layers, label, params)], "neurons_depth")
     if found is not None:

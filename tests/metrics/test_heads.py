@@ -38,11 +38,18 @@ def test_the_fitted_head_is_scikit_learns_in_the_units_of_the_rows(n_classes):
     x, y = data(n_classes=n_classes)
     head = fit_linear(x, y, n_classes)
     scaler = StandardScaler().fit(x.astype(np.float64))
-    model = LogisticRegression(max_iter=1_000).fit(scaler.transform(x.astype(np.float64)), y)
+    model = LogisticRegression(tol=1e-8, max_iter=10_000).fit(scaler.transform(x.astype(np.float64)), y)
     logits = head.logits(x)
     shares = np.exp(logits - logits.max(axis=1, keepdims=True))
     shares /= shares.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(shares, model.predict_proba(scaler.transform(x.astype(np.float64))), atol=1e-6)
+
+
+def test_dimensions_that_vary_by_rounding_only_take_no_part():
+    x, y = data()
+    x[:, 3] = 1e-9 * y  # tells the classes apart, but no model could read it beside the others
+    head = fit_linear(x, y, 2)
+    assert (head.stages[0].weight[:, 3] == 0).all() and (head.stages[0].weight[:, 1] != 0).all()
 
 
 def test_constant_dimensions_and_absent_classes_take_no_part(recwarn):

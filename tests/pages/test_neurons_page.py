@@ -63,8 +63,12 @@ def test_the_page_shows_the_metrics_numbers(open_page, run_page, small_world: Sm
     at = run_page(open_page(KEY, 0), KEY)
     values = small_world.computed(KEY, 0, label="label", layers=[3]).values
     table = at.dataframe[0].value
-    np.testing.assert_allclose(table.iloc[0][["All", "1", "5", "3 (classes)"]].astype(float), values.test_accuracy[0])
-    np.testing.assert_allclose(table.iloc[1][["All", "1"]].astype(float), values.control_accuracy[0, :2])
+    np.testing.assert_allclose(
+        table.iloc[0][["all dimensions", "best 1", "best 5", "best 3 (classes)"]].astype(float), values.test_accuracy[0]
+    )
+    np.testing.assert_allclose(
+        table.iloc[1][["all dimensions", "best 1"]].astype(float), values.control_accuracy[0, :2]
+    )
     wrong = at.dataframe[1].value
     texts = small_world.bench.text_set(small_world.texts).texts
     assert wrong["text"].tolist() == [texts[row] for row in values.wrong_text]
@@ -102,7 +106,7 @@ def test_depth_shows_every_layer(open_page, run_page, small_world: SmallWorld) -
     at = run_page(at, "neurons_depth")
     values = small_world.computed(KEY, 0, label="label").values
     table = at.dataframe[0].value
-    np.testing.assert_allclose(table["1"], values.test_accuracy[:, 1])
+    np.testing.assert_allclose(table["best 1"], values.test_accuracy[:, 1])
     assert table["best dimension"].tolist() == values.dimensions[:, 0].tolist()
 
 

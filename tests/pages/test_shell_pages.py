@@ -209,7 +209,10 @@ def test_pasted_lines_are_chosen_once_saved_and_leave_the_form(app: AppTest) -> 
     assert at.text_area(key="add_text").value == ""
 
 
-def test_two_labelled_sets_are_joined_into_one_with_a_split(app: AppTest, bench: Any) -> None:
+def test_two_labelled_sets_are_joined_into_one_with_a_split(app: AppTest, bench: Any, tmp_path: Path) -> None:
+    file = tmp_path / "more.csv"
+    file.write_text("text,mood\nA good one,positive\nA bad one,negative\n")
+    more = bench.read_texts(file, text="text", label="mood", name="more reviews")
     at = app.run()
     at.switch_page("pages/data/texts.py").run()
     at.segmented_control(key="add_way").set_value("Two sets joined").run()
@@ -218,10 +221,12 @@ def test_two_labelled_sets_are_joined_into_one_with_a_split(app: AppTest, bench:
     at.selectbox(key="join_test").set_value(names["sentiment"]).run()
     assert "the same text set" in words(at)
     at.selectbox(key="join_test").set_value(names["topics"]).run()
+    assert "no class in common" in words(at)
+    at.selectbox(key="join_test").set_value(more.spec.table).run()
     at.button(key="join_save").click().run()
     assert not at.exception
-    table = bench.text_set("sentiment + topics")
-    assert table.split == "split" and table.columns["split"] == ("train",) * 440 + ("test",) * 440
+    table = bench.text_set("sentiment + more reviews")
+    assert table.split == "split" and table.columns["split"] == ("train",) * 440 + ("test",) * 2
     assert "Saved" in words(at)
 
 

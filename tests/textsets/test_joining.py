@@ -42,6 +42,7 @@ def test_a_column_that_is_called_split_but_is_none_keeps_its_name():
         (TextTable("none", ()), "empty"),
         (TextTable("bare", ("c",)), "no label column"),
         (TextTable("pairs", ("c",), ("d",), {"1": ("y",)}, "1"), "different kinds"),
+        (TextTable("else", ("c",), columns={"1": ("z",)}, label="1"), "no class in common: 'x', 'y' against 'z'"),
         (TextTable("words", ("c",), None, {"1": ("y",)}, "1", unit="word"), "different kinds"),
     ],
 )
