@@ -40,6 +40,7 @@ HOW = (
 METHODS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 LINK = "ablation"
 ASKED = "_ablation_map"
+FILLED = {"mean": "their mean over the training rows", "zero": "0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ def draw_curves(result: Result, curves: dict[str, Curve], curve: Curve) -> tuple
     view = f"{source.model} {source.layer_names[0]} {result.values.n_dims}"
     state = plot(figure, key="ablation_curves", alt=alt, height=430, view=view, frames=frames, file_name="ablation")
     own = "the model's own head" if result.values.own_head[0] else "a fitted head"
-    st.caption(f"{CAPTION} Read by {own}.")
+    st.caption(f"{CAPTION} Removed dimensions are set to {FILLED[result.values.modes[0]]}. Read by {own}.")
     return figure, int(state.frame or 0)
 
 

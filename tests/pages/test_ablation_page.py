@@ -54,6 +54,19 @@ def test_the_slider_moves_reading_line_and_colours_together(open_page, run_page,
         assert points(at, "wrong") == set(values.sample[~right])
 
 
+def test_what_removed_dimensions_are_set_to_stands_under_the_curves(open_page, run_page) -> None:
+    at = open_page(KEY, 0)
+    for mode, filled in (
+        ("zero", "are set to 0. Read by"),
+        ("mean", "are set to their mean over the training rows. Read by"),
+    ):
+        at.selectbox(key="ablation_mode").set_value(mode).run()
+        assert not at.exception
+        at = run_page(at, KEY)
+        (caption,) = [one.value for one in at.caption if "Share of the test texts" in one.value]
+        assert filled in caption
+
+
 def test_another_order_has_its_own_numbers(open_page, run_page, small_world: SmallWorld) -> None:
     at = opened(open_page, run_page)
     values = computed(small_world)
