@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from pages._ui.charts import MUTED, Floats, base_figure, colour, with_legend
+from pages._ui.charts_threshold import majority_line, margin_name
 
 CAPTION = (
     "Share of the test texts whose class a linear classifier finds from the first k directions alone. A line that is high "
@@ -33,18 +34,13 @@ def component_accuracy_chart(values: Any, layer: int) -> go.Figure:
     _line(figure, counts, mean, "k random dimensions (mean ± std)", "#8C8C8C", dash="dot")
     _line(figure, counts, values.general[layer], "components of the general texts", colour(1))
     _line(figure, counts, values.in_domain[layer], "components of these texts", colour(0), width=2.6)
-    figure.add_hline(y=float(values.split.majority), line={"color": MUTED, "dash": "dot", "width": 1})
-    figure.add_annotation(
-        x=0, xref="paper", xanchor="left", y=float(values.split.majority), yanchor="bottom", showarrow=False,
-        text="largest class", font={"color": MUTED, "size": 11},
-    )  # fmt: skip
+    majority_line(figure, values.split.majority)
     full = float(values.full[layer])
     if np.isfinite(full):
         figure.add_hline(y=full, line={"color": colour(2), "dash": "dash", "width": 1.5})
-        figure.add_annotation(
-            x=1, xref="paper", xanchor="right", y=full, yanchor="bottom", showarrow=False,
-            text="all dimensions", font={"color": colour(2), "size": 11},
-        )  # fmt: skip
+        above = full - values.split.majority
+        apart = 0 if abs(above) > 0.05 else (14 if above >= 0 else -14)  # else the two names would lie on each other
+        margin_name(figure, full, "all dimensions", colour(2), shift=apart)
     figure.update_xaxes(type="log", tickmode="array", tickvals=_ticks(int(counts[-1])))
     figure.update_yaxes(range=[0, 1.03])
     return with_legend(figure)

@@ -44,12 +44,18 @@ def threshold_profile(values: Any, names: Sequence[str], undefined: dict[int, st
 
 
 def majority_line(figure: go.Figure, majority: float) -> None:
-    """A dotted line at the accuracy of always guessing the largest class, named at its left end."""
+    """A dotted line at the accuracy of always guessing the largest class, named in the right margin."""
     figure.add_hline(y=float(majority), line={"color": MUTED, "dash": "dot", "width": 1})
+    margin_name(figure, majority, "largest class", MUTED)
+
+
+def margin_name(figure: go.Figure, y: float, text: str, shade: str, *, shift: int = 0) -> None:
+    """The name of a horizontal line at ``y``, to the right of the plot, where it covers no data; ``shift`` pixels up."""
     figure.add_annotation(
-        x=0, xref="paper", xanchor="left", y=float(majority), yanchor="bottom", showarrow=False,
-        text="largest class", font={"color": MUTED, "size": 11},
+        x=1, xref="paper", xanchor="left", y=float(y), yanchor="middle", yshift=shift, showarrow=False, text=text,
+        font={"color": shade, "size": 11},
     )  # fmt: skip
+    figure.update_layout(margin={"r": 95})
 
 
 def class_histogram(values: Any, layer: int, *, train: bool = False) -> go.Figure:

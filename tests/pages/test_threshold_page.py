@@ -53,3 +53,10 @@ def test_without_labels_or_with_tokens_the_page_says_what_to_do(open_page) -> No
     at = open_page(KEY, 0, texts="general", label="(none)")
     assert "no label column" in said(at) and not at.get("plotly_chart")
     assert "one row for each text" in said(open_page(KEY, 0, pooling="tokens"))
+
+
+def test_the_name_of_the_largest_class_lies_beside_the_plot(open_page, run_page) -> None:
+    at = run_page(open_page(KEY, 0), KEY)
+    layout = figure(at)["layout"]
+    (name,) = [note for note in layout["annotations"] if note["text"] == "largest class"]
+    assert (name["xref"], name["x"], name["xanchor"]) == ("paper", 1, "left") and layout["margin"]["r"] > 80
