@@ -1,5 +1,6 @@
 """What belongs beside a figure: how many rows it stands on, the notes of the metric, why a number is undefined."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -53,6 +54,15 @@ def notes_of(results: Sequence[Result]) -> list[str]:
         names = [" with ".join(map(short_model, models)) for models in dict.fromkeys(who)]
         lines[f"{each if len(asked) > 1 and set(who) == asked else ', '.join(names)}: {note}"] = None
     return list(lines)
+
+
+def sampling_error(n_test: int, row_name: str = "text") -> str:
+    """How far chance may move an accuracy on ``n_test`` rows, in percentage points: 1.96 standard errors of a binomial share.
+
+    The widest is said, that of a share of one half; others are narrower.
+    """
+    points = 196 * math.sqrt(0.25 / max(n_test, 1))
+    return f"Sampling error of an accuracy: at most ± {points:.1f} points (95 %, {count(n_test, f'test {row_name}')})."
 
 
 def source_line(source: Source) -> str:

@@ -24,7 +24,7 @@ from pages._ui.charts_ablation import (
 )
 from pages._ui.controls import params_form
 from pages._ui.export import downloads
-from pages._ui.findings import heading, provenance, undefined_note
+from pages._ui.findings import heading, provenance, sampling_error, undefined_note
 from pages._ui.inner import inner_panel
 from pages._ui.labelled import choose_layer, choose_model, label_missing
 from pages._ui.plot import Frames, plot
@@ -75,7 +75,7 @@ def choose_order(curves: dict[str, Curve]) -> Curve:
     return curves.get(str(chosen), curves["highest"])
 
 
-def draw_curves(result: Result, curves: dict[str, Curve], curve: Curve) -> tuple[go.Figure, int]:
+def draw_curves(choice: Choice, result: Result, curves: dict[str, Curve], curve: Curve) -> tuple[go.Figure, int]:
     """The accuracies with the slider; returns the figure and the k where the slider was let go."""
     source = result.sources[0]
     figure = accuracy_chart(curves, result.values)
@@ -92,7 +92,9 @@ def draw_curves(result: Result, curves: dict[str, Curve], curve: Curve) -> tuple
     view = f"{source.model} {source.layer_names[0]} {result.values.n_dims}"
     state = plot(figure, key="ablation_curves", alt=alt, height=430, view=view, frames=frames, file_name="ablation")
     own = "the model's own head" if result.values.own_head[0] else "a fitted head"
-    st.caption(f"{CAPTION} Removed dimensions are set to {FILLED[result.values.modes[0]]}. Read by {own}.")
+    filled = FILLED[result.values.modes[0]]
+    error = sampling_error(result.values.split.n_test, choice.here.row_name)
+    st.caption(f"{CAPTION} Removed dimensions are set to {filled}. Read by {own}. {error}")
     return figure, int(state.frame or 0)
 
 
@@ -189,7 +191,7 @@ def show(choice: Choice, result: Result, whole: Result | None) -> None:
         return
     curves = curves_of(values)
     curve = choose_order(curves)
-    figure, k = draw_curves(result, curves, curve)
+    figure, k = draw_curves(choice, result, curves, curve)
     left, right = st.columns(2)
     with left:
         draw_geometry(result, curves, curve)

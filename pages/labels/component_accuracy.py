@@ -10,7 +10,7 @@ from backend import Result, TextSetInfo
 from pages._ui.charts_components import CAPTION, SAMPLE_CAPTION, component_accuracy_chart, sample_chart
 from pages._ui.controls import params_form
 from pages._ui.export import downloads
-from pages._ui.findings import heading, provenance, undefined_note
+from pages._ui.findings import heading, provenance, sampling_error, undefined_note
 from pages._ui.labelled import choose_layer, choose_model, label_ready
 from pages._ui.plot import plot
 from pages._ui.progress import run_panel
@@ -44,7 +44,7 @@ def choose_basis(here: Selection) -> TextSetInfo | None:
     return others.get(chosen)
 
 
-def show(result: Result) -> None:
+def show(result: Result, row_name: str) -> None:
     """Both charts, the table, notes and downloads."""
     values, source = result.values, result.sources[0]
     name = source.layer_names[0]
@@ -57,12 +57,13 @@ def show(result: Result) -> None:
     alt = f"Test accuracy against the number of principal components, {name} of {source.model}"
     view = f"{source.model} {name} {values.n_dims}"
     plot(figure, key="component_accuracy_chart", alt=alt, height=480, view=view, file_name="component-accuracy")
+    error = sampling_error(values.split.n_test, row_name)
     own = "the model's own head" if values.own_head[0] else "a fitted head"
-    st.caption(f"{CAPTION} All dimensions: {own} on the full representation.")
+    st.caption(f"{CAPTION} All dimensions: {own} on the full representation. {error}")
     st.subheader("How many rows does a basis need?")
     alt = f"Test accuracy with {values.sample_components} components against the rows of the basis"
     plot(sample_chart(values, 0), key="component_sample_chart", alt=alt, height=380, view=view, file_name="basis-rows")
-    st.caption(f"{SAMPLE_CAPTION} Here: {values.sample_components} components.")
+    st.caption(f"{SAMPLE_CAPTION} Here: {values.sample_components} components. {error}")
     st.subheader("The numbers")
     numbers = table(values)
     st.dataframe(numbers, hide_index=True, column_config=percent())
@@ -114,4 +115,4 @@ spec = workbench().analysis(
 st.caption(f"Classes: the label {plain(label)}.")
 found = run_panel([spec], "component_accuracy")
 if found is not None:
-    show(found[0])
+    show(found[0], here.row_name)

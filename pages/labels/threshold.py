@@ -10,7 +10,7 @@ from backend import Result
 from pages._ui.charts_threshold import CAPTION, HISTOGRAM_CAPTION, class_histogram, threshold_profile
 from pages._ui.controls import params_form
 from pages._ui.export import downloads
-from pages._ui.findings import heading, provenance, reasons, undefined_note
+from pages._ui.findings import heading, provenance, reasons, sampling_error, undefined_note
 from pages._ui.labelled import choose_model, label_ready
 from pages._ui.plot import plot
 from pages._ui.progress import run_panel
@@ -31,7 +31,7 @@ def what_is_cut(params: dict[str, Any]) -> str:
     return "highest-variance dimension" if params["dimension"] < 0 else f"dimension {params['dimension']}"
 
 
-def draw_profile(result: Result, params: dict[str, Any]) -> Any:
+def draw_profile(result: Result, params: dict[str, Any], row_name: str) -> Any:
     """Accuracy over depth."""
     names = result.sources[0].layer_names
     undefined = {at[0]: why for at, why in reasons(result, "accuracy").items()}
@@ -45,7 +45,8 @@ def draw_profile(result: Result, params: dict[str, Any]) -> Any:
         if not own.any()
         else ("the model's own head" if own.all() else "the model's own head or a fitted one")
     )
-    st.caption(f"{CAPTION} All dimensions are read by {head}.")
+    error = sampling_error(result.values.split.n_test, row_name)
+    st.caption(f"{CAPTION} All dimensions are read by {head}. {error}")
     return figure
 
 
@@ -109,9 +110,9 @@ def table(result: Result) -> pd.DataFrame:
     ).astype({"dimension": "Int64"})
 
 
-def show(result: Result, params: dict[str, Any]) -> None:
+def show(result: Result, params: dict[str, Any], row_name: str) -> None:
     """Profile, histogram, table, notes and downloads."""
-    figure = draw_profile(result, params)
+    figure = draw_profile(result, params, row_name)
     draw_histogram(result)
     st.subheader("The numbers")
     numbers = table(result)
@@ -140,4 +141,4 @@ spec = workbench().analysis("threshold", models=[model], layers=here.layers, lab
 st.caption(f"Classes: the label {plain(label)}.")
 found = run_panel([spec], "threshold")
 if found is not None:
-    show(found[0], params)
+    show(found[0], params, here.row_name)

@@ -55,6 +55,10 @@ def test_without_labels_or_with_tokens_the_page_says_what_to_do(open_page) -> No
     assert "one row for each text" in said(open_page(KEY, 0, pooling="tokens"))
 
 
+def test_the_sampling_error_of_twelve_test_texts_is_said(open_page, run_page) -> None:
+    assert "± 28.3 points (95 %, 12 test texts)" in said(run_page(open_page(KEY, 0), KEY))
+
+
 def test_the_name_of_the_largest_class_lies_beside_the_plot(open_page, run_page) -> None:
     at = run_page(open_page(KEY, 0), KEY)
     layout = figure(at)["layout"]
