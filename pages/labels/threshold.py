@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -51,13 +50,12 @@ def draw_profile(result: Result, params: dict[str, Any], row_name: str) -> Any:
 
 
 def choose_layer(result: Result) -> int:
-    """The position of the layer whose histogram is shown: the best one to begin with."""
-    names, accuracy = result.sources[0].layer_names, result.values.accuracy
+    """The position of the layer whose histogram is shown: the last one to begin with, not the one best on the test texts."""
+    names = result.sources[0].layer_names
     if len(names) == 1:
         return 0
-    best = int(np.nanargmax(accuracy)) if np.isfinite(accuracy).any() else len(names) - 1
     key = f"threshold_layer_{len(names)}"
-    return int(st.select_slider("Layer", range(len(names)), best, format_func=names.__getitem__, key=key))
+    return int(st.select_slider("Layer", range(len(names)), len(names) - 1, format_func=names.__getitem__, key=key))
 
 
 def draw_histogram(result: Result) -> None:

@@ -24,6 +24,7 @@ def test_the_profile_the_table_and_the_cuts_are_the_metrics(open_page, run_page,
 def test_the_histogram_shows_the_chosen_rows_and_every_cut(open_page, run_page, small_world: SmallWorld) -> None:
     at = run_page(open_page(KEY, 0), KEY)
     values = small_world.computed(KEY, 0, label="label").values
+    assert at.select_slider(key="threshold_layer_4").value == 3, "the last layer to begin with"
     layer = 2
     at.select_slider(key="threshold_layer_4").set_value(layer).run()
     for rows, counts in (("Test texts", values.test_counts), ("Training texts", values.train_counts)):
