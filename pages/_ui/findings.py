@@ -19,6 +19,12 @@ def heading(title: str, what: str, how: str) -> None:
     st.markdown(f"{what} {how}")
 
 
+def one_model_note(n_models: int) -> None:
+    """Say, where the sidebar has ``n_models`` > 1, that this page shows one of them, chosen in the box Model."""
+    if n_models > 1:
+        st.caption(f"One model at a time: of the {n_models} in the sidebar, this page shows the one in the box Model.")
+
+
 def reasons(result: Result, field: str) -> dict[tuple[int, ...], str]:
     """Why each undefined number of ``field`` is undefined, by its index; an entry covers all that begins with its own."""
     found = {}

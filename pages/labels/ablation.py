@@ -24,7 +24,7 @@ from pages._ui.charts_ablation import (
 )
 from pages._ui.controls import params_form
 from pages._ui.export import downloads
-from pages._ui.findings import heading, provenance, sampling_error, undefined_note
+from pages._ui.findings import heading, one_model_note, provenance, sampling_error, undefined_note
 from pages._ui.inner import inner_panel
 from pages._ui.labelled import choose_layer, choose_model, label_missing
 from pages._ui.plot import Frames, plot
@@ -236,6 +236,7 @@ def head_section(here: Selection, model: ModelInfo, label: str) -> None:
 heading("Ablation", WHAT, HOW)
 here = ready()
 model = choose_model(here.models, "ablation_model")
+one_model_note(len(here.models))
 st.subheader("At the head")
 if not label_missing(here) and here.label is not None:
     head_section(here, model, here.label)

@@ -10,7 +10,7 @@ from backend import Result, TextSetInfo
 from pages._ui.charts_components import CAPTION, SAMPLE_CAPTION, component_accuracy_chart, sample_chart
 from pages._ui.controls import params_form
 from pages._ui.export import downloads
-from pages._ui.findings import heading, provenance, sampling_error, undefined_note
+from pages._ui.findings import heading, one_model_note, provenance, sampling_error, undefined_note
 from pages._ui.labelled import choose_layer, choose_model, label_ready
 from pages._ui.plot import plot
 from pages._ui.progress import run_panel
@@ -107,6 +107,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     model = choose_model(here.models, "component_model")
     layer = choose_layer(model, "component_layer")
     basis = choose_basis(here)
+one_model_note(len(here.models))
 with st.expander("Settings", icon=":material/tune:"):
     params = params_form(workbench().metrics()["component_accuracy"].params, "component_accuracy")
 spec = workbench().analysis(

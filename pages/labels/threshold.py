@@ -9,7 +9,7 @@ from backend import Result
 from pages._ui.charts_threshold import CAPTION, HISTOGRAM_CAPTION, class_histogram, threshold_profile
 from pages._ui.controls import params_form
 from pages._ui.export import downloads
-from pages._ui.findings import heading, provenance, reasons, sampling_error, undefined_note
+from pages._ui.findings import heading, one_model_note, provenance, reasons, sampling_error, undefined_note
 from pages._ui.labelled import choose_model, label_ready
 from pages._ui.plot import plot
 from pages._ui.progress import run_panel
@@ -133,6 +133,7 @@ heading("Threshold", WHAT, HOW)
 here = ready()
 label = label_ready(here)
 model = choose_model(here.models, "threshold_model")
+one_model_note(len(here.models))
 with st.expander("Settings", icon=":material/tune:"):
     params = params_form(workbench().metrics()["threshold"].params, "threshold")
 spec = workbench().analysis("threshold", models=[model], layers=here.layers, label=label, params=params, **here.rows)

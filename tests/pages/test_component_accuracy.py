@@ -40,6 +40,11 @@ def test_the_sampling_error_of_twelve_test_texts_is_said(open_page, run_page) ->
     assert "± 28.3 points (95 %, 12 test texts)" in said(run_page(open_page(KEY, 0), KEY))
 
 
+def test_with_two_models_the_page_says_that_it_shows_one(open_page) -> None:
+    assert "One model at a time" in said(open_page(KEY, 0, 1))
+    assert "One model at a time" not in said(open_page(KEY, 0))
+
+
 def test_the_name_of_the_largest_class_lies_beside_the_plot(open_page, run_page) -> None:
     at = run_page(open_page(KEY, 0), KEY)
     layout = figure(at)["layout"]
