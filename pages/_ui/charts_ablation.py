@@ -76,8 +76,9 @@ def curves_of(values: Any, layer: int = 0) -> dict[str, Curve]:
     return found
 
 
-def accuracy_chart(curves: dict[str, Curve], values: Any, layer: int = 0) -> go.Figure:
-    """All curves over k, controls faint."""
+def accuracy_chart(curves: dict[str, Curve], values: Any, layer: int = 0, *, shown: str = "highest") -> go.Figure:
+    """All curves over k, controls faint. Hand-picked dimensions have markers, and with ``shown`` "chosen" the axis ends
+    where they do: they are few, and on an axis of all dimensions nobody would see them."""
     figure = base_figure(x_title="Dimensions removed (k)", y_title="Test accuracy (share of texts)")
     for curve in curves.values():
         if np.isfinite(curve.control).any():
@@ -104,15 +105,23 @@ def accuracy_chart(curves: dict[str, Curve], values: Any, layer: int = 0) -> go.
     )
     for curve in curves.values():
         dash = "dot" if curve.name == "random" else "solid"
-        _line(figure, curve.accuracy, NAMES[curve.name], colour(_PLACES[curve.name]), dash=dash)
+        marked = curve.name == "chosen"
+        _line(figure, curve.accuracy, NAMES[curve.name], colour(_PLACES[curve.name]), dash=dash, marked=marked)
     majority_line(figure, values.split.majority)
-    figure.update_xaxes(range=[-0.01 * (len(low) - 1), 1.01 * (len(low) - 1)])
+    figure.update_xaxes(**_k_axis(curves, shown, len(low) - 1))
     figure.update_yaxes(range=[0, 1.03])
     return with_legend(figure)
 
 
-def geometry_chart(curves: dict[str, Curve]) -> go.Figure:
-    """One panel a measure with all orders."""
+def _k_axis(curves: dict[str, Curve], shown: str, n_dims: int) -> dict[str, Any]:
+    """The axis of k: all dimensions, or as many as are hand-picked where those are ``shown``."""
+    last = len(curves["chosen"].dims) if shown == "chosen" and "chosen" in curves else n_dims
+    room = (0.01 if last == n_dims else 0.04) * last
+    return {"range": [-room, last + room], **({"dtick": 1} if last <= 12 else {})}
+
+
+def geometry_chart(curves: dict[str, Curve], *, shown: str = "highest") -> go.Figure:
+    """One panel a measure with all orders; ``shown`` as for ``accuracy_chart``."""
     figure = make_subplots(2, 2, subplot_titles=list(MEASURES.values()), horizontal_spacing=0.09, vertical_spacing=0.2)
     places = [(row, column) for row in (1, 2) for column in (1, 2)]
     for measure, (row, column) in zip(MEASURES, places, strict=True):
@@ -121,7 +130,8 @@ def geometry_chart(curves: dict[str, Curve]) -> go.Figure:
             figure.add_scatter(
                 x=curve.grid.astype(np.int32),
                 y=np.asarray(curve.geometry[measure], np.float32),
-                mode="lines",
+                mode="lines+markers" if curve.name == "chosen" else "lines",
+                marker={"size": 5},
                 connectgaps=False,
                 line={
                     "color": colour(_PLACES[curve.name]),
@@ -132,6 +142,8 @@ def geometry_chart(curves: dict[str, Curve]) -> go.Figure:
                 row=row,
                 col=column,
             )
+    if shown == "chosen":
+        figure.update_xaxes(**_k_axis(curves, shown, 0))
     figure.update_xaxes(zeroline=False)
     figure.update_yaxes(zeroline=False, rangemode="tozero")
     for column in (1, 2):
@@ -198,11 +210,13 @@ def _line(
     dash: str = "solid",
     opacity: float = 1,
     legend: bool = True,
+    marked: bool = False,
 ) -> None:
     figure.add_scatter(
         x=np.arange(len(values), dtype=np.int32),
         y=np.asarray(values, np.float32),
-        mode="lines",
+        mode="lines+markers" if marked else "lines",
+        marker={"size": 7},
         name=name,
         opacity=opacity,
         showlegend=legend,

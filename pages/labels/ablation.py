@@ -75,10 +75,15 @@ def choose_order(curves: dict[str, Curve]) -> Curve:
     return curves.get(str(chosen), curves["highest"])
 
 
+def zoom_of(curve: Curve) -> str:
+    """What the kept zoom depends on: hand-picked dimensions have an axis of their own length."""
+    return f" {len(curve.dims)} picked" if curve.name == "chosen" else ""
+
+
 def draw_curves(choice: Choice, result: Result, curves: dict[str, Curve], curve: Curve) -> tuple[go.Figure, int]:
     """The accuracies with the slider; returns the figure and the k where the slider was let go."""
     source = result.sources[0]
-    figure = accuracy_chart(curves, result.values)
+    figure = accuracy_chart(curves, result.values, shown=curve.name)
     steps = range(len(curve.accuracy))
     frames = Frames(
         "Removed",
@@ -89,7 +94,7 @@ def draw_curves(choice: Choice, result: Result, curves: dict[str, Curve], curve:
         link=LINK,
     )
     alt = f"Test accuracy against the number of removed dimensions in {source.layer_names[0]} of {source.model}"
-    view = f"{source.model} {source.layer_names[0]} {result.values.n_dims}"
+    view = f"{source.model} {source.layer_names[0]} {result.values.n_dims}{zoom_of(curve)}"
     state = plot(figure, key="ablation_curves", alt=alt, height=430, view=view, frames=frames, file_name="ablation")
     own = "the model's own head" if result.values.own_head[0] else "a fitted head"
     filled = FILLED[result.values.modes[0]]
@@ -100,11 +105,11 @@ def draw_curves(choice: Choice, result: Result, curves: dict[str, Curve], curve:
 
 def draw_geometry(result: Result, curves: dict[str, Curve], curve: Curve) -> None:
     """The four measures, following the slider."""
-    figure = geometry_chart(curves)
+    figure = geometry_chart(curves, shown=curve.name)
     steps = range(len(curve.accuracy))
     frames = Frames("", [str(k) for k in steps], [], cursor=steps, link=LINK, follows=True)
     alt = f"Anisotropy, average cosine, TwoNN and neighbour overlap against removed dimensions, {NAMES[curve.name]}"
-    view = f"{result.sources[0].model} {result.sources[0].layer_names[0]}"
+    view = f"{result.sources[0].model} {result.sources[0].layer_names[0]}{zoom_of(curve)}"
     plot(figure, key="ablation_geometry", alt=alt, height=460, view=view, frames=frames, file_name="ablation-geometry")
     st.caption(GEOMETRY_CAPTION)
 

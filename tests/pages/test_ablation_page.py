@@ -85,6 +85,12 @@ def test_hand_picked_dimensions_make_a_curve_of_their_own(open_page, run_page, s
     assert f"accuracy {values.chosen_accuracy[0, 3]:.1%}" in said(at)
     traces = {trace.get("name"): numbers(trace["y"]) for trace in figure(at, CURVES)["data"]}
     np.testing.assert_allclose(traces["hand-picked"], values.chosen_accuracy[0], rtol=1e-5)
+    picked = next(trace for trace in figure(at, CURVES)["data"] if trace.get("name") == "hand-picked")
+    assert picked["mode"] == "lines+markers"
+    for place in (CURVES, GEOMETRY):
+        assert 3 < figure(at, place)["layout"]["xaxis"]["range"][1] < 4, "the axis ends with the hand-picked dimensions"
+    at.segmented_control(key="ablation_order_4").set_value("lowest").run()
+    assert figure(at, CURVES)["layout"]["xaxis"]["range"][1] > 32
 
 
 def test_the_map_is_computed_again_without_the_removed_dimensions(open_page, run_page, small_world: SmallWorld) -> None:
