@@ -1,7 +1,7 @@
 """What belongs beside a figure: how many rows it stands on, the notes of the metric, why a number is undefined."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -87,9 +87,18 @@ def source_line(source: Source) -> str:
     return " · ".join(parts)
 
 
-def undefined_note(results: Sequence[Result], fields: Sequence[str]) -> None:
-    """Say which numbers of these fields do not exist, and why; nothing where all do."""
+def undefined_note(
+    results: Sequence[Result], fields: Sequence[str], *, crosses: bool = False, expected: Collection[str] = ()
+) -> None:
+    """Say which numbers of these fields do not exist, and why; nothing where all do.
+
+    ``crosses`` says that the figure marks them ×. Reasons that are ``expected``, such as at the end of every curve, are
+    said in a line beneath the figure and not in a box.
+    """
     why = list(dict.fromkeys(gap.reason for result in results for gap in result.undefined if gap.field in fields))
+    usual, why = [one for one in why if one in expected], [one for one in why if one not in expected]
+    for reason in usual:
+        st.caption(f"Where {plain(reason)}, geometry is undefined and its lines end.")
     if not why:
         return
     listed = "".join(f"\n- {plain(reason)}" for reason in why[:6])
@@ -101,7 +110,7 @@ def undefined_note(results: Sequence[Result], fields: Sequence[str]) -> None:
         "text. The pooling mean or last has no such gap."
     )
     st.info(
-        "Some numbers are undefined. They are marked × and left out, not drawn as 0:\n"
+        f"Some numbers are undefined. They are {'marked × and ' if crosses else ''}left out, not drawn as 0:\n"
         f"{listed}{more}{because if first else ''}"
     )
 

@@ -40,6 +40,7 @@ HOW = (
 METHODS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 LINK = "ablation"
 ASKED = "_ablation_map"
+ALL_REMOVED = "every dimension is removed"  # the reason that the metric gives for the end of every curve
 FILLED = {"mean": "their mean over the training rows", "zero": "0"}
 
 
@@ -205,7 +206,8 @@ def show(choice: Choice, result: Result, whole: Result | None) -> None:
     columns, rows = rows_of(curves, values)
     with st.expander("The numbers", icon=":material/table:"):
         st.dataframe(pd.DataFrame(rows, columns=columns), hide_index=True)
-    undefined_note([result], [*MEASURES, *(f"chosen_{measure}" for measure in MEASURES)])
+    measured = [*MEASURES, *(f"chosen_{measure}" for measure in MEASURES)]
+    undefined_note([result], measured, expected=(ALL_REMOVED,))
     provenance([result])
     source = result.sources[0]
     title = f"Ablation at the head, {source.layer_names[0]} of {source.model}"

@@ -116,7 +116,7 @@ def show(result: Result, params: dict[str, Any], row_name: str) -> None:
     numbers = table(result)
     percent = {name: st.column_config.NumberColumn(format="percent") for name in ACCURACIES}
     st.dataframe(numbers, hide_index=True, column_config=percent)
-    undefined_note([result], ["accuracy"])
+    undefined_note([result], ["accuracy"], crosses=True)
     provenance([result])
     downloads(
         "threshold",

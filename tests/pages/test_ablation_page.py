@@ -37,7 +37,9 @@ def test_the_curves_and_the_geometry_are_the_metrics(open_page, run_page, small_
     table = at.dataframe[0].value
     assert len(table) == 3 * 33
     np.testing.assert_allclose(table[table["order"] == "lowest"]["accuracy"], values.accuracy[0, 1])
-    assert "fitted head" in said(at) and "every dimension is removed" in said(at)
+    assert "fitted head" in said(at)
+    assert any("every dimension is removed" in caption.value for caption in at.caption), "expected: a line, no box"
+    assert not any("every dimension is removed" in box.value for box in at.info)
 
 
 def test_the_slider_moves_reading_line_and_colours_together(open_page, run_page, small_world: SmallWorld) -> None:
@@ -122,6 +124,7 @@ def test_a_layer_without_variance_says_so(open_page, run_page) -> None:
     at.selectbox(key="ablation_layer_4").set_value(0).run()
     at = run_page(at, KEY)
     assert "nothing to ablate" in said(at) and not at.get("plotly_chart")
+    assert "left out, not drawn as 0" in said(at) and "×" not in said(at), "nothing is marked here"
 
 
 def test_without_labels_or_with_tokens_the_page_says_what_to_do(open_page) -> None:

@@ -48,6 +48,7 @@ def test_a_layer_without_variance_says_so(open_page, run_page) -> None:
     at = run_page(open_page(KEY, 0, pooling="cls"), KEY)
     at.select_slider(key="threshold_layer_4").set_value(0).run()
     assert "nothing to cut in embedding" in said(at) and "identical" in said(at)
+    assert "marked × and left out" in said(at), "the profile marks it"
 
 
 def test_without_labels_or_with_tokens_the_page_says_what_to_do(open_page) -> None:
