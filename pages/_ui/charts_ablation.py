@@ -35,6 +35,7 @@ MEASURES = {
     "two_nn": "Intrinsic dimension (TwoNN)",
     "neighbour_overlap": "Neighbour overlap",
 }
+CONTROL = "shuffled labels"
 RIGHT, WRONG = "right", "wrong"
 
 
@@ -80,17 +81,10 @@ def accuracy_chart(curves: dict[str, Curve], values: Any, layer: int = 0, *, sho
     """All curves over k, controls faint. Hand-picked dimensions have markers, and with ``shown`` "chosen" the axis ends
     where they do: they are few, and on an axis of all dimensions nobody would see them."""
     figure = base_figure(x_title="Dimensions removed (k)", y_title="Test accuracy (share of texts)")
-    for curve in curves.values():
-        if np.isfinite(curve.control).any():
-            _line(
-                figure,
-                curve.control,
-                f"shuffled labels, {NAMES[curve.name]}",
-                MUTED,
-                width=1,
-                opacity=0.35,
-                legend=False,
-            )
+    controls = [curve for curve in curves.values() if np.isfinite(curve.control).any()]
+    for curve in controls:
+        name, first = f"{CONTROL}, {NAMES[curve.name]}", curve is controls[0]
+        _line(figure, curve.control, name, MUTED, width=1, opacity=0.35, group=CONTROL, legend=first)
     low, high = values.random_low[layer], values.random_high[layer]
     steps = np.arange(len(low), dtype=np.int32)
     figure.add_scatter(
@@ -210,6 +204,7 @@ def _line(
     dash: str = "solid",
     opacity: float = 1,
     legend: bool = True,
+    group: str | None = None,
     marked: bool = False,
 ) -> None:
     figure.add_scatter(
@@ -217,7 +212,8 @@ def _line(
         y=np.asarray(values, np.float32),
         mode="lines+markers" if marked else "lines",
         marker={"size": 7},
-        name=name,
+        name=group or name,
+        legendgroup=group,
         opacity=opacity,
         showlegend=legend,
         line={"color": shade, "width": width, "dash": dash},

@@ -31,6 +31,9 @@ def test_the_curves_and_the_geometry_are_the_metrics(open_page, run_page, small_
         ("highest variance first", "lowest variance first", "random (mean, lowest to highest draw)")
     ):
         np.testing.assert_allclose(traces[name], values.accuracy[0, place], rtol=1e-5)
+    controls = [trace for trace in figure(at, CURVES)["data"] if trace.get("name") == "shuffled labels"]
+    assert [trace["showlegend"] for trace in controls] == [True, False, False], "one entry for the faint lines"
+    np.testing.assert_allclose([numbers(trace["y"]) for trace in controls], values.control[0], rtol=1e-5)
     drawn = [numbers(trace["y"]) for trace in figure(at, GEOMETRY)["data"]]
     np.testing.assert_allclose(drawn[0], values.anisotropy[0, 0], rtol=1e-5)
     np.testing.assert_allclose(drawn[-1], values.neighbour_overlap[0, 2], rtol=1e-5)
