@@ -152,6 +152,12 @@ def nearest_step(curve: Curve, k: int) -> int:
     return int(np.argmin(np.abs(np.asarray(curve.grid) - k)))
 
 
+def step_name(curve: Curve, k: int) -> str:
+    """The slider's reading at ``k``; random dimensions are a mean of several draws, of which none is named."""
+    last = f", last removed: {int(curve.dims[k - 1])}" if k and curve.name != "random" else ""
+    return f"k = {k:,} of {len(curve.dims):,}{last}"
+
+
 def reading(curve: Curve, k: int) -> str:
     """What holds at ``k`` on one curve, in one line."""
     at = nearest_step(curve, k)

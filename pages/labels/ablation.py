@@ -21,6 +21,7 @@ from pages._ui.charts_ablation import (
     geometry_chart,
     reading,
     right_wrong_map,
+    step_name,
 )
 from pages._ui.controls import params_form
 from pages._ui.export import downloads
@@ -88,7 +89,7 @@ def draw_curves(choice: Choice, result: Result, curves: dict[str, Curve], curve:
     steps = range(len(curve.accuracy))
     frames = Frames(
         "Removed",
-        [f"k = {k:,} of {len(curve.dims):,}" for k in steps],
+        [step_name(curve, k) for k in steps],
         [],
         [reading(curve, k) for k in steps],
         cursor=steps,

@@ -52,6 +52,8 @@ def test_the_slider_moves_reading_line_and_colours_together(open_page, run_page,
         at.select_slider(key="ablation_curves_frame").set_value(k).run()
         assert not at.exception
         assert f"accuracy {values.accuracy[0, 0, k]:.1%}" in said(at)
+        last = f", last removed: {values.order[0, 0, k - 1]}" if k else ""
+        assert at.select_slider(key="ablation_curves_frame").options[k] == f"k = {k} of 32{last}"
         for place in (CURVES, GEOMETRY):
             assert k in [shape["x0"] for shape in figure(at, place)["layout"]["shapes"]]
         right = values.predictions[0, 0, k] == values.sample_classes
