@@ -15,7 +15,7 @@ CAPTION = (
     "the same cut made for shuffled labels."
 )
 HISTOGRAM_CAPTION = (
-    "How the values of one dimension are spread in each class. The dashed lines are the cuts found on the training texts; "
+    "How the values of one dimension are spread in each class; the bars of the classes are stacked. The dashed lines are the cuts found on the training texts; "
     "the strip on top shows the class that each interval stands for."
 )
 MOST_CLASSES = 8
@@ -78,13 +78,13 @@ def class_histogram(values: Any, layer: int, *, train: bool = False) -> go.Figur
             width=float(edges[1] - edges[0]),
             name=f"{name} ({int(bars.sum()):,})",
             marker={"color": shade, "line": {"width": 0}},
-            opacity=0.6 if len(classes) == 2 else 0.9,
+            opacity=0.9,
             hovertemplate=f"{name}<br>about %{{x:.3g}}<br><b>%{{y:,}} texts</b><extra></extra>",
         )
     for cut in values.thresholds[layer]:
         figure.add_vline(x=float(cut), line={"color": MUTED, "dash": "dash", "width": 1.5})
     _strip(figure, values, layer, shown)
-    figure.update_layout(barmode="overlay" if len(classes) == 2 else "stack", bargap=0)
+    figure.update_layout(barmode="stack", bargap=0, legend={"traceorder": "normal"})  # else stacks are listed backwards
     figure.update_xaxes(range=[float(edges[0]), float(edges[-1])])
     return with_legend(figure)
 

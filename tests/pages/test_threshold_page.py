@@ -32,6 +32,8 @@ def test_the_histogram_shows_the_chosen_rows_and_every_cut(open_page, run_page, 
         drawn = figure(at, 1)
         bars = np.array([numbers(trace["y"]) for trace in drawn["data"]])
         np.testing.assert_array_equal(bars, counts[layer])
+        assert drawn["layout"]["barmode"] == "stack" and drawn["layout"]["legend"]["traceorder"] == "normal"
+        assert [trace["name"].partition(" (")[0] for trace in drawn["data"]] == list(values.split.classes)
         dashed = [shape["x0"] for shape in drawn["layout"]["shapes"] if shape["type"] == "line"]
         assert dashed == list(values.thresholds[layer])
 
