@@ -234,7 +234,7 @@ def head_section(here: Selection, model: ModelInfo, label: str) -> None:
     with st.expander("Settings", icon=":material/tune:"):
         params = params_form(workbench().metrics()["ablation"].params, "ablation")
     spec = workbench().analysis("ablation", models=[model], layers=[layer], label=label, params=params, **here.rows)
-    st.caption(f"Classes: the label {plain(label)}.")
+    st.caption(f"Classes: the column '{plain(label)}'.")
     choice = Choice(here, model, layer, method, spec)
     found = run_panel([spec, choice.map_spec()], "ablation", partial=True)
     if found is not None and found[0] is not None:

@@ -113,7 +113,7 @@ with st.expander("Settings", icon=":material/tune:"):
 spec = workbench().analysis(
     "component_accuracy", models=[model], layers=[layer], label=label, params=params, basis=basis, **here.rows
 )
-st.caption(f"Classes: the label {plain(label)}.")
+st.caption(f"Classes: the column '{plain(label)}'.")
 found = run_panel([spec], "component_accuracy")
 if found is not None:
     show(found[0], here.row_name)

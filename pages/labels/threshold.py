@@ -137,7 +137,7 @@ one_model_note(len(here.models))
 with st.expander("Settings", icon=":material/tune:"):
     params = params_form(workbench().metrics()["threshold"].params, "threshold")
 spec = workbench().analysis("threshold", models=[model], layers=here.layers, label=label, params=params, **here.rows)
-st.caption(f"Classes: the label {plain(label)}.")
+st.caption(f"Classes: the column '{plain(label)}'.")
 found = run_panel([spec], "threshold")
 if found is not None:
     show(found[0], params, here.row_name)

@@ -45,6 +45,10 @@ def test_with_two_models_the_page_says_that_it_shows_one(open_page) -> None:
     assert "One model at a time" not in said(open_page(KEY, 0))
 
 
+def test_the_column_of_the_classes_is_named(open_page) -> None:
+    assert "Classes: the column 'label'." in said(open_page(KEY, 0))
+
+
 def test_the_name_of_the_largest_class_lies_beside_the_plot(open_page, run_page) -> None:
     at = run_page(open_page(KEY, 0), KEY)
     layout = figure(at)["layout"]
