@@ -1,13 +1,13 @@
 """What belongs beside a figure: how many rows it stands on, the notes of the metric, why a number is undefined."""
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
-from backend import Result, Source, TextTable
+from backend import Result, Source, TextTable, Undefined
 from pages._ui.charts import short_model
 from pages._ui.session import plain
 from pages._ui.wording import count
@@ -88,17 +88,19 @@ def source_line(source: Source) -> str:
 
 
 def undefined_note(
-    results: Sequence[Result], fields: Sequence[str], *, crosses: bool = False, expected: Collection[str] = ()
+    results: Sequence[Result],
+    fields: Sequence[str],
+    *,
+    crosses: bool = False,
+    expected: Callable[[Undefined], bool] = lambda _: False,
 ) -> None:
     """Say which numbers of these fields do not exist, and why; nothing where all do.
 
-    ``crosses`` says that the figure marks them ×. Reasons that are ``expected``, such as at the end of every curve, are
-    said in a line beneath the figure and not in a box.
+    ``crosses`` says that the figure marks them ×. What is ``expected``, such as the end of every curve, is left for the
+    page to say in a line.
     """
-    why = list(dict.fromkeys(gap.reason for result in results for gap in result.undefined if gap.field in fields))
-    usual, why = [one for one in why if one in expected], [one for one in why if one not in expected]
-    for reason in usual:
-        st.caption(f"Where {plain(reason)}, geometry is undefined and its lines end.")
+    gaps = [gap for result in results for gap in result.undefined if gap.field in fields and not expected(gap)]
+    why = list(dict.fromkeys(gap.reason for gap in gaps))
     if not why:
         return
     listed = "".join(f"\n- {plain(reason)}" for reason in why[:6])

@@ -1,6 +1,7 @@
 """Ablation: what a classification head still gets right while dimensions are removed, and what becomes of the layer."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from backend import AnalysisSpec, ModelInfo, PostProcess, Result, TextTable, fingerprint
+from backend import AnalysisSpec, ModelInfo, PostProcess, Result, TextTable, Undefined, fingerprint
 from pages._ui.charts_ablation import (
     CAPTION,
     GEOMETRY_CAPTION,
@@ -41,7 +42,6 @@ HOW = (
 METHODS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 LINK = "ablation"
 ASKED = "_ablation_map"
-ALL_REMOVED = "every dimension is removed"  # the reason that the metric gives for the end of every curve
 FILLED = {"mean": "their mean over the training rows", "zero": "0"}
 
 
@@ -113,7 +113,7 @@ def draw_geometry(result: Result, curves: dict[str, Curve], curve: Curve) -> Non
     alt = f"Anisotropy, average cosine, TwoNN and neighbour overlap against removed dimensions, {NAMES[curve.name]}"
     view = f"{result.sources[0].model} {result.sources[0].layer_names[0]}{zoom_of(curve)}"
     plot(figure, key="ablation_geometry", alt=alt, height=460, view=view, frames=frames, file_name="ablation-geometry")
-    st.caption(GEOMETRY_CAPTION)
+    st.caption(f"{GEOMETRY_CAPTION} Where every dimension is removed there is no geometry, and the lines end.")
 
 
 def draw_map(result: Result, curve: Curve, shown: Result, table: TextTable, removed: str) -> None:
@@ -188,6 +188,13 @@ def rows_of(curves: dict[str, Curve], values: Any) -> tuple[list[str], list[list
     return ["order", "k", "removed last", "accuracy", "lowest draw", "highest draw", "control", *MEASURES], rows
 
 
+def is_end(values: Any, gap: Undefined) -> bool:
+    """Whether a number of the geometry is undefined because no dimension is left, as at the end of every order."""
+    whole = dict.fromkeys(MEASURES, (values.grid, 3)) | {f"chosen_{name}": (values.chosen_grid, 2) for name in MEASURES}
+    grid, n_axes = whole[gap.field]
+    return len(gap.index) == n_axes and bool(grid[gap.index[-1]] == values.n_dims)
+
+
 def show(choice: Choice, result: Result, whole: Result | None) -> None:
     """Curves, map, geometry, table, notes and downloads."""
     values = result.values
@@ -208,7 +215,7 @@ def show(choice: Choice, result: Result, whole: Result | None) -> None:
     with st.expander("The numbers", icon=":material/table:"):
         st.dataframe(pd.DataFrame(rows, columns=columns), hide_index=True)
     measured = [*MEASURES, *(f"chosen_{measure}" for measure in MEASURES)]
-    undefined_note([result], measured, expected=(ALL_REMOVED,))
+    undefined_note([result], measured, expected=partial(is_end, values))
     provenance([result])
     source = result.sources[0]
     title = f"Ablation at the head, {source.layer_names[0]} of {source.model}"
