@@ -5,21 +5,15 @@ A BERT of 768 dimensions with random weights over 872 test texts: 769 steps. Nee
 """
 
 import dataclasses
-import os
-import secrets
-import signal
 import statistics
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from backend import open_workbench, read_settings
-from backend.settings import PROJECT
 from benchmarks.clicks import CHROMIUM, _wait_for
-from benchmarks.spikes import N_DIMS, WORDS, save_model
+from benchmarks.spikes import N_DIMS, WORDS, running_app, save_model
 
 PORT, SERVICE_PORT, N_MOVES = 8573, 8673, 100
 N_TRAIN, N_TEST, TARGET = 300, 872, 300
@@ -45,22 +39,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         model = save_model(folder / "wide-bert")
-        token = secrets.token_hex(16)
-        environment = {
-            **os.environ,
-            "EMBEDSCOPE_CACHE": str(folder / "cache"),
-            "EMBEDSCOPE_MODEL_ROOTS": str(folder),
-            "EMBEDSCOPE_PORT": str(PORT),
-            "EMBEDSCOPE_SERVICE_PORT": str(SERVICE_PORT),
-            "EMBEDSCOPE_TOKEN": token,
-        }
-        command = [sys.executable, "-m", "backend", "up"]
-        app = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL)
-        try:
+        with running_app(folder, PORT, SERVICE_PORT) as token:
             times = _measure(folder, model, token)
-        finally:
-            app.send_signal(signal.SIGINT)
-            app.wait()
     slow = statistics.quantiles(times, n=20)[-1]
     print(f"{N_DIMS + 1} steps, {N_TEST} texts, {len(times)} moves:", end=" ")
     print(f"median {statistics.median(times):.0f} ms, 95th percentile {slow:.0f} ms, maximum {max(times):.0f} ms")

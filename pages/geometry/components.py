@@ -8,7 +8,6 @@ import pandas as pd
 import streamlit as st
 
 from backend import ModelInfo, Result
-from pages._ui.charts import short_model
 from pages._ui.charts_spectrum import (
     CAPTION,
     SUMMED_CAPTION,
@@ -21,6 +20,7 @@ from pages._ui.charts_spectrum import (
 from pages._ui.controls import params_form
 from pages._ui.export import downloads
 from pages._ui.findings import heading, provenance, undefined_note
+from pages._ui.labelled import choose_model
 from pages._ui.plot import plot
 from pages._ui.progress import run_panel
 from pages._ui.selection import Selection, ready
@@ -35,15 +35,6 @@ SPECTRUM, RATIO = "Each layer", "Tuned against base"
 MARKS = (1, 2, 5, 10, 20, 50, 100)
 
 
-def choose_model(models: Sequence[ModelInfo], label: str, key: str, first: int = 0) -> ModelInfo:
-    """One of the sidebar's models."""
-    names = [info.spec.name for info in models]
-    if len(names) == 1:
-        return models[0]
-    name = st.selectbox(label, names, index=first, format_func=short_model, key=key, persist_state="session", width=260)
-    return models[names.index(name)]
-
-
 def settings(metric: str) -> dict[str, Any]:
     """The metric's own parameters."""
     with st.expander("Settings", icon=":material/tune:"):
@@ -53,7 +44,7 @@ def settings(metric: str) -> dict[str, Any]:
 def show_spectrum(here: Selection) -> None:
     """Explained variance by component, one line a layer."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        model = choose_model(here.models, "Model", "components_model")
+        model = choose_model(here.models, "components_model")
         summed = st.toggle(
             "Summed up",
             key="components_summed",
@@ -136,8 +127,8 @@ def swap(tuned: str, base: str) -> None:
 def show_ratio(here: Selection) -> None:
     """The ratio of explained variances, tuned over base, for the leading components."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        tuned = choose_model(here.models, "Tuned model", "components_tuned")
-        base = choose_model(here.models, "Its base", "components_base", first=1)
+        tuned = choose_model(here.models, "components_tuned", label="Tuned model")
+        base = choose_model(here.models, "components_base", label="Its base", first=1)
         st.button(
             "Swap",
             key="components_swap",

@@ -227,7 +227,7 @@ spec = workbench().analysis(
     params=params,
     **here.rows,
 )
-st.caption(f"Classes: the label {plain(label)}.")
+st.caption(f"Classes: the column '{plain(label)}'.")
 found = run_panel([spec], "clusters")
 if found is not None:
     result = found[0]

@@ -28,29 +28,3 @@ def test_without_general_texts_there_is_no_such_curve(open_page, run_page) -> No
     at = run_page(at, KEY)
     names = [trace.get("name") for trace in figure(at)["data"]]
     assert "components of these texts" in names and "components of the general texts" not in names
-
-
-def test_without_labels_or_with_tokens_the_page_says_what_to_do(open_page) -> None:
-    at = open_page(KEY, 0, texts="general", label="(none)")
-    assert "no label column" in said(at) and not at.get("plotly_chart")
-    assert "one row for each text" in said(open_page(KEY, 0, pooling="tokens"))
-
-
-def test_the_sampling_error_of_twelve_test_texts_is_said(open_page, run_page) -> None:
-    assert "± 28.3 points (95 %, 12 test texts)" in said(run_page(open_page(KEY, 0), KEY))
-
-
-def test_with_two_models_the_page_says_that_it_shows_one(open_page) -> None:
-    assert "One model at a time" in said(open_page(KEY, 0, 1))
-    assert "One model at a time" not in said(open_page(KEY, 0))
-
-
-def test_the_column_of_the_classes_is_named(open_page) -> None:
-    assert "Classes: the column 'label'." in said(open_page(KEY, 0))
-
-
-def test_the_name_of_the_largest_class_lies_beside_the_plot(open_page, run_page) -> None:
-    at = run_page(open_page(KEY, 0), KEY)
-    layout = figure(at)["layout"]
-    (name,) = [note for note in layout["annotations"] if note["text"] == "largest class"]
-    assert (name["xref"], name["x"], name["xanchor"]) == ("paper", 1, "left") and layout["margin"]["r"] > 80

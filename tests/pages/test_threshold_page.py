@@ -51,29 +51,3 @@ def test_a_layer_without_variance_says_so(open_page, run_page) -> None:
     at.select_slider(key="threshold_layer_4").set_value(0).run()
     assert "nothing to cut in embedding" in said(at) and "identical" in said(at)
     assert "marked × and left out" in said(at), "the profile marks it"
-
-
-def test_without_labels_or_with_tokens_the_page_says_what_to_do(open_page) -> None:
-    at = open_page(KEY, 0, texts="general", label="(none)")
-    assert "no label column" in said(at) and not at.get("plotly_chart")
-    assert "one row for each text" in said(open_page(KEY, 0, pooling="tokens"))
-
-
-def test_the_sampling_error_of_twelve_test_texts_is_said(open_page, run_page) -> None:
-    assert "± 28.3 points (95 %, 12 test texts)" in said(run_page(open_page(KEY, 0), KEY))
-
-
-def test_with_two_models_the_page_says_that_it_shows_one(open_page) -> None:
-    assert "One model at a time" in said(open_page(KEY, 0, 1))
-    assert "One model at a time" not in said(open_page(KEY, 0))
-
-
-def test_the_column_of_the_classes_is_named(open_page) -> None:
-    assert "Classes: the column 'label'." in said(open_page(KEY, 0))
-
-
-def test_the_name_of_the_largest_class_lies_beside_the_plot(open_page, run_page) -> None:
-    at = run_page(open_page(KEY, 0), KEY)
-    layout = figure(at)["layout"]
-    (name,) = [note for note in layout["annotations"] if note["text"] == "largest class"]
-    assert (name["xref"], name["x"], name["xanchor"]) == ("paper", 1, "left") and layout["margin"]["r"] > 80
