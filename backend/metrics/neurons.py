@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from backend.activations import Report, no_report
 from backend.errors import InvalidRequest
@@ -92,25 +93,9 @@ def greedy_dimensions(
     rng = np.random.default_rng([seed, 2])
     order, ends = _folds(y, sample_rows(y, max_rows or len(y), rng), n_folds, rng)
     y, columns = y[order], standardised(rows[order])[0]
-    chosen: list[int] = []
-    counts, screened = [], []
-    whole, parts = intercept_part(y), [intercept_part(np.delete(y, np.r_[fold])) for fold in ends]
-    for step in range(n_select):
-        left = np.setdiff1d(np.arange(len(columns)), chosen)
-        few = len(left) > N_SCREENED and not whole.exact
-        if few:
-            left = np.sort(left[np.argsort(-Shape(whole).score(whole, columns[left]), kind="stable")[:N_SCREENED]])
-        right = np.zeros(len(left), dtype=np.int64)
-        for block in whole.blocks(len(left)):
-            report(step * len(left) + block.start, n_select * len(left), f"{_GREEDY}: {step + 1} of {n_select}")
-            right[block] = _held_out(whole, parts, ends, columns[left[block]], y)
-        best = int(right.argmax())
-        chosen.append(int(left[best]))
-        counts.append(right[best] / len(y))
-        screened.append(few)
-        if step + 1 < n_select:
-            whole, parts = _grown(whole, parts, ends, columns[chosen[-1]])
-    return Greedy(np.array(chosen), np.array(counts), np.array(screened), len(y))
+    with threadpool_limits(1):  # many small products: threads wait for each other more than they work
+        chosen, counts, screened = _forward(columns, y, ends, n_select, report)
+    return Greedy(np.array(chosen), np.array(counts) / len(y), np.array(screened), len(y))
 
 
 def single_dimension_fits(x: npt.ArrayLike, labels: npt.ArrayLike, *, report: Report = no_report) -> SingleFits:
@@ -122,9 +107,10 @@ def single_dimension_fits(x: npt.ArrayLike, labels: npt.ArrayLike, *, report: Re
     columns, mean, inverse = standardised(rows)
     part = intercept_part(y)
     found = np.empty((len(columns), 2, part.n_logits))
-    for block in part.blocks(len(columns)):
-        report(block.start, len(columns), _SINGLE)
-        found[block] = fit_each(part, columns[block], tolerance=1e-4)
+    with threadpool_limits(1):
+        for block in part.blocks(len(columns)):
+            report(block.start, len(columns), _SINGLE)
+            found[block] = fit_each(part, columns[block], tolerance=1e-4)
     slopes = found[:, 1] * inverse[:, None]
     offsets = found[:, 0] - slopes * mean[:, None]
     if part.n_logits == 1:
@@ -203,6 +189,35 @@ def _folds(y: Ints, rows: Ints, n_folds: int, rng: np.random.Generator) -> tuple
     order = np.argsort(number, kind="stable")
     ends = np.searchsorted(number[order], np.arange(n_folds + 1))
     return rows[order], [slice(a, b) for a, b in pairwise(ends) if b > a]
+
+
+def _forward(
+    columns: Floats, y: Ints, ends: Sequence[slice], n_select: int, report: Report
+) -> tuple[list[int], list[int], list[bool]]:
+    """The dimensions chosen, the held-out rows that are right with those up to each, and whether it was screened.
+
+    ``columns`` (n_dims, n_rows) are in the order of the folds, which lie at ``ends``.
+    """
+    chosen: list[int] = []
+    counts: list[int] = []
+    screened: list[bool] = []
+    whole, parts = intercept_part(y), [intercept_part(np.delete(y, np.r_[fold])) for fold in ends]
+    for step in range(n_select):
+        left = np.setdiff1d(np.arange(len(columns)), chosen)
+        few = len(left) > N_SCREENED and not whole.exact
+        if few:
+            left = np.sort(left[np.argsort(-Shape(whole).score(whole, columns[left]), kind="stable")[:N_SCREENED]])
+        right = np.zeros(len(left), dtype=np.int64)
+        for block in whole.blocks(len(left)):
+            report(step * len(left) + block.start, n_select * len(left), f"{_GREEDY}: {step + 1} of {n_select}")
+            right[block] = _held_out(whole, parts, ends, columns[left[block]], y)
+        best = int(right.argmax())
+        chosen.append(int(left[best]))
+        counts.append(int(right[best]))
+        screened.append(few)
+        if step + 1 < n_select:
+            whole, parts = _grown(whole, parts, ends, columns[chosen[-1]])
+    return chosen, counts, screened
 
 
 def _held_out(whole: Part, parts: Sequence[Part], folds: Sequence[slice], x: Floats, y: Ints) -> Ints:
