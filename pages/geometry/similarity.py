@@ -121,13 +121,27 @@ def draw_depth(mode: str, found: Sequence[Result]) -> go.Figure | None:
     else:
         values = np.diagonal(matrix)
         names = list(rows[: len(values)])
-        st.caption("The layers with the same number in both models, from the embedding output on.")
+        st.caption(
+            "The layers with the same number in both models, from the embedding output on." + undrawn(matrix.shape)
+        )
     if not np.isfinite(values).any():
         st.info("There is nothing to draw: fewer than two layers, or every value is undefined.")
         return None
     figure = cka_diagonal(values, names, difference=mode == DIFFERENCE)
     plot(figure, key="similarity_depth", alt="CKA along depth", height=420, view=mode, file_name="cka-depth")
     return figure
+
+
+def undrawn(shape: tuple[int, ...]) -> str:
+    """What to know of two models of unequal depth: which layers have no partner, and that equal numbers are not equal depths."""
+    extra = abs(shape[0] - shape[1])
+    if not extra:
+        return ""
+    which = "first" if shape[0] > shape[1] else "second"
+    return (
+        f" The {which} model has {extra} more, which are not drawn, and layers of one number lie at different depths of the "
+        "two: the matrix shows every pair."
+    )
 
 
 def clicked(mode: str, found: Sequence[Result], models: Sequence[ModelInfo], at: tuple[int, int] | None) -> Cell | None:
