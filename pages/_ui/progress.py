@@ -147,11 +147,10 @@ def _show_cost(bench: Any, specs: list[AnalysisSpec], key: str) -> None:
         counted = (
             "; tokens are counted with the special ones, which pass through the model too" if cost.n_tokens else ""
         )
+        if not cost.n_texts and any(bench.metrics()[spec.metric].network for spec in specs):
+            st.caption("The activations are in the cache already; the network is then run again, as said above.")
+            return
         st.caption(cost_sentence(cost, specs), help=plain(cost.note + counted) or None)
-
-
-def _runs_network(spec: AnalysisSpec) -> bool:
-    return bool(workbench().metrics()[spec.metric].network)
 
 
 def work_left(specs: Sequence[AnalysisSpec]) -> str:
@@ -173,8 +172,6 @@ def _row_words(wanted: ActivationSpec) -> str:
 
 def cost_sentence(cost: Cost, specs: Sequence[AnalysisSpec] = ()) -> str:
     """What a run will take, in one line of Markdown."""
-    if not cost.n_texts and any(_runs_network(spec) for spec in specs):
-        return "The activations are in the cache already; this metric then runs the network again, as said above."
     if not cost.n_texts:
         left = f": {work_left(specs)}" if specs else ""
         return (
