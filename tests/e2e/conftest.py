@@ -54,7 +54,7 @@ def tab(chromium: Any) -> Iterator[Any]:
     """A tab with its own session; the test fails when a script in it raised."""
     context = chromium.new_context(viewport={"width": 1360, "height": 900}, accept_downloads=True)
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(90_000)  # two cores are shared
     raised: list[str] = []
     page.on("pageerror", lambda error: raised.append(str(error)))
     yield page

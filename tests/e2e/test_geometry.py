@@ -76,8 +76,10 @@ def test_the_zoom_outlives_another_parameter(tab: Any, address: str) -> None:
     tab.mouse.up()
     zoomed = full_layout(tab, key, "xaxis.range")
     assert zoomed[1] - zoomed[0] < 5
+    settled(tab)
     tab.get_by_text("Settings", exact=True).click()
     tab.locator(".st-key-similarity_debiased label").first.click()
+    settled(tab)
     tab.locator("[class*='similarity_run'] button").first.click()
     tab.get_by_text("Biased linear CKA").wait_for(timeout=RUN_MS)
     tab.locator(f".st-key-{key} {PLOT}[data-drawn]").wait_for()

@@ -10,7 +10,8 @@ def test_post_processing_is_kept_by_pages_and_reloads(address: str, tab) -> None
     tab.get_by_text(sentence).wait_for()
     looking.go(tab, "Rogue")
     tab.get_by_text(sentence).wait_for()
-    tab.wait_for_url(lambda url: "post=whiten" in url and "tokens=500" in url)  # written after the page is drawn
+    looking.settled(tab)  # the address is written after the page is drawn
+    tab.wait_for_function("location.search.includes('post=whiten') && location.search.includes('tokens=500')")
     tab.reload()
     tab.get_by_text(sentence).wait_for()
 
