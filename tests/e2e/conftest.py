@@ -15,6 +15,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "e2e" in item.path.parts:
             item.add_marker("e2e")
+            item.add_marker(
+                pytest.mark.flaky(reruns=2)
+            )  # a browser on a loaded machine; every rerun is counted in the report
             if reason:
                 item.add_marker(pytest.mark.skip(reason=f"browser tests skipped: {reason}"))
 

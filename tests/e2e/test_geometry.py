@@ -48,12 +48,19 @@ def test_a_click_in_the_grid_opens_the_layers_of_its_panel(tab: Any, address: st
     tab.locator(f"{PLOT}[data-drawn]").first.wait_for(timeout=RUN_MS)
     drag = tab.locator("[class*='st-key-similarity_grid'] .draglayer .nsewdrag")
     assert drag.count() == 9
-    box = drag.nth(5).bounding_box()  # the first small model above the second: four layers each
 
     def hovered(row: int, column: int, words: str) -> tuple[float, float]:
-        x, y = box["x"] + box["width"] * (column + 0.5) / 4, box["y"] + box["height"] * (3.5 - row) / 4
-        tab.mouse.move(x, y)
-        tab.locator(".hoverlayer .hovertext", has_text=words).wait_for()
+        """Where the cell is, once its hover is seen: the page may still move while it is drawn."""
+        hover = tab.locator(".hoverlayer .hovertext", has_text=words)
+        for _ in range(40):
+            box = drag.nth(5).bounding_box()  # the first small model above the second: four layers each
+            x, y = box["x"] + box["width"] * (column + 0.5) / 4, box["y"] + box["height"] * (3.5 - row) / 4
+            tab.mouse.move(x - 3, y)
+            tab.mouse.move(x, y)
+            tab.wait_for_timeout(500)
+            if hover.count():
+                break
+        hover.wait_for()
         return x, y
 
     hovered(0, 2, "undefined")
