@@ -46,6 +46,20 @@ def with_legend(figure: go.Figure) -> go.Figure:
     return figure.update_layout(showlegend=True, margin={"b": 90})
 
 
+def add_band(figure: go.Figure, x: Floats, low: Floats, high: Floats) -> None:
+    """A grey band from ``low`` to ``high`` over ``x``, each (n,): behind a line, without hover or legend of its own."""
+    figure.add_scatter(
+        x=np.concatenate([x, x[::-1]]).astype(np.int32),
+        y=np.concatenate([high, low[::-1]]).astype(np.float32),
+        mode="lines",
+        line={"width": 0},
+        fill="toself",
+        fillcolor="rgba(140,140,140,0.22)",
+        hoverinfo="skip",
+        showlegend=False,
+    )
+
+
 def colour(place: int) -> str:
     """The colour of the ``place``-th class or model; it comes round again after eight."""
     return PALETTE[place % len(PALETTE)]

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from pages._ui.charts import MUTED, Floats, base_figure, colour, hover_text, safe, with_legend
+from pages._ui.charts import MUTED, Floats, add_band, base_figure, colour, hover_text, safe, with_legend
 from pages._ui.charts_threshold import majority_line
 
 CAPTION = (
@@ -86,17 +86,7 @@ def accuracy_chart(curves: dict[str, Curve], values: Any, layer: int = 0, *, sho
         name, first = f"{CONTROL}, {NAMES[curve.name]}", curve is controls[0]
         _line(figure, curve.control, name, MUTED, width=1, opacity=0.35, group=CONTROL, legend=first)
     low, high = values.random_low[layer], values.random_high[layer]
-    steps = np.arange(len(low), dtype=np.int32)
-    figure.add_scatter(
-        x=np.concatenate([steps, steps[::-1]]),
-        y=np.concatenate([high, low[::-1]]).astype(np.float32),
-        mode="lines",
-        line={"width": 0},
-        fill="toself",
-        fillcolor="rgba(140,140,140,0.22)",
-        hoverinfo="skip",
-        showlegend=False,
-    )
+    add_band(figure, np.arange(len(low)), low, high)
     for curve in curves.values():
         dash = "dot" if curve.name == "random" else "solid"
         marked = curve.name == "chosen"

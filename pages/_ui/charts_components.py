@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from pages._ui.charts import MUTED, Floats, base_figure, colour, with_legend
+from pages._ui.charts import MUTED, Floats, add_band, base_figure, colour, with_legend
 from pages._ui.charts_threshold import majority_line, margin_name
 
 CAPTION = (
@@ -25,12 +25,7 @@ def component_accuracy_chart(values: Any, layer: int) -> go.Figure:
     _line(figure, counts, values.control[layer], "shuffled labels", MUTED, width=1.2, opacity=0.6)
     mean, std = values.random[layer], values.random_std[layer]
     if np.isfinite(mean).any():
-        both = np.concatenate([counts, counts[::-1]])
-        band = np.concatenate([mean + std, (mean - std)[::-1]])
-        figure.add_scatter(
-            x=both, y=band, fill="toself", fillcolor="rgba(140,140,140,0.2)", line={"width": 0}, hoverinfo="skip",
-            showlegend=False,
-        )  # fmt: skip
+        add_band(figure, counts, mean - std, mean + std)
     _line(figure, counts, mean, "k random dimensions (mean ± std)", "#8C8C8C", dash="dot")
     _line(figure, counts, values.general[layer], "components of the general texts", colour(1))
     _line(figure, counts, values.in_domain[layer], "components of these texts", colour(0), width=2.6)

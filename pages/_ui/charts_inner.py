@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from pages._ui.charts import MUTED, Floats, base_figure, colour, safe, with_legend
+from pages._ui.charts import MUTED, Floats, add_band, base_figure, colour, safe, with_legend
 
 ORDER_NAMES = {
     "highest": "highest variance first",
@@ -58,17 +58,7 @@ def _empty(values: Any, y_title: str) -> go.Figure:
 def _curves(figure: go.Figure, values: Any, lines: Floats, spread: Floats, y_format: str) -> None:
     for row, order in enumerate(values.orders):
         if order == "random" and np.isfinite(lines[row]).all():
-            places = np.arange(lines.shape[1])
-            figure.add_scatter(
-                x=np.concatenate([places, places[::-1]]).astype(np.int32),
-                y=np.concatenate([lines[row] + spread[row], (lines[row] - spread[row])[::-1]]).astype(np.float32),
-                mode="lines",
-                line={"width": 0},
-                fill="toself",
-                fillcolor="rgba(140,140,140,0.22)",
-                hoverinfo="skip",
-                showlegend=False,
-            )
+            add_band(figure, np.arange(lines.shape[1]), lines[row] - spread[row], lines[row] + spread[row])
         _line(figure, lines[row], ORDER_NAMES[order], _shade(order), y_format, steps=values.n_overwritten)
 
 

@@ -62,12 +62,14 @@ def notes_of(results: Sequence[Result]) -> list[str]:
     return list(lines)
 
 
-def sampling_error(n_test: int, row_name: str = "text") -> str:
-    """How far chance may move an accuracy on ``n_test`` rows, in percentage points: 1.96 standard errors of a binomial share.
+def widest_error(n_test: int) -> float:
+    """1.96 standard errors of a binomial share over ``n_test`` rows, for a share of one half; other shares have less."""
+    return 1.96 * math.sqrt(0.25 / max(n_test, 1))
 
-    The widest is said, that of a share of one half; others are narrower.
-    """
-    points = 196 * math.sqrt(0.25 / max(n_test, 1))
+
+def sampling_error(n_test: int, row_name: str = "text") -> str:
+    """How far chance may move an accuracy on ``n_test`` rows, as a sentence, in percentage points."""
+    points = 100 * widest_error(n_test)
     return f"Sampling error of an accuracy: at most ± {points:.1f} points (95 %, {count(n_test, f'test {row_name}')})."
 
 

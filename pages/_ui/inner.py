@@ -10,7 +10,7 @@ from backend import ModelInfo, Result
 from pages._ui.charts_inner import CAPTION, LOSS_CAPTION, ORDER_NAMES, inner_accuracy_chart, inner_loss_chart
 from pages._ui.controls import params_form
 from pages._ui.export import downloads
-from pages._ui.findings import provenance, undefined_note
+from pages._ui.findings import provenance, undefined_note, widest_error
 from pages._ui.plot import plot
 from pages._ui.progress import run_panel
 from pages._ui.selection import Selection
@@ -155,7 +155,7 @@ def says(values: Any, lines: Any, wording: str, *, chance: bool = False) -> str:
     steps, orders = values.n_overwritten, values.orders
     first = int(np.argmax(np.isfinite(lines).all(axis=1)))
     start = f"With nothing overwritten {wording.format(lines[first, 0])}"
-    spread = 0.98 / max(1, values.n_texts) ** 0.5  # 1.96 standard errors of a share, at their widest
+    spread = widest_error(values.n_texts)
     sure = f" An accuracy over {values.n_texts:,} texts may be off by {spread:.0%} either way." if chance else ""
     if "random" in orders and orders[first] != "random":
         other = orders.index("random")

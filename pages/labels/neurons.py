@@ -20,7 +20,7 @@ from pages._ui.charts_neurons import (
 )
 from pages._ui.controls import params_form
 from pages._ui.export import downloads
-from pages._ui.findings import heading, provenance, reasons, undefined_note
+from pages._ui.findings import heading, provenance, reasons, undefined_note, widest_error
 from pages._ui.labelled import choose_layer, choose_model, label_ready
 from pages._ui.plot import Frames, plot
 from pages._ui.progress import run_panel
@@ -185,7 +185,7 @@ def show_one(results: list[Result], here: Selection) -> None:
     st.caption(
         "Test accuracy with all dimensions, the best one, the best five, and as many as there are classes; shuffled is "
         "the control with shuffled labels. The dimensions were chosen without the test rows. An accuracy over "
-        f"{n_test:,} texts may be off by {0.98 / n_test**0.5:.0%} either way."
+        f"{n_test:,} texts may be off by {widest_error(n_test):.0%} either way."
     )
     rows = st.segmented_control("Values of", [TEST, TRAIN], default=TEST, required=True, key="neurons_rows")
     figures = []
