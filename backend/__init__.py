@@ -10,7 +10,7 @@ Importing it loads neither torch nor transformers; those live in the worker proc
 
 from typing import TYPE_CHECKING
 
-from backend.documents import result_document
+from backend.documents import result_document, series_document
 from backend.errors import (
     Cancelled,
     EmbedscopeError,
@@ -21,11 +21,13 @@ from backend.errors import (
     TextSetError,
 )
 from backend.fingerprint import fingerprint
-from backend.results import NormOutliers, Result, Source, Undefined
+from backend.results import NormOutliers, Result, SeriesResult, Source, Undefined
 from backend.settings import SETTINGS, Settings, read_settings
 from backend.specs import (
     ActivationSpec,
     AnalysisSpec,
+    BatchTask,
+    BrokenMember,
     EstimateTask,
     HubReadTask,
     JobStatus,
@@ -38,6 +40,9 @@ from backend.specs import (
     ReadOptions,
     ReadTask,
     ResolveTask,
+    SeriesInfo,
+    SeriesMember,
+    SeriesTask,
     TextColumns,
     TextSetSpec,
     TokenSample,
@@ -53,6 +58,8 @@ __all__ = [
     "SETTINGS",
     "ActivationSpec",
     "AnalysisSpec",
+    "BatchTask",
+    "BrokenMember",
     "Cancelled",
     "Cost",
     "EmbedscopeError",
@@ -72,6 +79,10 @@ __all__ = [
     "ReadTask",
     "ResolveTask",
     "Result",
+    "SeriesInfo",
+    "SeriesMember",
+    "SeriesResult",
+    "SeriesTask",
     "ServiceError",
     "Settings",
     "Source",
@@ -88,6 +99,7 @@ __all__ = [
     "open_workbench",
     "read_settings",
     "result_document",
+    "series_document",
 ]
 
 

@@ -52,6 +52,15 @@ def _analyse(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--metric", required=True, help="see: python -m backend metrics")
     add("--model", action="append", metavar="NAME", help="alias, hub id[@revision] or folder; repeat it for two models")
+    add(
+        "--series",
+        metavar="NAME",
+        help="a folder of checkpoints, or hub id@pattern (owner/name@step*): one result a step",
+    )
+    add("--steps", type=_steps, default=(), metavar="N,N", help="with --series: these steps alone")
+    add("--at-most", type=int, default=0, metavar="N", help="with --series: that many, evenly over the log of the step")
+    add("--skip-broken", action="store_true", help="with --series: leave out checkpoints that cannot be used")
+    add("--against", metavar="NAME", help="with --series: first, last, or a model that each step is compared with")
     add("--texts", required=True, help="a file, or the name of a text set (sentiment, topics, general)")
     add("--test-texts", metavar="FILE", help="a second file of the same form: its rows are the test split")
     add("--basis-texts", metavar="NAME", help="a second text set (or file of the same form) that a basis is fitted on")
@@ -74,6 +83,13 @@ def _analyse(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=0)
     _output(parser)
     parser.set_defaults(command=commands.analyse)
+
+
+def _steps(text: str) -> tuple[int, ...]:
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts or not all(part.isdecimal() for part in parts):
+        raise argparse.ArgumentTypeError(f"'{text}' is no list of steps such as 0,128,512")
+    return tuple(int(part) for part in parts)
 
 
 def _output(parser: argparse.ArgumentParser) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from backend import specs
 from backend.errors import InvalidRequest
 from backend.results import Result
-from backend.specs import AnalysisSpec, Task
+from backend.specs import AnalysisSpec, BatchTask, Task
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 _TASKS: dict[str, type] = {cls.__name__: cls for cls in typing.get_args(specs.Task)}
@@ -40,6 +40,8 @@ class Codec:
             raise InvalidRequest("That is not a task.", f"'type' must be one of: {', '.join(_TASKS)}.")
         cls = _TASKS[data["type"]]
         body = {key: value for key, value in data.items() if key != "type"}
+        if cls is BatchTask:
+            return self._batch_from_json(body)
         overrides: dict[str, Any] = {}
         if cls is AnalysisSpec:
             metric = body.get("metric")
@@ -47,6 +49,15 @@ class Codec:
                 raise InvalidRequest(f"There is no metric '{metric}'.", f"Choose one of: {', '.join(self.params)}.")
             overrides["params"] = self.params[metric]
         return typing.cast(Task, _dataclass_from_json(cls, body, {}, overrides))
+
+    def _batch_from_json(self, body: dict[str, Any]) -> BatchTask:
+        items, title = body.get("analyses"), body.get("title", "")
+        if not isinstance(items, list) or not items or not isinstance(title, str):
+            raise InvalidRequest("That batch has no analyses.", "Check the recipe.")
+        tasks = [
+            self.task_from_json({"type": "AnalysisSpec", **item} if isinstance(item, dict) else item) for item in items
+        ]
+        return BatchTask(tuple(typing.cast(AnalysisSpec, task) for task in tasks), title)
 
     def result_to_parts(self, result: Result) -> tuple[dict[str, Any], Arrays]:
         """A result as JSON and the arrays that it refers to."""

@@ -7,12 +7,13 @@ import os
 import re
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from backend.activations import Report, no_report
 from backend.codec import to_json
-from backend.documents import result_document
+from backend.documents import result_document, series_document
 from backend.errors import EmbedscopeError, InvalidRequest
 from backend.metrics import METRICS, metric
 from backend.metrics.base import parse_params
@@ -31,6 +32,7 @@ def analyse(options: argparse.Namespace) -> int:
     params = dict(_named(text) for text in options.param)
     parse_params(row.params, params)
     steps = [_step(text) for text in options.post]
+    _check_series(options)
     _check_out(options)
     bench = wire_workbench(read_settings())
     texts = _texts(bench, options, options.texts)
@@ -38,23 +40,51 @@ def analyse(options: argparse.Namespace) -> int:
         texts = bench.join_texts(texts, _texts(bench, options, options.test_texts))
     basis = _texts(bench, options, options.basis_texts) if options.basis_texts else None
     report = _report(options)
+    asked: dict[str, Any] = {
+        "texts": texts,
+        "pooling": options.pooling,
+        "layers": options.layers,
+        "label": (options.label if texts.builtin else None) or texts.label,
+        "params": params,
+        "seed": options.seed,
+        "postprocess": steps,
+        "max_length": options.max_length,
+        "tokens": TokenSample(options.tokens, options.seed) if options.pooling == "tokens" else None,
+        "basis": basis,
+    }
+    if options.series:
+        return _analyse_series(bench, options, asked, report)
     models = [bench.model(name, dtype=options.dtype, report=report) for name in options.model or ["minilm"]]
-    spec = bench.analysis(
-        row.name,
-        models=models,
-        texts=texts,
-        pooling=options.pooling,
-        layers=options.layers,
-        label=(options.label if texts.builtin else None) or texts.label,
-        params=params,
-        seed=options.seed,
-        postprocess=steps,
-        max_length=options.max_length,
-        tokens=TokenSample(options.tokens, options.seed) if options.pooling == "tokens" else None,
-        basis=basis,
-    )
-    _deliver([bench.wait(spec, report)], options)
+    _deliver([bench.wait(bench.analysis(row.name, models=models, **asked), report)], options)
     return 0
+
+
+def _analyse_series(bench: Workbench, options: argparse.Namespace, asked: dict[str, Any], report: Report) -> int:
+    series = bench.series(
+        options.series,
+        dtype=options.dtype,
+        steps=options.steps,
+        at_most=options.at_most,
+        skip_broken=options.skip_broken,
+        report=report,
+    )
+    against = options.against
+    if against not in (None, "first", "last"):
+        against = bench.model(against, dtype=options.dtype, report=report)
+    task = bench.series_analyses(options.metric, series=series, against=against, **asked)
+    found = bench.compute_series(task, series, report)
+    for item in series.broken:
+        print(f"note: step {item.step} was left out: {item.reason}", file=sys.stderr)
+    _tell(found.results, options)
+    _write(series_document(found), options)
+    return 0
+
+
+def _check_series(options: argparse.Namespace) -> None:
+    if options.series and options.model:
+        raise InvalidRequest("A series brings its own models.", "Give --series or --model, not both.")
+    if not options.series and (options.steps or options.at_most or options.against or options.skip_broken):
+        raise InvalidRequest("--steps, --at-most, --against and --skip-broken need --series.", "Name the series.")
 
 
 def run_recipe(options: argparse.Namespace) -> int:
@@ -71,6 +101,7 @@ def run_recipe(options: argparse.Namespace) -> int:
     bench = wire_workbench(read_settings())
     several = data if isinstance(data, list) else [data]
     recipes = [item.get("recipe", item) if isinstance(item, dict) else item for item in several]
+    recipes = [one for item in recipes for one in (item if isinstance(item, list) else [item])]  # a series has several
     _deliver([bench.wait(bench.from_recipe(recipe), _report(options)) for recipe in recipes], options)
     return 0
 
@@ -295,12 +326,19 @@ def _check_out(options: argparse.Namespace) -> None:
 
 def _deliver(results: list[Result], options: argparse.Namespace) -> None:
     """Write the documents: one result as an object, several as a list, as the pages' downloads are."""
+    _tell(results, options)
+    documents = [result_document(result) for result in results]
+    _write(documents[0] if len(documents) == 1 else documents, options)
+
+
+def _tell(results: Sequence[Result], options: argparse.Namespace) -> None:
     if sys.stderr.isatty() and not options.quiet:
         sys.stderr.write("\r\x1b[K")
     for note in dict.fromkeys(note for result in results for note in result.notes):
         print(f"note: {note}", file=sys.stderr)
-    documents = [result_document(result) for result in results]
-    data = documents[0] if len(documents) == 1 else documents
+
+
+def _write(data: Any, options: argparse.Namespace) -> None:
     if options.out:
         try:
             Path(options.out).write_text(json.dumps(data, allow_nan=False) + "\n", encoding="utf-8")

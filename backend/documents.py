@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from backend.results import Result
+from backend.results import Result, SeriesResult
 
 
 def result_document(result: Result) -> dict[str, Any]:
@@ -27,6 +27,38 @@ def result_document(result: Result) -> dict[str, Any]:
         "recipe": plain_values(result.recipe),
         "versions": dict(result.versions),
     }
+
+
+def series_document(found: SeriesResult) -> dict[str, Any]:
+    """The JSON form of a metric over a series: under ``result`` the ``steps``, in order, and one entry a step.
+
+    An entry is the document of that step's result. Where a metric takes all checkpoints together, its one result is
+    ``joint`` and the entries name step and model alone.
+    """
+    members = found.series.members
+    own = [{} if found.joint else result_document(result) for result in _each(found)]
+    entries = [
+        {"step": member.step, "model": member.model.spec.name, **document}
+        for member, document in zip(members, own, strict=True)
+    ]
+    first = found.results[0]
+    return {
+        "metric": first.metric,
+        "series": found.series.name,
+        "result": {
+            "steps": list(found.series.steps),
+            "entries": entries,
+            **({"joint": result_document(first)} if found.joint else {}),
+        },
+        "left_out": plain_values(found.series.broken),
+        "notes": list(dict.fromkeys(note for result in found.results for note in result.notes)),
+        "recipe": [plain_values(result.recipe) for result in found.results],
+        "versions": dict(first.versions),
+    }
+
+
+def _each(found: SeriesResult) -> tuple[Result, ...]:
+    return found.results * len(found.series.members) if found.joint else found.results
 
 
 def plain_values(value: Any) -> Any:

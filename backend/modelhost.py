@@ -4,9 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backend.activations import Report
 from backend.codec import from_json, to_json
 from backend.settings import Settings
-from backend.specs import ModelInfo, ModelSpec
+from backend.specs import ModelInfo, ModelSpec, SeriesInfo, SeriesTask
 from backend.store import Store
 
 if TYPE_CHECKING:
@@ -30,6 +31,20 @@ class ModelHost:
         if dtype == "auto":
             dtype = self._dtype()
         return self.known(resolve(name, dtype=dtype, roots=self._roots))
+
+    def series(self, task: SeriesTask, report: Report) -> SeriesInfo:
+        """The checkpoints that a name stands for now; raises ModelError where there are fewer than two to use."""
+        from backend.models.series import choose, find_members, series_info
+
+        members = find_members(task.name, roots=self._roots)
+        wanted = choose(members, task.steps, task.at_most)
+        done = iter(range(len(wanted)))
+
+        def look_up(name: str) -> ModelInfo:
+            report(next(done), len(wanted), "Looking up the checkpoints")
+            return self.resolve(name, task.dtype)
+
+        return series_info(task.name, members, wanted, look_up)
 
     def known(self, spec: ModelSpec) -> ModelInfo:
         """The facts about a resolved model: from the store, or from its configuration."""

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from backend.specs import SeriesInfo
+
 
 @dataclass(frozen=True, slots=True)
 class Undefined:
@@ -51,6 +53,18 @@ class Result:
     recipe: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeriesResult:
+    """One metric over a series: a result for each of its steps, in order.
+
+    ``joint``: the metric takes all checkpoints together, and ``results`` is that one result.
+    """
+
+    series: SeriesInfo
+    results: tuple[Result, ...]
+    joint: bool = False
 
 
 @dataclass(frozen=True, slots=True)

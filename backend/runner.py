@@ -4,6 +4,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from backend.specs import (
     POOLINGS,
     ActivationSpec,
     AnalysisSpec,
+    BatchTask,
     EstimateTask,
     HubReadTask,
     JoinTask,
@@ -31,6 +33,7 @@ from backend.specs import (
     NormTask,
     ReadTask,
     ResolveTask,
+    SeriesTask,
     Task,
 )
 from backend.stacks import Stacks, groups_of, rows_digest
@@ -54,9 +57,18 @@ class Runner:
         if isinstance(task, AnalysisSpec):
             self.fill(task.inputs, report)
             self.measure(task, report)
+        elif isinstance(task, BatchTask):
+            self._batch(task, report)
         else:
             result, expire = self._small(task, report)
             self._store.set_record(f"task/{fingerprint(task)}", to_json(result, {}), expire=expire)
+
+    def _batch(self, task: BatchTask, report: Report) -> None:
+        """Do the analyses of ``task`` that have no result yet; one count goes over all of them."""
+        todo = [spec for spec in task.analyses if not self._store.has_result(fingerprint(spec))]
+        before = len(task.analyses) - len(todo)
+        for number, spec in enumerate(todo, before):
+            self.run(spec, _part(report, number, len(task.analyses), spec.inputs[-1].model.name))
 
     # Activations
 
@@ -72,8 +84,9 @@ class Runner:
     def fill(self, inputs: tuple[ActivationSpec, ...], report: Report) -> None:
         """Extract what is missing: one forward pass over a text set fills every layer and every pooling."""
         groups = {_pass(spec): spec for spec in self.missing(inputs)}
-        for spec in groups.values():
-            self._extract(spec, report)
+        for number, spec in enumerate(groups.values()):
+            name = spec.model.name
+            self._extract(spec, report if len(groups) == 1 else _part(report, number, len(groups), name))
 
     def _extract(self, spec: ActivationSpec, report: Report) -> None:
         from backend.models.extraction import extract
@@ -192,6 +205,8 @@ class Runner:
             return self._read(task), None
         if isinstance(task, JoinTask):
             return self._join(task), None
+        if isinstance(task, SeriesTask):
+            return self._models.series(task, report), _FRESH
         raise InvalidRequest(f"No task is called {type(task).__name__}.", "Update Embedscope.")
 
     def _read(self, task: ReadTask) -> Any:
@@ -280,6 +295,18 @@ class Runner:
                 f"measured on {len(sample)} texts on {loaded.device}",
             )
         return total
+
+
+def _part(report: Report, number: int, total: int, name: str) -> Report:
+    """A report for part ``number`` of ``total``: its count becomes a share, in hundredths, that never goes back."""
+    furthest = 0
+
+    def inner(done: int, of: int, stage: str) -> None:
+        nonlocal furthest
+        furthest = max(furthest, min(99, 100 * done // of) if of else 0)
+        report(100 * number + furthest, 100 * total, f"{number + 1} of {total}, {PurePath(name).name}: {stage}")
+
+    return inner
 
 
 class _StoreSink:

@@ -139,6 +139,46 @@ class ModelInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class SeriesMember:
+    """One checkpoint of a series: the training step it was saved at, and the model."""
+
+    step: int
+    model: ModelInfo
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenMember:
+    """A checkpoint that belongs to a series and cannot be used: missing, damaged, or of another shape than the rest."""
+
+    step: int
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesInfo:
+    """An ordered list of checkpoints of one training run, by their steps; ``n_found`` counts those that exist.
+
+    ``members`` are those that can be used, ``broken`` those that were asked for and cannot.
+    """
+
+    name: str
+    members: tuple[SeriesMember, ...]
+    broken: tuple[BrokenMember, ...] = ()
+    n_found: int = 0
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """The training steps of the members, ascending."""
+        return tuple(member.step for member in self.members)
+
+    @property
+    def models(self) -> tuple[ModelInfo, ...]:
+        """The members' models, in the order of their steps."""
+        return tuple(member.model for member in self.members)
+
+
+@dataclass(frozen=True, slots=True)
 class TextColumns:
     """Which columns of a table hold what. A column is a name, or a number from 0 (for tables without a header)."""
 
@@ -225,7 +265,29 @@ class NormTask:
     more_than: int = 3
 
 
-Task = AnalysisSpec | ResolveTask | ReadTask | HubReadTask | JoinTask | EstimateTask | NormTask
+@dataclass(frozen=True, slots=True)
+class SeriesTask:
+    """Find the checkpoints that a name stands for: the result is a SeriesInfo.
+
+    ``name`` is a folder of checkpoints, or a hub id with a pattern of revisions (``owner/name@step*``). ``steps`` takes
+    these alone; else ``at_most`` (0: no limit) takes that many, spread evenly over the logarithm of the step.
+    """
+
+    name: str
+    dtype: str = "auto"
+    steps: tuple[int, ...] = ()
+    at_most: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BatchTask:
+    """Several analyses as one job, in order. Each has its own result, so what was done before a cancel stays done."""
+
+    analyses: tuple[AnalysisSpec, ...]
+    title: str = field(default="", metadata=NOT_IN_KEY)
+
+
+Task = AnalysisSpec | ResolveTask | ReadTask | HubReadTask | JoinTask | EstimateTask | NormTask | SeriesTask | BatchTask
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,24 +5,25 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, cast
 
 from backend.activations import Report, no_report
 from backend.analyses import analysis_spec
 from backend.codec import Codec, from_json
-from backend.errors import EmbedscopeError, InvalidRequest
+from backend.errors import EmbedscopeError, InvalidRequest, ModelError
 from backend.fingerprint import fingerprint, label_spec
 from backend.jobs.base import Executor
 from backend.jobs.inline import InlineExecutor
 from backend.library import Library
 from backend.metrics import METRICS, metric
 from backend.metrics.base import Metric
-from backend.results import NormOutliers, Result
+from backend.results import NormOutliers, Result, SeriesResult
 from backend.settings import Settings
 from backend.specs import (
     ActivationSpec,
     AnalysisSpec,
+    BatchTask,
     EstimateTask,
     HubReadTask,
     JobStatus,
@@ -33,6 +34,8 @@ from backend.specs import (
     ReadOptions,
     ReadTask,
     ResolveTask,
+    SeriesInfo,
+    SeriesTask,
     Task,
     TextColumns,
     TextSetSpec,
@@ -57,6 +60,9 @@ class Workbench:
         """The result of ``task`` if it is there (Result, ModelInfo, TextPreview, TextSetInfo or Cost), else None."""
         if isinstance(task, AnalysisSpec):
             return self._peek_result(task)
+        if isinstance(task, BatchTask):
+            found = [self._peek_result(spec) for spec in task.analyses]
+            return tuple(found) if all(found) else None
         if isinstance(task, EstimateTask) and self.is_cached(task.inputs):
             return Cost(0, 0, 0, 0, 0.0, "every activation is in the cache")
         key = f"task/{fingerprint(task)}"
@@ -95,7 +101,7 @@ class Workbench:
     def wait(self, task: Task, report: Report = no_report) -> Any:
         """Do ``task``, or join who does it, and return its result; raises EmbedscopeError where it fails."""
         found = self.peek(task)
-        if found is not None and not isinstance(task, ResolveTask):
+        if found is not None and not isinstance(task, ResolveTask | SeriesTask):
             return found
         if isinstance(self._executor, InlineExecutor):
             job: JobStatus | None = self._executor.start(task, report)
@@ -118,6 +124,30 @@ class Workbench:
     def model(self, name: str, *, dtype: str = "auto", report: Report = no_report) -> ModelInfo:
         """What ``name`` stands for (the alias minilm, a hub id with an optional @revision, a local folder)."""
         return cast(ModelInfo, self.wait(ResolveTask(name, dtype), report))
+
+    def series(
+        self,
+        name: str,
+        *,
+        dtype: str = "auto",
+        steps: Sequence[int] = (),
+        at_most: int = 0,
+        skip_broken: bool = False,
+        report: Report = no_report,
+    ) -> SeriesInfo:
+        """The checkpoints that ``name`` stands for (a folder of them, or a hub id with a pattern of revisions).
+
+        Raises ModelError that names those which are missing or broken, unless ``skip_broken`` leaves them out.
+        """
+        task = SeriesTask(name, dtype, tuple(steps), at_most)
+        found = cast(SeriesInfo, self.wait(task, report))
+        if found.broken and not skip_broken:
+            listed = "; ".join(f"step {item.step}: {item.reason.rstrip('.')}" for item in found.broken[:5])
+            raise ModelError(
+                f"{len(found.broken)} of the checkpoints of '{name}' cannot be used: {listed}.",
+                "Mend them, or leave them out (--skip-broken).",
+            )
+        return found
 
     # Texts
 
@@ -289,6 +319,33 @@ class Workbench:
         )
         return cast(Result, self.wait(spec, report))
 
+    def series_analyses(
+        self, metric_name: str, *, series: SeriesInfo, against: ModelInfo | str | None = None, **asked: Any
+    ) -> BatchTask:
+        """The analyses of one metric over a series, as one job; ``asked`` is what ``analysis`` takes beside the models.
+
+        One analysis a step; of a metric that takes any number of models, one for all of them. With ``against``, for a
+        metric of two models, each step's is of that step and of a model, or of the "first" or "last" step.
+        """
+        row = metric(metric_name)
+        models = series.models
+        if against is not None and row.scope != "pair":
+            raise InvalidRequest(f"'{row.name}' does not compare two models.", "Leave out what to compare with.")
+        if row.scope == "models":
+            groups: list[list[ModelInfo]] = [list(models)]
+        else:
+            other = {"first": models[0], "last": models[-1]}.get(against) if isinstance(against, str) else against
+            if isinstance(against, str) and other is None:
+                raise InvalidRequest(f"A series has no step '{against}'.", "Compare with first, last, or a model.")
+            groups = [[info] if other is None else [info, other] for info in models]
+        specs = [self.analysis(row.name, models=group, **asked) for group in groups]
+        return BatchTask(tuple(specs), f"{row.name} over {len(models)} checkpoints of {PurePath(series.name).name}")
+
+    def compute_series(self, task: BatchTask, series: SeriesInfo, report: Report = no_report) -> SeriesResult:
+        """The results of ``series_analyses``, from the store or computed now."""
+        results = cast(tuple[Result, ...], self.wait(task, report))
+        return SeriesResult(series, results, joint=metric(results[0].metric).scope == "models")
+
     def text_set_info(self, name: str) -> TextSetInfo:
         """The line of the list for one text set, by name or table digest; raises InvalidRequest if there is none."""
         infos = self.text_sets()
@@ -338,6 +395,8 @@ class Workbench:
 def _result_kind(task: Task) -> Any:
     if isinstance(task, ResolveTask):
         return ModelInfo
+    if isinstance(task, SeriesTask):
+        return SeriesInfo
     if isinstance(task, EstimateTask):
         return Cost
     if isinstance(task, NormTask):

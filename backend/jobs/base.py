@@ -9,6 +9,7 @@ from backend.errors import Cancelled, EmbedscopeError
 from backend.fingerprint import fingerprint
 from backend.specs import (
     AnalysisSpec,
+    BatchTask,
     EstimateTask,
     HubReadTask,
     JobStatus,
@@ -16,6 +17,7 @@ from backend.specs import (
     NormTask,
     ReadTask,
     ResolveTask,
+    SeriesTask,
     Task,
 )
 from backend.store import Store
@@ -90,6 +92,12 @@ def job_title(task: Task) -> str:
         return f"join two text sets into {task.name}"
     if isinstance(task, EstimateTask):
         return f"estimate the cost of {task.inputs[0].model.name} on {task.inputs[0].texts.name}"
+    if isinstance(task, SeriesTask):
+        return f"look up the checkpoints of {task.name}"
+    if isinstance(task, BatchTask):
+        return (
+            task.title or f"{len(task.analyses)} analyses: {', '.join(dict.fromkeys(s.metric for s in task.analyses))}"
+        )
     if isinstance(task, NormTask):
         return f"norm weights of {task.model.name}"
     raise TypeError(type(task).__name__)

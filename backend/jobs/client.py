@@ -10,7 +10,7 @@ from backend import errors
 from backend.codec import Codec, from_json
 from backend.errors import EmbedscopeError, ServiceError
 from backend.fingerprint import fingerprint
-from backend.specs import AnalysisSpec, JobStatus, Task
+from backend.specs import AnalysisSpec, BatchTask, JobStatus, Task
 from backend.store import Store
 from backend.texts import TextSetInfo, TextTable
 from backend.textsets.codec import table_from_json
@@ -43,6 +43,8 @@ class ClientExecutor:
 
     def fetch(self, task: Task) -> bool:
         """Bring the result into the own store, unless both are one folder."""
+        if isinstance(task, BatchTask):
+            return all(self.fetch(spec) for spec in task.analyses)
         digest = fingerprint(task)
         if self._is_shared():
             return isinstance(task, AnalysisSpec) and self._store.has_result(digest)

@@ -12,7 +12,7 @@ from backend.jobs.base import Progress, ended, new_job
 from backend.jobs.local import StoreExecutor
 from backend.library import Library
 from backend.runner import Runner
-from backend.specs import AnalysisSpec, JobStatus, Task
+from backend.specs import JobStatus, Task
 from backend.store import Store
 from backend.store.store import process_alive, process_name
 
@@ -35,7 +35,7 @@ class InlineExecutor(StoreExecutor):
             report(0, 0, "Waiting for another process that computes the same")
             time.sleep(0.2)
         with self._held(job.id):
-            if isinstance(task, AnalysisSpec) and self._store.has_result(job.id):
+            if self.fetch(task):
                 return ended(job, None)
             return self._run(task, job, report)
 

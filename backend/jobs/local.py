@@ -3,7 +3,7 @@
 from backend.fingerprint import fingerprint
 from backend.jobs.base import JobBook
 from backend.library import Library
-from backend.specs import AnalysisSpec, JobStatus, Task
+from backend.specs import AnalysisSpec, BatchTask, JobStatus, Task
 from backend.store import Store
 from backend.texts import TextSetInfo, TextTable
 
@@ -19,7 +19,9 @@ class StoreExecutor:
         return self._book.all()
 
     def fetch(self, task: Task) -> bool:
-        return isinstance(task, AnalysisSpec) and self._store.has_result(fingerprint(task))
+        """Whether the results of ``task`` are there; a small task's are always looked up anew."""
+        wanted = task.analyses if isinstance(task, BatchTask) else (task,)
+        return all(isinstance(item, AnalysisSpec) and self._store.has_result(fingerprint(item)) for item in wanted)
 
     def upload(self, content: bytes) -> str:
         return self._store.put_blob(content)

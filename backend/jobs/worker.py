@@ -16,7 +16,7 @@ from backend.errors import Cancelled
 from backend.jobs.base import explained
 from backend.runner import Runner
 from backend.settings import Settings
-from backend.specs import AnalysisSpec, Task
+from backend.specs import AnalysisSpec, BatchTask, Task
 
 KINDS = ("models", "layouts", "reader", "resolver")
 
@@ -75,6 +75,8 @@ def _done(runner: Runner, codec: Codec, message: dict[str, Any], channel: "_Chan
 def _step(runner: Runner, task: Task, step: str, report: Any) -> None:
     if isinstance(task, AnalysisSpec) and step == "fill":
         runner.fill(task.inputs, report)
+    elif isinstance(task, BatchTask) and step == "fill":
+        runner.fill(tuple(wanted for spec in task.analyses for wanted in spec.inputs), report)
     elif isinstance(task, AnalysisSpec) and step == "measure":
         runner.measure(task, report)
     else:

@@ -26,7 +26,17 @@ from backend.jobs.worker import KINDS
 from backend.library import Library
 from backend.metrics import METRICS
 from backend.settings import PROJECT
-from backend.specs import AnalysisSpec, HubReadTask, JobStatus, JoinTask, ReadTask, ResolveTask, Task
+from backend.specs import (
+    AnalysisSpec,
+    BatchTask,
+    HubReadTask,
+    JobStatus,
+    JoinTask,
+    ReadTask,
+    ResolveTask,
+    SeriesTask,
+    Task,
+)
 from backend.store import Store
 
 _GRACE = 10.0  # seconds a cancelled worker has to reach its next report before it is ended
@@ -60,7 +70,7 @@ class WorkersExecutor(StoreExecutor):
             running = self._jobs.get(job.id)
             if running is not None and running.status.active:
                 return running.status
-            if isinstance(task, AnalysisSpec) and self._store.has_result(job.id):
+            if self.fetch(task):
                 return ended(job, None)
             entry = _Job(self._book.put(job), task, _steps(task))
             self._jobs[job.id] = entry
@@ -248,8 +258,15 @@ def _steps(task: Task) -> list[tuple[str, str]]:
             raise InvalidRequest(f"There is no metric '{task.metric}'.", "Update Embedscope.")
         worker = METRICS[task.metric].worker
         return [("models", "run")] if worker == "models" else [("models", "fill"), (worker, "measure")]
+    if isinstance(task, BatchTask):
+        steps = [step for spec in task.analyses for step in _steps(spec)]
+        return (
+            [("models", "run")]
+            if {kind for kind, _ in steps} == {"models"}
+            else [("models", "fill"), ("layouts", "run")]
+        )
     if isinstance(task, ReadTask | HubReadTask | JoinTask):
         return [("reader", "run")]
-    if isinstance(task, ResolveTask):
+    if isinstance(task, ResolveTask | SeriesTask):
         return [("resolver", "run")]
     return [("models", "run")]

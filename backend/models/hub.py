@@ -23,6 +23,25 @@ def hub_commit(repo: str, revision: str | None) -> str:
         raise _hub_error(error, repo, revision) from None
 
 
+def hub_revisions(repo: str) -> tuple[str, ...]:
+    """The names of all branches and tags of ``repo``; needs the hub, which alone knows them."""
+    from httpx2 import TransportError  # the hub client's own HTTP library
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import OfflineModeIsEnabled
+
+    _silence()
+    try:
+        refs = HfApi().list_repo_refs(repo)
+    except (TransportError, OfflineModeIsEnabled):
+        raise ModelError(
+            f"The hub cannot be reached, and it alone knows the revisions of '{repo}'.",
+            "Connect to the network, or give a local folder of checkpoints.",
+        ) from None
+    except Exception as error:
+        raise _hub_error(error, repo, None) from None
+    return tuple(dict.fromkeys(ref.name for ref in (*refs.branches, *refs.tags)))
+
+
 def hub_folder(repo: str, commit: str, *, weights: bool) -> Path:
     """Local folder with the files of ``repo`` at ``commit``, fetched where they are not in the hub cache yet.
 

@@ -97,6 +97,20 @@ def model_folder(spec: ModelSpec, *, roots: Roots) -> Path:
     return files.adapter or files.folder
 
 
+def hub_pattern(name: str, roots: Roots) -> tuple[str, str] | None:
+    """Repository and pattern of revisions of a name such as ``owner/name@step*``; None for anything else."""
+    repo, at, glob = name.strip().rpartition("@")
+    if not at or ("*" not in glob and "?" not in glob):
+        return None
+    matched = _hub_match(repo, roots)
+    return (repo, glob) if matched is not None and not matched["revision"] else None
+
+
+def local_folder(name: str, roots: Roots) -> Path | None:
+    """The folder that ``name`` stands for, if there is one and it may be opened."""
+    return _local_folder(name.strip(), roots)
+
+
 def _locate(name: str, roots: Roots, *, weights: bool, commit: str | None = None, base: bool = False) -> ModelFiles:
     """Find a model by name; ``commit`` pins a hub id; a ``base`` may not be an adapter itself."""
     if not name or any(ord(char) < 32 for char in name):

@@ -15,7 +15,7 @@ import pytest
 
 from backend import EmbedscopeError, JobStatus, Settings, open_workbench
 from backend.jobs.inline import InlineExecutor
-from backend.specs import AnalysisSpec, ReadTask, ResolveTask
+from backend.specs import AnalysisSpec, BatchTask, ReadTask, ResolveTask
 from backend.store import Store
 from backend.wiring import wire_workers
 from backend.workbench import Workbench
@@ -54,6 +54,20 @@ def test_start_follow_read(any_bench: Workbench, reviews: Path) -> None:
     assert result.sources[0].n_rows == 60
     assert any_bench.jobs()[0].id == job.id
     assert any_bench.start(spec).state == "done", "what is there is done at once"
+
+
+def test_a_batch_is_one_job_of_several_results(any_bench: Workbench, reviews: Path) -> None:
+    texts = any_bench.read_texts(reviews, text="text", label="label")
+    models = [any_bench.model("minilm")]
+    asked = [any_bench.analysis(name, models=models, texts=texts, layers="0,6") for name in ("cka", "anisotropy")]
+    asked.append(any_bench.analysis("projection", models=models, texts=texts, layers="6"))  # another kind of worker
+    task = BatchTask(tuple(asked), "three in one")
+    assert any_bench.peek(task) is None
+    job = _follow(any_bench, any_bench.start(task))
+    assert (job.state, job.error, job.title) == ("done", "", "three in one")
+    assert [result.metric for result in any_bench.peek(task)] == ["cka", "anisotropy", "projection"]
+    assert all(any_bench.peek(spec) is not None for spec in asked)
+    assert any_bench.start(task).state == "done"
 
 
 def test_a_job_that_fails_says_why(any_bench: Workbench) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 _API = re.compile(r"/api/(?P<kind>models|datasets)/(?P<repo>[^/]+/[^/]+|[^/]+)(?:/revision/(?P<revision>.+))?")
+_REFS = re.compile(r"/api/models/(?P<repo>[^/]+/[^/]+|[^/]+)/refs")
 _TREE = re.compile(r"/api/(?P<kind>models|datasets)/(?P<repo>[^/]+/[^/]+|[^/]+)/tree/(?P<revision>[^/?]+)(?:/.*)?")
 _FILE = re.compile(r"/(?:datasets/)?(?P<repo>[^/]+/[^/]+|[^/]+)/resolve/(?P<revision>[^/]+)/(?P<path>.+)")
 
@@ -127,6 +128,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._error(self.state.status, "")
         elif found := _TREE.fullmatch(path):
             self._tree(found)
+        elif found := _REFS.fullmatch(path):
+            self._refs(found)
         elif found := _API.fullmatch(path):
             self._info(found)
         elif found := _FILE.fullmatch(path):
@@ -154,6 +157,13 @@ class _Handler(BaseHTTPRequestHandler):
         if repo and sha:
             siblings = [{"rfilename": name} for name in repo.commits[sha]]
             self._json({"id": found["repo"], "sha": sha, "siblings": siblings, "private": False, "tags": []})
+
+    def _refs(self, found: re.Match[str]) -> None:
+        if repo := self._repo(found["repo"]):
+            branches = [
+                {"name": name, "ref": f"refs/heads/{name}", "targetCommit": sha} for name, sha in repo.branches.items()
+            ]
+            self._json({"branches": branches, "tags": [], "converts": []})
 
     def _tree(self, found: re.Match[str]) -> None:
         repo = self._repo(found["repo"])

@@ -1,0 +1,147 @@
+"""From the name of a series to its checkpoints: a folder with one folder a step, or hub revisions that match a pattern."""
+
+import fnmatch
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from backend.errors import EmbedscopeError, InvalidRequest, ModelError
+from backend.models.hub import hub_revisions
+from backend.models.resolve import Roots, hub_pattern, local_folder
+from backend.specs import BrokenMember, ModelInfo, SeriesInfo, SeriesMember
+
+MOST_MEMBERS = 64
+_STEP = re.compile(r"(?:checkpoint|ckpt|global[-_]?step|step|iter(?:ation)?|epoch)?[-_]?(\d{1,12})", re.IGNORECASE)
+
+
+def step_of(name: str) -> int | None:
+    """The training step that the name of a folder or revision bears (checkpoint-500, step1000, 0032), or None."""
+    found = _STEP.fullmatch(name)
+    return int(found[1]) if found else None
+
+
+def find_members(name: str, *, roots: Roots) -> dict[int, str]:
+    """Step -> model name of every checkpoint that ``name`` stands for, ascending; nothing is opened yet.
+
+    Raises ModelError where there is no such folder or repository, or no checkpoint in it.
+    """
+    pattern = hub_pattern(name, roots)
+    if pattern is not None:
+        repo, glob = pattern
+        found = [(rev, f"{repo}@{rev}") for rev in hub_revisions(repo) if fnmatch.fnmatchcase(rev, glob)]
+        where = f"No revision of '{repo}' matches '{glob}' and ends in a step."
+        hint = "Give a pattern such as step*, global_step* or step?000."
+    else:
+        folder = local_folder(name, roots)
+        if folder is None:
+            raise ModelError(
+                f"There is no series '{name}': no folder of that name.",
+                "Give a folder with one folder a checkpoint (checkpoint-500, step-00128), or a hub id with a pattern "
+                "of revisions (owner/name@step*).",
+            )
+        found = [(path.name, str(path)) for path in _folders(folder)]
+        where = (
+            f"The folder '{name}' holds no checkpoints: no folder in it is called like checkpoint-500 or step-00128."
+        )
+        hint = "Give the folder above the checkpoints; one model alone is chosen as a model."
+    return _by_step(found, where, hint)
+
+
+def choose(members: dict[int, str], steps: Sequence[int], at_most: int) -> list[int]:
+    """Which steps of ``members`` to take: ``steps`` if any are named, else at most so many, log-spaced, ends included."""
+    if any(step < 0 for step in steps) or at_most < 0:
+        raise InvalidRequest("A step and a number of checkpoints are 0 or more.", "Give whole numbers.")
+    if steps:
+        return sorted(set(steps))
+    every = sorted(members)
+    if at_most and len(every) > at_most:
+        if at_most < 2:
+            raise InvalidRequest("One checkpoint is no series.", "Take 2 or more.")
+        return _spread(every, at_most)
+    if len(every) > MOST_MEMBERS:
+        raise InvalidRequest(
+            f"The series has {len(every)} checkpoints, from step {every[0]:,} to {every[-1]:,}: more than {MOST_MEMBERS}.",
+            "Take a part of them, evenly over the logarithm of the step (--at-most 12), or name steps (--steps 0,512).",
+        )
+    return every
+
+
+def series_info(
+    name: str, members: dict[int, str], wanted: Sequence[int], look_up: Callable[[str], ModelInfo]
+) -> SeriesInfo:
+    """The members of ``wanted`` steps, each looked up; those that cannot be used are kept apart, with the reason.
+
+    Raises ModelError where fewer than two are left.
+    """
+    good: list[SeriesMember] = []
+    broken: list[BrokenMember] = []
+    for step in wanted:
+        if step not in members:
+            broken.append(BrokenMember(step, f"step {step}", "there is no checkpoint of this step"))
+            continue
+        try:
+            good.append(SeriesMember(step, look_up(members[step])))
+        except EmbedscopeError as error:
+            broken.append(BrokenMember(step, members[step], error.message))
+    good, odd = _same_shape(good)
+    broken = sorted([*broken, *odd], key=lambda item: item.step)
+    if len(good) < 2:
+        reasons = " ".join(f"Step {item.step}: {item.reason.rstrip('.')}." for item in broken[:3])
+        raise ModelError(
+            f"The series '{name}' has {len(good)} usable checkpoint{'' if len(good) == 1 else 's'}. {reasons}".strip(),
+            "A series needs two at least: mend or fetch the others.",
+        )
+    return SeriesInfo(name, tuple(good), tuple(broken), len(members))
+
+
+def _folders(folder: Path) -> list[Path]:
+    try:
+        return [path for path in folder.iterdir() if path.is_dir()]
+    except OSError as error:
+        raise ModelError(f"The folder '{folder}' cannot be read: {error.strerror}.", "Check its permissions.") from None
+
+
+def _by_step(found: list[tuple[str, str]], where: str, hint: str) -> dict[int, str]:
+    steps = [(step, short, name) for short, name in found if (step := step_of(short)) is not None]
+    if not steps:
+        raise ModelError(where, hint)
+    members: dict[int, str] = {}
+    for step, short, name in sorted(steps):
+        if step in members:
+            raise ModelError(
+                f"Two checkpoints are of step {step}: '{Path(members[step]).name}' and '{short}'.",
+                "Keep one kind of checkpoint in the folder, or give a narrower pattern.",
+            )
+        members[step] = name
+    return members
+
+
+def _spread(every: list[int], n: int) -> list[int]:
+    """``n`` of the ascending steps, ends included, as even as they come on the scale log(step + 1)."""
+    scale = [math.log1p(step - every[0]) for step in every]
+    chosen = {0, len(every) - 1}
+    for i in range(1, n - 1):
+        target = scale[-1] * i / (n - 1)
+        free = [k for k in range(len(every)) if k not in chosen]
+        chosen.add(min(free, key=lambda k: abs(scale[k] - target)))
+    return [every[k] for k in sorted(chosen)]
+
+
+def _same_shape(members: list[SeriesMember]) -> tuple[list[SeriesMember], list[BrokenMember]]:
+    """Those of the commonest shape, and the others: checkpoints of one run have the same layers and width."""
+    if not members:
+        return [], []
+    shapes = Counter((member.model.layer_names, member.model.n_dims) for member in members)
+    shape = shapes.most_common(1)[0][0]
+    odd = [
+        BrokenMember(
+            member.step,
+            member.model.spec.name,
+            f"it has {member.model.n_blocks} blocks x {member.model.n_dims} dimensions, unlike the others",
+        )
+        for member in members
+        if (member.model.layer_names, member.model.n_dims) != shape
+    ]
+    return [member for member in members if (member.model.layer_names, member.model.n_dims) == shape], odd
