@@ -8,6 +8,7 @@ from typing import Any
 from backend.activations import Labels, LayerStack, Report
 from backend.errors import InvalidRequest
 from backend.results import Undefined
+from backend.specs import KEY_IF_SET
 
 SCOPES = ("layer", "stack", "pair", "models")
 
@@ -56,9 +57,14 @@ def param(
     high: float | None = None,
     choices: tuple[Any, ...] | None = None,
     label: str | None = None,
+    later: bool = False,
 ) -> Any:
-    """Declare one user-facing parameter: its default, help and limits feed form, validation, command line and docs."""
+    """Declare one user-facing parameter: its default, help and limits feed form, validation, command line and docs.
+
+    One that came ``later`` than the metric's first results takes part in their address only where it is set.
+    """
     metadata = {"help": help, "low": low, "high": high, "choices": choices, "label": label}
+    metadata |= KEY_IF_SET if later else {}
     return dataclasses.field(default=default, metadata=metadata)
 
 

@@ -24,6 +24,12 @@ class SplitParams:
     test_split: str = param(
         "", "Name of the split to test on; empty takes the validation (dev) rows if there are any, else the test rows."
     )
+    drop_single: bool = param(
+        False,
+        "Leave out classes of one row, where the split is drawn here: one row cannot be in both parts.",
+        label="Leave out classes of one row",
+        later=True,
+    )
     control: bool = param(True, "Do it once more with the labels shuffled, to see what chance gives.", label="Control")
 
 
@@ -78,6 +84,10 @@ def split_rows(labels: Labels, params: SplitParams, seed: int) -> Split:
     labelled = np.flatnonzero(values >= 0)
     _check_classes(labels, values[labelled])
     own = labels.split is not None and any(labels.split)
+    single: list[str] = []
+    if params.drop_single and not own:
+        labelled, single = _without_single(labels, labelled)
+        _check_classes(labels, values[labelled])
     if own:
         train, test, names, left_out = _own_split(labels, labelled, params.test_split)
     else:
@@ -96,14 +106,25 @@ def split_rows(labels: Labels, params: SplitParams, seed: int) -> Split:
         test_name=names[1],
         n_train=len(train),
         n_test=len(test),
-        n_unlabelled=len(values) - len(labelled),
+        n_unlabelled=int((values < 0).sum()),
         n_left_out=left_out,
         classes=labels.classes,
         seeded=not own,
         majority=float(np.mean(y_test == int(counts.argmax()))),
     )
     absent = [labels.classes[c] for c in np.unique(y_test) if counts[c] == 0]
-    return Split(train, test, y_train, y_test, info, _notes(info, absent, int((counts[y_test] == 0).sum()), seed))
+    notes = _notes(info, absent, int((counts[y_test] == 0).sum()), seed)
+    if single:
+        shown = ", ".join(f"'{name}'" for name in single[:5]) + (" ..." if len(single) > 5 else "")
+        notes += (f"{len(single)} {'class' if len(single) == 1 else 'classes'} of one row left out: {shown}.",)
+    return Split(train, test, y_train, y_test, info, notes)
+
+
+def _without_single(labels: Labels, labelled: Ints) -> tuple[Ints, list[str]]:
+    """The rows whose class has more than one, and the names of the classes that have not."""
+    values = np.asarray(labels.values)
+    counts = np.bincount(values[labelled], minlength=len(labels.classes))
+    return labelled[counts[values[labelled]] > 1], [labels.classes[c] for c in np.flatnonzero(counts == 1)]
 
 
 def _check_classes(labels: Labels, found: Ints) -> None:
@@ -179,7 +200,7 @@ def _stratified(labels: Labels, labelled: Ints, share: float, seed: int) -> tupl
         if len(rows) == 1:
             raise InvalidRequest(
                 f"The class '{labels.classes[number]}' has one row, which cannot be both in training and in test.",
-                "Give more rows of it, take them out, or add a split column.",
+                "Give more rows of it, leave such classes out (drop_single), or add a split column.",
             )
         n_test = min(max(1, round(share * len(rows))), len(rows) - 1)
         test.append(rows[:n_test])

@@ -5,7 +5,9 @@ import pytest
 
 from backend.activations import Labels
 from backend.errors import InvalidRequest
+from backend.fingerprint import fingerprint
 from backend.metrics.splits import SplitParams, split_rows
+from backend.specs import AnalysisSpec
 
 
 def labels(values, split=None, classes=None):
@@ -59,6 +61,24 @@ def test_shuffled_labels_keep_the_counts_of_each_part():
     assert sorted(control.y_train) == sorted(found.y_train) and sorted(control.y_test) == sorted(found.y_test)
     assert (control.y_train != found.y_train).any()
     np.testing.assert_array_equal(control.y_train, found.shuffled(0).y_train)
+
+
+def test_classes_of_one_row_are_left_out_on_request():
+    values = [0, 0, 0, 0, 1, 2, 2, 2, 3, -1]
+    found = split_rows(labels(values), SplitParams(drop_single=True), 0)
+    assert sorted([*found.train, *found.test]) == [0, 1, 2, 3, 5, 6, 7]
+    assert found.info.n_unlabelled == 1 and found.info.n_left_out == 0
+    assert "2 classes of one row left out: 'c1', 'c3'." in found.notes
+    own = split_rows(labels([0, 1, 0, 1, 2], ["train"] * 2 + ["test"] * 3), SplitParams(drop_single=True), 0)
+    assert own.train.tolist() == [0, 1], "a split of the texts' own needs no second row"
+    with pytest.raises(InvalidRequest, match="one class, 'c0'"):
+        split_rows(labels([0, 0, 0, 1]), SplitParams(drop_single=True), 0)
+
+
+def test_what_came_later_leaves_the_addresses_of_results_as_they_were():
+    spec = AnalysisSpec("threshold", 1, SplitParams(), ())
+    assert fingerprint(spec) != fingerprint(AnalysisSpec("threshold", 1, SplitParams(drop_single=True), ()))
+    assert fingerprint(spec) == "c614083146e6c41612e744f2fa31a448dd51f200"
 
 
 @pytest.mark.parametrize(
