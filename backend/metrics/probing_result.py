@@ -27,7 +27,7 @@ class ProbingParams(SplitParams):
         2_000,
         "Most rows of the training and of the test part; beyond it, a share of every class is drawn by the seed.",
         low=10,
-        high=100_000,
+        high=20_000,
     )
     sizes: tuple[int, ...] = param(SIZES, "Sizes of a hidden layer that the search tries, for each of the two.")
     exponents: tuple[int, ...] = param(EXPONENTS, "The search tries 10 to these powers as L2 weight.")
