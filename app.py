@@ -30,6 +30,7 @@ PAGES = {
             "What the leading principal components know of the labels.",
         ),
         ("labels/clusters", "Clusters", "Whether the regions of the labels overlap, and how far apart they are."),
+        ("labels/probes", "Probes", "How well trained classifiers tell the labels, layer by layer."),
     ],
 }
 

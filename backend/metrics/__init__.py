@@ -13,6 +13,7 @@ from backend.metrics.explained_variance import SPECTRUM, VARIANCE_RATIO
 from backend.metrics.inner_ablation import INNER_ABLATION
 from backend.metrics.neurons_profile import NEURONS
 from backend.metrics.overlap import NEIGHBOUR_OVERLAP
+from backend.metrics.probing_profile import PROBING
 from backend.metrics.projection import PROJECTION
 from backend.metrics.rogue_profile import ROGUE, ROGUE_OVERLAP
 from backend.metrics.similarity import CKA
@@ -36,6 +37,7 @@ METRICS: dict[str, Metric] = {
     "ablation": ABLATION,
     "inner_ablation": INNER_ABLATION,
     "direct_probe": DIRECT_PROBE,
+    "probing": PROBING,
 }
 
 __all__ = ["METRICS", "Metric", "Outcome", "metric", "param", "parse_params"]

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.activations import Head, HeadStage, LayerStack
-from backend.metrics.linalg import Ints, as_matrix, centred, row_mean
+from backend.metrics.linalg import Floats, Ints, as_matrix, centred, row_mean
 from backend.metrics.splits import Split
 
 HEADS = ("auto", "fitted")
@@ -77,9 +77,7 @@ def fit_linear(
     mean = row_mean(rows)
     scaled = centred(rows, mean)
     std = scaled.std(axis=0)
-    whole = std if scale is None else np.full_like(std, scale)
-    least = np.maximum(_DEAD * np.sqrt(np.mean(std**2)), 1e-12 * np.abs(mean))
-    inverse = np.divide(1.0, whole, out=np.zeros_like(std), where=std > least)
+    inverse = inverse_spread(std, mean, scale)
     scaled *= inverse
     with threadpool_limits(1 if scaled.size < _SMALL else None):  # many threads wait for each other more than they work
         model = LogisticRegression(C=1.0, tol=_TOLERANCE, max_iter=10_000).fit(scaled, y)
@@ -91,6 +89,13 @@ def fit_linear(
     weight[model.classes_] = found
     offset[model.classes_] = bias - found @ mean
     return Head(-1, "", (HeadStage(weight, offset),), classes)
+
+
+def inverse_spread(std: Floats, mean: Floats, scale: float | None = None) -> Floats:
+    """1 / ``std`` (n_dims,), or 1 / ``scale``, of each dimension, and 0 where its spread counts as constant."""
+    whole = std if scale is None else np.full_like(std, scale)
+    least = np.maximum(_DEAD * np.sqrt(np.mean(std**2)), 1e-12 * np.abs(mean))
+    return np.divide(1.0, whole, out=np.zeros_like(std), where=std > least)
 
 
 def _own_note(head: Head) -> str:

@@ -9,6 +9,8 @@ from pages._ui.charts import short_model
 from pages._ui.selection import Selection
 from pages._ui.session import plain
 
+_NONE = "(none)"
+
 
 def label_ready(here: Selection) -> str:
     """The chosen label column; without one, say what is needed and end the page here."""
@@ -41,6 +43,25 @@ def choose_model(models: Sequence[ModelInfo], key: str, *, label: str = "Model",
         return models[0]
     name = st.selectbox(label, names, index=first, format_func=short_model, key=key, persist_state="session", width=260)
     return models[names.index(name)]
+
+
+def choose_other(here: Selection, model: ModelInfo, key: str, about: str) -> ModelInfo | None:
+    """Another of the sidebar's models to compare ``model`` with, if there is one; ``about`` is the help of its box."""
+    others = {info.spec.name: info for info in here.models if info is not model}
+    if not others:
+        st.caption("Add a second model in the sidebar (such as the one before fine-tuning) to compare the two.")
+        return None
+    name = st.selectbox(
+        "Compare with",
+        [_NONE, *others],
+        index=1,
+        format_func=short_model,
+        key=key,
+        persist_state="session",
+        width=260,
+        help=about,
+    )
+    return others.get(name)
 
 
 def choose_layer(info: ModelInfo, key: str) -> int:

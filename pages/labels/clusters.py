@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from backend import ModelInfo, Result
+from backend import Result
 from pages._ui.charts import short_model
 from pages._ui.charts_clusters import (
     COUNT_CAPTION,
@@ -24,10 +24,10 @@ from pages._ui.charts_similarity import cka_heatmap
 from pages._ui.controls import params_form
 from pages._ui.export import downloads
 from pages._ui.findings import heading, provenance, reasons, undefined_note
-from pages._ui.labelled import choose_model, label_ready
+from pages._ui.labelled import choose_model, choose_other, label_ready
 from pages._ui.plot import plot
 from pages._ui.progress import run_panel
-from pages._ui.selection import Selection, ready
+from pages._ui.selection import ready
 from pages._ui.session import plain, workbench
 from pages._ui.wording import count
 
@@ -36,28 +36,9 @@ HOW = (
     "Texts of one label are merged into clusters for as long as their convex hull holds no part of another label's "
     "(DirectProbe). The distances between the clusters then describe the layout of the labels, without any classifier."
 )
-NONE = "(none)"
+COMPARE = "How alike do the labels lie in the same layer of this model, over the same texts?"
 MOST_TEXTS = 500
 FIELDS = ["n_clusters", "test_n_clusters", "distances", "train_test", "similarity", "other_n_clusters", "across"]
-
-
-def choose_other(here: Selection, model: ModelInfo) -> ModelInfo | None:
-    """Another of the sidebar's models to compare with, if there is one."""
-    others = {info.spec.name: info for info in here.models if info is not model}
-    if not others:
-        st.caption("Add a second model in the sidebar (such as the one before fine-tuning) to compare the two.")
-        return None
-    name = st.selectbox(
-        "Compare with",
-        [NONE, *others],
-        index=1,
-        format_func=short_model,
-        key="clusters_other",
-        persist_state="session",
-        width=260,
-        help="How alike do the labels lie in the same layer of this model, over the same texts?",
-    )
-    return others.get(name)
 
 
 def show_counts(result: Result) -> go.Figure:
@@ -216,7 +197,7 @@ here = ready()
 label = label_ready(here)
 with st.container(horizontal=True, vertical_alignment="bottom"):
     model = choose_model(here.models, "clusters_model")
-    other = choose_other(here, model)
+    other = choose_other(here, model, "clusters_other", COMPARE)
 with st.expander("Settings", icon=":material/tune:"):
     params = params_form(workbench().metrics()["direct_probe"].params, "clusters")
 spec = workbench().analysis(

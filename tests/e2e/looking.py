@@ -17,6 +17,7 @@ PAGES = {
     "Neurons": "neurons",
     "Component accuracy": "component_accuracy",
     "Clusters": "clusters",
+    "Probes": "probes",
 }
 RUN_MS = 120_000  # generous: the workers start, the model loads, two cores are shared
 

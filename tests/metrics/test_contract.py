@@ -14,6 +14,7 @@ from backend.store import Store
 from tests.metrics.stacks import MatrixNetwork
 
 N_ROWS, N_DIMS, N_LAYERS = 48, 12, 3
+QUICK = {"probing": {"sizes": (32,), "exponents": (-4, 0), "n_seeds": 2}}  # its whole grid is 128 trainings a layer
 ROWS = pytest.mark.parametrize("row", METRICS.values(), ids=list(METRICS))
 
 
@@ -61,10 +62,15 @@ def labels(row):
     return Labels(np.arange(N_ROWS) % 2, ("negative", "positive"), split)
 
 
+def asked(row):
+    """The default parameters; of a metric whose defaults take minutes, quick ones."""
+    return row.params(**QUICK.get(row.name, {}))
+
+
 def run(row, stacks, params=None, seed=0, report=no_report):
     """The outcome, or None where the metric refuses this number of stacks with a hint."""
     try:
-        return row.run(stacks, labels(row), params or row.params(), seed, report)
+        return row.run(stacks, labels(row), params or asked(row), seed, report)
     except InvalidRequest as refusal:
         assert refusal.message and refusal.hint
         return None
@@ -225,7 +231,7 @@ def test_very_few_rows_give_reasons_or_a_refusal(row, n_rows):
         given = Labels(given.values[:n_rows], given.classes, given.split[:n_rows])
     for stacks in inputs(row):
         try:
-            outcome = row.run([cut(one) for one in stacks], given, row.params(), 0, no_report)
+            outcome = row.run([cut(one) for one in stacks], given, asked(row), 0, no_report)
         except EmbedscopeError as refusal:
             assert isinstance(refusal, InvalidRequest) and refusal.hint
         else:
@@ -236,7 +242,7 @@ def test_very_few_rows_give_reasons_or_a_refusal(row, n_rows):
 def test_every_choice_of_every_parameter_runs(row):
     for field in dataclasses.fields(row.params):
         for choice in field.metadata["choices"] or ():
-            params = dataclasses.replace(row.params(), **{field.name: choice})
+            params = dataclasses.replace(asked(row), **{field.name: choice})
             found = [outcome for stacks in inputs(row) if (outcome := run(row, stacks, params)) is not None]
             assert found, (field.name, choice)
             assert all(list(unexplained(outcome)) == [] for outcome in found), (field.name, choice)

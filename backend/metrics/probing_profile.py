@@ -1,0 +1,243 @@
+"""The metric ``probing``: how well classifiers trained on each layer tell the classes, and how much of it is the layer's."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backend.activations import Labels, LayerStack, Report
+from backend.errors import InvalidRequest
+from backend.metrics.base import Metric, Outcome
+from backend.metrics.degenerate import named, undefined_entries
+from backend.metrics.direct_probe import sample_rows
+from backend.metrics.heads import accuracy, fit_linear
+from backend.metrics.linalg import Floats, Ints, Matrix
+from backend.metrics.probing import (
+    Search,
+    Setting,
+    all_settings,
+    fit_probe,
+    hold_out,
+    right_share,
+    round_sizes,
+    search_setting,
+    spread,
+    standardised,
+)
+from backend.metrics.probing_result import ProbingParams, ProbingResult, probing_notes
+from backend.metrics.splits import Split, split_rows
+from backend.metrics.threshold_profile import why_no_classifier
+
+_ONE_SEED = "one run has no standard deviation"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rows:
+    """The rows that take part: numbers of the training and test rows, their classes, and the shuffled ones."""
+
+    train: Ints
+    test: Ints
+    y_train: Ints
+    y_test: Ints
+    shuffled_train: Ints
+    shuffled_test: Ints
+    n_classes: int
+
+
+@dataclass(slots=True, eq=False)
+class _Layer:
+    """What one layer gives; numbers that do not exist stay NaN."""
+
+    runs: Floats
+    train_runs: Floats
+    setting: Setting | None = None
+    held: float = np.nan
+    linear: float = np.nan
+    linear_train: float = np.nan
+    control: float = np.nan
+    linear_control: float = np.nan
+    n_fits: int = 0
+    n_unconverged: int = 0
+    reason: str | None = None
+
+
+def _run(stacks: Sequence[LayerStack], labels: Labels | None, params: Any, seed: int, report: Report) -> Outcome:
+    stack = stacks[0]
+    assert labels is not None
+    settings = _settings(params, stack.rows[0].shape[1], len(labels.classes))
+    split = split_rows(labels, params, seed)
+    rows = _rows(split, params.max_rows, seed)
+    n_search = _search_fits(params, settings, rows, seed)
+    n_steps = n_search + params.n_seeds + (3 if params.control else 1)
+    layers = []
+    for index, x in enumerate(stack.rows):
+        name = stack.layer_names[index]
+
+        def step(done: int, stage: str, *, before: int = index * n_steps, name: str = name) -> None:
+            report(before + done, len(stack) * n_steps, f"{name}: {stage}")
+
+        step(0, "looking at the rows")
+        layers.append(_probe(x, rows, split, settings, params, seed, n_search, step))
+    report(len(stack) * n_steps, len(stack) * n_steps, "done")
+    result = _result(layers, rows, split, params, stack, len(settings))
+
+    def why(field: str, index: tuple[int, ...]) -> str:
+        reason = layers[index[0]].reason
+        if reason:
+            return named(stack, index[0], reason)
+        if field.endswith("_std"):
+            return _ONE_SEED
+        return "no search was asked for" if field == "held_accuracy" else "no control was asked for"
+
+    notes = (*split.notes, *probing_notes(params, result, settings, stack.layer_names, seed))
+    return Outcome(result, undefined_entries(result, why), notes)
+
+
+def _settings(params: Any, n_dims: int, n_classes: int) -> tuple[Setting, ...]:
+    """The grid, or the one setting that was named."""
+    if params.grid != "fixed":
+        return all_settings(params.sizes, params.exponents, n_dims, n_classes)
+    if len(params.hidden) != 2 or not all(1 <= size <= 1_024 for size in params.hidden):
+        raise InvalidRequest(
+            f"The hidden layers are given as {', '.join(map(str, params.hidden)) or 'nothing'}.",
+            "Give two sizes from 1 to 1,024, such as 64,64.",
+        )
+    return (Setting((int(params.hidden[0]), int(params.hidden[1])), float(params.weight)),)
+
+
+def _rows(split: Split, max_rows: int, seed: int) -> _Rows:
+    used, used_test = (sample_rows(y, max_rows, seed) for y in (split.y_train, split.y_test))
+    shuffled = split.shuffled(seed)
+    return _Rows(
+        split.train[used],
+        split.test[used_test],
+        split.y_train[used],
+        split.y_test[used_test],
+        shuffled.y_train[used],
+        shuffled.y_test[used_test],
+        split.n_classes,
+    )
+
+
+def _search_fits(params: Any, settings: Sequence[Setting], rows: _Rows, seed: int) -> int:
+    """Networks that the search of one layer trains."""
+    if params.grid == "fixed":
+        return 0
+    n_fit, n_classes = len(hold_out(rows.y_train, seed)[0]), len(np.unique(rows.y_train))
+    return sum(count for count, _ in round_sizes(len(settings), n_fit, n_classes, halving=params.grid == "halving"))
+
+
+def _probe(
+    x: Matrix, rows: _Rows, split: Split, settings: Sequence[Setting], params: Any, seed: int, n_search: int, step: Any
+) -> _Layer:
+    """One layer: the search, the trainings of the best, the linear probe, and both again with shuffled labels."""
+    found = _Layer(np.full(params.n_seeds, np.nan), np.full(params.n_seeds, np.nan))
+    found.reason = why_no_classifier(x, split)
+    if found.reason is None and not np.ptp(x[rows.train], axis=0).any():
+        found.reason = "all training rows that were drawn are identical"
+    if found.reason:
+        return found
+    train, test = standardised(x[rows.train], x[rows.test])
+    if n_search:
+        search = search_setting(
+            train,
+            rows.y_train,
+            settings,
+            halving=params.grid == "halving",
+            seed=seed,
+            report=lambda done, _, stage: step(done, stage),
+        )
+        _keep(found, search)
+    else:
+        found.setting = settings[0]
+    assert found.setting is not None
+    for place in range(params.n_seeds):
+        step(n_search + place, f"training {place + 1} of {params.n_seeds}")
+        model, converged = fit_probe(train, rows.y_train, found.setting, _start(seed, place))
+        found.runs[place] = right_share(model, test, rows.y_test)
+        found.train_runs[place] = right_share(model, train, rows.y_train)
+        _count(found, converged)
+    step(n_search + params.n_seeds, "linear probe")
+    parts = x[rows.train], x[rows.test]
+    head = fit_linear(parts[0], rows.y_train, rows.n_classes)
+    found.linear = accuracy(head, parts[1], rows.y_test)
+    found.linear_train = accuracy(head, parts[0], rows.y_train)
+    if params.control:
+        step(n_search + params.n_seeds + 1, "shuffled labels")
+        model, converged = fit_probe(train, rows.shuffled_train, found.setting, _start(seed, 0))
+        found.control = right_share(model, test, rows.shuffled_test)
+        _count(found, converged)
+        step(n_search + params.n_seeds + 2, "shuffled labels, linear probe")
+        head = fit_linear(parts[0], rows.shuffled_train, rows.n_classes)
+        found.linear_control = accuracy(head, parts[1], rows.shuffled_test)
+    return found
+
+
+def _keep(found: _Layer, search: Search) -> None:
+    found.setting, found.held = search.best, search.held_accuracy
+    found.n_fits, found.n_unconverged = search.n_fits, search.n_unconverged
+
+
+def _count(found: _Layer, converged: bool) -> None:
+    found.n_fits += 1
+    found.n_unconverged += not converged
+
+
+def _start(seed: int, place: int) -> int:
+    """The seed of a network's start: another for each training, the same in every layer."""
+    return int(np.random.default_rng([seed, 5, place]).integers(2**31))
+
+
+def _result(
+    layers: Sequence[_Layer], rows: _Rows, split: Split, params: Any, stack: LayerStack, n_settings: int
+) -> ProbingResult:
+    def of(name: str) -> Floats:
+        return np.array([getattr(layer, name) for layer in layers], dtype=np.float64)
+
+    runs, train_runs = of("runs"), of("train_runs")
+    mean, linear = runs.mean(axis=1), of("linear")
+    control, linear_control = of("control"), of("linear_control")
+    largest = int(np.bincount(rows.y_train).argmax())
+    return ProbingResult(
+        accuracy=mean,
+        accuracy_std=spread(runs),
+        train_accuracy=train_runs.mean(axis=1),
+        train_std=spread(train_runs),
+        runs=runs,
+        train_runs=train_runs,
+        linear_accuracy=linear,
+        linear_train=of("linear_train"),
+        control_accuracy=control,
+        linear_control=linear_control,
+        selectivity=mean - control,
+        linear_selectivity=linear - linear_control,
+        hidden=np.array([layer.setting.hidden if layer.setting else (0, 0) for layer in layers], dtype=np.int64),
+        weight=np.array([layer.setting.weight if layer.setting else np.nan for layer in layers]),
+        held_accuracy=of("held"),
+        n_fits=of("n_fits").astype(np.int64),
+        n_unconverged=of("n_unconverged").astype(np.int64),
+        grid=params.grid,
+        n_settings=n_settings,
+        n_seeds=params.n_seeds,
+        majority=float(np.mean(rows.y_test == largest)),
+        n_used=len(rows.train),
+        n_test_used=len(rows.test),
+        split=split.info,
+        n_rows=len(stack.rows[0]),
+        n_dims=stack.rows[0].shape[1],
+    )
+
+
+PROBING = Metric(
+    name="probing",
+    version=1,
+    title="Classifier probes",
+    scope="stack",
+    params=ProbingParams,
+    result=ProbingResult,
+    run=_run,
+    worker="layouts",
+    labels="required",
+    aliases=("probes",),
+)

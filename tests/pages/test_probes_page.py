@@ -1,0 +1,109 @@
+"""The page Probes and its chart against the results of its two metrics."""
+
+import numpy as np
+
+from pages._ui.charts_probes import Probed, probe_chart
+from tests.pages.conftest import SmallWorld
+from tests.pages.figures import figure, numbers, said
+
+KEY = "probes"
+METRIC = "probing"
+PARAMS = {"grid": "fixed", "n_seeds": 3}
+
+
+def quick(at):
+    """The page with a network that needs no search."""
+    at.selectbox(key="probes_grid").set_value("fixed")
+    at.number_input(key="probes_n_seeds").set_value(3)
+    return at.run()
+
+
+def traces(at):
+    return {trace["name"]: trace for trace in figure(at)["data"] if trace.get("name")}
+
+
+def test_the_figure_and_the_table_are_the_metrics(open_page, run_page, small_world: SmallWorld) -> None:
+    at = run_page(quick(open_page(KEY, 0)), KEY)
+    values = small_world.computed(METRIC, 0, label="label", params=PARAMS).values
+    drawn = traces(at)
+    for name, field in (
+        ("network (mean ± std)", "accuracy"),
+        ("linear probe", "linear_accuracy"),
+        ("shuffled labels, network", "control_accuracy"),
+        ("shuffled labels, linear", "linear_control"),
+    ):
+        np.testing.assert_allclose(numbers(drawn[name]["y"]), getattr(values, field), rtol=1e-5)
+    table = at.dataframe[0].value
+    np.testing.assert_allclose(table["training accuracy"], values.train_accuracy)
+    np.testing.assert_allclose(table["± std"], values.accuracy_std)
+    np.testing.assert_allclose(table["selectivity"], values.selectivity)
+    assert set(table["network"]) == {"64 x 64, L2 1e-04"} and set(table["chosen at"].isna()) == {True}
+    assert "48 rows to fit on, 12 to test on" in said(at) and "± 28.3 points (95 %, 12 test texts)" in said(at)
+    assert "named beforehand" in said(at) and "Classes: the column 'label'." in said(at)
+
+
+def test_the_band_is_one_deviation_on_either_side(small_world: SmallWorld) -> None:
+    values = small_world.computed(METRIC, 0, label="label", params=PARAMS).values
+    drawn = probe_chart([Probed("", values, ["a", "b", "c", "d"], {})])
+    (band,) = [trace for trace in drawn.data if trace.fill == "toself"]
+    above, below = np.split(np.asarray(band.y), 2)
+    np.testing.assert_allclose(above, values.accuracy + values.accuracy_std, rtol=1e-5)
+    np.testing.assert_allclose(below[::-1], values.accuracy - values.accuracy_std, rtol=1e-5)
+    (line,) = [shape for shape in drawn.layout.shapes if shape.type == "line"]
+    assert line.y0 == values.majority
+    single = small_world.computed(METRIC, 0, label="label", params={"grid": "fixed", "n_seeds": 1}).values
+    drawn = probe_chart([Probed("", single, ["a", "b", "c", "d"], {})])
+    assert [trace.name for trace in drawn.data][:2] == ["linear probe", "network"], "one training has no band"
+    assert not [trace for trace in drawn.data if trace.fill == "toself"]
+
+
+def test_the_clusters_are_run_from_here_and_stand_beside_the_accuracy(
+    open_page, run_page, small_world: SmallWorld
+) -> None:
+    at = open_page(KEY, 0)
+    at = run_page(at, "probes_clusters")
+    clusters = small_world.computed("direct_probe", 0, label="label").values
+    table = at.dataframe[0].value
+    np.testing.assert_array_equal(table["clusters"], clusters.n_clusters)
+    assert set(table["linear?"]) == {"yes"} and set(table["labels"]) == {3}
+    assert table["accuracy"].isna().all(), "the probes have not run"
+    assert "random labels would be" in said(at)
+    at = run_page(quick(at), KEY)
+    values = small_world.computed(METRIC, 0, label="label", params=PARAMS).values
+    np.testing.assert_allclose(at.dataframe[1].value["accuracy"], values.accuracy)
+    np.testing.assert_allclose(at.dataframe[1].value["± std"], values.accuracy_std)
+
+
+def test_labels_in_pieces_are_not_linear(open_page, run_page, small_world: SmallWorld) -> None:
+    """With two dimensions left, the hulls of the labels overlap."""
+    dims = ",".join(map(str, range(2, 32)))
+    at = run_page(open_page(KEY, 0, post="remove named dimensions", dims=dims), "probes_clusters")
+    table = at.dataframe[0].value
+    assert table["linear?"].iloc[-1] == "no" and table["clusters"].iloc[-1] > 3
+
+
+def test_two_models_are_two_lines_and_two_halves_of_each_table(open_page, run_page, small_world: SmallWorld) -> None:
+    at = run_page(quick(open_page(KEY, 0, 1)), KEY)
+    at = run_page(at, "probes_clusters")
+    results = [small_world.computed(METRIC, place, label="label", params=PARAMS) for place in (0, 1)]
+    networks = [trace for name, trace in traces(at).items() if name.startswith("network")]
+    for trace, result in zip(networks, results, strict=True):
+        np.testing.assert_allclose(numbers(trace["y"]), result.values.accuracy, rtol=1e-5)
+    table = at.dataframe[1].value
+    assert table["representation"].nunique() == 2 and len(table) == 8
+    np.testing.assert_allclose(table["accuracy"], np.concatenate([one.values.accuracy for one in results]))
+    both = small_world.computed("direct_probe", 0, 1, label="label").values
+    np.testing.assert_array_equal(table["clusters"], np.concatenate([both.n_clusters, both.other_n_clusters]))
+
+
+def test_a_layer_of_identical_rows_says_so(open_page, run_page) -> None:
+    """Before the first block, pooling cls gives every text one vector."""
+    at = run_page(quick(open_page(KEY, 0, pooling="cls")), KEY)
+    assert "all training rows are identical" in said(at) and "marked ×" in said(at)
+    assert at.dataframe[0].value["network"].iloc[0] == ""
+
+
+def test_without_labels_or_with_tokens_the_page_says_what_to_do(open_page) -> None:
+    at = open_page(KEY, 0, texts="general", label="(none)")
+    assert "no label column" in said(at) and not at.get("plotly_chart")
+    assert "one row for each text" in said(open_page(KEY, 0, pooling="tokens"))
