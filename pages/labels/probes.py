@@ -168,7 +168,7 @@ def show_paper_table(
     """The clusters of the same rows, run from here, and both in one table."""
     st.subheader("Clusters and accuracy")
     st.caption(TABLES_HOW)
-    shared = {name: params[name] for name in ("test_share", "test_split", "control", "max_rows")}
+    shared = {name: params[name] for name in ("test_share", "test_split", "drop_single", "control", "max_rows")}
     spec = workbench().analysis(
         "direct_probe", models=models, layers=here.layers, label=label, params=shared, **here.rows
     )
