@@ -11,6 +11,7 @@ from backend.metrics.dimension_scale import DIMENSION_SCALE
 from backend.metrics.direct_probe_profile import DIRECT_PROBE
 from backend.metrics.explained_variance import SPECTRUM, VARIANCE_RATIO
 from backend.metrics.inner_ablation import INNER_ABLATION
+from backend.metrics.movement_profile import MOVEMENT
 from backend.metrics.neurons_profile import NEURONS
 from backend.metrics.overlap import NEIGHBOUR_OVERLAP
 from backend.metrics.projection import PROJECTION
@@ -36,6 +37,7 @@ METRICS: dict[str, Metric] = {
     "ablation": ABLATION,
     "inner_ablation": INNER_ABLATION,
     "direct_probe": DIRECT_PROBE,
+    "movement": MOVEMENT,
 }
 
 __all__ = ["METRICS", "Metric", "Outcome", "metric", "param", "parse_params"]
