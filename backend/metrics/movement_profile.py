@@ -11,6 +11,7 @@ from backend.metrics.degenerate import all_identical, count_non_finite, same_row
 from backend.metrics.linalg import Floats, Ints, as_matrix
 from backend.metrics.movement import common_share, label_centroids, lengths, paired_error, plane, spread
 from backend.metrics.movement_result import (
+    FRAMES,
     RAW,
     SCALED,
     Facts,
@@ -53,7 +54,7 @@ def run_movement(
         if len(paired) and not {(0, layer), (n_models - 1, layer)} & reasons.keys():
             paired[layer] = paired_error(matrices[0], matrices[-1], classes, n_labels)
     report(n_layers * n_models, n_layers * n_models, "")
-    values = _values(centroids, error, paired, flat, params, labels, classes)
+    values = _values(centroids, error, paired, flat, params.split, labels, classes)
     facts = Facts(tuple(stacks), reasons, frozenset(flat))
     entries = undefined_entries(values, lambda field, index: why_missing(field, index, values, facts))
     return Outcome(values, entries, movement_notes(values, stacks))
@@ -101,47 +102,38 @@ def _values(
     error: Floats,
     paired: Floats,
     flat: set[tuple[int, int]],
-    params: MovementParams,
+    split: str,
     labels: Labels,
     classes: Ints,
 ) -> MovementResult:
-    several = len(centroids) > 1
+    n_compared = centroids.shape[1] if len(centroids) > 1 else 0
     spreads = np.array([[spread(layer) for layer in model] for model in centroids])
     for at in flat:
         spreads[at] = 0.0 if np.isfinite(spreads[at]) else np.nan  # rounding is no distance
-    coords, explained = plane(_framed(centroids, spreads, params.frame))
-    layers = [plane(centroids[:, layer]) for layer in range(centroids.shape[1])]
-    steps, model_steps = np.diff(centroids, axis=1), np.diff(centroids, axis=0)
-    differences = centroids[-1] - centroids[0] if several else centroids[0, :0]
-    difference_coords, difference_explained = plane(differences, centre=False)
-    by_layer = [plane(one, centre=False) for one in differences]
-    base = np.where(spreads[0] > 0, spreads[0], np.nan)[: len(differences), None]
-    model_step = lengths(model_steps)
+    maps = _maps([_framed(centroids, spreads[0], frame) for frame in FRAMES])
+    step, model_step = lengths(np.diff(centroids, axis=1)), lengths(np.diff(centroids, axis=0))
+    differences = (centroids[-1] - centroids[0])[:n_compared]
+    scale = np.where(spreads[0] > 0, spreads[0], np.nan)[:n_compared, None]
     return MovementResult(
         classes=labels.classes,
         counts=np.bincount(classes[classes >= 0], minlength=len(labels.classes)),
-        coords=coords,
-        explained=explained,
-        layer_coords=np.stack([one for one, _ in layers], axis=1),
-        layer_explained=np.stack([shares for _, shares in layers]),
+        **maps,
         error=error,
         spread=spreads,
-        step=lengths(steps),
-        step_common=np.array([[common_share(one) for one in model] for model in steps]).reshape(steps.shape[:2]),
-        path=lengths(steps).sum(axis=1),
+        step=step,
+        step_common=np.array(
+            [[common_share(one) for one in np.diff(model, axis=0)] for model in centroids], dtype=np.float64
+        ).reshape(step.shape[:2]),
+        path=step.sum(axis=1),
         displacement=lengths(centroids[:, -1] - centroids[:, 0]),
         model_step=model_step,
-        model_path=model_step.sum(axis=0)[: len(differences)],
+        model_path=model_step.sum(axis=0)[:n_compared],
         difference=lengths(differences),
         difference_error=paired,
-        difference_relative=lengths(differences) / base,
-        difference_common=np.array([common_share(one) for one in differences]),
-        difference_coords=difference_coords,
-        difference_explained=difference_explained[: 2 if several else 0],
-        difference_layer_coords=np.array([one for one, _ in by_layer]).reshape(*differences.shape[:2], 2),
-        difference_layer_explained=np.array([shares for _, shares in by_layer]).reshape(len(differences), 2),
-        frame=params.frame,
-        split=params.split,
+        difference_relative=lengths(differences) / scale,
+        difference_common=np.array([common_share(one) for one in differences], dtype=np.float64),
+        frames=FRAMES,
+        split=split,
         n_used=int((classes >= 0).sum()),
         n_unlabelled=int((np.asarray(labels.values) < 0).sum()),
         n_rows=len(classes),
@@ -149,16 +141,42 @@ def _values(
     )
 
 
-def _framed(centroids: Floats, spreads: Floats, frame: str) -> Floats:
-    """The centroids for the map over layers; a layer without a scale is NaN where it is to be divided by it."""
+def _framed(centroids: Floats, scale: Floats, frame: str) -> Floats:
+    """The centroids as a map shows them; a layer without a ``scale`` is NaN where it is to be divided by it."""
     if frame == RAW:
         return centroids
     known = np.isfinite(centroids)
     count = np.maximum(known.sum(axis=2, keepdims=True), 1)
     out = centroids - np.where(known, centroids, 0.0).sum(axis=2, keepdims=True) / count
     if frame == SCALED:
-        out = out / np.where(spreads > 0, spreads, np.nan)[:, :, None, None]
+        out = out / np.where(scale > 0, scale, np.nan)[:, None, None]
     return np.asarray(out)
+
+
+def _maps(framed: Sequence[Floats]) -> dict[str, Floats]:
+    """Every plane of the centroids (n_models, n_layers, n_labels, n_dims) in each frame, and the shares of its axes."""
+    n_models, n_layers, n_labels, _ = framed[0].shape
+    n_compared = n_layers if n_models > 1 else 0
+    whole = [plane(one) for one in framed]
+    layers = [[plane(one[:, layer]) for layer in range(n_layers)] for one in framed]
+    differences = [(one[-1] - one[0])[:n_compared] for one in framed]
+    across = [plane(one, centre=False) for one in differences]
+    by_layer = [[plane(layer, centre=False) for layer in one] for one in differences]
+    n = len(framed)
+    return {
+        "coords": np.stack([coords for coords, _ in whole]),
+        "explained": np.stack([shares for _, shares in whole]),
+        "layer_coords": np.stack([np.stack([coords for coords, _ in one], axis=1) for one in layers]),
+        "layer_explained": np.stack([np.stack([shares for _, shares in one]) for one in layers]),
+        "difference_coords": np.stack([coords for coords, _ in across]),
+        "difference_explained": np.stack([shares for _, shares in across])[: n if n_compared else 0],
+        "difference_layer_coords": np.array(
+            [[coords for coords, _ in one] for one in by_layer], dtype=np.float64
+        ).reshape(n, n_compared, n_labels, 2),
+        "difference_layer_explained": np.array(
+            [[shares for _, shares in one] for one in by_layer], dtype=np.float64
+        ).reshape(n, n_compared, 2),
+    }
 
 
 MOVEMENT = Metric(

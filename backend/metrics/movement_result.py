@@ -10,7 +10,7 @@ from backend.metrics.base import param
 from backend.metrics.degenerate import named
 from backend.metrics.linalg import Floats, Ints
 
-RAW, CENTRED, SCALED = "raw", "centred", "scaled"
+FRAMES = RAW, CENTRED, SCALED = "raw", "centred", "scaled"
 FEW_ROWS = 10  # of a label; below it, its centroid is told to be uncertain
 _MOST_NAMED = 8
 
@@ -19,12 +19,6 @@ _MOST_NAMED = 8
 class MovementParams:
     """Parameters of ``movement``."""
 
-    frame: str = param(
-        CENTRED,
-        "The map over layers: raw (the centroids as they are), centred (less the mean of all labels in that layer, so that "
-        "a drift of all does not hide how they move to each other), scaled (and divided by their mean distance from it).",
-        choices=(CENTRED, RAW, SCALED),
-    )
     split: str = param(
         "", "Name of a split, to use its rows only; empty takes all labelled rows.", label="Rows of split"
     )
@@ -35,21 +29,25 @@ class MovementResult:
     """Centroids of the labels in every layer of every model, how far they move, and planes to look at them in.
 
     Labels are ``classes``, of ``counts`` (n_labels,) rows each. All lengths are in the full space, in the units of the
-    activations. ``coords`` (n_models, n_layers, n_labels, 2) is one principal plane for all models and layers, in the
-    ``frame`` asked for, ``explained`` (2,) the share of its axes; ``layer_coords`` of the same shape has a plane for each
-    layer, over the models, of the centroids as they are, ``layer_explained`` (n_layers, 2). ``error`` (n_models,
-    n_layers, n_labels) is the length of a centroid's standard error, ``spread`` (n_models, n_layers) the mean distance of
-    the centroids from their mean. ``step`` (n_models, n_layers - 1, n_labels) is the way from each layer to the next,
-    ``step_common`` (n_models, n_layers - 1) the share of it that is one and the same for all labels, ``path`` and
-    ``displacement`` (n_models, n_labels) the sum of the steps and the straight way from the first layer to the last.
+    activations. ``error`` (n_models, n_layers, n_labels) is the length of a centroid's standard error, ``spread``
+    (n_models, n_layers) the mean distance of the centroids from their mean. ``step`` (n_models, n_layers - 1, n_labels)
+    is the way from each layer to the next, ``step_common`` (n_models, n_layers - 1) the share of it that is one and the
+    same for all labels; ``path`` and ``displacement`` (n_models, n_labels) are the sum of the steps and the straight way
+    from the first layer to the last.
 
-    From model to model (empty with one): ``model_step`` (n_models - 1, n_layers, n_labels) and ``model_path`` (n_layers,
-    n_labels), the sum of the steps. ``difference`` (n_layers, n_labels) is the length of the difference vector, the
-    last model's centroid minus the first's, ``difference_error`` the length of its standard error over the same rows,
-    ``difference_relative`` its share of the first model's ``spread``, ``difference_common`` (n_layers,) the share common to all
-    labels. ``difference_coords`` (n_layers, n_labels, 2) and ``difference_explained`` (2,) have the difference vectors in
-    one plane through the origin, which is "no movement"; ``difference_layer_coords`` and ``difference_layer_explained``
-    (n_layers, 2) in a plane for each layer.
+    From model to model (empty with one): ``model_step`` (n_models - 1, n_layers, n_labels) and its sum ``model_path``
+    (n_layers, n_labels). ``difference`` (n_layers, n_labels) is the length of the difference vector, the last model's
+    centroid minus the first's; ``difference_error`` the length of its standard error over the same rows;
+    ``difference_relative`` its share of the first model's ``spread``; ``difference_common`` (n_layers,) the share common
+    to all labels.
+
+    Planes are drawn in each of the ``frames``: the centroids "raw"; "centred", less the mean of the labels in that layer
+    of that model; "scaled", and divided by the first model's ``spread`` in that layer. ``coords`` (n_frames, n_models,
+    n_layers, n_labels, 2) is one principal plane for all models and layers, ``explained`` (n_frames, 2) the share of its
+    axes; ``layer_coords`` of the same shape has a plane for each layer over the models, ``layer_explained`` (n_frames,
+    n_layers, 2). ``difference_coords`` (n_frames, n_layers, n_labels, 2) and ``difference_explained`` (n_frames, 2) have
+    the difference vectors in one plane through the origin, which is "no movement"; ``difference_layer_coords`` and
+    ``difference_layer_explained`` (n_frames, n_layers, 2) in a plane for each layer.
     """
 
     classes: tuple[str, ...]
@@ -74,7 +72,7 @@ class MovementResult:
     difference_explained: Floats
     difference_layer_coords: Floats
     difference_layer_explained: Floats
-    frame: str
+    frames: tuple[str, ...]
     split: str
     n_used: int
     n_unlabelled: int
@@ -83,9 +81,10 @@ class MovementResult:
 
 
 _AXES = {  # of each array: what its indices stand for ("from" a layer or model to the next)
-    "coords": ("model", "layer", "label"),
-    "layer_coords": ("model", "layer", "label"),
-    "layer_explained": ("layer",),
+    "coords": ("frame", "model", "layer", "label"),
+    "layer_coords": ("frame", "model", "layer", "label"),
+    "explained": ("frame",),
+    "layer_explained": ("frame", "layer"),
     "error": ("model", "layer", "label"),
     "spread": ("model", "layer"),
     "step": ("model", "from layer", "label"),
@@ -98,9 +97,10 @@ _AXES = {  # of each array: what its indices stand for ("from" a layer or model 
     "difference_error": ("layer", "label"),
     "difference_relative": ("layer", "label"),
     "difference_common": ("layer",),
-    "difference_coords": ("layer", "label"),
-    "difference_layer_coords": ("layer", "label"),
-    "difference_layer_explained": ("layer",),
+    "difference_coords": ("frame", "layer", "label"),
+    "difference_layer_coords": ("frame", "layer", "label"),
+    "difference_explained": ("frame",),
+    "difference_layer_explained": ("frame", "layer"),
 }
 _ENDS = ("difference",)  # fields that look at the first and the last model only
 _BY_LABEL_COUNT = ("spread", "step_common", "difference_common", "difference_relative")
@@ -143,6 +143,8 @@ def _looked_at(field: str, at: Mapping[str, int], facts: Facts) -> list[tuple[in
     layers = list(range(len(facts.stacks[0])))
     if "model" in at:
         models = [at["model"]]
+        if at.get("frame") == FRAMES.index(SCALED) and models != [0]:
+            models.append(0)  # whose scale it is
     elif "from model" in at:
         models = [at["from model"], at["from model"] + 1]
     elif field.startswith(_ENDS):

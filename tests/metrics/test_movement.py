@@ -9,7 +9,8 @@ from sklearn.decomposition import PCA
 from backend.activations import Labels, no_report
 from backend.errors import InvalidRequest
 from backend.metrics import METRICS
-from backend.metrics.movement import common_share, label_centroids, paired_error, plane, spread
+from backend.metrics.movement import common_share, label_centroids, paired_error, spread
+from backend.metrics.movement_result import FRAMES
 from tests.metrics.stacks import layer, rotation, stack_of
 
 ROW = METRICS["movement"]
@@ -81,9 +82,9 @@ def test_one_label_moved_by_v_has_the_difference_vector_v_and_no_other_moves():
     np.testing.assert_allclose(values.difference_error, 0, atol=1e-12)
     np.testing.assert_allclose(values.model_path, values.difference, atol=1e-12)
     np.testing.assert_allclose(values.difference_common, [np.nan, 1 / 3, 1 / 3])
-    np.testing.assert_allclose(np.abs(values.difference_coords[:, 1, 0]), [0, 5, 10], atol=1e-7)
-    np.testing.assert_allclose(values.difference_coords[:, [0, 2]], 0, atol=1e-7)
-    np.testing.assert_allclose(values.difference_explained, [1, 0], atol=1e-12)
+    np.testing.assert_allclose(values.difference_coords[0, :, 1, 0], [0, 5, 10], atol=1e-7)
+    np.testing.assert_allclose(values.difference_coords[0][:, [0, 2]], 0, atol=1e-7)
+    np.testing.assert_allclose(values.difference_explained[0], [1, 0], atol=1e-12)
     for place, x in enumerate(base):
         own = centroids(x)
         scale = np.linalg.norm(own - own.mean(axis=0), axis=1).mean()
@@ -95,8 +96,9 @@ def test_a_movement_common_to_all_labels_is_not_centred_away():
     values = moved([stack_of(base), stack_of([base[0] + 2 * SHARED])]).values
     np.testing.assert_allclose(values.difference, 2 * np.sqrt(3))
     np.testing.assert_allclose(values.difference_common, [1])
-    np.testing.assert_allclose(values.difference_coords[0], [[2 * np.sqrt(3), 0]] * 3, atol=1e-7)
+    np.testing.assert_allclose(values.difference_coords[0, 0], [[2 * np.sqrt(3), 0]] * 3, atol=1e-7)
     np.testing.assert_allclose(values.difference_layer_coords, values.difference_coords, atol=1e-7)
+    np.testing.assert_allclose(values.difference_coords[1:], 0, atol=1e-7)
 
 
 def test_one_model_twice_does_not_move():
@@ -106,7 +108,7 @@ def test_one_model_twice_does_not_move():
     np.testing.assert_array_equal(outcome.values.difference_coords, 0)
     assert np.isnan(outcome.values.difference_common).all() and np.isnan(outcome.values.difference_explained).all()
     assert "nothing moves" in reason_of(outcome, "difference_common", (0,))
-    np.testing.assert_array_equal(outcome.values.coords[0], outcome.values.coords[1])
+    np.testing.assert_array_equal(outcome.values.coords[:, 0], outcome.values.coords[:, 1])
 
 
 def test_lengths_over_layers_are_plain_distances_and_a_detour_is_longer_than_the_way():
@@ -118,7 +120,7 @@ def test_lengths_over_layers_are_plain_distances_and_a_detour_is_longer_than_the
     np.testing.assert_allclose(values.path, [[10, 3, 0]], atol=1e-12)
     np.testing.assert_allclose(values.displacement, [[4, 3, 0]], atol=1e-12)
     assert values.difference.shape == (0, 3) and values.model_step.shape == (0, 4, 3)
-    assert values.difference_coords.shape == (0, 3, 2) and values.difference_explained.shape == (0,)
+    assert values.difference_coords.shape == (3, 0, 3, 2) and values.difference_explained.shape == (0, 2)
 
 
 def test_checkpoints_in_order_give_steps_a_path_and_the_last_minus_the_first():
@@ -130,38 +132,50 @@ def test_checkpoints_in_order_give_steps_a_path_and_the_last_minus_the_first():
     np.testing.assert_allclose(values.difference, 2)
 
 
-@pytest.mark.parametrize("frame", ["raw", "centred", "scaled"])
-def test_the_map_is_one_pca_of_all_centroids_in_the_chosen_frame(frame):
-    first, second = matrices(seed=0), [x * 2 + SHARED for x in matrices(seed=5)]
-    values = moved([stack_of(first), stack_of(second)], frame=frame).values
-    points = np.array([[centroids(x) for x in stack] for stack in (first, second)])
+def framed(points, frame):
+    """The centroids (2, 3, 3, DIMS) in a frame, the plain way."""
     middle = points.mean(axis=2, keepdims=True)
-    scale = np.linalg.norm(points - middle, axis=3).mean(axis=2)
-    np.testing.assert_allclose(values.spread, scale)
-    if frame != "raw":
-        points = points - middle
-    if frame == "scaled":
-        points = points / scale[..., None, None]
-    model = PCA(n_components=2, svd_solver="full").fit(points.reshape(-1, DIMS))
-    expected = model.transform(points.reshape(-1, DIMS)).reshape(2, 3, 3, 2)
+    scale = np.linalg.norm(points - middle, axis=3).mean(axis=2)[0]
+    return {"raw": points, "centred": points - middle, "scaled": (points - middle) / scale[:, None, None]}[frame]
+
+
+def by_sklearn(points):
+    """Coordinates and shares of a full PCA, each axis' largest loading positive."""
+    flat = points.reshape(-1, DIMS)
+    model = PCA(n_components=2, svd_solver="full").fit(flat)
     signs = np.sign(model.components_[np.arange(2), np.abs(model.components_).argmax(axis=1)])
-    np.testing.assert_allclose(values.coords, expected * signs, atol=1e-9)
-    np.testing.assert_allclose(values.explained, model.explained_variance_ratio_)
-    plain = moved([stack_of(first), stack_of(second)]).values
-    np.testing.assert_array_equal(values.path, plain.path)
-    np.testing.assert_array_equal(values.difference, plain.difference)
+    return model.transform(flat).reshape(*points.shape[:-1], 2) * signs, model.explained_variance_ratio_
 
 
-def test_a_plane_of_one_layer_is_over_the_models():
-    first, second = matrices(seed=0), matrices(seed=5)
+@pytest.mark.parametrize("frame", FRAMES)
+def test_every_plane_is_a_pca_in_its_frame(frame):
+    first, second = matrices(seed=0), [x * 2 + SHARED for x in matrices(seed=5)]
     values = moved([stack_of(first), stack_of(second)]).values
-    points = np.array([centroids(first[1]), centroids(second[1])])
-    coords, shares = plane(points)
-    np.testing.assert_allclose(values.layer_coords[:, 1], coords)
-    np.testing.assert_allclose(values.layer_explained[1], shares)
-    within = np.linalg.norm(coords.reshape(-1, 2)[:, None] - coords.reshape(-1, 2)[None], axis=2)
-    full = np.linalg.norm(points.reshape(-1, DIMS)[:, None] - points.reshape(-1, DIMS)[None], axis=2)
-    assert (within <= full + 1e-9).all(), "a map never lengthens a distance"
+    place, points = FRAMES.index(frame), np.array([[centroids(x) for x in stack] for stack in (first, second)])
+    shown = framed(points, frame)
+    expected, shares = by_sklearn(shown)
+    np.testing.assert_allclose(values.coords[place], expected, atol=1e-9)
+    np.testing.assert_allclose(values.explained[place], shares)
+    for at in range(3):
+        expected, shares = by_sklearn(shown[:, at])
+        np.testing.assert_allclose(values.layer_coords[place, :, at], expected, atol=1e-7)
+        np.testing.assert_allclose(values.layer_explained[place, at], shares)
+    differences = shown[1] - shown[0]
+    if frame == "centred":
+        expected, shares = by_sklearn(differences[1])
+        np.testing.assert_allclose(values.difference_layer_coords[place, 1], expected, atol=1e-7)
+        np.testing.assert_allclose(values.difference_layer_explained[place, 1], shares)
+    left, singular, _ = np.linalg.svd(differences.reshape(-1, DIMS), full_matrices=False)
+    drawn = values.difference_coords[place].reshape(-1, 2)
+    np.testing.assert_allclose(np.abs(drawn), np.abs(left[:, :2] * singular[:2]), atol=1e-7)
+    np.testing.assert_allclose(values.difference_explained[place], singular[:2] ** 2 / (singular**2).sum())
+
+
+def test_a_map_never_lengthens_a_distance():
+    values = moved([stack_of(matrices(seed=0)), stack_of(matrices(seed=5))]).values
+    assert (np.linalg.norm(np.diff(values.coords[0], axis=1), axis=-1) <= values.step + 1e-9).all()
+    assert (np.linalg.norm(np.diff(values.layer_coords[0], axis=0), axis=-1) <= values.model_step + 1e-9).all()
+    assert (np.linalg.norm(values.difference_coords[0], axis=-1) <= values.difference + 1e-9).all()
 
 
 def test_turning_both_models_alike_changes_no_length():
@@ -169,7 +183,17 @@ def test_turning_both_models_alike_changes_no_length():
     turn = rotation(DIMS, 4)
     plain = moved([stack_of(first), stack_of(second)]).values
     turned = moved([stack_of([x @ turn for x in first]), stack_of([x @ turn for x in second])]).values
-    for field in ("path", "displacement", "difference", "difference_error", "difference_common", "error", "explained"):
+    same = (
+        "path",
+        "displacement",
+        "difference",
+        "difference_error",
+        "difference_common",
+        "error",
+        "explained",
+        "spread",
+    )
+    for field in same:
         np.testing.assert_allclose(getattr(turned, field), getattr(plain, field), rtol=1e-9, atol=1e-12)
 
 
@@ -187,7 +211,7 @@ def test_a_label_without_rows_and_one_with_a_single_row_say_so():
     outcome = moved([stack_of(matrices())] * 2, Labels(classes, (*NAMES, "absent")))
     assert np.isnan(outcome.values.path[:, 3]).all() and np.isfinite(outcome.values.path[:, :3]).all()
     assert reason_of(outcome, "path", (0, 3)) == "no row in use is of class 'absent'"
-    assert reason_of(outcome, "coords", (0, 0, 3, 0)) == "no row in use is of class 'absent'"
+    assert reason_of(outcome, "coords", (0, 0, 0, 3, 0)) == "no row in use is of class 'absent'"
     assert "two rows" in reason_of(outcome, "error", (0, 0, 2))
     assert "two rows" in reason_of(outcome, "difference_error", (0, 2))
     said = " ".join(outcome.notes)
@@ -205,13 +229,14 @@ def test_one_label_has_a_path_but_no_spread():
 def test_a_constant_layer_has_a_place_but_no_scale():
     rows = matrices()
     rows[0] = np.tile(np.float32([0.1, 7, -3, 1e-3, 1e3]), (N, 1))
-    outcome = moved([stack_of(rows), stack_of(matrices())], frame="scaled")
+    outcome = moved([stack_of(rows), stack_of(matrices())])
     values = outcome.values
     assert values.spread[0, 0] == 0 and np.isfinite(values.displacement).all() and np.isfinite(values.difference).all()
-    assert np.isnan(values.coords[0, 0]).all() and np.isfinite(values.coords[0, 1:]).all()
-    assert "all rows are identical" in reason_of(outcome, "coords", (0, 0, 0, 0))
+    assert np.isnan(values.coords[2, :, 0]).all() and np.isfinite(values.coords[2, :, 1:]).all()
+    assert np.isfinite(values.coords[:2]).all() and np.isfinite(values.difference_coords[:2]).all()
+    assert "all rows are identical" in reason_of(outcome, "coords", (2, 1, 0, 0, 0))
+    assert "all rows are identical" in reason_of(outcome, "difference_coords", (2, 0, 0, 0))
     assert "all rows are identical" in reason_of(outcome, "difference_relative", (0, 1))
-    assert np.isfinite(moved([stack_of(rows)], frame="centred").values.coords).all()
 
 
 def test_a_layer_that_is_not_finite_takes_its_own_numbers_along_only():
@@ -219,10 +244,15 @@ def test_a_layer_that_is_not_finite_takes_its_own_numbers_along_only():
     rows[1][4, 2] = np.nan
     outcome = moved([stack_of(matrices()), stack_of(rows, model="broken")])
     values = outcome.values
-    assert np.isfinite(values.coords[0]).all() and np.isnan(values.coords[1, 1]).all()
+    assert np.isfinite(values.coords[:, 0]).all() and np.isnan(values.coords[:, 1, 1]).all()
     assert np.isfinite(values.displacement).all() and np.isnan(values.path[1]).all()
     np.testing.assert_array_equal(np.isnan(values.difference).all(axis=1), [False, True, False])
-    for field, index in (("path", (1, 0)), ("difference", (1, 0)), ("step", (1, 1, 0)), ("layer_coords", (1, 1, 0, 0))):
+    for field, index in (
+        ("path", (1, 0)),
+        ("difference", (1, 0)),
+        ("step", (1, 1, 0)),
+        ("layer_coords", (0, 1, 1, 0, 0)),
+    ):
         assert reason_of(outcome, field, index) == "broken, layer 1: non-finite activations (1 rows)"
 
 
