@@ -30,6 +30,7 @@ PAGES = {
             "What the leading principal components know of the labels.",
         ),
         ("labels/clusters", "Clusters", "Whether the regions of the labels overlap, and how far apart they are."),
+        ("labels/movement", "Movement", "How far the labels move over the layers, and from base to tuned."),
     ],
 }
 
