@@ -31,6 +31,7 @@ PAGES = {
         ),
         ("labels/clusters", "Clusters", "Whether the regions of the labels overlap, and how far apart they are."),
         ("labels/probes", "Probes", "How well trained classifiers tell the labels, layer by layer."),
+        ("labels/movement", "Movement", "How far the labels move over the layers, and from base to tuned."),
     ],
 }
 

@@ -11,6 +11,7 @@ from backend.metrics.dimension_scale import DIMENSION_SCALE
 from backend.metrics.direct_probe_profile import DIRECT_PROBE
 from backend.metrics.explained_variance import SPECTRUM, VARIANCE_RATIO
 from backend.metrics.inner_ablation import INNER_ABLATION
+from backend.metrics.movement_profile import MOVEMENT
 from backend.metrics.neurons_profile import NEURONS
 from backend.metrics.overlap import NEIGHBOUR_OVERLAP
 from backend.metrics.probing_profile import PROBING
@@ -38,6 +39,7 @@ METRICS: dict[str, Metric] = {
     "inner_ablation": INNER_ABLATION,
     "direct_probe": DIRECT_PROBE,
     "probing": PROBING,
+    "movement": MOVEMENT,
 }
 
 __all__ = ["METRICS", "Metric", "Outcome", "metric", "param", "parse_params"]

@@ -14,15 +14,17 @@ _REPORT_EVERY = 25
 _WORTH_THREADS = 3000
 
 
-def pca_layout(x: AnyRows, n_components: int) -> tuple[Floats, Floats]:
+def pca_layout(x: AnyRows, n_components: int, *, centre: bool = True) -> tuple[Floats, Floats]:
     """Scores on the first principal components (n_rows, n_components), and their explained-variance ratios.
 
-    Every component's largest loading is positive. Components beyond the rank have scores and a ratio of 0.
+    Every component's largest loading is positive. Components beyond the rank have scores and a ratio of 0. Without
+    ``centre`` the axes go through the origin, which stays at 0, and the ratios are shares of the squared lengths.
     """
     from scipy.linalg import eigh
 
     rows = np.asarray(x, dtype=np.float64)
-    rows = rows - rows.mean(axis=0)
+    if centre:
+        rows = rows - rows.mean(axis=0)
     n_rows, n_dims = rows.shape
     size = min(n_rows, n_dims)
     matrix = rows.T @ rows if n_dims <= n_rows else rows @ rows.T

@@ -136,10 +136,15 @@ def _check_classes(labels: Labels, found: Ints) -> None:
             f"All {len(found):,} labelled rows are of one class, '{labels.classes[present[0]]}'.",
             "There is nothing to tell apart: choose another label column.",
         )
-    nearly_all = len(present) == len(found) or (len(present) > _FEW_CLASSES and 2 * len(present) > len(found))
-    if len(present) > _MOST_CLASSES or nearly_all:
+    check_repeats(len(present), len(found))
+
+
+def check_repeats(n_classes: int, n_rows: int) -> None:
+    """Raises InvalidRequest where ``n_classes`` are nearly as many as their ``n_rows``, or too many to be classes."""
+    nearly_all = n_classes == n_rows or (n_classes > _FEW_CLASSES and 2 * n_classes > n_rows)
+    if n_classes > _MOST_CLASSES or nearly_all:
         raise InvalidRequest(
-            f"The labels have {len(present):,} classes on {len(found):,} rows: that is no set of classes.",
+            f"The labels have {n_classes:,} classes on {n_rows:,} rows: that is no set of classes.",
             "Choose a column with a few values that repeat, or give more texts of each class.",
         )
 

@@ -1,0 +1,290 @@
+"""Movement: the paths of the labels' centroids over the layers of a model, and from a model to the tuned one."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from backend import ModelInfo, Result
+from pages._ui.charts import short_model
+from pages._ui.charts_movement import (
+    DIFFERENCES_CAPTION,
+    LENGTHS_CAPTION,
+    MOST_NAMED,
+    PATHS_CAPTION,
+    difference_arrows,
+    difference_cloud,
+    lengths_chart,
+    paths_chart,
+)
+from pages._ui.controls import params_form
+from pages._ui.export import downloads
+from pages._ui.findings import heading, provenance, undefined_note
+from pages._ui.labelled import label_ready
+from pages._ui.plot import plot
+from pages._ui.progress import run_panel
+from pages._ui.selection import Selection, ready
+from pages._ui.session import plain, workbench
+
+WHAT = "Which way do the labels go?"
+HOW = (
+    "The mean of each label's rows (its centroid) makes a path through the layers of a model, and, with two models or more, "
+    "from the base to the tuned one or over the checkpoints of a training."
+)
+FRAMES = {"centred": "To each other", "raw": "As they are", "scaled": "To each other, layers at one scale"}
+FRAME_HELP = (
+    "To each other: less the mean of all labels in each layer, so that a drift of all does not hide how they part. As they are: "
+    "with that drift. At one scale: also divided by how far the labels of the first model lie from their mean in that layer."
+)
+ONE_LAYER, ALL_LAYERS = "One layer", "All layers"
+FIRST_NAMED = 6
+FIELDS = ["coords", "layer_coords", "error", "path", "difference", "difference_relative", "difference_coords"]
+
+
+def choose_series(here: Selection) -> list[ModelInfo]:
+    """The models to go through, in order; only those of the first one's shape can be compared with it."""
+    if len(here.models) == 1:
+        st.caption(
+            "Add a second model in the sidebar (a tuned one after its base, or the checkpoints of a training) to see "
+            "how the labels move from one to the other."
+        )
+        return list(here.models)
+    shapes = {info.spec.name: (info.n_dims, len(info.layer_names)) for info in here.models}
+    names = list(shapes)
+    chosen = st.multiselect(
+        "Models, from the first to the last",
+        names,
+        default=[name for name in names if shapes[name] == shapes[names[0]]],
+        format_func=short_model,
+        key=f"movement_models_{' '.join(names)}",
+        placeholder="Choose the models in the order of the training",
+        help="In the order of the training: the base, then what was trained from it. One alone shows its layers only.",
+    )
+    if not chosen:
+        st.info("Choose a model.", icon=":material/tune:")
+        st.stop()
+    odd = [name for name in chosen if shapes[name] != shapes[chosen[0]]]
+    if odd:
+        first = f"{short_model(chosen[0])} ({shapes[chosen[0]][1]} layers of {shapes[chosen[0]][0]} dimensions)"
+        listed = ", ".join(f"{short_model(name)} ({shapes[name][1]} of {shapes[name][0]})" for name in odd)
+        st.info(
+            f"{plain(listed)} cannot be compared with {plain(first)}: a movement is from a model to one trained from it. "
+            "Take it out of the box, or choose it alone.",
+            icon=":material/tune:",
+        )
+        st.stop()
+    return [next(info for info in here.models if info.spec.name == name) for name in chosen]
+
+
+def choose_named(values: Any) -> list[int]:
+    """The labels drawn in colour: all where they are few, else those chosen."""
+    known = [int(label) for label in np.flatnonzero(values.counts)]
+    if len(known) <= MOST_NAMED:
+        return known
+    lengths = values.difference[-1] if len(values.difference) else values.displacement[0]
+    order = np.argsort(-np.nan_to_num(lengths, nan=-1.0), kind="stable")
+    farthest = [int(label) for label in order if label in known][:FIRST_NAMED]
+    chosen: list[int] = st.multiselect(
+        f"Labels in colour (of {len(known)})",
+        known,
+        default=farthest,
+        format_func=values.classes.__getitem__,
+        max_selections=MOST_NAMED,
+        key=f"movement_labels_{len(values.classes)}",
+        help=f"Up to {MOST_NAMED}; the others are grey, and their names are in the hover. To begin with: those that go farthest.",
+    )
+    return chosen
+
+
+def choose_frame() -> int:
+    """The place of the frame in the result."""
+    chosen = st.segmented_control(
+        "Show the labels",
+        list(FRAMES),
+        format_func=FRAMES.__getitem__,
+        default="centred",
+        required=True,
+        key="movement_frame",
+        persist_state="session",
+        help=FRAME_HELP,
+    )
+    return ("raw", "centred", "scaled").index(str(chosen))
+
+
+def show_layers(result: Result, named: Sequence[int], frame: int) -> go.Figure:
+    """Paths over the layers of one model."""
+    values, names = result.values, [short_model(source.model) for source in result.sources]
+    layers = result.sources[0].layer_names
+    st.subheader("Over the layers")
+    place = 0
+    if len(names) > 1:
+        place = st.selectbox(
+            "Model",
+            range(len(names)),
+            len(names) - 1,
+            format_func=names.__getitem__,
+            key=f"movement_of_{len(names)}",
+            width=260,
+        )
+    figure = paths_chart(values.coords[frame, place], layers, values.classes, named, values.explained[frame])
+    alt = f"Paths of {len(values.classes)} label centroids over {len(layers)} layers of {names[place]}"
+    plot(
+        figure,
+        key="movement_paths",
+        alt=alt,
+        height=520,
+        view=f"{names} {frame} {values.classes}",
+        file_name="label-paths",
+    )
+    st.caption(f"From {plain(layers[0])} to {plain(layers[-1])}. {PATHS_CAPTION}")
+    return figure
+
+
+def show_models(result: Result, named: Sequence[int], frame: int, layer: int) -> None:
+    """From the first model to the last in one layer, and the difference vectors."""
+    values, sources = result.values, result.sources
+    names, layers = [short_model(source.model) for source in sources], sources[0].layer_names
+    figure = paths_chart(
+        values.layer_coords[frame, :, layer], names, values.classes, named, values.layer_explained[frame, layer]
+    )
+    alt = f"Paths of {len(values.classes)} label centroids in {layers[layer]}, from {names[0]} to {names[-1]}"
+    view = f"{names} {frame} {layer} {values.classes}"
+    plot(figure, key="movement_models", alt=alt, height=480, view=view, file_name="label-paths-models")
+    st.caption(f"{plain(layers[layer])}, from {plain(names[0])} to {plain(names[-1])}. {PATHS_CAPTION}")
+    st.subheader("Difference vectors")
+    kind = st.segmented_control(
+        "Of", [ONE_LAYER, ALL_LAYERS], default=ONE_LAYER, required=True, key="movement_kind", persist_state="session"
+    )
+    if kind == ALL_LAYERS:
+        figure = difference_cloud(
+            values.difference_coords[frame], layers, values.classes, values.difference_explained[frame]
+        )
+    else:
+        figure = difference_arrows(
+            values.difference_layer_coords[frame, layer],
+            values.classes,
+            named,
+            values.difference_layer_explained[frame, layer],
+        )
+    alt = f"Difference vectors of {len(values.classes)} label centroids, {names[-1]} minus {names[0]}"
+    plot(figure, key="movement_differences", alt=alt, height=480, view=f"{view} {kind}", file_name="difference-vectors")
+    st.caption(f"{plain(names[-1])} minus {plain(names[0])}. {DIFFERENCES_CAPTION}")
+
+
+def show_lengths(result: Result, named: Sequence[int]) -> None:
+    """How long the difference vectors are, over depth."""
+    values, layers = result.values, result.sources[0].layer_names
+    relative = st.toggle("Relative to how far the labels lie apart", value=True, key="movement_relative")
+    if relative:
+        scale = values.spread[0][:, None]
+        errors = np.divide(
+            values.difference_error, scale, out=np.full_like(values.difference_error, np.nan), where=scale > 0
+        )
+        lengths, title = values.difference_relative, "Movement / spread of the labels"
+    else:
+        lengths, errors, title = values.difference, values.difference_error, "Movement"
+    figure = lengths_chart(lengths, errors, layers, values.classes, named, title)
+    alt = f"Length of the difference vectors of {len(values.classes)} labels over {len(layers)} layers"
+    plot(figure, key="movement_lengths", alt=alt, height=400, view=f"{layers} {relative}", file_name="movement-lengths")
+    st.caption(f"{LENGTHS_CAPTION} Bars: two standard errors.")
+
+
+def labels_table(result: Result, layer: int) -> pd.DataFrame:
+    """One row for each label, all lengths in the full space."""
+    values, several = result.values, len(result.sources) > 1
+    last = len(values.error) - 1
+    columns: dict[str, Any] = {
+        "label": list(values.classes),
+        "rows": values.counts,
+        "path over the layers": values.path[last],
+        "first to last layer": values.displacement[last],
+        "standard error, last layer": values.error[last, -1],
+    }
+    if several:
+        columns |= {
+            "first to last model": values.difference[layer],
+            "its standard error": values.difference_error[layer],
+            "relative": values.difference_relative[layer],
+            "path over the models": values.model_path[layer],
+        }
+    by = "first to last model" if several else "first to last layer"
+    return pd.DataFrame(columns).sort_values(by, ascending=False, kind="stable", na_position="last")
+
+
+def layers_table(result: Result) -> pd.DataFrame:
+    """One row for each layer: how far the labels lie from their mean, and how much of a step all of them share."""
+    values = result.values
+    last = len(values.spread) - 1
+    columns: dict[str, Any] = {
+        "layer": list(result.sources[0].layer_names),
+        "labels to their mean": values.spread[last],
+    }
+    columns["step from the layer before, common to all"] = np.r_[np.nan, values.step_common[last]]
+    if len(result.sources) > 1:
+        columns["the same, first model"] = values.spread[0]
+        columns["mean movement"] = [
+            float(np.mean(one[np.isfinite(one)])) if np.isfinite(one).any() else np.nan for one in values.difference
+        ]
+        columns["movement common to all"] = values.difference_common
+    return pd.DataFrame(columns)
+
+
+def show(result: Result) -> None:
+    """Paths, difference vectors, tables, notes and downloads."""
+    values, layers = result.values, result.sources[0].layer_names
+    several = len(result.sources) > 1
+    frame = choose_frame()
+    named = choose_named(values)
+    figure = show_layers(result, named, frame)
+    layer = len(layers) - 1
+    if several:
+        st.subheader("From model to model")
+        if len(layers) > 1:
+            key = f"movement_layer_{len(layers)}"
+            layer = int(st.select_slider("Layer", range(len(layers)), layer, format_func=layers.__getitem__, key=key))
+        show_models(result, named, frame, layer)
+        show_lengths(result, named)
+    st.subheader("The numbers")
+    whose = f" of {plain(short_model(result.sources[-1].model))}" if several else ""
+    models = f"; from model to model in {plain(layers[layer])}" if several else ""
+    st.caption(f"All lengths are distances in the full space; over the layers{whose}{models}.")
+    number = st.column_config.NumberColumn(format="%.4g")
+    percent = st.column_config.NumberColumn(format="percent")
+    table = labels_table(result, layer)
+    st.dataframe(table, hide_index=True, column_config=dict.fromkeys(table.columns[2:], number))
+    by_layer = layers_table(result)
+    formats = {name: percent if "common" in name else number for name in by_layer.columns[1:]}
+    st.dataframe(by_layer, hide_index=True, column_config=formats)
+    undefined_note([result], FIELDS)
+    provenance([result])
+    rows = [
+        [short_model(source.model), name, label, *map(float, (values.error[m, i, j], *values.coords[frame, m, i, j]))]
+        for m, source in enumerate(result.sources)
+        for i, name in enumerate(layers)
+        for j, label in enumerate(values.classes)
+    ]
+    downloads(
+        "movement",
+        "movement",
+        table=(["model", "layer", "label", "standard error", "axis_1", "axis_2"], rows),
+        results=[result],
+        figure=figure,
+        title=f"Movement of labels in {', '.join(short_model(source.model) for source in result.sources)}",
+        caption=PATHS_CAPTION,
+    )
+
+
+heading("Movement", WHAT, HOW)
+here = ready()
+label = label_ready(here)
+series = choose_series(here)
+with st.expander("Settings", icon=":material/tune:"):
+    params = params_form(workbench().metrics()["movement"].params, "movement")
+spec = workbench().analysis("movement", models=series, layers=here.layers, label=label, params=params, **here.rows)
+st.caption(f"Classes: the column '{plain(label)}'.")
+found = run_panel([spec], "movement")
+if found is not None:
+    show(found[0])
