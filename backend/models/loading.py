@@ -188,7 +188,7 @@ def _describe(spec: ModelSpec, files: ModelFiles) -> tuple[ModelInfo, Architectu
         layer_names=layout.layer_names,
         n_parameters=n_parameters,
         n_bytes=n_parameters * torch_dtype(spec.dtype).itemsize,
-        max_length=_max_length(backbone, config, tokenizer),
+        max_length=max_length(backbone, config, tokenizer),
         has_cls=_has_cls(tokenizer),
         has_head=architecture.has_head,
         labels=_labels(config) if architecture.has_head else (),
@@ -199,7 +199,7 @@ def _describe(spec: ModelSpec, files: ModelFiles) -> tuple[ModelInfo, Architectu
     return info, architecture, tokenizer
 
 
-def _max_length(backbone: nn.Module, config: Any, tokenizer: Any) -> int:
+def max_length(backbone: nn.Module, config: Any, tokenizer: Any) -> int:
     """The most tokens that the model takes: the tokenizer's limit or the number of positions, whichever is less."""
     limits = [2**20]
     if 0 < tokenizer.model_max_length < 2**20:

@@ -1,7 +1,8 @@
 """From the name of a model to its identity (ModelSpec), and from the identity back to the files.
 
-A name is the alias ``minilm``; a hub id with an optional ``@revision``; or a local folder (a path that exists, or that
-begins with ``/``, ``.`` or ``~``). It is resolved once; from then on the commit decides, and changed files are noticed.
+A name is the alias ``minilm``; a hub id with an optional ``@revision``; a run of fine-tuning (``run:NAME``, or one of its
+steps, ``run:NAME@step-00128``); or a local folder (a path that exists, or that begins with ``/``, ``.`` or ``~``). It is
+resolved once; from then on the commit decides, and changed files are noticed.
 """
 
 import importlib.util
@@ -22,6 +23,7 @@ from backend.models.folders import (
     folder_digest,
 )
 from backend.models.hub import hub_commit, hub_files, hub_folder, not_found
+from backend.models.runfolder import PREFIX, run_model_folder
 from backend.specs import ModelSpec
 
 DTYPES = ("float32", "bfloat16", "float16")
