@@ -92,7 +92,9 @@ def finetune(files: ModelFiles, rows: TrainingRows, info: RunInfo, folder: RunFo
         limit = min(recipe.max_length, max_length(tunable.backbone, tunable.backbone.config, tunable.tokenizer))
         train, test, final, n_lost = _examples(tunable, rows, limit)
         steps, in_epoch, total = saved_steps(len(train), recipe)
-        info = replace(info, total_steps=total, n_lost=n_lost, notes=tuple(dict.fromkeys([*info.notes, *tunable.notes])))
+        info = replace(
+            info, total_steps=total, n_lost=n_lost, notes=tuple(dict.fromkeys([*info.notes, *tunable.notes]))
+        )
         watch = _Watch(info, folder, steps, in_epoch, report)
         trainer = _Trainer(tunable, watch, _arguments(info, folder, total, resumed=point is not None), train, test)
         watch.trainer = trainer
@@ -107,6 +109,7 @@ class _Trainer(Trainer):  # type: ignore[misc]
         self, tunable: Tunable, watch: "_Watch", arguments: TrainingArguments, train: Examples, test: Examples
     ) -> None:
         self.tunable, self.watch = tunable, watch
+        self.optimizer: Any = None
         super().__init__(
             model=tunable.module,
             args=arguments,

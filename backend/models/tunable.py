@@ -106,7 +106,8 @@ class Tunable:
         words = plan.words
         assert words is not None
         items: list[dict[str, Any]] = [
-            {**_inputs(one), "label": [], "tokens": []} for one in encode(self.tokenizer, sentences, max_length=max_length)
+            {**_inputs(one), "label": [], "tokens": []}
+            for one in encode(self.tokenizer, sentences, max_length=max_length)
         ]
         for number, text in enumerate(words.text):
             item = items[int(text)]
@@ -116,7 +117,7 @@ class Tunable:
         return Examples([item for item in items if item["label"]]), words.table_row
 
 
-class WordClassifier(nn.Module):
+class WordClassifier(nn.Module):  # type: ignore[misc]
     """A backbone and a linear head on the mean of each word's token vectors; of a pair, on both side by side."""
 
     def __init__(self, backbone: nn.Module, n_dims: int, n_words: int, classes: Sequence[str], dropout: float) -> None:
@@ -246,7 +247,7 @@ def _loaded(model: str, folder: Path, architecture: Architecture, *, for_words: 
     if has_pooler:  # a base without one gets a new one, which is trained with the head
         found["missing_keys"] = {key for key in found["missing_keys"] if "pooler." not in key}
     check_missing(model, module, plain, found, adapter=True)
-    return module  # type: ignore[no-any-return]
+    return module
 
 
 def _below(key: str, prefix: str) -> bool:
@@ -320,5 +321,3 @@ def _read_word_head(module: nn.Module, folder: Path) -> None:
 
     head: Any = module.head
     head.load_state_dict(load_file(str(folder / WORD_HEAD)))
-
-
