@@ -21,7 +21,9 @@ from backend.errors import (
     TextSetError,
 )
 from backend.fingerprint import fingerprint
+from backend.recipes import RECIPES, Recipe
 from backend.results import NormOutliers, Result, SeriesResult, Source, Undefined
+from backend.runs import RunInfo
 from backend.settings import SETTINGS, Settings, read_settings
 from backend.specs import (
     ActivationSpec,
@@ -29,6 +31,7 @@ from backend.specs import (
     BatchTask,
     BrokenMember,
     EstimateTask,
+    FinetuneTask,
     HubReadTask,
     JobStatus,
     JoinTask,
@@ -55,6 +58,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "RECIPES",
     "SETTINGS",
     "ActivationSpec",
     "AnalysisSpec",
@@ -64,6 +68,7 @@ __all__ = [
     "Cost",
     "EmbedscopeError",
     "EstimateTask",
+    "FinetuneTask",
     "HubReadTask",
     "InvalidRequest",
     "JobStatus",
@@ -77,8 +82,10 @@ __all__ = [
     "PostProcess",
     "ReadOptions",
     "ReadTask",
+    "Recipe",
     "ResolveTask",
     "Result",
+    "RunInfo",
     "SeriesInfo",
     "SeriesMember",
     "SeriesResult",

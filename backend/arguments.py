@@ -1,10 +1,12 @@
 """The arguments of the command line, and which command each belongs to."""
 
 import argparse
+import dataclasses
 from typing import Any, NoReturn
 
-from backend import commands
+from backend import commands, finetune_command
 from backend.errors import InvalidRequest
+from backend.recipes import RECIPES, Recipe
 from backend.specs import ALL_POOLINGS, POSTPROCESS_STEPS, WORD_TASKS
 from backend.textsets.tables import FORMATS
 
@@ -25,6 +27,8 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     run.add_argument("recipe", help="the JSON file")
     _output(run)
     run.set_defaults(command=commands.run_recipe)
+    _finetune(add("finetune", help="fine-tune a model on labelled texts, or go on with a run that was interrupted"))
+    _listing(add("runs", help="the runs of fine-tuning and where they stand"), finetune_command.list_runs)
     _listing(add("metrics", help="the metrics and their parameters"), commands.list_metrics)
     models = add("models", help="look up a model: what its name stands for")
     models.add_argument("name", nargs="*", default=["minilm"], help="alias, hub id with optional @revision, or folder")
@@ -61,18 +65,8 @@ def _analyse(parser: argparse.ArgumentParser) -> None:
     add("--at-most", type=int, default=0, metavar="N", help="with --series: that many, evenly over the log of the step")
     add("--skip-broken", action="store_true", help="with --series: leave out checkpoints that cannot be used")
     add("--against", metavar="NAME", help="with --series: first, last, or a model that each step is compared with")
-    add("--texts", required=True, help="a file, or the name of a text set (sentiment, topics, general)")
-    add("--test-texts", metavar="FILE", help="a second file of the same form: its rows are the test split")
+    _reading(parser)
     add("--basis-texts", metavar="NAME", help="a second text set (or file of the same form) that a basis is fitted on")
-    add("--text", help="column of the texts: its name, or its number from 0 with --no-header")
-    add("--pair", help="column of the second text, for tasks on pairs")
-    add("--label", help="column of the labels")
-    add("--split", help="column of the splits")
-    add("--no-header", action="store_true", help="the file has no header line: columns go by number")
-    add("--format", choices=FORMATS, help="otherwise by the file's name")
-    add("--task", choices=WORD_TASKS, help="labels of the words of a CoNLL-U file (default: upos)")
-    add("--encoding", help="otherwise found out")
-    add("--clean-wikitext", action="store_true", help="drop headings and undo <unk>, @-@, @,@ and @.@ of WikiText")
     add("--pooling", choices=ALL_POOLINGS, help="default: mean for encoders, last for decoders, words for words")
     add("--layers", default="all", help="all, or numbers and names separated by commas: 0,3,final norm")
     add("--param", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the metric; repeat it")
@@ -83,6 +77,38 @@ def _analyse(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=0)
     _output(parser)
     parser.set_defaults(command=commands.analyse)
+
+
+def _reading(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--texts", required=True, help="a file, or the name of a text set (sentiment, topics, general)")
+    add("--test-texts", metavar="FILE", help="a second file of the same form: its rows are the test split")
+    add("--text", help="column of the texts: its name, or its number from 0 with --no-header")
+    add("--pair", help="column of the second text, for tasks on pairs")
+    add("--label", help="column of the labels")
+    add("--split", help="column of the splits")
+    add("--no-header", action="store_true", help="the file has no header line: columns go by number")
+    add("--format", choices=FORMATS, help="otherwise by the file's name")
+    add("--task", choices=WORD_TASKS, help="labels of the words of a CoNLL-U file (default: upos)")
+    add("--encoding", help="otherwise found out")
+    add("--clean-wikitext", action="store_true", help="drop headings and undo <unk>, @-@, @,@ and @.@ of WikiText")
+
+
+def _finetune(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--name", required=True, help="what the run is called; its model is then run:NAME")
+    add("--model", default="minilm", metavar="NAME", help="alias, hub id[@revision], folder or run:NAME")
+    _reading(parser)
+    add("--recipe", default="gptology", help=f"one of: {', '.join(RECIPES)}")
+    for field in dataclasses.fields(Recipe):
+        add(f"--{field.name.replace('_', '-')}", dest=f"recipe_{field.name}", metavar="VALUE", help=_of(field))
+    add("--set", action="append", default=[], metavar="FIELD=VALUE", help="a field of the recipe; repeat it")
+    _output(parser)
+    parser.set_defaults(command=finetune_command.finetune)
+
+
+def _of(field: Any) -> str:
+    return str(field.metadata["help"]).replace("%", "%%")
 
 
 def _steps(text: str) -> tuple[int, ...]:

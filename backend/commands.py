@@ -35,11 +35,9 @@ def analyse(options: argparse.Namespace) -> int:
     _check_series(options)
     _check_out(options)
     bench = wire_workbench(read_settings())
-    texts = _texts(bench, options, options.texts)
-    if options.test_texts:
-        texts = bench.join_texts(texts, _texts(bench, options, options.test_texts))
+    texts = read_texts_of(bench, options)
     basis = _texts(bench, options, options.basis_texts) if options.basis_texts else None
-    report = _report(options)
+    report = report_of(options)
     asked: dict[str, Any] = {
         "texts": texts,
         "pooling": options.pooling,
@@ -76,7 +74,7 @@ def _analyse_series(bench: Workbench, options: argparse.Namespace, asked: dict[s
     for item in series.broken:
         print(f"note: step {item.step} was left out: {item.reason}", file=sys.stderr)
     _tell(found.results, options)
-    _write(series_document(found), options)
+    write_json(series_document(found), options)
     return 0
 
 
@@ -102,7 +100,7 @@ def run_recipe(options: argparse.Namespace) -> int:
     several = data if isinstance(data, list) else [data]
     recipes = [item.get("recipe", item) if isinstance(item, dict) else item for item in several]
     recipes = [one for item in recipes for one in (item if isinstance(item, list) else [item])]  # a series has several
-    _deliver([bench.wait(bench.from_recipe(recipe), _report(options)) for recipe in recipes], options)
+    _deliver([bench.wait(bench.from_recipe(recipe), report_of(options)) for recipe in recipes], options)
     return 0
 
 
@@ -260,6 +258,12 @@ def worker(options: argparse.Namespace) -> int:
     return 0
 
 
+def read_texts_of(bench: Workbench, options: argparse.Namespace) -> TextSetInfo:
+    """The text set of ``--texts``, joined with that of ``--test-texts`` where there is one."""
+    texts = _texts(bench, options, options.texts)
+    return bench.join_texts(texts, _texts(bench, options, options.test_texts)) if options.test_texts else texts
+
+
 def _texts(bench: Workbench, options: argparse.Namespace, given: str) -> TextSetInfo:
     """A file, if there is one of that name; otherwise a text set that is there."""
     path = Path(given).expanduser()
@@ -314,7 +318,8 @@ def print_progress(done: int, total: int, stage: str) -> None:
     sys.stderr.flush()
 
 
-def _report(options: argparse.Namespace) -> Report:
+def report_of(options: argparse.Namespace) -> Report:
+    """What shows the progress, if anything is to."""
     return no_report if options.quiet or not sys.stderr.isatty() else print_progress
 
 
@@ -328,7 +333,7 @@ def _deliver(results: list[Result], options: argparse.Namespace) -> None:
     """Write the documents: one result as an object, several as a list, as the pages' downloads are."""
     _tell(results, options)
     documents = [result_document(result) for result in results]
-    _write(documents[0] if len(documents) == 1 else documents, options)
+    write_json(documents[0] if len(documents) == 1 else documents, options)
 
 
 def _tell(results: Sequence[Result], options: argparse.Namespace) -> None:
@@ -338,7 +343,8 @@ def _tell(results: Sequence[Result], options: argparse.Namespace) -> None:
         print(f"note: {note}", file=sys.stderr)
 
 
-def _write(data: Any, options: argparse.Namespace) -> None:
+def write_json(data: Any, options: argparse.Namespace) -> None:
+    """Write a document to --out, or print it, or both."""
     if options.out:
         try:
             Path(options.out).write_text(json.dumps(data, allow_nan=False) + "\n", encoding="utf-8")

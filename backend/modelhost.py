@@ -12,6 +12,7 @@ from backend.store import Store
 
 if TYPE_CHECKING:
     from backend.models.loading import LoadedModel, LoadedModels
+    from backend.models.resolve import ModelFiles
 
 
 class ModelHost:
@@ -22,6 +23,7 @@ class ModelHost:
 
     def __init__(self, store: Store, settings: Settings, roots: tuple[Path, ...] | None) -> None:
         self._store, self._settings, self._roots = store, settings, roots
+        self._runs = settings.runs_folder
         self._loaded: LoadedModels | None = None
 
     def resolve(self, name: str, dtype: str) -> ModelInfo:
@@ -30,7 +32,7 @@ class ModelHost:
 
         if dtype == "auto":
             dtype = self._dtype()
-        return self.known(resolve(name, dtype=dtype, roots=self._roots))
+        return self.known(resolve(name, dtype=dtype, roots=self._roots, runs=self._runs))
 
     def series(self, task: SeriesTask, report: Report) -> SeriesInfo:
         """The checkpoints that a name stands for now; raises ModelError where there are fewer than two to use."""
@@ -55,7 +57,7 @@ class ModelHost:
             return replace(info, spec=spec)
         from backend.models.loading import describe
 
-        info = describe(spec, roots=self._roots)
+        info = describe(spec, roots=self._roots, runs=self._runs)
         self._store.set_record(key, to_json(info, {}))
         return info
 
@@ -66,7 +68,19 @@ class ModelHost:
 
         if self._loaded is None:
             self._loaded = LoadedModels(self._settings.model_bytes)
-        return self._loaded.get(spec, device=choose_device(self._settings.device), roots=self._roots)
+        device = choose_device(self._settings.device)
+        return self._loaded.get(spec, device=device, roots=self._roots, runs=self._runs)
+
+    def files(self, spec: ModelSpec) -> "ModelFiles":
+        """Where the files of a model are, its weights too; raises ModelError as load does."""
+        from backend.models.resolve import model_files
+
+        return model_files(spec, roots=self._roots, runs=self._runs)
+
+    def release(self) -> None:
+        """Let go of the models in memory."""
+        if self._loaded is not None:
+            self._loaded.clear()
 
     def _dtype(self) -> str:
         if self._settings.dtype != "auto":

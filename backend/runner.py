@@ -27,6 +27,7 @@ from backend.specs import (
     AnalysisSpec,
     BatchTask,
     EstimateTask,
+    FinetuneTask,
     HubReadTask,
     JoinTask,
     ModelInfo,
@@ -39,6 +40,7 @@ from backend.specs import (
 from backend.stacks import Stacks, groups_of, rows_digest
 from backend.store import ArrayWriter, Store
 from backend.texts import Cost, TextTable
+from backend.training import Training
 
 _FRESH = 600.0  # seconds for which a branch or a folder, once resolved, is not looked at again
 _MEASURED_TEXTS = 16
@@ -59,6 +61,8 @@ class Runner:
             self.measure(task, report)
         elif isinstance(task, BatchTask):
             self._batch(task, report)
+        elif isinstance(task, FinetuneTask):  # its record is in its own folder
+            Training(self._library, self._models, self._stacks, self._settings, self.fill).run(task, report)
         else:
             result, expire = self._small(task, report)
             self._store.set_record(f"task/{fingerprint(task)}", to_json(result, {}), expire=expire)

@@ -28,6 +28,7 @@ SETTINGS = (
     Setting(
         "EMBEDSCOPE_MODEL_ROOTS", "", "Folders (separated like PATH) below which the dashboard may open local models."
     ),
+    Setting("EMBEDSCOPE_RUNS", "", "Folder of fine-tuning runs, never cleared; empty means: runs in the cache folder."),
     Setting("EMBEDSCOPE_BACKEND", "", "Address of the backend service; empty means: compute in this process."),
     Setting("EMBEDSCOPE_TOKEN", "", "Token of the backend service; empty means: the one stored in the cache folder."),
     Setting("EMBEDSCOPE_HOST", "127.0.0.1", "Address the dashboard listens on."),
@@ -61,6 +62,7 @@ class Settings:
     cache: Path
     cache_bytes: int
     model_roots: tuple[Path, ...]
+    runs: Path | None
     backend: str
     token: str
     host: str
@@ -77,6 +79,11 @@ class Settings:
     max_text_chars: int
     read_bytes: int
 
+    @property
+    def runs_folder(self) -> Path:
+        """The folder of fine-tuning runs."""
+        return self.runs or self.cache / "runs"
+
 
 def read_settings() -> Settings:
     """The settings from the environment; raises InvalidRequest for a value that cannot be read."""
@@ -88,6 +95,7 @@ def read_settings() -> Settings:
     values["cache"] = Path(values["cache"]).expanduser().resolve()
     roots = [part for part in str(values["model_roots"]).split(os.pathsep) if part]
     values["model_roots"] = tuple(Path(part).expanduser().resolve() for part in roots)
+    values["runs"] = Path(values["runs"]).expanduser().resolve() if values["runs"] else None
     return Settings(**values)
 
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from backend.recipes import Recipe
+
 NOT_IN_KEY: Mapping[str, Any] = {"key": False}
 KEY_IF_SET: Mapping[str, Any] = {"key": "if set"}  # a later field: at its default the digest stays as it was before
 
@@ -287,7 +289,29 @@ class BatchTask:
     title: str = field(default="", metadata=NOT_IN_KEY)
 
 
-Task = AnalysisSpec | ResolveTask | ReadTask | HubReadTask | JoinTask | EstimateTask | NormTask | SeriesTask | BatchTask
+@dataclass(frozen=True, slots=True)
+class FinetuneTask:
+    """Fine-tune ``base`` on labelled texts: a run called ``name``, with its checkpoints in a folder of that name."""
+
+    base: ModelSpec
+    texts: TextSetSpec
+    labels: LabelSpec
+    recipe: Recipe
+    name: str
+
+
+Task = (
+    AnalysisSpec
+    | ResolveTask
+    | ReadTask
+    | HubReadTask
+    | JoinTask
+    | EstimateTask
+    | NormTask
+    | SeriesTask
+    | BatchTask
+    | FinetuneTask
+)
 
 
 @dataclass(frozen=True, slots=True)

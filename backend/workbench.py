@@ -18,13 +18,17 @@ from backend.jobs.inline import InlineExecutor
 from backend.library import Library
 from backend.metrics import METRICS, metric
 from backend.metrics.base import Metric
+from backend.models.runfolder import check_name
+from backend.recipes import Recipe, changed, recipe
 from backend.results import NormOutliers, Result, SeriesResult
+from backend.runs import RunInfo
 from backend.settings import Settings
 from backend.specs import (
     ActivationSpec,
     AnalysisSpec,
     BatchTask,
     EstimateTask,
+    FinetuneTask,
     HubReadTask,
     JobStatus,
     JoinTask,
@@ -63,6 +67,9 @@ class Workbench:
         if isinstance(task, BatchTask):
             found = [self._peek_result(spec) for spec in task.analyses]
             return tuple(found) if all(found) else None
+        if isinstance(task, FinetuneTask):
+            wanted = fingerprint(task)
+            return next((run for run in self.runs() if run.task == wanted and run.state == "done"), None)
         if isinstance(task, EstimateTask) and self.is_cached(task.inputs):
             return Cost(0, 0, 0, 0, 0.0, "every activation is in the cache")
         key = f"task/{fingerprint(task)}"
@@ -366,6 +373,42 @@ class Workbench:
             raise InvalidRequest("That recipe is not an analysis.", "Export a recipe from a page, or with --out.")
         return task
 
+    # Fine-tuning
+
+    def runs(self) -> list[RunInfo]:
+        """The runs of fine-tuning, newest first; a run's model is ``run:NAME``, that of a step ``run:NAME@step-00128``."""
+        return self._executor.runs()
+
+    def run_log(self, name: str) -> list[dict[str, Any]]:
+        """What a run logged: a line for each step (loss, learning_rate, grad_norm) and evaluation (eval_accuracy)."""
+        return self._executor.run_log(name)
+
+    def finetuning(
+        self,
+        name: str,
+        *,
+        model: str = "minilm",
+        texts: TextSetInfo | str = "sentiment",
+        label: str | None = None,
+        recipe: str | Recipe = "gptology",
+        changes: Mapping[str, Any] | None = None,
+        report: Report = no_report,
+    ) -> FinetuneTask:
+        """The task of fine-tuning ``model`` on labelled texts as run ``name``; raises InvalidRequest where it makes no sense.
+
+        ``recipe`` is a name or a Recipe, ``changes`` are fields of it with other values.
+        """
+        chosen = _recipe(recipe, changes or {})
+        check_name(name)
+        info = self.text_set_info(texts) if isinstance(texts, str) else texts
+        labels = self._labels(info, label)
+        base = self.model(model, dtype="float32", report=report)
+        return FinetuneTask(base.spec, info.spec, labels, chosen, name)
+
+    def finetune(self, name: str, *, report: Report = no_report, **choice: Any) -> RunInfo:
+        """Fine-tune (arguments as for ``finetuning``), or go on with an interrupted run of the same task."""
+        return cast(RunInfo, self.wait(self.finetuning(name, report=report, **choice), report))
+
     # The instance
 
     def health(self) -> dict[str, str]:
@@ -390,6 +433,10 @@ class Workbench:
     def close(self) -> None:
         """End what was opened."""
         self._executor.close()
+
+
+def _recipe(given: str | Recipe, changes: Mapping[str, Any]) -> Recipe:
+    return changed(given, changes) if isinstance(given, Recipe) else recipe(given, changes)
 
 
 def _result_kind(task: Task) -> Any:

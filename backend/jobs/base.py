@@ -2,15 +2,17 @@
 
 import time
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from backend.codec import from_json, to_json
 from backend.errors import Cancelled, EmbedscopeError
 from backend.fingerprint import fingerprint
+from backend.runs import RunInfo
 from backend.specs import (
     AnalysisSpec,
     BatchTask,
     EstimateTask,
+    FinetuneTask,
     HubReadTask,
     JobStatus,
     JoinTask,
@@ -67,6 +69,14 @@ class Executor(Protocol):
         """Delete a text set and what was made from it; returns the number of entries that went."""
         ...
 
+    def runs(self) -> list[RunInfo]:
+        """The runs of fine-tuning, newest first."""
+        ...
+
+    def run_log(self, name: str) -> list[dict[str, Any]]:
+        """The log of one run, line by line."""
+        ...
+
     def health(self) -> dict[str, str]:
         """What does the work, for people to read."""
         ...
@@ -98,6 +108,8 @@ def job_title(task: Task) -> str:
         return (
             task.title or f"{len(task.analyses)} analyses: {', '.join(dict.fromkeys(s.metric for s in task.analyses))}"
         )
+    if isinstance(task, FinetuneTask):
+        return f"fine-tune {task.base.name} on {task.texts.name} as {task.name}"
     if isinstance(task, NormTask):
         return f"norm weights of {task.model.name}"
     raise TypeError(type(task).__name__)

@@ -10,6 +10,7 @@ from backend import errors
 from backend.codec import Codec, from_json
 from backend.errors import EmbedscopeError, ServiceError
 from backend.fingerprint import fingerprint
+from backend.runs import RunInfo
 from backend.specs import AnalysisSpec, BatchTask, JobStatus, Task
 from backend.store import Store
 from backend.texts import TextSetInfo, TextTable
@@ -76,6 +77,12 @@ class ClientExecutor:
         answer = json.loads(self._ask("DELETE", f"/textsets/{urllib.parse.quote(digest, safe='')}"))
         self._store.delete_record(f"table/{digest}")
         return int(answer["n_deleted"])
+
+    def runs(self) -> list[RunInfo]:
+        return [from_json(RunInfo, item) for item in json.loads(self._ask("GET", "/runs"))]
+
+    def run_log(self, name: str) -> list[dict[str, Any]]:
+        return list(json.loads(self._ask("GET", f"/runs/{urllib.parse.quote(name, safe='')}/log")))
 
     def health(self) -> dict[str, str]:
         return dict(json.loads(self._ask("GET", "/health")))

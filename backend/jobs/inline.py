@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from backend.activations import Report, no_report
 from backend.errors import EmbedscopeError
@@ -23,8 +24,8 @@ _RENEW_EVERY = 15.0
 class InlineExecutor(StoreExecutor):
     """Does each task at once and returns when it has ended; one process at a time does any one task."""
 
-    def __init__(self, store: Store, library: Library, runner: Runner) -> None:
-        super().__init__(store, library)
+    def __init__(self, store: Store, library: Library, runner: Runner, runs: Path) -> None:
+        super().__init__(store, library, runs)
         self._runner = runner
         self._cancelled: set[str] = set()
 

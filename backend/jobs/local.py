@@ -1,18 +1,23 @@
 """What the executors of this machine share: job records, uploads and text sets come straight from the store."""
 
+from pathlib import Path
+from typing import Any
+
 from backend.fingerprint import fingerprint
 from backend.jobs.base import JobBook
 from backend.library import Library
+from backend.runs import RunInfo
 from backend.specs import AnalysisSpec, BatchTask, JobStatus, Task
 from backend.store import Store
 from backend.texts import TextSetInfo, TextTable
+from backend.training import all_runs, run_log
 
 
 class StoreExecutor:
     """The part of an Executor that needs no work done, over one store."""
 
-    def __init__(self, store: Store, library: Library) -> None:
-        self._store, self._library = store, library
+    def __init__(self, store: Store, library: Library, runs: Path) -> None:
+        self._store, self._library, self._runs = store, library, runs
         self._book = JobBook(store)
 
     def jobs(self) -> list[JobStatus]:
@@ -34,3 +39,9 @@ class StoreExecutor:
 
     def delete_text_set(self, digest: str) -> int:
         return self._library.delete(digest)
+
+    def runs(self) -> list[RunInfo]:
+        return all_runs(self._runs)
+
+    def run_log(self, name: str) -> list[dict[str, Any]]:
+        return run_log(self._runs, name)

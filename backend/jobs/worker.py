@@ -18,7 +18,7 @@ from backend.runner import Runner
 from backend.settings import Settings
 from backend.specs import AnalysisSpec, BatchTask, Task
 
-KINDS = ("models", "layouts", "reader", "resolver")
+KINDS = ("models", "layouts", "reader", "resolver", "training")
 
 
 def prepare_worker(kind: str, settings: Settings) -> None:
@@ -30,6 +30,8 @@ def prepare_worker(kind: str, settings: Settings) -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", str(max(1, threads // 2)))
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # spinning threads of a busy machine cost t-SNE a factor of ten
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    if kind == "training":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # products on a GPU in one order, run after run
     if kind == "reader":
         import resource
 

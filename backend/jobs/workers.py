@@ -29,6 +29,7 @@ from backend.settings import PROJECT
 from backend.specs import (
     AnalysisSpec,
     BatchTask,
+    FinetuneTask,
     HubReadTask,
     JobStatus,
     JoinTask,
@@ -53,8 +54,8 @@ class _Job:
 class WorkersExecutor(StoreExecutor):
     """Does tasks in worker processes of this machine."""
 
-    def __init__(self, store: Store, library: Library, codec: Codec) -> None:
-        super().__init__(store, library)
+    def __init__(self, store: Store, library: Library, codec: Codec, runs: Path) -> None:
+        super().__init__(store, library, runs)
         self._codec = codec
         self._jobs: dict[str, _Job] = {}
         self._lock = threading.Lock()
@@ -159,7 +160,7 @@ class _Lane(threading.Thread):
         progress = self._executor.begin(entry)
         if self._process is None or not self._process.alive:
             progress(0, 0, "Starting a worker process")
-            self._process = _Process(self._kind, self._executor._store.folder)
+            self._process = _Process(self._kind, self._executor._store.folder, self._executor._runs)
         event = self._process.do(entry, self._executor.message(entry), progress)
         entry.status = progress.job
         if event["event"] == "done":
@@ -173,7 +174,7 @@ class _Lane(threading.Thread):
 class _Process:
     """One worker process and the thread that reads what it says."""
 
-    def __init__(self, kind: str, cache: Path) -> None:
+    def __init__(self, kind: str, cache: Path, runs: Path) -> None:
         self._kind = kind
         log = (cache / f"worker-{kind}.log").open("ab")
         self._popen = subprocess.Popen(
@@ -182,7 +183,7 @@ class _Process:
             stdout=subprocess.PIPE,
             stderr=log,
             cwd=PROJECT,
-            env={**os.environ, "EMBEDSCOPE_CACHE": str(cache), "EMBEDSCOPE_BACKEND": ""},
+            env={**os.environ, "EMBEDSCOPE_CACHE": str(cache), "EMBEDSCOPE_RUNS": str(runs), "EMBEDSCOPE_BACKEND": ""},
             start_new_session=True,
         )
         log.close()
@@ -267,6 +268,8 @@ def _steps(task: Task) -> list[tuple[str, str]]:
         )
     if isinstance(task, ReadTask | HubReadTask | JoinTask):
         return [("reader", "run")]
+    if isinstance(task, FinetuneTask):
+        return [("training", "run")]
     if isinstance(task, ResolveTask | SeriesTask):
         return [("resolver", "run")]
     return [("models", "run")]

@@ -60,22 +60,22 @@ class LoadedModel:
         return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
-def describe(spec: ModelSpec, *, roots: Roots) -> ModelInfo:
+def describe(spec: ModelSpec, *, roots: Roots, runs: Path | None = None) -> ModelInfo:
     """What is known of a model without its weights: its architecture is built on no device, only the tokenizer is read.
 
     Raises ModelError as resolve does, and for an unknown architecture or one whose blocks cannot be found.
     """
-    files = model_files(spec, roots=roots, weights=False)
+    files = model_files(spec, roots=roots, weights=False, runs=runs)
     return _describe(spec, files)[0]
 
 
-def load(spec: ModelSpec, *, device: str, roots: Roots) -> LoadedModel:
+def load(spec: ModelSpec, *, device: str, roots: Roots, runs: Path | None = None) -> LoadedModel:
     """The model of ``spec`` on ``device``, in its number format.
 
     Raises ModelError: as resolve and describe do; not enough memory (with needed and free bytes); weights that do not
     fit the configuration or lack a tensor of the backbone; an adapter where the package peft is missing.
     """
-    files = model_files(spec, roots=roots)
+    files = model_files(spec, roots=roots, runs=runs)
     info, architecture, tokenizer = _describe(spec, files)
     # An adapter is merged in float32: its product is small beside the weights and would be lost in 16 bits.
     dtype = torch.float32 if files.adapter else torch_dtype(spec.dtype)
@@ -130,13 +130,13 @@ class LoadedModels:
         self._models: OrderedDict[tuple[str, str, str], LoadedModel] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, spec: ModelSpec, *, device: str, roots: Roots) -> LoadedModel:
+    def get(self, spec: ModelSpec, *, device: str, roots: Roots, runs: Path | None = None) -> LoadedModel:
         """The model of ``spec`` on ``device``, loaded if need be; raises what load raises."""
         key = (spec.commit, spec.dtype, device)
         with self._lock:
             if key not in self._models:
-                self._make_room(describe(spec, roots=roots).n_bytes)
-                self._models[key] = load(spec, device=device, roots=roots)
+                self._make_room(describe(spec, roots=roots, runs=runs).n_bytes)
+                self._models[key] = load(spec, device=device, roots=roots, runs=runs)
             self._models.move_to_end(key)
             return self._models[key]
 
@@ -188,7 +188,7 @@ def _describe(spec: ModelSpec, files: ModelFiles) -> tuple[ModelInfo, Architectu
         layer_names=layout.layer_names,
         n_parameters=n_parameters,
         n_bytes=n_parameters * torch_dtype(spec.dtype).itemsize,
-        max_length=_max_length(backbone, config, tokenizer),
+        max_length=max_length(backbone, config, tokenizer),
         has_cls=_has_cls(tokenizer),
         has_head=architecture.has_head,
         labels=_labels(config) if architecture.has_head else (),
@@ -199,7 +199,7 @@ def _describe(spec: ModelSpec, files: ModelFiles) -> tuple[ModelInfo, Architectu
     return info, architecture, tokenizer
 
 
-def _max_length(backbone: nn.Module, config: Any, tokenizer: Any) -> int:
+def max_length(backbone: nn.Module, config: Any, tokenizer: Any) -> int:
     """The most tokens that the model takes: the tokenizer's limit or the number of positions, whichever is less."""
     limits = [2**20]
     if 0 < tokenizer.model_max_length < 2**20:

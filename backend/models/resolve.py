@@ -1,7 +1,8 @@
 """From the name of a model to its identity (ModelSpec), and from the identity back to the files.
 
-A name is the alias ``minilm``; a hub id with an optional ``@revision``; or a local folder (a path that exists, or that
-begins with ``/``, ``.`` or ``~``). It is resolved once; from then on the commit decides, and changed files are noticed.
+A name is the alias ``minilm``; a hub id with an optional ``@revision``; a run of fine-tuning (``run:NAME``, or one of its
+steps, ``run:NAME@step-00128``); or a local folder (a path that exists, or that begins with ``/``, ``.`` or ``~``). It is
+resolved once; from then on the commit decides, and changed files are noticed.
 """
 
 import importlib.util
@@ -22,6 +23,7 @@ from backend.models.folders import (
     folder_digest,
 )
 from backend.models.hub import hub_commit, hub_files, hub_folder, not_found
+from backend.models.runfolder import PREFIX, run_model_folder
 from backend.specs import ModelSpec
 
 DTYPES = ("float32", "bfloat16", "float16")
@@ -58,8 +60,8 @@ class ModelFiles:
     adapter: Path | None = None
 
 
-def resolve(name: str, *, dtype: str, roots: Roots) -> ModelSpec:
-    """The exact model that ``name`` stands for now.
+def resolve(name: str, *, dtype: str, roots: Roots, runs: Path | None = None) -> ModelSpec:
+    """The exact model that ``name`` stands for now; ``runs`` is the folder of the runs, which is always allowed.
 
     Fetches the small files of a hub model but not its weights; reads the weights of a local folder once, to identify
     them. Raises ModelError, with its own message and hint, for a name that does not exist, a hub that cannot be
@@ -68,11 +70,11 @@ def resolve(name: str, *, dtype: str, roots: Roots) -> ModelSpec:
     """
     if dtype not in DTYPES:
         raise InvalidRequest(f"There is no number format '{dtype}'.", f"Choose one of {', '.join(DTYPES)}.")
-    files = _locate(name.strip(), roots, weights=False)
+    files = _locate(name.strip(), roots, weights=False, runs=runs)
     return ModelSpec(files.name, files.commit, dtype)
 
 
-def model_files(spec: ModelSpec, *, roots: Roots, weights: bool = True) -> ModelFiles:
+def model_files(spec: ModelSpec, *, roots: Roots, weights: bool = True, runs: Path | None = None) -> ModelFiles:
     """The files of ``spec``, fetched from the hub where needed; raises ModelError where they are no longer the same.
 
     With ``weights`` False the weight files of a hub model need not be there yet.
@@ -81,7 +83,7 @@ def model_files(spec: ModelSpec, *, roots: Roots, weights: bool = True) -> Model
         raise InvalidRequest(f"'{spec.commit}' does not identify a model.", "It takes 40 hexadecimal digits.")
     matched = _hub_match(spec.name, roots)
     pinned = matched is not None and not _COMMIT.fullmatch(matched["revision"] or "")
-    files = _locate(spec.name, roots, weights=weights, commit=spec.commit if pinned else None)
+    files = _locate(spec.name, roots, weights=weights, commit=spec.commit if pinned else None, runs=runs)
     if files.commit != spec.commit:
         raise ModelError(
             f"The model '{spec.name}' has changed since it was resolved ({spec.commit[:12]} then, "
@@ -91,9 +93,9 @@ def model_files(spec: ModelSpec, *, roots: Roots, weights: bool = True) -> Model
     return files
 
 
-def model_folder(spec: ModelSpec, *, roots: Roots) -> Path:
+def model_folder(spec: ModelSpec, *, roots: Roots, runs: Path | None = None) -> Path:
     """The local folder with all files of ``spec`` (of an adapter: the adapter's own); raises as model_files does."""
-    files = model_files(spec, roots=roots)
+    files = model_files(spec, roots=roots, runs=runs)
     return files.adapter or files.folder
 
 
@@ -111,12 +113,27 @@ def local_folder(name: str, roots: Roots) -> Path | None:
     return _local_folder(name.strip(), roots)
 
 
-def _locate(name: str, roots: Roots, *, weights: bool, commit: str | None = None, base: bool = False) -> ModelFiles:
+def _locate(
+    name: str,
+    roots: Roots,
+    *,
+    weights: bool,
+    commit: str | None = None,
+    base: bool = False,
+    runs: Path | None = None,
+) -> ModelFiles:
     """Find a model by name; ``commit`` pins a hub id; a ``base`` may not be an adapter itself."""
     if not name or any(ord(char) < 32 for char in name):
         raise ModelError("The name of the model is empty or holds control characters.", "Type 'minilm', for example.")
     if name in ALIASES:
         return _packaged(name)
+    if name.startswith(PREFIX):
+        if runs is None:
+            raise ModelError(f"'{name[:80]}' is a run, and no folder of runs is known here.", "Set EMBEDSCOPE_RUNS.")
+        found = _local(run_model_folder(name, runs), (runs.resolve(),), base)
+        return ModelFiles(name, found.commit, found.folder, found.adapter)
+    if runs is not None and roots is not None:
+        roots = (*roots, runs)
     folder = _local_folder(name, roots)
     if folder is not None:
         return _local(folder, roots, base)

@@ -32,6 +32,8 @@ def make_app(executor: WorkersExecutor, store: Store, codec: Codec, *, token: st
         Route("/jobs/{id}", endpoints.status),
         Route("/jobs/{id}/cancel", endpoints.cancel, methods=["POST"]),
         Route("/results/{digest}", endpoints.result),
+        Route("/runs", endpoints.runs),
+        Route("/runs/{name}/log", endpoints.run_log),
         Route("/blobs", endpoints.upload, methods=["POST"]),
         Route("/textsets", endpoints.text_sets),
         Route("/textsets/{digest}", endpoints.text_table),
@@ -98,6 +100,13 @@ class _Endpoints:
     async def upload(self, request: Request) -> Response:
         content = await _body(request, self._settings.max_upload_bytes)
         return JSONResponse({"digest": await run_in_threadpool(self._executor.upload, content)})
+
+    async def runs(self, request: Request) -> Response:
+        runs = await run_in_threadpool(self._executor.runs)
+        return JSONResponse([to_json(run, {}) for run in runs])
+
+    async def run_log(self, request: Request) -> Response:
+        return JSONResponse(await run_in_threadpool(self._executor.run_log, request.path_params["name"]))
 
     async def text_sets(self, request: Request) -> Response:
         infos = await run_in_threadpool(self._executor.text_sets)

@@ -1,0 +1,393 @@
+"""Fine-tuning on transformers' Trainer: what is saved and when, going on after an interruption, and when to stop."""
+
+import contextlib
+import math
+import random
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+
+from backend.activations import Report
+from backend.errors import InvalidRequest, ModelError
+from backend.models.cards import model_card
+from backend.models.device import is_out_of_memory
+from backend.models.layers import find_layout
+from backend.models.loading import max_length
+from backend.models.resolve import ModelFiles
+from backend.models.runfolder import RunFolder
+from backend.models.tunable import Examples, Tunable, open_tunable
+from backend.recipes import Recipe
+from backend.runs import RunInfo
+
+_HOPELESS = 100.0  # times the loss of a guess: no training comes back from there, though the numbers are still finite
+_SHOWN_EVERY = 0.5  # seconds between two changes of what the progress says
+_EVAL_BATCH = 64
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingRows:
+    """The rows of a text set for a run: ``train`` to learn from, ``test`` to judge every saved step by, ``final`` for the end.
+
+    ``labels`` (n_rows,) are class numbers; ``train``, ``test`` and ``final`` are row numbers.
+    """
+
+    texts: Sequence[str]
+    pairs: Sequence[str] | None
+    spans: Sequence[tuple[int, ...]] | None
+    labels: Ints
+    train: Ints
+    test: Ints
+    final: Ints
+
+    @property
+    def n_words(self) -> int:
+        """Words in a row: 0 where a row is a text."""
+        return 0 if self.spans is None else len(self.spans[0]) // 2
+
+
+def saved_steps(n_train: int, recipe: Recipe) -> tuple[tuple[int, ...], int, int]:
+    """The steps that are saved (0, powers of two below one epoch, the end of every epoch), steps in an epoch, and all."""
+    in_epoch = math.ceil(math.ceil(n_train / recipe.batch_size) / recipe.accumulation)
+    total = in_epoch * recipe.epochs
+    total = min(total, recipe.max_steps) if recipe.max_steps else total
+    early = [2**power for power in range(in_epoch.bit_length()) if 2**power < in_epoch]
+    steps = {0, total, *early, *(epoch * in_epoch for epoch in range(1, recipe.epochs + 1))}
+    return tuple(sorted(step for step in steps if step <= total)), in_epoch, total
+
+
+def finetune(files: ModelFiles, rows: TrainingRows, info: RunInfo, folder: RunFolder, report: Report) -> RunInfo:
+    """Train as ``info.recipe`` says and save into ``folder``, from where an interrupted run of the same task stopped.
+
+    ``info`` says all that is known before training; the answer is it with steps, accuracies and times. Raises
+    Cancelled from ``report``; InvalidRequest where training diverges, ModelError where memory runs out, StoreError
+    where something cannot be written. Whatever was saved before is whole.
+    """
+    point = folder.resume_point()
+    began = point[0] if point else None
+    folder.begin(began)
+    info = _cut(info, began)
+    saved = folder.step_folder(point[0]) if point else None
+    recipe, device = info.recipe, info.device
+    with _own_randomness(device), _memory_errors(info):
+        report(0, 0, "Loading the model")
+        tunable = open_tunable(
+            info.base,
+            files,
+            info.classes,
+            n_words=rows.n_words,
+            dropout=recipe.dropout,
+            seed=recipe.seed,
+            saved=saved,
+        )
+        report(0, 0, "Splitting the texts into tokens")
+        limit = min(recipe.max_length, max_length(tunable.backbone, tunable.backbone.config, tunable.tokenizer))
+        train, test, final, n_lost = _examples(tunable, rows, limit)
+        steps, in_epoch, total = saved_steps(len(train), recipe)
+        info = replace(
+            info, total_steps=total, n_lost=n_lost, notes=tuple(dict.fromkeys([*info.notes, *tunable.notes]))
+        )
+        watch = _Watch(info, folder, steps, in_epoch, report)
+        trainer = _Trainer(tunable, watch, _arguments(info, folder, total, resumed=point is not None), train, test)
+        watch.trainer = trainer
+        trainer.train(resume_from_checkpoint=str(point[1]) if point else None)
+        return watch.finish(files, final, len(rows.final))
+
+
+class _Trainer(Trainer):  # type: ignore[misc]
+    """Trainer with layer-wise learning rates, and with our folders in place of its own."""
+
+    def __init__(
+        self, tunable: Tunable, watch: "_Watch", arguments: TrainingArguments, train: Examples, test: Examples
+    ) -> None:
+        self.tunable, self.watch = tunable, watch
+        self.optimizer: Any = None
+        super().__init__(
+            model=tunable.module,
+            args=arguments,
+            data_collator=tunable.collate,
+            train_dataset=train,
+            eval_dataset=test,
+            compute_metrics=_counted if tunable.n_words else _accuracy,
+            callbacks=[watch],
+        )
+        self.remove_callback(PrinterCallback)
+
+    def create_optimizer(self, model: Any = None) -> Any:
+        """AdamW; with a layer decay, one group of parameters for each depth, the last layer's first."""
+        decay = self.watch.info.recipe.layer_decay
+        if self.optimizer is None and decay != 1.0:
+            cls, options = self.get_optimizer_cls_and_kwargs(self.args, self.model)
+            decayed = set(self.get_decay_parameter_names(self.model))
+            depths = _depths(self.tunable)
+            groups: dict[tuple[int, bool], list[Any]] = {}
+            for name, parameter in self.model.named_parameters():
+                groups.setdefault((depths.get(id(parameter), 0), name not in decayed), []).append(parameter)
+            rate = self.args.learning_rate
+            self.optimizer = cls(
+                [
+                    {
+                        "params": groups[depth, plain],
+                        "weight_decay": 0.0 if plain else self.args.weight_decay,
+                        "lr": rate * decay**depth,
+                    }
+                    for depth, plain in sorted(groups)
+                ],
+                **options,
+            )
+        return super().create_optimizer(model)
+
+    def prediction_step(self, model: Any, inputs: Any, prediction_loss_only: bool, ignore_keys: Any = None) -> Any:
+        """For words a batch counts as one row: how many words are right, and how many there are."""
+        loss, logits, labels = super().prediction_step(model, inputs, prediction_loss_only, ignore_keys)
+        if not self.tunable.n_words:
+            return loss, logits, labels
+        counts = torch.stack([(logits.argmax(dim=-1) == labels).sum(), torch.tensor(len(labels), device=labels.device)])
+        sentences = len(inputs["input_ids"])
+        table = torch.zeros((sentences, 3), dtype=torch.float64, device="cpu")
+        table[0] = torch.tensor([*counts.tolist(), float(loss) * len(labels)], dtype=torch.float64)
+        return loss, table, torch.zeros(sentences)
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        self.watch.save()
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        """Nothing: the weights of the step are those that the model was opened with."""
+
+    def write_resume(self, path: Path) -> None:
+        """All that training needs beside the weights to go on: optimizer, schedule, random numbers, the trainer's state."""
+        path.mkdir()
+        self._save_optimizer_and_scheduler(str(path))
+        self._save_rng_state(str(path))
+        self.state.save_to_json(str(path / "trainer_state.json"))
+
+
+class _Watch(TrainerCallback):  # type: ignore[misc]
+    """Sees every step: writes the log, says how far it is, saves, and ends a run that diverges or gets no better."""
+
+    def __init__(self, info: RunInfo, folder: RunFolder, steps: Sequence[int], in_epoch: int, report: Report) -> None:
+        self.info, self._folder, self._report = info, folder, report
+        self._steps, self._in_epoch = set(steps), in_epoch
+        self._worst = _HOPELESS * math.log(len(info.classes))
+        self._began, self._spent = time.monotonic(), info.seconds
+        self._evaluated = (math.nan, math.nan)  # accuracy and loss of the last evaluation
+        self._shown = (-math.inf, "")
+        self.trainer: Any = None
+
+    # Called by the trainer
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+        if state.global_step in self._steps:
+            control.should_evaluate = control.should_save = True
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **rest: Any) -> None:
+        row = {"step": state.global_step, "epoch": round(float(state.epoch or 0.0), 6)}
+        if "eval_loss" in logs:
+            loss = float(logs.get("eval_word_loss", logs["eval_loss"]))
+            self._require_sane(state.global_step, loss, "the loss on the rows that judge it")
+            self._evaluated = (float(logs["eval_accuracy"]), loss)
+            self._folder.append({**row, "eval_loss": loss, "eval_accuracy": self._evaluated[0]})
+        elif "loss" in logs:
+            loss, norm = float(logs["loss"]), float(logs.get("grad_norm", 0.0))
+            self._require_sane(state.global_step, loss, "the loss")
+            self._require_sane(state.global_step, norm, "the gradient's length", math.inf)
+            self._folder.append({**row, "loss": loss, "learning_rate": logs["learning_rate"], "grad_norm": norm})
+            epoch = min(self.info.recipe.epochs, math.ceil(float(state.epoch)))
+            self._say(state.global_step, f"epoch {epoch} of {self.info.recipe.epochs}, loss {loss:.3f}")
+
+    def on_prediction_step(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+        self._say(state.global_step, f"step {state.global_step}: looking at {self.info.n_test:,} rows")
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+        if state.global_step == 0 and 0 not in self.info.steps:
+            self.save()
+
+    def on_save(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+        patience = self.info.recipe.patience
+        ends = [
+            accuracy
+            for step, accuracy in zip(self.info.steps, self.info.accuracies, strict=True)
+            if step and step % self._in_epoch == 0
+        ]
+        if patience and ends and len(ends) - 1 - ends.index(max(ends)) >= patience:
+            control.should_training_stop = True
+
+    # Our own
+
+    def save(self) -> None:
+        """Save the present step: its model first, then run.json, then what training needs to go on from here."""
+        state = self.trainer.state
+        step, (accuracy, loss) = int(state.global_step), self._evaluated
+        later = replace(
+            self.info,
+            steps=(*self.info.steps, step),
+            epochs=(*self.info.epochs, round(float(state.epoch or 0.0), 6)),
+            accuracies=(*self.info.accuracies, accuracy),
+            losses=(*self.info.losses, loss),
+            seconds=self._spent + time.monotonic() - self._began,
+        )
+        card = model_card(later, step)
+        self._folder.save_step(step, lambda path: self.trainer.tunable.save(path, card))
+        self.info = self._folder.write(later)
+        if 0 < step < self.info.total_steps:
+            self._folder.save_resume(step, self.trainer.write_resume)
+
+    def finish(self, files: ModelFiles, final: Examples | None, n_final: int) -> RunInfo:
+        """The run at its end; the chosen step is judged by the rows that were kept for that, if any."""
+        info = self.info
+        if final is not None and info.step is not None:
+            if info.step != info.steps[-1]:
+                saved = self._folder.step_folder(info.step)
+                best = open_tunable(
+                    info.base,
+                    files,
+                    info.classes,
+                    n_words=self.trainer.tunable.n_words,
+                    dropout=info.recipe.dropout,
+                    seed=info.recipe.seed,
+                    saved=saved,
+                )
+                self.trainer.model.load_state_dict(best.module.state_dict())
+            found = self.trainer.evaluate(final, metric_key_prefix="test")
+            info = replace(info, test_accuracy=float(found["test_accuracy"]), n_final=n_final)
+        return replace(info, seconds=self._spent + time.monotonic() - self._began)
+
+    def _say(self, step: int, stage: str) -> None:
+        now = time.monotonic()
+        if now - self._shown[0] > _SHOWN_EVERY:
+            self._shown = (now, stage)
+        self._report(step, self.info.total_steps, self._shown[1])
+
+    def _require_sane(self, step: int, value: float, what: str, most: float | None = None) -> None:
+        if math.isfinite(value) and value <= (self._worst if most is None else most):
+            return
+        raise InvalidRequest(
+            f"The training diverged at step {step}: {what} is {value:g}. Nothing from that step on is kept.",
+            f"Lower the learning rate (it is {self.info.recipe.learning_rate:g}), or warm up over more steps.",
+        )
+
+
+def _arguments(info: RunInfo, folder: RunFolder, total: int, *, resumed: bool) -> TrainingArguments:
+    recipe = info.recipe
+    arguments = TrainingArguments(
+        output_dir=str(folder.path),
+        per_device_train_batch_size=recipe.batch_size,
+        per_device_eval_batch_size=_EVAL_BATCH,
+        gradient_accumulation_steps=recipe.accumulation,
+        num_train_epochs=recipe.epochs,
+        max_steps=total if recipe.max_steps else -1,
+        learning_rate=recipe.learning_rate,
+        lr_scheduler_type="constant_with_warmup" if recipe.schedule == "constant" else "linear",
+        warmup_steps=round(recipe.warmup * total),
+        weight_decay=recipe.weight_decay,
+        max_grad_norm=recipe.max_grad_norm,
+        seed=recipe.seed,
+        use_cpu=info.device == "cpu",
+        eval_on_start=not resumed,
+        eval_strategy="no",  # the watch says when: at the steps that are saved
+        save_strategy="no",
+        logging_strategy="steps",
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        label_names=["labels"],
+        remove_unused_columns=False,
+        dataloader_pin_memory=info.device.startswith("cuda"),
+        report_to="none",
+        disable_tqdm=True,
+    )
+    if arguments.n_gpu > 1:
+        arguments._n_gpu = 1  # one device, so that a step is the same on every machine
+    return arguments
+
+
+def _examples(tunable: Tunable, rows: TrainingRows, limit: int) -> tuple[Examples, Examples, Examples | None, int]:
+    parts: list[Examples] = []
+    n_lost = 0
+    for chosen in (rows.train, rows.test, rows.final):
+        if not len(chosen):
+            continue
+        texts, labels = [rows.texts[row] for row in chosen], rows.labels[chosen].tolist()
+        if rows.spans is not None:
+            part, kept = tunable.words(texts, [rows.spans[row] for row in chosen], labels, limit)
+            n_lost += len(chosen) - len(kept)
+        else:
+            part = tunable.texts(texts, [rows.pairs[row] for row in chosen] if rows.pairs else None, labels, limit)
+        parts.append(part)
+    for part in parts[1:]:  # the longest first: batches of like lengths are padded little
+        part.items.sort(key=lambda item: -len(item["input_ids"]))
+    return parts[0], parts[1], parts[2] if len(parts) > 2 else None, n_lost
+
+
+def _depths(tunable: Tunable) -> dict[int, int]:
+    """How many layers each of the backbone's parameters is below the last one, by its id; the head is at 0."""
+    backbone: Any = tunable.backbone
+    layout = find_layout(backbone, backbone.config, model="")
+    n_blocks = len(layout.blocks)
+    found: dict[int, int] = {}
+    for name, parameter in backbone.named_parameters():
+        found[id(parameter)] = 0 if "pooler" in name else n_blocks
+    for number, block in enumerate(layout.blocks):
+        found.update({id(parameter): n_blocks - 1 - number for parameter in block.parameters()})
+    if layout.final_norm is not None:
+        found.update({id(parameter): 0 for parameter in layout.final_norm.parameters()})
+    return found
+
+
+def _accuracy(prediction: Any) -> dict[str, float]:
+    return {"accuracy": float(np.mean(prediction.predictions.argmax(axis=-1) == prediction.label_ids))}
+
+
+def _counted(prediction: Any) -> dict[str, float]:
+    right, words, loss = np.asarray(prediction.predictions, dtype=np.float64).sum(axis=0)
+    return {"accuracy": float(right / words), "word_loss": float(loss / words)}
+
+
+def _cut(info: RunInfo, step: int | None) -> RunInfo:
+    """``info`` as it was when ``step`` had been saved."""
+    n_kept = 0 if step is None else sum(saved <= step for saved in info.steps)
+    return replace(
+        info,
+        steps=info.steps[:n_kept],
+        epochs=info.epochs[:n_kept],
+        accuracies=info.accuracies[:n_kept],
+        losses=info.losses[:n_kept],
+        seconds=info.seconds if step is not None else 0.0,
+    )
+
+
+@contextlib.contextmanager
+def _own_randomness(device: str) -> Iterator[None]:
+    """Random numbers of the caller as they were, afterwards; on a GPU, sums in a fixed order meanwhile."""
+    states = random.getstate(), np.random.get_state(), torch.random.get_rng_state()
+    was, warned = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    if device.startswith("cuda"):
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.random.set_rng_state(states[2])
+        torch.use_deterministic_algorithms(was, warn_only=warned)
+
+
+@contextlib.contextmanager
+def _memory_errors(info: RunInfo) -> Iterator[None]:
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        recipe = info.recipe
+        raise ModelError(
+            f"Memory ran out with {recipe.batch_size} texts of up to {recipe.max_length} tokens in a forward pass.",
+            f"Halve batch_size and double accumulation (now {recipe.accumulation}): the steps stay the same.",
+        ) from None

@@ -1,0 +1,212 @@
+"""The folder of a run of fine-tuning: ``run.json``, ``log.jsonl``, ``step-00128/`` and ``resume/``.
+
+A file or folder appears under its name when it is whole: it is written beside it and moved there. A step's folder is an
+ordinary model; ``resume/checkpoint-N`` holds what training needs to go on from step N, of the last saved step only.
+"""
+
+import json
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from backend.codec import from_json, to_json
+from backend.errors import InvalidRequest, ModelError, StoreError
+from backend.runs import RunInfo
+
+PREFIX = "run:"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+_STEP = re.compile(r"step-([0-9]{5,})")
+_RUN, _LOG, _RESUME, _PART = "run.json", "log.jsonl", "resume", ".part-"
+
+
+def check_name(name: str) -> str:
+    """``name``, if it can be the name of a run's folder; raises InvalidRequest otherwise."""
+    if not _NAME.fullmatch(name) or name.endswith("."):
+        raise InvalidRequest(
+            f"A run cannot be called '{name[:80]}'.",
+            "Take up to 80 letters, digits, dots, dashes and underscores, beginning with a letter or digit.",
+        )
+    return name
+
+
+def step_name(step: int) -> str:
+    """The name of a saved step's folder."""
+    return f"step-{step:05d}"
+
+
+def run_model_folder(name: str, runs: Path) -> Path:
+    """The folder of the model that ``run:NAME`` or ``run:NAME@step-00128`` stands for.
+
+    Without a step it is the one that RunInfo.step says. Raises ModelError where there is no such run or step.
+    """
+    run, _, wanted = name.removeprefix(PREFIX).partition("@")
+    folder = RunFolder(runs, run) if _NAME.fullmatch(run) else None
+    info = folder.read() if folder is not None else None
+    if folder is None or info is None:
+        names = ", ".join(found.name for found in read_runs(runs)) or "none"
+        raise ModelError(f"There is no run '{run[:80]}'.", f"The runs that are there: {names}.")
+    if wanted:
+        found = folder.path / wanted if _STEP.fullmatch(wanted) else None
+        if found is None or not found.is_dir():
+            listed = ", ".join(step_name(step) for step in info.steps) or "none"
+            raise ModelError(f"The run '{run}' has no '{wanted[:40]}'.", f"Its saved steps: {listed}.")
+        return found
+    if info.step is None:
+        raise ModelError(f"The run '{run}' has saved no step yet.", "Wait until it has, or start it again.")
+    return folder.path / step_name(info.step)
+
+
+def read_runs(runs: Path) -> list[RunInfo]:
+    """All runs below ``runs``, newest first; a folder without a readable run.json is none."""
+    found = [RunFolder(runs, path.name).read() for path in runs.glob("*") if (path / _RUN).is_file()]
+    return sorted((info for info in found if info is not None), key=lambda info: -info.created)
+
+
+class RunFolder:
+    """The folder of one run."""
+
+    def __init__(self, runs: Path, name: str) -> None:
+        self.path = runs / check_name(name)
+
+    def read(self) -> RunInfo | None:
+        """What run.json says; None where it is not there or no such thing."""
+        try:
+            data = json.loads((self.path / _RUN).read_text("utf-8"))
+            return from_json(RunInfo, {**data, "folder": str(self.path)})  # type: ignore[no-any-return]
+        except (OSError, ValueError, TypeError, InvalidRequest):
+            return None
+
+    def write(self, info: RunInfo) -> RunInfo:
+        """Write run.json; returns ``info``."""
+        text = json.dumps({**to_json(info, {}), "folder": ""}, indent=1, allow_nan=False) + "\n"
+        self._whole(_RUN, lambda path: path.write_text(text, "utf-8"))
+        return info
+
+    def log(self) -> list[dict[str, Any]]:
+        """The lines of the log; a last line that a killed process left unfinished does not count."""
+        try:
+            lines = (self.path / _LOG).read_text("utf-8").splitlines()
+        except OSError:
+            return []
+        rows = []
+        for line in lines:
+            try:
+                row = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(row, dict) and isinstance(row.get("step"), int):
+                rows.append(row)
+        return rows
+
+    def append(self, row: dict[str, Any]) -> None:
+        """Add a line to the log."""
+        try:
+            with (self.path / _LOG).open("a", encoding="utf-8") as file:
+                file.write(json.dumps(to_json(row, {}), allow_nan=False) + "\n")
+        except OSError as error:
+            raise cannot_write(self.path / _LOG, error) from None
+
+    def cut_log(self, step: int) -> None:
+        """Forget the log's lines after ``step``: training goes on from there."""
+        rows = [row for row in self.log() if row["step"] <= step]
+        text = "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows)
+        self._whole(_LOG, lambda path: path.write_text(text, "utf-8"))
+
+    def step_folder(self, step: int) -> Path:
+        """Where the model of a saved step is."""
+        return self.path / step_name(step)
+
+    def steps(self) -> list[int]:
+        """The steps whose folders are there."""
+        names = [_STEP.fullmatch(path.name) for path in self.path.glob("step-*")]
+        return sorted(int(found[1]) for found in names if found is not None)
+
+    def save_step(self, step: int, write: Callable[[Path], object]) -> None:
+        """Let ``write`` fill a folder and make it the step's; raises StoreError where it cannot be written."""
+        self._whole(step_name(step), write)
+
+    def save_resume(self, step: int, write: Callable[[Path], object]) -> None:
+        """The same for what training needs to go on from ``step``; what was there for other steps goes."""
+        (self.path / _RESUME).mkdir(exist_ok=True)
+        self._whole(f"{_RESUME}/checkpoint-{step}", write)
+        for path in (self.path / _RESUME).iterdir():
+            if path.name != f"checkpoint-{step}":
+                _remove(path)
+
+    def resume_point(self) -> tuple[int, Path] | None:
+        """The last step from which training can go on, and what it needs for that."""
+        found = []
+        for path in (self.path / _RESUME).glob("checkpoint-*"):
+            number = path.name.removeprefix("checkpoint-")
+            if number.isdigit() and self.step_folder(int(number)).is_dir():
+                found.append((int(number), path))
+        return max(found, default=None)
+
+    def end_resume(self) -> None:
+        """Nothing is to be gone on with any more."""
+        _remove(self.path / _RESUME)
+
+    def begin(self, step: int | None) -> None:
+        """Get the folder ready to go on from ``step``, or from nothing: later steps and half-written things go."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise cannot_write(self.path, error) from None
+        for path in [*self.path.glob(f"{_PART}*"), *(self.path / _RESUME).glob(f"{_PART}*")]:
+            _remove(path)
+        for saved in self.steps():
+            if step is None or saved > step:
+                _remove(self.step_folder(saved))
+        if step is None:
+            self.end_resume()
+            (self.path / _LOG).unlink(missing_ok=True)
+        else:
+            self.cut_log(step)
+
+    def _whole(self, name: str, write: Callable[[Path], object]) -> None:
+        """Write a file or folder under another name and move it to ``name``."""
+        target = self.path / name
+        part = target.parent / f"{_PART}{uuid.uuid4().hex}"
+        try:
+            write(part)
+            if target.is_dir():
+                _remove(target)
+            os.replace(part, target)  # noqa: PTH105 - a folder too
+        except InvalidRequest:
+            raise
+        except Exception as error:  # safetensors and torch have errors of their own for a disk that is full
+            if not _about_disk(error):
+                raise
+            raise cannot_write(target, error) from None
+        finally:
+            _remove(part)
+
+
+def cannot_write(path: Path, error: Exception) -> StoreError:
+    """The error for a file or folder of a run that cannot be written."""
+    reason = (isinstance(error, OSError) and error.strerror) or (str(error).splitlines() or [""])[0][:160]
+    try:
+        parent = next(folder for folder in path.parents if folder.exists())
+        free = f"{shutil.disk_usage(parent).free / 2**20:,.0f} MB are free there"
+    except (OSError, StopIteration):
+        free = "how much is free there is not known"
+    return StoreError(
+        f"{path} cannot be written: {reason} ({free}).",
+        "Make room, or point EMBEDSCOPE_RUNS at a larger disk; then start the run again: it goes on from its last step.",
+    )
+
+
+def _about_disk(error: Exception) -> bool:
+    text = str(error).lower()
+    return isinstance(error, OSError) or "i/o error" in text or "no space" in text or "writ" in text
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
