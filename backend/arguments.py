@@ -59,7 +59,7 @@ def _analyse(parser: argparse.ArgumentParser) -> None:
     add(
         "--series",
         metavar="NAME",
-        help="a folder of checkpoints, or hub id@pattern (owner/name@step*): one result a step",
+        help="a run of fine-tuning, a folder of checkpoints, or owner/name@step*: one result a step",
     )
     add("--steps", type=_steps, default=(), metavar="N,N", help="with --series: these steps alone")
     add("--at-most", type=int, default=0, metavar="N", help="with --series: that many, evenly over the log of the step")

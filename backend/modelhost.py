@@ -38,7 +38,7 @@ class ModelHost:
         """The checkpoints that a name stands for now; raises ModelError where there are fewer than two to use."""
         from backend.models.series import choose, find_members, series_info
 
-        members = find_members(task.name, roots=self._roots)
+        members = find_members(task.name, roots=self._roots, runs=self._runs)
         wanted = choose(members, task.steps, task.at_most)
         done = iter(range(len(wanted)))
 

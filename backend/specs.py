@@ -271,7 +271,8 @@ class NormTask:
 class SeriesTask:
     """Find the checkpoints that a name stands for: the result is a SeriesInfo.
 
-    ``name`` is a folder of checkpoints, or a hub id with a pattern of revisions (``owner/name@step*``). ``steps`` takes
+    ``name`` is a run of fine-tuning, a folder of checkpoints, or a hub id with a pattern of revisions
+    (``owner/name@step*``). ``steps`` takes
     these alone; else ``at_most`` (0: no limit) takes that many, spread evenly over the logarithm of the step.
     """
 

@@ -142,7 +142,7 @@ class Workbench:
         skip_broken: bool = False,
         report: Report = no_report,
     ) -> SeriesInfo:
-        """The checkpoints that ``name`` stands for (a folder of them, or a hub id with a pattern of revisions).
+        """The checkpoints that ``name`` stands for (a run, a folder of them, or a hub id@pattern).
 
         Raises ModelError that names those which are missing or broken, unless ``skip_broken`` leaves them out.
         """

@@ -1,4 +1,4 @@
-"""From the name of a series to its checkpoints: a folder with one folder a step, or hub revisions that match a pattern."""
+"""From the name of a series to its checkpoints: those of a run, of a folder, or hub revisions that match a pattern."""
 
 import fnmatch
 import math
@@ -10,6 +10,7 @@ from pathlib import Path
 from backend.errors import EmbedscopeError, InvalidRequest, ModelError
 from backend.models.hub import hub_revisions
 from backend.models.resolve import Roots, hub_pattern, local_folder
+from backend.models.runfolder import PREFIX, RunFolder, read_runs, step_name
 from backend.specs import BrokenMember, ModelInfo, SeriesInfo, SeriesMember
 
 MOST_MEMBERS = 64
@@ -22,11 +23,15 @@ def step_of(name: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def find_members(name: str, *, roots: Roots) -> dict[int, str]:
+def find_members(name: str, *, roots: Roots, runs: Path | None = None) -> dict[int, str]:
     """Step -> model name of every checkpoint that ``name`` stands for, ascending; nothing is opened yet.
 
-    Raises ModelError where there is no such folder or repository, or no checkpoint in it.
+    ``runs`` is the folder of the runs of fine-tuning, whose names count too, with or without ``run:``. Raises
+    ModelError where there is no such run, folder or repository, or no checkpoint in it.
     """
+    own = None if runs is None else _of_run(name, runs)
+    if own is not None:
+        return own
     pattern = hub_pattern(name, roots)
     if pattern is not None:
         repo, glob = pattern
@@ -37,9 +42,9 @@ def find_members(name: str, *, roots: Roots) -> dict[int, str]:
         folder = local_folder(name, roots)
         if folder is None:
             raise ModelError(
-                f"There is no series '{name}': no folder of that name.",
-                "Give a folder with one folder a checkpoint (checkpoint-500, step-00128), or a hub id with a pattern "
-                "of revisions (owner/name@step*).",
+                f"There is no series '{name}': no run and no folder of that name.",
+                "Give a run of fine-tuning, a folder with one folder a checkpoint (checkpoint-500, step-00128), or a hub id "
+                "with a pattern of revisions (owner/name@step*).",
             )
         found = [(path.name, str(path)) for path in _folders(folder)]
         where = (
@@ -94,6 +99,22 @@ def series_info(
             "A series needs two at least: mend or fetch the others.",
         )
     return SeriesInfo(name, tuple(good), tuple(broken), len(members))
+
+
+def _of_run(name: str, runs: Path) -> dict[int, str] | None:
+    """The saved steps of a run, those named in run.json and those that are there; None where no run is called so."""
+    named = name.strip().startswith(PREFIX)
+    short = name.strip().removeprefix(PREFIX)
+    try:
+        info = RunFolder(runs, short).read()
+    except InvalidRequest:
+        info = None
+    if info is not None:
+        return {step: f"{PREFIX}{short}@{step_name(step)}" for step in sorted(info.steps)}
+    if named:
+        listed = ", ".join(found.name for found in read_runs(runs)) or "none"
+        raise ModelError(f"There is no run '{short[:80]}'.", f"The runs that are there: {listed}.")
+    return None
 
 
 def _folders(folder: Path) -> list[Path]:
