@@ -8,43 +8,56 @@ import streamlit as st
 
 from backend import InvalidRequest
 
+_SMALL = 1e-2
 
-def params_form(params_class: type, key: str, *, only: Iterable[str] | None = None) -> dict[str, Any]:
+
+def params_form(
+    params_class: type, key: str, *, only: Iterable[str] | None = None, values: Any = None
+) -> dict[str, Any]:
     """One widget for each field of ``params_class`` (all, or those in ``only``), as name -> value.
 
+    A widget begins at the field's default, or at its value in ``values``, one of the class.
     Help, limits, choices and label come from the field's metadata (``backend.metrics.base.param``). A widget's key is
     ``<key>_<field>``; its value is kept while the session lasts. Raises InvalidRequest for a list that cannot be read.
     """
     wanted = None if only is None else set(only)
     fields = [field for field in dataclasses.fields(params_class) if wanted is None or field.name in wanted]
-    return {field.name: _widget(field, f"{key}_{field.name}") for field in fields}
+    return {
+        field.name: _widget(
+            field, f"{key}_{field.name}", field.default if values is None else getattr(values, field.name)
+        )
+        for field in fields
+    }
 
 
-def _widget(field: dataclasses.Field[Any], key: str) -> Any:
+def _widget(field: dataclasses.Field[Any], key: str, default: Any) -> Any:
     meta = field.metadata
     label = meta.get("label") or field.name.replace("_", " ").capitalize()
     shared: dict[str, Any] = {"key": key, "help": meta.get("help"), "persist_state": "session"}
     choices = meta.get("choices")
     if choices is not None:
-        index = choices.index(field.default) if field.default in choices else 0
+        index = choices.index(default) if default in choices else 0
         return st.selectbox(label, choices, index=index, format_func=_choice_name, **shared)
     if isinstance(field.default, bool):
-        return st.toggle(label, value=field.default, **shared)
+        return st.toggle(label, value=default, **shared)
     if isinstance(field.default, int | float) or field.default is None:
-        return _number(label, field, shared)
+        return _number(label, field, default, shared)
     if isinstance(field.default, tuple):
-        return _numbers(label, field, shared)
-    return st.text_input(label, value=str(field.default), **shared)
+        return _numbers(label, default, shared)
+    return st.text_input(label, value=str(default), **shared)
 
 
-def _number(label: str, field: dataclasses.Field[Any], shared: dict[str, Any]) -> int | float | None:
+def _number(label: str, field: dataclasses.Field[Any], default: Any, shared: dict[str, Any]) -> int | float | None:
     whole = isinstance(field.default, int) or (field.default is None and "float" not in str(field.type))
     kind = int if whole else float
     low, high = (
         None if limit is None else kind(limit) for limit in (field.metadata.get("low"), field.metadata.get("high"))
     )
-    step = 1 if whole else _step(field.default, low, high)
-    value = None if field.default is None else kind(field.default)
+    value = None if default is None else kind(default)
+    if not whole and high is None and value is not None and 0 < value < _SMALL:  # such as a learning rate
+        shared["format"], step = "%.1e", value / 10
+    else:
+        step = 1 if whole else _step(default, low, high)
     return st.number_input(label, min_value=low, max_value=high, value=value, step=step, **shared)
 
 
@@ -54,8 +67,8 @@ def _step(default: float | None, low: float | None, high: float | None) -> float
     return 0.1 if default is None or abs(default) < 5 else 1.0
 
 
-def _numbers(label: str, field: dataclasses.Field[Any], shared: dict[str, Any]) -> tuple[int, ...]:
-    text = st.text_input(label, value=", ".join(map(str, field.default)), **shared)
+def _numbers(label: str, default: tuple[int, ...], shared: dict[str, Any]) -> tuple[int, ...]:
+    text = st.text_input(label, value=", ".join(map(str, default)), **shared)
     try:
         return tuple(int(part) for part in text.replace(",", " ").split())
     except ValueError:
