@@ -103,7 +103,7 @@ def _settings(params: Any, n_dims: int, n_classes: int) -> tuple[Setting, ...]:
             f"The hidden layers are given as {', '.join(map(str, params.hidden)) or 'nothing'}.",
             "Give two sizes from 1 to 1,024, such as 64,64.",
         )
-    return (Setting((int(params.hidden[0]), int(params.hidden[1])), float(params.weight)),)
+    return (Setting((int(params.hidden[0]), int(params.hidden[1])), 10.0**params.exponent),)
 
 
 def _rows(split: Split, max_rows: int, seed: int) -> _Rows:

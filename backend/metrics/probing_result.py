@@ -22,17 +22,33 @@ class ProbingParams(SplitParams):
         "slower); fixed: no search, the network named below.",
         choices=GRIDS,
     )
-    n_seeds: int = param(5, "How often the chosen network is trained, each time from another start.", low=1, high=50)
+    n_seeds: int = param(
+        5, "How often the chosen network is trained, each time from another start.", low=1, high=50, label="Trainings"
+    )
     max_rows: int = param(
         2_000,
         "Most rows of the training and of the test part; beyond it, a share of every class is drawn by the seed.",
         low=10,
         high=20_000,
     )
-    sizes: tuple[int, ...] = param(SIZES, "Sizes of a hidden layer that the search tries, for each of the two.")
-    exponents: tuple[int, ...] = param(EXPONENTS, "The search tries 10 to these powers as L2 weight.")
-    hidden: tuple[int, ...] = param((64, 64), "Sizes of the two hidden layers, where the grid is fixed.")
-    weight: float = param(1e-4, "L2 weight, where the grid is fixed.", low=0.0, high=10_000.0)
+    sizes: tuple[int, ...] = param(
+        SIZES, "Sizes of a hidden layer that the search tries, for each of the two.", label="Searched: hidden sizes"
+    )
+    exponents: tuple[int, ...] = param(
+        EXPONENTS,
+        "The search tries ten to each of these powers as L2 weight.",
+        label="Searched: powers of the L2 weight",
+    )
+    hidden: tuple[int, ...] = param(
+        (64, 64), "Sizes of the two hidden layers, where the grid is fixed.", label="Fixed: hidden sizes"
+    )
+    exponent: int = param(
+        -4,
+        "The L2 weight is ten to this power, where the grid is fixed.",
+        low=-12,
+        high=4,
+        label="Fixed: power of the L2 weight",
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

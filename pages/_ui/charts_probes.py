@@ -17,7 +17,8 @@ CAPTION = (
     "the same classifiers trained on shuffled labels; the dotted line guesses the largest class."
 )
 NETWORK, LINEAR = "network (mean ± std)", "linear probe"
-CONTROLS = (("control_accuracy", "shuffled labels, network", 0), ("linear_control", "shuffled labels, linear", 1))
+SHUFFLED = "shuffled labels (linear: dashed)"
+_CONTROLS = (("control_accuracy", "network", 0), ("linear_control", "linear probe", 1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,25 +47,27 @@ def probe_chart(models: Sequence[Probed]) -> go.Figure:
             Series(label + behind, one.layers, values.accuracy, undefined=one.undefined, place=first, **band),
         ]
     figure = profile_lines(series, y_title="Test accuracy (share of texts)", y_range=(0, 1.03))
-    for one in models:
-        _controls(figure, one)
+    for place, one in enumerate(models):
+        _controls(figure, one, named=place == 0)
     if models:
         majority_line(figure, models[0].values.majority)
     return with_legend(figure)
 
 
-def _controls(figure: go.Figure, one: Probed) -> None:
-    """The accuracies with shuffled labels, faint, behind the others' hovers."""
+def _controls(figure: go.Figure, one: Probed, *, named: bool) -> None:
+    """The accuracies with shuffled labels, faint, which share one entry of the legend: that of the model ``named``."""
     behind = f", {safe(one.name)}" if one.name else ""
-    for field, name, style in CONTROLS:
+    for field, kind, style in _CONTROLS:
         line = np.asarray(getattr(one.values, field), np.float32)
         if np.isfinite(line).any():
             figure.add_scatter(
                 x=np.arange(len(line), dtype=np.float32),
                 y=line,
                 mode="lines",
-                name=name + behind,
+                name=SHUFFLED,
+                legendgroup=SHUFFLED,
+                showlegend=named and style == 0,
                 opacity=0.5,
                 line={"color": MUTED, "width": 1.2, "dash": DASHES[style]},
-                hovertemplate=f"{name}{behind}<br><b>%{{y:.3f}}</b><extra></extra>",
+                hovertemplate=f"{kind} on shuffled labels{behind}<br><b>%{{y:.3f}}</b><extra></extra>",
             )

@@ -53,7 +53,9 @@ def draw(results: Sequence[Result], row_name: str) -> go.Figure:
     figure = probe_chart(probed)
     names = " and ".join(result.sources[0].model for result in results)
     alt = f"Test accuracy of a network and a linear probe over {len(probed[0].layers)} layers of {names}"
-    plot(figure, key="probes_profile", alt=alt, height=460, view=names, file_name="probes")
+    plot(
+        figure, key="probes_profile", alt=alt, height=460 if len(results) == 1 else 520, view=names, file_name="probes"
+    )
     st.caption(f"{CAPTION} {sampling_error(results[0].values.n_test_used, row_name)}")
     return figure
 
@@ -79,13 +81,13 @@ def numbers_table(results: Sequence[Result]) -> pd.DataFrame:
             "± std": values.accuracy_std,
             "training accuracy": values.train_accuracy,
             "± std, training": values.train_std,
+            "network": [setting(values, layer) for layer in layers],
             "linear, test": values.linear_accuracy,
             "linear, training": values.linear_train,
             "selectivity": values.selectivity,
             "selectivity, linear": values.linear_selectivity,
             "shuffled labels": values.control_accuracy,
             "shuffled, linear": values.linear_control,
-            "network": [setting(values, layer) for layer in layers],
             "chosen at": values.held_accuracy,
             "not converged": [f"{values.n_unconverged[layer]} of {values.n_fits[layer]}" for layer in layers],
         }

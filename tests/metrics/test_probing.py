@@ -27,7 +27,7 @@ from backend.metrics.probing import (
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # of scikit-learn's own
 
 ROW = METRICS["probing"]
-FIXED = ROW.params(grid="fixed", hidden=(32, 32), weight=1e-4, n_seeds=2)
+FIXED = ROW.params(grid="fixed", hidden=(32, 32), exponent=-4, n_seeds=2)
 
 
 def stack(*layers):
@@ -71,27 +71,27 @@ def test_both_tell_classes_that_a_plane_separates():
 
 def test_rows_without_their_labels_have_no_selectivity():
     rng = np.random.default_rng(2)
-    y = rng.integers(2, size=3_000)
-    params = dataclasses.replace(FIXED, weight=1.0)
-    values = probed([rng.normal(size=(3_000, 8))], y, params, n_test=2_000).values
-    assert abs(values.accuracy[0] - 0.5) < 0.05 and abs(values.linear_accuracy[0] - 0.5) < 0.05
-    assert abs(values.selectivity[0]) < 0.07 and abs(values.linear_selectivity[0]) < 0.07
+    y = rng.integers(2, size=1_500)
+    params = dataclasses.replace(FIXED, exponent=0)
+    values = probed([rng.normal(size=(1_500, 8))], y, params, n_test=1_200).values
+    assert abs(values.accuracy[0] - 0.5) < 0.06 and abs(values.linear_accuracy[0] - 0.5) < 0.06
+    assert abs(values.selectivity[0]) < 0.08 and abs(values.linear_selectivity[0]) < 0.08
     assert values.train_accuracy[0] > 0.6
 
 
-@pytest.mark.parametrize("n_rows", [90, 350])
+@pytest.mark.parametrize("n_rows", [90, 260])
 def test_the_full_grid_is_that_of_scikit_learn(n_rows):
     """Its GridSearchCV over the same held-out rows finds the same scores and the same winner."""
     rng = np.random.default_rng(3)
     y = np.arange(n_rows) % 3
     x = (rng.normal(size=(n_rows, 5)) + 1.2 * np.eye(5)[y]).astype(np.float32)
     scaled = StandardScaler().fit_transform(x.astype(np.float64)).astype(np.float32)
-    settings = all_settings((4, 16), (-3, 1), 5, 3)
+    settings = all_settings((8, 48), (-3, 1), 5, 3)
     found = search_setting(standardised(x, x)[0], y, settings, halving=False, seed=7)
     held = hold_out(y, 7)[1]
     fold = np.full(n_rows, -1)
     fold[held] = 0
-    grid = {"hidden_layer_sizes": [(a, b) for a in (4, 16) for b in (4, 16)], "alpha": [1e-3, 10.0]}
+    grid = {"hidden_layer_sizes": [(a, b) for a in (8, 48) for b in (8, 48)], "alpha": [1e-3, 10.0]}
     network = MLPClassifier(max_iter=1_000, random_state=7)
     theirs = GridSearchCV(network, grid, cv=PredefinedSplit(fold), refit=False).fit(scaled, y).cv_results_
     expected = {
@@ -145,7 +145,7 @@ def test_the_weight_is_the_same_on_fewer_rows():
 def test_the_test_rows_decide_nothing():
     """Their labels and values change the test accuracies only."""
     x, y = exclusive_or(300)
-    params = ROW.params(sizes=(8, 32), exponents=(-4, 0), n_seeds=2)
+    params = ROW.params(sizes=(32,), exponents=(-4, 0), n_seeds=2)
     one = probed([x], y, params, n_test=60).values
     moved = np.array(x)
     moved[240:] += 5
@@ -157,8 +157,8 @@ def test_the_test_rows_decide_nothing():
 
 def test_another_start_is_another_network_and_one_has_no_deviation():
     rng = np.random.default_rng(5)
-    y = rng.integers(4, size=400)
-    x = rng.normal(size=(400, 10)) + np.eye(10)[y]
+    y = rng.integers(4, size=160)
+    x = rng.normal(size=(160, 10)) + np.eye(10)[y]
     several = probed([x], y, dataclasses.replace(FIXED, n_seeds=4))
     assert len(set(several.values.runs[0])) > 1
     np.testing.assert_allclose(several.values.accuracy_std[0], np.std(several.values.runs[0], ddof=1))
@@ -204,13 +204,13 @@ def test_a_winner_at_the_end_of_the_weights_is_told():
 
 
 def test_cancel_comes_through_between_any_two_trainings():
-    x, y = exclusive_or(120)
-    params = ROW.params(sizes=(8,), exponents=(-4, 0), n_seeds=2)
+    x, y = exclusive_or(60)
+    params = ROW.params(sizes=(64,), exponents=(-4, 0), n_seeds=2)
     calls = []
     probed([x, x], y, params, report=lambda *one: calls.append(one))
     trainings = [done for done, _, stage in calls if "looking" not in stage]
     assert trainings == sorted(trainings) and len(set(trainings)) == len(trainings) == 2 * (2 + 2 + 3) + 1
-    for last in range(0, len(calls), 5):
+    for last in range(0, len(calls), 7):
         count = 0
 
         def report(*_, last=last):

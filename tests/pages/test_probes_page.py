@@ -29,10 +29,12 @@ def test_the_figure_and_the_table_are_the_metrics(open_page, run_page, small_wor
     for name, field in (
         ("network (mean ± std)", "accuracy"),
         ("linear probe", "linear_accuracy"),
-        ("shuffled labels, network", "control_accuracy"),
-        ("shuffled labels, linear", "linear_control"),
     ):
         np.testing.assert_allclose(numbers(drawn[name]["y"]), getattr(values, field), rtol=1e-5)
+    faint = [trace for trace in figure(at)["data"] if trace.get("legendgroup", "").startswith("shuffled labels")]
+    for trace, field in zip(faint, ("control_accuracy", "linear_control"), strict=True):
+        np.testing.assert_allclose(numbers(trace["y"]), getattr(values, field), rtol=1e-5)
+    assert [trace["showlegend"] for trace in faint] == [True, False] and {trace["opacity"] for trace in faint} == {0.5}
     table = at.dataframe[0].value
     np.testing.assert_allclose(table["training accuracy"], values.train_accuracy)
     np.testing.assert_allclose(table["± std"], values.accuracy_std)
