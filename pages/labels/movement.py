@@ -15,6 +15,7 @@ from pages._ui.charts_movement import (
     LENGTHS_CAPTION,
     MOST_NAMED,
     PATHS_CAPTION,
+    STILL,
     difference_arrows,
     difference_cloud,
     lengths_chart,
@@ -40,7 +41,7 @@ FRAME_HELP = (
     "with that drift. At one scale: also divided by how far the labels of the first model lie from their mean in that layer."
 )
 ONE_LAYER, ALL_LAYERS = "One layer", "All layers"
-FIRST_NAMED = 6
+FIRST_NAMED, MOST_ROWS = 6, 50
 FIELDS = ["coords", "layer_coords", "error", "path", "difference", "difference_relative", "difference_coords"]
 
 
@@ -99,7 +100,7 @@ def choose_named(values: Any) -> list[int]:
     return chosen
 
 
-def choose_frame() -> int:
+def choose_frame(frames: Sequence[str]) -> int:
     """The place of the frame in the result."""
     chosen = st.segmented_control(
         "Show the labels",
@@ -111,7 +112,7 @@ def choose_frame() -> int:
         persist_state="session",
         help=FRAME_HELP,
     )
-    return ("raw", "centred", "scaled").index(str(chosen))
+    return frames.index(str(chosen))
 
 
 def show_layers(result: Result, named: Sequence[int], frame: int) -> go.Figure:
@@ -155,12 +156,13 @@ def show_models(result: Result, named: Sequence[int], frame: int, layer: int) ->
     plot(figure, key="movement_models", alt=alt, height=480, view=view, file_name="label-paths-models")
     st.caption(f"{plain(layers[layer])}, from {plain(names[0])} to {plain(names[-1])}. {PATHS_CAPTION}")
     st.subheader("Difference vectors")
+    kept = values.frames[frame]
     kind = st.segmented_control(
         "Of", [ONE_LAYER, ALL_LAYERS], default=ONE_LAYER, required=True, key="movement_kind", persist_state="session"
     )
     if kind == ALL_LAYERS:
         figure = difference_cloud(
-            values.difference_coords[frame], layers, values.classes, values.difference_explained[frame]
+            values.difference_coords[frame], layers, values.classes, values.difference_explained[frame], kept
         )
     else:
         figure = difference_arrows(
@@ -168,10 +170,11 @@ def show_models(result: Result, named: Sequence[int], frame: int, layer: int) ->
             values.classes,
             named,
             values.difference_layer_explained[frame, layer],
+            kept,
         )
     alt = f"Difference vectors of {len(values.classes)} label centroids, {names[-1]} minus {names[0]}"
     plot(figure, key="movement_differences", alt=alt, height=480, view=f"{view} {kind}", file_name="difference-vectors")
-    st.caption(f"{plain(names[-1])} minus {plain(names[0])}. {DIFFERENCES_CAPTION}")
+    st.caption(f"{plain(names[-1])} minus {plain(names[0])}. {DIFFERENCES_CAPTION}{STILL[kept]}.")
 
 
 def show_lengths(result: Result, named: Sequence[int]) -> None:
@@ -199,16 +202,16 @@ def labels_table(result: Result, layer: int) -> pd.DataFrame:
     columns: dict[str, Any] = {
         "label": list(values.classes),
         "rows": values.counts,
-        "path over the layers": values.path[last],
+        "path, layers": values.path[last],
         "first to last layer": values.displacement[last],
-        "standard error, last layer": values.error[last, -1],
+        "error, last layer": values.error[last, -1],
     }
     if several:
         columns |= {
             "first to last model": values.difference[layer],
-            "its standard error": values.difference_error[layer],
+            "its error": values.difference_error[layer],
             "relative": values.difference_relative[layer],
-            "path over the models": values.model_path[layer],
+            "path, models": values.model_path[layer],
         }
     by = "first to last model" if several else "first to last layer"
     return pd.DataFrame(columns).sort_values(by, ascending=False, kind="stable", na_position="last")
@@ -222,9 +225,9 @@ def layers_table(result: Result) -> pd.DataFrame:
         "layer": list(result.sources[0].layer_names),
         "labels to their mean": values.spread[last],
     }
-    columns["step from the layer before, common to all"] = np.r_[np.nan, values.step_common[last]]
+    columns["step common to all"] = np.r_[np.nan, values.step_common[last]]
     if len(result.sources) > 1:
-        columns["the same, first model"] = values.spread[0]
+        columns["spread, first model"] = values.spread[0]
         columns["mean movement"] = [
             float(np.mean(one[np.isfinite(one)])) if np.isfinite(one).any() else np.nan for one in values.difference
         ]
@@ -232,11 +235,40 @@ def layers_table(result: Result) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
+def show_rows(series: Sequence[ModelInfo], layer: int) -> None:
+    """The rows whose neighbours changed most from the first model to the last, in one layer."""
+    st.subheader(f"{here.row_name.capitalize()}s whose neighbours changed most")
+    spec = workbench().analysis("neighbour_overlap", models=[series[0], series[-1]], layers=here.layers, **here.rows)
+    found = run_panel([spec], "movement_rows")
+    if found is None or here.texts is None or layer >= len(found[0].values.pairs):
+        return
+    values, table = found[0].values, workbench().text_set(here.texts)
+    order = np.argsort(values.per_row[layer], kind="stable")[:MOST_ROWS]
+    numbers = values.text_index[order]
+    shares = st.column_config.NumberColumn(format="percent")
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "row": numbers,
+                "label": [table.columns[label][number] for number in numbers],
+                "neighbours kept": values.per_row[layer][order],
+                here.row_name: [table.shown[number] for number in numbers],
+            }
+        ),
+        hide_index=True,
+        column_config={"neighbours kept": shares},
+    )
+    st.caption(
+        f"Of its {values.k} nearest neighbours in {plain(short_model(series[0].spec.name))}, the share that each still has in "
+        f"{plain(short_model(series[-1].spec.name))}; unrelated models would share {values.by_chance:.1%}. The {len(order)} lowest."
+    )
+
+
 def show(result: Result) -> None:
     """Paths, difference vectors, tables, notes and downloads."""
     values, layers = result.values, result.sources[0].layer_names
     several = len(result.sources) > 1
-    frame = choose_frame()
+    frame = choose_frame(values.frames)
     named = choose_named(values)
     figure = show_layers(result, named, frame)
     layer = len(layers) - 1
@@ -250,7 +282,11 @@ def show(result: Result) -> None:
     st.subheader("The numbers")
     whose = f" of {plain(short_model(result.sources[-1].model))}" if several else ""
     models = f"; from model to model in {plain(layers[layer])}" if several else ""
-    st.caption(f"All lengths are distances in the full space; over the layers{whose}{models}.")
+    st.caption(
+        f"All lengths are distances in the full space; over the layers{whose}{models}. Errors are standard errors. The spread is "
+        "the mean distance of the labels from their mean; a step or movement common to all is the share of its squared "
+        "length that every label makes alike."
+    )
     number = st.column_config.NumberColumn(format="%.4g")
     percent = st.column_config.NumberColumn(format="percent")
     table = labels_table(result, layer)
@@ -258,6 +294,8 @@ def show(result: Result) -> None:
     by_layer = layers_table(result)
     formats = {name: percent if "common" in name else number for name in by_layer.columns[1:]}
     st.dataframe(by_layer, hide_index=True, column_config=formats)
+    if several:
+        show_rows(series, layer)
     undefined_note([result], FIELDS)
     provenance([result])
     rows = [
