@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from backend.activations import Labels, LayerStack, Report
 from backend.errors import InvalidRequest
@@ -11,6 +12,7 @@ from backend.metrics.degenerate import all_identical, count_non_finite, same_row
 from backend.metrics.linalg import Floats, Ints, as_matrix
 from backend.metrics.movement import common_share, label_centroids, lengths, paired_error, plane, spread
 from backend.metrics.movement_result import (
+    CENTRED,
     FRAMES,
     RAW,
     SCALED,
@@ -131,6 +133,8 @@ def _values(
         difference=lengths(differences),
         difference_error=paired,
         difference_relative=lengths(differences) / scale,
+        difference_apart=lengths(_framed(differences[None], spreads[0], CENTRED)[0]),
+        difference_apart_error=_apart_error(paired, np.isfinite(differences).all(axis=2)),
         difference_common=np.array([common_share(one) for one in differences], dtype=np.float64),
         frames=FRAMES,
         split=split,
@@ -151,6 +155,17 @@ def _framed(centroids: Floats, scale: Floats, frame: str) -> Floats:
     if frame == SCALED:
         out = out / np.where(scale > 0, scale, np.nan)[:, None, None]
     return np.asarray(out)
+
+
+def _apart_error(error: Floats, known: npt.NDArray[np.bool_]) -> Floats:
+    """Of each label (n_layers, n_labels), the standard error of its difference vector less the mean of the ``known`` ones.
+
+    The labels' rows are different rows, so that the errors add in squares.
+    """
+    n = np.maximum(known.sum(axis=1, keepdims=True), 1)
+    squares = np.where(known, error**2, 0.0)
+    out: Floats = np.sqrt((1 - 2 / n) * squares + squares.sum(axis=1, keepdims=True) / n**2)
+    return np.where(known, out, np.nan)
 
 
 def _maps(framed: Sequence[Floats]) -> dict[str, Floats]:

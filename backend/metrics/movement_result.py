@@ -38,7 +38,8 @@ class MovementResult:
     From model to model (empty with one): ``model_step`` (n_models - 1, n_layers, n_labels) and its sum ``model_path``
     (n_layers, n_labels). ``difference`` (n_layers, n_labels) is the length of the difference vector, the last model's
     centroid minus the first's; ``difference_error`` the length of its standard error over the same rows;
-    ``difference_relative`` its share of the first model's ``spread``; ``difference_common`` (n_layers,) the share common
+    ``difference_relative`` its share of the first model's ``spread``; ``difference_apart`` and ``difference_apart_error``
+    the same two lengths after the labels' mean difference vector is subtracted; ``difference_common`` (n_layers,) the share common
     to all labels.
 
     Planes are drawn in each of the ``frames``: the centroids "raw"; "centred", less the mean of the labels in that layer
@@ -67,6 +68,8 @@ class MovementResult:
     difference: Floats
     difference_error: Floats
     difference_relative: Floats
+    difference_apart: Floats
+    difference_apart_error: Floats
     difference_common: Floats
     difference_coords: Floats
     difference_explained: Floats
@@ -96,6 +99,8 @@ _AXES = {  # of each array: what its indices stand for ("from" a layer or model 
     "difference": ("layer", "label"),
     "difference_error": ("layer", "label"),
     "difference_relative": ("layer", "label"),
+    "difference_apart": ("layer", "label"),
+    "difference_apart_error": ("layer", "label"),
     "difference_common": ("layer",),
     "difference_coords": ("frame", "layer", "label"),
     "difference_layer_coords": ("frame", "layer", "label"),
@@ -125,8 +130,8 @@ def why_missing(field: str, index: tuple[int, ...], values: MovementResult, fact
     for model, layer in looked_at:
         if (model, layer) in facts.reasons:
             return named(facts.stacks[model], layer, facts.reasons[model, layer])
-    if field in ("error", "difference_error"):
-        return "the sampling error needs two rows of a label"
+    if field in ("error", "difference_error", "difference_apart_error"):
+        return "the sampling error needs two rows of a label (of every label, where their mean is subtracted)"
     if field in _BY_LABEL_COUNT and np.count_nonzero(values.counts) < 2:
         return "one label has rows: there is no other to compare it with"
     for model, layer in looked_at:

@@ -22,8 +22,9 @@ STILL = {
     "scaled": "moved as the mean of all labels",
 }
 LENGTHS_CAPTION = (
-    "Length of each label's difference vector in the full space. Divided by the mean distance of the first model's "
-    "centroids from their mean, the layers compare: at 1 a label moved as far as the labels lie from their middle."
+    "Length of each label's difference vector in the full space; where labels are shown to each other, less the mean one. Divided "
+    "by the spread of the first model's labels (their mean distance from their mean), the layers compare: at 1 a label moved as "
+    "far as the labels lie from their middle. Bars: two standard errors."
 )
 _FAINT = 0.3
 
@@ -44,9 +45,17 @@ def paths_chart(
             continue
         bright = label in chosen
         shade = colour(chosen.index(label)) if bright else MUTED
-        sizes, symbols = np.linspace(5, 9, len(path)) * (1 if bright else 0.5), ["circle"] * len(path)
+        sizes, symbols, angles = (
+            np.linspace(5, 9, len(path)) * (1 if bright else 0.5),
+            ["circle"] * len(path),
+            np.zeros(len(path)),
+        )
         if len(known) > 1:
-            sizes[known[-1]], symbols[known[-1]] = (15 if bright else 7), "arrow"
+            last, way = known[-1], path[known[-1]] - path[known[-2]]
+            sizes[last], symbols[last] = (15 if bright else 7), "arrow"
+            angles[last] = np.degrees(
+                np.arctan2(way[0], way[1])
+            )  # from above, as Plotly counts; both axes have one scale
         name, written = safe(classes[label]), [""] * len(path)
         if bright:
             written[known[-1]] = safe(_short(classes[label]))
@@ -57,7 +66,7 @@ def paths_chart(
             name=name,
             opacity=1 if bright else _FAINT,
             line={"color": shade, "width": 2 if bright else 1},
-            marker={"size": sizes, "symbol": symbols, "angleref": "previous", "color": shade, "opacity": 1},
+            marker={"size": sizes, "symbol": symbols, "angle": angles, "color": shade, "opacity": 1},
             text=written,
             textposition=_beyond(path[known]),
             textfont={"color": shade, "size": 13},

@@ -177,22 +177,21 @@ def show_models(result: Result, named: Sequence[int], frame: int, layer: int) ->
     st.caption(f"{plain(names[-1])} minus {plain(names[0])}. {DIFFERENCES_CAPTION}{STILL[kept]}.")
 
 
-def show_lengths(result: Result, named: Sequence[int]) -> None:
-    """How long the difference vectors are, over depth."""
+def show_lengths(result: Result, named: Sequence[int], frame: int) -> None:
+    """How long the difference vectors are, over depth: whole, or less what all labels do together."""
     values, layers = result.values, result.sources[0].layer_names
     relative = st.toggle("Relative to how far the labels lie apart", value=True, key="movement_relative")
+    lengths, errors, title = values.difference, values.difference_error, "Movement"
+    if values.frames[frame] != "raw":
+        lengths, errors, title = values.difference_apart, values.difference_apart_error, "Movement to each other"
     if relative:
-        scale = values.spread[0][:, None]
-        errors = np.divide(
-            values.difference_error, scale, out=np.full_like(values.difference_error, np.nan), where=scale > 0
-        )
-        lengths, title = values.difference_relative, "Movement / spread of the labels"
-    else:
-        lengths, errors, title = values.difference, values.difference_error, "Movement"
+        scale = np.where(values.spread[0] > 0, values.spread[0], np.nan)[:, None]
+        lengths, errors, title = lengths / scale, errors / scale, f"{title} / spread"
     figure = lengths_chart(lengths, errors, layers, values.classes, named, title)
     alt = f"Length of the difference vectors of {len(values.classes)} labels over {len(layers)} layers"
-    plot(figure, key="movement_lengths", alt=alt, height=400, view=f"{layers} {relative}", file_name="movement-lengths")
-    st.caption(f"{LENGTHS_CAPTION} Bars: two standard errors.")
+    view = f"{layers} {relative} {title}"
+    plot(figure, key="movement_lengths", alt=alt, height=400, view=view, file_name="movement-lengths")
+    st.caption(LENGTHS_CAPTION)
 
 
 def labels_table(result: Result, layer: int) -> pd.DataFrame:
@@ -211,6 +210,7 @@ def labels_table(result: Result, layer: int) -> pd.DataFrame:
             "first to last model": values.difference[layer],
             "its error": values.difference_error[layer],
             "relative": values.difference_relative[layer],
+            "to each other": values.difference_apart[layer],
             "path, models": values.model_path[layer],
         }
     by = "first to last model" if several else "first to last layer"
@@ -223,7 +223,7 @@ def layers_table(result: Result) -> pd.DataFrame:
     last = len(values.spread) - 1
     columns: dict[str, Any] = {
         "layer": list(result.sources[0].layer_names),
-        "labels to their mean": values.spread[last],
+        "spread of labels": values.spread[last],
     }
     columns["step common to all"] = np.r_[np.nan, values.step_common[last]]
     if len(result.sources) > 1:
@@ -278,7 +278,7 @@ def show(result: Result) -> None:
             key = f"movement_layer_{len(layers)}"
             layer = int(st.select_slider("Layer", range(len(layers)), layer, format_func=layers.__getitem__, key=key))
         show_models(result, named, frame, layer)
-        show_lengths(result, named)
+        show_lengths(result, named, frame)
     st.subheader("The numbers")
     whose = f" of {plain(short_model(result.sources[-1].model))}" if several else ""
     models = f"; from model to model in {plain(layers[layer])}" if several else ""

@@ -123,6 +123,22 @@ def test_lengths_over_layers_are_plain_distances_and_a_detour_is_longer_than_the
     assert values.difference_coords.shape == (3, 0, 3, 2) and values.difference_explained.shape == (0, 2)
 
 
+def test_what_is_apart_is_the_difference_less_the_mean_one_with_its_error():
+    rng = np.random.default_rng(3)
+    base, labels = rng.normal(size=(900, 3)), np.repeat([0, 1, 2], [100, 200, 600])
+    v = np.array([[6.0, 0, 0], [0, 3, 0], [0, 0, 0]])
+
+    def once():
+        return [stack_of([base]), stack_of([base + v[labels] + rng.normal(size=base.shape)])]
+
+    found = [moved(once(), Labels(labels, NAMES)).values for _ in range(400)]
+    expected = np.linalg.norm(v - v.mean(axis=0), axis=1)
+    np.testing.assert_allclose(np.mean([one.difference_apart[0] for one in found], axis=0), expected, rtol=0.01)
+    # along its own direction a length strays by one of the three dimensions' errors
+    strayed = np.std([one.difference_apart[0] for one in found], axis=0) * np.sqrt(3)
+    np.testing.assert_allclose(np.mean([one.difference_apart_error[0] for one in found], axis=0), strayed, rtol=0.12)
+
+
 def test_checkpoints_in_order_give_steps_a_path_and_the_last_minus_the_first():
     at = [0.0, 5.0, 2.0]
     series = [stack_of([x + distance * SHARED / np.sqrt(3) for x in matrices(2)]) for distance in at]
