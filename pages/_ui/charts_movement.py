@@ -38,6 +38,7 @@ def paths_chart(
     """
     figure = _plane(shares)
     chosen = list(named)[:MOST_NAMED]
+    places = _places(coords[:, chosen], [_short(classes[label]) for label in chosen])
     for label in [*(i for i in range(len(classes)) if i not in chosen), *chosen]:
         path = coords[:, label]
         known = np.flatnonzero(np.isfinite(path).all(axis=1))
@@ -68,7 +69,7 @@ def paths_chart(
             line={"color": shade, "width": 2 if bright else 1},
             marker={"size": sizes, "symbol": symbols, "angle": angles, "color": shade, "opacity": 1},
             text=written,
-            textposition=_beyond(path[known]),
+            textposition=places[chosen.index(label)] if bright else "top center",
             textfont={"color": shade, "size": 13},
             cliponaxis=False,
             hovertext=[safe(step) for step in steps],
@@ -170,8 +171,39 @@ def _origin(figure: go.Figure, frame: str) -> None:
     )
 
 
+_SIDES = (
+    "middle right", "top right", "bottom right", "top center", "bottom center", "middle left", "top left", "bottom left",
+)  # fmt: skip
+_LETTER, _LINE = 0.011, 0.045  # of the plane's extent: about the width of a letter, the height of a line
+
+
+def _places(paths: Floats, names: Sequence[str]) -> list[str]:
+    """Where to write each name beside the end of its path (n_steps, n_paths, 2): the way it was going, or another side.
+
+    A side whose text would lie on a text before it is passed over, as long as there is another.
+    """
+    extent = float(np.ptp(paths[np.isfinite(paths).all(axis=-1)], axis=0).max(initial=0.0)) or 1.0
+    taken: list[tuple[Floats, Floats]] = []
+    found = []
+    for path, name in zip(np.moveaxis(paths, 1, 0), names, strict=True):
+        known = path[np.isfinite(path).all(axis=1)]
+        best = _beyond(known) if len(known) else _SIDES[0]
+        size = extent * np.array([_LETTER * len(name), _LINE])
+        end = known[-1] if len(known) else np.zeros(2)
+        boxes = {side: end + _shift(side) * (size / 2 + extent * 0.02) for side in (best, *_SIDES)}
+        free = [side for side, at in boxes.items() if all((np.abs(at - b) > (size + s) / 2).any() for b, s in taken)]
+        found.append(free[0] if free else best)
+        taken.append((boxes[found[-1]], size))
+    return found
+
+
+def _shift(side: str) -> Floats:
+    y, x = side.split()
+    return np.array([{"left": -1.0, "center": 0.0, "right": 1.0}[x], {"bottom": -1.0, "middle": 0.0, "top": 1.0}[y]])
+
+
 def _beyond(path: Floats) -> str:
-    """Where to write beside the end of ``path`` (n_steps, 2): the way that it was going, so as not to lie on it."""
+    """The side of the end of ``path`` (n_steps, 2) that it was going to, so that a name there does not lie on it."""
     way = path[-1] - path[-2] if len(path) > 1 else np.zeros(2)
     if abs(way[1]) > 2 * abs(way[0]):
         return "top center" if way[1] > 0 else "bottom center"

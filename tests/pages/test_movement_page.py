@@ -116,6 +116,14 @@ def test_a_path_ends_in_an_arrow_that_points_its_way_and_carries_the_name() -> N
     assert drawn.layout.xaxis.title.text == "Component 1 (60%)" and drawn.layout.yaxis.scaleanchor == "x"
 
 
+def test_names_at_one_place_are_written_on_different_sides() -> None:
+    coords = np.zeros((2, 4, 2))
+    coords[1] = [[9.0, 0], [9, 0.01], [9, -0.01], [-9, 0]]
+    drawn = paths_chart(coords, ["a", "b"], ["science", "business", "world", "sport"], [0, 1, 2, 3], SHARES)
+    sides = [trace.textposition for trace in drawn.data]
+    assert len(set(sides[:3])) == 3 and sides[0] == "middle right" and sides[3] == "middle left"
+
+
 def test_fifty_labels_are_grey_but_those_that_are_named() -> None:
     coords = np.random.default_rng(0).normal(size=(4, 50, 2))
     drawn = paths_chart(coords, list("abcd"), [f"label {i}" for i in range(50)], [7, 3], SHARES)
