@@ -190,7 +190,7 @@ def _places(paths: Floats, names: Sequence[str]) -> list[str]:
         best = _beyond(known) if len(known) else _SIDES[0]
         size = extent * np.array([_LETTER * len(name), _LINE])
         end = known[-1] if len(known) else np.zeros(2)
-        boxes = {side: end + _shift(side) * (size / 2 + extent * 0.02) for side in (best, *_SIDES)}
+        boxes = {side: end + _shift(side) * (size / 2 + extent * 0.03) for side in (best, *_SIDES)}
         free = [side for side, at in boxes.items() if all((np.abs(at - b) > (size + s) / 2).any() for b, s in taken)]
         found.append(free[0] if free else best)
         taken.append((boxes[found[-1]], size))
