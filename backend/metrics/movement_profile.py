@@ -33,7 +33,7 @@ def run_movement(
     """Centroids of every label in every layer of every stack; the stacks are in the order of the training."""
     assert labels is not None
     same_rows(stacks)
-    classes = _classes_in_use(labels, params.split)
+    classes, rare = _without_rare(_classes_in_use(labels, params.split), labels.classes, params.min_rows)
     n_models, n_layers, n_labels = len(stacks), len(stacks[0]), len(labels.classes)
     _check_stacks(stacks, n_labels)
     centroids = np.full((n_models, n_layers, n_labels, stacks[0].rows[0].shape[1]), np.nan)
@@ -59,7 +59,7 @@ def run_movement(
     values = _values(centroids, error, paired, flat, params.split, labels, classes)
     facts = Facts(tuple(stacks), reasons, frozenset(flat))
     entries = undefined_entries(values, lambda field, index: why_missing(field, index, values, facts))
-    return Outcome(values, entries, movement_notes(values, stacks))
+    return Outcome(values, entries, movement_notes(values, stacks, rare, params.min_rows))
 
 
 def _classes_in_use(labels: Labels, split: str) -> Ints:
@@ -81,6 +81,18 @@ def _classes_in_use(labels: Labels, split: str) -> Ints:
         raise InvalidRequest(f"{whose} has a label.", "Choose another label column, or another text set.")
     check_repeats(len(np.unique(classes[classes >= 0])), n_used)
     return classes
+
+
+def _without_rare(classes: Ints, names: Sequence[str], min_rows: int) -> tuple[Ints, list[str]]:
+    """The classes without those of fewer than ``min_rows`` rows, and the names of these."""
+    counts = np.bincount(classes[classes >= 0], minlength=len(names))
+    rare = np.flatnonzero((counts > 0) & (counts < min_rows))
+    if not (counts >= min_rows).any():
+        raise InvalidRequest(
+            f"No label has {min_rows} rows; the most are {counts.max()}.",
+            "Lower min_rows, or give more texts of each label.",
+        )
+    return np.where(np.isin(classes, rare), -1, classes), [names[label] for label in rare.tolist()]
 
 
 def _check_stacks(stacks: Sequence[LayerStack], n_labels: int) -> None:

@@ -19,6 +19,9 @@ _MOST_NAMED = 8
 class MovementParams:
     """Parameters of ``movement``."""
 
+    min_rows: int = param(
+        5, "Leave out labels with fewer rows: their centroids stray far, and would rule the maps.", low=1, high=1000
+    )
     split: str = param(
         "", "Name of a split, to use its rows only; empty takes all labelled rows.", label="Rows of split"
     )
@@ -163,7 +166,9 @@ def _looked_at(field: str, at: Mapping[str, int], facts: Facts) -> list[tuple[in
     return [(model, layer) for model in models for layer in layers]
 
 
-def movement_notes(values: MovementResult, stacks: Sequence[LayerStack]) -> tuple[str, ...]:
+def movement_notes(
+    values: MovementResult, stacks: Sequence[LayerStack], rare: Sequence[str], min_rows: int
+) -> tuple[str, ...]:
     """Sentences for the figure: the rows in use, labels of few rows, what the map is of, the order of the models."""
     whose = f"of the split '{values.split}'" if values.split else "with a label"
     notes = [f"Centroids of {values.n_used:,} rows {whose}, of {values.n_rows:,}."]
@@ -172,7 +177,12 @@ def movement_notes(values: MovementResult, stacks: Sequence[LayerStack]) -> tupl
         shown = ", ".join(f"'{name}' ({n})" for n, name in sorted(few)[:_MOST_NAMED])
         more = " ..." if len(few) > _MOST_NAMED else ""
         notes.append(f"Fewer than {FEW_ROWS} rows, so that the place of the centroid is uncertain: {shown}{more}.")
-    absent = [name for n, name in zip(values.counts.tolist(), values.classes, strict=True) if n == 0]
+    if rare:
+        shown = ", ".join(f"'{name}'" for name in rare[:_MOST_NAMED]) + (" ..." if len(rare) > _MOST_NAMED else "")
+        notes.append(f"Left out, with fewer than {min_rows} rows: {shown}.")
+    absent = [
+        name for n, name in zip(values.counts.tolist(), values.classes, strict=True) if n == 0 and name not in rare
+    ]
     if absent:
         shown = ", ".join(f"'{name}'" for name in absent[:_MOST_NAMED]) + (" ..." if len(absent) > _MOST_NAMED else "")
         notes.append(f"Without a row in use: {shown}.")

@@ -42,6 +42,7 @@ FRAME_HELP = (
 )
 ONE_LAYER, ALL_LAYERS = "One layer", "All layers"
 FIRST_NAMED, MOST_ROWS = 6, 50
+CERTAIN_ROWS = 10  # of a label, to be drawn in colour to begin with
 FIELDS = ["coords", "layer_coords", "error", "path", "difference", "difference_relative", "difference_coords"]
 
 
@@ -86,8 +87,9 @@ def choose_named(values: Any) -> list[int]:
     if len(known) <= MOST_NAMED:
         return known
     lengths = values.difference[-1] if len(values.difference) else values.displacement[0]
+    certain = [label for label in known if values.counts[label] >= CERTAIN_ROWS] or known
     order = np.argsort(-np.nan_to_num(lengths, nan=-1.0), kind="stable")
-    farthest = [int(label) for label in order if label in known][:FIRST_NAMED]
+    farthest = [int(label) for label in order if label in certain][:FIRST_NAMED]
     chosen: list[int] = st.multiselect(
         f"Labels in colour (of {len(known)})",
         known,
@@ -95,7 +97,7 @@ def choose_named(values: Any) -> list[int]:
         format_func=values.classes.__getitem__,
         max_selections=MOST_NAMED,
         key=f"movement_labels_{len(values.classes)}",
-        help=f"Up to {MOST_NAMED}; the others are grey, and their names are in the hover. To begin with: those that go farthest.",
+        help=f"Up to {MOST_NAMED}; the others are grey, and their names are in the hover. To begin with: those of {CERTAIN_ROWS} rows or more that go farthest.",
     )
     return chosen
 

@@ -224,7 +224,7 @@ def test_a_turned_model_moves_by_what_the_turn_does_to_its_centroids():
 def test_a_label_without_rows_and_one_with_a_single_row_say_so():
     classes = np.where(CLASSES == 2, -1, CLASSES)
     classes[2] = 2
-    outcome = moved([stack_of(matrices())] * 2, Labels(classes, (*NAMES, "absent")))
+    outcome = moved([stack_of(matrices())] * 2, Labels(classes, (*NAMES, "absent")), min_rows=1)
     assert np.isnan(outcome.values.path[:, 3]).all() and np.isfinite(outcome.values.path[:, :3]).all()
     assert reason_of(outcome, "path", (0, 3)) == "no row in use is of class 'absent'"
     assert reason_of(outcome, "coords", (0, 0, 0, 3, 0)) == "no row in use is of class 'absent'"
@@ -232,6 +232,19 @@ def test_a_label_without_rows_and_one_with_a_single_row_say_so():
     assert "two rows" in reason_of(outcome, "difference_error", (0, 2))
     said = " ".join(outcome.notes)
     assert "41 rows with a label, of 60" in said and "'c' (1)" in said and "Without a row in use: 'absent'" in said
+
+
+def test_labels_of_few_rows_are_left_out_and_take_no_part_in_a_plane():
+    classes = np.where(CLASSES == 2, -1, CLASSES)
+    without = moved([stack_of(matrices())], Labels(classes, NAMES))
+    classes[[2, 5, 8, 11]] = 2
+    outcome = moved([stack_of(matrices())], Labels(classes, NAMES))
+    np.testing.assert_array_equal(outcome.values.coords[..., :2, :], without.values.coords[..., :2, :])
+    assert np.isnan(outcome.values.path[:, 2]).all() and outcome.values.n_used == 40
+    assert "Left out, with fewer than 5 rows: 'c'." in outcome.notes
+    assert np.isfinite(moved([stack_of(matrices())], Labels(classes, NAMES), min_rows=4).values.path).all()
+    with pytest.raises(InvalidRequest, match="No label has 21 rows; the most are 20"):
+        moved([stack_of(matrices())], min_rows=21)
 
 
 def test_one_label_has_a_path_but_no_spread():
