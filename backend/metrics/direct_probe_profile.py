@@ -33,7 +33,7 @@ from backend.metrics.splits import Split, split_rows
 def run_direct_probe(
     stacks: Sequence[LayerStack], labels: Labels | None, params: DirectProbeParams, seed: int, report: Report
 ) -> Outcome:
-    """Training and test part of the first stack, and the training part of a second one over the same texts."""
+    """Training and test part of the first stack, and of a second one over the same texts."""
     assert labels is not None
     same_rows(stacks)
     stack, other = stacks[0], stacks[1] if len(stacks) > 1 else None
@@ -41,7 +41,7 @@ def run_direct_probe(
     used = sample_rows(split.y_train, params.max_rows, seed)
     used_test = sample_rows(split.y_test, params.max_rows, seed)
     train, y_train = split.train[used], split.y_train[used]
-    n_parts = 3 * len(stack) + (len(other) if other is not None else 0)
+    n_parts = 3 * len(stack) + (2 * len(other) if other is not None else 0)
     found: list[Found] = []
     test: list[Found] = []
     control = np.full(len(stack), np.nan)
@@ -56,12 +56,16 @@ def run_direct_probe(
             met = label_meetings(scaled(x[train])[0], shuffled, inner, distances=False)
             control[layer] = np.mean([meeting.apart for meeting in met.values()])
     others: list[Found] = []
+    others_test: list[Found] = []
     for layer, x in enumerate(other.rows if other is not None else ()):
         stage = f"second model, {other.layer_names[layer]}" if other is not None else ""
-        others.append(_probe(x[train], y_train, part_of(report, 3 * len(stack) + layer, n_parts, stage)))
+        part = 3 * len(stack) + 2 * layer
+        others.append(_probe(x[train], y_train, part_of(report, part, n_parts, stage)))
+        x_test, y_test = x[split.test[used_test]], split.y_test[used_test]
+        others_test.append(_probe(x_test, y_test, part_of(report, part + 1, n_parts, f"{stage}, test rows")))
     report(n_parts, n_parts, "")
-    values = _values(found, test, others, control, train, y_train, len(used_test), split, stack)
-    reasons = {"": found, "test": test, "other": others}
+    values = _values(found, test, others, others_test, control, train, y_train, len(used_test), split, stack)
+    reasons = {"": found, "test": test, "other": others, "other test": others_test}
 
     def why(field: str, index: tuple[int, ...]) -> str:
         return why_missing(field, index, stack, other, reasons, values)
@@ -93,6 +97,10 @@ def _profile(found: Sequence[Found], n_classes: int, pairs: Ints) -> tuple[Float
     return counts, squares[:, pairs[:, 0], pairs[:, 1]], np.where(np.isinf(least), np.nan, least)
 
 
+def _row_by_row(a: Floats, b: Floats) -> Floats:
+    return np.array([spatial_similarity(x, y) for x, y in zip(a, b, strict=True)], dtype=np.float64)
+
+
 def _correlations(a: Floats, b: Floats) -> Floats:
     return np.array([[spatial_similarity(x, y) for y in b] for x in a]).reshape(len(a), len(b))
 
@@ -101,6 +109,7 @@ def _values(
     found: Sequence[Found],
     test: Sequence[Found],
     others: Sequence[Found],
+    others_test: Sequence[Found],
     control: Floats,
     train: Ints,
     y_train: Ints,
@@ -112,6 +121,7 @@ def _values(
     pairs = np.array(list(combinations(range(n_classes), 2)), dtype=np.int64).reshape(-1, 2)
     counts, distances, minimum = _profile(found, n_classes, pairs)
     test_counts, test_distances, _ = _profile(test, n_classes, pairs)
+    _, other_test_distances, _ = _profile(others_test, n_classes, pairs)
     other_counts, other_distances, other_minimum = _profile(others, n_classes, pairs)
     clusters = np.full((len(found), len(train)), LEFT_OUT)
     outside, conflict = np.zeros(clusters.shape, dtype=bool), np.zeros(clusters.shape, dtype=bool)
@@ -123,7 +133,7 @@ def _values(
         outside[layer] = _outside(one)
         conflict[layer, one.conflicts.ravel()] = True
         apart[layer] = one.apart[np.triu_indices(len(one.labels), 1)].mean()
-    probes = [one for one in (*found, *test, *others) if not isinstance(one, str)]
+    probes = [one for one in (*found, *test, *others, *others_test) if not isinstance(one, str)]
     return DirectProbeResult(
         n_labels=len(np.unique(y_train)),
         n_clusters=counts,
@@ -140,11 +150,12 @@ def _values(
         test_n_labels=len(np.unique(split.y_test)),
         test_n_clusters=test_counts,
         test_distances=test_distances,
-        train_test=np.array([spatial_similarity(a, b) for a, b in zip(distances, test_distances, strict=True)]),
+        train_test=_row_by_row(distances, test_distances),
         similarity=_correlations(distances, distances),
         other_n_clusters=other_counts,
         other_distances=other_distances,
         other_minimum=other_minimum,
+        other_train_test=_row_by_row(other_distances, other_test_distances),
         across=_correlations(distances, other_distances),
         gap=max((one.gap for one in probes), default=0.0),
         n_used=len(train),
@@ -168,7 +179,7 @@ def _outside(found: DirectProbe) -> Bools:
 
 DIRECT_PROBE = Metric(
     name="direct_probe",
-    version=1,
+    version=2,
     title="Clusters of labels (DirectProbe)",
     scope="pair",
     params=DirectProbeParams,

@@ -68,6 +68,7 @@ class DirectProbeResult:
     other_n_clusters: Floats
     other_distances: Floats
     other_minimum: Floats
+    other_train_test: Floats
     across: Floats
     gap: float
     n_used: int
@@ -98,6 +99,8 @@ def why_missing(
     looked_at = [(of, found[side][layer], layer)]
     if field == "train_test":
         looked_at.append((stack, found["test"][layer], layer))
+    if field == "other_train_test":
+        looked_at.append((of, found["other test"][layer], layer))
     if field == "similarity" and len(index) > 1:
         looked_at.append((stack, found[""][index[1]], index[1]))
     if field == "across" and len(index) > 1 and other is not None:
@@ -107,7 +110,7 @@ def why_missing(
             return named(whose, place, one)
     if field == "control_apart":
         return "no control was asked for"
-    if field in ("train_test", "similarity", "across"):
+    if field in ("train_test", "other_train_test", "similarity", "across"):
         return named(of, layer, _CORRELATED)
     if field in ("n_clusters", "apart"):
         return named(of, layer, "no label has a row left")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from backend.activations import Labels, LayerStack, Report
 from backend.errors import InvalidRequest
@@ -11,6 +12,7 @@ from backend.metrics.degenerate import all_identical, count_non_finite, same_row
 from backend.metrics.linalg import Floats, Ints, as_matrix
 from backend.metrics.movement import common_share, label_centroids, lengths, paired_error, plane, spread
 from backend.metrics.movement_result import (
+    CENTRED,
     FRAMES,
     RAW,
     SCALED,
@@ -31,7 +33,7 @@ def run_movement(
     """Centroids of every label in every layer of every stack; the stacks are in the order of the training."""
     assert labels is not None
     same_rows(stacks)
-    classes = _classes_in_use(labels, params.split)
+    classes, rare = _without_rare(_classes_in_use(labels, params.split), labels.classes, params.min_rows)
     n_models, n_layers, n_labels = len(stacks), len(stacks[0]), len(labels.classes)
     _check_stacks(stacks, n_labels)
     centroids = np.full((n_models, n_layers, n_labels, stacks[0].rows[0].shape[1]), np.nan)
@@ -57,7 +59,7 @@ def run_movement(
     values = _values(centroids, error, paired, flat, params.split, labels, classes)
     facts = Facts(tuple(stacks), reasons, frozenset(flat))
     entries = undefined_entries(values, lambda field, index: why_missing(field, index, values, facts))
-    return Outcome(values, entries, movement_notes(values, stacks))
+    return Outcome(values, entries, movement_notes(values, stacks, rare, params.min_rows))
 
 
 def _classes_in_use(labels: Labels, split: str) -> Ints:
@@ -79,6 +81,18 @@ def _classes_in_use(labels: Labels, split: str) -> Ints:
         raise InvalidRequest(f"{whose} has a label.", "Choose another label column, or another text set.")
     check_repeats(len(np.unique(classes[classes >= 0])), n_used)
     return classes
+
+
+def _without_rare(classes: Ints, names: Sequence[str], min_rows: int) -> tuple[Ints, list[str]]:
+    """The classes without those of fewer than ``min_rows`` rows, and the names of these."""
+    counts = np.bincount(classes[classes >= 0], minlength=len(names))
+    rare = np.flatnonzero((counts > 0) & (counts < min_rows))
+    if not (counts >= min_rows).any():
+        raise InvalidRequest(
+            f"No label has {min_rows} rows; the most are {counts.max()}.",
+            "Lower min_rows, or give more texts of each label.",
+        )
+    return np.where(np.isin(classes, rare), -1, classes), [names[label] for label in rare.tolist()]
 
 
 def _check_stacks(stacks: Sequence[LayerStack], n_labels: int) -> None:
@@ -131,6 +145,8 @@ def _values(
         difference=lengths(differences),
         difference_error=paired,
         difference_relative=lengths(differences) / scale,
+        difference_apart=lengths(_framed(differences[None], spreads[0], CENTRED)[0]),
+        difference_apart_error=_apart_error(paired, np.isfinite(differences).all(axis=2)),
         difference_common=np.array([common_share(one) for one in differences], dtype=np.float64),
         frames=FRAMES,
         split=split,
@@ -151,6 +167,17 @@ def _framed(centroids: Floats, scale: Floats, frame: str) -> Floats:
     if frame == SCALED:
         out = out / np.where(scale > 0, scale, np.nan)[:, None, None]
     return np.asarray(out)
+
+
+def _apart_error(error: Floats, known: npt.NDArray[np.bool_]) -> Floats:
+    """Of each label (n_layers, n_labels), the standard error of its difference vector less the mean of the ``known`` ones.
+
+    The labels' rows are different rows, so that the errors add in squares.
+    """
+    n = np.maximum(known.sum(axis=1, keepdims=True), 1)
+    squares = np.where(known, error**2, 0.0)
+    out: Floats = np.sqrt((1 - 2 / n) * squares + squares.sum(axis=1, keepdims=True) / n**2)
+    return np.where(known, out, np.nan)
 
 
 def _maps(framed: Sequence[Floats]) -> dict[str, Floats]:

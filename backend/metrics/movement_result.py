@@ -19,6 +19,9 @@ _MOST_NAMED = 8
 class MovementParams:
     """Parameters of ``movement``."""
 
+    min_rows: int = param(
+        5, "Leave out labels with fewer rows: their centroids stray far, and would rule the maps.", low=1, high=1000
+    )
     split: str = param(
         "", "Name of a split, to use its rows only; empty takes all labelled rows.", label="Rows of split"
     )
@@ -38,7 +41,8 @@ class MovementResult:
     From model to model (empty with one): ``model_step`` (n_models - 1, n_layers, n_labels) and its sum ``model_path``
     (n_layers, n_labels). ``difference`` (n_layers, n_labels) is the length of the difference vector, the last model's
     centroid minus the first's; ``difference_error`` the length of its standard error over the same rows;
-    ``difference_relative`` its share of the first model's ``spread``; ``difference_common`` (n_layers,) the share common
+    ``difference_relative`` its share of the first model's ``spread``; ``difference_apart`` and ``difference_apart_error``
+    the same two lengths after the labels' mean difference vector is subtracted; ``difference_common`` (n_layers,) the share common
     to all labels.
 
     Planes are drawn in each of the ``frames``: the centroids "raw"; "centred", less the mean of the labels in that layer
@@ -67,6 +71,8 @@ class MovementResult:
     difference: Floats
     difference_error: Floats
     difference_relative: Floats
+    difference_apart: Floats
+    difference_apart_error: Floats
     difference_common: Floats
     difference_coords: Floats
     difference_explained: Floats
@@ -96,6 +102,8 @@ _AXES = {  # of each array: what its indices stand for ("from" a layer or model 
     "difference": ("layer", "label"),
     "difference_error": ("layer", "label"),
     "difference_relative": ("layer", "label"),
+    "difference_apart": ("layer", "label"),
+    "difference_apart_error": ("layer", "label"),
     "difference_common": ("layer",),
     "difference_coords": ("frame", "layer", "label"),
     "difference_layer_coords": ("frame", "layer", "label"),
@@ -125,8 +133,8 @@ def why_missing(field: str, index: tuple[int, ...], values: MovementResult, fact
     for model, layer in looked_at:
         if (model, layer) in facts.reasons:
             return named(facts.stacks[model], layer, facts.reasons[model, layer])
-    if field in ("error", "difference_error"):
-        return "the sampling error needs two rows of a label"
+    if field in ("error", "difference_error", "difference_apart_error"):
+        return "the sampling error needs two rows of a label (of every label, where their mean is subtracted)"
     if field in _BY_LABEL_COUNT and np.count_nonzero(values.counts) < 2:
         return "one label has rows: there is no other to compare it with"
     for model, layer in looked_at:
@@ -158,7 +166,9 @@ def _looked_at(field: str, at: Mapping[str, int], facts: Facts) -> list[tuple[in
     return [(model, layer) for model in models for layer in layers]
 
 
-def movement_notes(values: MovementResult, stacks: Sequence[LayerStack]) -> tuple[str, ...]:
+def movement_notes(
+    values: MovementResult, stacks: Sequence[LayerStack], rare: Sequence[str], min_rows: int
+) -> tuple[str, ...]:
     """Sentences for the figure: the rows in use, labels of few rows, what the map is of, the order of the models."""
     whose = f"of the split '{values.split}'" if values.split else "with a label"
     notes = [f"Centroids of {values.n_used:,} rows {whose}, of {values.n_rows:,}."]
@@ -167,7 +177,12 @@ def movement_notes(values: MovementResult, stacks: Sequence[LayerStack]) -> tupl
         shown = ", ".join(f"'{name}' ({n})" for n, name in sorted(few)[:_MOST_NAMED])
         more = " ..." if len(few) > _MOST_NAMED else ""
         notes.append(f"Fewer than {FEW_ROWS} rows, so that the place of the centroid is uncertain: {shown}{more}.")
-    absent = [name for n, name in zip(values.counts.tolist(), values.classes, strict=True) if n == 0]
+    if rare:
+        shown = ", ".join(f"'{name}'" for name in rare[:_MOST_NAMED]) + (" ..." if len(rare) > _MOST_NAMED else "")
+        notes.append(f"Left out, with fewer than {min_rows} rows: {shown}.")
+    absent = [
+        name for n, name in zip(values.counts.tolist(), values.classes, strict=True) if n == 0 and name not in rare
+    ]
     if absent:
         shown = ", ".join(f"'{name}'" for name in absent[:_MOST_NAMED]) + (" ..." if len(absent) > _MOST_NAMED else "")
         notes.append(f"Without a row in use: {shown}.")

@@ -18,7 +18,11 @@ MATRIX_CAPTION = (
 )
 LEAST_CAPTION = (
     "Each label's distance to the label nearest to it. The three whose distance grows most from the first layer to the "
-    "last and the three whose distance grows least are named; the others are grey."
+    "last and the three whose distance grows least are named (of fewer than six labels, half each); the others are grey."
+)
+CHANGE_CAPTION = (
+    "The same distance in one layer, from model to model: named are the three labels whose distance grows most and the three "
+    "whose distance grows least."
 )
 SIMILARITY_CAPTION = (
     "Correlation of the distances between labels in two layers: 1 means that the labels lie to each other in the same way, "
@@ -93,17 +97,32 @@ def extremes(change: Floats) -> tuple[list[int], list[int]]:
 def least_chart(minimum: Floats, layers: Sequence[str], classes: Sequence[str]) -> go.Figure:
     """Least distance of each label over depth; those that grow most and least are named, in colour."""
     figure = base_figure(x_title="Layer", y_title="Distance to the nearest label")
+    _extreme_lines(figure, minimum, layers, classes)
+    figure.update_xaxes(**layer_ticks(layers))
+    return with_legend(figure.update_yaxes(rangemode="tozero"))
+
+
+def change_chart(before: Floats, after: Floats, models: tuple[str, str], classes: Sequence[str]) -> go.Figure:
+    """Least distance of each label (n_labels,) in one layer of two ``models``; those that grow most and least are named."""
+    figure = base_figure(x_title="", y_title="Distance to the nearest label")
+    both = np.where(np.isfinite(before) & np.isfinite(after), np.stack([before, after]), np.nan)
+    _extreme_lines(figure, both, models, classes)
+    figure.update_xaxes(
+        tickmode="array", tickvals=[0, 1], ticktext=[safe(name) for name in models], range=[-0.15, 1.15]
+    )
+    return with_legend(figure.update_yaxes(rangemode="tozero"))
+
+
+def _extreme_lines(figure: go.Figure, minimum: Floats, steps: Sequence[str], classes: Sequence[str]) -> None:
     most, least = extremes(growth(minimum))
     named = {label: ("grows most", place, 0) for place, label in enumerate(most)}
     named |= {label: ("grows least", place + N_NAMED, 1) for place, label in enumerate(least) if label not in named}
     for label in range(len(classes)):
         if label not in named and np.isfinite(minimum[:, label]).any():
-            _line(figure, minimum[:, label], layers, safe(classes[label]), MUTED, width=1, opacity=0.35, legend=False)
+            _line(figure, minimum[:, label], steps, safe(classes[label]), MUTED, width=1, opacity=0.35, legend=False)
     for label, (kind, place, dash) in named.items():
         name = f"{safe(_short(classes[label]))} ({kind})"
-        _line(figure, minimum[:, label], layers, name, colour(place), dash=DASHES[dash])
-    figure.update_xaxes(**layer_ticks(layers))
-    return with_legend(figure.update_yaxes(rangemode="tozero"))
+        _line(figure, minimum[:, label], steps, name, colour(place), dash=DASHES[dash])
 
 
 def similarity_chart(lines: Sequence[tuple[str, Floats]], layers: Sequence[str]) -> go.Figure:

@@ -13,12 +13,18 @@ PATHS_CAPTION = (
     "in the table, not here: those are taken in the full space."
 )
 DIFFERENCES_CAPTION = (
-    "The way of each label's centroid from the first model to the last; the cross is 'did not move'. Labels near each "
-    "other went the same way."
+    "The way of each label's centroid from the first model to the last. Labels near each other went the same way; at the "
+    "cross a label "
 )
+STILL = {
+    "raw": "did not move",
+    "centred": "moved as the mean of all labels",
+    "scaled": "moved as the mean of all labels",
+}
 LENGTHS_CAPTION = (
-    "Length of each label's difference vector in the full space. Divided by the mean distance of the first model's "
-    "centroids from their mean, the layers compare: at 1 a label moved as far as the labels lie from their middle."
+    "Length of each label's difference vector in the full space; where labels are shown to each other, less the mean one. Divided "
+    "by the spread of the first model's labels (their mean distance from their mean), the layers compare: at 1 a label moved as "
+    "far as the labels lie from their middle. Bars: two standard errors."
 )
 _FAINT = 0.3
 
@@ -32,6 +38,7 @@ def paths_chart(
     """
     figure = _plane(shares)
     chosen = list(named)[:MOST_NAMED]
+    places = _places(coords[:, chosen], [_short(classes[label]) for label in chosen])
     for label in [*(i for i in range(len(classes)) if i not in chosen), *chosen]:
         path = coords[:, label]
         known = np.flatnonzero(np.isfinite(path).all(axis=1))
@@ -39,35 +46,51 @@ def paths_chart(
             continue
         bright = label in chosen
         shade = colour(chosen.index(label)) if bright else MUTED
-        sizes, symbols = np.linspace(4, 9, len(path)) * (1 if bright else 0.5), ["circle"] * len(path)
+        sizes, symbols, angles = (
+            np.linspace(5, 9, len(path)) * (1 if bright else 0.5),
+            ["circle"] * len(path),
+            np.zeros(len(path)),
+        )
         if len(known) > 1:
-            sizes[known[-1]], symbols[known[-1]] = (15 if bright else 7), "arrow"
-        name = safe(classes[label])
+            last, way = known[-1], path[known[-1]] - path[known[-2]]
+            sizes[last], symbols[last] = (15 if bright else 7), "arrow"
+            angles[last] = np.degrees(
+                np.arctan2(way[0], way[1])
+            )  # from above, as Plotly counts; both axes have one scale
+        name, written = safe(classes[label]), [""] * len(path)
+        if bright:
+            written[known[-1]] = safe(_short(classes[label]))
         figure.add_scatter(
             x=path[:, 0].astype(np.float32),
             y=path[:, 1].astype(np.float32),
-            mode="lines+markers",
+            mode="lines+markers+text",
             name=name,
             opacity=1 if bright else _FAINT,
             line={"color": shade, "width": 2 if bright else 1},
-            marker={"size": sizes, "symbol": symbols, "angleref": "previous", "color": shade, "opacity": 1},
-            text=[safe(step) for step in steps],
-            hovertemplate=f"{name}<br>%{{text}}<extra></extra>",
+            marker={"size": sizes, "symbol": symbols, "angle": angles, "color": shade, "opacity": 1},
+            text=written,
+            textposition=places[chosen.index(label)] if bright else "top center",
+            textfont={"color": shade, "size": 13},
+            cliponaxis=False,
+            hovertext=[safe(step) for step in steps],
+            hovertemplate=f"{name}<br>%{{hovertext}}<extra></extra>",
         )
-    ends = [(label, coords[np.isfinite(coords[:, label]).all(axis=1), label]) for label in chosen]
-    _name_ends(figure, [(classes[i], colour(place), path[-1]) for place, (i, path) in enumerate(ends) if len(path)])
     return figure
 
 
-def difference_arrows(coords: Floats, classes: Sequence[str], named: Sequence[int], shares: Floats) -> go.Figure:
+def difference_arrows(
+    coords: Floats, classes: Sequence[str], named: Sequence[int], shares: Floats, frame: str = "raw"
+) -> go.Figure:
     """Difference vectors of one layer (n_labels, 2) as arrows from the origin; the labels in ``named`` in colour."""
     start = np.where(np.isfinite(coords), 0.0, np.nan)
-    figure = paths_chart(np.stack([start, coords]), ["did not move", "moved here"], classes, named, shares)
-    _origin(figure)
+    figure = paths_chart(np.stack([start, coords]), [STILL[frame], "moved here"], classes, named, shares)
+    _origin(figure, frame)
     return figure
 
 
-def difference_cloud(coords: Floats, layers: Sequence[str], classes: Sequence[str], shares: Floats) -> go.Figure:
+def difference_cloud(
+    coords: Floats, layers: Sequence[str], classes: Sequence[str], shares: Floats, frame: str = "raw"
+) -> go.Figure:
     """Difference vectors of all layers (n_layers, n_labels, 2) in one plane, one point a label, coloured by layer."""
     figure = _plane(shares)
     n_layers, n_labels = coords.shape[:2]
@@ -90,7 +113,7 @@ def difference_cloud(coords: Floats, layers: Sequence[str], classes: Sequence[st
         text=[f"{safe(name)}<br>{safe(layer)}" for layer in layers for name in classes],
         hovertemplate="%{text}<extra></extra>",
     )
-    _origin(figure)
+    _origin(figure, frame)
     return figure
 
 
@@ -138,30 +161,55 @@ def _plane(shares: Floats) -> go.Figure:
     return figure.update_layout(dragmode="pan")
 
 
-def _origin(figure: go.Figure) -> None:
+def _origin(figure: go.Figure, frame: str) -> None:
     figure.add_scatter(
         x=[0.0],
         y=[0.0],
         mode="markers",
         marker={"symbol": "cross-thin", "size": 14, "line": {"width": 2, "color": MUTED}},
-        hovertemplate="did not move<extra></extra>",
+        hovertemplate=f"{STILL[frame]}<extra></extra>",
     )
 
 
-def _name_ends(figure: go.Figure, ends: Sequence[tuple[str, str, Floats]]) -> None:
-    """Each name beside the end of its path, on the side that points away from the middle of all ends."""
-    if not ends:
-        return
-    middle = np.mean([end for _, _, end in ends], axis=0)
-    for name, shade, end in ends:
-        right = end[0] >= middle[0]
-        figure.add_annotation(
-            x=float(end[0]),
-            y=float(end[1]),
-            text=safe(name if len(name) <= 18 else name[:17] + "…"),
-            showarrow=False,
-            xanchor="left" if right else "right",
-            xshift=9 if right else -9,
-            yshift=7 if end[1] >= middle[1] else -7,
-            font={"color": shade, "size": 12},
-        )
+_SIDES = (
+    "middle right", "top right", "bottom right", "top center", "bottom center", "middle left", "top left", "bottom left",
+)  # fmt: skip
+_LETTER, _LINE = 0.011, 0.045  # of the plane's extent: about the width of a letter, the height of a line
+
+
+def _places(paths: Floats, names: Sequence[str]) -> list[str]:
+    """Where to write each name beside the end of its path (n_steps, n_paths, 2): the way it was going, or another side.
+
+    A side whose text would lie on a text before it is passed over, as long as there is another.
+    """
+    extent = float(np.ptp(paths[np.isfinite(paths).all(axis=-1)], axis=0).max(initial=0.0)) or 1.0
+    taken: list[tuple[Floats, Floats]] = []
+    found = []
+    for path, name in zip(np.moveaxis(paths, 1, 0), names, strict=True):
+        known = path[np.isfinite(path).all(axis=1)]
+        best = _beyond(known) if len(known) else _SIDES[0]
+        size = extent * np.array([_LETTER * len(name), _LINE])
+        end = known[-1] if len(known) else np.zeros(2)
+        boxes = {side: end + _shift(side) * (size / 2 + extent * 0.03) for side in (best, *_SIDES)}
+        free = [side for side, at in boxes.items() if all((np.abs(at - b) > (size + s) / 2).any() for b, s in taken)]
+        found.append(free[0] if free else best)
+        taken.append((boxes[found[-1]], size))
+    return found
+
+
+def _shift(side: str) -> Floats:
+    y, x = side.split()
+    return np.array([{"left": -1.0, "center": 0.0, "right": 1.0}[x], {"bottom": -1.0, "middle": 0.0, "top": 1.0}[y]])
+
+
+def _beyond(path: Floats) -> str:
+    """The side of the end of ``path`` (n_steps, 2) that it was going to, so that a name there does not lie on it."""
+    way = path[-1] - path[-2] if len(path) > 1 else np.zeros(2)
+    if abs(way[1]) > 2 * abs(way[0]):
+        return "top center" if way[1] > 0 else "bottom center"
+    side = "right" if way[0] >= 0 else "left"
+    return f"middle {side}" if abs(way[0]) > 2 * abs(way[1]) else f"{'top' if way[1] > 0 else 'bottom'} {side}"
+
+
+def _short(name: str, n_chars: int = 18) -> str:
+    return name if len(name) <= n_chars else name[: n_chars - 1] + "…"

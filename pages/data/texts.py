@@ -49,13 +49,14 @@ def show_set(info: TextSetInfo, name: str) -> None:
         counted = Counter(cell for cell in table.columns[info.label] if cell is not None)
         parts = [f"{value} ({number:,})" for value, number in counted.most_common(12)]
         st.text(f"Labels in column '{info.label}': {', '.join(parts)}" + (" …" if len(counted) > 12 else ""))
-    rows: dict[str, Any] = {"text": table.texts[:SHOWN_ROWS]}
+    unit = wording.row_name(info.spec.unit)
+    rows: dict[str, Any] = {unit: table.shown[:SHOWN_ROWS]}  # a word is shown in its sentence, marked
     if table.pairs is not None:
         rows["second text"] = table.pairs[:SHOWN_ROWS]
     rows |= {column: cells[:SHOWN_ROWS] for column, cells in table.columns.items() if column not in rows}
-    st.dataframe(rows, key="texts_rows", height=360, column_config={"text": st.column_config.TextColumn(width="large")})
+    st.dataframe(rows, key="texts_rows", height=360, column_config={unit: st.column_config.TextColumn(width="large")})
     if len(table) > SHOWN_ROWS:
-        st.caption(f"The first {SHOWN_ROWS} of {len(table):,} rows.")
+        st.caption(f"The first {SHOWN_ROWS} of {wording.count(len(table), unit)}.")
 
 
 @st.dialog("Delete this text set?")

@@ -10,10 +10,12 @@ import streamlit as st
 from backend import Result
 from pages._ui.charts import short_model
 from pages._ui.charts_clusters import (
+    CHANGE_CAPTION,
     COUNT_CAPTION,
     LEAST_CAPTION,
     MATRIX_CAPTION,
     SIMILARITY_CAPTION,
+    change_chart,
     count_chart,
     distance_matrix,
     growth,
@@ -38,7 +40,16 @@ HOW = (
 )
 COMPARE = "How alike do the labels lie in the same layer of this model, over the same texts?"
 MOST_TEXTS = 500
-FIELDS = ["n_clusters", "test_n_clusters", "distances", "train_test", "similarity", "other_n_clusters", "across"]
+FIELDS = [
+    "n_clusters",
+    "test_n_clusters",
+    "distances",
+    "train_test",
+    "other_train_test",
+    "similarity",
+    "other_n_clusters",
+    "across",
+]
 
 
 def show_counts(result: Result) -> go.Figure:
@@ -70,6 +81,7 @@ def counts_table(result: Result) -> pd.DataFrame:
         same = min(values.across.shape)
         blank = np.full(len(values.n_clusters) - same, np.nan)
         columns["clusters, second model"] = np.r_[values.other_n_clusters[:same], blank]
+        columns["train against test, second model"] = np.r_[values.other_train_test[:same], blank]
         columns["alike with second model"] = np.r_[np.diagonal(values.across), blank]
     return pd.DataFrame(columns)
 
@@ -82,6 +94,7 @@ def column_formats() -> dict[str, Any]:
         "pairs of labels apart": percent,
         "the same, labels shuffled": percent,
         "train against test": number,
+        "train against test, second model": number,
         "alike with second model": number,
         "clusters": whole,
         "test clusters": whole,
@@ -114,7 +127,22 @@ def show_distances(result: Result) -> None:
         figure, key="clusters_least", alt=alt, height=420, view=f"{source.model} {classes}", file_name="least-distance"
     )
     st.caption(LEAST_CAPTION)
+    show_change(result, layer)
     st.dataframe(least_table(result, layer), hide_index=True)
+
+
+def show_change(result: Result, layer: int) -> None:
+    """With a second model, each label's least distance in one layer of it and of the first."""
+    values = result.values
+    if layer >= len(values.other_minimum):
+        return
+    after, before = (short_model(source.model) for source in result.sources)
+    name = result.sources[0].layer_names[layer]
+    figure = change_chart(values.other_minimum[layer], values.minimum[layer], (before, after), values.split.classes)
+    alt = f"Least distance of each of {len(values.split.classes)} labels in {name} of {before} and of {after}"
+    view = f"{before} {after} {layer}"
+    plot(figure, key="clusters_change", alt=alt, height=420, view=view, file_name="least-distance-change")
+    st.caption(f"{plain(name)}, from {plain(before)} to {plain(after)}. {CHANGE_CAPTION}")
 
 
 def least_table(result: Result, layer: int) -> pd.DataFrame:
@@ -127,7 +155,7 @@ def least_table(result: Result, layer: int) -> pd.DataFrame:
     }
     if layer < len(values.other_minimum):
         columns["second model"] = values.other_minimum[layer]
-        columns["difference"] = values.minimum[layer] - values.other_minimum[layer]
+        columns["change, second model to first"] = values.minimum[layer] - values.other_minimum[layer]
     return pd.DataFrame(columns).sort_values("change, first to last layer", ascending=False, kind="stable")
 
 
@@ -174,9 +202,10 @@ def show_similarity(result: Result) -> None:
     values, source = result.values, result.sources[0]
     names = source.layer_names
     st.subheader("How alike the labels lie")
-    lines = [("training against test rows", values.train_test)]
+    lines = [(f"training against test rows, {short_model(source.model)}", values.train_test)]
     if len(values.other_n_clusters):
         other = short_model(result.sources[1].model)
+        lines.append((f"training against test rows, {other}", values.other_train_test[: len(names)]))
         lines.append((f"{short_model(source.model)} against {other}, layer by layer", np.diagonal(values.across)))
     if any(np.isfinite(line).any() for _, line in lines):
         figure = similarity_chart(lines, names)

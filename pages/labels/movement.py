@@ -15,6 +15,7 @@ from pages._ui.charts_movement import (
     LENGTHS_CAPTION,
     MOST_NAMED,
     PATHS_CAPTION,
+    STILL,
     difference_arrows,
     difference_cloud,
     lengths_chart,
@@ -40,7 +41,8 @@ FRAME_HELP = (
     "with that drift. At one scale: also divided by how far the labels of the first model lie from their mean in that layer."
 )
 ONE_LAYER, ALL_LAYERS = "One layer", "All layers"
-FIRST_NAMED = 6
+FIRST_NAMED, MOST_ROWS = 6, 50
+CERTAIN_ROWS = 10  # of a label, to be drawn in colour to begin with
 FIELDS = ["coords", "layer_coords", "error", "path", "difference", "difference_relative", "difference_coords"]
 
 
@@ -85,8 +87,9 @@ def choose_named(values: Any) -> list[int]:
     if len(known) <= MOST_NAMED:
         return known
     lengths = values.difference[-1] if len(values.difference) else values.displacement[0]
+    certain = [label for label in known if values.counts[label] >= CERTAIN_ROWS] or known
     order = np.argsort(-np.nan_to_num(lengths, nan=-1.0), kind="stable")
-    farthest = [int(label) for label in order if label in known][:FIRST_NAMED]
+    farthest = [int(label) for label in order if label in certain][:FIRST_NAMED]
     chosen: list[int] = st.multiselect(
         f"Labels in colour (of {len(known)})",
         known,
@@ -94,12 +97,12 @@ def choose_named(values: Any) -> list[int]:
         format_func=values.classes.__getitem__,
         max_selections=MOST_NAMED,
         key=f"movement_labels_{len(values.classes)}",
-        help=f"Up to {MOST_NAMED}; the others are grey, and their names are in the hover. To begin with: those that go farthest.",
+        help=f"Up to {MOST_NAMED}; the others are grey, and their names are in the hover. To begin with: those of {CERTAIN_ROWS} rows or more that go farthest.",
     )
     return chosen
 
 
-def choose_frame() -> int:
+def choose_frame(frames: Sequence[str]) -> int:
     """The place of the frame in the result."""
     chosen = st.segmented_control(
         "Show the labels",
@@ -111,7 +114,7 @@ def choose_frame() -> int:
         persist_state="session",
         help=FRAME_HELP,
     )
-    return ("raw", "centred", "scaled").index(str(chosen))
+    return frames.index(str(chosen))
 
 
 def show_layers(result: Result, named: Sequence[int], frame: int) -> go.Figure:
@@ -155,12 +158,13 @@ def show_models(result: Result, named: Sequence[int], frame: int, layer: int) ->
     plot(figure, key="movement_models", alt=alt, height=480, view=view, file_name="label-paths-models")
     st.caption(f"{plain(layers[layer])}, from {plain(names[0])} to {plain(names[-1])}. {PATHS_CAPTION}")
     st.subheader("Difference vectors")
+    kept = values.frames[frame]
     kind = st.segmented_control(
         "Of", [ONE_LAYER, ALL_LAYERS], default=ONE_LAYER, required=True, key="movement_kind", persist_state="session"
     )
     if kind == ALL_LAYERS:
         figure = difference_cloud(
-            values.difference_coords[frame], layers, values.classes, values.difference_explained[frame]
+            values.difference_coords[frame], layers, values.classes, values.difference_explained[frame], kept
         )
     else:
         figure = difference_arrows(
@@ -168,28 +172,28 @@ def show_models(result: Result, named: Sequence[int], frame: int, layer: int) ->
             values.classes,
             named,
             values.difference_layer_explained[frame, layer],
+            kept,
         )
     alt = f"Difference vectors of {len(values.classes)} label centroids, {names[-1]} minus {names[0]}"
     plot(figure, key="movement_differences", alt=alt, height=480, view=f"{view} {kind}", file_name="difference-vectors")
-    st.caption(f"{plain(names[-1])} minus {plain(names[0])}. {DIFFERENCES_CAPTION}")
+    st.caption(f"{plain(names[-1])} minus {plain(names[0])}. {DIFFERENCES_CAPTION}{STILL[kept]}.")
 
 
-def show_lengths(result: Result, named: Sequence[int]) -> None:
-    """How long the difference vectors are, over depth."""
+def show_lengths(result: Result, named: Sequence[int], frame: int) -> None:
+    """How long the difference vectors are, over depth: whole, or less what all labels do together."""
     values, layers = result.values, result.sources[0].layer_names
     relative = st.toggle("Relative to how far the labels lie apart", value=True, key="movement_relative")
+    lengths, errors, title = values.difference, values.difference_error, "Movement"
+    if values.frames[frame] != "raw":
+        lengths, errors, title = values.difference_apart, values.difference_apart_error, "Movement to each other"
     if relative:
-        scale = values.spread[0][:, None]
-        errors = np.divide(
-            values.difference_error, scale, out=np.full_like(values.difference_error, np.nan), where=scale > 0
-        )
-        lengths, title = values.difference_relative, "Movement / spread of the labels"
-    else:
-        lengths, errors, title = values.difference, values.difference_error, "Movement"
+        scale = np.where(values.spread[0] > 0, values.spread[0], np.nan)[:, None]
+        lengths, errors, title = lengths / scale, errors / scale, f"{title} / spread"
     figure = lengths_chart(lengths, errors, layers, values.classes, named, title)
     alt = f"Length of the difference vectors of {len(values.classes)} labels over {len(layers)} layers"
-    plot(figure, key="movement_lengths", alt=alt, height=400, view=f"{layers} {relative}", file_name="movement-lengths")
-    st.caption(f"{LENGTHS_CAPTION} Bars: two standard errors.")
+    view = f"{layers} {relative} {title}"
+    plot(figure, key="movement_lengths", alt=alt, height=400, view=view, file_name="movement-lengths")
+    st.caption(LENGTHS_CAPTION)
 
 
 def labels_table(result: Result, layer: int) -> pd.DataFrame:
@@ -199,16 +203,17 @@ def labels_table(result: Result, layer: int) -> pd.DataFrame:
     columns: dict[str, Any] = {
         "label": list(values.classes),
         "rows": values.counts,
-        "path over the layers": values.path[last],
+        "path, layers": values.path[last],
         "first to last layer": values.displacement[last],
-        "standard error, last layer": values.error[last, -1],
+        "error, last layer": values.error[last, -1],
     }
     if several:
         columns |= {
             "first to last model": values.difference[layer],
-            "its standard error": values.difference_error[layer],
+            "its error": values.difference_error[layer],
             "relative": values.difference_relative[layer],
-            "path over the models": values.model_path[layer],
+            "to each other": values.difference_apart[layer],
+            "path, models": values.model_path[layer],
         }
     by = "first to last model" if several else "first to last layer"
     return pd.DataFrame(columns).sort_values(by, ascending=False, kind="stable", na_position="last")
@@ -220,11 +225,11 @@ def layers_table(result: Result) -> pd.DataFrame:
     last = len(values.spread) - 1
     columns: dict[str, Any] = {
         "layer": list(result.sources[0].layer_names),
-        "labels to their mean": values.spread[last],
+        "spread of labels": values.spread[last],
     }
-    columns["step from the layer before, common to all"] = np.r_[np.nan, values.step_common[last]]
+    columns["step common to all"] = np.r_[np.nan, values.step_common[last]]
     if len(result.sources) > 1:
-        columns["the same, first model"] = values.spread[0]
+        columns["spread, first model"] = values.spread[0]
         columns["mean movement"] = [
             float(np.mean(one[np.isfinite(one)])) if np.isfinite(one).any() else np.nan for one in values.difference
         ]
@@ -232,11 +237,40 @@ def layers_table(result: Result) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
+def show_rows(series: Sequence[ModelInfo], layer: int) -> None:
+    """The rows whose neighbours changed most from the first model to the last, in one layer."""
+    st.subheader(f"{here.row_name.capitalize()}s whose neighbours changed most")
+    spec = workbench().analysis("neighbour_overlap", models=[series[0], series[-1]], layers=here.layers, **here.rows)
+    found = run_panel([spec], "movement_rows")
+    if found is None or here.texts is None or layer >= len(found[0].values.pairs):
+        return
+    values, table = found[0].values, workbench().text_set(here.texts)
+    order = np.argsort(values.per_row[layer], kind="stable")[:MOST_ROWS]
+    numbers = values.text_index[order]
+    shares = st.column_config.NumberColumn(format="percent")
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "row": numbers,
+                "label": [table.columns[label][number] for number in numbers],
+                "neighbours kept": values.per_row[layer][order],
+                here.row_name: [table.shown[number] for number in numbers],
+            }
+        ),
+        hide_index=True,
+        column_config={"neighbours kept": shares},
+    )
+    st.caption(
+        f"Of its {values.k} nearest neighbours in {plain(short_model(series[0].spec.name))}, the share that each still has in "
+        f"{plain(short_model(series[-1].spec.name))}; unrelated models would share {values.by_chance:.1%}. The {len(order)} lowest."
+    )
+
+
 def show(result: Result) -> None:
     """Paths, difference vectors, tables, notes and downloads."""
     values, layers = result.values, result.sources[0].layer_names
     several = len(result.sources) > 1
-    frame = choose_frame()
+    frame = choose_frame(values.frames)
     named = choose_named(values)
     figure = show_layers(result, named, frame)
     layer = len(layers) - 1
@@ -246,11 +280,15 @@ def show(result: Result) -> None:
             key = f"movement_layer_{len(layers)}"
             layer = int(st.select_slider("Layer", range(len(layers)), layer, format_func=layers.__getitem__, key=key))
         show_models(result, named, frame, layer)
-        show_lengths(result, named)
+        show_lengths(result, named, frame)
     st.subheader("The numbers")
     whose = f" of {plain(short_model(result.sources[-1].model))}" if several else ""
     models = f"; from model to model in {plain(layers[layer])}" if several else ""
-    st.caption(f"All lengths are distances in the full space; over the layers{whose}{models}.")
+    st.caption(
+        f"All lengths are distances in the full space; over the layers{whose}{models}. Errors are standard errors. The spread is "
+        "the mean distance of the labels from their mean; a step or movement common to all is the share of its squared "
+        "length that every label makes alike."
+    )
     number = st.column_config.NumberColumn(format="%.4g")
     percent = st.column_config.NumberColumn(format="percent")
     table = labels_table(result, layer)
@@ -258,6 +296,8 @@ def show(result: Result) -> None:
     by_layer = layers_table(result)
     formats = {name: percent if "common" in name else number for name in by_layer.columns[1:]}
     st.dataframe(by_layer, hide_index=True, column_config=formats)
+    if several:
+        show_rows(series, layer)
     undefined_note([result], FIELDS)
     provenance([result])
     rows = [

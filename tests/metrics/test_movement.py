@@ -123,6 +123,22 @@ def test_lengths_over_layers_are_plain_distances_and_a_detour_is_longer_than_the
     assert values.difference_coords.shape == (3, 0, 3, 2) and values.difference_explained.shape == (0, 2)
 
 
+def test_what_is_apart_is_the_difference_less_the_mean_one_with_its_error():
+    rng = np.random.default_rng(3)
+    base, labels = rng.normal(size=(900, 3)), np.repeat([0, 1, 2], [100, 200, 600])
+    v = np.array([[6.0, 0, 0], [0, 3, 0], [0, 0, 0]])
+
+    def once():
+        return [stack_of([base]), stack_of([base + v[labels] + rng.normal(size=base.shape)])]
+
+    found = [moved(once(), Labels(labels, NAMES)).values for _ in range(400)]
+    expected = np.linalg.norm(v - v.mean(axis=0), axis=1)
+    np.testing.assert_allclose(np.mean([one.difference_apart[0] for one in found], axis=0), expected, rtol=0.01)
+    # along its own direction a length strays by one of the three dimensions' errors
+    strayed = np.std([one.difference_apart[0] for one in found], axis=0) * np.sqrt(3)
+    np.testing.assert_allclose(np.mean([one.difference_apart_error[0] for one in found], axis=0), strayed, rtol=0.12)
+
+
 def test_checkpoints_in_order_give_steps_a_path_and_the_last_minus_the_first():
     at = [0.0, 5.0, 2.0]
     series = [stack_of([x + distance * SHARED / np.sqrt(3) for x in matrices(2)]) for distance in at]
@@ -208,7 +224,7 @@ def test_a_turned_model_moves_by_what_the_turn_does_to_its_centroids():
 def test_a_label_without_rows_and_one_with_a_single_row_say_so():
     classes = np.where(CLASSES == 2, -1, CLASSES)
     classes[2] = 2
-    outcome = moved([stack_of(matrices())] * 2, Labels(classes, (*NAMES, "absent")))
+    outcome = moved([stack_of(matrices())] * 2, Labels(classes, (*NAMES, "absent")), min_rows=1)
     assert np.isnan(outcome.values.path[:, 3]).all() and np.isfinite(outcome.values.path[:, :3]).all()
     assert reason_of(outcome, "path", (0, 3)) == "no row in use is of class 'absent'"
     assert reason_of(outcome, "coords", (0, 0, 0, 3, 0)) == "no row in use is of class 'absent'"
@@ -216,6 +232,19 @@ def test_a_label_without_rows_and_one_with_a_single_row_say_so():
     assert "two rows" in reason_of(outcome, "difference_error", (0, 2))
     said = " ".join(outcome.notes)
     assert "41 rows with a label, of 60" in said and "'c' (1)" in said and "Without a row in use: 'absent'" in said
+
+
+def test_labels_of_few_rows_are_left_out_and_take_no_part_in_a_plane():
+    classes = np.where(CLASSES == 2, -1, CLASSES)
+    without = moved([stack_of(matrices())], Labels(classes, NAMES))
+    classes[[2, 5, 8, 11]] = 2
+    outcome = moved([stack_of(matrices())], Labels(classes, NAMES))
+    np.testing.assert_array_equal(outcome.values.coords[..., :2, :], without.values.coords[..., :2, :])
+    assert np.isnan(outcome.values.path[:, 2]).all() and outcome.values.n_used == 40
+    assert "Left out, with fewer than 5 rows: 'c'." in outcome.notes
+    assert np.isfinite(moved([stack_of(matrices())], Labels(classes, NAMES), min_rows=4).values.path).all()
+    with pytest.raises(InvalidRequest, match="No label has 21 rows; the most are 20"):
+        moved([stack_of(matrices())], min_rows=21)
 
 
 def test_one_label_has_a_path_but_no_spread():

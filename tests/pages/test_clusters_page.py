@@ -3,12 +3,16 @@
 import numpy as np
 
 import backend
-from pages._ui.charts_clusters import count_chart, distance_matrix, extremes, growth, least_chart
+from pages._ui.charts_clusters import change_chart, count_chart, distance_matrix, extremes, growth, least_chart
 from tests.pages.conftest import SmallWorld
 from tests.pages.figures import figure, numbers, said
 
 KEY = "clusters"
 METRIC = "direct_probe"
+
+
+def ticks(chart):
+    return len(chart["layout"]["xaxis"].get("ticktext", []))
 
 
 def test_the_figures_on_show_are_the_metrics(open_page, run_page, small_world: SmallWorld) -> None:
@@ -31,7 +35,20 @@ def test_a_second_model_is_compared_layer_by_layer(open_page, run_page, small_wo
     table = at.dataframe[0].value
     np.testing.assert_allclose(table["alike with second model"], np.diagonal(values.across))
     np.testing.assert_array_equal(table["clusters, second model"], values.other_n_clusters)
-    assert "difference" in at.dataframe[1].value
+    np.testing.assert_allclose(table["train against test, second model"], values.other_train_test)
+    assert np.isfinite(values.other_train_test).all()
+    swapped = small_world.computed(METRIC, 1, 0, label="label").values
+    np.testing.assert_array_equal(values.other_train_test, swapped.train_test)
+    np.testing.assert_array_equal(swapped.other_train_test, values.train_test)
+    change = at.dataframe[1].value.set_index("label")["change, second model to first"]
+    np.testing.assert_allclose(
+        change.loc[list(values.split.classes)], values.minimum[-1] - values.other_minimum[-1], rtol=1e-12
+    )
+    (drawn,) = [one for one in (figure(at, place) for place in range(5)) if ticks(one) == 2]
+    steps = {trace["name"].split(" (")[0]: numbers(trace["y"]) for trace in drawn["data"]}
+    for place, name in enumerate(values.split.classes):
+        expected = [values.other_minimum[-1, place], values.minimum[-1, place]]
+        np.testing.assert_allclose(steps[name], expected, rtol=1e-5)
 
 
 def test_a_layer_of_identical_rows_says_so(open_page, run_page) -> None:
@@ -72,6 +89,16 @@ def test_the_labels_named_are_those_that_grow_most_and_least() -> None:
     named = [trace.name for trace in drawn.data if trace.showlegend]
     assert [name.split(" ")[0] for name in named] == [f"&lt;b&gt;{i}" for i in (1, 7, 6, 3, 0, 2)]
     assert extremes(np.array([1.0, 2.0])) == ([1], [0]) and extremes(np.array([np.nan])) == ([], [])
+
+
+def test_from_model_to_model_the_labels_that_grow_most_and_least_are_named() -> None:
+    before, after = np.ones(9), np.array([2, 9, 3, 0.5, 5, 6, 7, 8, np.nan])
+    drawn = change_chart(before, after, ("base", "<b>"), list("abcdefghi"))
+    assert [trace.name for trace in drawn.data if trace.showlegend] == [
+        "b (grows most)", "h (grows most)", "g (grows most)", "d (grows least)", "a (grows least)", "c (grows least)"
+    ]  # fmt: skip
+    np.testing.assert_allclose(next(trace.y for trace in drawn.data if trace.name.startswith("d")), [1, 0.5])
+    assert len(drawn.data) == 8 and drawn.layout.xaxis.ticktext == ("base", "&lt;b&gt;")
 
 
 def test_a_matrix_is_symmetric_and_leaves_the_diagonal_empty() -> None:
