@@ -17,7 +17,8 @@ class RunInfo:
     and ``losses`` those of each on the ``n_test`` rows called ``judged_on``; ``epochs`` is the epoch at each of them.
     ``frozen`` is the accuracy on the same rows of a linear head fitted on the base's own last layer with the pooling
     ``frozen_pooling``, which is what the tuned head reads; ``frozen_mean`` that with mean pooling. ``majority`` is the
-    accuracy of always guessing the largest class. Where the test rows of the texts took no part in choosing a step,
+    accuracy of always guessing the largest class. ``threads`` are those of the CPU: sums of more or fewer parts round
+    otherwise. Where the test rows of the texts took no part in choosing a step,
     ``test_accuracy`` and ``test_frozen`` (n_final rows) are on them; they are NaN otherwise.
     """
 
@@ -33,6 +34,7 @@ class RunInfo:
     recipe: Recipe
     state: str = "running"
     device: str = ""
+    threads: int = 0
     versions: dict[str, str] = field(default_factory=dict)
     n_train: int = 0
     n_test: int = 0

@@ -1,5 +1,6 @@
 """Doing a fine-tuning task: which rows it has, the frozen head beside it, where the run stands; and the runs that are there."""
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -103,6 +104,7 @@ class Training:
             classes=split.info.classes,
             recipe=task.recipe,
             device=choose_device(self._settings.device),
+            threads=self._settings.threads or os.cpu_count() or 1,
             versions={**versions(), "accelerate": version("accelerate")},
             n_train=split.info.n_train,
             n_test=split.info.n_test,

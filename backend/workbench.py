@@ -381,7 +381,7 @@ class Workbench:
 
     def run_log(self, name: str) -> list[dict[str, Any]]:
         """What a run logged: a line for each step (loss, learning_rate, grad_norm) and evaluation (eval_accuracy)."""
-        return self._executor.run_log(name)
+        return self._executor.run_log(check_name(name))
 
     def finetuning(
         self,

@@ -32,7 +32,7 @@ VERDICTS = (
 def settings(tmp_path: Path) -> Settings:
     """Settings over an empty cache, computing in this process."""
     return dataclasses.replace(
-        read_settings(), cache=tmp_path / "cache", backend="", token="", model_roots=(), device="cpu"
+        read_settings(), cache=tmp_path / "cache", backend="", token="", model_roots=(), device="cpu", threads=1
     )
 
 

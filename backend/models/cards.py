@@ -18,7 +18,7 @@ def model_card(info: RunInfo, step: int) -> str:
         ("majority class", f"{info.majority:.4f}"),
         ("frozen base, linear head", f"{info.frozen:.4f} (pooling {info.frozen_pooling})"),
         ("training rows", f"{info.n_train:,}"),
-        ("device", info.device),
+        ("device", f"{info.device}, {info.threads} threads"),
         *((f"{package}", version) for package, version in info.versions.items()),
     ]
     recipe = [(f.name, str(getattr(info.recipe, f.name))) for f in dataclasses.fields(info.recipe)]

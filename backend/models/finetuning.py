@@ -77,7 +77,7 @@ def finetune(files: ModelFiles, rows: TrainingRows, info: RunInfo, folder: RunFo
     info = _cut(info, began)
     saved = folder.step_folder(point[0]) if point else None
     recipe, device = info.recipe, info.device
-    with _own_randomness(device), _memory_errors(info):
+    with _repeatable(device, info.threads), _memory_errors(info):
         report(0, 0, "Loading the model")
         tunable = open_tunable(
             info.base,
@@ -364,8 +364,10 @@ def _cut(info: RunInfo, step: int | None) -> RunInfo:
 
 
 @contextlib.contextmanager
-def _own_randomness(device: str) -> Iterator[None]:
-    """Random numbers of the caller as they were, afterwards; on a GPU, sums in a fixed order meanwhile."""
+def _repeatable(device: str, threads: int) -> Iterator[None]:
+    """So many threads, and on a GPU sums in a fixed order; afterwards that and the random numbers are as they were."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)  # also keeps MKL from choosing a number by itself
     states = random.getstate(), np.random.get_state(), torch.random.get_rng_state()
     was, warned = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     if device.startswith("cuda"):
@@ -373,6 +375,7 @@ def _own_randomness(device: str) -> Iterator[None]:
     try:
         yield
     finally:
+        torch.set_num_threads(before)
         random.setstate(states[0])
         np.random.set_state(states[1])
         torch.random.set_rng_state(states[2])
