@@ -33,6 +33,9 @@ PAGES = {
         ("labels/probes", "Probes", "How well trained classifiers tell the labels, layer by layer."),
         ("labels/movement", "Movement", "How far the labels move over the layers, and from base to tuned."),
     ],
+    "Training": [
+        ("training/dynamics", "Dynamics", "How all of this changes over the checkpoints of a training run."),
+    ],
 }
 
 
