@@ -223,8 +223,12 @@ def _notes(values: Projection, stack: LayerStack, params: ProjectionParams, n_ze
     if params.method != "pca":
         notes.append("Distances and cluster sizes in the map say little; see trustworthiness and neighbour overlap.")
     if params.align and len(stack) > 1:
-        how = "signs follow" if params.method == "pca" else "starts from, and is turned to match,"
-        notes.append(f"Each {each} {how} the {each} before it.")
+        how = (
+            "The signs of each {0} follow"
+            if params.method == "pca"
+            else "Each {0} starts from, and is turned to match,"
+        )
+        notes.append(f"{how.format(each)} the {each} before it.")
     if n_zero:
         notes.append(f"Up to {n_zero} rows of a {each} are zero and have no direction; they stay at the origin.")
     return notes

@@ -25,24 +25,26 @@ from pages._ui.charts_clusters import N_NAMED, extremes, growth
 from pages._ui.charts_similarity import undefined_marks
 
 PROFILE_CAPTION = (
-    "One line a checkpoint, from the embedding output (left) to the last layer (right): dark blue is the first checkpoint, "
-    "yellow the last. Look for a layer where the lines part, and for the step after which they stay together."
+    "One line a checkpoint, from the embedding output (left) to the last layer (right): blue is the first checkpoint, "
+    "amber the last. Look for a layer where the lines part, and for the step after which they stay together."
 )
 HEATMAP_CAPTION = (
     "A column is a checkpoint, a row a layer, the embedding output at the bottom. Columns are evenly spaced, whatever the "
     "steps between them. A grey cell with × is undefined; hover it for the reason."
 )
 OVER_STEPS_CAPTION = (
-    "The thick line is the mean over the layers, the thin ones are the single layers: dark blue near the embedding output, "
-    "yellow near the last layer."
+    "The thick line is the mean over the layers, the thin ones are the single layers: blue near the embedding output, "
+    "amber near the last layer."
 )
+LAYERS_CAPTION = "One line a layer: blue is the embedding output, amber the last layer."
 LABELS_CAPTION = (
     "Each label's distance to the label nearest to it. The three whose distance grows most from the first checkpoint to the "
     "last and the three whose distance grows least are named; the others are grey."
 )
 MOST_LEGEND = 12
 _TICK_GAP = 0.055  # of the axis: nearer ticks would write over each other
-_SCALE_END = 0.94  # the scale's last yellow is lost on a white page
+# In order by lightness too, and both ends can be read on a white and on a dark page, which no published scale's can.
+_ORDERED = ["#3D6FD6", "#8A63C9", "#CC5A8F", "#E5763F", "#DFA206"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,9 +94,9 @@ def _with_room(places: npt.NDArray[np.float64]) -> list[int]:
 
 
 def shades(number: int) -> list[str]:
-    """So many colours in order, dark blue to yellow; they stay apart in grey, too."""
-    spots = np.linspace(0, _SCALE_END, number) if number > 1 else [0.0]
-    return [str(shade) for shade in sample_colorscale(COLOUR_SCALE, list(map(float, spots)))]
+    """So many colours in order, blue to amber."""
+    spots = np.linspace(0, 1, number) if number > 1 else [0.0]
+    return [str(shade) for shade in sample_colorscale(_ORDERED, list(map(float, spots)))]
 
 
 def step_profiles(grid: Grid, *, y_title: str, y_range: tuple[float, float] | None = None) -> go.Figure:
@@ -209,7 +211,7 @@ def over_steps(
             y=np.asarray(mean_over_layers(grid.values), np.float32),
             mode="lines+markers",
             name="mean over the layers" if n_whole == len(grid.layers) else f"mean over {n_whole} layers",
-            line={"color": colour(3), "width": 3.5},
+            line={"color": colour(2), "width": 3.5},
             marker={"size": 8},
             text=steps,
             hovertemplate="mean, step %{text}<br><b>%{y:.4g}</b><extra></extra>",
@@ -248,7 +250,14 @@ def label_lines(steps: Sequence[int], minimum: Floats, classes: Sequence[str], *
 
 
 def _value_axis(figure: go.Figure, y_range: tuple[float, float] | None) -> None:
-    figure.update_layout(yaxis={"rangemode": "tozero"} if y_range is None else {"range": list(y_range)})
+    """From 0 where nothing is said; else the range, with room for markers, and for numbers that leave it (debiased CKA)."""
+    if y_range is None:
+        figure.update_layout(yaxis={"rangemode": "tozero"})
+        return
+    drawn = [np.asarray(trace.y, np.float64) for trace in figure.data if trace.yaxis != "y2" and len(trace.y)]
+    low = min([y_range[0], *(float(np.nanmin(y)) for y in drawn if np.isfinite(y).any())])
+    room = 0.02 * (y_range[1] - low)
+    figure.update_layout(yaxis={"range": [low - room, y_range[1] + room]})
 
 
 def _crosses(figure: go.Figure, x: Floats, places: Sequence[str], reasons: Sequence[str], shade: str) -> None:

@@ -14,6 +14,7 @@ from backend import AnalysisSpec, BatchTask, InvalidRequest, Result, SeriesInfo,
 from pages._ui.charts import Floats, short_model
 from pages._ui.charts_dynamics import (
     HEATMAP_CAPTION,
+    LAYERS_CAPTION,
     OVER_STEPS_CAPTION,
     PROFILE_CAPTION,
     Grid,
@@ -22,14 +23,16 @@ from pages._ui.charts_dynamics import (
     step_heatmap,
     step_profiles,
 )
+from pages._ui.controls import params_form
 from pages._ui.export import downloads
-from pages._ui.findings import reasons, undefined_note
+from pages._ui.findings import reasons
 from pages._ui.plot import plot
 from pages._ui.progress import batch_panel
 from pages._ui.selection import Selection
-from pages._ui.series import series_provenance
+from pages._ui.series import bare_reason, series_provenance, undefined_over_steps
 from pages._ui.session import plain, workbench
 
+UNIT = (0.0, 1.0)
 FORMS = {"profiles": "Over depth", "heatmap": "Step by layer", "steps": "Over steps"}
 CAPTIONS = {"profiles": PROFILE_CAPTION, "heatmap": HEATMAP_CAPTION, "steps": OVER_STEPS_CAPTION}
 
@@ -70,6 +73,18 @@ class Measure:
 
 
 Found = dict[Wanted, tuple[Result, ...]]
+
+
+def settings(metrics: Sequence[str], *, only: dict[str, Sequence[str]] | None = None) -> dict[str, dict[str, Any]]:
+    """The parameters of each metric, folded away."""
+    known = workbench().metrics()
+    chosen = {}
+    with st.expander("Settings", icon=":material/tune:"):
+        for name, side in zip(metrics, st.columns(len(metrics)), strict=True):
+            with side:
+                st.markdown(f"**{plain(known[name].title)}**")
+                chosen[name] = params_form(known[name].params, f"dynamics_{name}", only=(only or {}).get(name))
+    return chosen
 
 
 def found_series(
@@ -114,7 +129,7 @@ def grid_of(measure: Measure, series: SeriesInfo, results: Sequence[Result]) -> 
         rows.append(np.asarray(taken, np.float64))
         for index, reason in reasons(result, measure.field).items():
             if len(index) < 2 or measure.take or index[0] == index[1]:
-                why.setdefault((step, int(index[0])), reason)
+                why.setdefault((step, int(index[0])), bare_reason(result, reason))
     return Grid(series.steps, results[0].sources[0].layer_names, np.array(rows), why)
 
 
@@ -168,11 +183,7 @@ def show_measure(
             figures[f"{measure.name}: {FORMS[form].lower()}"] = draw_form(
                 form, measure, grid, series, logarithmic=logarithmic, key=key
             )
-            st.caption(
-                CAPTIONS[form]
-                if measure.mean or form != "steps"
-                else CAPTIONS[form].partition(", the ")[2].capitalize()
-            )
+            st.caption(CAPTIONS[form] if measure.mean or form != "steps" else LAYERS_CAPTION)
     if measure.mean and "steps" in measure.forms:
         left = len(grid.layers) - len(complete_layers(grid.values))
         if left:
@@ -217,7 +228,7 @@ def show_measures(
     for measure in measures:
         figures |= show_measure(measure, series, found[measure.wanted], logarithmic=logarithmic, key=key)
     results = [result for group in found.values() for result in group]
-    undefined_note(results, [measure.field for measure in measures], crosses=True)
+    undefined_over_steps(results, [measure.field for measure in measures])
     series_provenance(series, results)
     table = table_of(measures, series, found)
     with st.expander("Table", icon=":material/table:"):

@@ -8,39 +8,24 @@ import streamlit as st
 
 from backend import SeriesInfo
 from pages._ui import measures as profile_measures
-from pages._ui.charts_dynamics import LABELS_CAPTION, label_lines
-from pages._ui.controls import params_form
 from pages._ui.dynamics import (
     FORMS,
+    UNIT,
     Measure,
     Wanted,
     found_series,
     need_label,
     plottable,
+    settings,
     show_measures,
 )
-from pages._ui.labelled import label_ready
-from pages._ui.plot import plot
 from pages._ui.selection import Selection
 from pages._ui.series_map import show_map
 from pages._ui.session import plain, workbench
 
-__all__ = ["anisotropy", "any_metric", "cka", "dimension", "labels", "moving_map", "rogue"]
+__all__ = ["anisotropy", "any_metric", "cka", "dimension", "moving_map", "rogue"]
 
-_UNIT = (0.0, 1.02)
 _NOT_HERE = ("projection", "projection_series", "movement")  # these have no number a layer
-
-
-def settings(metrics: Sequence[str], *, only: dict[str, Sequence[str]] | None = None) -> dict[str, dict[str, Any]]:
-    """The parameters of each metric, folded away."""
-    known = workbench().metrics()
-    chosen = {}
-    with st.expander("Settings", icon=":material/tune:"):
-        for name, side in zip(metrics, st.columns(len(metrics)), strict=True):
-            with side:
-                st.markdown(f"**{plain(known[name].title)}**")
-                chosen[name] = params_form(known[name].params, f"dynamics_{name}", only=(only or {}).get(name))
-    return chosen
 
 
 def profile_view(series: SeriesInfo, here: Selection, logarithmic: bool, metrics: Sequence[str], forms: Any) -> None:
@@ -83,7 +68,7 @@ def cka(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
             "CKA",
             meaning.format(step=step, own=own.format(step=step)),
             ("heatmap", "steps"),
-            (-0.05, 1.02),
+            (0.0, 1.0),
             mean=False,
         )
         for against, step in (("first", first), ("last", last))
@@ -123,7 +108,7 @@ def rogue(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
             f"How many of a layer's top {top} dimensions are among the top {top} of the same layer at step {step:,}; that "
             "step itself has 1 by construction.",
             ("heatmap", "steps"),
-            _UNIT,
+            UNIT,
         )
         for against, step in (("first", series.steps[0]), ("last", series.steps[-1]))
     ]
@@ -139,95 +124,6 @@ def rogue(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
     for step, dims in zip(series.steps, principal, strict=True):
         table[f"step {step:,}"] = [str(dim) if dim >= 0 else "undefined" for dim in dims.tolist()]
     st.dataframe(table, hide_index=True, key="dynamics_principal")
-
-
-def labels(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
-    """What the label pages say, over the checkpoints."""
-    label = label_ready(here)
-    st.caption(f"Classes: the column '{plain(label)}'.")
-    shown = st.segmented_control(
-        "Shown",
-        ["Distances", "Thresholds and heads"],
-        default="Distances",
-        required=True,
-        key="dynamics_labels",
-        bind="query-params",
-    )
-    if shown == "Thresholds and heads":
-        _thresholds(series, here, logarithmic)
-    else:
-        _distances(series, here, logarithmic)
-
-
-def _thresholds(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
-    params = settings(["threshold"])
-    wanted = Wanted("threshold")
-    of_test = "on the test rows"
-    measures = [
-        Measure(wanted, "accuracy", "One dimension", "Accuracy", f"Accuracy {of_test} of a cut through the layer's dimension of highest variance.", ("heatmap", "steps"), _UNIT),
-        Measure(wanted, "full_accuracy", "All dimensions", "Accuracy", f"Accuracy {of_test} of a head that reads the whole layer: the model's own where it fits, or one fitted on the training rows.", ("heatmap", "steps"), _UNIT),
-        Measure(wanted, "control_accuracy", "One dimension, labels shuffled", "Accuracy", f"The same cut with shuffled labels, {of_test}: what chance gives.", ("steps",), _UNIT),
-    ]  # fmt: skip
-    if not params["threshold"]["control"]:
-        measures.pop()
-    found = found_series(series, here, [wanted], params, "dynamics_threshold")
-    if found is not None:
-        show_measures(measures, series, here, found, logarithmic=logarithmic, key="dynamics_threshold")
-
-
-def _distances(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
-    """Zhou and Srikumar: least distances (figure 2), spatial similarity to the original (figure 4), clusters."""
-    params = settings(["direct_probe"])
-    every = st.toggle(
-        "Similarity of every second layer only", value=True, key="dynamics_every", persist_state="session"
-    )
-    wanted = Wanted("direct_probe", "first")
-    step = series.steps[0]
-    alike = Measure(
-        wanted,
-        "across",
-        f"Spatial similarity to step {step:,}",
-        "Spatial similarity",
-        "Correlation of the distances between labels in a layer with those in the same layer at the first checkpoint, which "
-        "has 1 by construction. It needs three labels.",
-        ("steps", "heatmap"),
-        (-1.02, 1.02),
-        mean=False,
-        every=2 if every else 1,
-    )
-    clusters = Measure(
-        wanted,
-        "n_clusters",
-        "Clusters",
-        "Clusters",
-        "As many clusters as labels: a linear classifier can tell all labels apart.",
-        ("heatmap", "steps"),
-    )
-    found = found_series(series, here, [wanted], params, "dynamics_direct_probe")
-    if found is None:
-        return
-    results = found[wanted]
-    names, classes = results[0].sources[0].layer_names, results[0].values.split.classes
-    st.subheader("Each label's distance to its nearest")
-    layer = len(names) - 1
-    if len(names) > 1:
-        key = f"dynamics_layer_{len(names)}"
-        layer = int(st.select_slider("Layer", range(len(names)), layer, format_func=names.__getitem__, key=key))
-    minimum = np.array([result.values.minimum[layer] for result in results])
-    figure = label_lines(series.steps, minimum, classes, logarithmic=logarithmic)
-    alt = f"Least distance of each of {len(classes)} labels in {names[layer]} over the training step"
-    view = f"{series.name} {series.steps} {classes} {logarithmic}"
-    plot(figure, key="dynamics_least", alt=alt, height=420, view=view, file_name="least-distance")
-    st.caption(LABELS_CAPTION)
-    show_measures(
-        [alike, clusters],
-        series,
-        here,
-        found,
-        logarithmic=logarithmic,
-        key="dynamics_direct_probe",
-        more={f"Least distances, {names[layer]}": figure},
-    )
 
 
 def moving_map(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:

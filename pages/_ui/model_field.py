@@ -17,7 +17,6 @@ AT_MOST = 12  # checkpoints of a series, where nobody says otherwise
 DYNAMICS = "pages/training/dynamics.py"
 _KNOWN = "_known_models"
 _MODELS_SET = "_models_set"
-_LEAVING = "_leaving_for_dynamics"
 
 
 def choose_models(names: Sequence[str]) -> None:
@@ -46,8 +45,6 @@ def series_task(name: str, *, steps: tuple[int, ...] = (), at_most: int = AT_MOS
 
 def model_field() -> tuple[tuple[ModelInfo, ...], str, bool]:
     """The field and what it says: the models, what is missing, and whether waiting will not help."""
-    if st.session_state.pop(_LEAVING, False):
-        st.switch_page(DYNAMICS)
     known: dict[str, None] = st.session_state.setdefault(_KNOWN, {DEFAULT_MODEL: None})
     names = st.multiselect(
         "Models",
@@ -145,18 +142,13 @@ def _offer_series(name: str, place: int, *, quiet: bool) -> bool:
         )
         chosen = [member for member in found.members if member.step in picked]
         st.button("Take these", key=f"{key}_take", on_click=_take, args=(name, chosen), disabled=not chosen)
-        st.button("All steps, on the page Dynamics", key=f"{key}_dynamics", on_click=_leave, args=(name, task.name))
+        st.page_link(
+            DYNAMICS, label="All steps: Dynamics", query_params={"series": task.name}, icon=":material/timeline:"
+        )
         if found.broken:
             listed = "; ".join(f"step {item.step:,}: {item.reason.rstrip('.')}" for item in found.broken)
             st.caption(f"Not usable: {plain(listed)}.")
     return True
-
-
-def _leave(name: str, series: str) -> None:
-    """Take the series out of the field, and show it on its own page in the next run."""
-    choose_models([other for other in chosen_names() if other != name] or [DEFAULT_MODEL])
-    st.session_state["series"] = series
-    st.session_state[_LEAVING] = True
 
 
 def _take(name: str, members: Sequence[SeriesMember]) -> None:

@@ -20,7 +20,8 @@ _KNOWN = "_known_series"
 def choose_series() -> SeriesInfo:
     """The series of the address or of the field, without the checkpoints that cannot be used; else the page ends here."""
     known: dict[str, None] = st.session_state.setdefault(_KNOWN, {})
-    names = list(dict.fromkeys([*_runs(), *known]))
+    asked = st.session_state.get("series", st.query_params.get("series"))
+    names = list(dict.fromkeys([*_runs(), *known, *([asked] if is_name(asked) else [])]))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.selectbox(
             "Series",
@@ -126,6 +127,32 @@ def _say(found: SeriesInfo, steps: Sequence[int]) -> None:
     leave = st.toggle("Leave them out", key="leave_out", bind="query-params", help="Go on with the others.")
     if not leave:
         st.stop()
+
+
+def undefined_over_steps(results: Sequence[Result], fields: Sequence[str]) -> None:
+    """Say once for each reason which numbers of these fields do not exist; nothing where all do."""
+    counts: dict[str, int] = {}
+    for result in results:
+        for gap in result.undefined:
+            if gap.field in fields:
+                reason = bare_reason(result, gap.reason)
+                counts[reason] = counts.get(reason, 0) + 1
+    if not counts:
+        return
+    listed = "".join(f"\n- {plain(reason)} ({count(number, 'time')})" for reason, number in list(counts.items())[:6])
+    more = f"\n- and {len(counts) - 6} more reasons" if len(counts) > 6 else ""
+    st.info(
+        f"Some numbers are undefined. They are marked × and left out, not drawn as 0; hover a × for its step and layer:\n"
+        f"{listed}{more}"
+    )
+
+
+def bare_reason(result: Result, reason: str) -> str:
+    """A reason without the model and the layer before it, which differ at every step."""
+    for source in result.sources:
+        for layer in source.layer_names:
+            reason = reason.removeprefix(f"{source.model}, {layer}: ")
+    return reason
 
 
 def series_provenance(series: SeriesInfo, results: Sequence[Result]) -> None:

@@ -11,11 +11,11 @@ from pages._ui.charts import short_model
 from pages._ui.charts_projection import CAPTION, projection_scatter
 from pages._ui.controls import params_form
 from pages._ui.export import downloads
-from pages._ui.findings import labels_of, reasons, undefined_note
+from pages._ui.findings import labels_of, reasons
 from pages._ui.plot import Frames, Selection, plot
 from pages._ui.progress import batch_panel
 from pages._ui.selection import Selection as Shared
-from pages._ui.series import series_provenance
+from pages._ui.series import series_provenance, undefined_over_steps
 from pages._ui.session import workbench
 
 METHODS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
@@ -103,8 +103,11 @@ def _show(result: Result, series: SeriesInfo, here: Shared) -> None:
     st.caption(MAP_CAPTION)
     _list_selected(chosen, table, here)
     rows = quality_table(result, series)
-    st.dataframe(rows, hide_index=True, key="dynamics_map_quality")
-    undefined_note([result], ["coords", "trustworthiness", "neighbour_overlap"])
+    number = st.column_config.NumberColumn(format="%.3f")
+    st.dataframe(
+        rows, hide_index=True, key="dynamics_map_quality", column_config=dict.fromkeys(rows.columns[1:], number)
+    )
+    undefined_over_steps([result], ["coords", "trustworthiness", "neighbour_overlap"])
     series_provenance(series, [result])
     downloads(
         "dynamics_map",

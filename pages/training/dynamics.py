@@ -6,6 +6,7 @@ import streamlit as st
 
 from backend import SeriesInfo
 from pages._ui import dynamics_views as views
+from pages._ui.dynamics_labels import labels
 from pages._ui.findings import heading
 from pages._ui.selection import Selection, ready_for
 from pages._ui.series import choose_series
@@ -20,7 +21,7 @@ VIEWS: dict[str, Callable[[SeriesInfo, Selection, bool], None]] = {
     "Intrinsic dimension": views.dimension,
     "CKA": views.cka,
     "Rogue": views.rogue,
-    "Labels": views.labels,
+    "Labels": labels,
     "Map": views.moving_map,
     "Any metric": views.any_metric,
 }
@@ -32,7 +33,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     view = st.segmented_control(
         "View", list(VIEWS), default="Anisotropy", required=True, key="dynamics_view", bind="query-params"
     )
-    logarithmic = st.toggle(
+    logarithmic = view == "Map" or st.toggle(
         "Logarithmic steps",
         value=True,
         key="log_steps",
