@@ -35,6 +35,7 @@ PAGES = {
     ],
     "Training": [
         ("training/finetune", "Fine-tune", "Train a model on your labels; its checkpoints are a series."),
+        ("training/dynamics", "Dynamics", "How all of this changes over the checkpoints of a training run."),
     ],
 }
 

@@ -16,6 +16,7 @@ from backend.metrics.neurons_profile import NEURONS
 from backend.metrics.overlap import NEIGHBOUR_OVERLAP
 from backend.metrics.probing_profile import PROBING
 from backend.metrics.projection import PROJECTION
+from backend.metrics.projection_series import PROJECTION_SERIES
 from backend.metrics.rogue_profile import ROGUE, ROGUE_OVERLAP
 from backend.metrics.similarity import CKA
 from backend.metrics.threshold_profile import THRESHOLD
@@ -31,6 +32,7 @@ METRICS: dict[str, Metric] = {
     "rogue": ROGUE,
     "rogue_overlap": ROGUE_OVERLAP,
     "projection": PROJECTION,
+    "projection_series": PROJECTION_SERIES,
     "neighbour_overlap": NEIGHBOUR_OVERLAP,
     "component_accuracy": COMPONENT_ACCURACY,
     "neurons": NEURONS,

@@ -86,9 +86,18 @@ def run_projection(
 
     UMAP never calls back, so that it is cancelled between layers only; t-SNE is, within 25 iterations.
     """
+    return lay_out_all(stacks[0], params, seed, report)
+
+
+def lay_out_all(
+    stack: LayerStack, params: ProjectionParams, seed: int, report: Report, *, each: str = "layer"
+) -> Outcome:
+    """The maps of the matrices of ``stack``, each begun from the one before; ``each`` is what a note calls one of them.
+
+    Raises InvalidRequest for 3 dimensions with another method than PCA.
+    """
     if params.n_components == 3 and params.method != "pca":
         raise InvalidRequest(f"{params.method} makes maps of 2 dimensions here, not 3.", "Use PCA for 3 dimensions.")
-    stack = stacks[0]
     n_rows = len(stack.rows[0])
     rows = sampled_rows(n_rows, params.max_rows, seed)
     used, notes = _fitted(params, len(rows))
@@ -110,7 +119,7 @@ def run_projection(
             reference = _lay_out(values, layer, x, reference, used, seed, inner)
         undefined += _undefined(values, layer, reason)
     report(len(stack), len(stack), "")
-    return Outcome(values, tuple(undefined), (*notes, *_notes(values, stack, used, n_zero)))
+    return Outcome(values, tuple(undefined), (*notes, *_notes(values, stack, used, n_zero, each)))
 
 
 def _fitted(params: ProjectionParams, n_points: int) -> tuple[ProjectionParams, list[str]]:
@@ -207,17 +216,21 @@ def _undefined(values: Projection, layer: int, reason: str | None) -> list[Undef
     return [Undefined(name, (layer,), reason) for name in ("coords", *names)]
 
 
-def _notes(values: Projection, stack: LayerStack, params: ProjectionParams, n_zero: int) -> list[str]:
+def _notes(values: Projection, stack: LayerStack, params: ProjectionParams, n_zero: int, each: str) -> list[str]:
     notes = []
     if len(values.row_index) < values.n_rows:
         notes.append(f"{len(values.row_index)} of {values.n_rows} rows were drawn by the seed.")
     if params.method != "pca":
         notes.append("Distances and cluster sizes in the map say little; see trustworthiness and neighbour overlap.")
     if params.align and len(stack) > 1:
-        how = "signs follow" if params.method == "pca" else "starts from, and is turned to match,"
-        notes.append(f"Each layer {how} the layer before it.")
+        how = (
+            "The signs of each {0} follow"
+            if params.method == "pca"
+            else "Each {0} starts from, and is turned to match,"
+        )
+        notes.append(f"{how.format(each)} the {each} before it.")
     if n_zero:
-        notes.append(f"Up to {n_zero} rows of a layer are zero and have no direction; they stay at the origin.")
+        notes.append(f"Up to {n_zero} rows of a {each} are zero and have no direction; they stay at the origin.")
     return notes
 
 

@@ -8,6 +8,11 @@ import plotly.graph_objects as go
 from pages._ui.charts import COLOUR_SCALE, MUTED, Floats, base_figure, colour, layer_ticks, safe, with_legend
 
 MOST_NAMED = 12
+FRAMES = {"centred": "To each other", "raw": "As they are", "scaled": "To each other, layers at one scale"}
+FRAME_HELP = (
+    "To each other: less the mean of all labels in each layer, so that a drift of all does not hide how they part. As they are: "
+    "with that drift. At one scale: also divided by how far the labels of the first model lie from their mean in that layer."
+)
 PATHS_CAPTION = (
     "One line a label, from the small marker to the arrowhead. The plane keeps two directions only, so lengths are to be read "
     "in the table, not here: those are taken in the full space."

@@ -28,12 +28,15 @@ def downloads(
     figure: go.Figure,
     title: str,
     caption: str = "",
+    documents: Sequence[dict[str, Any]] | None = None,
 ) -> None:
     """Three buttons for one figure: its numbers (CSV), its results with their recipes (JSON), the figure itself (HTML).
 
     A file is made when its button is pressed. ``table`` is the column names and the rows; ``name`` starts the file names.
+    ``documents`` are what the JSON file holds, where that is not one document for each result.
     """
-    documents = [result_document(result) for result in results]
+    if documents is None:
+        documents = [result_document(result) for result in results]
     sources = dict.fromkeys(source_line(source) for result in results for source in result.sources)
     seeds = f"Seed {', '.join(str(seed) for seed in dict.fromkeys(result.seed for result in results))}"
     commits = dict.fromkeys(f"{s.model} is commit {s.commit}" for result in results for s in result.sources)

@@ -2,28 +2,23 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from backend import ModelInfo, PostProcess, ResolveTask, TextSetInfo, TokenSample, fingerprint
+from backend import ModelInfo, PostProcess, TextSetInfo, TokenSample
 from pages._ui import wording
-from pages._ui.progress import obtain
+from pages._ui.model_field import model_field
 from pages._ui.rows import pooling_choice, pooling_problem, rows_form, rows_problem
 from pages._ui.session import plain, workbench
 
-DEFAULT_MODEL = "minilm"
 DEFAULT_TEXTS = "sentiment"
-MOST_MODELS = 6
-MOST_NAME_CHARS = 300
 MOST_SEED = 2**31 - 1
 NO_LABEL = "(none)"
 _STYLE = Path(__file__).with_name("sidebar.css")
 _KEPT = "_selection"
-_KNOWN = "_known_models"
-_MODELS_SET = "_models_set"
 _LINKED = "_linked_values"
 _NEXT_TEXTS = "_next_texts"
 
@@ -35,7 +30,8 @@ class Selection:
     ``layers`` is "all" or layer numbers; ``label`` the label column or None; ``tokens`` says which token vectors are
     kept with pooling "tokens" (None otherwise); ``postprocess`` are the steps before any metric. While anything is
     missing or wrong, ``problem`` is a sentence that says so (``failed``: and waiting will not help) and the other
-    fields hold what is known. ``warning`` is about a choice that is not what the link asked for.
+    fields hold what is known. ``warning`` is about a choice that is not what the link asked for; ``unread`` says what
+    is wrong with the choice whatever the models.
     """
 
     models: tuple[ModelInfo, ...] = ()
@@ -49,6 +45,7 @@ class Selection:
     warning: str = ""
     postprocess: tuple[PostProcess, ...] = ()
     tokens: TokenSample | None = None
+    unread: str = ""
 
     @property
     def rows(self) -> dict[str, Any]:
@@ -84,6 +81,14 @@ def ready() -> Selection:
     return selection
 
 
+def ready_for(models: Sequence[ModelInfo]) -> Selection:
+    """The shared choice with ``models`` in the place of the sidebar's own; where it does not fit them, end the page here."""
+    shared = current()
+    problem = shared.unread or _unfit(models, shared.pooling, shared.layers, shared.postprocess)
+    st.session_state[_KEPT] = replace(shared, models=tuple(models), problem=problem, failed=bool(problem))
+    return ready()
+
+
 def show_open(selection: Selection) -> None:
     """Why nothing can be shown yet: in red where waiting will not help."""
     show, icon = (st.error, ":material/error:") if selection.failed else (st.info, ":material/tune:")
@@ -96,21 +101,22 @@ def sidebar() -> Selection:
     text_sets = workbench().text_sets()
     with st.sidebar:
         st.html(_STYLE)
-        models, model_problem, failed = _models()
+        models, model_problem, failed = model_field()
         texts, warning = _texts(text_sets)
         pooling = pooling_choice(texts)
         label = _label(texts)
         left, right = st.columns(2)
         with left:
-            layers, layer_problem = _layers(models)
+            layers, unread = _layers()
         with right:
             seed = _seed()
         tokens, steps = rows_form(pooling, seed)
+        layer_problem = unread or _layers_problem(models, layers)
         if layer_problem:
             st.error(plain(layer_problem), icon=":material/error:")
-    problem = model_problem or pooling_problem(models, pooling) or layer_problem or rows_problem(models, steps)
     if texts is None:
-        problem = problem or "There is no text set. Add one on the page Texts."
+        unread = unread or "There is no text set. Add one on the page Texts."
+    problem = model_problem or unread or _unfit(models, pooling, layers, steps)
     failed = failed or (bool(problem) and not model_problem)
     selection = Selection(
         models,
@@ -124,6 +130,7 @@ def sidebar() -> Selection:
         tokens=tokens,
         failed=failed,
         warning=warning,
+        unread=unread,
     )
     st.session_state[_KEPT] = selection
     return selection
@@ -145,17 +152,6 @@ def choose_texts_next(table: str) -> None:
     st.session_state[_NEXT_TEXTS] = table
 
 
-def choose_models(names: Sequence[str]) -> None:
-    """Make ``names`` the shared models; for button callbacks."""
-    st.session_state["model"] = list(names)
-    st.session_state[_MODELS_SET] = True
-
-
-def chosen_names() -> list[str]:
-    """The names in the model field, resolved or not."""
-    return list(st.session_state.get("model", [DEFAULT_MODEL]))
-
-
 def parse_layers(text: str) -> str | tuple[int, ...] | None:
     """``all``, or numbers and ranges such as ``0, 3-6`` as sorted layer numbers; None where it cannot be read."""
     text = text.strip().lower()
@@ -171,47 +167,6 @@ def parse_layers(text: str) -> str | tuple[int, ...] | None:
             return None
         numbers.update(range(first, last + 1))
     return tuple(sorted(numbers))
-
-
-def _models() -> tuple[tuple[ModelInfo, ...], str, bool]:
-    known: dict[str, None] = st.session_state.setdefault(_KNOWN, {DEFAULT_MODEL: None})
-    names = st.multiselect(
-        "Models",
-        list(known),
-        default=None if st.session_state.pop(_MODELS_SET, False) else [DEFAULT_MODEL],  # never two values in one run
-        accept_new_options=True,
-        max_selections=MOST_MODELS,
-        select_all=False,
-        placeholder="Hub id, folder or alias",
-        key="model",
-        bind="query-params",
-        help="`minilm`, a Hugging Face id such as `gpt2` or `EleutherAI/pythia-160m@step1000`, or a local folder. "
-        "Type a name and press Enter. Pages that compare models use all of them.",
-    )
-    if not names:
-        return (), "Choose a model in the sidebar.", False
-    infos, open_names, failures = [], [], []
-    for place, name in enumerate(names):
-        if not _is_name(name):
-            st.error("A model name has up to 300 printable characters.", icon=":material/error:")
-            failures.append("A model name has up to 300 printable characters.")
-            continue
-        info = obtain(ResolveTask(name.strip()), f"model_{place}", what=f"Looking up {name}")
-        if info is None:
-            status = workbench().status(fingerprint(ResolveTask(name.strip())))
-            if status is not None and status.state == "failed":
-                failures.append(f"{status.error} {status.hint}")
-            else:
-                open_names.append(name)
-        else:
-            known[name] = None
-            infos.append(info)
-    waiting = f"Looking up {', '.join(open_names)} (see the sidebar)." if open_names else ""
-    return tuple(infos), failures[0] if failures else waiting, bool(failures)
-
-
-def _is_name(name: Any) -> bool:
-    return isinstance(name, str) and 0 < len(name.strip()) <= MOST_NAME_CHARS and name.isprintable()
 
 
 def _texts(text_sets: Sequence[TextSetInfo]) -> tuple[TextSetInfo | None, str]:
@@ -260,7 +215,22 @@ def _label(texts: TextSetInfo | None) -> str | None:
     return chosen if chosen in columns else None
 
 
-def _layers(models: Sequence[ModelInfo]) -> tuple[str | tuple[int, ...], str]:
+def _unfit(
+    models: Sequence[ModelInfo], pooling: str, layers: str | tuple[int, ...], steps: tuple[PostProcess, ...]
+) -> str:
+    """Why the shared choice cannot be used on these models; empty where it can."""
+    return pooling_problem(models, pooling) or _layers_problem(models, layers) or rows_problem(models, steps)
+
+
+def _layers_problem(models: Sequence[ModelInfo], layers: str | tuple[int, ...]) -> str:
+    for info in models:
+        last = len(info.layer_names) - 1
+        if layers != "all" and int(layers[-1]) > last:
+            return f"Layers: {info.spec.name} has layers 0 to {last}, there is no {layers[-1]}."
+    return ""
+
+
+def _layers() -> tuple[str | tuple[int, ...], str]:
     text = st.text_input(
         "Layers",
         "all",
@@ -274,11 +244,6 @@ def _layers(models: Sequence[ModelInfo]) -> tuple[str | tuple[int, ...], str]:
     problem = ""
     if layers is None:
         problem = f"Layers: '{str(text)[:40]}' cannot be read. Write all, or numbers such as 0, 3-6."
-    elif layers != "all":
-        for info in models:
-            last = len(info.layer_names) - 1
-            if layers[-1] > last:
-                problem = f"Layers: {info.spec.name} has layers 0 to {last}, there is no {layers[-1]}."
     return layers or "all", problem
 
 

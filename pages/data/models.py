@@ -3,7 +3,7 @@
 import streamlit as st
 
 from backend import ModelInfo, ResolveTask
-from pages._ui import selection, wording
+from pages._ui import model_field, selection, wording
 from pages._ui.progress import obtain
 from pages._ui.session import workbench
 
@@ -44,12 +44,12 @@ def show_facts(infos: list[ModelInfo], key: str) -> None:
 
 def use_alone(name: str) -> None:
     """Make the model the only one that is chosen."""
-    selection.choose_models([name])
+    model_field.choose_models([name])
 
 
 def add(name: str) -> None:
     """Put the model beside those that are chosen."""
-    selection.choose_models([*selection.chosen_names(), name])
+    model_field.choose_models([*model_field.chosen_names(), name])
 
 
 def look_up() -> None:
@@ -57,7 +57,7 @@ def look_up() -> None:
     name = st.text_input(
         "Model",
         key="models_name",
-        max_chars=selection.MOST_NAME_CHARS,
+        max_chars=model_field.MOST_NAME_CHARS,
         placeholder="gpt2, EleutherAI/pythia-160m@step1000 or /path/to/a/folder",
         persist_state="session",
     ).strip()
@@ -67,10 +67,10 @@ def look_up() -> None:
     if info is None:
         return
     show_facts([info], "models_found")
-    chosen = selection.chosen_names()
+    chosen = model_field.chosen_names()
     with st.container(horizontal=True):
         st.button("Use this model", key="models_use", on_click=use_alone, args=(name,), type="primary")
-        full = name in chosen or len(chosen) >= selection.MOST_MODELS
+        full = name in chosen or len(chosen) >= model_field.MOST_MODELS
         st.button("Add it for comparison", key="models_add", on_click=add, args=(name,), disabled=full)
     if name in chosen:
         st.caption("It is among the chosen models.")

@@ -12,6 +12,8 @@ from backend import ModelInfo, Result
 from pages._ui.charts import short_model
 from pages._ui.charts_movement import (
     DIFFERENCES_CAPTION,
+    FRAME_HELP,
+    FRAMES,
     LENGTHS_CAPTION,
     MOST_NAMED,
     PATHS_CAPTION,
@@ -34,11 +36,6 @@ WHAT = "Which way do the labels go?"
 HOW = (
     "The mean of each label's rows (its centroid) makes a path through the layers of a model, and, with two models or more, "
     "from the base to the tuned one or over the checkpoints of a training."
-)
-FRAMES = {"centred": "To each other", "raw": "As they are", "scaled": "To each other, layers at one scale"}
-FRAME_HELP = (
-    "To each other: less the mean of all labels in each layer, so that a drift of all does not hide how they part. As they are: "
-    "with that drift. At one scale: also divided by how far the labels of the first model lie from their mean in that layer."
 )
 ONE_LAYER, ALL_LAYERS = "One layer", "All layers"
 FIRST_NAMED, MOST_ROWS = 6, 50

@@ -18,6 +18,8 @@ PAGES = {
     "Component accuracy": "component_accuracy",
     "Clusters": "clusters",
     "Probes": "probes",
+    "Movement": "movement",
+    "Dynamics": "dynamics",
 }
 RUN_MS = 120_000  # generous: the workers start, the model loads, two cores are shared
 

@@ -69,7 +69,9 @@ def open_page(small_world: SmallWorld, monkeypatch: pytest.MonkeyPatch) -> Calla
             at.query_params[name] = value
         at.run()
         if page != "overview":
-            section = "labels" if (ROOT / "pages" / "labels" / f"{page}.py").exists() else "geometry"
+            section = next(
+                name for name in ("geometry", "labels", "training") if (ROOT / "pages" / name / f"{page}.py").exists()
+            )
             at.switch_page(f"pages/{section}/{page}.py").run()
         assert not at.exception
         return at

@@ -1,0 +1,103 @@
+"""Numbers of which there is one a layer: what each page may draw over depth, and over the checkpoints of a series."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One number a layer: the metric that computes it, its field in the result, and how to read it."""
+
+    metric: str
+    field: str
+    name: str
+    axis: str
+    meaning: str
+
+
+_DIMS = "Intrinsic dimension (dimensions)"
+MEASURES = (
+    Measure(
+        "anisotropy",
+        "anisotropy",
+        "Anisotropy",
+        "Anisotropy (share of variance)",
+        "The share of all variance along the one strongest direction: 1 is a line, near 0 is even in all directions.",
+    ),
+    Measure(
+        "average_cosine",
+        "average_cosine",
+        "Average cosine",
+        "Average cosine",
+        "The mean cosine of all pairs of texts: near 1, all vectors point the same way.",
+    ),
+    Measure(
+        "intrinsic_dimension",
+        "two_nn",
+        "Intrinsic dimension (TwoNN)",
+        _DIMS,
+        "In how many directions the texts vary locally, from the distances to the two nearest neighbours.",
+    ),
+    Measure(
+        "anisotropy",
+        "anisotropy_uncentred",
+        "Anisotropy, uncentred",
+        "Anisotropy, uncentred (share)",
+        "The same without subtracting the mean vector: what all texts have in common counts too.",
+    ),
+    Measure(
+        "average_cosine",
+        "average_cosine_centred",
+        "Average cosine, centred",
+        "Average cosine, centred",
+        "The mean cosine after subtracting the mean vector: near 0 unless one group of texts dominates.",
+    ),
+    Measure(
+        "anisotropy",
+        "isoscore",
+        "IsoScore",
+        "IsoScore",
+        "0 where one direction holds all variance, 1 where all directions hold the same.",
+    ),
+    Measure(
+        "anisotropy",
+        "participation_ratio",
+        "Participation ratio",
+        "Participation ratio (dimensions)",
+        "How many directions share the variance, counted by its squares.",
+    ),
+    Measure(
+        "anisotropy",
+        "effective_rank",
+        "Effective rank",
+        "Effective rank (dimensions)",
+        "How many directions share the singular values, by their entropy (Roy and Vetterli).",
+    ),
+    Measure(
+        "intrinsic_dimension",
+        "two_nn_mle",
+        "TwoNN, maximum likelihood",
+        _DIMS,
+        "TwoNN by maximum likelihood instead of a line through the ratios.",
+    ),
+    Measure(
+        "intrinsic_dimension",
+        "mle",
+        "Intrinsic dimension (MLE)",
+        _DIMS,
+        "The estimate of Levina and Bickel from the k nearest neighbours.",
+    ),
+    Measure(
+        "intrinsic_dimension",
+        "mada",
+        "Intrinsic dimension (MADA)",
+        _DIMS,
+        "From how fast a neighbourhood grows between k/2 and k neighbours.",
+    ),
+    Measure(
+        "intrinsic_dimension",
+        "method_of_moments",
+        "Intrinsic dimension (moments)",
+        _DIMS,
+        "From the mean distance to the k nearest neighbours.",
+    ),
+)
