@@ -3,7 +3,7 @@
 import argparse
 from typing import Any, NoReturn
 
-from backend import commands
+from backend import commands, report_command
 from backend.errors import InvalidRequest
 from backend.specs import ALL_POOLINGS, POSTPROCESS_STEPS, WORD_TASKS
 from backend.textsets.tables import FORMATS
@@ -25,6 +25,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     run.add_argument("recipe", help="the JSON file")
     _output(run)
     run.set_defaults(command=commands.run_recipe)
+    _report(add("report", help="compare a model before and after fine-tuning: a summary of all its geometry"))
     _listing(add("metrics", help="the metrics and their parameters"), commands.list_metrics)
     models = add("models", help="look up a model: what its name stands for")
     models.add_argument("name", nargs="*", default=["minilm"], help="alias, hub id with optional @revision, or folder")
@@ -61,18 +62,8 @@ def _analyse(parser: argparse.ArgumentParser) -> None:
     add("--at-most", type=int, default=0, metavar="N", help="with --series: that many, evenly over the log of the step")
     add("--skip-broken", action="store_true", help="with --series: leave out checkpoints that cannot be used")
     add("--against", metavar="NAME", help="with --series: first, last, or a model that each step is compared with")
-    add("--texts", required=True, help="a file, or the name of a text set (sentiment, topics, general)")
-    add("--test-texts", metavar="FILE", help="a second file of the same form: its rows are the test split")
+    _reading(parser)
     add("--basis-texts", metavar="NAME", help="a second text set (or file of the same form) that a basis is fitted on")
-    add("--text", help="column of the texts: its name, or its number from 0 with --no-header")
-    add("--pair", help="column of the second text, for tasks on pairs")
-    add("--label", help="column of the labels")
-    add("--split", help="column of the splits")
-    add("--no-header", action="store_true", help="the file has no header line: columns go by number")
-    add("--format", choices=FORMATS, help="otherwise by the file's name")
-    add("--task", choices=WORD_TASKS, help="labels of the words of a CoNLL-U file (default: upos)")
-    add("--encoding", help="otherwise found out")
-    add("--clean-wikitext", action="store_true", help="drop headings and undo <unk>, @-@, @,@ and @.@ of WikiText")
     add("--pooling", choices=ALL_POOLINGS, help="default: mean for encoders, last for decoders, words for words")
     add("--layers", default="all", help="all, or numbers and names separated by commas: 0,3,final norm")
     add("--param", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the metric; repeat it")
@@ -83,6 +74,41 @@ def _analyse(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=0)
     _output(parser)
     parser.set_defaults(command=commands.analyse)
+
+
+def _reading(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--texts", required=True, help="a file, or the name of a text set (sentiment, topics, general)")
+    add("--test-texts", metavar="FILE", help="a second file of the same form: its rows are the test split")
+    add("--text", help="column of the texts: its name, or its number from 0 with --no-header")
+    add("--pair", help="column of the second text, for tasks on pairs")
+    add("--label", help="column of the labels")
+    add("--split", help="column of the splits")
+    add("--no-header", action="store_true", help="the file has no header line: columns go by number")
+    add("--format", choices=FORMATS, help="otherwise by the file's name")
+    add("--task", choices=WORD_TASKS, help="labels of the words of a CoNLL-U file (default: upos)")
+    add("--encoding", help="otherwise found out")
+    add("--clean-wikitext", action="store_true", help="drop headings and undo <unk>, @-@, @,@ and @.@ of WikiText")
+
+
+def _report(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--base", required=True, metavar="NAME", help="the model before: alias, hub id[@revision] or folder")
+    add("--tuned", required=True, metavar="NAME", help="the same model after fine-tuning")
+    _reading(parser)
+    add("--slow", action="store_true", help="with labels: those of their metrics too that take minutes")
+    add("--layers", default="all", help="all, or numbers and names separated by commas: 0,3,final norm")
+    add("--layer", help="the layer that the summary is about (default: the last)")
+    add("--test-share", type=float, help="share of each class kept for testing, without a split of the texts' own")
+    add("--test-split", help="name of the split to test on")
+    add("--drop-single", action="store_true", default=None, help="leave out classes of one row")
+    add("--pooling", choices=ALL_POOLINGS, help="default: mean for encoders, last for decoders, words for words")
+    add("--post", action="append", default=[], metavar="STEP[:K]", help=f"{', '.join(POSTPROCESS_STEPS)}; repeat it")
+    add("--max-length", type=int, help="tokens taken of each text (default 512, or the model's own limit if less)")
+    add("--dtype", default="auto", choices=("auto", "float32", "bfloat16", "float16"))
+    add("--seed", type=int, default=0)
+    _output(parser)
+    parser.set_defaults(command=report_command.report)
 
 
 def _steps(text: str) -> tuple[int, ...]:
