@@ -32,6 +32,9 @@ PAGES = {
         ("labels/clusters", "Clusters", "Whether the regions of the labels overlap, and how far apart they are."),
         ("labels/probes", "Probes", "How well trained classifiers tell the labels, layer by layer."),
     ],
+    "Training": [
+        ("training/report", "Report", "Before and after fine-tuning: a pair of models on one page."),
+    ],
 }
 
 

@@ -5,12 +5,23 @@ while the other order could show "done" with nothing to show. Only queued and ru
 that was evicted offers Run again and never reruns the page for ever.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
 
-from backend import ActivationSpec, AnalysisSpec, Cost, EstimateTask, JobStatus, Result, fingerprint
+from backend import (
+    ActivationSpec,
+    AnalysisSpec,
+    BatchTask,
+    Cost,
+    EstimateTask,
+    JobStatus,
+    ModelSpec,
+    Result,
+    fingerprint,
+)
 from backend.specs import Task
 from pages._ui import wording
 from pages._ui.session import plain, show_problem, workbench
@@ -43,11 +54,72 @@ def run_panel(
     return results if partial and len(missing) < len(specs) else None
 
 
-def obtain(task: Task, key: str, *, what: str) -> Any | None:
+def batch_panel(task: BatchTask, key: str, *, run_label: str = "Run") -> tuple[Result, ...] | None:
+    """The results of a batch in the order of its analyses, or None while they are not all there.
+
+    As ``run_panel``, with one job, one bar and one Cancel for all of them. What was done before a cancel or a failure is
+    kept: the button then does the rest. The cost is that of one model, taken times the models still to be run.
+    """
+    bench = workbench()
+    status = bench.status(fingerprint(task))
+    results: tuple[Result, ...] | None = bench.peek(task)
+    if results is not None:
+        return results
+    with st.container(key=f"{key}_panel"):
+        if status is not None and status.active:
+            watch([status.id], key=key)
+        else:
+            _offer_batch(bench, task, status, key, run_label)
+    return None
+
+
+def _offer_batch(bench: Any, task: BatchTask, status: JobStatus | None, key: str, run_label: str) -> None:
+    missing = [spec for spec in task.analyses if bench.peek(spec) is None]
+    n_there = len(task.analyses) - len(missing)
+    if status is not None and status.state == "failed":
+        show_problem(*_reason(status))
+    elif status is not None and status.state == "cancelled":
+        st.info("It was cancelled.", icon=":material/stop_circle:")
+    if n_there:
+        st.caption(f"{n_there:,} of {wording.count(len(task.analyses), 'result')} are stored already and stay.")
+    cost_line = st.container()
+    again = status is not None and status.state in ("failed", "cancelled")
+    label = "Do the rest" if n_there else "Run again" if again else run_label
+    if st.button(label, key=f"{key}_run", type="primary", icon=":material/play_arrow:"):
+        bench.start(task)
+        st.rerun()
+    with cost_line:
+        _show_batch_cost(bench, missing, key)
+
+
+def _show_batch_cost(bench: Any, missing: list[AnalysisSpec], key: str) -> None:
+    """The cost of one model, measured, times the models: a measurement of each would load them all."""
+    by_model: dict[ModelSpec, dict[ActivationSpec, None]] = {}
+    for spec in missing:
+        for wanted in spec.inputs:
+            if not bench.is_cached([wanted]):
+                by_model.setdefault(wanted.model, {})[wanted] = None
+    first: tuple[ActivationSpec, ...] = tuple(next(iter(by_model.values()), ()))
+    if not first:
+        st.caption(cost_sentence(Cost(0, 0, 0, 0, 0.0), missing))
+        return
+    cost = obtain(EstimateTask(first), f"{key}_cost", what="Estimating what this will take from a small sample")
+    if cost is None:
+        return
+    n = len(by_model)
+    whole = replace(
+        cost, n_texts=n * cost.n_texts, n_tokens=n * cost.n_tokens, n_bytes=n * cost.n_bytes, seconds=n * cost.seconds
+    )
+    note = f"{cost.note}, of the first of {wording.count(n, 'checkpoint')}"
+    st.caption(cost_sentence(whole, missing), help=plain(note) if cost.n_texts else None)
+
+
+def obtain(task: Task, key: str, *, what: str, otherwise: Callable[[], bool] | None = None) -> Any | None:
     """The result of a small ``task``, started without being asked; None while it is not there.
 
     ``what`` says what is going on ("Reading the file"). A task that failed in this session is shown with its reason and
-    a Try again button; it is not started again by itself.
+    a Try again button; it is not started again by itself. ``otherwise`` may show something better than the failure: it
+    returns whether it did.
     """
     bench = workbench()
     job_id = fingerprint(task)
@@ -64,6 +136,8 @@ def obtain(task: Task, key: str, *, what: str) -> Any | None:
         return None
     if (result := bench.peek(task)) is not None:
         return result
+    if otherwise is not None and otherwise():
+        return None
     with st.container(key=f"{key}_problem"):
         show_problem(*_reason(status))
         if st.button("Try again", key=f"{key}_retry", icon=":material/refresh:"):

@@ -58,7 +58,7 @@ def small_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallWorld
 
 @pytest.fixture
 def open_page(small_world: SmallWorld, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
-    """Opens a page of the sections Geometry and Labels on models of the small world; by place or name; keyword arguments go into the URL."""
+    """Opens a page of the sections Geometry, Labels and Training on models of the small world; by place or name; keyword arguments go into the URL."""
     monkeypatch.setattr(session, "_open", lambda: small_world.bench)
 
     def opening(page: str, *places: int | str, **choice: Any) -> AppTest:
@@ -69,7 +69,9 @@ def open_page(small_world: SmallWorld, monkeypatch: pytest.MonkeyPatch) -> Calla
             at.query_params[name] = value
         at.run()
         if page != "overview":
-            section = "labels" if (ROOT / "pages" / "labels" / f"{page}.py").exists() else "geometry"
+            section = next(
+                name for name in ("geometry", "labels", "training") if (ROOT / "pages" / name / f"{page}.py").exists()
+            )
             at.switch_page(f"pages/{section}/{page}.py").run()
         assert not at.exception
         return at
