@@ -13,6 +13,7 @@ from pages._ui.charts_finetune import CAPTION, course_chart
 from pages._ui.controls import params_form
 from pages._ui.findings import heading
 from pages._ui.labelled import choose_model, label_missing
+from pages._ui.model_field import choose_models, chosen_names
 from pages._ui.plot import plot
 from pages._ui.progress import show_progress
 from pages._ui.selection import Selection
@@ -257,18 +258,24 @@ def ended(info: RunInfo) -> None:
 
 def next_pages(info: RunInfo) -> None:
     """The ways from a run to the pages that look at it."""
-    with st.container(horizontal=True):
-        st.button(
-            "Compare base and tuned on every page",
-            key="finetune_compare",
-            icon=":material/compare_arrows:",
-            on_click=selection.choose_models,
-            args=([info.base, f"run:{info.name}"],),
-            help="Takes both models into the sidebar.",
+    pair = [info.base, f"run:{info.name}"]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.page_link(
+            "pages/training/dynamics.py",
+            label="Watch its geometry change: Dynamics",
+            query_params={"series": pair[1]},
+            icon=":material/timeline:",
         )
-        for page, title, query in LINKS:
-            st.page_link(
-                page, label=title, query_params={name: text.format(run=info.name) for name, text in query.items()}
+        if chosen_names() == pair:
+            st.page_link("pages/training/report.py", label="Before and after: Report", icon=":material/compare_arrows:")
+        else:
+            st.button(
+                "Compare base and tuned",
+                key="finetune_pair",
+                icon=":material/compare_arrows:",
+                on_click=choose_models,
+                args=(pair,),
+                help="Takes both into the sidebar, for Report and every other page.",
             )
 
 
@@ -279,9 +286,6 @@ def _ask_resume(name: str) -> None:
 def share(value: float) -> str:
     """An accuracy in percent; a dash where it is not known."""
     return f"{100 * value:.1f} %" if value == value else "–"
-
-
-LINKS: list[tuple[str, str, dict[str, str]]] = []
 
 
 heading("Fine-tune", WHAT, HOW)
