@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format bench clean
+.PHONY: help setup run demo test check format bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -21,6 +21,10 @@ $(STAMP): requirements.txt requirements-dev.txt
 
 run: setup ## start the backend service and the dashboard (Ctrl-C ends both)
 	@exec $(BIN)/python -m backend up
+
+demo: setup ## fine-tune minilm on the built-in reviews (some minutes); make run then shows its steps
+	@$(BIN)/python -m backend finetune --name demo --model minilm --texts sentiment --recipe zhou --epochs 3 --learning-rate 3e-4
+	@echo "See it: make run, page Dynamics, series run:demo"
 
 test: setup ## run every test; the browser tests where a Chromium is found
 	@$(BIN)/python -m pytest

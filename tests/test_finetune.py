@@ -103,7 +103,7 @@ def test_a_run_and_its_steps_are_models_wherever_a_model_is_named(home: tuple[Wo
     texts = saved(bench, tmp_path, rows(80), name="many")
     found = bench.compute("ablation", model="run:learned", texts=texts, pooling="cls", layers=[3])
     assert any("model's own head" in note for note in found.notes), found.notes
-    assert np.asarray(found.values.full).max() == info.accuracy
+    assert found.values.accuracy[0, 0, 0] == info.accuracy
     for name, message in (("run:b", "no run 'b'"), ("run:whole@step-9", "has no 'step-9'"), ("run:../a", "no run")):
         with pytest.raises(ModelError, match=message):
             bench.model(name)
@@ -255,7 +255,7 @@ def test_early_stopping_never_looks_at_the_test_rows(bench: Workbench, tmp_path:
     assert info.step == info.best_step and info.steps[-1] < info.total_steps == 96, "it stopped early"
     assert 0.0 <= info.test_accuracy <= 1.0 and 0.0 <= info.test_frozen <= 1.0
     found = bench.compute("ablation", model="run:a", texts=texts, pooling="cls", layers=[3])
-    assert np.asarray(found.values.full).max() == pytest.approx(info.test_accuracy), "the test rows, at the best step"
+    assert found.values.accuracy[0, 0, 0] == pytest.approx(info.test_accuracy), "the test rows, at the best step"
 
 
 def _single(table: list[list[str]], place: int, value: str) -> list[list[str]]:

@@ -3,7 +3,6 @@
 import contextlib
 import math
 import random
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,22 +11,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from backend.activations import Report
-from backend.errors import InvalidRequest, ModelError
-from backend.models.cards import model_card
+from backend.errors import ModelError
 from backend.models.device import is_out_of_memory
 from backend.models.layers import find_layout
 from backend.models.loading import max_length
 from backend.models.resolve import ModelFiles
 from backend.models.runfolder import RunFolder
 from backend.models.tunable import Examples, Tunable, open_tunable
+from backend.models.watch import Watch
 from backend.recipes import Recipe
 from backend.runs import RunInfo
 
-_HOPELESS = 100.0  # times the loss of a guess: no training comes back from there, though the numbers are still finite
-_SHOWN_EVERY = 0.5  # seconds between two changes of what the progress says
 _EVAL_BATCH = 64
 
 Ints = npt.NDArray[np.int64]
@@ -95,7 +92,7 @@ def finetune(files: ModelFiles, rows: TrainingRows, info: RunInfo, folder: RunFo
         info = replace(
             info, total_steps=total, n_lost=n_lost, notes=tuple(dict.fromkeys([*info.notes, *tunable.notes]))
         )
-        watch = _Watch(info, folder, steps, in_epoch, report)
+        watch = Watch(info, folder, steps, in_epoch, report)
         trainer = _Trainer(tunable, watch, _arguments(info, folder, total, resumed=point is not None), train, test)
         watch.trainer = trainer
         trainer.train(resume_from_checkpoint=str(point[1]) if point else None)
@@ -106,7 +103,7 @@ class _Trainer(Trainer):  # type: ignore[misc]
     """Trainer with layer-wise learning rates, and with our folders in place of its own."""
 
     def __init__(
-        self, tunable: Tunable, watch: "_Watch", arguments: TrainingArguments, train: Examples, test: Examples
+        self, tunable: Tunable, watch: "Watch", arguments: TrainingArguments, train: Examples, test: Examples
     ) -> None:
         self.tunable, self.watch = tunable, watch
         self.optimizer: Any = None
@@ -168,111 +165,6 @@ class _Trainer(Trainer):  # type: ignore[misc]
         self._save_optimizer_and_scheduler(str(path))
         self._save_rng_state(str(path))
         self.state.save_to_json(str(path / "trainer_state.json"))
-
-
-class _Watch(TrainerCallback):  # type: ignore[misc]
-    """Sees every step: writes the log, says how far it is, saves, and ends a run that diverges or gets no better."""
-
-    def __init__(self, info: RunInfo, folder: RunFolder, steps: Sequence[int], in_epoch: int, report: Report) -> None:
-        self.info, self._folder, self._report = info, folder, report
-        self._steps, self._in_epoch = set(steps), in_epoch
-        self._worst = _HOPELESS * math.log(len(info.classes))
-        self._began, self._spent = time.monotonic(), info.seconds
-        self._evaluated = (math.nan, math.nan)  # accuracy and loss of the last evaluation
-        self._shown = (-math.inf, "")
-        self.trainer: Any = None
-
-    # Called by the trainer
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-        if state.global_step in self._steps:
-            control.should_evaluate = control.should_save = True
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **rest: Any) -> None:
-        row = {"step": state.global_step, "epoch": round(float(state.epoch or 0.0), 6)}
-        if "eval_loss" in logs:
-            loss = float(logs.get("eval_word_loss", logs["eval_loss"]))
-            self._require_sane(state.global_step, loss, "the loss on the rows that judge it")
-            self._evaluated = (float(logs["eval_accuracy"]), loss)
-            self._folder.append({**row, "eval_loss": loss, "eval_accuracy": self._evaluated[0]})
-        elif "loss" in logs:
-            loss, norm = float(logs["loss"]), float(logs.get("grad_norm", 0.0))
-            self._require_sane(state.global_step, loss, "the loss")
-            self._require_sane(state.global_step, norm, "the gradient's length", math.inf)
-            self._folder.append({**row, "loss": loss, "learning_rate": logs["learning_rate"], "grad_norm": norm})
-            epoch = min(self.info.recipe.epochs, math.ceil(float(state.epoch)))
-            self._say(state.global_step, f"epoch {epoch} of {self.info.recipe.epochs}, loss {loss:.3f}")
-
-    def on_prediction_step(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-        self._say(state.global_step, f"step {state.global_step}: looking at {self.info.n_test:,} rows")
-
-    def on_evaluate(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-        if state.global_step == 0 and 0 not in self.info.steps:
-            self.save()
-
-    def on_save(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-        patience = self.info.recipe.patience
-        ends = [
-            accuracy
-            for step, accuracy in zip(self.info.steps, self.info.accuracies, strict=True)
-            if step and step % self._in_epoch == 0
-        ]
-        if patience and ends and len(ends) - 1 - ends.index(max(ends)) >= patience:
-            control.should_training_stop = True
-
-    # Our own
-
-    def save(self) -> None:
-        """Save the present step: its model first, then run.json, then what training needs to go on from here."""
-        state = self.trainer.state
-        step, (accuracy, loss) = int(state.global_step), self._evaluated
-        later = replace(
-            self.info,
-            steps=(*self.info.steps, step),
-            epochs=(*self.info.epochs, round(float(state.epoch or 0.0), 6)),
-            accuracies=(*self.info.accuracies, accuracy),
-            losses=(*self.info.losses, loss),
-            seconds=self._spent + time.monotonic() - self._began,
-        )
-        card = model_card(later, step)
-        self._folder.save_step(step, lambda path: self.trainer.tunable.save(path, card))
-        self.info = self._folder.write(later)
-        if 0 < step < self.info.total_steps:
-            self._folder.save_resume(step, self.trainer.write_resume)
-
-    def finish(self, files: ModelFiles, final: Examples | None, n_final: int) -> RunInfo:
-        """The run at its end; the chosen step is judged by the rows that were kept for that, if any."""
-        info = self.info
-        if final is not None and info.step is not None:
-            if info.step != info.steps[-1]:
-                saved = self._folder.step_folder(info.step)
-                best = open_tunable(
-                    info.base,
-                    files,
-                    info.classes,
-                    n_words=self.trainer.tunable.n_words,
-                    dropout=info.recipe.dropout,
-                    seed=info.recipe.seed,
-                    saved=saved,
-                )
-                self.trainer.model.load_state_dict(best.module.state_dict())
-            found = self.trainer.evaluate(final, metric_key_prefix="test")
-            info = replace(info, test_accuracy=float(found["test_accuracy"]), n_final=n_final)
-        return replace(info, seconds=self._spent + time.monotonic() - self._began)
-
-    def _say(self, step: int, stage: str) -> None:
-        now = time.monotonic()
-        if now - self._shown[0] > _SHOWN_EVERY:
-            self._shown = (now, stage)
-        self._report(step, self.info.total_steps, self._shown[1])
-
-    def _require_sane(self, step: int, value: float, what: str, most: float | None = None) -> None:
-        if math.isfinite(value) and value <= (self._worst if most is None else most):
-            return
-        raise InvalidRequest(
-            f"The training diverged at step {step}: {what} is {value:g}. Nothing from that step on is kept.",
-            f"Lower the learning rate (it is {self.info.recipe.learning_rate:g}), or warm up over more steps.",
-        )
 
 
 def _arguments(info: RunInfo, folder: RunFolder, total: int, *, resumed: bool) -> TrainingArguments:

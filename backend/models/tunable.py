@@ -1,6 +1,5 @@
 """Models that can be fine-tuned: a base with a head, for texts or for words; how they are built, fed and saved."""
 
-import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,9 +24,9 @@ from backend.models.batching import Encoded, encode
 from backend.models.folders import ADAPTER_CONFIG, CONFIG, INDEX, SMALL_PATTERNS
 from backend.models.loading import load_tokenizer
 from backend.models.resolve import ModelFiles
+from backend.models.word_classifier import WordClassifier, read_head, word_inputs, write_head
 from backend.models.words import plan_words
 
-WORD_HEAD = "word_head.safetensors"
 _DROPOUTS = ("classifier_dropout", "seq_classif_dropout", "classifier_dropout_prob")
 _TOKENIZER_FILES = tuple(name for name in SMALL_PATTERNS if name not in (CONFIG, ADAPTER_CONFIG, INDEX))
 
@@ -73,7 +72,7 @@ class Tunable:
             batch["token_type_ids"] = types
         if not self.n_words:
             return {**batch, "labels": torch.tensor([item["label"] for item in items])}
-        return {**batch, **_word_inputs(items)}
+        return {**batch, **word_inputs(items)}
 
     def save(self, folder: Path, card: str) -> None:
         """The model in ``folder`` as anyone can load it: weights, configuration, the base's tokenizer, a model card."""
@@ -81,11 +80,7 @@ class Tunable:
         saved: Any = self.backbone if self.n_words else self.module
         saved.save_pretrained(str(folder), max_shard_size="1000GB")
         if self.n_words:
-            from safetensors.torch import save_file
-
-            head: Any = self.module.head
-            state = {name: value.detach().cpu().contiguous() for name, value in head.state_dict().items()}
-            save_file(state, str(folder / WORD_HEAD), metadata={"classes": json.dumps(self.module.classes)})
+            write_head(self.module, folder)
         for pattern in _TOKENIZER_FILES:
             for path in sorted(self.source.glob(pattern)):
                 shutil.copyfile(path, folder / path.name)
@@ -115,38 +110,6 @@ class Tunable:
             for part in range(number * words.n_words, (number + 1) * words.n_words):
                 item["tokens"].append(words.positions[words.starts[part] : words.starts[part + 1]].tolist())
         return Examples([item for item in items if item["label"]]), words.table_row
-
-
-class WordClassifier(nn.Module):  # type: ignore[misc]
-    """A backbone and a linear head on the mean of each word's token vectors; of a pair, on both side by side."""
-
-    def __init__(self, backbone: nn.Module, n_dims: int, n_words: int, classes: Sequence[str], dropout: float) -> None:
-        super().__init__()
-        self.backbone = backbone
-        self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(n_dims * n_words, len(classes))
-        self.n_words, self.classes = n_words, list(classes)
-
-    def forward(
-        self,
-        input_ids: torch.Tensor,
-        attention_mask: torch.Tensor,
-        token_sentence: torch.Tensor,
-        token_place: torch.Tensor,
-        token_word: torch.Tensor,
-        labels: torch.Tensor,
-        token_type_ids: torch.Tensor | None = None,
-    ) -> dict[str, torch.Tensor]:
-        """Loss (the mean over the words) and logits (n_rows, n_classes)."""
-        types = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
-        hidden = self.backbone(input_ids=input_ids, attention_mask=attention_mask, **types)[0]
-        vectors = hidden[token_sentence, token_place]
-        n_parts = len(labels) * self.n_words
-        total = vectors.new_zeros((n_parts, vectors.shape[-1])).index_add(0, token_word, vectors)
-        count = torch.bincount(token_word, minlength=n_parts).unsqueeze(-1)
-        rows = (total / count).reshape(len(labels), -1)
-        logits = self.head(self.dropout(rows))
-        return {"loss": nn.functional.cross_entropy(logits, labels), "logits": logits}
 
 
 def open_tunable(
@@ -182,7 +145,7 @@ def open_tunable(
         backbone = _loaded(model, folder, architecture, for_words=True)
         module: nn.Module = WordClassifier(backbone, config.hidden_size, n_words, classes, dropout or 0.0)
         if saved is not None:
-            _read_word_head(module, saved)
+            read_head(module, saved)
         return Tunable(module, backbone, tokenizer, files.folder, n_words, config.pad_token_id, tuple(notes))
     kept = architecture.has_head and [str(config.id2label[i]) for i in sorted(config.id2label)] == list(classes)
     if not kept:
@@ -296,28 +259,3 @@ def _give_pad(model: str, config: Any, tokenizer: Any) -> list[str]:
 
 def _inputs(one: Encoded) -> dict[str, Any]:
     return {"input_ids": one.ids, "types": one.types}
-
-
-def _word_inputs(items: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
-    sentences, places, numbers, labels = [], [], [], []
-    part = 0
-    for row, item in enumerate(items):
-        labels += item["label"]
-        for tokens in item["tokens"]:
-            sentences += [row] * len(tokens)
-            places += tokens
-            numbers += [part] * len(tokens)
-            part += 1
-    return {
-        "token_sentence": torch.tensor(sentences),
-        "token_place": torch.tensor(places),
-        "token_word": torch.tensor(numbers),
-        "labels": torch.tensor(labels),
-    }
-
-
-def _read_word_head(module: nn.Module, folder: Path) -> None:
-    from safetensors.torch import load_file
-
-    head: Any = module.head
-    head.load_state_dict(load_file(str(folder / WORD_HEAD)))
