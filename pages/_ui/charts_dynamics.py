@@ -43,7 +43,7 @@ LABELS_CAPTION = (
 )
 MOST_LEGEND = 12
 _TICK_GAP = 0.055  # of the axis: nearer ticks would write over each other
-# In order by lightness too, and both ends can be read on a white and on a dark page, which no published scale's can.
+# In order by lightness too; both ends can be read on a white and on a dark page.
 _ORDERED = ["#3D6FD6", "#8A63C9", "#CC5A8F", "#E5763F", "#DFA206"]
 
 

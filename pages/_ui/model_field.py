@@ -92,7 +92,7 @@ def _look_up(name: str, place: int) -> tuple[ModelInfo | None, str, str]:
 
     def offer() -> bool:
         if pattern or name.startswith(("/", ".", "~")):
-            offered.append(_offer_series(name, place, quiet=not pattern))
+            offered.append(offer_series(name, f"series_{place}", quiet=not pattern))
         return bool(offered) and offered[-1]
 
     task = ResolveTask(name.strip())
@@ -112,9 +112,9 @@ def _look_up(name: str, place: int) -> tuple[ModelInfo | None, str, str]:
     return None, "waiting", ""
 
 
-def _offer_series(name: str, place: int, *, quiet: bool) -> bool:
+def offer_series(name: str, key: str, *, quiet: bool) -> bool:
     """Offer the steps of a series as models; False where the name is no series (said here unless ``quiet``)."""
-    key, task = f"series_{place}", series_task(name)
+    task = series_task(name)
     what = f"Looking up the checkpoints of {short_model(name)}"
     found: SeriesInfo | None = obtain(task, key, what=what, otherwise=(lambda: True) if quiet else None)
     if found is None:
@@ -152,9 +152,11 @@ def _offer_series(name: str, place: int, *, quiet: bool) -> bool:
 
 
 def _take(name: str, members: Sequence[SeriesMember]) -> None:
-    """Put these checkpoints in the place of the series, as ordinary models; no more than the field holds."""
+    """Put these checkpoints in the place of the series, or after the others; no more than the field holds."""
     taken = [member.model.spec.name for member in members]
     names: list[str] = []
     for other in chosen_names():
         names += taken if other == name else [other]
+    if name not in chosen_names():
+        names += taken
     choose_models(list(dict.fromkeys(names))[:MOST_MODELS])

@@ -80,6 +80,8 @@ def _offer_batch(bench: Any, task: BatchTask, status: JobStatus | None, key: str
         show_problem(*_reason(status))
     elif status is not None and status.state == "cancelled":
         st.info("It was cancelled.", icon=":material/stop_circle:")
+    elif status is not None and status.state == "done":
+        _show_ended(status)
     if n_there:
         st.caption(f"{n_there:,} of {wording.count(len(task.analyses), 'result')} are stored already and stay.")
     cost_line = st.container()
@@ -99,18 +101,18 @@ def _show_batch_cost(bench: Any, missing: list[AnalysisSpec], key: str) -> None:
         for wanted in spec.inputs:
             if not bench.is_cached([wanted]):
                 by_model.setdefault(wanted.model, {})[wanted] = None
-    first: tuple[ActivationSpec, ...] = tuple(next(iter(by_model.values()), ()))
-    if not first:
+    last: tuple[ActivationSpec, ...] = tuple(next(reversed(by_model.values()), ()))
+    if not last:
         st.caption(cost_sentence(Cost(0, 0, 0, 0, 0.0), missing))
         return
-    cost = obtain(EstimateTask(first), f"{key}_cost", what="Estimating what this will take from a small sample")
+    cost = obtain(EstimateTask(last), f"{key}_cost", what="Estimating what this will take from a small sample")
     if cost is None:
         return
     n = len(by_model)
     whole = replace(
         cost, n_texts=n * cost.n_texts, n_tokens=n * cost.n_tokens, n_bytes=n * cost.n_bytes, seconds=n * cost.seconds
     )
-    note = f"{cost.note}, of the first of {wording.count(n, 'checkpoint')}"
+    note = f"{cost.note}, of the last of {wording.count(n, 'checkpoint')}"
     st.caption(cost_sentence(whole, missing), help=plain(note) if cost.n_texts else None)
 
 

@@ -63,7 +63,12 @@ def look_up() -> None:
     ).strip()
     if not name:
         return
-    info = obtain(ResolveTask(name), "models_lookup", what=f"Looking up {name}")
+    info = obtain(
+        ResolveTask(name),
+        "models_lookup",
+        what=f"Looking up {name}",
+        otherwise=lambda: model_field.offer_series(name, "models_series", quiet=True),
+    )
     if info is None:
         return
     show_facts([info], "models_found")
@@ -91,6 +96,7 @@ st.markdown("""
 | `gpt2`, `EleutherAI/pythia-160m` | a repository on the Hugging Face hub, at its main branch |
 | `EleutherAI/pythia-160m@step1000` | the same at a branch, tag or commit |
 | `/models/my-encoder` | a local folder in the Hugging Face layout, below one of the model roots |
+| `/models/my-run`, `EleutherAI/pythia-160m@step*` | a series: a folder of checkpoints, or revisions that match; take some of its steps, or all on the page Dynamics |
 
 Weights are read from safetensors files only, and code that comes with a model is never run.
 """)

@@ -267,6 +267,17 @@ def test_the_sidebar_leads_to_all_steps(open_page, run: Path) -> None:
     assert parse_qs(link.query_string) == {"series": [str(run)]}
 
 
+def test_a_series_looked_up_on_the_page_models_can_be_taken_too(open_page, small_world: SmallWorld, run: Path) -> None:
+    at = open_page("profiles", 0)
+    at.switch_page("pages/data/models.py").run()
+    at.text_input(key="models_name").set_value(str(run)).run()
+    at = settled(at)
+    assert "is a series" in said(at) and not at.error
+    at.multiselect(key="models_series_steps").set_value([100]).run()
+    at.button(key="models_series_take").click().run()
+    assert at.multiselect(key="model").value == [small_world.models[0], str(run / "step-00100")]
+
+
 def test_a_wrong_folder_is_still_a_wrong_model(open_page, small_world: SmallWorld) -> None:
     at = settled(open_page("profiles", str(small_world.folder / "nowhere")))
     assert any("There is no folder" in error.value.replace("\\", "") for error in at.error)
