@@ -10,6 +10,7 @@ Importing it loads neither torch nor transformers; those live in the worker proc
 
 from typing import TYPE_CHECKING
 
+from backend.cross_task import CrossTaskRow, cross_task_rows, plan_cross_task
 from backend.documents import result_document, series_document
 from backend.errors import (
     Cancelled,
@@ -22,6 +23,18 @@ from backend.errors import (
 )
 from backend.fingerprint import fingerprint
 from backend.recipes import RECIPES, Recipe
+from backend.report_documents import cross_task_document, report_document
+from backend.report_summary import (
+    LabelChange,
+    LayerRow,
+    MovedRow,
+    SummaryRow,
+    label_changes,
+    layer_rows,
+    moved_rows,
+    summary_rows,
+)
+from backend.reports import SPLIT_FIELDS, ReportPlan, check_pair, plan_report
 from backend.results import NormOutliers, Result, SeriesResult, Source, Undefined
 from backend.runs import RunInfo
 from backend.settings import SETTINGS, Settings, read_settings
@@ -60,12 +73,14 @@ __version__ = "0.1.0"
 __all__ = [
     "RECIPES",
     "SETTINGS",
+    "SPLIT_FIELDS",
     "ActivationSpec",
     "AnalysisSpec",
     "BatchTask",
     "BrokenMember",
     "Cancelled",
     "Cost",
+    "CrossTaskRow",
     "EmbedscopeError",
     "EstimateTask",
     "FinetuneTask",
@@ -73,16 +88,20 @@ __all__ = [
     "InvalidRequest",
     "JobStatus",
     "JoinTask",
+    "LabelChange",
     "LabelSpec",
+    "LayerRow",
     "ModelError",
     "ModelInfo",
     "ModelSpec",
+    "MovedRow",
     "NormOutliers",
     "NormTask",
     "PostProcess",
     "ReadOptions",
     "ReadTask",
     "Recipe",
+    "ReportPlan",
     "ResolveTask",
     "Result",
     "RunInfo",
@@ -94,6 +113,7 @@ __all__ = [
     "Settings",
     "Source",
     "StoreError",
+    "SummaryRow",
     "TextColumns",
     "TextPreview",
     "TextSetError",
@@ -102,11 +122,21 @@ __all__ = [
     "TextTable",
     "TokenSample",
     "Undefined",
+    "check_pair",
+    "cross_task_document",
+    "cross_task_rows",
     "fingerprint",
+    "label_changes",
+    "layer_rows",
+    "moved_rows",
     "open_workbench",
+    "plan_cross_task",
+    "plan_report",
     "read_settings",
+    "report_document",
     "result_document",
     "series_document",
+    "summary_rows",
 ]
 
 

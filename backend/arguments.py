@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 from typing import Any, NoReturn
 
-from backend import commands, finetune_command
+from backend import commands, finetune_command, report_command
 from backend.errors import InvalidRequest
 from backend.recipes import RECIPES, Recipe
 from backend.specs import ALL_POOLINGS, POSTPROCESS_STEPS, WORD_TASKS
@@ -29,6 +29,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     run.set_defaults(command=commands.run_recipe)
     _finetune(add("finetune", help="fine-tune a model on labelled texts, or go on with a run that was interrupted"))
     _listing(add("runs", help="the runs of fine-tuning and where they stand"), finetune_command.list_runs)
+    _report(add("report", help="compare a model before and after fine-tuning: a summary of all its geometry"))
     _listing(add("metrics", help="the metrics and their parameters"), commands.list_metrics)
     models = add("models", help="look up a model: what its name stands for")
     models.add_argument("name", nargs="*", default=["minilm"], help="alias, hub id with optional @revision, or folder")
@@ -109,6 +110,26 @@ def _finetune(parser: argparse.ArgumentParser) -> None:
 
 def _of(field: Any) -> str:
     return str(field.metadata["help"]).replace("%", "%%")
+
+
+def _report(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--base", required=True, metavar="NAME", help="the model before: alias, hub id[@revision] or folder")
+    add("--tuned", required=True, metavar="NAME", help="the same model after fine-tuning")
+    _reading(parser)
+    add("--slow", action="store_true", help="with labels: those of their metrics too that take minutes")
+    add("--layers", default="all", help="all, or numbers and names separated by commas: 0,3,final norm")
+    add("--layer", help="the layer that the summary is about (default: the last)")
+    add("--test-share", type=float, help="share of each class kept for testing, without a split of the texts' own")
+    add("--test-split", help="name of the split to test on")
+    add("--drop-single", action="store_true", default=None, help="leave out classes of one row")
+    add("--pooling", choices=ALL_POOLINGS, help="default: mean for encoders, last for decoders, words for words")
+    add("--post", action="append", default=[], metavar="STEP[:K]", help=f"{', '.join(POSTPROCESS_STEPS)}; repeat it")
+    add("--max-length", type=int, help="tokens taken of each text (default 512, or the model's own limit if less)")
+    add("--dtype", default="auto", choices=("auto", "float32", "bfloat16", "float16"))
+    add("--seed", type=int, default=0)
+    _output(parser)
+    parser.set_defaults(command=report_command.report)
 
 
 def _steps(text: str) -> tuple[int, ...]:

@@ -31,9 +31,9 @@ def analyse(options: argparse.Namespace) -> int:
     row = metric(options.metric)
     params = dict(_named(text) for text in options.param)
     parse_params(row.params, params)
-    steps = [_step(text) for text in options.post]
+    steps = [post_step(text) for text in options.post]
     _check_series(options)
-    _check_out(options)
+    check_out(options)
     bench = wire_workbench(read_settings())
     texts = read_texts_of(bench, options)
     basis = _texts(bench, options, options.basis_texts) if options.basis_texts else None
@@ -73,7 +73,7 @@ def _analyse_series(bench: Workbench, options: argparse.Namespace, asked: dict[s
     found = bench.compute_series(task, series, report)
     for item in series.broken:
         print(f"note: step {item.step} was left out: {item.reason}", file=sys.stderr)
-    _tell(found.results, options)
+    tell(found.results, options)
     write_json(series_document(found), options)
     return 0
 
@@ -95,7 +95,7 @@ def run_recipe(options: argparse.Namespace) -> int:
         raise InvalidRequest(
             f"{options.recipe} is not JSON.", "Give a file exported from a page or by --out."
         ) from None
-    _check_out(options)
+    check_out(options)
     bench = wire_workbench(read_settings())
     several = data if isinstance(data, list) else [data]
     recipes = [item.get("recipe", item) if isinstance(item, dict) else item for item in several]
@@ -300,7 +300,8 @@ def _named(text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def _step(text: str) -> PostProcess:
+def post_step(text: str) -> PostProcess:
+    """The step of post-processing that a person wrote as STEP or STEP:K."""
     kind, _, k = text.partition(":")
     if kind == "remove_dims" and re.fullmatch(r"[0-9]+(,[0-9]+)*", k):
         return PostProcess(kind, dims=tuple(int(dim) for dim in k.split(",")))
@@ -323,7 +324,7 @@ def report_of(options: argparse.Namespace) -> Report:
     return no_report if options.quiet or not sys.stderr.isatty() else print_progress
 
 
-def _check_out(options: argparse.Namespace) -> None:
+def check_out(options: argparse.Namespace) -> None:
     """Refuse an --out that cannot be written before anything is computed."""
     if options.out and not Path(options.out).expanduser().resolve().parent.is_dir():
         raise InvalidRequest(f"{options.out} cannot be written: there is no such folder.", "Choose another path.")
@@ -331,12 +332,13 @@ def _check_out(options: argparse.Namespace) -> None:
 
 def _deliver(results: list[Result], options: argparse.Namespace) -> None:
     """Write the documents: one result as an object, several as a list, as the pages' downloads are."""
-    _tell(results, options)
+    tell(results, options)
     documents = [result_document(result) for result in results]
     write_json(documents[0] if len(documents) == 1 else documents, options)
 
 
-def _tell(results: Sequence[Result], options: argparse.Namespace) -> None:
+def tell(results: Sequence[Result], options: argparse.Namespace) -> None:
+    """Say the notes of the results, each once, on standard error."""
     if sys.stderr.isatty() and not options.quiet:
         sys.stderr.write("\r\x1b[K")
     for note in dict.fromkeys(note for result in results for note in result.notes):

@@ -1,0 +1,110 @@
+"""Fine-tuned on one task, looked at on others: the table of Zhou & Srikumar's section 4.4, one row a text set."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from backend.errors import InvalidRequest
+from backend.report_summary import GREW, SAME, SHRANK, label_changes, plain, reason_of
+from backend.reports import check_pair
+from backend.results import Result
+from backend.specs import BatchTask, ModelInfo
+from backend.texts import TextSetInfo
+
+if TYPE_CHECKING:
+    from backend.workbench import Workbench
+
+_SHARED = ("test_share", "test_split", "drop_single", "max_rows")
+_PER_SET = 3
+
+
+@dataclass(frozen=True, slots=True)
+class CrossTaskRow:
+    """One text set of a cross-task comparison, in one layer.
+
+    ``n_grew``, ``n_shrank`` and ``n_same`` of ``n_labels`` labels have a least distance that grew, shrank or stayed
+    within the bounds between which it is proven; ``average_change`` is the mean change over the labels that have one, in
+    the units of the activations. ``accuracy_before`` and ``accuracy_after`` (with standard deviations over the
+    trainings) are of the networks of ``probing`` on the test rows, in [0, 1]. None where undefined; ``reason`` says why.
+    """
+
+    texts: str
+    label: str
+    layer: str
+    n_labels: int
+    n_grew: int
+    n_shrank: int
+    n_same: int
+    average_change: float | None
+    accuracy_before: float | None
+    accuracy_before_std: float | None
+    accuracy_after: float | None
+    accuracy_after_std: float | None
+    majority: float
+    n_test: int
+    reason: str = ""
+
+
+def plan_cross_task(
+    bench: "Workbench",
+    base: ModelInfo,
+    tuned: ModelInfo,
+    *,
+    sets: Sequence[tuple[TextSetInfo, str]],
+    layer: int,
+    params: dict[str, Any] | None = None,
+    pooling: str | None = None,
+    **rows: Any,
+) -> BatchTask:
+    """DirectProbe and probes of both models on each text set and label column of ``sets``, in one ``layer``, as one job.
+
+    ``params`` are those of ``probing``; DirectProbe takes the ones that it shares. ``pooling`` is for sets of texts;
+    rows that are words have their own. Raises InvalidRequest for a pair that cannot be compared, or no text set.
+    """
+    check_pair(base, tuned)
+    if not sets:
+        raise InvalidRequest("No text set with labels was chosen.", "Choose one at least.")
+    chosen = {"control": False, **(params or {})}
+    shared = {name: value for name, value in chosen.items() if name in _SHARED} | {"control": False}
+    specs = []
+    for texts, label in sets:
+        own = {"texts": texts, "label": label, "layers": [layer], **rows}
+        own["pooling"] = pooling if texts.spec.unit == "text" else "words"
+        specs.append(bench.analysis("direct_probe", models=[tuned, base], params=shared, **own))
+        own["pooling"] = specs[-1].inputs[0].pooling
+        specs += [bench.analysis("probing", models=[info], params=chosen, **own) for info in (base, tuned)]
+    return BatchTask(tuple(specs), f"cross-task comparison of {base.spec.name} and {tuned.spec.name}")
+
+
+def cross_task_rows(results: Sequence[Result], labels: Sequence[str]) -> tuple[CrossTaskRow, ...]:
+    """The table from the results of ``plan_cross_task``, which come by threes; ``labels`` are the columns, one a text set."""
+    groups = [results[i : i + _PER_SET] for i in range(0, len(results), _PER_SET)]
+    return tuple(_row(group, label) for group, label in zip(groups, labels, strict=True))
+
+
+def _row(group: Sequence[Result], label: str) -> CrossTaskRow:
+    clusters, before, after = group
+    changes = label_changes(clusters)
+    known = [one.change for one in changes if one.change is not None]
+    why = reason_of(clusters, "minimum", (0,)) or reason_of(clusters, "other_minimum", (0,))
+    why = why or reason_of(before, "accuracy", (0,)) or reason_of(after, "accuracy", (0,))
+    return CrossTaskRow(
+        texts=clusters.sources[0].texts,
+        label=label,
+        layer=clusters.sources[0].layer_names[0],
+        n_labels=len(changes),
+        n_grew=sum(one.verdict == GREW for one in changes),
+        n_shrank=sum(one.verdict == SHRANK for one in changes),
+        n_same=sum(one.verdict == SAME for one in changes),
+        average_change=plain(np.mean(known) if known else math.nan),
+        accuracy_before=plain(before.values.accuracy[0]),
+        accuracy_before_std=plain(before.values.accuracy_std[0]),
+        accuracy_after=plain(after.values.accuracy[0]),
+        accuracy_after_std=plain(after.values.accuracy_std[0]),
+        majority=float(before.values.majority),
+        n_test=int(before.values.n_test_used),
+        reason=why,
+    )

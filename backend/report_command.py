@@ -1,0 +1,62 @@
+"""What the command ``report`` does."""
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from backend.commands import check_out, post_step, read_texts_of, report_of, tell, write_json
+from backend.report_documents import report_document
+from backend.report_summary import SummaryRow, summary_rows
+from backend.reports import SPLIT_FIELDS, check_pair, plan_report
+from backend.settings import read_settings
+from backend.wiring import wire_workbench
+
+
+def report(options: argparse.Namespace) -> int:
+    """Compare a model before and after fine-tuning."""
+    check_out(options)
+    steps = [post_step(text) for text in options.post]
+    bench = wire_workbench(read_settings())
+    progress = report_of(options)
+    base, tuned = (bench.model(name, dtype=options.dtype, report=progress) for name in (options.base, options.tuned))
+    check_pair(base, tuned)
+    texts = read_texts_of(bench, options)
+    given = {name: getattr(options, name) for name in SPLIT_FIELDS}
+    plan = plan_report(
+        bench,
+        base,
+        tuned,
+        texts=texts,
+        label=(options.label if texts.builtin else None) or texts.label,
+        layers=options.layers,
+        layer=options.layer,
+        heavy=options.slow,
+        split={name: value for name, value in given.items() if value is not None},
+        pooling=options.pooling,
+        seed=options.seed,
+        postprocess=steps,
+        max_length=options.max_length,
+    )
+    results = bench.wait(plan.task, progress)
+    tell(results, options)
+    if options.out and not options.json:
+        print("\n".join(said(summary_rows(plan.named(results), plan.layer))))
+    write_json(report_document(plan, results), options)
+    return 0
+
+
+def said(rows: Sequence[SummaryRow]) -> list[str]:
+    """The summary as lines: the title, the number before and after, and what it means."""
+    return [
+        f"{row.title}: {number(row.before, row.unit)} -> {number(row.after, row.unit)}. {row.meaning or row.reason}"
+        for row in rows
+    ]
+
+
+def number(value: Any, unit: str) -> str:
+    """One number of the summary, in the form of its unit."""
+    if value is None:
+        return "-"
+    if unit == "accuracy":
+        return f"{100 * value:.1f} %"
+    return f"{value:.0f}" if unit in ("count", "dimension") else f"{value:.3f}"

@@ -1,0 +1,47 @@
+"""The report of a pair, and a cross-task comparison, as JSON: plain numbers, and the recipe of every analysis."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from backend.cross_task import CrossTaskRow
+from backend.documents import plain_values
+from backend.report_summary import label_changes, layer_rows, moved_rows, summary_rows
+from backend.reports import ReportPlan
+from backend.results import Result
+
+
+def report_document(plan: ReportPlan, results: Sequence[Result]) -> dict[str, Any]:
+    """The JSON form of a report: ``python -m backend run`` computes (or fetches) its whole results by ``recipe``."""
+    found = plan.named(results)
+    return {
+        "report": {
+            "base": plan.base.spec.name,
+            "tuned": plan.tuned.spec.name,
+            "texts": results[0].sources[0].texts,
+            "pooling": plan.pooling,
+            "label": plan.label,
+            "layer": plan.base.layer_names[plan.layer],
+        },
+        "summary": plain_values(summary_rows(found, plan.layer)),
+        "layers": plain_values(layer_rows(found)),
+        "labels": plain_values(label_changes(found["clusters"])) if "clusters" in found else [],
+        "moved": plain_values(moved_rows(found["neighbours"], plan.layer)),
+        **_rest(results),
+    }
+
+
+def cross_task_document(rows: Sequence[CrossTaskRow], results: Sequence[Result]) -> dict[str, Any]:
+    """The JSON form of a cross-task comparison."""
+    base, tuned = results[1].sources[0].model, results[2].sources[0].model
+    return {"cross_task": {"base": base, "tuned": tuned}, "rows": plain_values(tuple(rows)), **_rest(results)}
+
+
+def _rest(results: Sequence[Result]) -> dict[str, Any]:
+    return {
+        "notes": list(dict.fromkeys(note for result in results for note in result.notes)),
+        "sources": plain_values(tuple(dict.fromkeys(source for result in results for source in result.sources))),
+        "seed": results[0].seed,
+        "recipe": [plain_values(result.recipe) for result in results],
+        "fingerprints": [result.fingerprint for result in results],
+        "versions": dict(results[0].versions),
+    }

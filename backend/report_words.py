@@ -1,0 +1,242 @@
+"""The words of the summary: each headline number's title, unit and place in the papers, and what its value tells."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_GPTOLOGY, _MATTON, _ZHOU = "GPTology", "Matton & de Oliveira", "Zhou & Srikumar"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The numbers of one row of the summary, and what else is known: chance levels, counts, names."""
+
+    before: float | None
+    after: float | None
+    difference: float | None
+    said: Mapping[str, Any]
+
+    @property
+    def here(self) -> float:
+        """The number after fine-tuning."""
+        assert self.after is not None
+        return self.after
+
+    @property
+    def up(self) -> float:
+        """The difference, 0 where there is none."""
+        return self.difference or 0.0
+
+
+TITLES: dict[str, tuple[str, str, str]] = {
+    "cka": ("Geometry kept in this layer (CKA with the base)", "share", f"{_GPTOLOGY} 2.2.1, figure 1"),
+    "cka_lowest": ("Geometry kept in the layer that changed most ({layer})", "share", f"{_GPTOLOGY} 2.2.1, figure 1"),
+    "cka_late": (
+        "Likeness of the later half of the blocks to each other (mean CKA)",
+        "share",
+        f"{_GPTOLOGY} 2.2.1, figure 1: the bow tie",
+    ),
+    "cka_halves": (
+        "Likeness of the earlier half of the blocks to the later half (mean CKA)",
+        "share",
+        f"{_GPTOLOGY} 2.2.1, figure 1: the bow tie",
+    ),
+    "rogue_overlap": (
+        "Rogue dimensions in common with the base (top {top})",
+        "share",
+        f"{_GPTOLOGY} 2.2.2: 8 of 10, between two fine-tuned models",
+    ),
+    "principal": ("Dimension of highest variance", "dimension", f"{_GPTOLOGY} 3.1: principal rogue dimension"),
+    "principal_share": ("Share of the variance in that one dimension", "share", f"{_GPTOLOGY} 2.2.2, figure 3"),
+    "first_component": (
+        "Share of the variance in the first principal component",
+        "share",
+        f"{_MATTON} 3.1.3, figure 4",
+    ),
+    "components_gained": (
+        "Leading components that gained variance",
+        "count",
+        f"{_MATTON} 3.1.3, figure 4: about the number of classes",
+    ),
+    "neighbours": ("Nearest neighbours kept (mean over texts, {k} each)", "share", "not in the papers"),
+    "accuracy": (
+        "Accuracy with all dimensions",
+        "accuracy",
+        f"{_GPTOLOGY} 3.2: 92.8 % (GPT-2, SST-2); {_MATTON}, table 2",
+    ),
+    "threshold": (
+        "Accuracy with the highest-variance dimension alone",
+        "accuracy",
+        f"{_GPTOLOGY} 3.2: 91.3 % (GPT-2), 76.0 % (BERT), SST-2",
+    ),
+    "threshold_loss": (
+        "Share of the accuracy that is lost with that dimension alone",
+        "share",
+        f"{_GPTOLOGY}, abstract: 1.6 % (GPT-2, SST-2)",
+    ),
+    "ablation": (
+        "Accuracy with the 3 highest-variance dimensions left",
+        "accuracy",
+        f"{_GPTOLOGY} 3.2, figure 6: hardly lower on SST-2, about 50 % on QNLI",
+    ),
+    "neurons_1": ("Accuracy with the best dimension", "accuracy", f"{_MATTON}, table 3: IMDB 67.0 to 93.7 %"),
+    "neurons_5": ("Accuracy with the best 5 dimensions", "accuracy", f"{_MATTON}, table 3: IMDB 77.4 to 93.8 %"),
+    "neurons_classes": (
+        "Accuracy with as many dimensions as classes ({n_classes})",
+        "accuracy",
+        f"{_MATTON}, table 3: IMDB 93.7 % after",
+    ),
+    "clusters": ("Clusters of the {n_labels} labels", "count", f"{_ZHOU} 4.2, table 3"),
+    "least_distance": ("Least distance of a label to any other (mean)", "distance", f"{_ZHOU} 4.3, figure 2; 4.4"),
+    "spatial": ("Likeness of the labels' layout (spatial similarity)", "correlation", f"{_ZHOU} 4.5, figure 4"),
+}
+
+
+def sampling_points(n_test: int) -> float:
+    """1.96 standard errors of a share of one half over ``n_test`` rows, in percentage points."""
+    return 196 * math.sqrt(0.25 / max(n_test, 1))
+
+
+def _cka(it: Reading) -> str:
+    if it.here > 0.99:
+        return "The texts lie to each other as they did."
+    kept = "most" if it.here > 0.8 else "part" if it.here > 0.4 else "little"
+    return f"1 would be: the texts lie to each other as they did. Fine-tuning kept {kept} of this layer's geometry."
+
+
+def _lowest(it: Reading) -> str:
+    if it.here > 0.99:
+        return "No layer changed."
+    return "Where this layer comes late, fine-tuning worked on the end of the network; early, on all of it."
+
+
+def _late(it: Reading) -> str:
+    if abs(it.up) < 0.005:
+        return "As before."
+    return (
+        "The later blocks became more alike: one wing of the bow tie, they work on one thing."
+        if it.up > 0
+        else "The later blocks became less alike: no bow tie."
+    )
+
+
+def _halves(it: Reading) -> str:
+    if abs(it.up) < 0.005:
+        return "As before."
+    return (
+        "The later blocks have left the earlier ones: the knot of the bow tie."
+        if it.up < 0
+        else "The later blocks came nearer to the earlier ones."
+    )
+
+
+def _overlap(it: Reading) -> str:
+    return (
+        f"Of the {it.said['top']} dimensions of highest variance, {round(it.here * it.said['top'])} are the base's; by "
+        f"chance {it.said['top'] * it.said['chance']:.2g} would be."
+    )
+
+
+def _principal(it: Reading) -> str:
+    if it.difference == 0:
+        return "The same dimension leads."
+    return "Another dimension leads; a difference of indices has no meaning."
+
+
+def _principal_share(it: Reading) -> str:
+    if abs(it.up) < 5e-4:
+        return "It dominates neither more nor less than before."
+    return f"It dominates {'more' if it.up > 0 else 'less'} than before."
+
+
+def _first(it: Reading) -> str:
+    if abs(it.up) < 5e-4:
+        return "The vectors vary along it as much as before."
+    return f"The vectors vary {'more' if it.up > 0 else 'less'} along one direction than before."
+
+
+def _gained(it: Reading) -> str:
+    number, shown, classes = int(it.here), it.said["n_shown"], it.said["n_classes"]
+    more = f" or more (of the first {shown})" if number == shown else ""
+    beside = f"; the labels have {classes} classes" if classes else ""
+    return f"The first {number}{more} explain at least the share of variance that they did{beside}."
+
+
+def _neighbours(it: Reading) -> str:
+    return (
+        f"1 would be: every text kept its neighbours. Unrelated spaces share {it.said['chance']:.2g} by chance. The texts that "
+        "moved furthest are listed below."
+    )
+
+
+def _change(it: Reading) -> str:
+    """An accuracy's change in points, beside what chance can do."""
+    error = sampling_points(it.said["n_test"])
+    points = 100 * it.up
+    if abs(points) < 0.05:
+        return "No change."
+    words = f"{'Up' if points > 0 else 'Down'} by {abs(points):.1f} points"
+    beyond = "more than" if abs(points) > error else "within what"
+    return f"{words}, {beyond} chance may do on {it.said['n_test']:,} test rows (± {error:.1f})."
+
+
+def _accuracy(it: Reading) -> str:
+    readers = ["the model's own head" if own else "a fitted head" for own in it.said["own"]]
+    read = readers[0] if readers[0] == readers[1] else f"{readers[0]} before and {readers[1]} after"
+    return f"{_change(it)} Read by {read}; the largest class alone gives {100 * it.said['majority']:.1f} %."
+
+
+def _loss(it: Reading) -> str:
+    if it.here <= 0:
+        return "After fine-tuning that one dimension knows all that the layer knows."
+    return f"After fine-tuning, doing without all other dimensions costs {100 * it.here:.1f} % of the accuracy."
+
+
+def _ablation(it: Reading) -> str:
+    return f"{_change(it)} All but 3 of {it.said['n_dims']:,} dimensions are blanked before the head reads them."
+
+
+def _clusters(it: Reading) -> str:
+    labels = it.said["n_labels"]
+    if it.here <= labels:
+        was = "" if it.before is not None and it.before <= labels else ", which it could not before"
+        return f"As many as labels: a linear classifier can tell all training rows apart{was}."
+    return f"More than the {labels} labels: some label lies in pieces between others."
+
+
+def _distance(it: Reading) -> str:
+    return (
+        f"Of {it.said['n_labels']} labels {it.said['grew']} moved away from their nearest, {it.said['shrank']} came nearer, "
+        f"{it.said['unchanged']} stayed."
+    )
+
+
+def _spatial(it: Reading) -> str:
+    if it.here > 0.5:
+        return "The labels kept their places to each other, whatever the distances."
+    return "The labels changed places to each other."
+
+
+READINGS: dict[str, Callable[[Reading], str]] = {
+    "cka": _cka,
+    "cka_lowest": _lowest,
+    "cka_late": _late,
+    "cka_halves": _halves,
+    "rogue_overlap": _overlap,
+    "principal": _principal,
+    "principal_share": _principal_share,
+    "first_component": _first,
+    "components_gained": _gained,
+    "neighbours": _neighbours,
+    "accuracy": _accuracy,
+    "threshold": _change,
+    "threshold_loss": _loss,
+    "ablation": _ablation,
+    "neurons_1": _change,
+    "neurons_5": _change,
+    "neurons_classes": _change,
+    "clusters": _clusters,
+    "least_distance": _distance,
+    "spatial": _spatial,
+}

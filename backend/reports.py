@@ -1,0 +1,137 @@
+"""The report of a pair, before and after fine-tuning: which analyses it is made of, as one job, and its parts by name."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from backend.errors import InvalidRequest
+from backend.results import Result
+from backend.specs import AnalysisSpec, BatchTask, ModelInfo
+from backend.texts import TextSetInfo
+
+if TYPE_CHECKING:
+    from backend.workbench import Workbench
+
+QUICK, LABELS, HEAVY = "quick", "labels", "heavy"
+SPLIT_FIELDS = ("test_share", "test_split", "drop_single")  # what every metric with labels is asked alike
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One analysis: of which models ("b" base, "t" tuned, in this order), of all layers or of the one in question."""
+
+    metric: str
+    models: str
+    every: bool = True
+    needs: str = QUICK
+
+
+_PARTS = {
+    "cka_base": _Part("cka", "b"),
+    "cka_tuned": _Part("cka", "t"),
+    "cka": _Part("cka", "bt"),
+    "rogue_base": _Part("rogue", "b"),
+    "rogue_tuned": _Part("rogue", "t"),
+    "rogue_overlap": _Part("rogue_overlap", "bt"),
+    "variance_ratio": _Part("variance_ratio", "tb"),
+    "neighbours": _Part("neighbour_overlap", "bt"),
+    "threshold_base": _Part("threshold", "b", needs=LABELS),
+    "threshold_tuned": _Part("threshold", "t", needs=LABELS),
+    "ablation_base": _Part("ablation", "b", every=False, needs=LABELS),
+    "ablation_tuned": _Part("ablation", "t", every=False, needs=LABELS),
+    "clusters": _Part("direct_probe", "tb", every=False, needs=HEAVY),
+    "neurons_base": _Part("neurons", "b", every=False, needs=HEAVY),
+    "neurons_tuned": _Part("neurons", "t", every=False, needs=HEAVY),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ReportPlan:
+    """The analyses of a report: ``parts`` names those of ``task``, in their order.
+
+    ``layers`` are the layer numbers on show, ``layer`` the one that the summary is about; ``label`` is the column of
+    the classes, or None where the report does without.
+    """
+
+    base: ModelInfo
+    tuned: ModelInfo
+    layers: tuple[int, ...]
+    layer: int
+    pooling: str
+    label: str | None
+    parts: tuple[str, ...]
+    task: BatchTask
+
+    def named(self, results: Sequence[Result]) -> dict[str, Result]:
+        """The results of ``task``, which come in the order of its analyses, by the names of the parts."""
+        return dict(zip(self.parts, results, strict=True))
+
+
+def check_pair(base: ModelInfo, tuned: ModelInfo) -> None:
+    """Refuse two models whose layers or dimensions do not correspond; raises InvalidRequest that names both."""
+    names, how = (base.spec.name, tuned.spec.name), "Choose a model and what fine-tuning made of it."
+    if base.n_dims != tuned.n_dims:
+        raise InvalidRequest(
+            f"{names[0]} has {base.n_dims:,} dimensions, {names[1]} {tuned.n_dims:,}: they do not correspond.", how
+        )
+    if base.layer_names != tuned.layer_names:
+        raise InvalidRequest(
+            f"{names[0]} has {len(base.layer_names)} layers ({base.layer_names[0]} to {base.layer_names[-1]}), "
+            f"{names[1]} {len(tuned.layer_names)} ({tuned.layer_names[0]} to {tuned.layer_names[-1]}): they do not "
+            "correspond.",
+            how,
+        )
+
+
+def plan_report(
+    bench: "Workbench",
+    base: ModelInfo,
+    tuned: ModelInfo,
+    *,
+    texts: TextSetInfo,
+    label: str | None = None,
+    layers: str | Sequence[int] = "all",
+    layer: str | int | None = None,
+    heavy: bool = False,
+    split: Mapping[str, Any] | None = None,
+    **rows: Any,
+) -> ReportPlan:
+    """What is computed for the report of ``base`` and ``tuned`` over ``texts``.
+
+    With ``label`` the metrics of one layer's labels are there too, with ``heavy`` those of them that take minutes.
+    ``layer`` (number or name; the last of ``layers`` where None) is the one that they and the summary are about;
+    ``split`` are parameters of SPLIT_FIELDS, ``rows`` what ``Workbench.analysis`` is told of the rows. Raises
+    InvalidRequest for a pair that cannot be compared.
+    """
+    check_pair(base, tuned)
+    models = {"b": base, "t": tuned}
+    first = bench.analysis("cka", models=[base], texts=texts, layers=layers, **rows)
+    rows["pooling"] = first.inputs[0].pooling
+    numbers = tuple(wanted.layer for wanted in first.inputs)
+    at = numbers[-1]
+    if layer is not None:
+        asked = [layer] if isinstance(layer, int) else layer
+        at = bench.analysis("cka", models=[base], texts=texts, layers=asked, **rows).inputs[-1].layer
+    if at not in numbers:
+        raise InvalidRequest(
+            f"The summary is to be about {base.layer_names[at]}, which is not among the layers of the report.",
+            "Choose a layer that the report has, or all layers.",
+        )
+    parts = {
+        name: part
+        for name, part in _PARTS.items()
+        if part.needs == QUICK or (label is not None and (part.needs == LABELS or heavy))
+    }
+
+    def spec(part: _Part) -> AnalysisSpec:
+        labelled: dict[str, Any] = (
+            {} if part.needs == QUICK else {"label": label, "params": {**(split or {}), "control": False}}
+        )
+        chosen = [models[which] for which in part.models]
+        return bench.analysis(
+            part.metric, models=chosen, texts=texts, layers=numbers if part.every else [at], **labelled, **rows
+        )
+
+    title = f"report of {base.spec.name} and {tuned.spec.name} on {texts.spec.name}"
+    task = BatchTask(tuple(spec(part) for part in parts.values()), title)
+    return ReportPlan(base, tuned, numbers, at, rows["pooling"], label, tuple(parts), task)
