@@ -34,6 +34,7 @@ from backend.report_summary import (
     moved_rows,
     summary_rows,
 )
+from backend.report_words import number_text
 from backend.reports import SPLIT_FIELDS, ReportPlan, check_pair, plan_report
 from backend.results import NormOutliers, Result, SeriesResult, Source, Undefined
 from backend.runs import RunInfo
@@ -129,6 +130,7 @@ __all__ = [
     "label_changes",
     "layer_rows",
     "moved_rows",
+    "number_text",
     "open_workbench",
     "plan_cross_task",
     "plan_report",

@@ -2,11 +2,11 @@
 
 import argparse
 from collections.abc import Sequence
-from typing import Any
 
 from backend.commands import check_out, post_step, read_texts_of, report_of, tell, write_json
 from backend.report_documents import report_document
 from backend.report_summary import SummaryRow, summary_rows
+from backend.report_words import number_text
 from backend.reports import SPLIT_FIELDS, check_pair, plan_report
 from backend.settings import read_settings
 from backend.wiring import wire_workbench
@@ -48,15 +48,6 @@ def report(options: argparse.Namespace) -> int:
 def said(rows: Sequence[SummaryRow]) -> list[str]:
     """The summary as lines: the title, the number before and after, and what it means."""
     return [
-        f"{row.title}: {number(row.before, row.unit)} -> {number(row.after, row.unit)}. {row.meaning or row.reason}"
+        f"{row.title}: {number_text(row.before, row.unit)} -> {number_text(row.after, row.unit)}. {row.meaning or row.reason}"
         for row in rows
     ]
-
-
-def number(value: Any, unit: str) -> str:
-    """One number of the summary, in the form of its unit."""
-    if value is None:
-        return "-"
-    if unit == "accuracy":
-        return f"{100 * value:.1f} %"
-    return f"{value:.0f}" if unit in ("count", "dimension") else f"{value:.3f}"

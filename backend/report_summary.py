@@ -270,7 +270,9 @@ def _clusters(found: Found) -> list[SummaryRow]:
     verdicts = {verdict: sum(one.verdict == verdict for one in changes) for verdict in (GREW, SHRANK, SAME)}
     least = reason_of(result, "minimum", (0,)) or reason_of(result, "other_minimum", (0,)) or why
     return [
-        _row("clusters", *counts, reason=why, n_labels=int(values.n_labels)),
+        _row(
+            "clusters", *counts, reason=why, n_labels=int(values.n_labels), n_used=values.n_used, n_dims=values.n_dims
+        ),
         _row("least_distance", *means, reason=least, n_labels=len(changes), **verdicts),
         _with_itself("spatial", result, "across", values.across, (0, 0), n_labels=int(values.n_labels)),
     ]

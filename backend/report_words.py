@@ -93,6 +93,16 @@ TITLES: dict[str, tuple[str, str, str]] = {
 }
 
 
+def number_text(value: float | None, unit: str, *, signed: bool = False) -> str:
+    """One number of the summary in the form of its unit ("91.3 %", "0.412", "4"), a dash where there is none."""
+    if value is None:
+        return "–"
+    sign = "+" if signed else ""
+    if unit == "accuracy":
+        return f"{100 * value:{sign}.1f} {'points' if signed else '%'}"
+    return f"{value:{sign}.{0 if unit in ('count', 'dimension') else 3}f}"
+
+
 def sampling_points(n_test: int) -> float:
     """1.96 standard errors of a share of one half over ``n_test`` rows, in percentage points."""
     return 196 * math.sqrt(0.25 / max(n_test, 1))
@@ -158,6 +168,8 @@ def _first(it: Reading) -> str:
 
 def _gained(it: Reading) -> str:
     number, shown, classes = int(it.here), it.said["n_shown"], it.said["n_classes"]
+    if not number:
+        return "Even the first component explains a smaller share of the variance than before."
     more = f" or more (of the first {shown})" if number == shown else ""
     beside = f"; the labels have {classes} classes" if classes else ""
     return f"The first {number}{more} explain at least the share of variance that they did{beside}."
@@ -201,7 +213,9 @@ def _clusters(it: Reading) -> str:
     labels = it.said["n_labels"]
     if it.here <= labels:
         was = "" if it.before is not None and it.before <= labels else ", which it could not before"
-        return f"As many as labels: a linear classifier can tell all training rows apart{was}."
+        few = it.said["n_used"] < 2 * (it.said["n_dims"] + 1)
+        alike = " With so few rows it could with random labels as well." if few else ""
+        return f"As many as labels: a linear classifier can tell all training rows apart{was}.{alike}"
     return f"More than the {labels} labels: some label lies in pieces between others."
 
 

@@ -58,7 +58,7 @@ def small_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallWorld
 
 @pytest.fixture
 def open_page(small_world: SmallWorld, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
-    """Opens a page of the sections Geometry and Labels on models of the small world; by place or name; keyword arguments go into the URL."""
+    """Opens a page of the sections Geometry, Labels and Training on models of the small world; by place or name; keyword arguments go into the URL."""
     monkeypatch.setattr(session, "_open", lambda: small_world.bench)
 
     def opening(page: str, *places: int | str, **choice: Any) -> AppTest:

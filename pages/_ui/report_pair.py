@@ -1,0 +1,142 @@
+"""The report of one pair over one text set: what is asked for, the summary, the figures behind it, the downloads."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from backend import (
+    SPLIT_FIELDS,
+    ModelInfo,
+    ReportPlan,
+    Result,
+    SummaryRow,
+    number_text,
+    plan_report,
+    report_document,
+    summary_rows,
+)
+from pages._ui import report_sections as sections
+from pages._ui.charts import short_model
+from pages._ui.controls import params_form
+from pages._ui.findings import notes_of, provenance, source_line, undefined_note
+from pages._ui.progress import batch_panel
+from pages._ui.report_files import Section, report_downloads
+from pages._ui.rows import pairing_warning
+from pages._ui.selection import Selection
+from pages._ui.session import plain, workbench
+
+COLUMNS = ("", "before", "after", "difference", "what it means", "in the papers")
+SLOW = "Label metrics that take minutes"
+SLOW_HELP = (
+    "DirectProbe (clusters and distances of the labels) and the search for the best dimensions, in the layer of the summary. "
+    "For two models of 384 dimensions on 2 cores: under a minute on 440 texts, some ten minutes on 7,800; more with more "
+    "dimensions and classes."
+)
+FIELDS = ["matrix", "ratio", "overlap", "accuracy", "full_accuracy", "n_clusters", "minimum", "across", "test_accuracy"]
+
+
+def pair_view(here: Selection, base: ModelInfo, tuned: ModelInfo) -> None:
+    """Everything about one pair on the sidebar's text set."""
+    plan = _plan(here, base, tuned)
+    pairing_warning([base, tuned], here.tokens)
+    results = batch_panel(plan.task, "report")
+    if results is not None:
+        _show(here, plan, plan.named(results))
+
+
+def _plan(here: Selection, base: ModelInfo, tuned: ModelInfo) -> ReportPlan:
+    assert here.texts is not None
+    names = base.layer_names if here.layers == "all" else [base.layer_names[int(number)] for number in here.layers]
+    label = None if here.tokens is not None else here.label
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        layer = st.selectbox(
+            "Layer of the summary", names, index=len(names) - 1, key="report_layer", persist_state="session", width=200
+        )
+        slow = st.checkbox(SLOW, key="report_slow", bind="query-params", help=SLOW_HELP, disabled=label is None)
+    split: dict[str, Any] = {}
+    if label is not None:
+        with st.expander("Settings", icon=":material/tune:"):
+            split = params_form(workbench().metrics()["threshold"].params, "report", only=SPLIT_FIELDS)
+        st.caption(f"Classes: the column '{plain(label)}'.")
+    elif here.tokens is not None:
+        st.caption("Without the part about labels: tokens have none. The pooling mean, last or cls has one row a text.")
+    else:
+        st.caption("Without the part about labels: no label column is chosen in the sidebar.")
+    return plan_report(
+        workbench(),
+        base,
+        tuned,
+        label=label,
+        layers=here.layers,
+        layer=base.layer_names.index(layer) if layer in names else None,
+        heavy=bool(slow) and label is not None,
+        split=split,
+        **here.rows,
+    )
+
+
+def _show(here: Selection, plan: ReportPlan, found: Mapping[str, Result]) -> None:
+    """Summary, figures, notes and downloads."""
+    assert here.texts is not None
+    results = list(found.values())
+    rows = summary_rows(found, plan.layer)
+    layer = plan.base.layer_names[plan.layer]
+    st.subheader(f"In short: {plain(layer)}")
+    st.table(summary_table(rows, escape=plain).set_index(""))
+    st.caption(
+        "Before and after are the two models above. Of a number about both together, before is what the first gives with "
+        "itself. A dash is a number that does not exist. Accuracies are over test rows, which no fit has seen."
+    )
+    drawn = [Section(f"In short: {layer}", table=(COLUMNS, summary_table(rows).values.tolist()))]
+    drawn += sections.similarity(found)
+    drawn += sections.dimensions(plan, found)
+    drawn += sections.components(plan, found)
+    if plan.label is not None:
+        drawn += sections.accuracies(found)
+    if "clusters" in found:
+        drawn += sections.labels(plan, found)
+    table = workbench().text_set(here.texts)
+    drawn += sections.moved(plan, found, table.shown, table.columns.get(plan.label or "", ()))
+    st.subheader("Where the numbers come from")
+    undefined_note(results, FIELDS, crosses=True)
+    provenance(results)
+    names = f"{short_model(plan.base.spec.name)} and {short_model(plan.tuned.spec.name)}"
+    report_downloads(
+        "report",
+        "report",
+        title=f"Before and after: {names} on {here.texts.spec.name}",
+        table=csv_rows(rows),
+        document=lambda: report_document(plan, results),
+        sections=drawn,
+        notes=_notes(results),
+    )
+
+
+def summary_table(rows: Sequence[SummaryRow], *, escape: Any = str) -> pd.DataFrame:
+    """The summary as words; ``escape`` makes the sentences safe for where they are shown."""
+    lines = [
+        [
+            escape(row.title),
+            number_text(row.before, row.unit),
+            number_text(row.after, row.unit),
+            number_text(row.difference, row.unit, signed=True),
+            escape(row.meaning or f"Undefined: {row.reason}."),
+            escape(row.reference),
+        ]
+        for row in rows
+    ]
+    return pd.DataFrame(lines, columns=list(COLUMNS))
+
+
+def csv_rows(rows: Sequence[SummaryRow]) -> tuple[list[str], list[list[Any]]]:
+    """The summary with its numbers as they are."""
+    fields = ["key", "title", "before", "after", "difference", "unit", "meaning", "reference", "reason"]
+    return fields, [[getattr(row, field) for field in fields] for row in rows]
+
+
+def _notes(results: Sequence[Result]) -> list[str]:
+    sources = dict.fromkeys(source_line(source) for result in results for source in result.sources)
+    commits = dict.fromkeys(f"{s.model} is commit {s.commit}" for result in results for s in result.sources)
+    return list(dict.fromkeys([*sources, *notes_of(results), f"Seed {results[0].seed}", *commits]))
