@@ -94,13 +94,17 @@ TITLES: dict[str, tuple[str, str, str]] = {
 
 
 def number_text(value: float | None, unit: str, *, signed: bool = False) -> str:
-    """One number of the summary in the form of its unit ("91.3 %", "0.412", "4"), a dash where there is none."""
+    """One number of the summary in the form of its unit ("91.3 %", "0.412", "4"), a dash where there is none.
+
+    Unbreakable, so that no table parts a number from its unit.
+    """
     if value is None:
         return "–"
-    sign = "+" if signed else ""
-    if unit == "accuracy":
-        return f"{100 * value:{sign}.1f} {'points' if signed else '%'}"
-    return f"{value:{sign}.{0 if unit in ('count', 'dimension') else 3}f}"
+    digits = {"count": 0, "dimension": 0, "accuracy": 1}.get(unit, 3)
+    rounded = round(100 * value if unit == "accuracy" else value, digits)
+    sign = ("+" if rounded > 0 else "−" if rounded < 0 else "±") if signed else ("−" if rounded < 0 else "")
+    behind = "" if unit != "accuracy" else "\N{NO-BREAK SPACE}pt" if signed else "\N{NO-BREAK SPACE}%"
+    return f"{sign}{abs(rounded):.{digits}f}{behind}"
 
 
 def sampling_points(n_test: int) -> float:

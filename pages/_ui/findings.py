@@ -37,9 +37,8 @@ def reasons(result: Result, field: str) -> dict[tuple[int, ...], str]:
 
 def provenance(results: Sequence[Result]) -> None:
     """Where the figure came from: model, rows, dimensions, pooling, truncation; then the notes of its metrics."""
-    sources = list(dict.fromkeys(source for result in results for source in result.sources))
-    for source in sources:
-        st.caption(plain(source_line(source)))
+    for line in dict.fromkeys(source_line(source) for result in results for source in result.sources):
+        st.caption(plain(line))
     for note in notes_of(results):
         st.caption(f":material/info: {plain(note)}")
 

@@ -94,11 +94,11 @@ def _show(here: Selection, plan: ReportPlan, found: Mapping[str, Result]) -> Non
     drawn += sections.dimensions(plan, found)
     drawn += sections.components(plan, found)
     if plan.label is not None:
-        drawn += sections.accuracies(found)
+        drawn += sections.accuracies(found, here.row_name)
     if "clusters" in found:
         drawn += sections.labels(plan, found)
     table = workbench().text_set(here.texts)
-    drawn += sections.moved(plan, found, table.shown, table.columns.get(plan.label or "", ()))
+    drawn += sections.moved(plan, found, table.shown, table.columns.get(plan.label or "", ()), here.row_name)
     st.subheader("Where the numbers come from")
     undefined_note(results, FIELDS, crosses=True)
     provenance(results)

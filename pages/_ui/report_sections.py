@@ -9,17 +9,16 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from backend import ReportPlan, Result, label_changes, layer_rows, moved_rows
-from pages._ui.charts import MUTED, short_model
+from pages._ui.charts import MUTED, Floats, short_model
 from pages._ui.charts_clusters import least_chart
 from pages._ui.charts_profiles import Series, profile_lines
-from pages._ui.charts_similarity import DIFFERENCE_CAPTION, cka_difference, cka_heatmap
+from pages._ui.charts_similarity import cka_difference, cka_heatmap
 from pages._ui.charts_spectrum import ratio_caption, variance_ratio_chart
 from pages._ui.charts_threshold import majority_line, margin_name
 from pages._ui.findings import reasons, sampling_error
 from pages._ui.plot import plot
 from pages._ui.report_files import Section
 from pages._ui.session import plain
-from pages._ui.wording import row_name
 
 Found = Mapping[str, Result]
 SIMILARITY = "Which layers changed"
@@ -27,11 +26,13 @@ DIMENSIONS = "Which dimensions lead"
 COMPONENTS = "How variance is shared out"
 ACCURACIES = "What the layers know of the labels"
 LABELS = "How far apart the labels lie"
-MOVED = "Which rows moved"
-MAP_WIDTH = 430
+MOVED = "Which {}s moved"
+MAP_WIDTH = 400
+LEAST_SPAN = 0.1  # of the scale of a difference: smaller changes stay pale
 MAPS_CAPTION = (
     "CKA of layer against layer, of the model before and of the model after, from 0 (unrelated) to 1 (the same geometry). "
-    f"Their difference is after minus before. {DIFFERENCE_CAPTION.partition(':')[2].strip().capitalize()}"
+    "Their difference is after minus before: blue where layers have become less alike, red where more; its scale goes as far as "
+    "the largest change, at least to 0.1."
 )
 KEPT_CAPTION = (
     "Each layer before against the same layer after, on the same texts: its geometry (CKA), its leading dimensions, and the "
@@ -56,7 +57,8 @@ def similarity(found: Found) -> list[Section]:
     for title, result in (("Before", before), ("After", after)):
         figures[title] = cka_heatmap(result.values.matrix, names, names, _cells(result))
     difference = after.values.matrix - before.values.matrix
-    figures["After minus before"] = cka_difference(difference, names, names, {**_cells(after), **_cells(before)})
+    gaps = {**_cells(after), **_cells(before)}
+    figures["After minus before"] = _rescaled(cka_difference(difference, names, names, gaps), difference)
     row = st.container(horizontal=True)
     for place, (title, figure) in enumerate(figures.items()):
         with row.container(width=MAP_WIDTH):
@@ -70,6 +72,13 @@ def similarity(found: Found) -> list[Section]:
     plot(kept, key="report_kept", alt=f"What {len(names)} layers kept", height=400, view=str(names), file_name="kept")
     st.caption(KEPT_CAPTION)
     return [*parts, Section("What each layer kept", KEPT_CAPTION, kept)]
+
+
+def _rescaled(figure: go.Figure, difference: Floats) -> go.Figure:
+    """The difference on a scale as wide as its largest change."""
+    span = max(LEAST_SPAN, float(np.nanmax(np.abs(difference), initial=0.0)))
+    figure.data[0].update(zmin=-span, zmax=span)
+    return figure
 
 
 def _cells(result: Result) -> dict[tuple[int, int], str]:
@@ -162,7 +171,7 @@ def _n_classes(found: Found) -> int | None:
     return len(found["threshold_base"].values.split.classes) if "threshold_base" in found else None
 
 
-def accuracies(found: Found) -> list[Section]:
+def accuracies(found: Found, row_name: str) -> list[Section]:
     """Accuracy of the highest-variance dimension and of all dimensions over depth, before and after."""
     st.subheader(ACCURACIES)
     series = []
@@ -188,7 +197,7 @@ def accuracies(found: Found) -> list[Section]:
     )
     caption = (
         "Share of the test rows whose class is found from all dimensions of a layer (solid) and from the dimension of highest "
-        f"variance alone (dotted), before and after. {sampling_error(split.n_test, row_name('text'))}"
+        f"variance alone (dotted), before and after. {sampling_error(split.n_test, row_name)}"
     )
     st.caption(caption)
     return [Section(ACCURACIES, caption, figure)]
@@ -217,9 +226,12 @@ def labels(plan: ReportPlan, found: Found) -> list[Section]:
     return [*parts, Section("Each label", table=(columns, rows))]
 
 
-def moved(plan: ReportPlan, found: Found, texts: Sequence[str], labels_of: Sequence[Any]) -> list[Section]:
+def moved(
+    plan: ReportPlan, found: Found, texts: Sequence[str], labels_of: Sequence[Any], row_name: str
+) -> list[Section]:
     """The rows that kept least of their neighbours."""
-    st.subheader(MOVED)
+    title = MOVED.format(row_name)
+    st.subheader(title)
     result = found["neighbours"]
     rows = moved_rows(result, plan.layer)
     layer = plain(plan.base.layer_names[plan.layer])
@@ -238,9 +250,8 @@ def moved(plan: ReportPlan, found: Found, texts: Sequence[str], labels_of: Seque
     for one in rows:
         label = [labels_of[one.text]] if labels_of else []
         cells.append([one.row + 1, one.kept, *label, texts[one.text]])
-    columns = ["row", "neighbours kept", *([str(plan.label)] if labels_of else []), "text"]
-    columns = [*columns[:2], *(["class"] if labels_of else []), "text"]
+    columns = ["row", "neighbours kept", *(["class"] if labels_of else []), "text"]
     percent = st.column_config.NumberColumn(format="percent")
     st.dataframe(pd.DataFrame(cells, columns=columns), hide_index=True, column_config={"neighbours kept": percent})
     st.caption(caption)
-    return [Section(MOVED, caption, table=(columns, cells))]
+    return [Section(title, caption, table=(columns, cells))]

@@ -1,0 +1,243 @@
+"""The report of a pair: which analyses it plans, and its numbers against closed cases and against the results."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import backend
+from backend import InvalidRequest, Undefined
+from backend.report_words import TITLES
+from tests.models.tiny import SEGMENTS, TEXTS, WORDS, bert_config, save
+from tests.test_command_line import _run
+
+LABELS = ("animals", "houses", "films")
+QUICK = ["cka_base", "cka_tuned", "cka", "rogue_base", "rogue_tuned", "rogue_overlap", "variance_ratio", "neighbours"]
+WITH_LABELS = [*QUICK, "threshold_base", "threshold_tuned", "ablation_base", "ablation_tuned"]
+SLOW = [*WITH_LABELS, "clusters", "neurons_base", "neurons_tuned"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two tiny models, one of them twice, a narrower and a deeper one; 60 texts of three classes."""
+    folder = tmp_path_factory.mktemp("reports")
+    for name, seed in (("base", 0), ("same", 0), ("tuned", 1)):
+        save(folder / name, bert_config(), seed=seed, model_input_names=SEGMENTS)
+    save(folder / "narrow", bert_config(hidden_size=16), model_input_names=SEGMENTS)
+    save(folder / "deep", bert_config(num_hidden_layers=4), model_input_names=SEGMENTS)
+    rows = [f"{TEXTS[i % 7]} {WORDS[i % 25]} {WORDS[i // 3]}\t{LABELS[i % 3]}" for i in range(60)]
+    (folder / "words.tsv").write_text("text\tlabel\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bench(folder: Path) -> Any:
+    settings = dataclasses.replace(
+        backend.read_settings(), cache=folder / "cache", backend="", token="", model_roots=(), device="cpu"
+    )
+    opened = backend.open_workbench(settings)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def texts(bench: Any, folder: Path) -> Any:
+    return bench.read_texts(folder / "words.tsv", text="text", label="label")
+
+
+def planned(bench: Any, folder: Path, texts: Any, tuned: str = "tuned", **options: Any) -> Any:
+    pair = [bench.model(str(folder / name)) for name in ("base", tuned)]
+    return backend.plan_report(bench, *pair, texts=texts, **options)
+
+
+def computed(bench: Any, plan: Any) -> dict[str, Any]:
+    return plan.named(bench.wait(plan.task))
+
+
+def test_the_parts_follow_the_labels_and_the_patience(bench: Any, folder: Path, texts: Any) -> None:
+    assert list(planned(bench, folder, texts).parts) == QUICK
+    assert list(planned(bench, folder, texts, heavy=True).parts) == QUICK, "without labels there is nothing slow"
+    plan = planned(bench, folder, texts, label="label", heavy=True, layer="block 2", split={"test_share": 0.3})
+    assert list(plan.parts) == SLOW and plan.layer == 2 and plan.layers == (0, 1, 2, 3)
+    specs = dict(zip(plan.parts, plan.task.analyses, strict=True))
+    assert [len(specs[name].inputs) for name in ("cka", "variance_ratio", "threshold_base")] == [8, 8, 4]
+    assert [wanted.layer for wanted in specs["clusters"].inputs] == [2, 2]
+    names = [Path(wanted.model.name).name for wanted in specs["variance_ratio"].inputs]
+    assert names == ["tuned"] * 4 + ["base"] * 4, "tuned over base"
+    assert specs["neurons_base"].params.test_share == specs["ablation_tuned"].params.test_share == 0.3
+
+
+def test_a_pair_that_does_not_correspond_is_refused_with_both_sizes(bench: Any, folder: Path, texts: Any) -> None:
+    with pytest.raises(InvalidRequest, match="32 dimensions, .*narrow 16"):
+        planned(bench, folder, texts, "narrow")
+    with pytest.raises(InvalidRequest, match=r"4 layers .*deep 5"):
+        planned(bench, folder, texts, "deep")
+    with pytest.raises(InvalidRequest, match="block 1, which is not among"):
+        planned(bench, folder, texts, layers=[2, 3], layer="block 1")
+
+
+def test_identical_models_differ_in_nothing(bench: Any, folder: Path, texts: Any) -> None:
+    plan = planned(bench, folder, texts, "same", label="label", heavy=True)
+    found = computed(bench, plan)
+    rows = {row.key: row for row in backend.summary_rows(found, plan.layer)}
+    assert list(rows) == list(TITLES)
+    for key, row in rows.items():
+        assert row.reason == "" and row.meaning and row.reference
+        if key == "components_gained":
+            assert (row.before, row.after) == (None, 20), "every component that is compared is at 1"
+        else:
+            assert row.difference == pytest.approx(0, abs=1e-12), key
+    for key in ("cka", "rogue_overlap", "neighbours", "spatial"):
+        assert rows[key].after == pytest.approx(1), key
+    assert "As before" in rows["cka_late"].meaning and "No layer changed" in rows["cka_lowest"].meaning
+    assert "0 moved away from their nearest, 0 came nearer, 3 stayed" in rows["least_distance"].meaning
+    assert {one.verdict for one in backend.label_changes(found["clusters"])} == {"unchanged"}
+    assert all(one.kept == 1 for one in backend.moved_rows(found["neighbours"], plan.layer))
+
+
+def test_the_summary_is_the_results(bench: Any, folder: Path, texts: Any) -> None:
+    plan = planned(bench, folder, texts, label="label", heavy=True, layer=2)
+    found = computed(bench, plan)
+    rows = {row.key: row for row in backend.summary_rows(found, 2)}
+    assert rows["cka"].after == found["cka"].values.matrix[2, 2]
+    assert rows["cka"].difference == found["cka"].values.matrix[2, 2] - 1
+    along = np.diagonal(found["cka"].values.matrix)
+    assert rows["cka_lowest"].after == along.min()
+    assert found["cka"].sources[0].layer_names[int(along.argmin())] in rows["cka_lowest"].title
+    within = [found[name].values.matrix[2, 3] for name in ("cka_base", "cka_tuned")]
+    assert [rows["cka_late"].before, rows["cka_late"].after] == within, "of three blocks, the last two are the later half"
+    halves = [found[name].values.matrix[1, 2:].mean() for name in ("cka_base", "cka_tuned")]
+    assert [rows["cka_halves"].before, rows["cka_halves"].after] == pytest.approx(halves)
+    for side, name in (("before", "base"), ("after", "tuned")):
+        rogue, threshold = found[f"rogue_{name}"].values, found[f"threshold_{name}"].values
+        ablation, neurons = found[f"ablation_{name}"].values, found[f"neurons_{name}"].values
+        assert getattr(rows["principal"], side) == rogue.principal[2]
+        share = rogue.variance[2].max() / rogue.variance[2].sum()
+        assert getattr(rows["principal_share"], side) == pytest.approx(share)
+        assert getattr(rows["accuracy"], side) == threshold.full_accuracy[2]
+        assert getattr(rows["threshold"], side) == threshold.accuracy[2]
+        assert getattr(rows["ablation"], side) == ablation.accuracy[0, 1, 32 - 3], "lowest variance first, 3 left"
+        for key, place in (("neurons_1", 1), ("neurons_5", 2), ("neurons_classes", 3)):
+            assert getattr(rows[key], side) == neurons.test_accuracy[0, place]
+    clusters = found["clusters"].values
+    assert (rows["clusters"].before, rows["clusters"].after) == (clusters.other_n_clusters[0], clusters.n_clusters[0])
+    change = (clusters.minimum[0] - clusters.other_minimum[0]).mean()
+    assert rows["least_distance"].difference == pytest.approx(change)
+    assert rows["spatial"].after == clusters.across[0, 0]
+    ratio = found["variance_ratio"].values
+    assert rows["components_gained"].after == ratio.n_above_one[2]
+    assert rows["first_component"].after / rows["first_component"].before == pytest.approx(ratio.ratio[2, 0])
+    layers = backend.layer_rows(found)
+    assert [one.cka for one in layers] == along.tolist()
+    assert [one.threshold_after for one in layers] == found["threshold_tuned"].values.accuracy.tolist()
+
+
+def test_what_grew_and_what_moved_comes_in_order(bench: Any, folder: Path, texts: Any) -> None:
+    plan = planned(bench, folder, texts, label="label", heavy=True, layer=2)
+    found = computed(bench, plan)
+    changes = backend.label_changes(found["clusters"])
+    assert sorted(one.label for one in changes) == sorted(LABELS)
+    assert [one.change for one in changes] == sorted((one.change for one in changes), reverse=True)
+    for one in changes:
+        assert one.change == pytest.approx(one.after - one.before)
+        assert one.verdict == ("grew" if one.change > 0 else "shrank")
+    kept = found["neighbours"].values.per_row[2]
+    moved = backend.moved_rows(found["neighbours"], 2, most=5)
+    assert [one.kept for one in moved] == np.sort(kept)[:5].tolist()
+    assert all(kept[one.row] == one.kept and one.text == one.row for one in moved)
+
+
+def test_a_change_within_the_proven_bounds_is_none(bench: Any, folder: Path, texts: Any) -> None:
+    plan = planned(bench, folder, texts, label="label", heavy=True, layer=2)
+    result = computed(bench, plan)["clusters"]
+    values = dataclasses.replace(
+        result.values,
+        gap=0.01,
+        minimum=np.array([[1.005, 1.02, np.nan]]),
+        other_minimum=np.array([[1.0, 1.0, 1.0]]),
+    )
+    why = (Undefined("minimum", (0, 2), "no row in use is of class 'films'"),)
+    changes = {one.label: one for one in backend.label_changes(dataclasses.replace(result, values=values, undefined=why))}
+    classes = values.split.classes
+    assert [changes[name].verdict for name in classes] == ["unchanged", "grew", ""]
+    assert changes[classes[2]].change is None and changes[classes[2]].before == 1.0
+
+
+def test_a_layer_of_identical_rows_has_reasons_instead_of_numbers(bench: Any, folder: Path, texts: Any) -> None:
+    """Before the first block, pooling cls gives every text one vector."""
+    plan = planned(bench, folder, texts, label="label", heavy=True, layer=0, pooling="cls")
+    found = computed(bench, plan)
+    rows = backend.summary_rows(found, 0)
+    assert [row.key for row in rows] == list(TITLES)
+    for row in rows:
+        if row.key in ("cka_lowest", "cka_late", "cka_halves"):
+            assert row.after is not None, "the other layers are there"
+        else:
+            assert row.after is None and row.difference is None and row.reason, row.key
+            assert "nan" not in f"{row}"
+    assert backend.moved_rows(found["neighbours"], 0) == ()
+    assert backend.layer_rows(found)[0].components_gained is None
+
+
+def test_five_classes_are_not_said_twice(bench: Any, folder: Path) -> None:
+    rows = [f"{TEXTS[i % 7]} {WORDS[i % 25]} {WORDS[i // 3]}\tclass {i % 5}" for i in range(60)]
+    (folder / "five.tsv").write_text("text\tlabel\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    five = bench.read_texts(folder / "five.tsv", text="text", label="label")
+    plan = planned(bench, folder, five, label="label", heavy=True)
+    keys = [row.key for row in backend.summary_rows(computed(bench, plan), plan.layer)]
+    assert "neurons_5" in keys and "neurons_classes" not in keys
+
+
+def test_numbers_are_written_by_their_unit() -> None:
+    written = [
+        backend.number_text(0.9134, "accuracy"),
+        backend.number_text(-0.0213, "accuracy", signed=True),
+        backend.number_text(-0.00001, "share", signed=True),
+        backend.number_text(3.0, "count"),
+        backend.number_text(None, "share"),
+    ]
+    assert [text.replace("\N{NO-BREAK SPACE}", " ") for text in written] == ["91.3 %", "−2.1 pt", "±0.000", "3", "–"]
+
+
+def test_the_cross_task_table_counts_labels_and_takes_the_probes_accuracy(bench: Any, folder: Path, texts: Any) -> None:
+    pair = [bench.model(str(folder / name)) for name in ("base", "tuned")]
+    params = {"grid": "fixed", "n_seeds": 2, "hidden": (8, 8)}
+    sentiment = bench.text_set_info("sentiment")
+    task = backend.plan_cross_task(
+        bench, *pair, sets=[(texts, "label"), (sentiment, "label")], layer=3, params=params, pooling="mean"
+    )
+    results = bench.wait(task)
+    rows = backend.cross_task_rows(results, ["label", "label"])
+    assert [row.texts for row in rows] == ["words.tsv", "sentiment"] and [row.n_labels for row in rows] == [3, 2]
+    clusters, before, after = (result.values for result in results[:3])
+    assert rows[0].n_grew + rows[0].n_shrank + rows[0].n_same == 3
+    assert rows[0].n_grew == (clusters.minimum[0] > clusters.other_minimum[0]).sum()
+    assert rows[0].average_change == pytest.approx((clusters.minimum[0] - clusters.other_minimum[0]).mean())
+    assert (rows[0].accuracy_before, rows[0].accuracy_after) == (before.accuracy[0], after.accuracy[0])
+    assert rows[0].accuracy_after_std == after.accuracy_std[0] and rows[0].layer == "block 3"
+    document = backend.cross_task_document(rows, results)
+    assert len(document["recipe"]) == 6 and document["rows"][1]["texts"] == "sentiment"
+    json.dumps(document, allow_nan=False)
+    with pytest.raises(InvalidRequest, match="No text set"):
+        backend.plan_cross_task(bench, *pair, sets=[], layer=3)
+
+
+def test_the_command_writes_a_report_whose_recipes_run(folder: Path, tmp_path: Path) -> None:
+    out, again = tmp_path / "report.json", tmp_path / "again.json"
+    files = ("--texts", folder / "words.tsv", "--text", "text", "--label", "label")
+    pair = ("--base", folder / "base", "--tuned", folder / "tuned")
+    done = _run("report", *pair, *files, "--layer", "block 2", "--out", out, cache=tmp_path / "cache")
+    assert done.returncode == 0, done.stderr
+    data = json.loads(out.read_text())
+    assert data["report"]["layer"] == "block 2" and len(data["recipe"]) == len(WITH_LABELS)
+    assert [row["key"] for row in data["summary"]][0] == "cka" and len(data["layers"]) == 4 and data["moved"]
+    assert "Geometry kept in this layer (CKA with the base): 1.000 ->" in done.stdout
+    done = _run("run", out, "--out", again, cache=tmp_path / "cache")
+    assert done.returncode == 0, done.stderr
+    assert [one["fingerprint"] for one in json.loads(again.read_text())] == data["fingerprints"]
+    done = _run("report", "--base", folder / "base", "--tuned", folder / "narrow", *files, cache=tmp_path / "cache")
+    lines = done.stderr.splitlines()
+    assert done.returncode == 2 and [line.split(":")[0] for line in lines] == ["error", "hint"] and not done.stdout
