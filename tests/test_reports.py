@@ -71,7 +71,7 @@ def test_the_parts_follow_the_labels_and_the_patience(bench: Any, folder: Path, 
 
 
 def test_a_pair_that_does_not_correspond_is_refused_with_both_sizes(bench: Any, folder: Path, texts: Any) -> None:
-    with pytest.raises(InvalidRequest, match="32 dimensions, .*narrow 16"):
+    with pytest.raises(InvalidRequest, match=r"32 dimensions, .*narrow 16"):
         planned(bench, folder, texts, "narrow")
     with pytest.raises(InvalidRequest, match=r"4 layers .*deep 5"):
         planned(bench, folder, texts, "deep")
@@ -108,7 +108,9 @@ def test_the_summary_is_the_results(bench: Any, folder: Path, texts: Any) -> Non
     assert rows["cka_lowest"].after == along.min()
     assert found["cka"].sources[0].layer_names[int(along.argmin())] in rows["cka_lowest"].title
     within = [found[name].values.matrix[2, 3] for name in ("cka_base", "cka_tuned")]
-    assert [rows["cka_late"].before, rows["cka_late"].after] == within, "of three blocks, the last two are the later half"
+    assert [rows["cka_late"].before, rows["cka_late"].after] == within, (
+        "of three blocks, the last two are the later half"
+    )
     halves = [found[name].values.matrix[1, 2:].mean() for name in ("cka_base", "cka_tuned")]
     assert [rows["cka_halves"].before, rows["cka_halves"].after] == pytest.approx(halves)
     for side, name in (("before", "base"), ("after", "tuned")):
@@ -160,7 +162,9 @@ def test_a_change_within_the_proven_bounds_is_none(bench: Any, folder: Path, tex
         other_minimum=np.array([[1.0, 1.0, 1.0]]),
     )
     why = (Undefined("minimum", (0, 2), "no row in use is of class 'films'"),)
-    changes = {one.label: one for one in backend.label_changes(dataclasses.replace(result, values=values, undefined=why))}
+    changes = {
+        one.label: one for one in backend.label_changes(dataclasses.replace(result, values=values, undefined=why))
+    }
     classes = values.split.classes
     assert [changes[name].verdict for name in classes] == ["unchanged", "grew", ""]
     assert changes[classes[2]].change is None and changes[classes[2]].before == 1.0
@@ -233,7 +237,7 @@ def test_the_command_writes_a_report_whose_recipes_run(folder: Path, tmp_path: P
     assert done.returncode == 0, done.stderr
     data = json.loads(out.read_text())
     assert data["report"]["layer"] == "block 2" and len(data["recipe"]) == len(WITH_LABELS)
-    assert [row["key"] for row in data["summary"]][0] == "cka" and len(data["layers"]) == 4 and data["moved"]
+    assert data["summary"][0]["key"] == "cka" and len(data["layers"]) == 4 and data["moved"]
     assert "Geometry kept in this layer (CKA with the base): 1.000 ->" in done.stdout
     done = _run("run", out, "--out", again, cache=tmp_path / "cache")
     assert done.returncode == 0, done.stderr
