@@ -36,8 +36,6 @@ PAGES = {
     "Training": [
         ("training/finetune", "Fine-tune", "Train a model on your labels; its checkpoints are a series."),
         ("training/dynamics", "Dynamics", "How all of this changes over the checkpoints of a training run."),
-    ],
-    "Training": [
         ("training/report", "Report", "Before and after fine-tuning: a pair of models on one page."),
     ],
 }
