@@ -118,6 +118,19 @@ def test_the_same_seed_gives_the_same_weights_and_another_one_does_not(
     assert one.accuracies == two.accuracies and one.losses == two.losses
 
 
+def test_accumulated_batches_make_the_step_of_one_large_batch(bench: Workbench, tmp_path: Path) -> None:
+    """Loss and gradient of a step are means over its rows, however they are parted."""
+    config = Path(base(tmp_path)) / "config.json"
+    still = {**json.loads(config.read_text()), "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    config.write_text(json.dumps(still))
+    same = {"dropout": 0.0, "max_steps": 3, "learning_rate": 1e-3}
+    tuned(bench, tmp_path, "whole", changes={"batch_size": 16, "accumulation": 1, **same})
+    tuned(bench, tmp_path, "parts", changes={"batch_size": 4, "accumulation": 4, **same})
+    logs = [[row for row in bench.run_log(name) if "loss" in row] for name in ("whole", "parts")]
+    for name in ("loss", "grad_norm"):
+        np.testing.assert_allclose([row[name] for row in logs[0]], [row[name] for row in logs[1]], rtol=1e-3)
+
+
 def test_what_is_done_stays_and_a_name_stands_for_one_task(bench: Workbench, tmp_path: Path) -> None:
     info = tuned(bench, tmp_path)
     before = weights(info, LAST)

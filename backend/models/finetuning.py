@@ -117,6 +117,9 @@ class _Trainer(Trainer):  # type: ignore[misc]
             callbacks=[watch],
         )
         self.remove_callback(PrinterCallback)
+        # Else the batches of a step would be added up: the classifiers take the argument that is to scale their loss, and
+        # do not use it. So: the mean over the batches.
+        self.model_accepts_loss_kwargs = False
 
     def create_optimizer(self, model: Any = None) -> Any:
         """AdamW; with a layer decay, one group of parameters for each depth, the last layer's first."""
