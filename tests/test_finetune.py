@@ -292,6 +292,7 @@ def test_no_labels_no_such_recipe_and_bad_names_are_refused(bench: Workbench, tm
             tuned(bench, tmp_path, name)
     with pytest.raises(EmbedscopeError, match="encoder-decoder"):
         tuned(bench, tmp_path, family="t5")
+    assert tuned(bench, tmp_path, changes={"max_steps": 1}).state == "done", "the name is free: nothing was saved"
 
 
 def test_a_folder_that_is_no_run_is_left_alone(bench: Workbench, tmp_path: Path) -> None:
