@@ -171,6 +171,8 @@ def _earlier(folder: RunFolder, task: FinetuneTask) -> RunInfo | None:
             )
         return None
     if info.task != fingerprint(task):
+        if not info.steps and _alive(info).state != "running":
+            return None  # it never came to anything: the name is free
         raise InvalidRequest(
             f"A run called '{task.name}' is there already, of another model, text set or recipe.",
             "Choose another name, or delete its folder.",

@@ -18,7 +18,6 @@ from backend import (
     EmbedscopeError,
     FinetuneTask,
     InvalidRequest,
-    ModelError,
     RunInfo,
     Settings,
     StoreError,
@@ -105,7 +104,7 @@ def test_a_run_and_its_steps_are_models_wherever_a_model_is_named(home: tuple[Wo
     assert any("model's own head" in note for note in found.notes), found.notes
     assert found.values.accuracy[0, 0, 0] == info.accuracy
     for name, message in (("run:b", "no run 'b'"), ("run:whole@step-9", "has no 'step-9'"), ("run:../a", "no run")):
-        with pytest.raises(ModelError, match=message):
+        with pytest.raises(EmbedscopeError, match=message):
             bench.model(name)
 
 
@@ -306,6 +305,7 @@ def test_no_labels_no_such_recipe_and_bad_names_are_refused(bench: Workbench, tm
             tuned(bench, tmp_path, name)
     with pytest.raises(EmbedscopeError, match="encoder-decoder"):
         tuned(bench, tmp_path, family="t5")
+    assert tuned(bench, tmp_path, changes={"max_steps": 1}).state == "done", "the name is free: nothing was saved"
 
 
 def test_a_folder_that_is_no_run_is_left_alone(bench: Workbench, tmp_path: Path) -> None:
@@ -359,14 +359,15 @@ def test_a_full_disk_is_said_and_what_was_saved_is_whole(
     assert info.state == "done" and weights(info, LAST) == weights(whole, LAST)
 
 
-def test_a_writer_that_fails_in_the_middle_leaves_no_half_a_step(tmp_path: Path) -> None:
+@pytest.mark.parametrize("said", ["PytorchStreamWriter failed writing file data/0", "basic_ios::clear: iostream error"])
+def test_a_writer_that_fails_in_the_middle_leaves_no_half_a_step(tmp_path: Path, said: str) -> None:
     folder = runfolder.RunFolder(tmp_path, "a")
     folder.begin(None)
 
     def write(path: Path) -> None:
         path.mkdir()
         (path / "config.json").write_text("{}")
-        raise RuntimeError("PytorchStreamWriter failed writing file data/0: file write failed")
+        raise RuntimeError(said)
 
     with pytest.raises(StoreError, match="cannot be written"):
         folder.save_step(1, write)
@@ -413,3 +414,36 @@ def test_progress_names_epoch_and_loss(bench: Workbench, tmp_path: Path) -> None
     tuned(bench, tmp_path, report=lambda done, total, stage: stages.append(stage) if total == 12 else None)
     assert any(stage.startswith("epoch 1 of 2, loss 0.") or "looking at" in stage for stage in stages)
     assert len(stages) >= 12
+
+
+def test_the_command_line_prints_the_frozen_head_and_the_tuned_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from backend.__main__ import main
+
+    for name, value in {
+        "CACHE": str(tmp_path / "cache"),
+        "DEVICE": "cpu",
+        "THREADS": "1",
+        "BACKEND": "",
+        "RUNS": "",
+    }.items():
+        monkeypatch.setenv(f"EMBEDSCOPE_{name}", value)
+    for name, table in (("train.tsv", rows(24, 0)), ("dev.tsv", rows(8, 0))):
+        (tmp_path / name).write_text("".join(f"{row[1]}\t{row[0]}\n" for row in table))
+    files = ["--texts", str(tmp_path / "train.tsv"), "--test-texts", str(tmp_path / "dev.tsv"), "--no-header"]
+    command = ["finetune", "--model", base(tmp_path), *files, "--text", "1", "--label", "0", "--recipe", "zhou"]
+    command += ["--epochs", "1", "--set", "batch_size=8", "--name", "mine", "--quiet"]
+    assert main([*command, "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["state"] == "done" and data["steps"] == [0, 1, 2, 3] and data["recipe"]["batch_size"] == 8
+    assert data["model"] == "run:mine" and data["step"] == 3 and data["accuracy"] == data["accuracies"][-1]
+    assert data["judged_on"] == "test" and 0 <= data["frozen"] <= 1 and Path(data["folder"]).is_dir()
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    for part in ("frozen base, head", f"{data['frozen']:.4f}", "fine-tuned", f"{data['accuracy']:.4f}", data["folder"]):
+        assert part in said, part
+    assert main(["runs", "--json"]) == 0
+    assert [run["name"] for run in json.loads(capsys.readouterr().out)] == ["mine"]
+    assert main(["runs"]) == 0 and "run:mine (done, step 3 of 3)" in capsys.readouterr().out
+    assert main([*command, "--epochs", "2"]) == 2 and "hint: Choose another name" in capsys.readouterr().err

@@ -20,6 +20,7 @@ from backend.runs import RunInfo
 PREFIX = "run:"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _STEP = re.compile(r"step-([0-9]{5,})")
+_FULL = 64 * 2**20  # bytes; with less than that free, a failed write is taken for one on a full disk
 _RUN, _LOG, _RESUME, _PART = "run.json", "log.jsonl", "resume", ".part-"
 
 
@@ -188,21 +189,20 @@ class RunFolder:
 
 def cannot_write(path: Path, error: Exception) -> StoreError:
     """The error for a file or folder of a run that cannot be written."""
+    parent = next((folder for folder in path.parents if folder.exists()), Path())
+    free = shutil.disk_usage(parent).free
     reason = (isinstance(error, OSError) and error.strerror) or (str(error).splitlines() or [""])[0][:160]
-    try:
-        parent = next(folder for folder in path.parents if folder.exists())
-        free = f"{shutil.disk_usage(parent).free / 2**20:,.0f} MB are free there"
-    except (OSError, StopIteration):
-        free = "how much is free there is not known"
+    if not isinstance(error, OSError) and free < _FULL:  # torch and safetensors do not say why they failed
+        reason = "No space left on device"
     return StoreError(
-        f"{path} cannot be written: {reason} ({free}).",
+        f"{path} cannot be written: {reason} ({free / 2**20:,.1f} MB are free there).",
         "Make room, or point EMBEDSCOPE_RUNS at a larger disk; then start the run again: it goes on from its last step.",
     )
 
 
 def _about_disk(error: Exception) -> bool:
     text = str(error).lower()
-    return isinstance(error, OSError) or "i/o error" in text or "no space" in text or "writ" in text
+    return isinstance(error, OSError) or any(sign in text for sign in ("i/o error", "iostream", "no space", "writ"))
 
 
 def _remove(path: Path) -> None:
