@@ -65,6 +65,11 @@ class Grid:
         why = {(step, layer // every): reason for (step, layer), reason in self.undefined.items() if not layer % every}
         return Grid(self.steps, self.layers[::every], self.values[:, ::every], why)
 
+    def without_first(self) -> "Grid":
+        """The same without the first layer."""
+        why = {(step, layer - 1): reason for (step, layer), reason in self.undefined.items() if layer}
+        return Grid(self.steps, self.layers[1:], self.values[:, 1:], why)
+
 
 def places_of(steps: Sequence[int], *, logarithmic: bool) -> npt.NDArray[np.float64]:
     """Where the steps lie on the axis: the step itself, or log2(step + 1), which has a place for step 0."""

@@ -176,18 +176,28 @@ def show_measure(
         why = next(iter(grid.undefined.values()), "no reason was given")
         st.info(f"Undefined at every step and layer: {plain(why)}")
         return {}
+    over = grid
+    if measure.mean and "steps" in measure.forms and results[0].sources[0].layers[0] == 0 and len(grid.layers) > 1:
+        blocks = st.toggle(
+            "Over steps without the embedding output",
+            key=f"{key}_{measure.key}_blocks",
+            persist_state="session",
+            help="Before the first block a vector is of a token and its place alone: its numbers can be far from the others' "
+            "and rule the mean.",
+        )
+        over = grid.without_first() if blocks else grid
     figures = {}
     sides = st.columns(2) if len(measure.forms) > 1 else [st.container()]
     for place, form in enumerate(measure.forms):
         with sides[place % len(sides)]:
             figures[f"{measure.name}: {FORMS[form].lower()}"] = draw_form(
-                form, measure, grid, series, logarithmic=logarithmic, key=key
+                form, measure, over if form == "steps" else grid, series, logarithmic=logarithmic, key=key
             )
             st.caption(CAPTIONS[form] if measure.mean or form != "steps" else LAYERS_CAPTION)
     if measure.mean and "steps" in measure.forms:
-        left = len(grid.layers) - len(complete_layers(grid.values))
+        left = len(over.layers) - len(complete_layers(over.values))
         if left:
-            st.caption(f"The mean leaves out {left} of {len(grid.layers)} layers, which are undefined at some step.")
+            st.caption(f"The mean leaves out {left} of {len(over.layers)} layers, which are undefined at some step.")
     return figures
 
 

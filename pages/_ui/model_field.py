@@ -87,7 +87,7 @@ def model_field() -> tuple[tuple[ModelInfo, ...], str, bool]:
 
 def _look_up(name: str, place: int) -> tuple[ModelInfo | None, str, str]:
     """The model of one name; without one, whether it is a "series", is still "waiting", or "failed", and why."""
-    pattern = "*" in name or "?" in name
+    pattern = any(mark in name.partition("@")[2] for mark in "*?")
     offered: list[bool] = []
 
     def offer() -> bool:

@@ -99,6 +99,9 @@ def test_every_second_layer_keeps_its_reasons() -> None:
     np.testing.assert_array_equal(thin.values, holed().values[:, [0, 2]])
     assert thin.why(1, 1) == "all rows <are> identical"
     assert holed().thinned(1).layers == LAYERS
+    rest = holed().without_first()
+    assert rest.layers == LAYERS[1:] and rest.why(1, 1) == "all rows <are> identical"
+    np.testing.assert_array_equal(rest.values, holed().values[:, 1:])
 
 
 def test_labels_that_grow_most_and_least_are_named() -> None:

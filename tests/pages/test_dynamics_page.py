@@ -108,6 +108,9 @@ def test_the_intrinsic_dimension_is_averaged_over_layers(
     at.selectbox(key="dynamics_measure_intrinsic_dimension").set_value("Intrinsic dimension (MLE)").run()
     values = np.array([result.values.mle for result in computed(small_world, run, "intrinsic_dimension")])
     np.testing.assert_allclose(numbers(figure(at)["data"][-1]["y"]), values.mean(axis=1), rtol=1e-6)
+    at.toggle(key=f"{key}_intrinsic_dimension_mle_blocks").set_value(True).run()
+    np.testing.assert_allclose(numbers(figure(at)["data"][-1]["y"]), values[:, 1:].mean(axis=1), rtol=1e-6)
+    assert len(numbers(figure(at, 1)["data"][0]["z"])) == values.shape[1], "the heatmap keeps every layer"
 
 
 def test_cka_with_first_and_last(open_page, run_page, small_world: SmallWorld, run: Path) -> None:
