@@ -1,130 +1,38 @@
 """The workbench: what every caller sees. Build a spec, look whether its result is there, start it, follow it, read it."""
 
-import json
 import os
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Any, cast
 
 from backend.activations import Report, no_report
 from backend.analyses import analysis_spec
-from backend.codec import Codec, from_json
-from backend.errors import EmbedscopeError, InvalidRequest, ModelError
-from backend.fingerprint import fingerprint, label_spec
-from backend.jobs.base import Executor
-from backend.jobs.inline import InlineExecutor
-from backend.library import Library
+from backend.errors import InvalidRequest, ModelError
+from backend.fingerprint import label_spec
 from backend.metrics import METRICS, metric
 from backend.metrics.base import Metric
 from backend.models.runfolder import check_name
 from backend.recipes import Recipe, changed, recipe
-from backend.results import NormOutliers, Result, SeriesResult
+from backend.results import Result, SeriesResult
 from backend.runs import RunInfo
-from backend.settings import Settings
 from backend.specs import (
-    ActivationSpec,
     AnalysisSpec,
     BatchTask,
-    EstimateTask,
     FinetuneTask,
-    HubReadTask,
-    JobStatus,
-    JoinTask,
     ModelInfo,
-    NormTask,
     PostProcess,
-    ReadOptions,
-    ReadTask,
     ResolveTask,
     SeriesInfo,
     SeriesTask,
-    Task,
-    TextColumns,
-    TextSetSpec,
     TokenSample,
 )
-from backend.store import Store, Usage
-from backend.texts import Cost, TextPreview, TextSetInfo, TextTable
+from backend.store import Usage
+from backend.textcalls import TextCalls
+from backend.texts import TextSetInfo
 
-_POLL = 0.1
 
-
-class Workbench:
+class Workbench(TextCalls):
     """One store and one executor behind the calls that pages, notebooks and the command line make."""
-
-    def __init__(self, store: Store, executor: Executor, codec: Codec, library: Library, settings: Settings) -> None:
-        self._store, self._executor, self._codec = store, executor, codec
-        self._library, self.settings = library, settings
-
-    # Looking, starting, following
-
-    def peek(self, task: Task) -> Any:
-        """The result of ``task`` if it is there (Result, ModelInfo, TextPreview, TextSetInfo or Cost), else None."""
-        if isinstance(task, AnalysisSpec):
-            return self._peek_result(task)
-        if isinstance(task, BatchTask):
-            found = [self._peek_result(spec) for spec in task.analyses]
-            return tuple(found) if all(found) else None
-        if isinstance(task, FinetuneTask):
-            wanted = fingerprint(task)
-            return next((run for run in self.runs() if run.task == wanted and run.state == "done"), None)
-        if isinstance(task, EstimateTask) and self.is_cached(task.inputs):
-            return Cost(0, 0, 0, 0, 0.0, "every activation is in the cache")
-        key = f"task/{fingerprint(task)}"
-        data = self._store.record(key)
-        if data is None and self._executor.fetch(task):
-            data = self._store.record(key)
-        return None if data is None else from_json(_result_kind(task), data)
-
-    def _peek_result(self, spec: AnalysisSpec) -> Result | None:
-        digest = fingerprint(spec)
-        parts = self._store.get_result(digest)
-        if parts is None and self._executor.fetch(spec):
-            parts = self._store.get_result(digest)
-        return None if parts is None else self._codec.result_from_parts(*parts)
-
-    def is_cached(self, inputs: Sequence[ActivationSpec]) -> bool:
-        """Whether all these activations are in this process's store."""
-        return all(self._store.has_array(fingerprint(replace(spec, postprocess=()))) for spec in inputs)
-
-    def start(self, task: Task) -> JobStatus:
-        """Begin ``task``, or join the job that does it already."""
-        return self._executor.start(task)
-
-    def status(self, job_id: str) -> JobStatus | None:
-        """Where a job stands, or None."""
-        return self._executor.status(job_id)
-
-    def cancel(self, job_id: str) -> None:
-        """Ask a job to end."""
-        self._executor.cancel(job_id)
-
-    def jobs(self) -> list[JobStatus]:
-        """All known jobs, newest first."""
-        return self._executor.jobs()
-
-    def wait(self, task: Task, report: Report = no_report) -> Any:
-        """Do ``task``, or join who does it, and return its result; raises EmbedscopeError where it fails."""
-        found = self.peek(task)
-        if found is not None and not isinstance(task, ResolveTask | SeriesTask):
-            return found
-        if isinstance(self._executor, InlineExecutor):
-            job: JobStatus | None = self._executor.start(task, report)
-        else:
-            job = self._executor.start(task)
-            while job is not None and job.active:
-                time.sleep(_POLL)
-                job = self._executor.status(job.id)
-                if job is not None:
-                    report(job.done, job.total, job.stage)
-        if job is None or job.state != "done":
-            raise EmbedscopeError(job.error if job else "The job is gone.", job.hint if job else "Run it again.")
-        found = self.peek(task)
-        if found is None:
-            raise EmbedscopeError("The result was evicted before it could be read.", "Raise EMBEDSCOPE_CACHE_BYTES.")
-        return found
 
     # Models
 
@@ -155,78 +63,6 @@ class Workbench:
                 "Mend them, or leave them out (--skip-broken).",
             )
         return found
-
-    # Texts
-
-    def text_sets(self) -> list[TextSetInfo]:
-        """The built-in text sets and the stored ones."""
-        return self._executor.text_sets()
-
-    def text_set(self, which: TextSetSpec | TextSetInfo | str) -> TextTable:
-        """The rows of a text set, by its spec, its table digest or its name."""
-        if isinstance(which, TextSetInfo):
-            which = which.spec
-        return self._executor.text_table(which.table if isinstance(which, TextSetSpec) else which)
-
-    def read_texts(
-        self,
-        path: str | Path,
-        *,
-        text: str | int | None = None,
-        pair: str | int | None = None,
-        label: str | int | None = None,
-        split: str | int | None = None,
-        metadata: Sequence[str | int] = (),
-        header: bool = True,
-        format: str | None = None,  # noqa: A002 - the word that users know
-        encoding: str | None = None,
-        clean_wikitext: bool = False,
-        task: str | None = None,
-        name: str | None = None,
-    ) -> TextSetInfo:
-        """Read a file of texts into the store; a column is a name, or a number from 0 where ``header`` is False.
-
-        ``task`` is one of WORD_TASKS, for CoNLL-U files: what their words are labelled with.
-        """
-        from backend.textsets.limits import Limits
-        from backend.textsets.reading import read_path
-
-        columns = TextColumns(text, pair, label, split, tuple(metadata))
-        options = ReadOptions(columns, format, header, encoding, clean_wikitext, task)
-        shown = name or Path(path).name
-        if isinstance(self._executor, InlineExecutor):
-            return self._library.save(read_path(Path(path), shown, options, limits=Limits.of(self.settings)))
-        blob = self.upload(_content(Path(path), self.settings.max_upload_bytes))
-        return cast(TextSetInfo, self.wait(ReadTask(blob, Path(path).name, shown, options, save=True)))
-
-    def join_texts(self, train: TextSetInfo, test: TextSetInfo, *, name: str = "") -> TextSetInfo:
-        """Join two text sets into one whose split column says "train" for the rows of the first, "test" for the rest."""
-        from backend.textsets.joining import join
-
-        shown = name or f"{train.spec.name} + {test.spec.name}"
-        if isinstance(self._executor, InlineExecutor):
-            return self._library.save(join(self._library.table(train.spec), self._library.table(test.spec), shown))
-        return cast(TextSetInfo, self.wait(JoinTask(train.spec.table, test.spec.table, shown)))
-
-    def add_texts(self, texts: Sequence[str], *, name: str = "texts") -> TextSetInfo:
-        """Keep a list of texts as a text set."""
-        lines = "".join(json.dumps({"text": text}) + "\n" for text in texts)
-        task = ReadTask(self.upload(lines.encode()), f"{name}.jsonl", name, ReadOptions(TextColumns("text")), save=True)
-        return cast(TextSetInfo, self.wait(task))
-
-    def upload(self, content: bytes) -> str:
-        """Bring bytes to where they can be read; returns the digest for a ReadTask."""
-        if len(content) > self.settings.max_upload_bytes:
-            raise InvalidRequest(
-                f"The file has {len(content) / 2**20:.1f} MB; at most {self.settings.max_upload_bytes / 2**20:.0f} "
-                "MB are read.",
-                "Take a part of it, or raise EMBEDSCOPE_MAX_UPLOAD_BYTES.",
-            )
-        return self._executor.upload(content)
-
-    def delete_text_set(self, digest: str) -> int:
-        """Delete a text set with its activations and results; returns how many entries went."""
-        return self._executor.delete_text_set(digest)
 
     # Analyses
 
@@ -353,15 +189,6 @@ class Workbench:
         results = cast(tuple[Result, ...], self.wait(task, report))
         return SeriesResult(series, results, joint=metric(results[0].metric).scope == "models")
 
-    def text_set_info(self, name: str) -> TextSetInfo:
-        """The line of the list for one text set, by name or table digest; raises InvalidRequest if there is none."""
-        infos = self.text_sets()
-        for info in infos:
-            if name in (info.spec.name, info.spec.table):
-                return info
-        listed = ", ".join(info.spec.name for info in infos)
-        raise InvalidRequest(f"There is no text set '{name}'.", f"Choose one of these, or add yours: {listed}.")
-
     def recipe(self, spec: AnalysisSpec) -> dict[str, Any]:
         """The JSON form of a spec, from which anyone can run it again."""
         return self._codec.task_to_json(spec)
@@ -437,28 +264,3 @@ class Workbench:
 
 def _recipe(given: str | Recipe, changes: Mapping[str, Any]) -> Recipe:
     return changed(given, changes) if isinstance(given, Recipe) else recipe(given, changes)
-
-
-def _result_kind(task: Task) -> Any:
-    if isinstance(task, ResolveTask):
-        return ModelInfo
-    if isinstance(task, SeriesTask):
-        return SeriesInfo
-    if isinstance(task, EstimateTask):
-        return Cost
-    if isinstance(task, NormTask):
-        return NormOutliers
-    if isinstance(task, HubReadTask | JoinTask) or (isinstance(task, ReadTask) and task.save):
-        return TextSetInfo
-    return TextPreview
-
-
-def _content(path: Path, limit: int) -> bytes:
-    try:
-        if path.stat().st_size > limit:
-            raise InvalidRequest(
-                f"{path} is larger than {limit / 2**20:.0f} MB.", "Raise EMBEDSCOPE_MAX_UPLOAD_BYTES, or take a part."
-            )
-        return path.read_bytes()
-    except OSError as error:
-        raise InvalidRequest(f"{path} cannot be read: {error.strerror}.", "Check the path.") from None

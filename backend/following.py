@@ -1,0 +1,127 @@
+"""What a workbench does with any task: look whether its result is there, start it, follow it, read it."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from backend.activations import Report, no_report
+from backend.codec import Codec, from_json
+from backend.errors import EmbedscopeError
+from backend.fingerprint import fingerprint
+from backend.jobs.base import Executor
+from backend.jobs.inline import InlineExecutor
+from backend.library import Library
+from backend.results import NormOutliers, Result
+from backend.settings import Settings
+from backend.specs import (
+    ActivationSpec,
+    AnalysisSpec,
+    BatchTask,
+    EstimateTask,
+    FinetuneTask,
+    HubReadTask,
+    JobStatus,
+    JoinTask,
+    ModelInfo,
+    NormTask,
+    ReadTask,
+    ResolveTask,
+    SeriesInfo,
+    SeriesTask,
+    Task,
+)
+from backend.store import Store
+from backend.texts import Cost, TextPreview, TextSetInfo
+
+_POLL = 0.1
+
+
+class Follower:
+    """One store and one executor, and the tasks between them."""
+
+    def __init__(self, store: Store, executor: Executor, codec: Codec, library: Library, settings: Settings) -> None:
+        self._store, self._executor, self._codec = store, executor, codec
+        self._library, self.settings = library, settings
+
+    # Looking, starting, following
+
+    def peek(self, task: Task) -> Any:
+        """The result of ``task`` if it is there (Result, ModelInfo, TextPreview, TextSetInfo or Cost), else None."""
+        if isinstance(task, AnalysisSpec):
+            return self._peek_result(task)
+        if isinstance(task, BatchTask):
+            found = [self._peek_result(spec) for spec in task.analyses]
+            return tuple(found) if all(found) else None
+        if isinstance(task, FinetuneTask):
+            wanted = fingerprint(task)
+            return next((run for run in self._executor.runs() if run.task == wanted and run.state == "done"), None)
+        if isinstance(task, EstimateTask) and self.is_cached(task.inputs):
+            return Cost(0, 0, 0, 0, 0.0, "every activation is in the cache")
+        key = f"task/{fingerprint(task)}"
+        data = self._store.record(key)
+        if data is None and self._executor.fetch(task):
+            data = self._store.record(key)
+        return None if data is None else from_json(_result_kind(task), data)
+
+    def _peek_result(self, spec: AnalysisSpec) -> Result | None:
+        digest = fingerprint(spec)
+        parts = self._store.get_result(digest)
+        if parts is None and self._executor.fetch(spec):
+            parts = self._store.get_result(digest)
+        return None if parts is None else self._codec.result_from_parts(*parts)
+
+    def is_cached(self, inputs: Sequence[ActivationSpec]) -> bool:
+        """Whether all these activations are in this process's store."""
+        return all(self._store.has_array(fingerprint(replace(spec, postprocess=()))) for spec in inputs)
+
+    def start(self, task: Task) -> JobStatus:
+        """Begin ``task``, or join the job that does it already."""
+        return self._executor.start(task)
+
+    def status(self, job_id: str) -> JobStatus | None:
+        """Where a job stands, or None."""
+        return self._executor.status(job_id)
+
+    def cancel(self, job_id: str) -> None:
+        """Ask a job to end."""
+        self._executor.cancel(job_id)
+
+    def jobs(self) -> list[JobStatus]:
+        """All known jobs, newest first."""
+        return self._executor.jobs()
+
+    def wait(self, task: Task, report: Report = no_report) -> Any:
+        """Do ``task``, or join who does it, and return its result; raises EmbedscopeError where it fails."""
+        found = self.peek(task)
+        if found is not None and not isinstance(task, ResolveTask | SeriesTask):
+            return found
+        if isinstance(self._executor, InlineExecutor):
+            job: JobStatus | None = self._executor.start(task, report)
+        else:
+            job = self._executor.start(task)
+            while job is not None and job.active:
+                time.sleep(_POLL)
+                job = self._executor.status(job.id)
+                if job is not None:
+                    report(job.done, job.total, job.stage)
+        if job is None or job.state != "done":
+            raise EmbedscopeError(job.error if job else "The job is gone.", job.hint if job else "Run it again.")
+        found = self.peek(task)
+        if found is None:
+            raise EmbedscopeError("The result was evicted before it could be read.", "Raise EMBEDSCOPE_CACHE_BYTES.")
+        return found
+
+
+def _result_kind(task: Task) -> Any:
+    if isinstance(task, ResolveTask):
+        return ModelInfo
+    if isinstance(task, SeriesTask):
+        return SeriesInfo
+    if isinstance(task, EstimateTask):
+        return Cost
+    if isinstance(task, NormTask):
+        return NormOutliers
+    if isinstance(task, HubReadTask | JoinTask) or (isinstance(task, ReadTask) and task.save):
+        return TextSetInfo
+    return TextPreview

@@ -1,0 +1,112 @@
+"""What a workbench does with text sets: list, read, join, delete."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+from backend.errors import InvalidRequest
+from backend.following import Follower
+from backend.jobs.inline import InlineExecutor
+from backend.specs import (
+    JoinTask,
+    ReadOptions,
+    ReadTask,
+    TextColumns,
+    TextSetSpec,
+)
+from backend.texts import TextSetInfo, TextTable
+
+
+class TextCalls(Follower):
+    """The calls about texts."""
+
+    def text_sets(self) -> list[TextSetInfo]:
+        """The built-in text sets and the stored ones."""
+        return self._executor.text_sets()
+
+    def text_set(self, which: TextSetSpec | TextSetInfo | str) -> TextTable:
+        """The rows of a text set, by its spec, its table digest or its name."""
+        if isinstance(which, TextSetInfo):
+            which = which.spec
+        return self._executor.text_table(which.table if isinstance(which, TextSetSpec) else which)
+
+    def read_texts(
+        self,
+        path: str | Path,
+        *,
+        text: str | int | None = None,
+        pair: str | int | None = None,
+        label: str | int | None = None,
+        split: str | int | None = None,
+        metadata: Sequence[str | int] = (),
+        header: bool = True,
+        format: str | None = None,  # noqa: A002 - the word that users know
+        encoding: str | None = None,
+        clean_wikitext: bool = False,
+        task: str | None = None,
+        name: str | None = None,
+    ) -> TextSetInfo:
+        """Read a file of texts into the store; a column is a name, or a number from 0 where ``header`` is False.
+
+        ``task`` is one of WORD_TASKS, for CoNLL-U files: what their words are labelled with.
+        """
+        from backend.textsets.limits import Limits
+        from backend.textsets.reading import read_path
+
+        columns = TextColumns(text, pair, label, split, tuple(metadata))
+        options = ReadOptions(columns, format, header, encoding, clean_wikitext, task)
+        shown = name or Path(path).name
+        if isinstance(self._executor, InlineExecutor):
+            return self._library.save(read_path(Path(path), shown, options, limits=Limits.of(self.settings)))
+        blob = self.upload(_content(Path(path), self.settings.max_upload_bytes))
+        return cast(TextSetInfo, self.wait(ReadTask(blob, Path(path).name, shown, options, save=True)))
+
+    def join_texts(self, train: TextSetInfo, test: TextSetInfo, *, name: str = "") -> TextSetInfo:
+        """Join two text sets into one whose split column says "train" for the rows of the first, "test" for the rest."""
+        from backend.textsets.joining import join
+
+        shown = name or f"{train.spec.name} + {test.spec.name}"
+        if isinstance(self._executor, InlineExecutor):
+            return self._library.save(join(self._library.table(train.spec), self._library.table(test.spec), shown))
+        return cast(TextSetInfo, self.wait(JoinTask(train.spec.table, test.spec.table, shown)))
+
+    def add_texts(self, texts: Sequence[str], *, name: str = "texts") -> TextSetInfo:
+        """Keep a list of texts as a text set."""
+        lines = "".join(json.dumps({"text": text}) + "\n" for text in texts)
+        task = ReadTask(self.upload(lines.encode()), f"{name}.jsonl", name, ReadOptions(TextColumns("text")), save=True)
+        return cast(TextSetInfo, self.wait(task))
+
+    def upload(self, content: bytes) -> str:
+        """Bring bytes to where they can be read; returns the digest for a ReadTask."""
+        if len(content) > self.settings.max_upload_bytes:
+            raise InvalidRequest(
+                f"The file has {len(content) / 2**20:.1f} MB; at most {self.settings.max_upload_bytes / 2**20:.0f} "
+                "MB are read.",
+                "Take a part of it, or raise EMBEDSCOPE_MAX_UPLOAD_BYTES.",
+            )
+        return self._executor.upload(content)
+
+    def delete_text_set(self, digest: str) -> int:
+        """Delete a text set with its activations and results; returns how many entries went."""
+        return self._executor.delete_text_set(digest)
+
+    def text_set_info(self, name: str) -> TextSetInfo:
+        """The line of the list for one text set, by name or table digest; raises InvalidRequest if there is none."""
+        infos = self.text_sets()
+        for info in infos:
+            if name in (info.spec.name, info.spec.table):
+                return info
+        listed = ", ".join(info.spec.name for info in infos)
+        raise InvalidRequest(f"There is no text set '{name}'.", f"Choose one of these, or add yours: {listed}.")
+
+
+def _content(path: Path, limit: int) -> bytes:
+    try:
+        if path.stat().st_size > limit:
+            raise InvalidRequest(
+                f"{path} is larger than {limit / 2**20:.0f} MB.", "Raise EMBEDSCOPE_MAX_UPLOAD_BYTES, or take a part."
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidRequest(f"{path} cannot be read: {error.strerror}.", "Check the path.") from None
