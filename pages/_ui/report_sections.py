@@ -40,7 +40,8 @@ KEPT_CAPTION = (
 )
 LEAST_CAPTION = (
     "Each label's distance to the label nearest to it, before and after. The three whose distance grew most and the three whose "
-    "distance grew least are named; the others are grey."
+    "distance grew least are named; the others are grey. In units of the activations: a model whose vectors have become longer has larger "
+    "distances all over."
 )
 MOVED_CAPTION = (
     "Share of the nearest neighbours before that are among the nearest neighbours after, in the full space of the layer, not on a "
@@ -66,8 +67,11 @@ def similarity(found: Found) -> list[Section]:
             alt = f"CKA of {len(names)} layers with each other: {title.lower()}"
             plot(figure, key=f"report_cka_{place}", alt=alt, height=400, aspect=0.95, view=str(names), file_name="cka")
     st.caption(MAPS_CAPTION)
-    parts = [Section(f"{SIMILARITY}: {title.lower()}", "", figure) for title, figure in figures.items()]
-    parts[-1] = Section(parts[-1].title, MAPS_CAPTION, parts[-1].figure)
+    captions = ["", "", MAPS_CAPTION]
+    parts = [
+        Section(f"{SIMILARITY}: {title.lower()}", caption, figure, square=True)
+        for (title, figure), caption in zip(figures.items(), captions, strict=True)
+    ]
     kept = _kept(found, names)
     plot(kept, key="report_kept", alt=f"What {len(names)} layers kept", height=400, view=str(names), file_name="kept")
     st.caption(KEPT_CAPTION)
@@ -100,7 +104,7 @@ def _kept(found: Found, names: Sequence[str]) -> go.Figure:
         values = np.diagonal(getattr(result.values, field))
         series.append(Series(name, names, values, undefined=why, place=place))
     lowest = min(0.0, *(float(np.nanmin(one.values, initial=0.0)) for one in series))
-    figure = profile_lines(series, y_title="Kept (CKA, or share in common)", y_range=(lowest, 1.03))
+    figure = profile_lines(series, y_title="Kept (CKA, or share in common)", y_range=(lowest - 0.03, 1.03))
     chance = float(found["neighbours"].values.by_chance)
     figure.add_hline(y=chance, line={"color": MUTED, "dash": "dot", "width": 1})
     margin_name(figure, chance, "neighbours,<br>by chance", MUTED, shift=8)
@@ -209,7 +213,7 @@ def labels(plan: ReportPlan, found: Found) -> list[Section]:
     result = found["clusters"]
     values = result.values
     changes = label_changes(result)
-    columns = ["label", "before", "after", "change", ""]
+    columns = ["label", "before", "after", "change", "distance"]
     rows = [[one.label, one.before, one.after, one.change, one.verdict] for one in changes]
     parts: list[Section] = []
     both = np.array([values.other_minimum[0], values.minimum[0]])

@@ -43,7 +43,8 @@ def test_the_summary_is_that_of_the_results(open_page, run_page, small_world: Sm
     table = at.table[0].value
     assert [name.replace("\\", "") for name in table.index] == [row.title for row in rows]
     assert table["after"].tolist() == [backend.number_text(row.after, row.unit) for row in rows]
-    assert table["what it means"].str.replace("\\", "").tolist() == [row.meaning for row in rows]
+    meanings = [text.replace("\\", "") for text in table.iloc[:, -1]]
+    assert meanings == [f"{row.meaning} :gray[{row.reference}]" for row in rows]
     before, after, change = (numbers(figure(at, place)["data"][0]["z"]) for place in range(3))
     np.testing.assert_allclose(before, found["cka_base"].values.matrix, rtol=1e-6)
     np.testing.assert_allclose(after, found["cka_tuned"].values.matrix, rtol=1e-6)
@@ -117,8 +118,20 @@ def test_an_undefined_layer_says_why(open_page, run_page) -> None:
     at.selectbox(key="report_layer").set_value("embedding").run()
     at = run_page(at, KEY)
     table = at.table[0].value
-    assert table["after"].iloc[0] == "–" and "identical" in table["what it means"].iloc[0]
+    assert table["after"].iloc[0] == "–" and "identical" in table.iloc[0, -1]
     assert "Nothing is known of embedding" in said(at) and "marked × and left out" in said(at)
+
+
+def test_labels_of_one_class_end_in_a_reason_and_the_rest_can_be_had(open_page, run_page, small_world) -> None:
+    path = small_world.folder / "single.tsv"
+    path.write_text("text\tkind\n" + "\n".join(f"the cat sat {i}\tsame" for i in range(20)) + "\n", encoding="utf-8")
+    small_world.bench.read_texts(path, text="text", label="kind", name="single")
+    at = open_page(KEY, 0, 1, texts="single")
+    at.button(key="report_run").click().run()
+    assert not at.exception and "All 20 labelled rows are of one class" in at.error[0].value.replace("\\", "")
+    assert "8 of 12 results are stored already" in said(at)
+    at = run_page(open_page(KEY, 0, 1, texts="single", label="(none)"), KEY)
+    assert len(at.table[0].value) == 10, "what needs no labels was done before"
 
 
 def test_the_layers_of_the_sidebar_are_those_of_the_report(open_page, run_page) -> None:
