@@ -12,6 +12,7 @@ from pages._ui.charts import short_model
 from pages._ui.charts_dynamics import LABELS_CAPTION, label_lines
 from pages._ui.charts_movement import FRAME_HELP, FRAMES, MOST_NAMED, PATHS_CAPTION, paths_chart
 from pages._ui.dynamics import UNIT, Measure, Wanted, found_series, save, settings, show_measures
+from pages._ui.findings import sampling_error
 from pages._ui.labelled import label_ready
 from pages._ui.plot import plot
 from pages._ui.selection import Selection
@@ -47,6 +48,7 @@ def _thresholds(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
         measures.pop()
     found = found_series(series, here, [wanted], params, "dynamics_threshold")
     if found is not None:
+        st.caption(sampling_error(found[wanted][0].values.split.n_test, here.row_name))
         show_measures(measures, series, here, found, logarithmic=logarithmic, key="dynamics_threshold")
 
 
@@ -181,6 +183,7 @@ def _probes(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
     ]  # fmt: skip
     found = found_series(series, here, [wanted], params, "dynamics_probing")
     if found is not None:
+        st.caption(sampling_error(found[wanted][0].values.n_test_used, here.row_name))
         show_measures(measures, series, here, found, logarithmic=logarithmic, key="dynamics_probing")
 
 
