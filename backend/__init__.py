@@ -24,16 +24,8 @@ from backend.errors import (
 from backend.fingerprint import fingerprint
 from backend.recipes import RECIPES, Recipe
 from backend.report_documents import cross_task_document, report_document
-from backend.report_summary import (
-    LabelChange,
-    LayerRow,
-    MovedRow,
-    SummaryRow,
-    label_changes,
-    layer_rows,
-    moved_rows,
-    summary_rows,
-)
+from backend.report_rows import LabelChange, LayerRow, MovedRow, label_changes, layer_rows, moved_rows
+from backend.report_summary import SummaryRow, summary_rows
 from backend.report_words import number_text
 from backend.reports import SPLIT_FIELDS, ReportPlan, check_pair, plan_report
 from backend.results import NormOutliers, Result, SeriesResult, Source, Undefined

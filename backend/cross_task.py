@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backend.errors import InvalidRequest
-from backend.report_summary import GREW, SAME, SHRANK, label_changes, plain, reason_of
+from backend.report_rows import GREW, SAME, SHRANK, label_changes, plain, reason_of
 from backend.reports import check_pair
 from backend.results import Result
 from backend.specs import BatchTask, ModelInfo

@@ -5,7 +5,8 @@ from typing import Any
 
 from backend.cross_task import CrossTaskRow
 from backend.documents import plain_values
-from backend.report_summary import label_changes, layer_rows, moved_rows, summary_rows
+from backend.report_rows import label_changes, layer_rows, moved_rows
+from backend.report_summary import summary_rows
 from backend.reports import ReportPlan
 from backend.results import Result
 

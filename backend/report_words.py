@@ -194,7 +194,7 @@ def _change(it: Reading) -> str:
         return "No change."
     words = f"{'Up' if points > 0 else 'Down'} by {abs(points):.1f} points"
     beyond = "more than" if abs(points) > error else "within what"
-    return f"{words}, {beyond} chance may do on {it.said['n_test']:,} test rows (± {error:.1f})."
+    return f"{words}, {beyond} chance may do on {it.said['n_test']:,} test rows (±\N{NO-BREAK SPACE}{error:.1f})."
 
 
 def _accuracy(it: Reading) -> str:

@@ -27,7 +27,8 @@ from pages._ui.rows import pairing_warning
 from pages._ui.selection import Selection
 from pages._ui.session import plain, workbench
 
-COLUMNS = ("", "before", "after", "difference", "what it means", "in the papers")
+MEANING = "what it means, and where it is in the papers"
+COLUMNS = ("", "before", "after", "difference", MEANING)
 SLOW = "Label metrics that take minutes"
 SLOW_HELP = (
     "DirectProbe (clusters and distances of the labels) and the search for the best dimensions, in the layer of the summary. "
@@ -84,11 +85,12 @@ def _show(here: Selection, plan: ReportPlan, found: Mapping[str, Result]) -> Non
     rows = summary_rows(found, plan.layer)
     layer = plan.base.layer_names[plan.layer]
     st.subheader(f"In short: {plain(layer)}")
-    st.table(summary_table(rows, escape=plain).set_index(""))
+    st.table(summary_table(rows, grey=True).set_index(""))
     st.caption(
         "Before and after are the two models above. Of a number about both together, before is what the first gives with "
         "itself. A dash is a number that does not exist. Accuracies are over test rows, which no fit has seen."
     )
+    _say_head(plan, found)
     drawn = [Section(f"In short: {layer}", table=(COLUMNS, summary_table(rows).values.tolist()))]
     drawn += sections.similarity(found)
     drawn += sections.dimensions(plan, found)
@@ -114,19 +116,30 @@ def _show(here: Selection, plan: ReportPlan, found: Mapping[str, Result]) -> Non
     )
 
 
-def summary_table(rows: Sequence[SummaryRow], *, escape: Any = str) -> pd.DataFrame:
-    """The summary as words; ``escape`` makes the sentences safe for where they are shown."""
-    lines = [
-        [
-            escape(row.title),
-            number_text(row.before, row.unit),
-            number_text(row.after, row.unit),
-            number_text(row.difference, row.unit, signed=True),
-            escape(row.meaning or f"Undefined: {row.reason}."),
-            escape(row.reference),
-        ]
-        for row in rows
-    ]
+def _say_head(plan: ReportPlan, found: Mapping[str, Result]) -> None:
+    """Where the tuned model has a head that this pooling or layer does not reach, say how to have it judged."""
+    if not plan.tuned.labels or "threshold_tuned" not in found:
+        return
+    if not found["threshold_tuned"].values.own_head.any():
+        st.info(
+            f"{plain(short_model(plan.tuned.spec.name))} has a head of its own, which takes no part: it reads the last layer in "
+            f"the pooling {'last' if plan.tuned.family == 'decoder' else 'cls'}, and only for the classes it was trained on. The "
+            "papers' accuracies are those of such heads.",
+            icon=":material/tune:",
+        )
+
+
+def summary_table(rows: Sequence[SummaryRow], *, grey: bool = False) -> pd.DataFrame:
+    """The summary as words; with ``grey`` as Markdown, the papers in grey and everything else as it is."""
+    lines = []
+    for row in rows:
+        meaning = row.meaning or f"Undefined: {row.reason}."
+        numbers = [number_text(row.before, row.unit), number_text(row.after, row.unit)]
+        numbers.append(number_text(row.difference, row.unit, signed=True))
+        if grey:
+            lines.append([plain(row.title), *numbers, f"{plain(meaning)} :gray[{plain(row.reference)}]"])
+        else:
+            lines.append([row.title, *numbers, f"{meaning} ({row.reference})"])
     return pd.DataFrame(lines, columns=list(COLUMNS))
 
 

@@ -209,7 +209,7 @@ def labels(plan: ReportPlan, found: Found) -> list[Section]:
     result = found["clusters"]
     values = result.values
     changes = label_changes(result)
-    columns = ["label", "before", "after", "change", ""]
+    columns = ["label", "before", "after", "change", "distance"]
     rows = [[one.label, one.before, one.after, one.change, one.verdict] for one in changes]
     parts: list[Section] = []
     both = np.array([values.other_minimum[0], values.minimum[0]])

@@ -43,7 +43,8 @@ def test_the_summary_is_that_of_the_results(open_page, run_page, small_world: Sm
     table = at.table[0].value
     assert [name.replace("\\", "") for name in table.index] == [row.title for row in rows]
     assert table["after"].tolist() == [backend.number_text(row.after, row.unit) for row in rows]
-    assert table["what it means"].str.replace("\\", "").tolist() == [row.meaning for row in rows]
+    meanings = [text.replace("\\", "") for text in table.iloc[:, -1]]
+    assert meanings == [f"{row.meaning} :gray[{row.reference}]" for row in rows]
     before, after, change = (numbers(figure(at, place)["data"][0]["z"]) for place in range(3))
     np.testing.assert_allclose(before, found["cka_base"].values.matrix, rtol=1e-6)
     np.testing.assert_allclose(after, found["cka_tuned"].values.matrix, rtol=1e-6)
@@ -117,7 +118,7 @@ def test_an_undefined_layer_says_why(open_page, run_page) -> None:
     at.selectbox(key="report_layer").set_value("embedding").run()
     at = run_page(at, KEY)
     table = at.table[0].value
-    assert table["after"].iloc[0] == "–" and "identical" in table["what it means"].iloc[0]
+    assert table["after"].iloc[0] == "–" and "identical" in table.iloc[0, -1]
     assert "Nothing is known of embedding" in said(at) and "marked × and left out" in said(at)
 
 
