@@ -176,7 +176,8 @@ def _gained(it: Reading) -> str:
         return "Even the first component explains a smaller share of the variance than before."
     more = f" or more (of the first {shown})" if number == shown else ""
     beside = f"; the labels have {classes} classes" if classes else ""
-    return f"The first {number}{more} explain at least the share of variance that they did{beside}."
+    those = "The first explains" if number == 1 else f"The first {number}{more} explain"
+    return f"{those} at least the share of the variance that {'it' if number == 1 else 'they'} did{beside}."
 
 
 def _neighbours(it: Reading) -> str:

@@ -35,7 +35,8 @@ SLOW_HELP = (
     "For two models of 384 dimensions on 2 cores: under a minute on 440 texts, some ten minutes on 7,800; more with more "
     "dimensions and classes."
 )
-FIELDS = ["matrix", "ratio", "overlap", "accuracy", "full_accuracy", "n_clusters", "minimum", "across", "test_accuracy"]
+DRAWN = ["matrix", "ratio", "overlap", "accuracy", "full_accuracy"]
+LISTED = ["n_clusters", "other_n_clusters", "minimum", "other_minimum", "test_accuracy"]
 
 
 def pair_view(here: Selection, base: ModelInfo, tuned: ModelInfo) -> None:
@@ -102,7 +103,8 @@ def _show(here: Selection, plan: ReportPlan, found: Mapping[str, Result]) -> Non
     table = workbench().text_set(here.texts)
     drawn += sections.moved(plan, found, table.shown, table.columns.get(plan.label or "", ()), here.row_name)
     st.subheader("Where the numbers come from")
-    undefined_note(results, FIELDS, crosses=True)
+    undefined_note(results, DRAWN, crosses=True)
+    undefined_note(results, LISTED)
     provenance(results)
     names = f"{short_model(plan.base.spec.name)} and {short_model(plan.tuned.spec.name)}"
     report_downloads(

@@ -100,7 +100,7 @@ def _kept(found: Found, names: Sequence[str]) -> go.Figure:
         values = np.diagonal(getattr(result.values, field))
         series.append(Series(name, names, values, undefined=why, place=place))
     lowest = min(0.0, *(float(np.nanmin(one.values, initial=0.0)) for one in series))
-    figure = profile_lines(series, y_title="Kept (CKA, or share in common)", y_range=(lowest, 1.03))
+    figure = profile_lines(series, y_title="Kept (CKA, or share in common)", y_range=(lowest - 0.03, 1.03))
     chance = float(found["neighbours"].values.by_chance)
     figure.add_hline(y=chance, line={"color": MUTED, "dash": "dot", "width": 1})
     margin_name(figure, chance, "neighbours,<br>by chance", MUTED, shift=8)
