@@ -29,7 +29,7 @@ HOW = (
 )
 CAPTION = (
     "Grew and shrank count the labels whose distance to the nearest other label grew or shrank; the mean change is over all "
-    "labels, in units of the activations (training rows). Accuracy: networks of two hidden layers on the test rows, mean and "
+    "labels, in units of the activations (training rows): a model whose vectors have become longer has larger distances all over. Accuracy: networks of two hidden layers on the test rows, mean and "
     "standard deviation over their trainings."
 )
 FIELDS = ["minimum", "other_minimum", "accuracy"]
@@ -50,7 +50,8 @@ def cross_view(here: Selection, base: ModelInfo, tuned: ModelInfo) -> None:
     rows = {name: value for name, value in here.rows.items() if name not in ("texts", "tokens", "pooling")}
     pooling = here.pooling if here.pooling in ("cls", "last", "mean") else None
     task = plan_cross_task(workbench(), base, tuned, sets=chosen, layer=layer, params=params, pooling=pooling, **rows)
-    st.caption("Minutes for each text set and model: the networks are searched for and trained on every one.")
+    if workbench().peek(task) is None:
+        st.caption("Minutes for each text set and model: the networks are searched for and trained on every one.")
     results = batch_panel(task, "report_cross")
     if results is None:
         return

@@ -40,7 +40,8 @@ KEPT_CAPTION = (
 )
 LEAST_CAPTION = (
     "Each label's distance to the label nearest to it, before and after. The three whose distance grew most and the three whose "
-    "distance grew least are named; the others are grey."
+    "distance grew least are named; the others are grey. In units of the activations: a model whose vectors have become longer has larger "
+    "distances all over."
 )
 MOVED_CAPTION = (
     "Share of the nearest neighbours before that are among the nearest neighbours after, in the full space of the layer, not on a "
