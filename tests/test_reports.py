@@ -186,6 +186,22 @@ def test_a_layer_of_identical_rows_has_reasons_instead_of_numbers(bench: Any, fo
     assert backend.layer_rows(found)[0].components_gained is None
 
 
+def test_rows_that_are_words_are_compared_and_found_again(bench: Any, folder: Path) -> None:
+    lines = [json.dumps({"words": text.split(), "labels": [word[0] for word in text.split()]}) for text in TEXTS]
+    (folder / "words.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    words = bench.read_texts(folder / "words.jsonl", format="words")
+    plan = planned(bench, folder, words, label=words.label, heavy=True, split={"drop_single": True})
+    assert plan.pooling == "words"
+    found = computed(bench, plan)
+    rows = {row.key: row for row in backend.summary_rows(found, plan.layer)}
+    assert rows["accuracy"].after == found["threshold_tuned"].values.full_accuracy[3]
+    assert rows["clusters"].after is not None
+    table = bench.text_set(words)
+    moved = backend.moved_rows(found["neighbours"], plan.layer)
+    assert moved and all(0 <= one.text < len(table.shown) for one in moved)
+    assert len({one.row for one in moved}) == len(moved)
+
+
 def test_five_classes_are_not_said_twice(bench: Any, folder: Path) -> None:
     rows = [f"{TEXTS[i % 7]} {WORDS[i % 25]} {WORDS[i // 3]}\tclass {i % 5}" for i in range(60)]
     (folder / "five.tsv").write_text("text\tlabel\n" + "\n".join(rows) + "\n", encoding="utf-8")

@@ -22,12 +22,13 @@ _STYLE = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Section:
-    """One part of a report: a heading, a figure or a table or both, and how to read it."""
+    """One part of a report: a heading, a figure or a table or both, and how to read it; a ``square`` figure is kept narrow."""
 
     title: str
     caption: str = ""
     figure: go.Figure | None = None
     table: Table | None = None
+    square: bool = False
 
 
 def report_downloads(
@@ -80,7 +81,8 @@ def html_report(title: str, sections: Sequence[Section], notes: Sequence[str] = 
             parts.append(_table(*section.table))
         if section.figure is not None:
             figure = for_paper(section.figure)
-            parts.append(figure.to_html(full_html=False, include_plotlyjs=script, config=_CONFIG, default_height=460))
+            chart = figure.to_html(full_html=False, include_plotlyjs=script, config=_CONFIG, default_height=460)
+            parts.append(f'<div style="max-width:34rem">{chart}</div>' if section.square else chart)
             script = False
         if section.caption:
             parts.append(f'<p class="caption">{html.escape(section.caption)}</p>')

@@ -141,7 +141,7 @@ def summary_table(rows: Sequence[SummaryRow], *, grey: bool = False) -> pd.DataF
         if grey:
             lines.append([plain(row.title), *numbers, f"{plain(meaning)} :gray[{plain(row.reference)}]"])
         else:
-            lines.append([row.title, *numbers, f"{meaning} ({row.reference})"])
+            lines.append([row.title, *numbers, f"{meaning} [{row.reference}]"])
     return pd.DataFrame(lines, columns=list(COLUMNS))
 
 

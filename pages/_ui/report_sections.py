@@ -67,8 +67,11 @@ def similarity(found: Found) -> list[Section]:
             alt = f"CKA of {len(names)} layers with each other: {title.lower()}"
             plot(figure, key=f"report_cka_{place}", alt=alt, height=400, aspect=0.95, view=str(names), file_name="cka")
     st.caption(MAPS_CAPTION)
-    parts = [Section(f"{SIMILARITY}: {title.lower()}", "", figure) for title, figure in figures.items()]
-    parts[-1] = Section(parts[-1].title, MAPS_CAPTION, parts[-1].figure)
+    captions = ["", "", MAPS_CAPTION]
+    parts = [
+        Section(f"{SIMILARITY}: {title.lower()}", caption, figure, square=True)
+        for (title, figure), caption in zip(figures.items(), captions, strict=True)
+    ]
     kept = _kept(found, names)
     plot(kept, key="report_kept", alt=f"What {len(names)} layers kept", height=400, view=str(names), file_name="kept")
     st.caption(KEPT_CAPTION)

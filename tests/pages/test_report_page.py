@@ -122,6 +122,18 @@ def test_an_undefined_layer_says_why(open_page, run_page) -> None:
     assert "Nothing is known of embedding" in said(at) and "marked × and left out" in said(at)
 
 
+def test_labels_of_one_class_end_in_a_reason_and_the_rest_can_be_had(open_page, run_page, small_world) -> None:
+    path = small_world.folder / "single.tsv"
+    path.write_text("text\tkind\n" + "\n".join(f"the cat sat {i}\tsame" for i in range(20)) + "\n", encoding="utf-8")
+    small_world.bench.read_texts(path, text="text", label="kind", name="single")
+    at = open_page(KEY, 0, 1, texts="single")
+    at.button(key="report_run").click().run()
+    assert not at.exception and "All 20 labelled rows are of one class" in at.error[0].value.replace("\\", "")
+    assert "8 of 12 results are stored already" in said(at)
+    at = run_page(open_page(KEY, 0, 1, texts="single", label="(none)"), KEY)
+    assert len(at.table[0].value) == 10, "what needs no labels was done before"
+
+
 def test_the_layers_of_the_sidebar_are_those_of_the_report(open_page, run_page) -> None:
     at = run_page(open_page(KEY, 0, 1, layers="1-2"), KEY)
     assert at.selectbox(key="report_layer").options == ["block 1", "block 2"]
