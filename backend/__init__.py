@@ -10,7 +10,6 @@ Importing it loads neither torch nor transformers; those live in the worker proc
 
 from typing import TYPE_CHECKING
 
-from backend.cross_task import CrossTaskRow, cross_task_rows, plan_cross_task
 from backend.documents import result_document, series_document
 from backend.errors import (
     Cancelled,
@@ -23,11 +22,12 @@ from backend.errors import (
 )
 from backend.fingerprint import fingerprint
 from backend.recipes import RECIPES, Recipe
-from backend.report_documents import cross_task_document, report_document
-from backend.report_rows import LabelChange, LayerRow, MovedRow, label_changes, layer_rows, moved_rows
-from backend.report_summary import SummaryRow, summary_rows
-from backend.report_words import number_text
-from backend.reports import SPLIT_FIELDS, ReportPlan, check_pair, plan_report
+from backend.reports.cross_task import CrossTaskRow, cross_task_rows, plan_cross_task
+from backend.reports.documents import cross_task_document, report_document
+from backend.reports.plan import SPLIT_FIELDS, ReportPlan, check_pair, plan_report
+from backend.reports.rows import LabelChange, LayerRow, MovedRow, label_changes, layer_rows, moved_rows
+from backend.reports.summary import SummaryRow, summary_rows
+from backend.reports.words import number_text
 from backend.results import NormOutliers, Result, SeriesResult, Source, Undefined
 from backend.runs import RunInfo
 from backend.settings import SETTINGS, Settings, read_settings

@@ -4,10 +4,10 @@ import argparse
 from collections.abc import Sequence
 
 from backend.commands import check_out, post_step, read_texts_of, report_of, tell, write_json
-from backend.report_documents import report_document
-from backend.report_summary import SummaryRow, summary_rows
-from backend.report_words import number_text
-from backend.reports import SPLIT_FIELDS, check_pair, plan_report
+from backend.reports.documents import report_document
+from backend.reports.plan import SPLIT_FIELDS, check_pair, plan_report
+from backend.reports.summary import SummaryRow, summary_rows
+from backend.reports.words import number_text
 from backend.settings import read_settings
 from backend.wiring import wire_workbench
 

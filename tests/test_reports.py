@@ -10,7 +10,7 @@ import pytest
 
 import backend
 from backend import InvalidRequest, Undefined
-from backend.report_words import TITLES
+from backend.reports.words import TITLES
 from tests.models.tiny import SEGMENTS, TEXTS, WORDS, bert_config, save
 from tests.test_command_line import _run
 

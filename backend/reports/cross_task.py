@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backend.errors import InvalidRequest
-from backend.report_rows import GREW, SAME, SHRANK, label_changes, plain, reason_of
-from backend.reports import check_pair
+from backend.reports.plan import check_pair
+from backend.reports.rows import GREW, SAME, SHRANK, label_changes, plain, reason_of
 from backend.results import Result
 from backend.specs import BatchTask, ModelInfo
 from backend.texts import TextSetInfo

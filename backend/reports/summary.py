@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from backend.report_rows import GREW, SAME, SHRANK, Found, label_changes, plain, reason_of
-from backend.report_words import READINGS, TITLES, Reading
+from backend.reports.rows import GREW, SAME, SHRANK, Found, label_changes, plain, reason_of
+from backend.reports.words import READINGS, TITLES, Reading
 from backend.results import Result
 
 KEPT = 3  # dimensions left by the ablation of GPTology, figure 6

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from backend.cross_task import CrossTaskRow
 from backend.documents import plain_values
-from backend.report_rows import label_changes, layer_rows, moved_rows
-from backend.report_summary import summary_rows
-from backend.reports import ReportPlan
+from backend.reports.cross_task import CrossTaskRow
+from backend.reports.plan import ReportPlan
+from backend.reports.rows import label_changes, layer_rows, moved_rows
+from backend.reports.summary import summary_rows
 from backend.results import Result
 
 
