@@ -50,6 +50,9 @@ class Recipe:
     held_out: float = _setting(
         0.1, "Share of the training rows to validate on, where the texts bring no such rows.", low=0.01, high=0.9
     )
+    drop_single: bool = _setting(
+        False, "Leave out classes of one row, where the rows are drawn here.", label="Leave out classes of one row"
+    )
     patience: int = _setting(
         0, "Stop after so many epochs in a row without a better accuracy, and keep the best; 0: never.", low=0, high=100
     )
@@ -126,6 +129,8 @@ def _converted(f: Any, value: Any) -> Any:
             return str(value)
         if f.name == "dropout":
             return None if value is None or str(value).lower() in ("", "none") else float(value)
+        if isinstance(f.default, bool):
+            return _truth(value)
         if isinstance(f.default, int):
             if isinstance(value, bool) or float(value) != int(float(value)):
                 raise ValueError
@@ -133,3 +138,10 @@ def _converted(f: Any, value: Any) -> Any:
         return float(value)
     except (ValueError, TypeError, OverflowError):
         raise InvalidRequest(f"'{f.name}' cannot be {value!r}.", f"It takes a value like {f.default!r}.") from None
+
+
+def _truth(value: Any) -> bool:
+    text = str(value).strip().lower()
+    if text not in ("true", "false", "1", "0", "yes", "no"):
+        raise ValueError
+    return text in ("true", "1", "yes")

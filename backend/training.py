@@ -189,7 +189,7 @@ def _rows(table: TextTable, task: FinetuneTask) -> tuple[Any, Split, Ints]:
 
     recipe = task.recipe
     labels = encode_labels(table, task.labels.column)
-    params = SplitParams(test_share=recipe.held_out)
+    params = SplitParams(test_share=recipe.held_out, drop_single=recipe.drop_single)
     split = split_rows(labels, params, recipe.seed)
     final: Ints = np.array([], dtype=np.int64)
     if not split.info.seeded and recipe.patience and split.info.test_name.casefold() not in _VALIDATION:
@@ -202,7 +202,7 @@ def _rows(table: TextTable, task: FinetuneTask) -> tuple[Any, Split, Ints]:
         split = Split(inner.train, inner.test, inner.y_train, inner.y_test, info, (*split.notes, *notes))
     if split.info.seeded:
         split = _renamed(split, "held out")
-    _require_learnable(labels, split)
+    _require_learnable(labels, split, final)
     return (
         TrainingRows(table.texts, table.pairs, table.spans, labels.values, split.train, split.test, final),
         split,
@@ -216,9 +216,10 @@ def _renamed(split: Split, name: str) -> Split:
     return Split(split.train, split.test, split.y_train, split.y_test, info, split.notes)
 
 
-def _require_learnable(labels: Labels, split: Split) -> None:
+def _require_learnable(labels: Labels, split: Split, final: Ints) -> None:
     counts = np.bincount(split.y_train, minlength=len(labels.classes))
-    present = np.bincount(labels.values[labels.values >= 0], minlength=len(labels.classes)) > 0
+    judged = np.concatenate([split.y_test, labels.values[final]])
+    present = np.bincount(judged, minlength=len(labels.classes)) > 0
     absent = [labels.classes[number] for number in np.flatnonzero(present & (counts == 0))]
     if absent:
         listed = ", ".join(f"'{name}'" for name in absent[:5]) + (" ..." if len(absent) > 5 else "")

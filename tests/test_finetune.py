@@ -308,6 +308,18 @@ def test_no_labels_no_such_recipe_and_bad_names_are_refused(bench: Workbench, tm
     assert tuned(bench, tmp_path, changes={"max_steps": 1}).state == "done", "the name is free: nothing was saved"
 
 
+def test_a_class_of_one_row_is_left_out_on_request(bench: Workbench, tmp_path: Path) -> None:
+    table = rows(40)
+    table[0][1] = "odd"
+    texts = saved(bench, tmp_path, table, split=False)
+    with pytest.raises(EmbedscopeError, match="'odd' has one row") as refused:
+        tuned(bench, tmp_path, texts=texts)
+    assert "drop_single" in refused.value.hint
+    info = tuned(bench, tmp_path, "left", texts=texts, changes={"drop_single": "true", "max_steps": 1})
+    assert info.state == "done" and any("'odd'" in note for note in info.notes)
+    assert info.n_train + info.n_test == len(table) - 1
+
+
 def test_a_folder_that_is_no_run_is_left_alone(bench: Workbench, tmp_path: Path) -> None:
     mine = bench.settings.runs_folder / "a" / "thesis.txt"
     mine.parent.mkdir(parents=True)

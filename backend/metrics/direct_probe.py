@@ -13,7 +13,7 @@ import numpy.typing as npt
 from backend.activations import Report, no_report
 from backend.errors import InvalidRequest
 from backend.metrics.degenerate import count_non_finite
-from backend.metrics.hulls import CONVERGED, Meeting, distance, meet, n_directions, near_pairs, scaled
+from backend.metrics.hulls import CONVERGED, FINE, Meeting, distance, meet, n_directions, near_pairs, scaled
 from backend.metrics.linalg import Floats, Ints, as_matrix
 from backend.metrics.merging import merge_apart
 from backend.metrics.progress import part_of
@@ -29,7 +29,8 @@ class DirectProbe:
 
     ``clusters`` (n_rows,): the cluster of each row, numbered by label, then by first row; -1 for a row that was not
     drawn or is in conflict. ``distances`` (n_clusters, n_clusters): Euclidean distance of their hulls, twice the margin
-    of the widest separator, in the units of the rows; NaN within a label, and where it was not found.
+    of the widest separator, in the units of the rows; NaN within a label, and where it was not found: there ``floors``
+    has the proven lower bound, and infinity elsewhere.
     ``cluster_labels`` (n_clusters,) index ``labels``. ``conflicts`` (n_pairs, 2): rows of different labels that are one
     point. ``apart`` (n_labels, n_labels): whether the whole labels' hulls are. ``gap`` is the largest relative
     distance between the proven bounds of a distance; ``n_rows`` rows are in use, which vary in ``n_directions``.
@@ -37,6 +38,7 @@ class DirectProbe:
 
     clusters: Ints
     distances: Floats
+    floors: Floats
     labels: tuple[Any, ...]
     cluster_labels: Ints
     conflicts: Ints
@@ -56,13 +58,27 @@ class DirectProbe:
         return self.n_rows < 2 * (self.n_directions + 1)
 
     def label_distances(self) -> Floats:
-        """Least distance of the clusters of two labels (n_labels, n_labels); NaN on the diagonal and for lost labels."""
-        n_labels = len(self.labels)
-        out = np.full((n_labels, n_labels), np.inf)
-        known = np.where(np.isnan(self.distances), np.inf, self.distances)
+        """Least distance of the clusters of two labels (n_labels, n_labels).
+
+        NaN on the diagonal, for lost labels, and where clusters whose distance was not found may be nearer.
+        """
+        return _unless_nearer(self._least(self.distances), self._least(self.floors))
+
+    def least_distances(self) -> Floats:
+        """Least distance of each label's clusters to any other label's (n_labels,); NaN as for ``label_distances``."""
+        known, floors = (self._least(matrix).min(axis=1, initial=np.inf) for matrix in (self.distances, self.floors))
+        return _unless_nearer(known, floors)
+
+    def _least(self, matrix: Floats) -> Floats:
+        """The least entry of ``matrix`` (n_clusters, n_clusters) for each two labels; infinity where there is none."""
+        out = np.full((len(self.labels),) * 2, np.inf)
+        known = np.where(np.isnan(matrix), np.inf, matrix)
         np.minimum.at(out, (self.cluster_labels[:, None], self.cluster_labels[None]), known)
-        out[np.isinf(out)] = np.nan
         return out
+
+
+def _unless_nearer(known: Floats, floors: Floats) -> Floats:
+    return np.where(np.isinf(known) | (floors < known), np.nan, known)
 
 
 def direct_probe(
@@ -99,11 +115,12 @@ def direct_probe(
     cluster, first = np.argsort(order)[cluster], first[order]
     clusters = np.full(len(matrix), LEFT_OUT)
     clusters[used[kept]] = cluster
-    distances, gap = _distances(rows, cluster, mine[first], met, part_of(report, 2, 3, "distances"))
+    distances, floors, gap = _distances(rows, cluster, mine[first], met, part_of(report, 2, 3, "distances"))
     report(3, 3, "")
     return DirectProbe(
         clusters=clusters,
         distances=distances * longest,
+        floors=floors * longest,
         labels=names,
         cluster_labels=mine[first],
         conflicts=used[conflicts],
@@ -160,10 +177,14 @@ def label_meetings(
 
 def _distances(
     rows: Floats, clusters: Ints, labels: Ints, met: dict[tuple[int, int], Meeting], report: Report
-) -> tuple[Floats, float]:
-    """The hull distance of every two clusters of different labels (``labels`` of the clusters), and the worst gap."""
+) -> tuple[Floats, Floats, float]:
+    """The hull distance of every two clusters of different labels (``labels`` of the clusters), and the worst gap.
+
+    Where a distance was not found the second matrix has its lower bound, infinity elsewhere.
+    """
     n_clusters = len(labels)
     out, worst = np.full((n_clusters, n_clusters), np.nan), 0.0
+    floors = np.full((n_clusters, n_clusters), np.inf)
     points = [rows[clusters == number] for number in range(n_clusters)]
     alone = np.bincount(labels, minlength=1) == 1
     for i in range(n_clusters):
@@ -174,10 +195,12 @@ def _distances(
             whole = alone[labels[i]] and alone[labels[j]]
             found = met[int(labels[i]), int(labels[j])] if whole else distance(points[i], points[j])
             gap = (found.high - found.low) / found.high if found.high > 0 else 0.0
-            if found.apart and gap <= CONVERGED:
+            if found.apart and (gap <= CONVERGED or found.high - found.low <= FINE):
                 worst = max(worst, gap)
                 out[i, j] = out[j, i] = found.high
-    return out, worst
+            else:
+                floors[i, j] = floors[j, i] = found.low if found.apart else 0.0
+    return out, floors, worst
 
 
 def spatial_similarity(distances_a: npt.ArrayLike, distances_b: npt.ArrayLike) -> float:

@@ -93,8 +93,11 @@ def _profile(found: Sequence[Found], n_classes: int, pairs: Ints) -> tuple[Float
     """Of each layer: the number of clusters, the distances of the pairs, the least distance of each label."""
     squares = np.array([_square(one, n_classes) for one in found]).reshape(len(found), n_classes, n_classes)
     counts = np.array([np.nan if isinstance(one, str) else float(one.n_clusters) for one in found])
-    least = np.where(np.isnan(squares), np.inf, squares).min(axis=2)
-    return counts, squares[:, pairs[:, 0], pairs[:, 1]], np.where(np.isinf(least), np.nan, least)
+    least = np.full((len(found), n_classes), np.nan)
+    for row, one in zip(least, found, strict=True):
+        if not isinstance(one, str):
+            row[np.array(one.labels, dtype=np.int64)] = one.least_distances()
+    return counts, squares[:, pairs[:, 0], pairs[:, 1]], least
 
 
 def _row_by_row(a: Floats, b: Floats) -> Floats:
@@ -179,7 +182,7 @@ def _outside(found: DirectProbe) -> Bools:
 
 DIRECT_PROBE = Metric(
     name="direct_probe",
-    version=2,
+    version=3,
     title="Clusters of labels (DirectProbe)",
     scope="pair",
     params=DirectProbeParams,

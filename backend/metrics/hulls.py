@@ -16,6 +16,7 @@ from backend.metrics.linalg import Floats, Ints, Matrix, centred, row_mean
 
 TOLERANCE = 1e-6  # of the longest centred row: float32 activations of one text in two batches differ by about this
 CONVERGED = 1e-6  # relative gap between the bounds of a distance above which it counts as not found
+FINE = 1e-10  # of the longest centred row: bounds this close are found, however short the distance
 _BALANCE = 1e3  # weight of "both sides' weights sum to the same": large against rows of norm 1
 _ROUNDS = 60  # of least squares, in columns: ten are usual
 _STEPS = 40  # of the active-set method before it is begun afresh

@@ -1,5 +1,6 @@
 """DirectProbe against closed cases, a plain implementation of the published algorithm, and brute force."""
 
+import dataclasses
 import tracemalloc
 from itertools import combinations, product
 
@@ -10,7 +11,7 @@ from scipy.optimize import linprog, minimize
 from backend.activations import no_report
 from backend.errors import Cancelled, InvalidRequest
 from backend.metrics import hulls
-from backend.metrics.direct_probe import direct_probe, sample_rows, spatial_similarity
+from backend.metrics.direct_probe import DirectProbe, direct_probe, sample_rows, spatial_similarity
 from backend.metrics.hulls import distance, meet, near_pairs, scaled
 from backend.metrics.merging import merge_apart
 
@@ -121,6 +122,44 @@ def test_distances_are_those_of_a_quadratic_programme(n_a, n_b, n_dims):
     )  # fmt: skip
     found = direct_probe(np.vstack([a, b]), [0] * n_a + [1] * n_b)
     np.testing.assert_allclose(found.distances[0, 1], np.sqrt(goal.fun), rtol=1e-5)
+
+
+@pytest.mark.parametrize("width", [3e-6, 2e-5, 1e-3])
+def test_hulls_that_nearly_touch_have_their_distance(width):
+    """A face of a simplex and a point over its middle: the distance is known however short it is."""
+    face = np.eye(12) - 1.0 / 12
+    normal = np.full(12, 12**-0.5)
+    x = np.vstack([face, 0.9 * face + width * normal, [3 * normal]])
+    found = direct_probe(x, np.r_[np.zeros(12), np.ones(13)])
+    assert found.n_clusters == 2
+    assert found.label_distances()[0, 1] == pytest.approx(width, rel=1e-4)
+
+
+def test_a_distance_that_is_not_found_is_not_passed_over_for_a_longer_one():
+    nan, inf = np.nan, np.inf
+    found = DirectProbe(
+        clusters=np.arange(4),
+        distances=np.array([[nan, nan, 2.0, 7.0], [nan, nan, 5.0, 6.0], [2.0, 5.0, nan, 9.0], [7.0, 6.0, 9.0, nan]]),
+        floors=np.full((4, 4), inf),
+        labels=("a", "b", "c"),
+        cluster_labels=np.array([0, 0, 1, 2]),
+        conflicts=np.zeros((0, 2), np.int64),
+        apart=np.ones((3, 3), bool),
+        gap=0.0,
+        n_rows=4,
+        n_directions=2,
+    )
+    np.testing.assert_array_equal(found.label_distances()[0], [nan, 2.0, 6.0])
+    np.testing.assert_array_equal(found.least_distances(), [2.0, 2.0, 6.0])
+    floors = np.full((4, 4), inf)
+    floors[0, 2] = floors[2, 0] = 1.0  # between a and b: at least 1, and not found
+    distances = np.where(np.isfinite(floors), nan, found.distances)
+    unsure = dataclasses.replace(found, distances=distances, floors=floors)
+    np.testing.assert_array_equal(unsure.label_distances()[0], [nan, nan, 6.0])
+    np.testing.assert_array_equal(unsure.least_distances(), [nan, nan, 6.0])
+    floors[0, 2] = floors[2, 0] = 5.5  # further than another two of their clusters: no matter
+    sure = dataclasses.replace(found, distances=distances, floors=floors)
+    np.testing.assert_array_equal(sure.label_distances()[0], [nan, 5.0, 6.0])
 
 
 def test_distances_turn_scale_and_move_with_the_rows():
