@@ -68,7 +68,11 @@ def _analyse_series(bench: Workbench, options: argparse.Namespace, asked: dict[s
     )
     against = options.against
     if against not in (None, "first", "last"):
-        against = bench.model(against, dtype=options.dtype, report=report)
+        try:
+            against = bench.model(against, dtype=options.dtype, report=report)
+        except EmbedscopeError as error:
+            hint = f"--against takes first, last, or a model. {error.hint}"
+            raise InvalidRequest(f"'{options.against}' is neither first nor last: {error.message}", hint) from None
     task = bench.series_analyses(options.metric, series=series, against=against, **asked)
     found = bench.compute_series(task, series, report)
     for item in series.broken:

@@ -112,7 +112,12 @@ class Workbench(TextCalls):
     def _labels(self, texts: TextSetInfo, label: str | None) -> Any:
         column = label or texts.label
         if column is None or column not in texts.columns:
-            listed = ", ".join(texts.columns) or "none"
+            if not texts.columns:
+                raise InvalidRequest(
+                    f"The text set '{texts.spec.name}' has no labels: it has no column beside its texts.",
+                    "Choose another text set, or add this one again with a label column.",
+                )
+            listed = ", ".join(texts.columns)
             raise InvalidRequest(
                 f"The text set '{texts.spec.name}' has no label column{f' {column!r}' if column else ''}.",
                 f"Its columns: {listed}. Choose one, or add the text set again with a label column.",

@@ -219,7 +219,7 @@ def _notes(params: Any, n_rows: int, n_dims: int, layers: list[Banded]) -> tuple
     notes = []
     if n_rows < 2 * n_dims:
         notes.append(
-            f"{n_rows} rows are few for {n_dims} dimensions: read the profile against the isotropic line, not against 0 or 1."
+            f"{n_rows} rows are few for {n_dims} dimensions: compare with what isotropic rows of this size would give, not with 0 or 1."
         )
     missing = sorted({layer.reason for layer in layers if layer.reason})
     if params.bands == "batches":

@@ -39,7 +39,11 @@ def find_members(name: str, *, roots: Roots, runs: Path | None = None) -> dict[i
         where = f"No revision of '{repo}' matches '{glob}' and ends in a step."
         hint = "Give a pattern such as step*, global_step* or step?000."
     else:
-        folder = local_folder(name, roots)
+        try:
+            folder = local_folder(name, roots)
+        except ModelError as error:
+            hint = "Give the folder that holds the checkpoints' folders (checkpoint-500, step-00128)."
+            raise ModelError(error.message, hint if "no folder" in error.message else error.hint) from None
         if folder is None:
             raise ModelError(
                 f"There is no series '{name}': no run and no folder of that name.",

@@ -161,6 +161,8 @@ def _principal(it: Reading) -> str:
 def _principal_share(it: Reading) -> str:
     if abs(it.up) < 5e-4:
         return "It dominates neither more nor less than before."
+    if it.here < 0.05:
+        return f"{'More' if it.up > 0 else 'Less'} than before; no dimension dominates."
     return f"It dominates {'more' if it.up > 0 else 'less'} than before."
 
 
@@ -176,7 +178,7 @@ def _gained(it: Reading) -> str:
         return "Even the first component explains a smaller share of the variance than before."
     more = f" or more (of the first {shown})" if number == shown else ""
     beside = f"; the labels have {classes} classes" if classes else ""
-    those = "The first explains" if number == 1 else f"The first {number}{more} explain"
+    those = f"The first{more} explains" if number == 1 else f"The first {number}{more} explain"
     return f"{those} at least the share of the variance that {'it' if number == 1 else 'they'} did{beside}."
 
 
@@ -211,7 +213,10 @@ def _loss(it: Reading) -> str:
 
 
 def _ablation(it: Reading) -> str:
-    return f"{_change(it)} All but 3 of {it.said['n_dims']:,} dimensions are blanked before the head reads them."
+    return (
+        f"{_change(it)} The head that was fitted on all {it.said['n_dims']:,} dimensions reads these three alone; a head fitted on "
+        "one dimension, as two rows above, may do better."
+    )
 
 
 def _clusters(it: Reading) -> str:

@@ -10,8 +10,8 @@ from backend import RunInfo
 from pages._ui.charts import MUTED, base_figure, colour, safe, with_legend
 
 CAPTION = (
-    "Above, the loss on the rows of each step (thin), its mean over the steps around (thick), and the loss on the rows that "
-    "judge the run (diamonds); below, the accuracy on those rows at each saved step, beside a linear head on the frozen base "
+    "Above, the loss on the rows of each step (thin), its mean over the steps around (thick, from ten steps on), and the loss on "
+    "the rows that judge the run (diamonds); below, the accuracy on those rows at each saved step, beside a linear head on the frozen base "
     "and the guess of the largest class."
 )
 _AROUND = 9  # steps in the moving mean

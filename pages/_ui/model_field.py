@@ -46,9 +46,10 @@ def series_task(name: str, *, steps: tuple[int, ...] = (), at_most: int = AT_MOS
 def model_field() -> tuple[tuple[ModelInfo, ...], str, bool]:
     """The field and what it says: the models, what is missing, and whether waiting will not help."""
     known: dict[str, None] = st.session_state.setdefault(_KNOWN, {DEFAULT_MODEL: None})
+    runs = [f"run:{run.name}" for run in workbench().runs() if run.steps]
     names = st.multiselect(
         "Models",
-        list(known),
+        list(dict.fromkeys([*known, *runs])),
         default=None if st.session_state.pop(_MODELS_SET, False) else [DEFAULT_MODEL],  # never two values in one run
         accept_new_options=True,
         max_selections=MOST_MODELS,

@@ -92,7 +92,7 @@ def _choose_sets(here: Selection) -> list[tuple[TextSetInfo, str]]:
         max_selections=MOST_SETS,
         select_all=False,
         key="report_sets",
-        persist_state="session",
+        bind="query-params",
         help="Sets with a label column. The one in the sidebar goes by the label chosen there, the others by their own.",
     )
     sets = []

@@ -21,6 +21,7 @@ _STYLE = Path(__file__).with_name("sidebar.css")
 _KEPT = "_selection"
 _LINKED = "_linked_values"
 _NEXT_TEXTS = "_next_texts"
+_LABELLED = "_labelled_texts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,10 +204,17 @@ def _label(texts: TextSetInfo | None) -> str | None:
     columns = list(texts.columns) if texts is not None else []
     options = [NO_LABEL, *columns]
     first = columns.index(texts.label) + 1 if texts is not None and texts.label in columns else 0
+    table = "" if texts is None else texts.spec.table
+    if (
+        st.session_state.setdefault(_LABELLED, table) != table
+    ):  # a column of the set before would stay, if it has one of that name
+        st.session_state[_LABELLED] = table
+        if st.session_state.get("label", NO_LABEL) != NO_LABEL:
+            st.session_state["label"] = options[first]
     chosen = st.selectbox(
         "Label",
         options,
-        index=first,
+        index=0 if "label" in st.session_state else first,  # never two values in one run
         key="label",
         bind="query-params",
         disabled=not columns,

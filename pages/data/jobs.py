@@ -8,7 +8,11 @@ from pages._ui.progress import show_progress
 from pages._ui.session import plain, show_problem, workbench
 
 SHOWN = 50
-SMALL = ("ResolveTask", "EstimateTask")  # asked by the pages themselves: of interest where one works or failed
+SMALL = (
+    "ResolveTask",
+    "SeriesTask",
+    "EstimateTask",
+)  # asked by the pages themselves: of interest where one works or failed
 BADGES = {
     "queued": ("queued", ":material/schedule:", "gray"),
     "running": ("running", ":material/play_circle:", "blue"),

@@ -40,6 +40,7 @@ HOW = (
 )
 COMPARE = "How alike do the labels lie in the same layer of this model, over the same texts?"
 MOST_TEXTS = 500
+MOSTLY = 0.9  # of the pairs of labels
 FIELDS = [
     "n_clusters",
     "test_n_clusters",
@@ -60,7 +61,18 @@ def show_counts(result: Result) -> go.Figure:
     alt = f"Number of clusters in {len(source.layer_names)} layers of {source.model}, beside {values.n_labels} labels"
     plot(figure, key="clusters_count", alt=alt, height=380, view=source.model, file_name="clusters")
     st.caption(COUNT_CAPTION)
+    if says_nothing(values):
+        st.warning(
+            "Here the number of clusters says nothing: there are so few rows for so many dimensions that labels put on them at "
+            "random are apart as well. Look at the distances, and at accuracies (Probes).",
+            icon=":material/warning:",
+        )
     return figure
+
+
+def says_nothing(values: Any) -> bool:
+    """Whether all labels are apart in a layer in which (nearly) all random ones are too."""
+    return bool(np.any((values.n_clusters == values.n_labels) & (values.control_apart > MOSTLY)))
 
 
 def counts_table(result: Result) -> pd.DataFrame:

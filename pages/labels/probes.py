@@ -37,6 +37,7 @@ SHARES = (
     "shuffled labels", "shuffled, linear", "selectivity", "selectivity, linear", "accuracy", "chosen at",
 )  # fmt: skip
 FIELDS = ["accuracy", "accuracy_std", "train_std"]
+MOSTLY = 0.9  # of the pairs of labels
 
 
 def draw(results: Sequence[Result], row_name: str) -> go.Figure:
@@ -128,7 +129,7 @@ def paper_table(models: Sequence[ModelInfo], probes: Sequence[Result] | None, cl
                 {
                     "representation": short_model(info.spec.name),
                     "layer": layer,
-                    "linear?": ("yes" if n_clusters == n_labels else "no") if known else "",
+                    "linear?": _linear(clusters, info.spec.name, layer, n_clusters == n_labels) if known else "",
                     "labels": n_labels,
                     "clusters": n_clusters,
                     "accuracy": float(result.values.accuracy[at]) if result is not None else float("nan"),
@@ -136,6 +137,17 @@ def paper_table(models: Sequence[ModelInfo], probes: Sequence[Result] | None, cl
                 }
             )
     return pd.DataFrame(rows).astype({"labels": "Int64"})
+
+
+def _linear(clusters: Result | None, model: str, layer: str, apart: bool) -> str:
+    """Whether the labels are apart; "as random" where labels put on the rows at random are as well."""
+    if not apart:
+        return "no"
+    if clusters is not None and clusters.sources[0].model == model and layer in clusters.sources[0].layer_names:
+        by_chance = clusters.values.control_apart[clusters.sources[0].layer_names.index(layer)]
+        if by_chance > MOSTLY:
+            return "yes, but so are random labels"
+    return "yes"
 
 
 def _layers(info: ModelInfo, result: Result | None, clusters: Result | None) -> Sequence[str]:

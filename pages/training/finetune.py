@@ -39,6 +39,7 @@ BADGES = {
 }
 SHOWN = "finetune_run"
 POLL_SECONDS = 1.0
+DIVERGED = "diverged"
 _NOT_SHORT = ("epochs", "learning_rate", "seed")
 
 
@@ -125,6 +126,7 @@ def show_beginning() -> None:
         return
     if status.active:
         watch_beginning(status.id)
+        st.caption("The base is looked at first: a head on it, frozen, is what training has to beat.")
     elif status.state == "failed":
         show_problem(status.error or "It failed without a reason.", status.hint)
 
@@ -138,7 +140,7 @@ def choose_run(infos: list[RunInfo]) -> RunInfo:
     elif st.session_state.get(SHOWN) not in names:
         asked = st.query_params.get("run")
         st.session_state[SHOWN] = asked if asked in names else names[0]
-    about = {info.name: f"{info.name} · {short_model(info.base)} on {info.texts} · {info.state}" for info in infos}
+    about = {info.name: f"{info.name} · {short_model(info.base)} on {info.texts}" for info in infos}
     chosen = st.selectbox("Run", names, key=SHOWN, format_func=about.get)
     st.query_params["run"] = chosen
     return infos[names.index(chosen)]
@@ -150,6 +152,8 @@ def show_run(info: RunInfo) -> None:
     if status is not None and status.active:
         live(info.name, info.task)
     else:
+        if info.state == "failed":
+            show_problem(info.error or "It failed without a reason.", info.hint)
         draw(info)
         ended(info)
 
@@ -201,21 +205,23 @@ def numbers(info: RunInfo) -> None:
         more = (
             f"{100 * (info.accuracy - info.frozen):+.1f} points" if info.steps and info.frozen == info.frozen else None
         )
-        st.metric("Fine-tuned", share(info.accuracy), more, help=f"At step {info.step}." if info.steps else None)
+        name = "Best saved step" if info.state == "failed" else "Fine-tuned"
+        st.metric(name, share(info.accuracy), more, help=f"At step {info.step}." if info.steps else None)
         if info.test_accuracy == info.test_accuracy:
             about = f"On {info.n_final:,} rows that chose nothing; head on the frozen base {share(info.test_frozen)}."
             st.metric("Fine-tuned, test rows", share(info.test_accuracy), help=about)
     judged = f"Accuracy on {on}"
     if info.n_train:
         judged += f"; trained on {wording.count(info.n_train, 'row')}"
-    st.caption(f"{judged}. Device: {plain(info.device)}. {wording.duration(info.seconds)} of training so far.")
+    if info.frozen_pooling != "mean" and info.frozen_mean == info.frozen_mean:
+        judged += f". With mean pooling a head on the frozen base has {share(info.frozen_mean)}"
+    so_far = " so far" if info.state == "running" else ""
+    st.caption(f"{judged}. Device: {plain(info.device)}. {wording.duration(info.seconds)} of training{so_far}.")
 
 
 def ended(info: RunInfo) -> None:
     """What stands below a run that does not work: why it ended, its steps, and where to go from here."""
-    if info.state == "failed":
-        show_problem(info.error or "It failed without a reason.", info.hint)
-    if info.state in ("stopped", "failed"):
+    if info.state in ("stopped", "failed") and DIVERGED not in info.error:  # the same recipe would diverge again
         last = f"from step {info.steps[-1]:,} of {info.total_steps:,}" if info.steps else "from the beginning"
         st.button(
             f"Go on {last}",
@@ -294,13 +300,13 @@ runs = workbench().runs()
 for one in runs:
     if one.name == asked:
         resume(one)
+show_beginning()
 with st.expander("New run", icon=":material/add:", expanded=not runs):
     here = selection.current()
     if here.problem:
         selection.show_open(here)
     elif not label_missing(here) and here.label is not None:
         new_run(here, here.label)
-show_beginning()
 if runs:
     show_run(choose_run(runs))
 elif waiting() is None:

@@ -37,9 +37,7 @@ def choose_pair(models: Sequence[ModelInfo]) -> tuple[ModelInfo, ModelInfo] | No
     names = [info.spec.name for info in models]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         base, tuned = (
-            st.selectbox(
-                label, names, index=place, format_func=short_model, key=key, persist_state="session", width=280
-            )
+            st.selectbox(label, names, index=place, format_func=short_model, key=key, bind="query-params", width=280)
             for place, (label, key) in enumerate((("Before", "report_base"), ("After", "report_tuned")))
         )
         st.button("Swap", key="report_swap", icon=":material/swap_horiz:", on_click=swap, args=(base, tuned))

@@ -236,3 +236,29 @@ def test_every_data_page_is_drawn_without_an_error(app: AppTest) -> None:
         at.switch_page(f"pages/data/{page}.py").run()
         assert not at.exception, page
         assert at.title[0].value == page.capitalize()
+
+
+def test_the_label_follows_the_text_set(app: AppTest, bench: Any, tmp_path: Path) -> None:
+    """A set that has a column of the same name beside its label column takes its own label column all the same."""
+    file = tmp_path / "words.csv"
+    file.write_text("text,label,role\n" + "".join(f"Row {i},{i},{'ab'[i % 2]}\n" for i in range(6)))
+    bench.read_texts(file, text="text", label="role", metadata=("label",), name="roles")
+    app.query_params["texts"] = "sentiment"
+    at = app.run()
+    assert at.selectbox(key="label").value == "label"
+    at.selectbox(key="texts").set_value("roles").run()
+    assert not at.exception
+    assert at.selectbox(key="label").value == "role" and at.session_state["_selection"].label == "role"
+    at.selectbox(key="label").set_value("(none)").run()
+    at.selectbox(key="texts").set_value("sentiment").run()
+    assert at.selectbox(key="label").value == "(none)", "without labels stays without labels"
+
+
+def test_a_link_keeps_its_label(app: AppTest, bench: Any, tmp_path: Path) -> None:
+    file = tmp_path / "words.csv"
+    file.write_text("text,label,role\n" + "".join(f"Row {i},{i % 3},{'ab'[i % 2]}\n" for i in range(6)))
+    bench.read_texts(file, text="text", label="role", metadata=("label",), name="roles")
+    app.query_params["texts"] = "roles"
+    app.query_params["label"] = "label"
+    at = app.run()
+    assert at.selectbox(key="label").value == "label"
