@@ -200,21 +200,26 @@ def _texts(text_sets: Sequence[TextSetInfo]) -> tuple[TextSetInfo | None, str]:
     return options[chosen], warning
 
 
+def _moved(texts: TextSetInfo | None) -> bool:
+    """Whether another text set was chosen in this session before."""
+    if texts is None:
+        return False
+    before = st.session_state.get(_LABELLED, texts.spec.table)
+    st.session_state[_LABELLED] = texts.spec.table
+    return bool(before != texts.spec.table)
+
+
 def _label(texts: TextSetInfo | None) -> str | None:
     columns = list(texts.columns) if texts is not None else []
     options = [NO_LABEL, *columns]
     first = columns.index(texts.label) + 1 if texts is not None and texts.label in columns else 0
-    table = "" if texts is None else texts.spec.table
-    if (
-        st.session_state.setdefault(_LABELLED, table) != table
-    ):  # a column of the set before would stay, if it has one of that name
-        st.session_state[_LABELLED] = table
-        if st.session_state.get("label", NO_LABEL) != NO_LABEL:
-            st.session_state["label"] = options[first]
+    moved = _moved(texts)
+    if moved and st.session_state.get("label", NO_LABEL) != NO_LABEL:
+        st.session_state["label"] = options[first]  # a column of the set before would stay, if this one has it too
     chosen = st.selectbox(
         "Label",
         options,
-        index=0 if "label" in st.session_state else first,  # never two values in one run
+        index=0 if moved else first,  # never two values in one run
         key="label",
         bind="query-params",
         disabled=not columns,

@@ -19,7 +19,9 @@ PAGES = {
     "Clusters": "clusters",
     "Probes": "probes",
     "Movement": "movement",
+    "Fine-tune": "finetune",
     "Dynamics": "dynamics",
+    "Report": "report",
 }
 RUN_MS = 120_000  # generous: the workers start, the model loads, two cores are shared
 
