@@ -295,7 +295,7 @@ def test_rows_that_cannot_be_learned_from_are_refused(bench: Workbench, tmp_path
 def test_no_labels_no_such_recipe_and_bad_names_are_refused(bench: Workbench, tmp_path: Path) -> None:
     path = tmp_path / "plain.txt"
     path.write_text("the cat sat\nthe dog ran\n")
-    with pytest.raises(InvalidRequest, match="no label column") as caught:
+    with pytest.raises(InvalidRequest, match="has no labels") as caught:
         tuned(bench, tmp_path, texts=bench.read_texts(path))
     assert caught.value.hint
     with pytest.raises(InvalidRequest, match="no recipe 'x'"):
