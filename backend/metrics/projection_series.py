@@ -3,14 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
-import numpy as np
-import numpy.typing as npt
-
 from backend.activations import Labels, LayerStack, Report
 from backend.errors import InvalidRequest
 from backend.metrics.base import Metric, Outcome, param
 from backend.metrics.degenerate import same_rows
-from backend.metrics.neighbors import Floats, Indices
 from backend.metrics.projection import Projection, ProjectionParams, lay_out_all
 
 
@@ -24,31 +20,14 @@ class ProjectionSeriesParams(ProjectionParams):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ProjectionSeries:
+class ProjectionSeries(Projection):
     """Maps of one layer of every model, in the order of the models.
 
-    ``coords`` (n_models, n_points, n_components); ``row_index``, ``text_index`` and ``token_index`` (n_points,) say
-    which row of the activations, which text and which token (-1 for a whole text) a point is. ``trustworthiness`` and
-    ``neighbour_overlap`` (n_models,) compare the ``k`` nearest neighbours in the map and in the full space;
-    ``overlap_by_chance`` is what unrelated maps share. ``explained_variance_ratio`` is (n_models, n_components) for
-    PCA and (0, n_components) for the others. ``layer_names`` (n_models,) names each model's layer; ``method`` and
-    ``perplexity`` are the ones used; ``n_dims`` is the first model's width.
+    The fields of Projection with the models in the place of the layers; ``layer_names`` (n_models,) names each model's
+    layer, and ``n_dims`` is the first model's width.
     """
 
-    coords: npt.NDArray[np.float32]
-    row_index: Indices
-    text_index: Indices
-    token_index: Indices
-    trustworthiness: Floats
-    neighbour_overlap: Floats
-    overlap_by_chance: float
-    explained_variance_ratio: Floats
-    k: int
-    method: str
-    perplexity: float
     layer_names: tuple[str, ...]
-    n_rows: int
-    n_dims: int
 
 
 def run_projection_series(
