@@ -16,13 +16,11 @@ MOST_NAME_CHARS = 300
 AT_MOST = 12  # checkpoints of a series, where nobody says otherwise
 DYNAMICS = "pages/training/dynamics.py"
 _KNOWN = "_known_models"
-_MODELS_SET = "_models_set"
 
 
 def choose_models(names: Sequence[str]) -> None:
     """Make ``names`` the shared models; for button callbacks."""
     st.session_state["model"] = list(names)
-    st.session_state[_MODELS_SET] = True
 
 
 def chosen_names() -> list[str]:
@@ -50,7 +48,7 @@ def model_field() -> tuple[tuple[ModelInfo, ...], str, bool]:
     names = st.multiselect(
         "Models",
         list(dict.fromkeys([*known, *runs])),
-        default=None if st.session_state.pop(_MODELS_SET, False) else [DEFAULT_MODEL],  # never two values in one run
+        default=None if "model" in st.session_state else [DEFAULT_MODEL],  # never two values in one run
         accept_new_options=True,
         max_selections=MOST_MODELS,
         select_all=False,
