@@ -1,6 +1,7 @@
 """What the pages about labels share: the label column they need, the model and the layer they look at, the split."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -10,6 +11,7 @@ from pages._ui.selection import Selection
 from pages._ui.session import plain
 
 _NONE = "(none)"
+_NEARLY_ALL = 0.9  # of the pairs of labels
 
 
 def label_ready(here: Selection) -> str:
@@ -77,3 +79,8 @@ def choose_layer(info: ModelInfo, key: str) -> int:
         width=200,
     )
     return chosen if chosen in numbers else numbers[-1]
+
+
+def random_labels_too(control_apart: Any) -> Any:
+    """Where nearly all pairs of labels are apart with the labels shuffled too, so that the number of clusters says nothing."""
+    return control_apart > _NEARLY_ALL

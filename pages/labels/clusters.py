@@ -26,7 +26,7 @@ from pages._ui.charts_similarity import cka_heatmap
 from pages._ui.controls import params_form
 from pages._ui.export import downloads
 from pages._ui.findings import heading, provenance, reasons, undefined_note
-from pages._ui.labelled import choose_model, choose_other, label_ready
+from pages._ui.labelled import choose_model, choose_other, label_ready, random_labels_too
 from pages._ui.plot import plot
 from pages._ui.progress import run_panel
 from pages._ui.selection import ready
@@ -40,7 +40,6 @@ HOW = (
 )
 COMPARE = "How alike do the labels lie in the same layer of this model, over the same texts?"
 MOST_TEXTS = 500
-MOSTLY = 0.9  # of the pairs of labels
 FIELDS = [
     "n_clusters",
     "test_n_clusters",
@@ -72,7 +71,7 @@ def show_counts(result: Result) -> go.Figure:
 
 def says_nothing(values: Any) -> bool:
     """Whether all labels are apart in a layer in which (nearly) all random ones are too."""
-    return bool(np.any((values.n_clusters == values.n_labels) & (values.control_apart > MOSTLY)))
+    return bool(np.any((values.n_clusters == values.n_labels) & (random_labels_too(values.control_apart))))
 
 
 def counts_table(result: Result) -> pd.DataFrame:

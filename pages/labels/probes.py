@@ -14,7 +14,7 @@ from pages._ui.charts_probes import CAPTION, Probed, probe_chart
 from pages._ui.controls import params_form
 from pages._ui.export import downloads
 from pages._ui.findings import heading, provenance, reasons, sampling_error, undefined_note
-from pages._ui.labelled import choose_model, choose_other, label_ready
+from pages._ui.labelled import choose_model, choose_other, label_ready, random_labels_too
 from pages._ui.plot import plot
 from pages._ui.progress import run_panel
 from pages._ui.selection import Selection, ready
@@ -37,7 +37,6 @@ SHARES = (
     "shuffled labels", "shuffled, linear", "selectivity", "selectivity, linear", "accuracy", "chosen at",
 )  # fmt: skip
 FIELDS = ["accuracy", "accuracy_std", "train_std"]
-MOSTLY = 0.9  # of the pairs of labels
 
 
 def draw(results: Sequence[Result], row_name: str) -> go.Figure:
@@ -145,7 +144,7 @@ def _linear(clusters: Result | None, model: str, layer: str, apart: bool) -> str
         return "no"
     if clusters is not None and clusters.sources[0].model == model and layer in clusters.sources[0].layer_names:
         by_chance = clusters.values.control_apart[clusters.sources[0].layer_names.index(layer)]
-        if by_chance > MOSTLY:
+        if random_labels_too(by_chance):
             return "yes, but so are random labels"
     return "yes"
 
