@@ -17,6 +17,7 @@ from backend import Settings, open_workbench, read_settings
 from backend.workbench import Workbench
 
 ROOT = Path(__file__).resolve().parents[1]
+NO_SHARED = "the shared folder of real data and models is not here (EMBEDSCOPE_SHARED names it)"
 SUBJECTS = ("film", "hotel", "novel", "phone", "concert", "meal", "museum", "train", "garden", "lecture")
 VERDICTS = (
     "was a delight",
@@ -26,6 +27,22 @@ VERDICTS = (
     "could not be better",
     "felt far too long",
 )
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real data and models: EMBEDSCOPE_SHARED, else beside the project. Tests that ask for it skip without."""
+    folder = Path(os.environ.get("EMBEDSCOPE_SHARED") or ROOT.parent / "shared")
+    if not folder.is_dir():
+        pytest.skip(NO_SHARED)
+    return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that need the shared folder, so that ``-m shared`` can show how they end without it."""
+    for item in items:
+        if "shared" in getattr(item, "fixturenames", ()):
+            item.add_marker("shared")
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.shared_folder import SHARED
 
 
 def _run(*arguments: object, cache: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -140,12 +139,10 @@ def test_the_listings_speak_text_and_json(command: str, cache: Path) -> None:
     assert json.loads(data.stdout) is not None
 
 
-@pytest.mark.skipif(SHARED is None, reason="the shared folder with real data is absent")
-def test_a_headerless_tsv_and_a_real_decoder(cache: Path, tmp_path: Path) -> None:
-    assert SHARED is not None
+def test_a_headerless_tsv_and_a_real_decoder(cache: Path, tmp_path: Path, shared: Path) -> None:
     out = tmp_path / "out.json"
-    texts = ("--texts", SHARED / "data/sst2/dev.tsv", "--no-header", "--text", 0, "--label", 1)
-    model = ("--model", SHARED / "models/stories260k")
+    texts = ("--texts", shared / "data/sst2/dev.tsv", "--no-header", "--text", 0, "--label", 1)
+    model = ("--model", shared / "models/stories260k")
     done = _run("analyse", "--metric", "cka", *model, *texts, "--out", out, cache=cache)
     assert done.returncode == 0, done.stderr
     data = json.loads(out.read_text())

@@ -10,7 +10,6 @@ from backend.errors import Cancelled, InvalidRequest
 from backend.metrics import gram
 from backend.metrics.similarity import CKA, CkaParams, chance_level, cka_matrix, linear_cka, rbf_cka
 from tests.metrics.stacks import layer, rotation, stack_of
-from tests.shared_folder import SHARED
 
 
 def reference_pair():
@@ -61,9 +60,8 @@ def test_the_published_values_come_out():
     assert rbf_cka(x, y, bandwidth=0.5) == pytest.approx(0.65483, abs=5e-6)
 
 
-@pytest.mark.skipif(SHARED is None, reason="the shared data folder is not here")
-def test_the_shared_reference_files_give_their_recorded_values():
-    folder = SHARED / "data" / "cka_reference"
+def test_the_shared_reference_files_give_their_recorded_values(shared):
+    folder = shared / "data" / "cka_reference"
     recorded = json.loads((folder / "values.json").read_text())["published"]
     first = (folder / "X.csv").read_text().splitlines()[0]
     skip = 0 if all(part.strip().lstrip("-")[:1].isdigit() for part in first.split(",")) else 1

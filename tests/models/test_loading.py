@@ -19,7 +19,6 @@ from backend.models.resolve import resolve
 from backend.specs import ModelInfo, ModelSpec
 from tests.models import tiny
 from tests.models.sinks import extracted, loaded_model, plain_loop, pooled, relative_error
-from tests.shared_folder import SHARED
 
 
 def spec_of(folder: Any, dtype: str = "float32") -> ModelSpec:
@@ -299,14 +298,12 @@ def test_minilm_gives_the_sentence_embeddings_it_is_known_for() -> None:
 
 
 @pytest.mark.parametrize("name", ["stories260k", "babyllama-105", "gpt2-reviews/step-00000", "gpt2-reviews/step-02745"])
-def test_small_real_decoders(name: str) -> None:
-    if SHARED is None or not (SHARED / "models" / name).is_dir():
-        pytest.skip("the shared models are not here")
-    loaded = loaded_model(SHARED / "models" / name)
+def test_small_real_decoders(name: str, shared: Path) -> None:
+    loaded = loaded_model(shared / "models" / name)
     texts = ["Once upon a time there was a little girl.", "It was good.", ""]
     found = extracted(loaded, texts, batch_tokens=40)
     assert loaded.info.family == "decoder" and loaded.info.layer_names[-1] == "final norm"
-    module = transformers.AutoModel.from_pretrained(SHARED / "models" / name, dtype=torch.float32).eval()
+    module = transformers.AutoModel.from_pretrained(shared / "models" / name, dtype=torch.float32).eval()
     for row, text in enumerate(texts[:2]):
         states = plain_loop(module, loaded.tokenizer, text)
         assert relative_error(found.matrix(3, "mean")[row], pooled(states[3], "mean")) < 1e-4

@@ -17,7 +17,6 @@ from backend.specs import Ablation, ActivationSpec, PostProcess, TextSetSpec
 from backend.texts import TextTable
 from tests.models import tiny
 from tests.models.sinks import extracted, loaded_model
-from tests.shared_folder import SHARED
 
 ALL = np.arange(len(tiny.TEXTS))
 COMMON = {"vocab_size": tiny.N_TOKENS, "max_position_embeddings": 64, "pad_token_id": 0, **tiny.SIZE}
@@ -74,9 +73,8 @@ def test_the_loss_is_the_librarys_own(tmp_path: Path, family: str) -> None:
     np.testing.assert_allclose(loss, expected, rtol=2e-5, atol=1e-5)
 
 
-@pytest.mark.skipif(not (SHARED / "models" / "gpt2-reviews").is_dir(), reason="the shared models are not here")
-def test_a_trained_model_has_the_loss_that_the_library_gives_it() -> None:
-    folder = SHARED / "models" / "gpt2-reviews" / "step-02745"
+def test_a_trained_model_has_the_loss_that_the_library_gives_it(shared: Path) -> None:
+    folder = shared / "models" / "gpt2-reviews" / "step-02745"
     loaded = loaded_model(folder)
     texts = ["I loved this film, it was a real joy to watch.", "The plot makes no sense and the acting is bad.", "No."]
     loss, counts = network(loaded, texts).token_loss(np.arange(3), None, (), "zero", no_report)

@@ -10,7 +10,6 @@ from backend.textsets.codec import table_from_json, table_to_json
 from backend.textsets.joining import join
 from backend.textsets.limits import Limits
 from backend.textsets.reading import preview, read, read_path
-from tests.shared_folder import SHARED
 from tests.textsets.conllu_text import SMALL, bare, lexical, word
 
 FIRST, SECOND = "The dog can't  bark.", "Dogs run!"
@@ -269,11 +268,9 @@ def test_two_sets_of_words_can_be_joined_but_not_words_and_pairs():
         join(rows, table(SMALL, task="deprel"), "both")
 
 
-@pytest.mark.skipif(SHARED is None, reason="the shared data are not here (EMBEDSCOPE_SHARED)")
 @pytest.mark.parametrize(("task", "n_rows", "n_classes"), [("upos", 21_180, 17), ("deprel", 20_180, 46)])
-def test_english_pud(task, n_rows, n_classes):
-    assert SHARED is not None
-    path = SHARED / "data/ud_english_pud/en_pud-ud-test.conllu"
+def test_english_pud(shared, task, n_rows, n_classes):
+    path = shared / "data/ud_english_pud/en_pud-ud-test.conllu"
     rows = read_path(path, "pud", ReadOptions(task=task), limits=Limits())
     assert (len(rows), len(set(rows.columns[task]))) == (n_rows, n_classes)
     assert [words[0] for words in cut(rows)] == list(rows.columns["form"])
@@ -281,18 +278,16 @@ def test_english_pud(task, n_rows, n_classes):
     assert "1,000 sentences" in rows.notices[0] and "7 empty nodes" in rows.notices[0]
 
 
-@pytest.mark.skipif(SHARED is None, reason="the shared data are not here (EMBEDSCOPE_SHARED)")
 @pytest.mark.parametrize(
     ("name", "n_units", "n_single"),
     [("train.reconstructed", 4_553, 4_285), ("dev", 462, 433), ("test", 485, 457)],
 )
-def test_streusle(name, n_units, n_single):
-    assert SHARED is not None
-    path = SHARED / f"data/streusle/streusle.ud_{name}.conllulex"
+def test_streusle(shared, name, n_units, n_single):
+    path = shared / f"data/streusle/streusle.ud_{name}.conllulex"
     rows = read_path(path, "streusle", ReadOptions(task="supersense role"), limits=Limits())
     assert len(rows) == n_single
     assert f"{n_units:,} labelled units: {n_single:,} are single words" in rows.notices[1]
-    flat = (SHARED / f"data/streusle/prepositions_{name.split('.')[0]}.tsv").read_text(encoding="utf-8").splitlines()
+    flat = (shared / f"data/streusle/prepositions_{name.split('.')[0]}.tsv").read_text(encoding="utf-8").splitlines()
     single = [line.split("\t") for line in flat[1:] if "," not in line.split("\t")[1]]
     assert len(flat) - 1 == n_units
     columns = zip(*(rows.columns[name] for name in ("lexcat", "role", "function")), strict=True)

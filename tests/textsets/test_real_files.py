@@ -1,6 +1,7 @@
 """The real text sets, each with its published number of rows and its traps."""
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,23 +12,25 @@ from backend.textsets.classes import encode_labels
 from backend.textsets.cleaning import clean_wikitext
 from backend.textsets.limits import Limits
 from backend.textsets.reading import preview, read_path
-from tests.shared_folder import SHARED
 
-pytestmark = pytest.mark.skipif(SHARED is None, reason="the shared data are not here (EMBEDSCOPE_SHARED)")
 LIMITS = Limits()
 
 
-def path_of(name: str) -> Path:
-    assert SHARED is not None
-    return SHARED / "data" / name
+@pytest.fixture(name="path_of")
+def _path_of(shared: Path) -> Callable[[str], Path]:
+    return lambda name: shared / "data" / name
 
 
-def table(name: str, columns: TextColumns = TextColumns(), **options: object) -> TextTable:
-    return read_path(path_of(name), name, ReadOptions(columns=columns, **options), limits=LIMITS)
+@pytest.fixture(name="table")
+def _table(path_of: Callable[[str], Path]) -> Callable[..., TextTable]:
+    def read(name: str, columns: TextColumns = TextColumns(), **options: object) -> TextTable:
+        return read_path(path_of(name), name, ReadOptions(columns=columns, **options), limits=LIMITS)
+
+    return read
 
 
 @pytest.mark.parametrize(("part", "n_rows"), [("train", 6_920), ("dev", 872), ("test", 1_821)])
-def test_sst2(part, n_rows):
+def test_sst2(part, n_rows, path_of, table):
     read_back = table(f"sst2/{part}.tsv", TextColumns(text=0, label=1), header=False)
     assert (len(read_back), read_back.notices) == (n_rows, ())
     assert encode_labels(read_back, "1").classes == ("0", "1")
@@ -39,7 +42,7 @@ def test_sst2(part, n_rows):
     )
 
 
-def test_qnli():
+def test_qnli(path_of, table):
     columns = TextColumns(text="question", pair="sentence", label="label")
     read_back = table("qnli/dev.tsv", columns)
     assert len(read_back) == 5_463
@@ -51,7 +54,7 @@ def test_qnli():
     assert (shown.guess_text, shown.guess_pair, shown.guess_label) == ("question", "sentence", "label")
 
 
-def test_trec_is_latin_1_and_no_table():
+def test_trec_is_latin_1_and_no_table(table):
     read_back = table("trec/TREC.train")
     assert len(read_back) == 5_452
     assert "Latin-1" in read_back.notices[0]
@@ -59,7 +62,7 @@ def test_trec_is_latin_1_and_no_table():
     assert len(table("trec/TREC.test")) == 500
 
 
-def test_ag_news():
+def test_ag_news(table):
     quoted = table("ag_news/test.csv", TextColumns(text=2, label=0, metadata=(1,)), header=False)
     assert (len(quoted), quoted.notices) == (7_600, ())
     assert Counter(quoted.columns["0"]) == {"1": 1_900, "2": 1_900, "3": 1_900, "4": 1_900}
@@ -71,7 +74,7 @@ def test_ag_news():
     assert len(encode_labels(taken_off, "1").classes) == 4
 
 
-def test_wikitext():
+def test_wikitext(path_of, table):
     read_back = table("wikitext2/valid.txt")
     assert len(read_back) == 2_461
     assert read_back.notices == ("Dropped 1,299 blank lines.",)
