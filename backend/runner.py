@@ -290,13 +290,19 @@ class Runner:
             per_token = measure(loaded, sample, max_length=spec.max_length)
             n_layers, together = len(loaded.info.layer_names), spec.pooling in POOLINGS
             n_rows = n_layers * (len(POOLINGS) * len(table) if together else plan.n_rows(spec.pooling))
+            n_run = len(plan.repeats.first)
+            again = (
+                f"; {len(texts) - n_run:,} texts have the tokens of another and are not run"
+                if n_run < len(texts)
+                else ""
+            )
             total = Cost(
-                total.n_texts + len(texts),
+                total.n_texts + n_run,
                 total.n_tokens + plan.n_tokens,
                 total.n_truncated + plan.n_truncated,
                 total.n_bytes + n_rows * plan.n_words * loaded.info.n_dims * 4,
                 total.seconds + per_token * plan.n_tokens,
-                f"measured on {len(sample)} texts on {loaded.device}",
+                f"measured on {len(sample)} texts on {loaded.device}{again}",
             )
         return total
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.errors import InvalidRequest
+from backend.models.repeats import Repeats, token_digest
 from backend.specs import TokenSample
 
 _CHUNK = 256  # texts that are tokenised at a time, so that memory does not grow with their number
@@ -51,13 +52,15 @@ class WordRows:
 class ExtractionPlan:
     """What one extraction will run over.
 
-    ``lengths`` (n_texts,) counts the tokens of each text, special tokens included, after truncation to ``max_length``.
-    ``n_empty`` texts hold no token of their own. With pooling "tokens", ``text_index``, ``token_index`` (the position
+    ``lengths`` (n_texts,) counts the tokens of each text, special tokens included, after truncation to ``max_length``;
+    ``repeats`` says which texts have equal tokens, so that one of them is run. ``n_empty`` texts hold no token of their
+    own. With pooling "tokens", ``text_index``, ``token_index`` (the position
     in the text's tokens, special ones counted) and ``token_id`` (n_rows,) describe the rows that are kept, of
     ``n_token_rows`` that there are; they are None otherwise. ``words`` are the rows of pooling "words" (see plan_words).
     """
 
     lengths: Ints
+    repeats: Repeats
     max_length: int
     n_truncated: int
     n_empty: int
@@ -75,8 +78,8 @@ class ExtractionPlan:
 
     @property
     def n_tokens(self) -> int:
-        """Number of tokens that go through the model, padding not counted."""
-        return int(self.lengths.sum())
+        """Number of tokens that go through the model: padding is not counted, and equal texts count once."""
+        return int(self.lengths[self.repeats.first].sum())
 
     def n_rows(self, pooling: str) -> int:
         """Number of rows that a pooling gives for each layer."""
@@ -112,20 +115,23 @@ def plan_extraction(
     _check_request(tokenizer, texts, pairs, max_length)
     lengths = np.zeros(len(texts), dtype=np.int64)
     n_kept = np.zeros(len(texts), dtype=np.int64)
+    digests = np.zeros((len(texts), 2), dtype=np.uint64)
     n_truncated = n_empty = 0
     special = tokens is not None and tokens.special
     for start, encoded in _encode_all(tokenizer, texts, pairs, max_length):
         for row, one in enumerate(encoded, start):
             lengths[row] = len(one.ids)
+            digests[row] = token_digest(one.ids, one.types)
             n_own = one.special.count(False)
             n_kept[row] = len(one.ids) if special else n_own
             n_truncated += one.truncated
             n_empty += n_own == 0
+    repeats = Repeats.of(digests)
     if tokens is None:
-        return ExtractionPlan(lengths, max_length, n_truncated, n_empty)
+        return ExtractionPlan(lengths, repeats, max_length, n_truncated, n_empty)
     chosen = _choose(int(n_kept.sum()), tokens)
     columns = _token_rows(tokenizer, texts, pairs, max_length, special, n_kept, chosen)
-    return ExtractionPlan(lengths, max_length, n_truncated, n_empty, tokens, int(n_kept.sum()), *columns)
+    return ExtractionPlan(lengths, repeats, max_length, n_truncated, n_empty, tokens, int(n_kept.sum()), *columns)
 
 
 def encode(

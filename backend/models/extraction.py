@@ -48,7 +48,8 @@ def extract(
 ) -> None:
     """Run ``loaded`` over ``texts`` once and write every layer (or ``layers``) in each of ``poolings`` to ``sink``.
 
-    ``plan`` is that of plan_extraction for the same texts; ``batch_tokens`` counts padding too. With pooling "tokens"
+    ``plan`` is that of plan_extraction for the same texts; ``batch_tokens`` counts padding too. Texts with equal tokens
+    are run once and their rows are equal bit for bit. With pooling "tokens"
     the rows are those of the plan, and with "words" those of plan_words, for the sentences that it gave. With an
     ``ablation`` of layer l, the named dimensions of its output are overwritten for all tokens, with zero or with their
     mean over all real tokens of the texts (measured in a pass of its own up to that layer, so it does not depend on the
@@ -79,15 +80,20 @@ def extract(
     def run(rows: Ints, encoded: list[Encoded]) -> None:
         nonlocal words
         pooled.clear()
-        words = WordBatch(plan.words, rows, loaded.device) if "words" in poolings and plan.words is not None else None
+        texts_here, places = plan.repeats.spread(rows)
+        words = None
+        if "words" in poolings and plan.words is not None:
+            words = WordBatch(plan.words, texts_here, places, loaded.device)
         batch.fill(rows, encoded, loaded, plan if "tokens" in poolings else None)
         tap.begin()
         forward(loaded, batch)
         tap.finish()
         for (layer, pooling), values in pooled.items():
-            target = words.rows if words is not None else batch.token_rows if pooling == "tokens" else rows
-            if len(target):
-                sink.write(layer, pooling, target, _finite(values.cpu().numpy(), loaded, layer))
+            block = _finite(values.cpu().numpy(), loaded, layer)
+            if words is None and pooling != "tokens":
+                sink.write(layer, pooling, texts_here, block if len(rows) == len(texts_here) else block[places])
+            elif len(target := batch.token_rows if words is None else words.rows):
+                sink.write(layer, pooling, target, block)
         pooled.clear()
 
     with LayerTap(loaded.layout, observe) as tap:

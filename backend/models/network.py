@@ -119,9 +119,10 @@ class TextNetwork:
             found = [_loss(logits[i, : len(one.ids)], ids[i, : len(one.ids)]) for i, one in enumerate(encoded)]
             if not np.isfinite(found).all():
                 raise not_finite(loaded, "its token probabilities")
-            loss[rows] = found
+            numbers, places = plan.repeats.spread(rows)
+            loss[numbers] = np.array(found)[places]
             if pooling in POOLINGS:
-                kept.write(self._spec.layer, pooling, rows, pooled[0].cpu().numpy())
+                kept.write(self._spec.layer, pooling, numbers, pooled[0].cpu().numpy()[places])
 
         n_vocabulary = len(loaded.backbone.get_input_embeddings().weight)
         most = max(1, min(self._batch_tokens, _LOGITS // n_vocabulary))

@@ -59,10 +59,11 @@ class Batch:
         self.inputs = {name: tensor.to(loaded.device) for name, tensor in inputs.items()}
         self.lengths = lengths.to(loaded.device)
         if plan is not None and plan.text_index is not None and plan.token_index is not None:
-            spans = np.searchsorted(plan.text_index, rows), np.searchsorted(plan.text_index, rows, side="right")
+            among, places = plan.repeats.spread(rows)
+            spans = np.searchsorted(plan.text_index, among), np.searchsorted(plan.text_index, among, side="right")
             kept = [np.arange(first, end) for first, end in zip(*spans, strict=True)]
             self.token_rows = np.concatenate(kept)
-            texts = np.repeat(np.arange(len(rows)), [len(part) for part in kept])
+            texts = np.repeat(places, [len(part) for part in kept])
             positions = plan.token_index[self.token_rows]
             self._where = (torch.from_numpy(texts).to(loaded.device), torch.from_numpy(positions).to(loaded.device))
 
@@ -93,15 +94,18 @@ def run_batches(
     report: Report,
     stage: str,
 ) -> None:
-    """Call ``run(rows, encoded)`` for all texts in batches; where memory runs out, in halves from then on."""
-    n_done, most = 0, len(texts)
+    """Call ``run(rows, encoded)`` for all texts in batches; where memory runs out, in halves from then on.
+
+    Of texts with equal tokens only the first is run: ``plan.repeats.spread(rows)`` says whose numbers they are.
+    """
+    n_done, most, first = 0, len(texts), plan.repeats.first
     report(0, plan.n_texts, stage)
-    for number, batch in enumerate(batches(plan.lengths, batch_tokens=batch_tokens)):
+    for number, batch in enumerate(batches(plan.lengths[first], batch_tokens=batch_tokens)):
         if number % _TRIM_EVERY == 0:
             trim_memory()
         start = 0
         while start < len(batch):
-            rows = batch[start : start + most]
+            rows = first[batch[start : start + most]]
             encoded = encode(
                 loaded.tokenizer,
                 [texts[row] for row in rows],
@@ -110,7 +114,7 @@ def run_batches(
             )
             if _fits(run, rows, encoded, loaded):
                 start += len(rows)
-                n_done += len(rows)
+                n_done += int(plan.repeats.counts(rows).sum())
                 report(n_done, plan.n_texts, stage)
                 continue
             if len(rows) == 1:
@@ -166,23 +170,27 @@ def token_mean(
     batch = Batch.empty()
     total = torch.zeros(loaded.info.n_dims, dtype=torch.float64)
     seen = torch.zeros_like(total)
+    counts = torch.zeros(0, dtype=torch.int64)
 
     def observe(number: int, hidden: torch.Tensor) -> None:
         if number == layer:
             values = batch.checked(hidden).cpu().double()  # MPS has no float64
             padding = ~real_tokens(values, batch.lengths.cpu())
-            seen.copy_(values.masked_fill(padding.unsqueeze(-1), 0.0).sum((0, 1)))
+            sums = values.masked_fill(padding.unsqueeze(-1), 0.0).sum(1)
+            seen.copy_(counts.double() @ sums)
             raise StopPass
 
     def run(rows: Ints, encoded: list[Encoded]) -> None:
+        nonlocal counts
         batch.fill(rows, encoded, loaded, None)
+        counts = torch.from_numpy(plan.repeats.counts(rows))
         tap.begin()
         forward(loaded, batch)
         total.add_(seen)
 
     with LayerTap(loaded.layout, observe) as tap:
         run_batches(loaded, texts, pairs, plan, run, batch_tokens, report, MEAN_STAGE)
-    mean: npt.NDArray[np.float64] = (total / plan.n_tokens).numpy()
+    mean: npt.NDArray[np.float64] = (total / int(plan.lengths.sum())).numpy()
     return mean
 
 

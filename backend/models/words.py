@@ -122,11 +122,11 @@ def _offsets(tokenizer: Any, texts: list[str], max_length: int | None) -> list[I
 class WordBatch:
     """The rows that one batch of sentences gives: where their tokens are, and how to pool them."""
 
-    def __init__(self, words: WordRows, texts: Ints, device: str) -> None:
-        """``texts`` are the numbers of the batch's sentences."""
+    def __init__(self, words: WordRows, texts: Ints, places: Ints, device: str) -> None:
+        """``texts`` are the numbers of the sentences, ``places`` where in the batch the tokens of each are."""
         low, high = np.searchsorted(words.text, texts), np.searchsorted(words.text, texts, side="right")
         rows = np.concatenate([np.arange(first, end) for first, end in zip(low, high, strict=True)])
-        in_batch = np.repeat(np.arange(len(texts)), high - low)
+        in_batch = np.repeat(places, high - low)
         self.rows: Ints = words.place[rows]
         self._n_words = words.n_words
         parts = (rows[:, None] * words.n_words + np.arange(words.n_words)).ravel()
