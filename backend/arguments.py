@@ -73,11 +73,20 @@ def _analyse(parser: argparse.ArgumentParser) -> None:
     add("--param", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the metric; repeat it")
     add("--post", action="append", default=[], metavar="STEP[:K]", help=f"{', '.join(POSTPROCESS_STEPS)}; repeat it")
     add("--max-length", type=int, help="tokens taken of each text (default 512, or the model's own limit if less)")
+    _classes(parser)
     add("--tokens", type=int, help="with --pooling tokens: how many token vectors to sample (default: all)")
     add("--dtype", default="auto", choices=("auto", "float32", "bfloat16", "float16"))
     add("--seed", type=int, default=0)
     _output(parser)
     parser.set_defaults(command=commands.analyse)
+
+
+def _classes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--classes",
+        metavar="NAME,NAME",
+        help="the labels' classes in the order of the outputs of the model's own head, where it does not name them",
+    )
 
 
 def _reading(parser: argparse.ArgumentParser) -> None:
@@ -123,6 +132,7 @@ def _report(parser: argparse.ArgumentParser) -> None:
     add("--test-share", type=float, help="share of each class kept for testing, without a split of the texts' own")
     add("--test-split", help="name of the split to test on")
     add("--drop-single", action="store_true", default=None, help="leave out classes of one row")
+    _classes(parser)
     add("--pooling", choices=ALL_POOLINGS, help="default: mean for encoders, last for decoders, words for words")
     add("--post", action="append", default=[], metavar="STEP[:K]", help=f"{', '.join(POSTPROCESS_STEPS)}; repeat it")
     add("--max-length", type=int, help="tokens taken of each text (default 512, or the model's own limit if less)")

@@ -30,6 +30,8 @@ def analyse(options: argparse.Namespace) -> int:
     """Compute one metric."""
     row = metric(options.metric)
     params = dict(_named(text) for text in options.param)
+    if options.classes:
+        params["classes"] = options.classes
     parse_params(row.params, params)
     steps = [post_step(text) for text in options.post]
     _check_series(options)

@@ -32,6 +32,7 @@ def report(options: argparse.Namespace) -> int:
         layer=options.layer,
         heavy=options.slow,
         split={name: value for name, value in given.items() if value is not None},
+        classes=options.classes or "",
         pooling=options.pooling,
         seed=options.seed,
         postprocess=steps,

@@ -8,8 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+import transformers
 
 from tests.conftest import ROOT
+from tests.models import tiny
 
 
 def _run(*arguments: object, cache: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -61,6 +64,35 @@ def test_two_files_are_fitted_on_and_tested_on_by_the_labels_that_are_asked_for(
         found.append(json.loads(done.stdout)["result"]["split"])
     assert [split["classes"] for split in found] == [["0", "1"], ["0", "1", "2", "3"]]
     assert [(split["n_train"], split["n_test"], split["seeded"]) for split in found] == [(40, 16, False)] * 2
+
+
+def test_a_head_without_names_is_read_in_the_order_that_is_given(cache: Path, tmp_path: Path) -> None:
+    """The checkpoint's own answers as labels: 1.0 in the right order, and without one a fitted head and the reason."""
+    words = ("World", "Sports", "Business", "Sci-Tech")
+    config = tiny.bert_config(num_labels=4)
+    auto = transformers.AutoModelForSequenceClassification
+    folder = tiny.save(tmp_path / "topics", config, auto, model_input_names=tiny.SEGMENTS)
+    texts = [f"{tiny.TEXTS[i % 7]} {tiny.WORDS[i % 25]} {tiny.WORDS[i // 3 % 25]}" for i in range(160)]
+    tokenizer, model = transformers.AutoTokenizer.from_pretrained(folder), auto.from_pretrained(folder)
+    with torch.no_grad():
+        logits = model(**tokenizer(texts, return_tensors="pt", padding=True)).logits
+    answers = [words[number] for number in (logits - logits.mean(dim=0)).argmax(dim=1).tolist()]
+    with torch.no_grad():  # every class is an answer once the mean is out of the head's way
+        model.classifier.bias -= logits.mean(dim=0)
+    model.save_pretrained(folder)
+    file = tmp_path / "topics.tsv"
+    file.write_text("".join(f"{text}\t{answer}\n" for text, answer in zip(texts, answers, strict=True)))
+    files = ("--texts", file, "--no-header", "--text", 0, "--label", 1, "--pooling", "cls", "--layers", 3)
+    asked = ("analyse", "--metric", "threshold", "--model", folder, *files)
+    for classes, own in (((), False), (("--classes", ",".join(words)), True)):
+        done = _run(*asked, *classes, cache=cache)
+        assert done.returncode == 0, done.stderr
+        data = json.loads(done.stdout)
+        assert data["result"]["split"]["classes"] == sorted(words) and data["result"]["own_head"] == [own]
+        assert any("which is which cannot be told" in note for note in data["notes"]) == (not own)
+    assert data["result"]["full_accuracy"] == [1.0]
+    done = _run(*asked, "--classes", "World,Sports,Business", cache=cache)
+    assert done.returncode == 2 and "lacks 'Sci-Tech'" in done.stderr
 
 
 def test_undefined_numbers_are_null_with_a_reason(cache: Path, reviews: Path) -> None:

@@ -13,12 +13,13 @@ from backend.metrics.ablation import MODES, ablated_predictions
 from backend.metrics.ablation_geometry import MEASURES, GeometryCurves, geometry_curves, step_grid
 from backend.metrics.base import Metric, Outcome, param
 from backend.metrics.degenerate import named, undefined_entries
-from backend.metrics.heads import HEADS, ChosenHead, choose_head, fit_linear, head_notes
+from backend.metrics.head_classes import HeadParams
+from backend.metrics.heads import ChosenHead, choose_head, fit_linear, head_notes
 from backend.metrics.linalg import Floats, Ints, Matrix, as_matrix, row_mean
 from backend.metrics.neighbors import sampled_rows
 from backend.metrics.progress import part_of
 from backend.metrics.rogue import dimension_variance, highest
-from backend.metrics.splits import Split, SplitInfo, SplitParams, split_rows
+from backend.metrics.splits import Split, SplitInfo, split_rows
 from backend.metrics.threshold_profile import why_no_classifier
 
 ORDERS = ("highest", "lowest", "random")
@@ -26,7 +27,7 @@ _MOST_PREDICTIONS = 8_000_000  # kept in a result; beyond, only the accuracies a
 
 
 @dataclass(frozen=True, slots=True)
-class AblationParams(SplitParams):
+class AblationParams(HeadParams):
     """What is removed, and what it is set to."""
 
     mode: str = param(
@@ -39,7 +40,6 @@ class AblationParams(SplitParams):
     n_draws: int = param(
         10, "Random orders; their mean is drawn, and a band from the lowest to the highest.", low=1, high=200
     )
-    head: str = param("auto", "The head: the model's own where it fits, or a fitted one.", choices=HEADS)
     k: int = param(10, "Neighbours compared with the unablated space.", low=1, high=100)
     max_rows: int = param(1000, "The most test rows whose geometry is measured, drawn by the seed.", low=10, high=3000)
 
@@ -112,7 +112,7 @@ def _run(stacks: Sequence[LayerStack], labels: Labels | None, params: Any, seed:
         reasons.append(why_no_classifier(x, split))
         if reasons[-1]:
             continue
-        chosen = choose_head(stack, index, split, wanted=params.head)
+        chosen = choose_head(stack, index, split, wanted=params.head, classes=params.classes)
         said.append((stack.layer_names[index], chosen.note))
         modes[index] = _mode(params.mode, chosen)
         gaps |= _ablate(values, index, x, chosen, modes[index], work, inner)
@@ -327,7 +327,7 @@ def _notes(values: AblationResult, work: _Work) -> list[str]:
 
 ABLATION = Metric(
     name="ablation",
-    version=3,
+    version=4,
     title="Ablation at the head",
     scope="stack",
     params=AblationParams,

@@ -1,5 +1,6 @@
 """The shape of a metric: its parameters describe their own form, its result says what is undefined and why."""
 
+import csv
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -111,6 +112,10 @@ def _converted(field: Any, value: Any) -> Any:
             return int(float(value))
         if kind is float:
             return float(value)
+        if kind is tuple and field.type == tuple[str, ...]:
+            if isinstance(value, str):
+                value = next(csv.reader([value], skipinitialspace=True), [])
+            return tuple(str(item).strip() for item in value if str(item).strip())
         if kind is tuple:
             items = value.split(",") if isinstance(value, str) else value
             return tuple(int(item) for item in items if str(item).strip())

@@ -9,16 +9,17 @@ from backend.activations import Labels, LayerStack, Report
 from backend.metrics.base import Metric, Outcome, param
 from backend.metrics.components import common_scale, principal_basis, scores_accuracy
 from backend.metrics.degenerate import named, undefined_entries, why_undefined
-from backend.metrics.heads import HEADS, accuracy, choose_head, head_notes
+from backend.metrics.head_classes import HeadParams
+from backend.metrics.heads import accuracy, choose_head, head_notes
 from backend.metrics.linalg import Floats, Ints, Matrix, centred, row_mean
 from backend.metrics.progress import part_of
-from backend.metrics.splits import Split, SplitInfo, SplitParams, split_rows
+from backend.metrics.splits import Split, SplitInfo, split_rows
 
 _LEAST_SAMPLE = 16  # rows of the smallest basis
 
 
 @dataclass(frozen=True, slots=True)
-class ComponentAccuracyParams(SplitParams):
+class ComponentAccuracyParams(HeadParams):
     """Parameters of ``component_accuracy``."""
 
     n_points: int = param(
@@ -31,9 +32,6 @@ class ComponentAccuracyParams(SplitParams):
         low=1,
         high=1_000,
         label="Components for the sample curve",
-    )
-    head: str = param(
-        "auto", "Head of the full representation: the model's own where there is one, or fitted.", choices=HEADS
     )
 
 
@@ -87,7 +85,7 @@ def run_component_accuracy(
             reasons[layer] = reason
             own.append(False)
             continue
-        chosen = choose_head(stack, layer, split, wanted=params.head)
+        chosen = choose_head(stack, layer, split, wanted=params.head, classes=params.classes)
         own.append(chosen.own)
         said.append((stack.layer_names[layer], chosen.note))
         values.full[layer] = accuracy(chosen.head, x[split.test], split.y_test)
@@ -214,7 +212,7 @@ def _notes(values: ComponentAccuracy, general: LayerStack | None) -> list[str]:
 
 COMPONENT_ACCURACY = Metric(
     name="component_accuracy",
-    version=3,
+    version=4,
     title="Accuracy by principal component",
     scope="stack",
     params=ComponentAccuracyParams,

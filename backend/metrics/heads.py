@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.activations import Head, HeadStage, LayerStack
+from backend.metrics.head_classes import Order, check_given, output_order, said_of
 from backend.metrics.linalg import Floats, Ints, as_matrix, centred, row_mean
 from backend.metrics.splits import Split
 
-HEADS = ("auto", "fitted")
 _TOLERANCE = 1e-8  # of the gradient: the default stops where the intercepts are still far from the minimum
 _DEAD = float(np.finfo(np.float32).eps)  # a spread that float32 would not resolve beside the other dimensions'
 _SMALL = 10_000_000  # entries of a matrix on which one thread fits as fast as several
@@ -18,26 +18,52 @@ _TOLD = 1e-3  # a smaller deviation of the head's logits from the model's goes w
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChosenHead:
-    """A head whose outputs are the classes of the labels, in their order; ``own`` says that it is the model's."""
+    """A head whose first outputs are the classes of the labels, in their order; ``own`` says that it is the model's.
+
+    Further outputs of the model's own are of no class of the labels: a row given to one of them is wrong.
+    """
 
     head: Head
     own: bool
     note: str
 
 
-def choose_head(stack: LayerStack, index: int, split: Split, *, wanted: str = "auto") -> ChosenHead:
+def choose_head(
+    stack: LayerStack, index: int, split: Split, *, wanted: str = "auto", classes: tuple[str, ...] = ()
+) -> ChosenHead:
     """The head for layer number ``index`` of ``stack``.
 
-    With ``wanted`` "auto" the model's own, where that layer and pooling are what it reads and its classes can be told
-    to be those of the labels; else, and with "fitted", a linear head fitted on the training rows.
+    With ``wanted`` "auto" the model's own, where that layer and pooling are what it reads and its outputs can be told to be
+    the classes of the labels (``output_order``; ``classes`` is the order that a person gave); else, and with "fitted", a
+    linear head fitted on the training rows. Raises InvalidRequest for an order that does not fit.
     """
-    reason = "asked for" if wanted == "fitted" else _why_not_own(stack, index, split)
-    if reason is None and stack.head is not None:
-        return ChosenHead(_in_order(stack.head, split.info.classes), True, _own_note(stack.head))
+    found = own_head(stack, index, split, classes=classes) if wanted != "fitted" else "asked for"
+    if isinstance(found, ChosenHead):
+        return found
     rows = stack.matrices[index].rows[split.train]
     head = fit_linear(rows, split.y_train, split.n_classes, classes=split.info.classes)
     head = replace(head, layer=stack.layers[index], pooling=stack.pooling)
-    return ChosenHead(head, False, f"Fitted head ({reason}).")
+    return ChosenHead(head, False, f"Fitted head ({found}).")
+
+
+def own_head(stack: LayerStack, index: int, split: Split, *, classes: tuple[str, ...] = ()) -> ChosenHead | str:
+    """The model's own head for layer number ``index``, its outputs in the order of the labels' classes, or why not."""
+    if classes:
+        check_given(classes, split.info.classes)
+    head = stack.head
+    if head is None:
+        return stack.why_no_head or "the model has none of its own"
+    if stack.layers[index] != head.layer:
+        return "the model's own reads another layer"
+    if stack.pooling != head.pooling:
+        return f"the model's own reads the pooling {head.pooling}"
+    if len(head.classes) < 2:
+        return "the model's own has one output: it is a regression, not a classifier"
+    order = output_order(head.classes, split.info.classes, classes)
+    if isinstance(order, str):
+        return order
+    note = _own_note(head) + said_of(order, head.classes, split.info.classes)
+    return ChosenHead(_in_order(head, order, split.info.classes), True, note)
 
 
 def head_notes(said: list[tuple[str, str]]) -> list[str]:
@@ -104,37 +130,12 @@ def _own_note(head: Head) -> str:
     return f"The model's own head; its logits differ from the model's by up to {head.deviation:.1g}, which is rounding."
 
 
-def _why_not_own(stack: LayerStack, index: int, split: Split) -> str | None:
-    head = stack.head
-    if head is None:
-        return stack.why_no_head or "the model has none of its own"
-    if stack.layers[index] != head.layer:
-        return "the model's own reads another layer"
-    if stack.pooling != head.pooling:
-        return f"the model's own reads the pooling {head.pooling}"
-    if _order(head.classes, split.info.classes) is None:
-        return "the classes of the model's own are not those of the labels"
-    return None
-
-
-def _order(outputs: tuple[str, ...], classes: tuple[str, ...]) -> list[int] | None:
-    """Which output stands for each class: by name; by number where the outputs bear no names of their own."""
-    names = [name.casefold().strip() for name in outputs]
-    wanted = [name.casefold().strip() for name in classes]
-    if len(set(names)) == len(names) and set(wanted) <= set(names):
-        return [names.index(name) for name in wanted]
-    unnamed = names == [f"label_{number}" for number in range(len(names))]
-    if unnamed and len(names) == len(wanted):
-        return list(range(len(wanted)))
-    return None
-
-
-def _in_order(head: Head, classes: tuple[str, ...]) -> Head:
-    order = _order(head.classes, classes)
-    assert order is not None
+def _in_order(head: Head, order: Order, classes: tuple[str, ...]) -> Head:
+    """The head with the outputs of ``classes`` first, in their order, then the others."""
+    rows = [*order.outputs, *order.others]
     last = head.stages[-1]
-    stages = (*head.stages[:-1], replace(last, weight=last.weight[order], bias=last.bias[order]))
-    return replace(head, stages=stages, classes=classes)
+    stages = (*head.stages[:-1], replace(last, weight=last.weight[rows], bias=last.bias[rows]))
+    return replace(head, stages=stages, classes=(*classes, *(head.classes[number] for number in order.others)))
 
 
 def accuracy(head: Head, x: npt.NDArray[np.floating], y: Ints) -> float:

@@ -14,15 +14,16 @@ from backend.errors import InvalidRequest
 from backend.metrics.ablation_orders import GIVEN, ORDERS, grids_of, lines_of, set_of, steps_of
 from backend.metrics.base import Metric, Outcome, param
 from backend.metrics.degenerate import named, undefined_entries, why_undefined
-from backend.metrics.heads import HEADS, accuracy, choose_head
+from backend.metrics.head_classes import HeadParams
+from backend.metrics.heads import accuracy, choose_head
 from backend.metrics.linalg import Floats, Ints, Matrix
 from backend.metrics.progress import part_of
 from backend.metrics.rogue import dimension_variance
-from backend.metrics.splits import Split, SplitInfo, SplitParams, split_rows
+from backend.metrics.splits import Split, SplitInfo, split_rows
 
 
 @dataclass(frozen=True, slots=True)
-class InnerAblationParams(SplitParams):
+class InnerAblationParams(HeadParams):
     """Where, what and how much is overwritten, and what it is judged by."""
 
     layer: int = param(
@@ -42,7 +43,6 @@ class InnerAblationParams(SplitParams):
     )
     n_texts: int = param(200, "Texts that are run again, drawn from the test rows.", low=1, high=100_000)
     n_draws: int = param(5, "Draws of random dimensions; their mean and standard deviation are shown.", low=2, high=50)
-    head: str = param("auto", "Head: the model's own where it reads the last layer, or fitted.", choices=HEADS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -247,12 +247,14 @@ def _reading(stack: LayerStack, split: Split | None, chosen: Ints, params: Inner
     reason = why_undefined(rows) or why_undefined(rows[split.train])
     if reason is not None:
         return _Reading(named(stack, last, reason))
-    head, shuffled = choose_head(stack, last, split, wanted=params.head), split.shuffled(seed)
+    head, shuffled = choose_head(stack, last, split, wanted=params.head, classes=params.classes), split.shuffled(seed)
     y = split.y_test[chosen]
     return _Reading(
         why="",
         head=head.head,
-        control=choose_head(stack, last, shuffled, wanted=params.head).head if params.control else None,
+        control=choose_head(stack, last, shuffled, wanted=params.head, classes=params.classes).head
+        if params.control
+        else None,
         y=y,
         y_control=shuffled.y_test[chosen],
         own=head.own,
@@ -298,7 +300,7 @@ def _notes(
 
 INNER_ABLATION = Metric(
     name="inner_ablation",
-    version=2,
+    version=3,
     title="Ablation inside the network",
     scope="stack",
     params=InnerAblationParams,

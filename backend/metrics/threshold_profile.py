@@ -10,26 +10,22 @@ from backend.activations import Labels, LayerStack, Report
 from backend.errors import InvalidRequest
 from backend.metrics.base import Metric, Outcome, param
 from backend.metrics.degenerate import count_non_finite, named, undefined_entries, why_undefined
-from backend.metrics.heads import HEADS, accuracy, choose_head, head_notes
+from backend.metrics.head_classes import HeadParams
+from backend.metrics.heads import accuracy, choose_head, head_notes
 from backend.metrics.linalg import Floats, Ints, Matrix, as_matrix
 from backend.metrics.rogue import principal_rogue_dimension
-from backend.metrics.splits import Split, SplitInfo, SplitParams, split_rows
+from backend.metrics.splits import Split, SplitInfo, split_rows
 from backend.metrics.threshold import METHODS, MOST_INTERVALS, Threshold, threshold_accuracy
 
 _STAGE = "Threshold"
 
 
 @dataclass(frozen=True, slots=True)
-class ThresholdParams(SplitParams):
+class ThresholdParams(HeadParams):
     """Which dimension is cut, and how."""
 
     dimension: int = param(-1, "The dimension to cut; -1 takes the one of highest variance.", low=-1, high=1_000_000)
     method: str = param("exact", "exact: fewest errors on the training rows; svm: the paper's.", choices=METHODS)
-    head: str = param(
-        "auto",
-        "What reads the full representation: the model's own head where it fits, or a fitted one.",
-        choices=HEADS,
-    )
     bins: int = param(40, "Bars of the histogram.", low=2, high=500)
 
 
@@ -96,7 +92,7 @@ def _run(stacks: Sequence[LayerStack], labels: Labels | None, params: Any, seed:
                 parts[0], shuffled.y_train, parts[1], shuffled.y_test, method=params.method
             ).accuracy
         edges[index], counts[:, index] = _histogram(parts, split, params.bins)
-        chosen = choose_head(stack, index, split, wanted=params.head)
+        chosen = choose_head(stack, index, split, wanted=params.head, classes=params.classes)
         own[index] = chosen.own
         said.append((stack.layer_names[index], chosen.note))
         numbers["full"][index] = accuracy(chosen.head, x[split.test], split.y_test)
@@ -164,7 +160,7 @@ def _notes(params: Any, split: Split, result: ThresholdResult) -> list[str]:
 
 THRESHOLD = Metric(
     name="threshold",
-    version=2,
+    version=3,
     title="Threshold on one dimension",
     scope="stack",
     params=ThresholdParams,

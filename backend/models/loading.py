@@ -230,7 +230,7 @@ def _has_cls(tokenizer: Any) -> bool:
 
 
 def _labels(config: Any) -> tuple[str, ...]:
-    return tuple(str(name) for _, name in sorted(config.id2label.items()))
+    return tuple(str(name) for _, name in sorted(config.id2label.items(), key=lambda item: int(item[0])))
 
 
 @contextmanager

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from backend.errors import InvalidRequest
+from backend.metrics.base import parse_params
+from backend.metrics.head_classes import HeadParams
 from backend.results import Result
 from backend.specs import AnalysisSpec, BatchTask, ModelInfo
 from backend.texts import TextSetInfo
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from backend.workbench import Workbench
 
 QUICK, LABELS, HEAVY = "quick", "labels", "heavy"
+_HEADED = ("threshold", "ablation")
 SPLIT_FIELDS = ("test_share", "test_split", "drop_single")  # what every metric with labels is asked alike
 
 
@@ -83,6 +86,20 @@ def check_pair(base: ModelInfo, tuned: ModelInfo) -> None:
         )
 
 
+def _order_of(base: ModelInfo, tuned: ModelInfo, classes: str | Sequence[str]) -> tuple[str, ...]:
+    """The order of a head's outputs that a person gave; raises InvalidRequest where neither model has so many."""
+    order: tuple[str, ...] = parse_params(HeadParams, {"classes": classes}).classes
+    if order and len(order) not in (len(base.labels), len(tuned.labels)):
+        outputs = " and ".join(
+            f"{info.spec.name} has {len(info.labels) or 'no head of its own'}" for info in (base, tuned)
+        )
+        raise InvalidRequest(
+            f"The order of the classes names {len(order)}; outputs of the heads: {outputs}.",
+            "Name one class for each output, in their order.",
+        )
+    return order
+
+
 def plan_report(
     bench: "Workbench",
     base: ModelInfo,
@@ -94,14 +111,16 @@ def plan_report(
     layer: str | int | None = None,
     heavy: bool = False,
     split: Mapping[str, Any] | None = None,
+    classes: str | Sequence[str] = (),
     **rows: Any,
 ) -> ReportPlan:
     """What is computed for the report of ``base`` and ``tuned`` over ``texts``.
 
     With ``label`` the metrics of one layer's labels are there too, with ``heavy`` those of them that take minutes.
     ``layer`` (number or name; the last of ``layers`` where None) is the one that they and the summary are about;
-    ``split`` are parameters of SPLIT_FIELDS, ``rows`` what ``Workbench.analysis`` is told of the rows. Raises
-    InvalidRequest for a pair that cannot be compared.
+    ``split`` are parameters of SPLIT_FIELDS, ``rows`` what ``Workbench.analysis`` is told of the rows. ``classes`` is the order
+    of the outputs of the models' own heads; a head of another number of outputs is not read by it. Raises InvalidRequest
+    for a pair that cannot be compared, and for an order that fits neither head.
     """
     check_pair(base, tuned)
     models = {"b": base, "t": tuned}
@@ -123,11 +142,16 @@ def plan_report(
         if part.needs == QUICK or (label is not None and (part.needs == LABELS or heavy))
     }
 
+    order = _order_of(base, tuned, classes)
+
     def spec(part: _Part) -> AnalysisSpec:
-        labelled: dict[str, Any] = (
-            {} if part.needs == QUICK else {"label": label, "params": {**(split or {}), "control": False}}
-        )
         chosen = [models[which] for which in part.models]
+        labelled: dict[str, Any] = {}
+        if part.needs != QUICK:
+            params = {**(split or {}), "control": False}
+            if part.metric in _HEADED and len(chosen[0].labels) == len(order):
+                params["classes"] = order
+            labelled = {"label": label, "params": params}
         return bench.analysis(
             part.metric, models=chosen, texts=texts, layers=numbers if part.every else [at], **labelled, **rows
         )

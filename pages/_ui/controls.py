@@ -42,6 +42,8 @@ def _widget(field: dataclasses.Field[Any], key: str, default: Any) -> Any:
         return st.toggle(label, value=default, **shared)
     if isinstance(field.default, int | float) or field.default is None:
         return _number(label, field, default, shared)
+    if field.type == tuple[str, ...]:
+        return st.text_input(label, value=", ".join(default), placeholder="World, Sports", **shared)
     if isinstance(field.default, tuple):
         return _numbers(label, default, shared)
     return st.text_input(label, value=str(default), **shared)

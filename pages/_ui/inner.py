@@ -22,7 +22,7 @@ WHAT = (
     "blocks may also put back what was taken."
 )
 ORDERS = ("all", "highest", "lowest", "random", "named")
-_OTHER = ("steps", "n_texts", "n_draws", "head", "test_share", "test_split", "control")
+_OTHER = ("steps", "n_texts", "n_draws", "head", "classes", "test_share", "test_split", "control")
 _N_STEPS = 6  # between none and all, where nobody names them
 
 

@@ -58,9 +58,13 @@ def _plan(here: Selection, base: ModelInfo, tuned: ModelInfo) -> ReportPlan:
         )
         slow = st.checkbox(SLOW, key="report_slow", bind="query-params", help=SLOW_HELP, disabled=label is None)
     split: dict[str, Any] = {}
+    order = ""
     if label is not None:
         with st.expander("Settings", icon=":material/tune:"):
-            split = params_form(workbench().metrics()["threshold"].params, "report", only=SPLIT_FIELDS)
+            form = workbench().metrics()["threshold"].params
+            split = params_form(form, "report", only=SPLIT_FIELDS)
+            if base.labels or tuned.labels:
+                order = params_form(form, "report", only=("classes",))["classes"]
         st.caption(f"Classes: the column '{plain(label)}'.")
     elif here.tokens is not None:
         st.caption("Without the part about labels: tokens have none. The pooling mean, last or cls has one row a text.")
@@ -75,6 +79,7 @@ def _plan(here: Selection, base: ModelInfo, tuned: ModelInfo) -> ReportPlan:
         layer=base.layer_names.index(layer) if layer in names else None,
         heavy=bool(slow) and label is not None,
         split=split,
+        classes=order,
         **here.rows,
     )
 

@@ -7,9 +7,12 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from backend.activations import Activations, Head, HeadStage, Labels, LayerStack
+from backend.activations import Activations, Head, HeadStage, Labels, LayerStack, no_report
+from backend.errors import InvalidRequest
+from backend.metrics import METRICS, parse_params
 from backend.metrics.heads import accuracy, choose_head, fit_linear, predictions
 from backend.metrics.splits import SplitParams, split_rows
+from tests.metrics.stacks import MatrixNetwork
 
 
 def data(n=120, dims=6, n_classes=2, seed=0):
@@ -69,10 +72,146 @@ def test_the_models_own_head_is_taken_where_it_reads_this_layer():
     np.testing.assert_array_equal(swapped.head.logits(x), OWN.logits(x)[:, ::-1])
 
 
-def test_outputs_without_names_stand_for_the_classes_in_their_order():
+def test_outputs_without_names_stand_for_the_labels_numbers():
     x, y = data()
     unnamed = dataclasses.replace(OWN, classes=("LABEL_0", "LABEL_1"))
-    assert choose_head(stack(x, unnamed), 1, split(y, ("0", "1"))).own
+    found = choose_head(stack(x, unnamed), 1, split(y, ("0", "1")))
+    assert found.own and "they are the labels' numbers 0 to 1" in found.note
+    turned = choose_head(stack(x, unnamed), 1, split(y, ("1.0", "0.0")))
+    np.testing.assert_array_equal(turned.head.logits(x), OWN.logits(x)[:, ::-1])
+
+
+def four_outputs(*names, n=400):
+    """Rows whose class is their highest dimension, a head that reads it off, and labels in alphabetical order."""
+    rng = np.random.default_rng(5)
+    x = rng.standard_normal((n, 6)).astype(np.float32)
+    x[:, 4:] = 0.1
+    return x, x[:, :4].argmax(axis=1), Head(1, "cls", (HeadStage(np.eye(6)[:4], np.zeros(4)),), names)
+
+
+def in_words(numbers, words):
+    """The labels ``words[number]`` as class numbers, their classes in alphabetical order as a text set has them."""
+    classes = tuple(sorted(set(words)))
+    return Labels(np.array([classes.index(words[number]) for number in numbers]), classes)
+
+
+UNNAMED = tuple(f"LABEL_{number}" for number in range(4))
+TOPICS = (
+    "World",
+    "Sports",
+    "Business",
+    "Sci-Tech",
+)  # as that checkpoint was trained; alphabetically Business comes first
+
+
+def test_outputs_without_names_are_never_matched_with_labels_by_their_place():
+    x, numbers, head = four_outputs(*UNNAMED)
+    parts = split_rows(in_words(numbers, TOPICS), SplitParams(), 0)
+    found = choose_head(stack(x, head), 1, parts)
+    assert not found.own and "have no names" in found.note and "give the order of the classes" in found.note
+    given = choose_head(stack(x, head), 1, parts, classes=TOPICS)
+    assert given.own and accuracy(given.head, x[parts.test], parts.y_test) == 1.0
+    assert "in the order that was given: 'World', 'Sports', 'Business', 'Sci-Tech'" in given.note
+
+
+@pytest.mark.parametrize(
+    ("outputs", "words", "known"),
+    [
+        (TOPICS, TOPICS, "names"),
+        (("world ", "SPORTS", "business", "sci-tech"), TOPICS, "names"),
+        (("stock  market", "b", "c", "d"), ("Stock Market", "B", "C", "D"), "names"),
+        (("World", "LABEL_1", "LABEL_2", "LABEL_3"), TOPICS, None),
+        (("a", "a", "b", "c"), ("a", "a", "b", "c"), None),
+        (TOPICS, ("World", "world", "Sports", "Business"), None),
+        (UNNAMED, ("0", "1", "2", "3"), "numbers"),
+        (UNNAMED, ("0.0", "1.0", "2.0", "3.0"), "numbers"),
+        (UNNAMED, ("3", "2", "1", "0"), "turned"),
+        (UNNAMED, ("1", "2", "3", "4"), None),
+        (UNNAMED, ("0", "1", "2", "4"), None),
+        (UNNAMED, ("0", "1", "2", "two"), None),
+        (UNNAMED, ("-1", "0", "1", "2"), None),
+        (UNNAMED, ("0.5", "1", "2", "3"), None),
+        (("1", "2", "3", "4"), ("1", "2", "3", "4"), "names"),
+        (("1 star", "2 stars", "3 stars", "4 stars"), ("1", "2", "3", "4"), None),
+    ],
+)
+def test_a_head_is_the_models_own_only_where_its_classes_are_known(outputs, words, known):
+    x, numbers, head = four_outputs(*outputs)
+    parts = split_rows(in_words(numbers, words), SplitParams(), 0)
+    found = choose_head(stack(x, head), 1, parts)
+    assert found.own == (known is not None), found.note
+    if known is not None:
+        assert accuracy(found.head, x[parts.test], parts.y_test) == (
+            1.0 if known != "turned" else pytest.approx(0, abs=0.01)
+        )
+
+
+def test_labels_of_eleven_numbers_are_read_by_number_not_in_alphabetical_order():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((600, 12)).astype(np.float32)
+    numbers = x.argmax(axis=1)
+    head = Head(1, "cls", (HeadStage(np.eye(12), np.zeros(12)),), tuple(f"LABEL_{i}" for i in range(12)))
+    parts = split_rows(in_words(numbers, tuple(map(str, range(12)))), SplitParams(), 0)
+    assert parts.info.classes[:3] == ("0", "1", "10")
+    found = choose_head(stack(x, head), 1, parts)
+    assert found.own and accuracy(found.head, x[parts.test], parts.y_test) == 1.0
+
+
+def test_outputs_of_no_class_stay_and_rows_given_to_them_are_wrong():
+    x, numbers, head = four_outputs(*TOPICS)
+    kept = numbers < 3
+    labels = in_words(
+        np.where(kept, numbers, 0), TOPICS[:3]
+    )  # the fourth class has no label: its rows are called World
+    parts = split_rows(labels, SplitParams(), 0)
+    found = choose_head(stack(x, head), 1, parts)
+    assert found.own and found.head.classes == ("Business", "Sports", "World", "Sci-Tech")
+    assert accuracy(found.head, x[parts.test], parts.y_test) == pytest.approx(np.mean(kept[parts.test]))
+    assert "stand for no label ('Sci-Tech')" in found.note
+    assert not choose_head(stack(x, dataclasses.replace(head, classes=UNNAMED)), 1, parts).own
+    given = choose_head(stack(x, dataclasses.replace(head, classes=UNNAMED)), 1, parts, classes=TOPICS)
+    np.testing.assert_array_equal(given.head.logits(x), found.head.logits(x))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("World", "Sports", "Business", "Business"), "'Business' twice"),
+        (("World", "Sports", "Business", "Tech"), "lacks 'Sci-Tech'"),
+        (("World", "Sports", "Business"), "lacks 'Sci-Tech'"),
+        ((*TOPICS, "Weather"), "names 5, and the model's own head has 4 outputs"),
+    ],
+)
+def test_an_order_that_does_not_fit_is_refused(given, said):
+    x, numbers, head = four_outputs(*UNNAMED)
+    parts = split_rows(in_words(numbers, TOPICS), SplitParams(), 0)
+    with pytest.raises(InvalidRequest, match=said) as caught:
+        choose_head(stack(x, head), 1, parts, classes=given)
+    assert caught.value.hint
+
+
+def test_a_head_of_one_output_is_no_classifier():
+    x, y = data()
+    one = Head(1, "cls", (HeadStage(np.eye(6)[:1], np.zeros(1)),), ("LABEL_0",))
+    found = choose_head(stack(x, one), 1, split(y, ("0", "1")))
+    assert not found.own and "regression" in found.note
+
+
+@pytest.mark.parametrize("name", ["threshold", "ablation", "inner_ablation", "component_accuracy"])
+def test_every_metric_with_a_head_takes_the_order(name):
+    params = parse_params(METRICS[name].params, {"classes": 'World, Sports,"Business, Money"'})
+    assert params.classes == ("World", "Sports", "Business, Money")
+    assert parse_params(METRICS[name].params, {"classes": ["a", "b"]}).classes == ("a", "b")
+    x, numbers, head = four_outputs(*UNNAMED)
+    labels = in_words(numbers, TOPICS)
+    given = dataclasses.replace(stack(x, head), network=MatrixNetwork([one.rows for one in stack(x).matrices]))
+    for classes, own in (((), False), (TOPICS, True)):
+        params = METRICS[name].params(classes=classes, control=False)
+        outcome = METRICS[name].run([given], labels, params, 0, no_report)
+        assert np.atleast_1d(outcome.values.own_head)[-1] == own
+        assert any(
+            ("order that was given" if own else "give the order of the classes") in note for note in outcome.notes
+        )
 
 
 @pytest.mark.parametrize(
