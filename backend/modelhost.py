@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from backend.activations import Report
 from backend.codec import from_json, to_json
+from backend.fingerprint import EXTRACTION_VERSION
 from backend.settings import Settings
 from backend.specs import ModelInfo, ModelSpec, SeriesInfo, SeriesTask
 from backend.store import Store
@@ -50,7 +51,7 @@ class ModelHost:
 
     def known(self, spec: ModelSpec) -> ModelInfo:
         """The facts about a resolved model: from the store, or from its configuration."""
-        key = f"model/{spec.commit}/{spec.dtype}"
+        key = f"model/{EXTRACTION_VERSION}/{spec.commit}/{spec.dtype}"  # a new version may know other facts
         data = self._store.record(key)
         if data is not None:
             info: ModelInfo = from_json(ModelInfo, data)

@@ -16,7 +16,10 @@ _HEAD = "ForSequenceClassification"
 
 @dataclass(slots=True, eq=False)
 class Architecture:
-    """A configuration with the class that it is loaded by; ``attention`` is the implementation that the class has."""
+    """A configuration with the class that it is loaded by; ``attention`` is the implementation that the class has.
+
+    The class may be one of the library's automatic classes, or for an adapter the model class that it was trained on.
+    """
 
     config: Any
     auto_class: Any
@@ -55,11 +58,13 @@ def load_config(model: str, folder: Path) -> Any:
     return config
 
 
-def describe_architecture(model: str, folder: Path, config: Any, *, adapter_labels: int | None = None) -> Architecture:
-    """The class and family for ``config``; an adapter with a head of ``adapter_labels`` classes brings the head along.
+def describe_architecture(
+    model: str, folder: Path, config: Any, *, trained_on: Any = None, labels: int | None = None
+) -> Architecture:
+    """The class and family for ``config``; an adapter is loaded onto the class that it was ``trained_on``.
 
-    A sequence-classification checkpoint keeps its head if the head's weights are there; the head of an
-    encoder-decoder, which works on the decoder's output, is left out.
+    A sequence-classification checkpoint keeps its head if the head's weights are there, or if an adapter brings one of
+    ``labels`` classes; the head of an encoder-decoder, which works on the decoder's output, is left out.
     """
     from transformers import AutoModel, AutoModelForSequenceClassification, AutoModelForTextEncoding
     from transformers.models.auto.modeling_auto import (
@@ -71,18 +76,19 @@ def describe_architecture(model: str, folder: Path, config: Any, *, adapter_labe
 
     if type(config) not in MODEL_MAPPING:
         raise _unknown(model, f"model_type '{config.model_type}'")
+    if labels is not None and config.num_labels != labels:  # setting it resets the classes' names
+        config.num_labels = labels
     encodes = type(config) in MODEL_FOR_TEXT_ENCODING_MAPPING and type(config) in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING
     if config.is_encoder_decoder or encodes:  # a T5 encoder that was saved alone calls itself no encoder-decoder
-        return Architecture(config, AutoModelForTextEncoding if encodes else AutoModel, "encoder-decoder", False)
+        plain = AutoModelForTextEncoding if encodes else AutoModel
+        return Architecture(config, trained_on or plain, "encoder-decoder", False)
     can_classify = type(config) in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
     names = [str(name) for name in config.architectures or ()]
     has_head = can_classify and any(name.endswith(_HEAD) for name in names) and _has_head_weights(model, folder)
-    if adapter_labels is not None and can_classify:
-        if config.num_labels != adapter_labels:  # setting it resets the classes' names
-            config.num_labels = adapter_labels
-        has_head = True
+    if trained_on is not None:
+        has_head = can_classify and trained_on.__name__.endswith(_HEAD) and (has_head or labels is not None)
     auto_class = AutoModelForSequenceClassification if has_head else AutoModel
-    return Architecture(config, auto_class, _family(config), has_head)
+    return Architecture(config, trained_on or auto_class, _family(config), has_head)
 
 
 def build(model: str, architecture: Architecture) -> Any:
@@ -91,11 +97,7 @@ def build(model: str, architecture: Architecture) -> Any:
         architecture.attention = attention
         try:
             with torch.device("meta"):
-                return architecture.auto_class.from_config(
-                    architecture.config,
-                    attn_implementation=attention,
-                    trust_remote_code=False,
-                )
+                return from_config(architecture.auto_class, architecture.config, attn_implementation=attention)
         except Exception as error:
             if attention == "sdpa" and "scaled_dot_product" in str(error):
                 continue  # the family has no such implementation
@@ -104,13 +106,24 @@ def build(model: str, architecture: Architecture) -> Any:
     raise AssertionError("unreachable")
 
 
+def from_config(auto_class: Any, config: Any, **options: Any) -> Any:
+    """A model of an automatic class or of a model class, with random weights."""
+    make = getattr(auto_class, "from_config", None)
+    return (
+        auto_class._from_config(config, **options) if make is None else make(config, trust_remote_code=False, **options)
+    )
+
+
 def select_backbone(module: Any, architecture: Architecture) -> tuple[nn.Module, nn.Module]:
     """The module to keep and, in it, the backbone whose layers are observed.
 
-    Of an encoder-decoder only the encoder is kept. Raises ModelError where the backbone takes no tokens.
+    Of an encoder-decoder only the encoder is kept, and of a class that an adapter was trained on nothing but the
+    backbone, unless its head classifies texts. Raises ModelError where the backbone takes no tokens.
     """
     if architecture.family == "encoder-decoder":
         module = module.get_encoder()
+    elif not architecture.has_head:
+        module = module.base_model
     backbone: nn.Module = module.base_model if architecture.has_head else module
     if "input_ids" not in forward_names(backbone):
         raise ModelError(

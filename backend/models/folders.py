@@ -89,7 +89,8 @@ def check_model(model: str, folder: Path, files: Collection[str], *, weights: bo
         raise broken(model, f"it has no {CONFIG}")
     _check_code(model, folder, files, config)
     names = _weight_files(model, folder, files)
-    _check_tokenizer(model, folder, files)
+    if not has_tokenizer(model, folder, files):
+        raise broken(model, "it has no tokenizer (tokenizer.json or a vocabulary)")
     if weights:
         for name in names:
             tensor_shapes(model, folder / name)
@@ -175,12 +176,12 @@ def _check_code(model: str, folder: Path, files: Collection[str], config: dict[s
         )
 
 
-def _check_tokenizer(model: str, folder: Path, files: Collection[str]) -> None:
+def has_tokenizer(model: str, folder: Path, files: Collection[str]) -> bool:
+    """Whether a tokenizer is among ``files``: a vocabulary, or the name of a tokenizer that needs none."""
     if _matching(files, TOKENIZER_PATTERNS):
-        return
+        return True
     config = read_json(folder, "tokenizer_config.json", model) if "tokenizer_config.json" in files else {}
-    if config.get("tokenizer_class") not in TOKENIZERS_WITHOUT_VOCABULARY:
-        raise broken(model, "it has no tokenizer (tokenizer.json or a vocabulary)")
+    return config.get("tokenizer_class") in TOKENIZERS_WITHOUT_VOCABULARY
 
 
 def _remote_code(model: str, file_name: str) -> ModelError:

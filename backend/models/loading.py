@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from backend.errors import EmbedscopeError, ModelError
-from backend.models.adapters import adapter_labels, merge_adapter
+from backend.models.adapters import AdapterPlan, merge_adapter, plan_adapter
 from backend.models.architecture import (
     Architecture,
     build,
@@ -76,7 +76,7 @@ def load(spec: ModelSpec, *, device: str, roots: Roots, runs: Path | None = None
     fit the configuration or lack a tensor of the backbone; an adapter where the package peft is missing.
     """
     files = model_files(spec, roots=roots, runs=runs)
-    info, architecture, tokenizer = _describe(spec, files)
+    info, architecture, tokenizer, adapter = _describe(spec, files)
     # An adapter is merged in float32: its product is small beside the weights and would be lost in 16 bits.
     dtype = torch.float32 if files.adapter else torch_dtype(spec.dtype)
     needed = int(architecture.n_parameters * dtype.itemsize * _OVERHEAD)
@@ -95,21 +95,25 @@ def load(spec: ModelSpec, *, device: str, roots: Roots, runs: Path | None = None
             output_loading_info=True,
         )
         check_missing(spec.name, module, architecture, report, adapter=files.adapter is not None)
-        if files.adapter is not None:
-            module = merge_adapter(spec.name, module, files.adapter)
+        if adapter is not None:
+            module = merge_adapter(spec.name, module, adapter, select_backbone(module, architecture)[0])
         module, backbone = select_backbone(module, architecture)
         module.to(device=device, dtype=torch_dtype(spec.dtype)).eval().requires_grad_(False)
     layout = find_layout(backbone, architecture.config, model=spec.name)
     return LoadedModel(spec, info, module, backbone, layout, tokenizer, device, files)
 
 
-def load_tokenizer(model: str, folder: Path) -> Any:
-    """The tokenizer in a model's folder, cutting long texts at their end; raises ModelError where it is damaged."""
+def load_tokenizer(model: str, folder: Path, config: Any = None) -> Any:
+    """The tokenizer in a model's folder, cutting long texts at their end; raises ModelError where it is damaged.
+
+    ``config`` is that of the model where the folder holds none: an adapter's.
+    """
     from transformers import AutoTokenizer
 
     silence()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+        known = {} if config is None else {"config": config}
+        tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False, **known)
         tokenizer("a")
     except ImportError as error:
         raise ModelError(f"The tokenizer of '{model}' needs a package: {_first_line(error)}", "Install it.") from None
@@ -167,11 +171,18 @@ class LoadedModels:
             torch.cuda.empty_cache()
 
 
-def _describe(spec: ModelSpec, files: ModelFiles) -> tuple[ModelInfo, Architecture, Any]:
-    labels = adapter_labels(spec.name, files.adapter) if files.adapter is not None else None
+def _describe(spec: ModelSpec, files: ModelFiles) -> tuple[ModelInfo, Architecture, Any, AdapterPlan | None]:
     config = load_config(spec.name, files.folder)
-    architecture = describe_architecture(spec.name, files.folder, config, adapter_labels=labels)
-    tokenizer = load_tokenizer(spec.name, files.folder)
+    adapter = plan_adapter(spec.name, files.adapter, config) if files.adapter is not None else None
+    if adapter is None:
+        architecture = describe_architecture(spec.name, files.folder, config)
+        tokenizer = load_tokenizer(spec.name, files.folder)
+    else:
+        labels = adapter.n_labels
+        architecture = describe_architecture(
+            spec.name, files.folder, config, trained_on=adapter.model_class, labels=labels
+        )
+        tokenizer = load_tokenizer(spec.name, adapter.tokenizer or files.folder, config)
     skeleton = build(spec.name, architecture)
     module, backbone = select_backbone(skeleton, architecture)
     layout = find_layout(backbone, config, model=spec.name)
@@ -196,7 +207,7 @@ def _describe(spec: ModelSpec, files: ModelFiles) -> tuple[ModelInfo, Architectu
         tokenizer=_tokenizer_digest(tokenizer),
     )
     architecture.n_parameters = sum(parameter.numel() for parameter in skeleton.parameters())
-    return info, architecture, tokenizer
+    return info, architecture, tokenizer, adapter
 
 
 def max_length(backbone: nn.Module, config: Any, tokenizer: Any) -> int:

@@ -15,7 +15,6 @@ from backend.fingerprint import content_digest
 from backend.models.folders import (
     ADAPTER_CONFIG,
     WEIGHTS,
-    broken,
     check_adapter,
     check_model,
     file_digest,
@@ -190,17 +189,45 @@ def _with_base(
     name: str, commit: str, folder: Path, files: tuple[str, ...], roots: Roots, weights: bool, base: bool
 ) -> ModelFiles:
     if base:
-        raise broken(name, "it is an adapter, but another adapter names it as its base model")
+        raise ModelError(
+            f"The model '{name}' is an adapter, but another adapter names it as its base model.",
+            "Merge the one into its base with the software that trained it, and name the merged model as the base.",
+        )
     config = check_adapter(name, folder, files)
     base_name = str(config["base_model_name_or_path"])
+    beside = _beside(base_name, folder, roots)
     try:
-        matched = _hub_match(base_name, roots)
-        if matched is not None and not matched["revision"] and isinstance(config.get("revision"), str):
-            base_name = f"{base_name}@{config['revision']}"
-        found = _locate(base_name, roots, weights=weights, base=True)
+        if beside is not None:
+            found = _local(beside, roots, base=True)
+        else:
+            matched = _hub_match(base_name, roots)
+            if matched is not None and not matched["revision"] and isinstance(config.get("revision"), str):
+                base_name = f"{base_name}@{config['revision']}"
+            found = _locate(base_name, roots, weights=weights, base=True)
     except ModelError as error:
-        raise ModelError(f"The base model of the adapter '{name}': {error.message}", error.hint) from None
+        raise ModelError(
+            f"The base model of the adapter '{name}' cannot be used: {error.message}",
+            f"Its {ADAPTER_CONFIG} names '{base_name}' in the entry base_model_name_or_path. Where that is a place on "
+            "another machine, write the folder or the hub's name of the same model here in its place (a relative path "
+            f"starts from the adapter's folder). {error.hint if not _is_path(base_name) else ''}".strip(),
+        ) from None
     return ModelFiles(name, content_digest(commit.encode(), found.commit.encode()), found.folder, folder)
+
+
+def _is_path(name: str) -> bool:
+    return name.startswith(("/", ".", "~")) or ".." in Path(name).parts or "\\" in name
+
+
+def _beside(base_name: str, folder: Path, roots: Roots) -> Path | None:
+    """The folder that a relative path names when it starts from the adapter's own, if it is there and may be opened."""
+    if Path(base_name).is_absolute() or base_name.startswith("~"):
+        return None
+    try:
+        path = (folder / base_name).resolve()
+        allowed = roots is None or _inside(path, roots)
+        return path if allowed and path != folder and path.is_dir() else None
+    except (OSError, RuntimeError, ValueError):
+        return None
 
 
 def _hub_match(name: str, roots: Roots) -> re.Match[str] | None:
@@ -212,7 +239,7 @@ def _hub_match(name: str, roots: Roots) -> re.Match[str] | None:
 
 def _local_folder(name: str, roots: Roots) -> Path | None:
     """The folder that ``name`` stands for, links and ".." resolved; None where it must be a hub id."""
-    explicit = name.startswith(("/", ".", "~")) or ".." in Path(name).parts
+    explicit = _is_path(name)
     try:
         path = Path(name).expanduser().resolve()
         if roots is not None and not _inside(path, roots):  # before anything tells whether the folder exists

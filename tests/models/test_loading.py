@@ -1,7 +1,6 @@
 """Loading: what is described, what is kept, what is refused, and the models that stay in memory."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -308,92 +307,3 @@ def test_small_real_decoders(name: str, shared: Path) -> None:
         states = plain_loop(module, loaded.tokenizer, text)
         assert relative_error(found.matrix(3, "mean")[row], pooled(states[3], "mean")) < 1e-4
         assert relative_error(found.matrix(loaded.info.n_blocks + 1, "last")[row], states[-1][-1]) < 1e-4
-
-
-# Adapters
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: Any) -> Path:
-    return tiny.save(tmp_path_factory.mktemp("base"), tiny.bert_config(), seed=5)
-
-
-def save_adapter(folder: Path, base: Path, task: str = "FEATURE_EXTRACTION") -> tuple[Path, Any]:
-    peft = pytest.importorskip("peft")
-    auto = transformers.AutoModelForSequenceClassification if task == "SEQ_CLS" else transformers.AutoModel
-    options = {"num_labels": 3} if task == "SEQ_CLS" else {}
-    config = peft.LoraConfig(r=2, target_modules=["query", "value"], task_type=task, init_lora_weights=False)
-    torch.manual_seed(7)
-    model = peft.get_peft_model(auto.from_pretrained(base, **options), config).eval()
-    model.save_pretrained(folder)
-    return folder, model
-
-
-def test_an_adapter_is_loaded_onto_its_base(base: Path, tmp_path: Path) -> None:
-    folder, model = save_adapter(tmp_path / "adapter", base)
-    loaded = loaded_model(folder)
-    assert loaded.info.architecture == "BertModel" and loaded.info.n_blocks == 3
-    found, plain = extracted(loaded, tiny.TEXTS), extracted(loaded_model(base), tiny.TEXTS)
-    for row, text in enumerate(tiny.TEXTS):
-        states = plain_loop(model, loaded.tokenizer, text)
-        assert relative_error(found.matrix(3, "mean")[row], pooled(states[3], "mean")) < 1e-4
-    assert not np.allclose(found.matrix(3, "mean"), plain.matrix(3, "mean"), rtol=0.01)
-
-
-def test_an_adapters_identity_is_its_own_and_its_bases(base: Path, tmp_path: Path) -> None:
-    own = Path(shutil.copytree(base, tmp_path / "base"))
-    folder, _ = save_adapter(tmp_path / "adapter", own)
-    spec = spec_of(folder)
-    assert spec.commit not in (spec_of(own).commit, spec_of(base).commit) and spec_of(folder) == spec
-    change_weights(own, lambda tensors: tensors["pooler.dense.bias"].__iadd__(1))
-    assert spec_of(folder).commit != spec.commit
-    with pytest.raises(ModelError, match="changed since it was resolved"):
-        load(spec, device="cpu", roots=None)
-
-
-def test_an_adapter_brings_its_head(base: Path, tmp_path: Path) -> None:
-    folder, model = save_adapter(tmp_path / "adapter", base, "SEQ_CLS")
-    loaded = loaded_model(folder)
-    assert loaded.info.has_head and len(loaded.info.labels) == 3
-    ids = {"input_ids": torch.tensor([loaded.tokenizer("the cat sat").input_ids])}
-    with torch.no_grad():
-        assert torch.allclose(loaded.module(**ids).logits, model(**ids).logits, atol=1e-5)
-
-
-def test_the_base_of_an_adapter_is_judged_by_the_same_roots(base: Path, tmp_path: Path) -> None:
-    folder, _ = save_adapter(tmp_path / "root" / "adapter", base)
-    with pytest.raises(ModelError, match=r"The base model of the adapter .* may not be opened"):
-        resolve(str(folder), dtype="float32", roots=(tmp_path / "root",))
-
-
-def change_adapter(folder: Path, **changes: Any) -> None:
-    config = json.loads((folder / "adapter_config.json").read_text())
-    (folder / "adapter_config.json").write_text(json.dumps({**config, **changes}))
-
-
-def test_adapters_that_are_refused(base: Path, tmp_path: Path) -> None:
-    folder, _ = save_adapter(tmp_path / "adapter", base)
-
-    def copy(name: str) -> Path:
-        return Path(shutil.copytree(folder, tmp_path / name))
-
-    change_adapter(prompt := copy("prompt"), peft_type="PREFIX_TUNING", num_virtual_tokens=3)
-    assert "of the kind PREFIX_TUNING" in refusal(prompt)
-    change_adapter(code := copy("code"), megatron_config={"a": 1})
-    assert "load further code" in refusal(code)
-    (pickled := copy("pickled") / "adapter_model.safetensors").rename(pickled.with_suffix(".bin"))
-    assert "only pickle weights" in refusal(pickled.parent)
-    change_adapter(nested := copy("nested"), base_model_name_or_path=str(folder))
-    assert "it is an adapter, but another adapter names it" in refusal(nested)
-    change_adapter(other := copy("other"), target_modules=["key"])
-    assert "lacks 6 tensors" in refusal(other)
-    change_adapter(none := copy("none"), target_modules=["nothing"])
-    assert "does not fit its base model" in refusal(none)
-    change_adapter(lost := copy("lost"), base_model_name_or_path="/nothing/here")
-    assert "The base model of the adapter" in refusal(lost) and "no folder '/nothing/here'" in refusal(lost)
-
-
-def test_an_adapter_without_peft_says_what_to_install(base: Path, tmp_path: Path, monkeypatch: Any) -> None:
-    folder, _ = save_adapter(tmp_path, base)
-    monkeypatch.setitem(__import__("sys").modules, "peft", None)
-    assert "peft is not installed" in refusal(folder)
