@@ -21,6 +21,7 @@ from backend.errors import (
     TextSetError,
 )
 from backend.fingerprint import fingerprint
+from backend.lineage import Ordered
 from backend.recipes import RECIPES, Recipe
 from backend.reports.cross_task import CrossTaskRow, cross_task_rows, plan_cross_task
 from backend.reports.documents import cross_task_document, report_document
@@ -90,6 +91,7 @@ __all__ = [
     "MovedRow",
     "NormOutliers",
     "NormTask",
+    "Ordered",
     "PostProcess",
     "ReadOptions",
     "ReadTask",

@@ -55,7 +55,9 @@ def analyse(options: argparse.Namespace) -> int:
     if options.series:
         return _analyse_series(bench, options, asked, report)
     models = [bench.model(name, dtype=options.dtype, report=report) for name in options.model or ["minilm"]]
-    _deliver([bench.wait(bench.analysis(row.name, models=models, **asked), report)], options)
+    models, note = bench.directed(row.name, models)
+    result = bench.wait(bench.analysis(row.name, models=models, **asked), report)
+    _deliver([dataclasses.replace(result, notes=(*result.notes, note)) if note else result], options)
     return 0
 
 

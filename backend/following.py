@@ -31,6 +31,7 @@ from backend.specs import (
     SeriesTask,
     Task,
 )
+from backend.stacks import groups_of
 from backend.store import Store
 from backend.texts import Cost, TextPreview, TextSetInfo
 
@@ -69,7 +70,7 @@ class Follower:
         parts = self._store.get_result(digest)
         if parts is None and self._executor.fetch(spec):
             parts = self._store.get_result(digest)
-        return None if parts is None else self._codec.result_from_parts(*parts)
+        return None if parts is None else _as_asked(self._codec.result_from_parts(*parts), spec)
 
     def is_cached(self, inputs: Sequence[ActivationSpec]) -> bool:
         """Whether all these activations are in this process's store."""
@@ -111,6 +112,18 @@ class Follower:
         if found is None:
             raise EmbedscopeError("The result was evicted before it could be read.", "Raise EMBEDSCOPE_CACHE_BYTES.")
         return found
+
+
+def _as_asked(result: Result, spec: AnalysisSpec) -> Result:
+    """``result`` with models and texts called as in this request: the stored names are those of whoever asked first."""
+    groups = groups_of(spec.inputs)
+    if len(groups) != len(result.sources):
+        return result
+    sources = (
+        replace(source, model=group[0].model.name, texts=group[0].texts.name)
+        for source, group in zip(result.sources, groups, strict=True)
+    )
+    return replace(result, sources=tuple(sources))
 
 
 def _result_kind(task: Task) -> Any:

@@ -1,6 +1,7 @@
 """What the command ``report`` does."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 
 from backend.commands import check_out, post_step, read_texts_of, report_of, tell, write_json
@@ -40,6 +41,8 @@ def report(options: argparse.Namespace) -> int:
     )
     results = bench.wait(plan.task, progress)
     tell(results, options)
+    if plan.reversed:
+        print(f"note: {plan.reversed}", file=sys.stderr)
     if options.out and not options.json:
         print("\n".join(said(summary_rows(plan.named(results), plan.layer))))
     write_json(report_document(plan, results), options)

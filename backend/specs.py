@@ -121,7 +121,8 @@ class ModelInfo:
     ``layer_names`` has one name for each layer number; ``max_length`` is the model's own limit in tokens;
     ``n_bytes`` is the size of the weights in ``spec.dtype``; ``labels`` names the classes of a classification head.
     ``tokenizer`` is the digest of the tokenizer, empty where it is not known: two models with the same one cut any text
-    into the same tokens.
+    into the same tokens. ``base`` and ``base_commit`` are what the model's own card (or an adapter's configuration) says it
+    was made from, empty where it says nothing.
     """
 
     spec: ModelSpec
@@ -138,6 +139,8 @@ class ModelInfo:
     labels: tuple[str, ...] = ()
     default_pooling: str = "mean"
     tokenizer: str = ""
+    base: str = ""
+    base_commit: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Any, cast
 
@@ -9,8 +10,9 @@ from backend.activations import Report, no_report
 from backend.analyses import analysis_spec
 from backend.errors import InvalidRequest, ModelError
 from backend.fingerprint import label_spec
+from backend.lineage import Ordered, put_in_order
 from backend.metrics import METRICS, metric
-from backend.metrics.base import Metric
+from backend.metrics.base import BEFORE_FIRST, Metric
 from backend.models.runfolder import check_name
 from backend.recipes import Recipe, changed, recipe
 from backend.results import Result, SeriesResult
@@ -141,12 +143,16 @@ class Workbench(TextCalls):
         basis: TextSetInfo | str | None = None,
         report: Report = no_report,
     ) -> Result:
-        """The result of a metric, from the store or computed now; ``texts``: a text set, its name, or a list of texts."""
+        """The result of a metric, from the store or computed now; ``texts``: a text set, its name, or a list of texts.
+
+        Of a metric about before and after, two models are put in order where it is known, and a note says so.
+        """
         if isinstance(metric_name, AnalysisSpec):
             return cast(Result, self.wait(metric_name, report))
         metric(metric_name)  # an unknown name is said before any model is looked at
         names = [model] if isinstance(model, str | ModelInfo) else list(model)
         infos = [item if isinstance(item, ModelInfo) else self.model(item, report=report) for item in names]
+        infos, note = self.directed(metric_name, infos)
         if isinstance(texts, TextSetInfo | str):
             info = texts if isinstance(texts, TextSetInfo) else self.text_set_info(texts)
         else:
@@ -165,7 +171,8 @@ class Workbench(TextCalls):
             tokens=tokens,
             basis=self.text_set_info(basis) if isinstance(basis, str) else basis,
         )
-        return cast(Result, self.wait(spec, report))
+        result = cast(Result, self.wait(spec, report))
+        return replace(result, notes=(*result.notes, note)) if note else result
 
     def series_analyses(
         self, metric_name: str, *, series: SeriesInfo, against: ModelInfo | str | None = None, **asked: Any
@@ -185,9 +192,18 @@ class Workbench(TextCalls):
             other = {"first": models[0], "last": models[-1]}.get(against) if isinstance(against, str) else against
             if isinstance(against, str) and other is None:
                 raise InvalidRequest(f"A series has no step '{against}'.", "Compare with first, last, or a model.")
-            groups = [[info] if other is None else [info, other] for info in models]
+            groups = [self._against(row, info, other, against == "last") for info in models]
         specs = [self.analysis(row.name, models=group, **asked) for group in groups]
         return BatchTask(tuple(specs), f"{row.name} over {len(models)} checkpoints of {PurePath(series.name).name}")
+
+    def _against(self, row: Metric, step: ModelInfo, other: ModelInfo | None, last: bool) -> list[ModelInfo]:
+        """A step and what it is compared with, in the order that the metric asks for where the order means anything."""
+        if other is None:
+            return [step]
+        if not row.direction:
+            return [step, other]
+        ordered = self.in_order([step, other] if last else [other, step]).models
+        return list(ordered if row.direction == BEFORE_FIRST else ordered[::-1])
 
     def compute_series(self, task: BatchTask, series: SeriesInfo, report: Report = no_report) -> SeriesResult:
         """The results of ``series_analyses``, from the store or computed now."""
@@ -204,6 +220,29 @@ class Workbench(TextCalls):
         if not isinstance(task, AnalysisSpec):
             raise InvalidRequest("That recipe is not an analysis.", "Export a recipe from a page, or with --out.")
         return task
+
+    # Before and after
+
+    def in_order(self, models: Sequence[ModelInfo], *, before: str = "") -> Ordered:
+        """``models`` from the earliest to the latest, by runs, cards and steps, and how that is known.
+
+        ``before`` names the one to come first among two of which it is not known.
+        """
+        return put_in_order(models, self.runs(), before=before)
+
+    def directed(self, metric_name: str, models: Sequence[ModelInfo]) -> tuple[list[ModelInfo], str]:
+        """``models`` in the order in which the metric takes before and after, and a note that names them.
+
+        Of a metric to which the order means nothing, and of one model, they come back as given, without a note.
+        """
+        row = metric(metric_name)
+        if not row.direction or len({info.spec.commit for info in models}) < 2:
+            return list(models), ""
+        found = list(models) if row.direction == BEFORE_FIRST else list(models)[::-1]
+        order = self.in_order(found)
+        named = " to ".join(info.spec.name for info in order.models)
+        note = f"Before to after: {named}. {order.reason}"
+        return list(order.models) if row.direction == BEFORE_FIRST else list(order.models)[::-1], note
 
     # Fine-tuning
 

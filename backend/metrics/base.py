@@ -12,6 +12,10 @@ from backend.results import Undefined
 from backend.specs import KEY_IF_SET
 
 SCOPES = ("layer", "stack", "pair", "models")
+AFTER_FIRST, BEFORE_FIRST = (
+    "after first",
+    "before first",
+)  # in which order a metric takes two models of which one was made from the other
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +52,7 @@ class Metric:
     head: bool = False
     network: bool = False
     basis: bool = False
+    direction: str = ""
 
 
 def param(

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from backend.activations import Labels, LayerStack, Report
 from backend.errors import InvalidRequest
 from backend.metrics.anisotropy import spectrum
-from backend.metrics.base import Metric, Outcome, param
+from backend.metrics.base import AFTER_FIRST, Metric, Outcome, param
 from backend.metrics.degenerate import named, same_rows, undefined_entries, why_undefined
 from backend.metrics.linalg import Floats, Ints
 
@@ -155,4 +155,5 @@ VARIANCE_RATIO = Metric(
     params=VarianceRatioParams,
     result=VarianceRatioResult,
     run=_run_ratio,
+    direction=AFTER_FIRST,
 )

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from backend.activations import Labels, LayerStack, Report
 from backend.errors import InvalidRequest
-from backend.metrics.base import Metric, Outcome
+from backend.metrics.base import BEFORE_FIRST, Metric, Outcome
 from backend.metrics.degenerate import all_identical, count_non_finite, same_rows, undefined_entries
 from backend.metrics.linalg import Floats, Ints, as_matrix
 from backend.metrics.movement import common_share, label_centroids, lengths, paired_error, plane, spread
@@ -216,4 +216,5 @@ MOVEMENT = Metric(
     run=run_movement,
     labels="required",
     aliases=("centroids",),
+    direction=BEFORE_FIRST,
 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 
 from backend.activations import Labels, LayerStack, Report
 from backend.errors import InvalidRequest
-from backend.metrics.base import Metric, Outcome, param
+from backend.metrics.base import BEFORE_FIRST, Metric, Outcome, param
 from backend.metrics.degenerate import same_rows
 from backend.metrics.projection import Projection, ProjectionParams, lay_out_all
 
@@ -69,4 +69,5 @@ PROJECTION_SERIES = Metric(
     result=ProjectionSeries,
     run=run_projection_series,
     worker="layouts",
+    direction=BEFORE_FIRST,
 )

@@ -30,6 +30,7 @@ from backend.models.architecture import (
 from backend.models.device import check_memory, free_bytes, is_out_of_memory, out_of_memory, torch_dtype
 from backend.models.folders import broken
 from backend.models.layers import Layout, find_layout
+from backend.models.origin import read_origin
 from backend.models.resolve import ModelFiles, Roots, model_files
 from backend.specs import ModelInfo, ModelSpec
 
@@ -190,6 +191,7 @@ def _describe(spec: ModelSpec, files: ModelFiles) -> tuple[ModelInfo, Architectu
     if not isinstance(n_dims, int):
         raise broken(spec.name, "config.json gives no hidden_size")
     n_parameters = sum(parameter.numel() for parameter in module.parameters())
+    base, base_commit = read_origin(files.folder, files.adapter)
     info = ModelInfo(
         spec=spec,
         architecture=type(module).__name__,
@@ -205,6 +207,8 @@ def _describe(spec: ModelSpec, files: ModelFiles) -> tuple[ModelInfo, Architectu
         labels=_labels(config) if architecture.has_head else (),
         default_pooling="last" if architecture.family == "decoder" else "mean",
         tokenizer=_tokenizer_digest(tokenizer),
+        base=base,
+        base_commit=base_commit,
     )
     architecture.n_parameters = sum(parameter.numel() for parameter in skeleton.parameters())
     return info, architecture, tokenizer, adapter

@@ -2,25 +2,18 @@
 
 import fnmatch
 import math
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from backend.errors import EmbedscopeError, InvalidRequest, ModelError
+from backend.lineage import step_of
 from backend.models.hub import hub_revisions
 from backend.models.resolve import Roots, hub_pattern, local_folder
 from backend.models.runfolder import PREFIX, RunFolder, read_runs, step_name
 from backend.specs import BrokenMember, ModelInfo, SeriesInfo, SeriesMember
 
 MOST_MEMBERS = 64
-_STEP = re.compile(r"(?:checkpoint|ckpt|global[-_]?step|step|iter(?:ation)?|epoch)?[-_]?(\d{1,12})", re.IGNORECASE)
-
-
-def step_of(name: str) -> int | None:
-    """The training step that the name of a folder or revision bears (checkpoint-500, step1000, 0032), or None."""
-    found = _STEP.fullmatch(name)
-    return int(found[1]) if found else None
 
 
 def find_members(name: str, *, roots: Roots, runs: Path | None = None) -> dict[int, str]:

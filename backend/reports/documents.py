@@ -22,6 +22,7 @@ def report_document(plan: ReportPlan, results: Sequence[Result]) -> dict[str, An
             "pooling": plan.pooling,
             "label": plan.label,
             "layer": plan.base.layer_names[plan.layer],
+            **({"reversed": plan.reversed} if plan.reversed else {}),
         },
         "summary": plain_values(summary_rows(found, plan.layer)),
         "layers": plain_values(layer_rows(found)),

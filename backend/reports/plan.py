@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from backend.errors import InvalidRequest
+from backend.lineage import Ordered
 from backend.metrics.base import parse_params
 from backend.metrics.head_classes import HeadParams
 from backend.results import Result
@@ -53,7 +54,8 @@ class ReportPlan:
     """The analyses of a report: ``parts`` names those of ``task``, in their order.
 
     ``layers`` are the layer numbers on show, ``layer`` the one that the summary is about; ``label`` is the column of
-    the classes, or None where the report does without.
+    the classes, or None where the report does without. ``reversed`` says why the two are the wrong way round, where they are
+    known to be; it is empty otherwise.
     """
 
     base: ModelInfo
@@ -64,6 +66,7 @@ class ReportPlan:
     label: str | None
     parts: tuple[str, ...]
     task: BatchTask
+    reversed: str = ""
 
     def named(self, results: Sequence[Result]) -> dict[str, Result]:
         """The results of ``task``, which come in the order of its analyses, by the names of the parts."""
@@ -100,6 +103,13 @@ def _order_of(base: ModelInfo, tuned: ModelInfo, classes: str | Sequence[str]) -
     return order
 
 
+def reversed_pair(order: Ordered, base: ModelInfo) -> str:
+    """Why ``base``, given as the model before, is the one after; empty where it is not, or where it is not known."""
+    if not order.known or order.before is base:
+        return ""
+    return f"{order.before.spec.name} is the model before and {order.after.spec.name} the one after, not the other way round. {order.reason}"
+
+
 def plan_report(
     bench: "Workbench",
     base: ModelInfo,
@@ -123,6 +133,7 @@ def plan_report(
     for a pair that cannot be compared, and for an order that fits neither head.
     """
     check_pair(base, tuned)
+    reversed_why = reversed_pair(bench.in_order([base, tuned]), base)
     models = {"b": base, "t": tuned}
     first = bench.analysis("cka", models=[base], texts=texts, layers=layers, **rows)
     rows["pooling"] = first.inputs[0].pooling
@@ -158,4 +169,4 @@ def plan_report(
 
     title = f"report of {base.spec.name} and {tuned.spec.name} on {texts.spec.name}"
     task = BatchTask(tuple(spec(part) for part in parts.values()), title)
-    return ReportPlan(base, tuned, numbers, at, rows["pooling"], label, tuple(parts), task)
+    return ReportPlan(base, tuned, numbers, at, rows["pooling"], label, tuple(parts), task, reversed_why)

@@ -41,6 +41,20 @@ def base_figure(*, x_title: str, y_title: str) -> go.Figure:
     )
 
 
+def titled(figure: go.Figure, text: str) -> go.Figure:
+    """``figure`` with a line above the plot that names what is drawn, at the left, clear of the mode bar."""
+    title = {
+        "text": safe(text),
+        "font": {"size": 13},
+        "x": 0,
+        "xref": "paper",
+        "xanchor": "left",
+        "y": 0.99,
+        "yanchor": "top",
+    }
+    return figure.update_layout(title=title)
+
+
 def with_legend(figure: go.Figure) -> go.Figure:
     """``figure`` with its legend, below the plot: above, it would collide with the mode bar."""
     return figure.update_layout(showlegend=True, margin={"b": 90})

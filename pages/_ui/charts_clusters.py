@@ -17,12 +17,13 @@ MATRIX_CAPTION = (
     "label is in pieces, the least between the pieces. In the units of the activations."
 )
 LEAST_CAPTION = (
-    "Each label's distance to the label nearest to it. The three whose distance grows most from the first layer to the "
-    "last and the three whose distance grows least are named (of fewer than six labels, half each); the others are grey."
+    "Each label's distance to the label nearest to it. Named are the three whose distance grows most from the first layer to the "
+    "last (or falls least, where all fall) and the three whose distance grows least (or falls most); of fewer than six labels, "
+    "half each. The others are grey."
 )
 CHANGE_CAPTION = (
-    "The same distance in one layer, from model to model: named are the three labels whose distance grows most and the three "
-    "whose distance grows least."
+    "The same distance in one layer, from the model before to the model after: named are the three labels whose distance grows "
+    "most (or falls least, where all fall) and the three whose distance grows least (or falls most)."
 )
 SIMILARITY_CAPTION = (
     "Correlation of the distances between labels in two layers: 1 means that the labels lie to each other in the same way, "
@@ -113,10 +114,28 @@ def change_chart(before: Floats, after: Floats, models: tuple[str, str], classes
     return with_legend(figure.update_yaxes(rangemode="tozero"))
 
 
+def change_words(change: float, *, most: bool) -> str:
+    """What is said of one of the labels that grow most (or least): a distance that falls is never said to grow."""
+    if change == 0:
+        return "stays"
+    return f"{'grows' if change > 0 else 'falls'} {'most' if most == (change > 0) else 'least'}"
+
+
+def named_extremes(minimum: Floats) -> dict[int, tuple[str, int, int]]:
+    """The labels of ``minimum`` (n_steps, n_labels) to be named: what is said of each, and the places of colour and dash."""
+    change = growth(minimum)
+    most, least = extremes(change)
+    named = {label: (change_words(change[label], most=True), place, 0) for place, label in enumerate(most)}
+    named |= {
+        label: (change_words(change[label], most=False), place + N_NAMED, 1)
+        for place, label in enumerate(least)
+        if label not in named
+    }
+    return named
+
+
 def _extreme_lines(figure: go.Figure, minimum: Floats, steps: Sequence[str], classes: Sequence[str]) -> None:
-    most, least = extremes(growth(minimum))
-    named = {label: ("grows most", place, 0) for place, label in enumerate(most)}
-    named |= {label: ("grows least", place + N_NAMED, 1) for place, label in enumerate(least) if label not in named}
+    named = named_extremes(minimum)
     for label in range(len(classes)):
         if label not in named and np.isfinite(minimum[:, label]).any():
             _line(figure, minimum[:, label], steps, safe(classes[label]), MUTED, width=1, opacity=0.35, legend=False)

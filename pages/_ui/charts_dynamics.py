@@ -21,7 +21,7 @@ from pages._ui.charts import (
     safe,
     with_legend,
 )
-from pages._ui.charts_clusters import N_NAMED, extremes, growth
+from pages._ui.charts_clusters import named_extremes
 from pages._ui.charts_similarity import undefined_marks
 
 PROFILE_CAPTION = (
@@ -38,8 +38,9 @@ OVER_STEPS_CAPTION = (
 )
 LAYERS_CAPTION = "One line a layer: blue is the embedding output, amber the last layer."
 LABELS_CAPTION = (
-    "Each label's distance to the label nearest to it. The three whose distance grows most from the first checkpoint to the "
-    "last and the three whose distance grows least are named; the others are grey."
+    "Each label's distance to the label nearest to it. Named are the three whose distance grows most from the first "
+    "checkpoint to the last (or falls least, where all fall) and the three whose distance grows least (or falls most); the others "
+    "are grey."
 )
 MOST_LEGEND = 12
 _TICK_GAP = 0.055  # of the axis: nearer ticks would write over each other
@@ -230,9 +231,7 @@ def label_lines(steps: Sequence[int], minimum: Floats, classes: Sequence[str], *
     """Least distance of each label (n_steps, n_labels) over the step; those that grow most and least are named."""
     figure = base_figure(x_title="", y_title="Distance to the nearest label")
     x = places_of(steps, logarithmic=logarithmic).astype(np.float32)
-    most, least = extremes(growth(minimum))
-    named = {label: ("grows most", place, 0) for place, label in enumerate(most)}
-    named |= {label: ("grows least", place + N_NAMED, 1) for place, label in enumerate(least) if label not in named}
+    named = named_extremes(minimum)
     for label in sorted(range(len(classes)), key=lambda label: label in named):
         kind, place, dash = named.get(label, ("", 0, 0))
         if not kind and not np.isfinite(minimum[:, label]).any():

@@ -15,6 +15,7 @@ from pages._ui.charts import (
     layer_ticks,
     safe,
     short_model,
+    titled,
 )
 
 CAPTION = (
@@ -23,9 +24,11 @@ CAPTION = (
     "little. A grey cell with × is undefined."
 )
 DIFFERENCE_CAPTION = (
-    "Each cell is the first matrix minus the second: blue where the layers are less alike, red where more."
+    "Each cell is the matrix after minus the matrix before: blue where two layers have become less alike, red where more. The "
+    "colours are symmetric around 0 and go as far as the largest change, at least to 0.01."
 )
 
+LEAST_SPAN = 0.01  # of the colours of a difference: what is smaller stays pale
 MOST_CROSSES = 1500
 
 Reasons = Mapping[tuple[int, int], str]
@@ -71,33 +74,37 @@ def cka_difference(
     y_layers: Sequence[str],
     undefined: Reasons | None = None,
     *,
-    x_name: str = "",
-    y_name: str = "",
+    name: str = "",
 ) -> go.Figure:
-    """The difference of two CKA matrices, on a scale from -1 to 1 that is symmetric around 0."""
-    figure = _square(x_layers, y_layers, x_name, y_name)
+    """The difference of two CKA matrices, ``name`` "after minus before", in colours symmetric around 0 up to its largest value."""
+    figure = _square(x_layers, y_layers, "", "")
+    span = max(LEAST_SPAN, float(np.nanmax(np.abs(matrix), initial=0.0)))
     figure.add_heatmap(
         z=np.asarray(matrix, np.float32),
-        zmin=-1,
-        zmax=1,
+        zmin=-span,
+        zmax=span,
         colorscale="RdBu_r",
-        colorbar={"title": {"text": "difference"}, "thickness": 14},
-        customdata=_pairs(x_layers, y_layers, x_name, y_name),
-        hovertemplate="%{customdata[0]}<br>%{customdata[1]}<br><b>%{z:+.3f}</b><extra></extra>",
+        colorbar={"title": {"text": "after − before"}, "thickness": 14},
+        customdata=_pairs(x_layers, y_layers, "", ""),
+        hovertemplate=f"%{{customdata[0]}}<br>%{{customdata[1]}}<br><b>%{{z:+.3f}}</b>{_said(name)}<extra></extra>",
         hoverongaps=False,
         xgap=1,
         ygap=1,
     )
     _mark_undefined(figure, matrix, x_layers, y_layers, undefined or {})
-    return figure
+    return titled(figure, f"After minus before: {name}") if name else figure
 
 
-def cka_diagonal(values: Floats, layers: Sequence[str], *, difference: bool = False) -> go.Figure:
+def _said(name: str) -> str:
+    return f"<br>{safe(name)}" if name else ""
+
+
+def cka_diagonal(values: Floats, layers: Sequence[str], *, difference: bool = False, name: str = "") -> go.Figure:
     """CKA of the layers at the same depth (or of neighbouring layers) as a line over depth, from 0 to 1.
 
-    ``difference`` says that the values are differences of CKA, from -1 to 1.
+    ``difference`` says that the values are differences of CKA, ``name`` "after minus before": symmetric around 0.
     """
-    title = "Difference of CKA" if difference else "CKA"
+    title = "Difference of CKA, after minus before" if difference else "CKA"
     figure = base_figure(x_title="Layer", y_title=title)
     figure.add_scatter(
         x=np.arange(len(layers)),
@@ -109,7 +116,9 @@ def cka_diagonal(values: Floats, layers: Sequence[str], *, difference: bool = Fa
     )
     figure.update_xaxes(**layer_ticks(layers))
     if difference:
-        return figure.update_yaxes(range=[-1.02, 1.02])
+        span = 1.05 * max(LEAST_SPAN, float(np.nanmax(np.abs(values), initial=0.0)))
+        figure.update_yaxes(range=[-span, span])
+        return titled(figure, f"After minus before: {name}") if name else figure
     return figure.update_yaxes(range=[min(0.0, float(np.nanmin(values, initial=0.0))) - 0.02, 1.02])
 
 

@@ -6,7 +6,18 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
-from pages._ui.charts import COLOUR_SCALE, MUTED, PALETTE, Floats, base_figure, colour, safe, with_legend
+from pages._ui.charts import (
+    COLOUR_SCALE,
+    MUTED,
+    PALETTE,
+    Floats,
+    base_figure,
+    colour,
+    safe,
+    short_model,
+    titled,
+    with_legend,
+)
 
 CAPTION = (
     "How the variance of the vectors is shared out among their principal components. A line that falls steeply means "
@@ -97,11 +108,13 @@ def variance_ratio_chart(
     *,
     n_classes: int | None = None,
     n_components: int | None = None,
+    models: tuple[str, str] = ("", ""),
 ) -> go.Figure:
     """Ratio tuned / base of the explained variance, (n_layers, n_components), one line a layer.
 
     ``n_above_one`` (n_layers,) marks on each line the last component before it first falls below 1; ``n_classes``
-    draws a line at that component for comparison. ``n_components`` is how many there are, if not all are drawn.
+    draws a line at that component for comparison. ``n_components`` is how many there are, if not all are drawn;
+    ``models`` names the tuned one and its base.
     """
     figure = base_figure(x_title="Principal component", y_title="Explained variance, tuned / base (ratio)")
     components = np.arange(1, ratios.shape[1] + 1, dtype=np.int32)
@@ -127,4 +140,6 @@ def variance_ratio_chart(
     if n_classes is not None:
         mark = {"text": f"{n_classes} classes", "font": {"color": MUTED}}
         figure.add_vline(x=n_classes, line={"color": PALETTE[-1], "dash": "dot"}, annotation=mark)
+    if all(models):
+        titled(figure, f"After over before: {short_model(models[0])} over {short_model(models[1])}")
     return with_legend(figure)

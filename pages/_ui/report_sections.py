@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from backend import ReportPlan, Result, label_changes, layer_rows, moved_rows
-from pages._ui.charts import MUTED, Floats, short_model
+from pages._ui.charts import MUTED, short_model
 from pages._ui.charts_clusters import least_chart
 from pages._ui.charts_profiles import Series, profile_lines
 from pages._ui.charts_similarity import cka_difference, cka_heatmap
@@ -28,19 +28,18 @@ ACCURACIES = "What the layers know of the labels"
 LABELS = "How far apart the labels lie"
 MOVED = "Which {}s moved"
 MAP_WIDTH = 400
-LEAST_SPAN = 0.1  # of the scale of a difference: smaller changes stay pale
 MAPS_CAPTION = (
     "CKA of layer against layer, of the model before and of the model after, from 0 (unrelated) to 1 (the same geometry). "
     "Their difference is after minus before: blue where layers have become less alike, red where more; its scale goes as far as "
-    "the largest change, at least to 0.1."
+    "the largest change, at least to 0.01."
 )
 KEPT_CAPTION = (
     "Each layer before against the same layer after, on the same texts: its geometry (CKA), its leading dimensions, and the "
     "nearest neighbours of each text. 1: as it was. Layers that fine-tuning leaves alone stay near 1."
 )
 LEAST_CAPTION = (
-    "Each label's distance to the label nearest to it, before and after. The three whose distance grew most and the three whose "
-    "distance grew least are named; the others are grey. In units of the activations: a model whose vectors have become longer has larger "
+    "Each label's distance to the label nearest to it, before and after. Named are the three whose distance grew most (or fell "
+    "least, where all fell) and the three whose distance grew least (or fell most); the others are grey. In units of the activations: a model whose vectors have become longer has larger "
     "distances all over."
 )
 MOVED_CAPTION = (
@@ -59,7 +58,7 @@ def similarity(found: Found) -> list[Section]:
         figures[title] = cka_heatmap(result.values.matrix, names, names, _cells(result))
     difference = after.values.matrix - before.values.matrix
     gaps = {**_cells(after), **_cells(before)}
-    figures["After minus before"] = _rescaled(cka_difference(difference, names, names, gaps), difference)
+    figures["After minus before"] = cka_difference(difference, names, names, gaps)
     row = st.container(horizontal=True)
     for place, (title, figure) in enumerate(figures.items()):
         with row.container(width=MAP_WIDTH):
@@ -76,13 +75,6 @@ def similarity(found: Found) -> list[Section]:
     plot(kept, key="report_kept", alt=f"What {len(names)} layers kept", height=400, view=str(names), file_name="kept")
     st.caption(KEPT_CAPTION)
     return [*parts, Section("What each layer kept", KEPT_CAPTION, kept)]
-
-
-def _rescaled(figure: go.Figure, difference: Floats) -> go.Figure:
-    """The difference on a scale as wide as its largest change."""
-    span = max(LEAST_SPAN, float(np.nanmax(np.abs(difference), initial=0.0)))
-    figure.data[0].update(zmin=-span, zmax=span)
-    return figure
 
 
 def _cells(result: Result) -> dict[tuple[int, int], str]:
@@ -163,6 +155,7 @@ def components(plan: ReportPlan, found: Found) -> list[Section]:
         [int(values.n_above_one[at])],
         n_classes=n_classes if n_classes is not None and n_classes <= shown else None,
         n_components=n_components,
+        models=(plan.tuned.spec.name, plan.base.spec.name),
     )
     caption = ratio_caption(shown, n_components, n_classes)
     alt = f"Explained variance after over before, of {shown} components in {layer}"

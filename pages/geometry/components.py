@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from backend import ModelInfo, Result
+from pages._ui.charts import short_model
 from pages._ui.charts_spectrum import (
     CAPTION,
     SUMMED_CAPTION,
@@ -21,6 +22,7 @@ from pages._ui.controls import params_form
 from pages._ui.export import downloads
 from pages._ui.findings import heading, provenance, undefined_note
 from pages._ui.labelled import choose_model
+from pages._ui.pair import choose_pair, say_order
 from pages._ui.plot import plot
 from pages._ui.progress import run_panel
 from pages._ui.selection import Selection, ready
@@ -106,9 +108,6 @@ def n_classes_of(here: Selection) -> int | None:
 
 def comparable(tuned: ModelInfo, base: ModelInfo, here: Selection) -> bool:
     """Whether the two can be compared layer by layer; says why where they cannot."""
-    if tuned is base:
-        st.info("Choose two different models: the one that was tuned, and the one that it was tuned from.")
-        return False
     depths = (len(tuned.layer_names), len(base.layer_names))
     if here.layers == "all" and depths[0] != depths[1]:
         st.info(
@@ -119,24 +118,14 @@ def comparable(tuned: ModelInfo, base: ModelInfo, here: Selection) -> bool:
     return True
 
 
-def swap(tuned: str, base: str) -> None:
-    """Let the two models change places."""
-    st.session_state["components_tuned"], st.session_state["components_base"] = base, tuned
-
-
 def show_ratio(here: Selection) -> None:
     """The ratio of explained variances, tuned over base, for the leading components."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        tuned = choose_model(here.models, "components_tuned", label="Tuned model")
-        base = choose_model(here.models, "components_base", label="Its base", first=1)
-        st.button(
-            "Swap",
-            key="components_swap",
-            icon=":material/swap_horiz:",
-            on_click=swap,
-            args=(tuned.spec.name, base.spec.name),
-            help="Make the base the tuned model, and the tuned model its base.",
-        )
+        order = choose_pair(here.models, "components")
+    if order is None:
+        return
+    say_order(order)
+    base, tuned = order.models
     if not comparable(tuned, base, here):
         return
     params = settings("variance_ratio")
@@ -149,6 +138,7 @@ def show_ratio(here: Selection) -> None:
 def draw_ratio(result: Result, here: Selection) -> None:
     """Chart, table, notes and downloads of a variance ratio."""
     values, names = result.values, result.sources[0].layer_names
+    tuned, base = (source.model for source in result.sources)
     n_classes = n_classes_of(here)
     drawable = [place for place in range(len(names)) if np.isfinite(values.ratio[place]).any()]
     last = [place for place in drawable if names[place].startswith("block")][-1:] or drawable[-1:]
@@ -171,8 +161,8 @@ def draw_ratio(result: Result, here: Selection) -> None:
             [int(values.n_above_one[place]) for place in chosen],
             n_classes=marked,
             n_components=n_components,
+            models=(tuned, base),
         )
-        tuned, base = (source.model for source in result.sources)
         alt = f"Explained variance of {tuned} over that of {base}, by component, in {len(chosen)} layers"
         view = f"{tuned} {base} {values.ratio.shape}"
         plot(figure, key="components_ratio_chart", alt=alt, height=460, view=view, file_name="variance-ratio")
@@ -191,12 +181,16 @@ def draw_ratio(result: Result, here: Selection) -> None:
     st.dataframe(pd.DataFrame(table), hide_index=True)
     provenance([result])
     if figure is not None:
-        columns = ["layer", "components at or above 1", *(f"component {i + 1}" for i in range(values.ratio.shape[1]))]
+        columns = [
+            f"layer ({short_model(tuned)} over {short_model(base)})",
+            "components at or above 1",
+            *(f"component {i + 1}" for i in range(values.ratio.shape[1])),
+        ]
         rows = [
             [name, int(above), *map(float, line)]
             for name, above, line in zip(names, values.n_above_one, values.ratio, strict=True)
         ]
-        title = "Variance ratio, tuned over base"
+        title = f"Variance ratio, after over before: {short_model(tuned)} over {short_model(base)}"
         downloads(
             "components_ratio",
             "variance-ratio",
@@ -219,7 +213,7 @@ if len(here.models) > 1:
         required=True,
         key="components_view",
         bind="query-params",
-        help="What fine-tuning did to the spectrum needs the tuned model and its base, both in the sidebar.",
+        help="What fine-tuning did to the spectrum needs the tuned model and its base, both in the sidebar, in any order.",
     )
 else:
     st.caption(":material/compare: Choose two models in the sidebar to compare a tuned one with its base.")

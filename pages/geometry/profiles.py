@@ -15,6 +15,7 @@ from pages._ui.controls import params_form
 from pages._ui.export import downloads
 from pages._ui.findings import heading, provenance, reasons, undefined_note
 from pages._ui.measures import MEASURES, Measure
+from pages._ui.pair import in_order
 from pages._ui.plot import plot
 from pages._ui.progress import run_panel
 from pages._ui.scale import scale_panel
@@ -166,7 +167,7 @@ if not chosen:
     st.info("Choose at least one measure.")
 else:
     metrics = list(dict.fromkeys(measure.metric for measure in chosen))
-    specs = specs_for(metrics, here.models, here, settings(metrics))
+    specs = specs_for(metrics, in_order(here.models).models, here, settings(metrics))
     results = run_panel(list(specs.values()), "profiles", partial=True)
     if results is not None:
         there = {key: result for key, result in zip(specs, results, strict=True) if result is not None}

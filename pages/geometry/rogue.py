@@ -16,6 +16,7 @@ from pages._ui.charts_similarity import cka_heatmap
 from pages._ui.export import downloads
 from pages._ui.findings import heading, provenance, reasons, undefined_note
 from pages._ui.norms import norm_panel
+from pages._ui.pair import ordered, say_order
 from pages._ui.plot import plot
 from pages._ui.rankings import RANKINGS, SHORT, choose_ranking, ranked, scores_of
 from pages._ui.selection import Selection, ready
@@ -249,6 +250,10 @@ def choose_other(models: Sequence[ModelInfo], model: ModelInfo) -> list[ModelInf
 def show_overlap(here: Selection, model: ModelInfo, by: str) -> None:
     """How many leading dimensions two layers share, within a model or between two of the same width."""
     pair = [model, *choose_other(here.models, model)]
+    if len(pair) > 1:
+        order = ordered([info for info in here.models if info in pair])
+        say_order(order)
+        pair = list(order.models)
     result = ranked("rogue_overlap", pair, here, by)
     if result is None:
         return
@@ -272,8 +277,11 @@ def show_overlap(here: Selection, model: ModelInfo, by: str) -> None:
     undefined_note([result], ["matrix"])
     provenance([result])
     rows = [[name, *map(float, line)] for name, line in zip(names_y, values.matrix, strict=True)]
-    title = "Overlap of rogue dimensions"
-    table = (["layer", *names_x], rows)
+    title = f"Overlap of rogue dimensions: {' and '.join(dict.fromkeys((first.model, second.model)))}"
+    table = (
+        ["layer" if values.within else f"layer of {first.model} (row) and {second.model} (column)", *names_x],
+        rows,
+    )
     downloads("overlap", "rogue-overlap", table=table, results=[result], figure=figure, title=title, caption=caption)
 
 

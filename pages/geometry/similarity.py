@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from backend import AnalysisSpec, ModelInfo, Result
+from backend import AnalysisSpec, ModelInfo, Ordered, Result
 from pages._ui.charts import Floats, short_model
 from pages._ui.charts_similarity import CAPTION, DIFFERENCE_CAPTION, Reasons, cka_diagonal, cka_difference, cka_heatmap
 from pages._ui.cka_cell import HINT, Cell, cell_of, cell_reasons, describe, side_by_side
@@ -18,6 +18,7 @@ from pages._ui.cka_grid import grid_panel
 from pages._ui.controls import params_form
 from pages._ui.export import downloads
 from pages._ui.findings import heading, provenance, undefined_note
+from pages._ui.pair import in_order, ordered, say_order
 from pages._ui.plot import Selection, plot
 from pages._ui.progress import run_panel
 from pages._ui.rows import pairing_warning
@@ -61,8 +62,16 @@ def choose_models(models: Sequence[ModelInfo]) -> tuple[str, list[ModelInfo]]:
         first = st.selectbox("Model", names, key="similarity_first", **shared)
         if mode == WITHIN:
             return WITHIN, [models[names.index(first)]]
-        second = st.selectbox("with" if mode == BETWEEN else "minus", names, index=1, key="similarity_second", **shared)
-    return str(mode), [models[names.index(first)], models[names.index(second)]]
+        second = st.selectbox("with" if mode == BETWEEN else "and", names, index=1, key="similarity_second", **shared)
+        pair = [models[names.index(first)], models[names.index(second)]]
+        if mode == DIFFERENCE and first != second:
+            pair = list(ordered(pair).models)
+    return str(mode), pair
+
+
+def order_of(mode: str, models: Sequence[ModelInfo]) -> Ordered | None:
+    """Of a difference, which of the two models is before and which after."""
+    return in_order(models) if mode == DIFFERENCE and len(models) == 2 else None
 
 
 def specs_for(mode: str, models: Sequence[ModelInfo], here: Shared, params: dict[str, Any]) -> list[AnalysisSpec]:
@@ -78,10 +87,16 @@ def layer_names(result: Result) -> tuple[Sequence[str], Sequence[str]]:
 
 
 def matrix_of(mode: str, found: Sequence[Result]) -> tuple[Floats, Reasons]:
-    """The numbers to draw: one matrix, or the first minus the second."""
+    """The numbers to draw: one matrix, or the second, of the model after, minus the first, of the one before."""
     if mode != DIFFERENCE:
         return found[0].values.matrix, cell_reasons(found[0])
-    return found[0].values.matrix - found[1].values.matrix, {**cell_reasons(found[1]), **cell_reasons(found[0])}
+    return found[1].values.matrix - found[0].values.matrix, {**cell_reasons(found[1]), **cell_reasons(found[0])}
+
+
+def difference_name(found: Sequence[Result]) -> str:
+    """What is subtracted from what, by name."""
+    before, after = (short_model(result.sources[0].model) for result in found)
+    return f"{after} minus {before}"
 
 
 def comparable(mode: str, found: Sequence[Result]) -> bool:
@@ -99,8 +114,8 @@ def draw(mode: str, found: Sequence[Result]) -> tuple[go.Figure, Selection]:
     rows, columns = layer_names(found[0])
     y_name, x_name = found[0].sources[0].model, found[0].sources[-1].model
     if mode == DIFFERENCE:
-        figure = cka_difference(matrix, columns, rows, why)
-        alt = f"Difference of the CKA of {y_name} and of {found[1].sources[0].model}, {len(rows)} layers"
+        figure = cka_difference(matrix, columns, rows, why, name=difference_name(found))
+        alt = f"CKA of {found[1].sources[0].model} minus that of {y_name}, {len(rows)} layers"
     else:
         figure = cka_heatmap(matrix, columns, rows, why, x_name=x_name, y_name=y_name)
         alt = f"CKA of {len(rows)} layers of {y_name} with {len(columns)} layers of {x_name}, from 0 to 1"
@@ -127,7 +142,8 @@ def draw_depth(mode: str, found: Sequence[Result]) -> go.Figure | None:
     if not np.isfinite(values).any():
         st.info("There is nothing to draw: fewer than two layers, or every value is undefined.")
         return None
-    figure = cka_diagonal(values, names, difference=mode == DIFFERENCE)
+    name = difference_name(found) if mode == DIFFERENCE else ""
+    figure = cka_diagonal(values, names, difference=mode == DIFFERENCE, name=name)
     plot(figure, key="similarity_depth", alt="CKA along depth", height=420, view=mode, file_name="cka-depth")
     return figure
 
@@ -151,15 +167,18 @@ def clicked(mode: str, found: Sequence[Result], models: Sequence[ModelInfo], at:
         return None
     if mode != DIFFERENCE:
         return cell_of(found[0], (models[0], models[-1]), at)
-    cell = cell_of(found[0], (models[0], models[0]), at)
-    return replace(cell, value=float(matrix[at]), reason=why.get(at, ""), baseline=None, value_name="Difference")
+    cell = cell_of(found[1], (models[-1], models[-1]), at)
+    return replace(
+        cell, value=float(matrix[at]), reason=why.get(at, ""), baseline=None, value_name="After minus before"
+    )
 
 
 def table_of(mode: str, found: Sequence[Result]) -> tuple[list[str], list[list[Any]]]:
     """The matrix with its layer names, for the table and the CSV."""
     matrix, _ = matrix_of(mode, found)
     rows, columns = layer_names(found[0])
-    return ["layer", *columns], [[name, *map(float, line)] for name, line in zip(rows, matrix, strict=True)]
+    corner = "layer" if mode != DIFFERENCE else f"layer ({difference_name(found)})"
+    return [corner, *columns], [[name, *map(float, line)] for name, line in zip(rows, matrix, strict=True)]
 
 
 def show(mode: str, found: Sequence[Result], models: Sequence[ModelInfo], here: Shared) -> None:
@@ -189,19 +208,23 @@ def show(mode: str, found: Sequence[Result], models: Sequence[ModelInfo], here: 
     with st.expander("Table", icon=":material/table:"):
         st.dataframe(pd.DataFrame([row[1:] for row in rows], index=[row[0] for row in rows], columns=columns[1:]))
     if figure is not None:
-        title = f"CKA, {mode.lower()}: {' and '.join(model.spec.name for model in models)}"
+        names = difference_name(found) if mode == DIFFERENCE else " and ".join(model.spec.name for model in models)
+        title = f"CKA, {mode.lower()}: {names}"
         table = (columns, rows)
         downloads("similarity", "cka", table=table, results=found, figure=figure, title=title, caption=caption)
 
 
 heading("Similarity", WHAT, HOW)
 here = ready()
-mode, models = choose_models(here.models)
+mode, models = choose_models(in_order(here.models).models)
 if mode == GRID:
     grid_panel(models, here, settings())
 else:
     if mode == BETWEEN:
         pairing_warning(models, here.tokens)
     found = run_panel(specs_for(mode, models, here, settings()), "similarity")
+    order = order_of(mode, models)
+    if order is not None and models[0] is not models[1]:
+        say_order(order)
     if found is not None and comparable(mode, found):
         show(mode, found, models, here)

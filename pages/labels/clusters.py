@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from backend import Result
-from pages._ui.charts import short_model
+from pages._ui.charts import Floats, short_model
 from pages._ui.charts_clusters import (
     CHANGE_CAPTION,
     COUNT_CAPTION,
@@ -27,6 +27,7 @@ from pages._ui.controls import params_form
 from pages._ui.export import downloads
 from pages._ui.findings import heading, provenance, reasons, undefined_note
 from pages._ui.labelled import choose_model, choose_other, label_ready, random_labels_too
+from pages._ui.pair import change_name, ordered, say_order
 from pages._ui.plot import plot
 from pages._ui.progress import run_panel
 from pages._ui.selection import ready
@@ -55,7 +56,7 @@ FIELDS = [
 def show_counts(result: Result) -> go.Figure:
     """Clusters against labels over depth, and how much of it chance would give."""
     values, source = result.values, result.sources[0]
-    other = short_model(result.sources[1].model) if len(result.sources) > 1 else ""
+    other = other_name(result)
     figure = count_chart(values, source.layer_names, other)
     alt = f"Number of clusters in {len(source.layer_names)} layers of {source.model}, beside {values.n_labels} labels"
     plot(figure, key="clusters_count", alt=alt, height=380, view=source.model, file_name="clusters")
@@ -67,6 +68,18 @@ def show_counts(result: Result) -> go.Figure:
             icon=":material/warning:",
         )
     return figure
+
+
+def other_name(result: Result) -> str:
+    """The second model, short; empty where there is none."""
+    return short_model(result.sources[1].model) if len(result.sources) > 1 else ""
+
+
+def before_and_after(result: Result, layer: int) -> tuple[Floats, Floats]:
+    """Each label's least distance in one layer of the model before and of the one after, (n_labels,) each."""
+    own, others = result.values.minimum[layer], result.values.other_minimum[layer]
+    assert order is not None
+    return (own, others) if order.before is model else (others, own)
 
 
 def says_nothing(values: Any) -> bool:
@@ -91,25 +104,26 @@ def counts_table(result: Result) -> pd.DataFrame:
     if len(values.other_n_clusters):
         same = min(values.across.shape)
         blank = np.full(len(values.n_clusters) - same, np.nan)
-        columns["clusters, second model"] = np.r_[values.other_n_clusters[:same], blank]
-        columns["train against test, second model"] = np.r_[values.other_train_test[:same], blank]
-        columns["alike with second model"] = np.r_[np.diagonal(values.across), blank]
+        other = other_name(result)
+        columns[f"clusters, {other}"] = np.r_[values.other_n_clusters[:same], blank]
+        columns[f"train against test, {other}"] = np.r_[values.other_train_test[:same], blank]
+        columns[f"alike with {other}"] = np.r_[np.diagonal(values.across), blank]
     return pd.DataFrame(columns)
 
 
-def column_formats() -> dict[str, Any]:
-    """Shares in percent, correlations with three digits, counts whole."""
+def column_formats(other: str) -> dict[str, Any]:
+    """Shares in percent, correlations with three digits, counts whole; ``other`` is the second model."""
     percent, number = st.column_config.NumberColumn(format="percent"), st.column_config.NumberColumn(format="%.3f")
     whole = st.column_config.NumberColumn(format="%d")
     return {
         "pairs of labels apart": percent,
         "the same, labels shuffled": percent,
         "train against test": number,
-        "train against test, second model": number,
-        "alike with second model": number,
+        f"train against test, {other}": number,
+        f"alike with {other}": number,
         "clusters": whole,
         "test clusters": whole,
-        "clusters, second model": whole,
+        f"clusters, {other}": whole,
     }
 
 
@@ -147,9 +161,11 @@ def show_change(result: Result, layer: int) -> None:
     values = result.values
     if layer >= len(values.other_minimum):
         return
-    after, before = (short_model(source.model) for source in result.sources)
+    assert order is not None
+    before, after = (short_model(info.spec.name) for info in order.models)
     name = result.sources[0].layer_names[layer]
-    figure = change_chart(values.other_minimum[layer], values.minimum[layer], (before, after), values.split.classes)
+    models = (f"before: {before}", f"after: {after}")
+    figure = change_chart(*before_and_after(result, layer), models, values.split.classes)
     alt = f"Least distance of each of {len(values.split.classes)} labels in {name} of {before} and of {after}"
     view = f"{before} {after} {layer}"
     plot(figure, key="clusters_change", alt=alt, height=420, view=view, file_name="least-distance-change")
@@ -165,8 +181,10 @@ def least_table(result: Result, layer: int) -> pd.DataFrame:
         "change, first to last layer": growth(values.minimum),
     }
     if layer < len(values.other_minimum):
-        columns["second model"] = values.other_minimum[layer]
-        columns["change, second model to first"] = values.minimum[layer] - values.other_minimum[layer]
+        assert order is not None
+        before, after = before_and_after(result, layer)
+        columns[f"least distance, {other_name(result)}"] = values.other_minimum[layer]
+        columns[f"change, {change_name(order)}"] = after - before
     return pd.DataFrame(columns).sort_values("change, first to last layer", ascending=False, kind="stable")
 
 
@@ -238,6 +256,7 @@ label = label_ready(here)
 with st.container(horizontal=True, vertical_alignment="bottom"):
     model = choose_model(here.models, "clusters_model")
     other = choose_other(here, model, "clusters_other", COMPARE)
+    order = ordered([info for info in here.models if info in (model, other)]) if other is not None else None
 with st.expander("Settings", icon=":material/tune:"):
     params = params_form(workbench().metrics()["direct_probe"].params, "clusters")
 spec = workbench().analysis(
@@ -249,12 +268,14 @@ spec = workbench().analysis(
     **here.rows,
 )
 st.caption(f"Classes: the column '{plain(label)}'.")
+if order is not None:
+    say_order(order)
 found = run_panel([spec], "clusters")
 if found is not None:
     result = found[0]
     figure = show_counts(result)
     table = counts_table(result)
-    st.dataframe(table, hide_index=True, column_config=column_formats())
+    st.dataframe(table, hide_index=True, column_config=column_formats(other_name(result)))
     show_distances(result)
     show_similarity(result)
     undefined_note(found, FIELDS)

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from backend import ModelInfo, Result
-from pages._ui.charts import short_model
+from pages._ui.charts import short_model, titled
 from pages._ui.charts_movement import (
     DIFFERENCES_CAPTION,
     FRAME_HELP,
@@ -27,6 +27,7 @@ from pages._ui.controls import params_form
 from pages._ui.export import downloads
 from pages._ui.findings import heading, provenance, undefined_note
 from pages._ui.labelled import label_ready
+from pages._ui.pair import in_order, ordered, say_order
 from pages._ui.plot import plot
 from pages._ui.progress import run_panel
 from pages._ui.selection import Selection, ready
@@ -44,23 +45,24 @@ FIELDS = ["coords", "layer_coords", "error", "path", "difference", "difference_r
 
 
 def choose_series(here: Selection) -> list[ModelInfo]:
-    """The models to go through, in order; only those of the first one's shape can be compared with it."""
+    """The models to go through, from before to after; only those of the first one's shape can be compared with it."""
     if len(here.models) == 1:
         st.caption(
-            "Add a second model in the sidebar (a tuned one after its base, or the checkpoints of a training) to see "
+            "Add a second model in the sidebar (the base of a tuned one, or the checkpoints of a training) to see "
             "how the labels move from one to the other."
         )
         return list(here.models)
     shapes = {info.spec.name: (info.n_dims, len(info.layer_names)) for info in here.models}
-    names = list(shapes)
+    names = [info.spec.name for info in in_order(here.models).models if info.spec.name in shapes]
     chosen = st.multiselect(
-        "Models, from the first to the last",
+        "Models, from before to after",
         names,
         default=[name for name in names if shapes[name] == shapes[names[0]]],
         format_func=short_model,
         key=f"movement_models_{' '.join(names)}",
         placeholder="Choose the models in the order of the training",
-        help="In the order of the training: the base, then what was trained from it. One alone shows its layers only.",
+        help="Runs, cards and steps tell which comes before which; where they do not, the order in this box does. One alone "
+        "shows its layers only.",
     )
     if not chosen:
         st.info("Choose a model.", icon=":material/tune:")
@@ -75,7 +77,12 @@ def choose_series(here: Selection) -> list[ModelInfo]:
             icon=":material/tune:",
         )
         st.stop()
-    return [next(info for info in here.models if info.spec.name == name) for name in chosen]
+    models = [next(info for info in here.models if info.spec.name == name) for name in chosen]
+    if len(models) < 2:
+        return models
+    found = ordered(models) if len(models) == 2 else in_order(models)
+    say_order(found)
+    return list(found.models)
 
 
 def choose_named(values: Any) -> list[int]:
@@ -154,7 +161,7 @@ def show_models(result: Result, named: Sequence[int], frame: int, layer: int) ->
     view = f"{names} {frame} {layer} {values.classes}"
     plot(figure, key="movement_models", alt=alt, height=480, view=view, file_name="label-paths-models")
     st.caption(f"{plain(layers[layer])}, from {plain(names[0])} to {plain(names[-1])}. {PATHS_CAPTION}")
-    st.subheader("Difference vectors")
+    st.subheader(plain(f"Difference vectors: {names[-1]} minus {names[0]}"))
     kept = values.frames[frame]
     kind = st.segmented_control(
         "Of", [ONE_LAYER, ALL_LAYERS], default=ONE_LAYER, required=True, key="movement_kind", persist_state="session"
@@ -171,6 +178,7 @@ def show_models(result: Result, named: Sequence[int], frame: int, layer: int) ->
             values.difference_layer_explained[frame, layer],
             kept,
         )
+    figure = titled(figure, f"After minus before: {names[-1]} minus {names[0]}")
     alt = f"Difference vectors of {len(values.classes)} label centroids, {names[-1]} minus {names[0]}"
     plot(figure, key="movement_differences", alt=alt, height=480, view=f"{view} {kind}", file_name="difference-vectors")
     st.caption(f"{plain(names[-1])} minus {plain(names[0])}. {DIFFERENCES_CAPTION}{STILL[kept]}.")
@@ -186,7 +194,11 @@ def show_lengths(result: Result, named: Sequence[int], frame: int) -> None:
     if relative:
         scale = np.where(values.spread[0] > 0, values.spread[0], np.nan)[:, None]
         lengths, errors, title = lengths / scale, errors / scale, f"{title} / spread"
-    figure = lengths_chart(lengths, errors, layers, values.classes, named, title)
+    first, last = (short_model(result.sources[place].model) for place in (0, -1))
+    figure = titled(
+        lengths_chart(lengths, errors, layers, values.classes, named, title),
+        f"After minus before: {last} minus {first}",
+    )
     alt = f"Length of the difference vectors of {len(values.classes)} labels over {len(layers)} layers"
     view = f"{layers} {relative} {title}"
     plot(figure, key="movement_lengths", alt=alt, height=400, view=view, file_name="movement-lengths")
@@ -196,6 +208,7 @@ def show_lengths(result: Result, named: Sequence[int], frame: int) -> None:
 def labels_table(result: Result, layer: int) -> pd.DataFrame:
     """One row for each label, all lengths in the full space."""
     values, several = result.values, len(result.sources) > 1
+    names = [short_model(source.model) for source in result.sources]
     last = len(values.error) - 1
     columns: dict[str, Any] = {
         "label": list(values.classes),
@@ -206,13 +219,13 @@ def labels_table(result: Result, layer: int) -> pd.DataFrame:
     }
     if several:
         columns |= {
-            "first to last model": values.difference[layer],
+            f"{names[-1]} minus {names[0]}": values.difference[layer],
             "its error": values.difference_error[layer],
             "relative": values.difference_relative[layer],
             "to each other": values.difference_apart[layer],
             "path, models": values.model_path[layer],
         }
-    by = "first to last model" if several else "first to last layer"
+    by = f"{names[-1]} minus {names[0]}" if several else "first to last layer"
     return pd.DataFrame(columns).sort_values(by, ascending=False, kind="stable", na_position="last")
 
 
@@ -226,7 +239,7 @@ def layers_table(result: Result) -> pd.DataFrame:
     }
     columns["step common to all"] = np.r_[np.nan, values.step_common[last]]
     if len(result.sources) > 1:
-        columns["spread, first model"] = values.spread[0]
+        columns[f"spread, {short_model(result.sources[0].model)}"] = values.spread[0]
         columns["mean movement"] = [
             float(np.mean(one[np.isfinite(one)])) if np.isfinite(one).any() else np.nan for one in values.difference
         ]

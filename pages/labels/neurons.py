@@ -22,6 +22,7 @@ from pages._ui.controls import params_form
 from pages._ui.export import downloads
 from pages._ui.findings import heading, provenance, reasons, undefined_note, widest_error
 from pages._ui.labelled import choose_layer, choose_model, label_ready
+from pages._ui.pair import in_order
 from pages._ui.plot import Frames, plot
 from pages._ui.progress import run_panel
 from pages._ui.selection import Selection, ready
@@ -275,10 +276,8 @@ if layer is None:
     if found is not None:
         show_depth(found[0])
 else:
-    specs = [spec_of(here, model, [layer], label, params)]
-    if other is not None:
-        last = len(other.layer_names) - 1
-        specs.append(spec_of(here, other, [min(layer, last)], label, params))
+    both = [model] if other is None else in_order([info for info in here.models if info in (model, other)]).models
+    specs = [spec_of(here, info, [min(layer, len(info.layer_names) - 1)], label, params) for info in both]
     found = run_panel(specs, "neurons")
     if found is not None:
         show_one(found, here)

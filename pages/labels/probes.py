@@ -15,6 +15,7 @@ from pages._ui.controls import params_form
 from pages._ui.export import downloads
 from pages._ui.findings import heading, provenance, reasons, sampling_error, undefined_note
 from pages._ui.labelled import choose_model, choose_other, label_ready, random_labels_too
+from pages._ui.pair import in_order
 from pages._ui.plot import plot
 from pages._ui.progress import run_panel
 from pages._ui.selection import Selection, ready
@@ -183,7 +184,7 @@ def show_paper_table(
     st.caption(TABLES_HOW)
     shared = {name: params[name] for name in ("test_share", "test_split", "drop_single", "control", "max_rows")}
     spec = workbench().analysis(
-        "direct_probe", models=models, layers=here.layers, label=label, params=shared, **here.rows
+        "direct_probe", models=models[::-1], layers=here.layers, label=label, params=shared, **here.rows
     )
     found = run_panel([spec], "probes_clusters", run_label="Find the clusters")
     clusters = found[0] if found else None
@@ -202,7 +203,7 @@ label = label_ready(here)
 with st.container(horizontal=True, vertical_alignment="bottom"):
     model = choose_model(here.models, "probes_model")
     other = choose_other(here, model, "probes_other", COMPARE)
-models = [model] if other is None else [model, other]
+models = [model] if other is None else list(in_order([info for info in here.models if info in (model, other)]).models)
 with st.expander("Settings", icon=":material/tune:"):
     params = params_form(workbench().metrics()["probing"].params, "probes")
 specs = [

@@ -7,10 +7,11 @@ import streamlit as st
 from backend import InvalidRequest, ModelInfo, check_pair
 from pages._ui.charts import short_model
 from pages._ui.findings import heading
+from pages._ui.pair import in_order, say_order
 from pages._ui.report_cross import cross_view
 from pages._ui.report_pair import pair_view
 from pages._ui.selection import ready
-from pages._ui.session import plain
+from pages._ui.session import plain, workbench
 
 WHAT = "What did fine-tuning do to the geometry of a model?"
 HOW = (
@@ -29,16 +30,16 @@ def choose_pair(models: Sequence[ModelInfo]) -> tuple[ModelInfo, ModelInfo] | No
     """Base and tuned model, of which the layers and dimensions correspond; None where there are none, with the reason."""
     if len(models) < 2:
         st.info(
-            "A report needs two models: choose the one before fine-tuning and the one after it under Models in the sidebar, "
-            "in this order.",
+            "A report needs two models: choose the one before fine-tuning and the one after it under Models in the sidebar.",
             icon=":material/compare:",
         )
         return None
+    models = in_order(models).models
     names = [info.spec.name for info in models]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         base, tuned = (
             st.selectbox(label, names, index=place, format_func=short_model, key=key, bind="query-params", width=280)
-            for place, (label, key) in enumerate((("Before", "report_base"), ("After", "report_tuned")))
+            for place, label, key in ((0, "Before", "report_base"), (-1 % len(names), "After", "report_tuned"))
         )
         st.button("Swap", key="report_swap", icon=":material/swap_horiz:", on_click=swap, args=(base, tuned))
     pair = models[names.index(base)], models[names.index(tuned)]
@@ -50,6 +51,15 @@ def choose_pair(models: Sequence[ModelInfo]) -> tuple[ModelInfo, ModelInfo] | No
     except InvalidRequest as error:
         st.info(f"{plain(error.message)} {plain(error.hint)}", icon=":material/compare:")
         return None
+    found = workbench().in_order(pair)
+    if found.known and found.before is not pair[0]:
+        st.warning(
+            f"The other way round: {plain(short_model(found.before.spec.name))} is before, "
+            f"{plain(short_model(found.after.spec.name))} after. {plain(found.reason)} Press Swap.",
+            icon=":material/swap_horiz:",
+        )
+    else:
+        say_order(found)
     return pair
 
 

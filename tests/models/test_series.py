@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from backend.errors import InvalidRequest, ModelError
-from backend.models.series import choose, find_members, step_of
+from backend.lineage import step_of
+from backend.models.series import choose, find_members
 from tests.models import tiny
 from tests.models.hub_server import hub_server
 

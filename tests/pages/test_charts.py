@@ -96,8 +96,11 @@ def test_without_undefined_cells_there_is_nothing_but_the_heatmap() -> None:
 
 
 def test_a_difference_is_drawn_on_a_scale_around_zero() -> None:
-    heat = cka_difference(np.eye(3) - 0.5, LAYERS, LAYERS).data[0]
-    assert (heat.zmin, heat.zmax) == (-1, 1)
+    figure = cka_difference(0.2 * np.eye(3) - 0.05, LAYERS, LAYERS, name="<b> minus base")
+    np.testing.assert_allclose((figure.data[0].zmin, figure.data[0].zmax), (-0.15, 0.15))
+    assert figure.layout.title.text == "After minus before: &lt;b&gt; minus base"
+    still = cka_difference(np.zeros((3, 3)), LAYERS, LAYERS).data[0]
+    assert (still.zmin, still.zmax) == (-0.01, 0.01)
 
 
 def test_the_diagonal_survives_nan() -> None:

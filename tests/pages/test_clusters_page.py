@@ -3,6 +3,7 @@
 import numpy as np
 
 import backend
+from pages._ui.charts import short_model
 from pages._ui.charts_clusters import change_chart, count_chart, distance_matrix, extremes, growth, least_chart
 from tests.pages.conftest import SmallWorld
 from tests.pages.figures import figure, numbers, said
@@ -33,21 +34,22 @@ def test_a_second_model_is_compared_layer_by_layer(open_page, run_page, small_wo
     at = run_page(open_page(KEY, 0, 1), KEY)
     values = small_world.computed(METRIC, 0, 1, label="label").values
     table = at.dataframe[0].value
-    np.testing.assert_allclose(table["alike with second model"], np.diagonal(values.across))
-    np.testing.assert_array_equal(table["clusters, second model"], values.other_n_clusters)
-    np.testing.assert_allclose(table["train against test, second model"], values.other_train_test)
+    one, other = (short_model(name) for name in small_world.models[:2])
+    np.testing.assert_allclose(table[f"alike with {other}"], np.diagonal(values.across))
+    np.testing.assert_array_equal(table[f"clusters, {other}"], values.other_n_clusters)
+    np.testing.assert_allclose(table[f"train against test, {other}"], values.other_train_test)
     assert np.isfinite(values.other_train_test).all()
     swapped = small_world.computed(METRIC, 1, 0, label="label").values
     np.testing.assert_array_equal(values.other_train_test, swapped.train_test)
     np.testing.assert_array_equal(swapped.other_train_test, values.train_test)
-    change = at.dataframe[1].value.set_index("label")["change, second model to first"]
+    change = at.dataframe[1].value.set_index("label")[f"change, {other} minus {one}"]
     np.testing.assert_allclose(
-        change.loc[list(values.split.classes)], values.minimum[-1] - values.other_minimum[-1], rtol=1e-12
+        change.loc[list(values.split.classes)], values.other_minimum[-1] - values.minimum[-1], rtol=1e-12
     )
-    (drawn,) = [one for one in (figure(at, place) for place in range(5)) if ticks(one) == 2]
+    (drawn,) = [each for each in (figure(at, place) for place in range(5)) if ticks(each) == 2]
     steps = {trace["name"].split(" (")[0]: numbers(trace["y"]) for trace in drawn["data"]}
     for place, name in enumerate(values.split.classes):
-        expected = [values.other_minimum[-1, place], values.minimum[-1, place]]
+        expected = [values.minimum[-1, place], values.other_minimum[-1, place]]
         np.testing.assert_allclose(steps[name], expected, rtol=1e-5)
 
 
@@ -95,10 +97,17 @@ def test_from_model_to_model_the_labels_that_grow_most_and_least_are_named() -> 
     before, after = np.ones(9), np.array([2, 9, 3, 0.5, 5, 6, 7, 8, np.nan])
     drawn = change_chart(before, after, ("base", "<b>"), list("abcdefghi"))
     assert [trace.name for trace in drawn.data if trace.showlegend] == [
-        "b (grows most)", "h (grows most)", "g (grows most)", "d (grows least)", "a (grows least)", "c (grows least)"
+        "b (grows most)", "h (grows most)", "g (grows most)", "d (falls most)", "a (grows least)", "c (grows least)"
     ]  # fmt: skip
     np.testing.assert_allclose(next(trace.y for trace in drawn.data if trace.name.startswith("d")), [1, 0.5])
     assert len(drawn.data) == 8 and drawn.layout.xaxis.ticktext == ("base", "&lt;b&gt;")
+
+
+def test_a_distance_that_falls_is_never_said_to_grow() -> None:
+    drawn = change_chart(np.full(6, 9.0), np.array([8.0, 7, 6, 5, 4, 9]), ("a", "b"), list("abcdef"))
+    assert [trace.name for trace in drawn.data if trace.showlegend] == [
+        "f (stays)", "a (falls least)", "b (falls least)", "e (falls most)", "d (falls most)", "c (falls most)"
+    ]  # fmt: skip
 
 
 def test_a_matrix_is_symmetric_and_leaves_the_diagonal_empty() -> None:

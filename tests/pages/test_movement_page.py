@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from pages._ui.charts import short_model
 from pages._ui.charts_movement import difference_arrows, difference_cloud, lengths_chart, paths_chart
 from tests.pages.conftest import SmallWorld
 from tests.pages.figures import figure, numbers, said
@@ -37,6 +38,7 @@ def test_two_models_show_the_way_from_one_to_the_other(open_page, run_page, smal
     at = run_page(open_page(KEY, 0, 1), KEY)
     values = small_world.computed(KEY, 0, 1, label="label").values
     over_models, differences = figure(at, 1), figure(at, 2)
+    change = f"{short_model(small_world.models[1])} minus {short_model(small_world.models[0])}"
     for place, name in enumerate(values.classes):
         np.testing.assert_allclose(
             drawn_path(over_models, name), values.layer_coords[CENTRED, :, -1, place], rtol=1e-5, atol=1e-6
@@ -44,12 +46,12 @@ def test_two_models_show_the_way_from_one_to_the_other(open_page, run_page, smal
         expected = values.difference_layer_coords[CENTRED, -1, place]
         np.testing.assert_allclose(drawn_path(differences, name), [[0, 0], expected], rtol=1e-5, atol=1e-6)
     table = at.dataframe[0].value.set_index("label")
-    np.testing.assert_allclose(table.loc[list(values.classes), "first to last model"], values.difference[-1])
+    np.testing.assert_allclose(table.loc[list(values.classes), change], values.difference[-1])
     np.testing.assert_allclose(table.loc[list(values.classes), "its error"], values.difference_error[-1])
     np.testing.assert_allclose(at.dataframe[1].value["movement common to all"], values.difference_common)
     at.select_slider(key="movement_layer_4").set_value(1).run()
     table = at.dataframe[0].value.set_index("label")
-    np.testing.assert_allclose(table.loc[list(values.classes), "first to last model"], values.difference[1])
+    np.testing.assert_allclose(table.loc[list(values.classes), change], values.difference[1])
     at.segmented_control(key="movement_kind").set_value("All layers").run()
     cloud = figure(at, 2)["data"][0]
     np.testing.assert_allclose(
