@@ -170,6 +170,22 @@ def test_a_change_within_the_proven_bounds_is_none(bench: Any, folder: Path, tex
     assert changes[classes[2]].change is None and changes[classes[2]].before == 1.0
 
 
+def test_labels_that_were_left_out_are_not_counted(bench: Any, folder: Path) -> None:
+    rows = [f"{TEXTS[i % 7]} {WORDS[i % 25]} {WORDS[i // 3]}\tclass {i % 3 if i < 60 else i}" for i in range(64)]
+    (folder / "single.tsv").write_text("text\tlabel\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    single = bench.read_texts(folder / "single.tsv", text="text", label="label")
+    pair = [bench.model(str(folder / name)) for name in ("base", "tuned")]
+    params = {"grid": "fixed", "n_seeds": 2, "hidden": (8, 8), "drop_single": True}
+    task = backend.plan_cross_task(bench, *pair, sets=[(single, "label")], layer=3, params=params, pooling="mean")
+    (row,) = backend.cross_task_rows(bench.wait(task), ["label"])
+    assert row.n_labels == 3 == row.n_grew + row.n_shrank + row.n_same, "four classes of one row take no part"
+    plan = planned(bench, folder, single, label="label", heavy=True, split={"drop_single": True})
+    found = computed(bench, plan)
+    summary = {one.key: one for one in backend.summary_rows(found, plan.layer)}
+    assert found["neurons_tuned"].values.split.n_used == 3 and len(found["neurons_tuned"].values.split.classes) == 7
+    assert "classes (3)" in summary["neurons_classes"].title and "Of 3 labels" in summary["least_distance"].meaning
+
+
 def test_a_layer_of_identical_rows_has_reasons_instead_of_numbers(bench: Any, folder: Path, texts: Any) -> None:
     """Before the first block, pooling cls gives every text one vector."""
     plan = planned(bench, folder, texts, label="label", heavy=True, layer=0, pooling="cls")

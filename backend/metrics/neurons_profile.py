@@ -119,7 +119,7 @@ def _run_neurons(
     report(0, max(1, len(stack)), "Splitting the rows")
     split = split_rows(labels, params, seed)
     n_rows, n_dims = stack.rows[0].shape
-    size = min(params.n_select or max(_MIDDLE, split.n_classes), MOST_SELECTED, max(n_dims, 1))
+    size = min(params.n_select or max(_MIDDLE, split.info.n_used), MOST_SELECTED, max(n_dims, 1))
     turns = [split, split.shuffled(seed)] if params.control else [split]
     found: list[list[_Found | None]] = []
     looks, why = [], []
@@ -156,7 +156,7 @@ def _run_neurons(
 
     def reason(field: str, index: tuple[int, ...]) -> str:
         if field in ("test_accuracy", "control_accuracy") and why[index[0]] is None:
-            wanted = (0, 1, _MIDDLE, split.n_classes)[index[1]]
+            wanted = (0, 1, _MIDDLE, split.info.n_used)[index[1]]
             return named(stack, index[0], f"{wanted} dimensions were asked for, {size} chosen")
         return named(stack, index[0], why[index[0]] or "undefined")
 
@@ -186,7 +186,7 @@ def _layer(x: npt.NDArray[np.floating], split: Split, size: int, params: Any, se
         report=lambda done, total, stage: report(total + 7 * done, 10 * total, stage),
     )
     table = np.full(4, np.nan)
-    for place, wanted in enumerate((x.shape[1], 1, _MIDDLE, split.n_classes)):
+    for place, wanted in enumerate((x.shape[1], 1, _MIDDLE, split.info.n_used)):
         report(8 if place < 2 else 9, 10, "Test accuracy with the chosen dimensions")
         if place == 1:
             table[1] = single_test[greedy.dimensions[0]]
@@ -287,8 +287,8 @@ def _notes(result: NeuronsResult, split: Split, params: Any, size: int) -> tuple
             f"From dimension {first} on, only the {N_SCREENED} most promising candidates (score statistic) were "
             f"cross-validated: one fit has more than {MOST_EXACT} coefficients there."
         )
-    if split.n_classes > MOST_SELECTED and not params.n_select:
-        notes.append(f"{MOST_SELECTED} dimensions were chosen, fewer than the {split.n_classes} classes.")
+    if split.info.n_used > MOST_SELECTED and not params.n_select:
+        notes.append(f"{MOST_SELECTED} dimensions were chosen, fewer than the {split.info.n_used} classes.")
     if (result.n_wrong > params.n_listed).any():
         notes.append(f"Of the texts on the wrong side the {params.n_listed} furthest on it are listed for each layer.")
     if params.control:
@@ -298,7 +298,7 @@ def _notes(result: NeuronsResult, split: Split, params: Any, size: int) -> tuple
 
 NEURONS = Metric(
     name="neurons",
-    version=2,
+    version=3,
     title="Salient neurons",
     scope="stack",
     params=NeuronsParams,

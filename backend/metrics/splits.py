@@ -37,7 +37,8 @@ class SplitParams:
 class SplitInfo:
     """How the rows were split: names and sizes of the two parts, and how often a guess of the largest class is right.
 
-    ``majority`` is the accuracy on the test rows of always guessing the class that is most frequent in training.
+    ``majority`` is the accuracy on the test rows of always guessing the class that is most frequent in training. ``n_used``
+    counts the ``classes`` that have a row in either part.
     """
 
     train_name: str
@@ -49,6 +50,7 @@ class SplitInfo:
     classes: tuple[str, ...]
     seeded: bool
     majority: float
+    n_used: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +66,7 @@ class Split:
 
     @property
     def n_classes(self) -> int:
-        """Number of classes, those without a training row among them."""
+        """Number of classes, those without a row among them."""
         return len(self.info.classes)
 
     def shuffled(self, seed: int) -> "Split":
@@ -111,6 +113,7 @@ def split_rows(labels: Labels, params: SplitParams, seed: int) -> Split:
         classes=labels.classes,
         seeded=not own,
         majority=float(np.mean(y_test == int(counts.argmax()))),
+        n_used=len(np.unique(np.concatenate([y_train, y_test]))),
     )
     absent = [labels.classes[c] for c in np.unique(y_test) if counts[c] == 0]
     notes = _notes(info, absent, int((counts[y_test] == 0).sum()), seed)

@@ -82,13 +82,16 @@ def layer_rows(found: Found) -> tuple[LayerRow, ...]:
 def label_changes(clusters: Result) -> tuple[LabelChange, ...]:
     """Each label's least distance before and after, by the change, what grew most first; those without one last.
 
-    ``clusters`` is direct_probe of the tuned model and its base (second), in one layer.
+    ``clusters`` is direct_probe of the tuned model and its base (second), in one layer. Labels without a row in use, such as
+    classes that were left out, are not among them.
     """
     values = clusters.values
     changes = []
-    for label, before, after in zip(
-        values.split.classes, values.other_minimum[0].tolist(), values.minimum[0].tolist(), strict=True
-    ):
+    used = set(values.row_label.tolist())
+    columns = (values.split.classes, values.other_minimum[0].tolist(), values.minimum[0].tolist())
+    for number, (label, before, after) in enumerate(zip(*columns, strict=True)):
+        if number not in used:
+            continue
         change = after - before
         verdict = ""
         if math.isfinite(change):

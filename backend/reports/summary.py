@@ -107,7 +107,7 @@ def _components(found: Found, at: int) -> list[SummaryRow]:
     why = reason_of(result, "ratio", (at,))
     defined = bool(np.isfinite(values.ratio[at]).any())
     gained = float(values.n_above_one[at]) if defined else math.nan
-    n_classes = len(found["threshold_base"].values.split.classes) if "threshold_base" in found else 0
+    n_classes = found["threshold_base"].values.split.n_used if "threshold_base" in found else 0
     return [
         _row("first_component", values.base[at, 0], values.tuned[at, 0], reason=why),
         _row("components_gained", None, gained, reason=why, n_shown=values.ratio.shape[1], n_classes=n_classes),
@@ -146,7 +146,7 @@ def _accuracies(found: Found, at: int) -> list[SummaryRow]:
 def _few_dimensions(found: Found) -> list[SummaryRow]:
     sides = [found[part] for part in ("neurons_base", "neurons_tuned")]
     split = sides[0].values.split
-    n_classes = len(split.classes)
+    n_classes = split.n_used
     rows = []
     for place, key in ((1, "neurons_1"), (2, "neurons_5"), (3, "neurons_classes")):
         if place == 3 and n_classes == 5:

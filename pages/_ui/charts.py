@@ -98,10 +98,20 @@ def hover_text(text: str, *, n_chars: int = 160, width: int = 60) -> str:
 
 
 def layer_ticks(names: Sequence[str], *, most: int = 26) -> dict[str, Any]:
-    """Axis settings that write layer names at 0, 1, ...; with many layers only every second, third, ... one."""
-    step = max(1, -(-len(names) // most))
-    places = list(range(0, len(names), step))
+    """Axis settings that write layer names at 0, 1, ...; with many layers only every second, third, ... one, and the last."""
+    places = tick_places(len(names), most)
     return {"tickmode": "array", "tickvals": places, "ticktext": [safe(short_layer(names[i])) for i in places]}
+
+
+def tick_places(n_places: int, most: int = 26) -> list[int]:
+    """At most about ``most`` of the places 0 ... ``n_places`` - 1, evenly apart; the first and the last always."""
+    step = max(1, -(-n_places // most))
+    places = list(range(0, n_places, step))
+    if places and places[-1] != n_places - 1:
+        if len(places) > 1 and n_places - 1 - places[-1] <= step // 2:  # the two names would touch
+            places.pop()
+        places.append(n_places - 1)
+    return places
 
 
 def short_layer(name: str) -> str:

@@ -6,7 +6,18 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from pages._ui.charts import COLOUR_SCALE, DASHES, MUTED, Floats, base_figure, colour, layer_ticks, safe, with_legend
+from pages._ui.charts import (
+    COLOUR_SCALE,
+    DASHES,
+    MUTED,
+    Floats,
+    base_figure,
+    colour,
+    layer_ticks,
+    safe,
+    tick_places,
+    with_legend,
+)
 
 COUNT_CAPTION = (
     "As many clusters as labels: a linear classifier can tell all labels apart. More: some label is in pieces, with other "
@@ -69,9 +80,9 @@ def distance_matrix(pairs: Any, distances: Floats, classes: Sequence[str]) -> go
         xgap=1,
         ygap=1,
     )
-    step = max(1, -(-len(names) // 26))
-    places = list(range(0, len(names), step))
-    ticks = {"tickmode": "array", "tickvals": places, "ticktext": names[::step], "showgrid": False}
+    places = tick_places(len(names))
+    shown = [names[place] for place in places]
+    ticks = {"tickmode": "array", "tickvals": places, "ticktext": shown, "showgrid": False}
     span = [-0.5, len(names) - 0.5]
     figure.update_xaxes(range=span, tickangle=-45, constrain="domain", constraintoward="left", **ticks)
     figure.update_yaxes(range=span[::-1], scaleanchor="x", constrain="domain", constraintoward="top", **ticks)

@@ -62,9 +62,13 @@ class Grid:
         return self.undefined.get((step, layer), "no reason was given")
 
     def thinned(self, every: int) -> "Grid":
-        """The same with every ``every``-th layer only, the first one always."""
-        why = {(step, layer // every): reason for (step, layer), reason in self.undefined.items() if not layer % every}
-        return Grid(self.steps, self.layers[::every], self.values[:, ::every], why)
+        """The same with every ``every``-th layer only; the first, the last block and a final norm stay always."""
+        n_layers = len(self.layers)
+        ends = {n_layers - 1} | ({n_layers - 2} if self.layers[-1] == "final norm" and n_layers > 1 else set())
+        kept = sorted({*range(0, n_layers, every), *ends})
+        place = {layer: at for at, layer in enumerate(kept)}
+        why = {(step, place[layer]): reason for (step, layer), reason in self.undefined.items() if layer in place}
+        return Grid(self.steps, tuple(self.layers[layer] for layer in kept), self.values[:, kept], why)
 
     def without_first(self) -> "Grid":
         """The same without the first layer."""

@@ -4,6 +4,7 @@ import csv
 import html
 import io
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from pages._ui.charts import for_paper
 from pages._ui.findings import notes_of, source_line
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")  # such as the label -1: no formula, and nothing to defuse
 _HTML_CONFIG = {"displaylogo": False, "showSendToCloud": False, "responsive": True}
 
 
@@ -82,7 +84,8 @@ def csv_text(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 def _cell(value: Any) -> Any:
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
+        formula = value.startswith(_FORMULA_STARTS) and not _NUMBER.fullmatch(value)
+        return f"'{value}" if formula else value
     if isinstance(value, float | np.floating):
         return repr(float(value)) if np.isfinite(value) else ""
     return "" if value is None else value

@@ -165,7 +165,7 @@ def components(plan: ReportPlan, found: Found) -> list[Section]:
 
 
 def _n_classes(found: Found) -> int | None:
-    return len(found["threshold_base"].values.split.classes) if "threshold_base" in found else None
+    return int(found["threshold_base"].values.split.n_used) if "threshold_base" in found else None
 
 
 def accuracies(found: Found, row_name: str) -> list[Section]:

@@ -187,8 +187,8 @@ def draw_ratio(result: Result, here: Selection) -> None:
             *(f"component {i + 1}" for i in range(values.ratio.shape[1])),
         ]
         rows = [
-            [name, int(above), *map(float, line)]
-            for name, above, line in zip(names, values.n_above_one, values.ratio, strict=True)
+            [name, int(above) if i in drawable else None, *map(float, line)]
+            for i, (name, above, line) in enumerate(zip(names, values.n_above_one, values.ratio, strict=True))
         ]
         title = f"Variance ratio, after over before: {short_model(tuned)} over {short_model(base)}"
         downloads(

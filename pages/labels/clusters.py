@@ -226,6 +226,21 @@ def show_split(result: Result, layer: int) -> None:
         st.caption("Left out: a text of another label has the same vector, so that nothing can split the two.")
 
 
+def distance_rows(result: Result) -> list[list[Any]]:
+    """Every distance of two labels: of the training and of the test rows, and of the second model where there is one."""
+    values, classes = result.values, result.values.split.classes
+    first, other = result.sources[0], result.sources[-1]
+    parts = [(first, values.split.train_name, values.distances), (first, values.split.test_name, values.test_distances)]
+    if len(values.other_distances):
+        parts.append((other, values.split.train_name, values.other_distances))
+    return [
+        [short_model(source.model), rows, name, classes[a], classes[b], float(distance)]
+        for source, rows, distances in parts
+        for name, line in zip(source.layer_names, distances, strict=True)
+        for (a, b), distance in zip(values.pairs, line, strict=True)
+    ]
+
+
 def show_similarity(result: Result) -> None:
     """Spatial similarity: training against test, tuned against base, layer against layer."""
     values, source = result.values, result.sources[0]
@@ -280,15 +295,11 @@ if found is not None:
     show_similarity(result)
     undefined_note(found, FIELDS)
     provenance(found)
-    rows = [
-        [name, result.values.split.classes[a], result.values.split.classes[b], float(distance)]
-        for name, line in zip(result.sources[0].layer_names, result.values.distances, strict=True)
-        for (a, b), distance in zip(result.values.pairs, line, strict=True)
-    ]
+    rows = distance_rows(result)
     downloads(
         "clusters",
         "clusters",
-        table=(["layer", "label", "other label", "distance"], rows),
+        table=(["model", "rows", "layer", "label", "other label", "distance"], rows),
         results=found,
         figure=figure,
         title=f"Clusters of {result.sources[0].model}",

@@ -71,7 +71,7 @@ def accuracy_table(results: Sequence[Result]) -> pd.DataFrame:
         if len(values.control_accuracy):
             lines.append(("shuffled", values.control_accuracy))
         for name, table in lines:
-            n_classes = len(values.split.classes)
+            n_classes = values.split.n_used
             sizes = ("all dimensions", "best 1", "best 5") + (
                 () if n_classes == 5 else (f"best {n_classes} (classes)",)
             )
@@ -227,7 +227,7 @@ def show_depth(result: Result) -> None:
     values, source = result.values, result.sources[0]
     control = values.control_accuracy if len(values.control_accuracy) else None
     why = {index[0]: reason for index, reason in reasons(result, "cross_validated").items()}
-    n_classes = len(values.split.classes)
+    n_classes = values.split.n_used
     figure = depth_chart(values.test_accuracy, control, source.layer_names, n_classes, why)
     alt = f"Test accuracy with few dimensions over {len(source.layer_names)} layers of {source.model}"
     view = f"{source.model} {source.layer_names}"

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from pages._ui.charts import tick_places
 from pages._ui.charts_dynamics import (
     Grid,
     complete_layers,
@@ -99,6 +100,21 @@ def test_every_second_layer_keeps_its_reasons() -> None:
     np.testing.assert_array_equal(thin.values, holed().values[:, [0, 2]])
     assert thin.why(1, 1) == "all rows <are> identical"
     assert holed().thinned(1).layers == LAYERS
+    for n_blocks, kept in ((4, (0, 2, 4, 5)), (5, (0, 2, 4, 5, 6))):  # the last block and the norm after it
+        names = ("embedding", *(f"block {i}" for i in range(1, n_blocks + 1)), "final norm")
+        whole = Grid((0, 1), names, np.arange(2 * len(names), dtype=float).reshape(2, -1), {(1, len(names) - 1): "odd"})
+        thin = whole.thinned(2)
+        assert thin.layers == tuple(names[i] for i in kept) and thin.why(1, len(kept) - 1) == "odd"
+        np.testing.assert_array_equal(thin.values, whole.values[:, kept])
+    even = Grid((0,), ("embedding", "block 1", "block 2", "block 3"), np.zeros((1, 4)), {})
+    assert even.thinned(2).layers == ("embedding", "block 2", "block 3")
+
+
+def test_of_many_layers_the_last_is_named() -> None:
+    for n in (1, 2, 26, 27, 28, 30, 53, 79, 80, 200):
+        places = tick_places(n)
+        assert places[0] == 0 and places[-1] == n - 1 and len(places) <= 27
+        assert min(np.diff(places), default=1) >= max(1, -(-n // 26)) / 2
     rest = holed().without_first()
     assert rest.layers == LAYERS[1:] and rest.why(1, 1) == "all rows <are> identical"
     np.testing.assert_array_equal(rest.values, holed().values[:, 1:])

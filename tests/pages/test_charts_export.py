@@ -45,7 +45,9 @@ def test_a_csv_reads_back_with_every_digit() -> None:
 def test_a_csv_defuses_formulas_but_not_numbers() -> None:
     text = csv_text(["=cmd"], [["=1+1"], ["+1"], ["-x"], ["@sum"], ["\tx"], [-1.5], [np.float32(-2)], ["plain"]])
     cells = [row[0] for row in csv.reader(io.StringIO(text))]
-    assert cells == ["'=cmd", "'=1+1", "'+1", "'-x", "'@sum", "'\tx", "-1.5", "-2.0", "plain"]
+    assert cells == ["'=cmd", "'=1+1", "+1", "'-x", "'@sum", "'\tx", "-1.5", "-2.0", "plain"]
+    labels = csv_text(["label"], [["-1"], ["+1.5e-3"], ["-1-1"], ["-1,2"], ["-"]])
+    assert [row[0] for row in csv.reader(io.StringIO(labels))] == ["label", "-1", "+1.5e-3", "'-1-1", "'-1,2", "'-"]
 
 
 def test_undefined_numbers_are_empty_in_csv_and_null_in_json() -> None:
