@@ -37,21 +37,7 @@ def analysis_spec(
     """The spec of one metric on one or more models; raises InvalidRequest where the request makes no sense."""
     _check_scope(row, models)
     pooling = _pooling(pooling, models, texts)
-    if texts.n_rows < 2 and pooling != "tokens":
-        raise InvalidRequest(
-            f"The text set '{texts.name}' has {texts.n_rows} text.",
-            "Geometry is about how texts lie to each other: give two at least, some hundreds for steady numbers.",
-        )
-    if labels is not None and row.labels == "required" and pooling == "tokens":
-        raise InvalidRequest(
-            f"'{row.name}' needs one row for each label, but with pooling 'tokens' a text has many rows.",
-            "Choose the pooling cls, last or mean.",
-        )
-    if row.network and texts.unit != "text":
-        raise InvalidRequest(
-            f"'{row.name}' runs the network over whole texts, but the rows of '{texts.name}' are {_rows_of(texts)}.",
-            "Choose a text set of texts.",
-        )
+    check_unit(row, texts, pooling, labels)
     if basis is not None and not row.basis:
         raise InvalidRequest(f"'{row.name}' fits nothing on other texts.", "Leave the second text set out.")
     if basis is not None and basis.unit != texts.unit:
@@ -77,6 +63,26 @@ def analysis_spec(
         for layer in _layers(layers, info)
     )
     return AnalysisSpec(row.name, row.version, parse_params(row.params, dict(params)), inputs, labels, seed)
+
+
+def check_unit(row: Metric, texts: TextSetSpec, pooling: str, labels: LabelSpec | None) -> None:
+    """Raise InvalidRequest where rows of ``texts`` with ``pooling`` are not what the metric can be asked about."""
+    if texts.n_rows < 2 and pooling != "tokens":
+        raise InvalidRequest(
+            f"The text set '{texts.name}' has {texts.n_rows} text.",
+            "Geometry is about how texts lie to each other: give two at least, some hundreds for steady numbers.",
+        )
+    if labels is not None and row.labels == "required" and pooling == "tokens":
+        raise InvalidRequest(
+            f"'{row.name}' needs one row for each label, but with pooling 'tokens' a text has many rows.",
+            "Choose the pooling cls, last or mean.",
+        )
+    if row.network and texts.unit != "text":
+        raise InvalidRequest(
+            f"'{row.name}' runs the network over whole texts, but the rows of '{texts.name}' are {_rows_of(texts)}.",
+            "Choose a text set of texts.",
+        )
+    _check_pooling(pooling, texts)
 
 
 def _layers(layers: str | Sequence[int], info: ModelInfo) -> Sequence[int]:
@@ -114,6 +120,11 @@ def _pooling(pooling: str | None, models: Sequence[ModelInfo], texts: TextSetSpe
         return "words" if of_words else models[0].default_pooling
     if pooling not in ALL_POOLINGS:
         raise InvalidRequest(f"There is no pooling '{pooling}'.", f"Choose one of: {', '.join(ALL_POOLINGS)}.")
+    return pooling
+
+
+def _check_pooling(pooling: str, texts: TextSetSpec) -> None:
+    of_words = texts.unit != "text"
     if of_words and pooling != "words":
         raise InvalidRequest(
             f"The rows of '{texts.name}' are {_rows_of(texts)}: the pooling '{pooling}' would give one vector a text.",
@@ -124,14 +135,13 @@ def _pooling(pooling: str | None, models: Sequence[ModelInfo], texts: TextSetSpe
             f"The rows of '{texts.name}' are texts, so the pooling 'words' has no words to go by.",
             "Choose cls, last, mean or tokens, or a text set of words (a CoNLL-U file, or lists of words).",
         )
-    return pooling
 
 
 def _rows_of(texts: TextSetSpec) -> str:
     return {"word": "words", "word_pair": "pairs of words"}.get(texts.unit, "texts")
 
 
-_COUNTS: dict[str, tuple[Callable[[int], bool], str]] = {
+COUNTS: dict[str, tuple[Callable[[int], bool], str]] = {
     "layer": (lambda n: n == 1, "one model"),
     "stack": (lambda n: n == 1, "one model"),
     "pair": (lambda n: n in (1, 2), "one model or two"),
@@ -140,7 +150,7 @@ _COUNTS: dict[str, tuple[Callable[[int], bool], str]] = {
 
 
 def _check_scope(row: Metric, models: Sequence[ModelInfo]) -> None:
-    fits, wanted = _COUNTS[row.scope]
+    fits, wanted = COUNTS[row.scope]
     if not fits(len(models)):
         raise InvalidRequest(
             f"'{row.name}' takes {wanted}, not {len(models)}.", "Run it once for each model, or choose fewer."

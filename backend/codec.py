@@ -5,6 +5,7 @@ moved into a side table and leave ``{"array": name}`` behind; NaN and infinities
 """
 
 import dataclasses
+import json
 import math
 import types
 import typing
@@ -36,7 +37,7 @@ class Codec:
 
     def task_from_json(self, data: Any) -> Task:
         """The task that ``data`` describes; raises InvalidRequest where it is not one."""
-        if not isinstance(data, dict) or data.get("type") not in _TASKS:
+        if not isinstance(data, dict) or not isinstance(data.get("type"), str) or data["type"] not in _TASKS:
             raise InvalidRequest("That is not a task.", f"'type' must be one of: {', '.join(_TASKS)}.")
         cls = _TASKS[data["type"]]
         body = {key: value for key, value in data.items() if key != "type"}
@@ -55,7 +56,7 @@ class Codec:
         if not isinstance(items, list) or not items or not isinstance(title, str):
             raise InvalidRequest("That batch has no analyses.", "Check the recipe.")
         tasks = [
-            self.task_from_json({"type": "AnalysisSpec", **item} if isinstance(item, dict) else item) for item in items
+            self.task_from_json({**item, "type": "AnalysisSpec"} if isinstance(item, dict) else item) for item in items
         ]
         return BatchTask(tuple(typing.cast(AnalysisSpec, task) for task in tasks), title)
 
@@ -139,9 +140,10 @@ def _scalar(kind: Any, data: Any, where: str) -> Any:
     if kind is float:
         if data is None:
             return math.nan
-        if data in ("inf", "-inf"):
+        if isinstance(data, str) and data in ("inf", "-inf"):
             return float(data)
         _expect(isinstance(data, int | float) and not isinstance(data, bool), data, where, "a number")
+        _expect(isinstance(data, float) or abs(data) < 2**1000, data, where, "a number of fewer digits")
         return float(data)
     if kind is int:
         _expect(isinstance(data, int) and not isinstance(data, bool), data, where, "a whole number")
@@ -182,13 +184,13 @@ def _tuple(args: tuple[Any, ...], data: Any, arrays: Arrays, where: str) -> tupl
 
 
 def _array(data: Any, arrays: Arrays, where: str) -> np.ndarray[Any, Any]:
-    known = isinstance(data, dict) and data.get("array") in arrays
+    known = isinstance(data, dict) and isinstance(data.get("array"), str) and data["array"] in arrays
     _expect(known, data, where, "a stored array")
     return arrays[data["array"]]
 
 
 def _expect(fits: bool, data: Any, where: str, wanted: str) -> None:
     if not fits:
-        shown = repr(data)
+        shown = json.dumps(data, default=str)
         shown = shown if len(shown) <= 60 else shown[:57] + "..."
         raise InvalidRequest(f"{where} must be {wanted}, not {shown}.", "Check the recipe.")

@@ -36,6 +36,13 @@ from backend.store import Store
 from backend.texts import Cost, TextPreview, TextSetInfo
 
 _POLL = 0.1
+_LOOKED_AT_AGAIN = (  # a name may stand for something else by now; a recipe may contradict itself: that is found at the door
+    ResolveTask,
+    SeriesTask,
+    AnalysisSpec,
+    BatchTask,
+    FinetuneTask,
+)
 
 
 class Follower:
@@ -94,8 +101,7 @@ class Follower:
 
     def wait(self, task: Task, report: Report = no_report) -> Any:
         """Do ``task``, or join who does it, and return its result; raises EmbedscopeError where it fails."""
-        found = self.peek(task)
-        if found is not None and not isinstance(task, ResolveTask | SeriesTask):
+        if not isinstance(task, _LOOKED_AT_AGAIN) and (found := self.peek(task)) is not None:
             return found
         if isinstance(self._executor, InlineExecutor):
             job: JobStatus | None = self._executor.start(task, report)

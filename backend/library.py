@@ -5,9 +5,9 @@ from collections import Counter
 from functools import lru_cache
 
 from backend.codec import from_json, to_json
-from backend.errors import TextSetError
-from backend.fingerprint import text_set_spec
-from backend.specs import TextSetSpec
+from backend.errors import InvalidRequest, TextSetError
+from backend.fingerprint import label_spec, text_set_spec
+from backend.specs import LabelSpec, TextSetSpec
 from backend.store import Store
 from backend.texts import MOST_CLASSES, TextSetInfo, TextTable
 from backend.textsets.builtin import BUILTIN, builtin_table
@@ -19,6 +19,8 @@ class Library:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._specs: dict[str, TextSetSpec] = {}  # of the tables that this process has read, by their digest
+        self._labels: dict[tuple[str, str], LabelSpec] = {}
 
     def infos(self) -> list[TextSetInfo]:
         """All text sets: the built-in ones first, then the stored ones, newest first."""
@@ -36,15 +38,40 @@ class Library:
 
     def table(self, which: TextSetSpec | str) -> TextTable:
         """The rows of a text set; raises TextSetError where it is not (or no longer) there."""
-        digest = which.table if isinstance(which, TextSetSpec) else self.info(which).spec.table
+        if isinstance(which, TextSetSpec):
+            return self._table(which.table, which.name)
+        return self._table(self.info(which).spec.table, which)
+
+    def _table(self, digest: str, shown: str) -> TextTable:
         for name in BUILTIN:
             if _builtin_info(name).spec.table == digest:
                 return builtin_table(name)
         text = self._store.record(f"table/{digest}")
         if text is None:
-            name = which.name if isinstance(which, TextSetSpec) else which
-            raise TextSetError(f"The text set '{name}' is no longer in the store.", "Add it again on the Texts page.")
+            raise TextSetError(f"The text set '{shown}' is not in the store.", "Add it again on the page Texts.")
         return table_from_json(text)
+
+    def spec(self, which: TextSetSpec) -> TextSetSpec:
+        """What the table of ``which`` hashes to, whatever else ``which`` says; raises TextSetError where it is not there."""
+        for name in BUILTIN:
+            if _builtin_info(name).spec.table == which.table:
+                return _builtin_info(name).spec
+        if which.table not in self._specs or self._store.record(f"textset/{which.table}") is None:
+            self._specs[which.table] = text_set_spec(self._table(which.table, which.name))
+        return self._specs[which.table]
+
+    def label_spec(self, which: TextSetSpec, column: str) -> LabelSpec:
+        """What a column of the table of ``which`` hashes to; raises InvalidRequest where it has no such column."""
+        key = which.table, column
+        if key not in self._labels:
+            table = self._table(which.table, which.name)
+            if column not in table.columns:
+                raise InvalidRequest(
+                    f"The text set '{table.name}' has no column '{column}'.",
+                    f"Its columns: {', '.join(table.columns) or 'none'}.",
+                )
+            self._labels[key] = label_spec(table, column)
+        return self._labels[key]
 
     def save(self, table: TextTable) -> TextSetInfo:
         """Keep a text set; saving the same content twice gives the same text set."""

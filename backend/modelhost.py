@@ -33,7 +33,21 @@ class ModelHost:
 
         if dtype == "auto":
             dtype = self._dtype()
-        return self.known(resolve(name, dtype=dtype, roots=self._roots, runs=self._runs))
+        spec = resolve(name, dtype=dtype, roots=self._roots, runs=self._runs)
+        for known_by in {name.strip(), spec.name}:
+            self._note_name(replace(spec, name=known_by))
+        return self.known(spec)
+
+    def confirm(self, spec: ModelSpec) -> None:
+        """Raise ModelError, as resolve does, where the name of ``spec`` does not stand for its commit.
+
+        A name that once did is remembered: a folder may change afterwards, what was computed from it stays what it is.
+        """
+        if not knows_name(self._store, spec):
+            from backend.models.resolve import model_files
+
+            model_files(spec, roots=self._roots, weights=False, runs=self._runs)
+            self._note_name(spec)
 
     def series(self, task: SeriesTask, report: Report) -> SeriesInfo:
         """The checkpoints that a name stands for now; raises ModelError where there are fewer than two to use."""
@@ -83,6 +97,11 @@ class ModelHost:
         if self._loaded is not None:
             self._loaded.clear()
 
+    def _note_name(self, spec: ModelSpec) -> None:
+        if not knows_name(self._store, spec):
+            names = self._store.record(_names_key(spec)) or []
+            self._store.set_record(_names_key(spec), [*names, spec.name])
+
     def _dtype(self) -> str:
         if self._settings.dtype != "auto":
             return self._settings.dtype
@@ -91,3 +110,12 @@ class ModelHost:
         from backend.models.device import choose_device, choose_dtype
 
         return choose_dtype("auto", choose_device(self._settings.device))
+
+
+def knows_name(store: Store, spec: ModelSpec) -> bool:
+    """Whether the name of ``spec`` was found before to stand for its commit."""
+    return spec.name in (store.record(_names_key(spec)) or [])
+
+
+def _names_key(spec: ModelSpec) -> str:
+    return f"names/{spec.commit}"

@@ -1,6 +1,7 @@
 """Recipes of fine-tuning: every number of a run as a field, and the recipes of the papers by name."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -59,7 +60,7 @@ class Recipe:
     max_length: int = _setting(512, "Tokens taken of each text, or the model's own limit if less.", low=2, high=65536)
     max_grad_norm: float = _setting(1.0, "Longer gradients are cut to this length; 0: never.", low=0.0)
     seed: int = _setting(0, "Decides the new head, the order of the rows and the dropout.", low=0, high=2**31 - 1)
-    max_steps: int = _setting(0, "End after so many steps; 0: after the epochs.", low=0)
+    max_steps: int = _setting(0, "End after so many steps; 0: after the epochs.", low=0, high=2**31 - 1)
 
     @property
     def n_together(self) -> int:
@@ -107,18 +108,23 @@ def changed(base: Recipe, changes: Mapping[str, Any]) -> Recipe:
 
 
 def checked(given: Recipe) -> Recipe:
-    """``given``, if all its fields are within their limits; raises InvalidRequest otherwise."""
+    """``given``, if all its fields are of their type and within their limits; raises InvalidRequest otherwise."""
     for f in dataclasses.fields(Recipe):
-        value = getattr(given, f.name)
+        value: Any = getattr(given, f.name)
         choices, low, high = f.metadata["choices"], f.metadata["low"], f.metadata["high"]
         if choices is not None and value not in choices:
             raise InvalidRequest(f"'{f.name}' cannot be {value!r}.", f"Choose one of: {', '.join(choices)}.")
-        if value is None or choices is not None:
+        if choices is not None or (value is None and f.default is None):
             continue
-        if (low is not None and not value >= low) or (high is not None and not value <= high):
+        kind = float if f.default is None else type(f.default)
+        if type(value) is not kind:
+            raise InvalidRequest(f"'{f.name}' cannot be {value!r}.", f"It takes a value like {f.default!r}.")
+        if not isinstance(value, int | float):
+            continue
+        if (low is not None and not value >= low) or (high is not None and not value <= high) or value == math.inf:
             to = "any" if high is None else f"{high:g}"
             raise InvalidRequest(f"'{f.name}' is {value}, outside its range.", f"Give a value from {low:g} to {to}.")
-    if not 0.0 < given.learning_rate < float("inf"):
+    if not given.learning_rate > 0.0:
         raise InvalidRequest(f"A learning rate of {given.learning_rate} teaches nothing.", "Give one above 0.")
     return given
 

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from backend.activations import Array, Labels, LayerStack, Report
+from backend.agreement import check_models, check_texts
 from backend.codec import Codec, to_json
+from backend.doors import check_task
 from backend.errors import InvalidRequest, TextSetError
 from backend.fingerprint import fingerprint
 from backend.library import Library
@@ -56,13 +58,15 @@ class Runner:
 
     def run(self, task: Task, report: Report) -> None:
         """Do ``task`` and store its result; raises EmbedscopeError where it cannot be done."""
+        self.check(task)
         if isinstance(task, AnalysisSpec):
-            self.fill(task.inputs, report)
-            self.measure(task, report)
+            if not self._store.has_result(fingerprint(task)):
+                self._fill(task.inputs, report)
+                self._measure(task, report)
         elif isinstance(task, BatchTask):
             self._batch(task, report)
         elif isinstance(task, FinetuneTask):  # its record is in its own folder
-            Training(self._library, self._models, self._stacks, self._settings, self.fill).run(task, report)
+            Training(self._library, self._models, self._stacks, self._settings, self._fill).run(task, report)
         else:
             result, expire = self._small(task, report)
             self._store.set_record(f"task/{fingerprint(task)}", to_json(result, {}), expire=expire)
@@ -72,7 +76,14 @@ class Runner:
         todo = [spec for spec in task.analyses if not self._store.has_result(fingerprint(spec))]
         before = len(task.analyses) - len(todo)
         for number, spec in enumerate(todo, before):
-            self.run(spec, _part(report, number, len(task.analyses), spec.inputs[-1].model.name))
+            self._fill(spec.inputs, part := _part(report, number, len(task.analyses), spec.inputs[-1].model.name))
+            self._measure(spec, part)
+
+    def check(self, task: Task) -> None:
+        """Raise where ``task`` makes no sense, or where its inputs are not what its address says."""
+        check_task(task)
+        check_texts(self._library, task)
+        check_models(self._models, task)
 
     # Activations
 
@@ -85,7 +96,14 @@ class Runner:
         """Whether it is known which tokens or words the rows are; where a row is a text there is nothing to know."""
         return spec.pooling not in ("tokens", "words") or self._store.has_array(rows_digest(spec))
 
-    def fill(self, inputs: tuple[ActivationSpec, ...], report: Report) -> None:
+    def fill(self, task: AnalysisSpec | BatchTask, report: Report) -> None:
+        """Bring the activations of ``task`` into the store: the first of two steps of `run`."""
+        self.check(task)
+        specs = task.analyses if isinstance(task, BatchTask) else (task,)
+        todo = [spec for spec in specs if not self._store.has_result(fingerprint(spec))]
+        self._fill(tuple(item for spec in todo for item in spec.inputs), report)
+
+    def _fill(self, inputs: tuple[ActivationSpec, ...], report: Report) -> None:
         """Extract what is missing: one forward pass over a text set fills every layer and every pooling."""
         groups = {_pass(spec): spec for spec in self.missing(inputs)}
         for number, spec in enumerate(groups.values()):
@@ -163,6 +181,12 @@ class Runner:
     # Metrics
 
     def measure(self, spec: AnalysisSpec, report: Report) -> None:
+        """Run the metric of ``spec`` on activations that are there: the second of two steps of `run`."""
+        self.check(spec)
+        if not self._store.has_result(fingerprint(spec)):
+            self._measure(spec, report)
+
+    def _measure(self, spec: AnalysisSpec, report: Report) -> None:
         """Run the metric of ``spec`` on activations that are there, and store its result."""
         started, metric = time.perf_counter(), METRICS[spec.metric]
         digest = fingerprint(spec)

@@ -16,6 +16,7 @@ KEY_IF_SET: Mapping[str, Any] = {"key": "if set"}  # a later field: at its defau
 
 POOLINGS = ("cls", "last", "mean")  # filled together by every forward pass over texts
 ALL_POOLINGS = (*POOLINGS, "words", "tokens")
+DTYPES = ("float32", "bfloat16", "float16")
 UNITS = ("text", "word", "word_pair")
 WORD_TASKS = ("upos", "deprel", "supersense role", "supersense function")  # what a CoNLL-U file is read for
 POSTPROCESS_STEPS = ("centre", "standardise", "remove_rogue", "remove_components", "whiten", "remove_dims")

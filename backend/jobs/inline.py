@@ -31,13 +31,13 @@ class InlineExecutor(StoreExecutor):
 
     def start(self, task: Task, report: Report = no_report) -> JobStatus:
         """Do ``task`` now; where another process is at it, wait for that one's result instead."""
-        job = new_job(task)
+        done, job = self.admit(task), new_job(task)
+        if done:
+            return ended(job, None)
         while not self._lock(job.id):
             report(0, 0, "Waiting for another process that computes the same")
             time.sleep(0.2)
         with self._held(job.id):
-            if self.fetch(task):
-                return ended(job, None)
             return self._run(task, job, report)
 
     def _run(self, task: Task, job: JobStatus, report: Report) -> JobStatus:

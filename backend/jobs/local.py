@@ -3,6 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from backend.agreement import check_texts, names_are_known
+from backend.doors import check_task
+from backend.errors import TextSetError
 from backend.fingerprint import fingerprint
 from backend.jobs.base import JobBook
 from backend.library import Library
@@ -27,6 +30,19 @@ class StoreExecutor:
         """Whether the results of ``task`` are there; a small task's are always looked up anew."""
         wanted = task.analyses if isinstance(task, BatchTask) else (task,)
         return all(isinstance(item, AnalysisSpec) and self._store.has_result(fingerprint(item)) for item in wanted)
+
+    def admit(self, task: Task) -> bool:
+        """Raise where ``task`` makes no sense or contradicts itself; returns whether its results are there already.
+
+        They are not handed out for a name of a model that nobody has looked up yet: the runner does that first. A text
+        set that is not there fails the job, which can be run again once it is.
+        """
+        check_task(task)
+        try:
+            check_texts(self._library, task)
+        except TextSetError:
+            return False
+        return names_are_known(self._store, task) and self.fetch(task)
 
     def upload(self, content: bytes) -> str:
         return self._store.put_blob(content)

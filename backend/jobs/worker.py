@@ -75,10 +75,8 @@ def _done(runner: Runner, codec: Codec, message: dict[str, Any], channel: "_Chan
 
 
 def _step(runner: Runner, task: Task, step: str, report: Any) -> None:
-    if isinstance(task, AnalysisSpec) and step == "fill":
-        runner.fill(task.inputs, report)
-    elif isinstance(task, BatchTask) and step == "fill":
-        runner.fill(tuple(wanted for spec in task.analyses for wanted in spec.inputs), report)
+    if isinstance(task, AnalysisSpec | BatchTask) and step == "fill":
+        runner.fill(task, report)
     elif isinstance(task, AnalysisSpec) and step == "measure":
         runner.measure(task, report)
     else:

@@ -66,12 +66,12 @@ class WorkersExecutor(StoreExecutor):
         self._book.prune()
 
     def start(self, task: Task) -> JobStatus:
-        job = new_job(task)
+        done, job = self.admit(task), new_job(task)
         with self._lock:
             running = self._jobs.get(job.id)
             if running is not None and running.status.active:
                 return running.status
-            if self.fetch(task):
+            if done:
                 return ended(job, None)
             entry = _Job(self._book.put(job), task, _steps(task))
             self._jobs[job.id] = entry

@@ -36,7 +36,9 @@ class AblationParams(HeadParams):
         "as in GPTology, and the mean for a fitted one.",
         choices=("auto", *MODES),
     )
-    dims: tuple[int, ...] = param((), "Hand-picked dimensions, removed in this order.", label="Hand-picked dimensions")
+    dims: tuple[int, ...] = param(
+        (), "Hand-picked dimensions, removed in this order.", low=0, n_items=(0, 10_000), label="Hand-picked dimensions"
+    )
     n_draws: int = param(
         10, "Random orders; their mean is drawn, and a band from the lowest to the highest.", low=1, high=200
     )

@@ -2,6 +2,8 @@
 
 import csv
 import dataclasses
+import math
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -64,12 +66,14 @@ def param(
     choices: tuple[Any, ...] | None = None,
     label: str | None = None,
     later: bool = False,
+    n_items: tuple[int, int] | None = None,
 ) -> Any:
     """Declare one user-facing parameter: its default, help and limits feed form, validation, command line and docs.
 
-    One that came ``later`` than the metric's first results takes part in their address only where it is set.
+    Of a list of numbers ``low`` and ``high`` bound every one, ``n_items`` how many there are. One that came ``later``
+    than the metric's first results takes part in their address only where it is set.
     """
-    metadata = {"help": help, "low": low, "high": high, "choices": choices, "label": label}
+    metadata = {"help": help, "low": low, "high": high, "choices": choices, "label": label, "n_items": n_items}
     metadata |= KEY_IF_SET if later else {}
     return dataclasses.field(default=default, metadata=metadata)
 
@@ -86,21 +90,49 @@ def parse_params(cls: type, given: dict[str, Any]) -> Any:
     return cls(**values)
 
 
+def check_params(params: Any) -> Any:
+    """``params``, if every one of them could have been given in a form; raises InvalidRequest that names the first not.
+
+    For parameters that come ready made, in a recipe or from a notebook: types and limits are those of `parse_params`.
+    """
+    for field in dataclasses.fields(params):
+        value, kind = getattr(params, field.name), str if field.type == tuple[str, ...] else int
+        if type(value) is not type(field.default) or (
+            isinstance(value, tuple) and any(type(item) is not kind for item in value)
+        ):
+            raise _no_value(field, value)
+        _within(field, value)
+    return params
+
+
 def _checked(field: Any, value: Any) -> Any:
     value = _converted(field, value)
+    _within(field, value)
+    return value
+
+
+def _within(field: Any, value: Any) -> None:
+    """Raise InvalidRequest where ``value``, of the right type, is outside the limits of ``field``."""
     meta = field.metadata
-    choices, low, high = meta.get("choices"), meta.get("low"), meta.get("high")
+    choices, n_items = meta.get("choices"), meta.get("n_items")
     if choices is not None and value not in choices:
         listed = ", ".join(map(str, choices))
-        raise InvalidRequest(f"Parameter '{field.name}' cannot be {value!r}.", f"Choose one of: {listed}.")
-    too_low = low is not None and value is not None and not value >= low
-    too_high = high is not None and value is not None and not value <= high
-    if too_low or too_high:
-        raise InvalidRequest(
-            f"Parameter '{field.name}' is {value}, outside its range.",
-            f"Give a value from {'any' if low is None else low} to {'any' if high is None else high}.",
-        )
-    return value
+        raise InvalidRequest(f"Parameter '{field.name}' cannot be {_shown(value)}.", f"Choose one of: {listed}.")
+    if isinstance(value, str):
+        return
+    items = value if isinstance(value, tuple) else (value,)
+    if n_items is not None and not n_items[0] <= len(items) <= n_items[1]:
+        wanted = f"{n_items[0]}" if n_items[0] == n_items[1] else f"{n_items[0]} to {n_items[1]:,}"
+        raise InvalidRequest(f"Parameter '{field.name}' has {len(items)} values.", f"Give {wanted}.")
+    low, high = meta.get("low"), meta.get("high")
+    for item in items:
+        too_low, too_high = low is not None and not item >= low, high is not None and not item <= high
+        if too_low or too_high or (isinstance(item, float) and not math.isfinite(item)):
+            raise InvalidRequest(
+                f"Parameter '{field.name}' is {_shown(item)}, outside its range.",
+                f"Give {'values' if isinstance(value, tuple) else 'a value'} from "
+                f"{'any' if low is None else low} to {'any' if high is None else high}.",
+            )
 
 
 def _converted(field: Any, value: Any) -> Any:
@@ -110,22 +142,52 @@ def _converted(field: Any, value: Any) -> Any:
         if kind is bool:
             if isinstance(value, str):
                 return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[value.lower()]
+            if value not in (0, 1):
+                raise ValueError
             return bool(value)
         if kind is int:
-            if isinstance(value, bool) or float(value) != int(float(value)):
-                raise ValueError
-            return int(float(value))
+            return _whole(value)
         if kind is float:
+            if isinstance(value, bool | bytes):
+                raise ValueError
             return float(value)
         if kind is tuple and field.type == tuple[str, ...]:
             if isinstance(value, str):
                 value = next(csv.reader([value], skipinitialspace=True), [])
-            return tuple(str(item).strip() for item in value if str(item).strip())
+            if not all(isinstance(item, str) for item in value):
+                raise ValueError
+            return tuple(item.strip() for item in value if item.strip())
         if kind is tuple:
             items = value.split(",") if isinstance(value, str) else value
-            return tuple(int(item) for item in items if str(item).strip())
+            return tuple(_whole(item) for item in items if str(item).strip())
+        if not isinstance(value, str):
+            raise ValueError
         return value
     except (ValueError, TypeError, KeyError, OverflowError):
-        raise InvalidRequest(
-            f"Parameter '{field.name}' cannot be {value!r}.", f"It takes a value like {field.default!r}."
-        ) from None
+        raise _no_value(field, value) from None
+
+
+def _whole(value: Any) -> int:
+    """A whole number given as such, as text or as a float; raises ValueError for anything else."""
+    if isinstance(value, bool):
+        raise ValueError
+    if isinstance(value, float | str):
+        number = float(value)
+        if not number.is_integer():
+            raise ValueError
+        return int(number)
+    return operator.index(value)
+
+
+def _no_value(field: Any, value: Any) -> InvalidRequest:
+    wanted = f"It takes a value like {field.default!r}."
+    return InvalidRequest(f"Parameter '{field.name}' cannot be {_shown(value)}.", wanted)
+
+
+def _shown(value: Any) -> str:
+    """``value`` as it was written, cut where it is long."""
+    try:
+        text = repr(value)
+    except ValueError:  # a whole number with more digits than Python writes
+        return "a number of thousands of digits"
+    return text if len(text) <= 60 else text[:57] + "..."

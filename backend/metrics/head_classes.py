@@ -27,6 +27,7 @@ class HeadParams(SplitParams):
         "needed only where the checkpoint does not name its outputs as the labels do.",
         label="Classes in the order of the head's outputs",
         later=True,
+        n_items=(0, 10_000),
     )
 
 

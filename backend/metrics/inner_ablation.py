@@ -27,7 +27,10 @@ class InnerAblationParams(HeadParams):
     """Where, what and how much is overwritten, and what it is judged by."""
 
     layer: int = param(
-        -1, "Layer after which dimensions are overwritten (0: the embedding output); -1 takes the middle one.", low=-1
+        -1,
+        "Layer after which dimensions are overwritten (0: the embedding output); -1 takes the middle one.",
+        low=-1,
+        high=1000,
     )
     mode: str = param("zero", "What they are overwritten with: zero or their mean.", choices=("zero", "mean"))
     order: str = param(
@@ -36,10 +39,16 @@ class InnerAblationParams(HeadParams):
         choices=("all", *ORDERS),
     )
     dims: tuple[int, ...] = param(
-        (), "Dimensions to overwrite, in this order, beside as many random ones: 3, 17. Empty takes the order."
+        (),
+        "Dimensions to overwrite, in this order, beside as many random ones: 3, 17. Empty takes the order.",
+        low=0,
+        n_items=(0, 10_000),
     )
     steps: tuple[int, ...] = param(
-        (), "Numbers of dimensions that are overwritten; empty takes about eight from none to all."
+        (),
+        "Numbers of dimensions that are overwritten; empty takes about eight from none to all.",
+        low=0,
+        n_items=(0, 1_000),
     )
     n_texts: int = param(200, "Texts that are run again, drawn from the test rows.", low=1, high=100_000)
     n_draws: int = param(5, "Draws of random dimensions; their mean and standard deviation are shown.", low=2, high=50)

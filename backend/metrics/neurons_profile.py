@@ -28,7 +28,9 @@ class NeuronsParams(SplitParams):
     n_select: int = param(
         0, "Dimensions chosen; 0 takes one for each class, at least 5 and at most 50.", low=0, high=MOST_SELECTED
     )
-    max_rows: int = param(4_000, "Training rows that choose the dimensions: a sample of each class.", low=20)
+    max_rows: int = param(
+        4_000, "Training rows that choose the dimensions: a sample of each class.", low=20, high=200_000
+    )
     n_folds: int = param(5, "Folds of the cross-validation that chooses.", low=2, high=20)
     n_bins: int = param(40, "Bins of the best dimension's histogram.", low=5, high=200)
     n_listed: int = param(100, "Texts on the wrong side of the best dimension that are listed.", low=0, high=1_000)

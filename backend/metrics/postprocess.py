@@ -13,6 +13,7 @@ from backend.specs import POSTPROCESS_STEPS, PostProcess
 Map = Callable[[Floats], Floats]
 
 _WITH_COUNT = ("remove_rogue", "remove_components")
+_WIDEST = 1_000_000  # no model is wider
 _BLOCK_ENTRIES = 2**21  # of the rows worked on at a time: 16 MiB in float64
 
 
@@ -33,7 +34,7 @@ def postprocess(x: AnyRows, steps: tuple[PostProcess, ...]) -> npt.NDArray[np.fl
     x = checked_rows(x)
     rows = _Rows(x, ())
     for step in steps:
-        _check(step, x.shape[1])
+        check_step(step, x.shape[1])
         rows = _Rows(x, (*rows.maps, _FITS[step.kind](rows, step)))
     out = np.empty(x.shape, dtype=np.float32)
     start = 0
@@ -43,14 +44,17 @@ def postprocess(x: AnyRows, steps: tuple[PostProcess, ...]) -> npt.NDArray[np.fl
     return out
 
 
-def _check(step: PostProcess, n_dims: int) -> None:
+def check_step(step: PostProcess, n_dims: int | None = None) -> None:
+    """Raise InvalidRequest where ``step`` cannot be done; ``n_dims`` None: in no space of whatever width."""
     if step.kind not in _FITS:
         raise InvalidRequest(
             f"There is no post-processing step '{step.kind}'.", f"The steps are: {', '.join(POSTPROCESS_STEPS)}."
         )
-    if step.kind in _WITH_COUNT and not 1 <= step.k < n_dims:
+    if step.kind in _WITH_COUNT and not 1 <= step.k < (n_dims or _WIDEST):
+        of = "" if n_dims is None else f" of {n_dims}"
         raise InvalidRequest(
-            f"'{step.kind}' was asked to remove {step.k} of {n_dims} dimensions.", f"Give a k from 1 to {n_dims - 1}."
+            f"'{step.kind}' was asked to remove {step.k}{of} dimensions.",
+            f"Give a k from 1 to {'less than the width' if n_dims is None else n_dims - 1}.",
         )
     if step.kind not in _WITH_COUNT and step.k != 0:
         raise InvalidRequest(f"'{step.kind}' takes no count, but was given {step.k}.", "Leave the count out.")
@@ -59,9 +63,11 @@ def _check(step: PostProcess, n_dims: int) -> None:
             f"'{step.kind}' was given the dimensions {list(step.dims)}.",
             "Name dimensions with remove_dims, at least one, and with no other step.",
         )
-    wrong = [dim for dim in step.dims if not 0 <= dim < n_dims]
+    wrong = [dim for dim in step.dims if not 0 <= dim < (n_dims or _WIDEST)]
     if wrong:
-        raise InvalidRequest(f"There is no dimension {wrong[0]} of {n_dims}.", f"They go from 0 to {n_dims - 1}.")
+        last = "less than the width" if n_dims is None else n_dims - 1
+        of = "" if n_dims is None else f" of {n_dims}"
+        raise InvalidRequest(f"There is no dimension {wrong[0]}{of}.", f"They go from 0 to {last}.")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

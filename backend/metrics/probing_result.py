@@ -32,15 +32,28 @@ class ProbingParams(SplitParams):
         high=20_000,
     )
     sizes: tuple[int, ...] = param(
-        SIZES, "Sizes of a hidden layer that the search tries, for each of the two.", label="Searched: hidden sizes"
+        SIZES,
+        "Sizes of a hidden layer that the search tries, for each of the two.",
+        low=1,
+        high=1_024,
+        n_items=(1, 1_024),
+        label="Searched: hidden sizes",
     )
     exponents: tuple[int, ...] = param(
         EXPONENTS,
         "The search tries ten to each of these powers as L2 weight.",
+        low=-12,
+        high=4,
+        n_items=(1, 17),
         label="Searched: powers of the L2 weight",
     )
     hidden: tuple[int, ...] = param(
-        (64, 64), "Sizes of the two hidden layers, where the grid is fixed.", label="Fixed: hidden sizes"
+        (64, 64),
+        "Sizes of the two hidden layers, where the grid is fixed.",
+        low=1,
+        high=1_024,
+        n_items=(2, 2),
+        label="Fixed: hidden sizes",
     )
     exponent: int = param(
         -4,

@@ -23,9 +23,8 @@ from backend.models.folders import (
 )
 from backend.models.hub import hub_commit, hub_files, hub_folder, not_found
 from backend.models.runfolder import PREFIX, run_model_folder
-from backend.specs import ModelSpec
+from backend.specs import DTYPES, ModelSpec
 
-DTYPES = ("float32", "bfloat16", "float16")
 Roots = tuple[Path, ...] | None
 """Folders below which local models may be opened; None allows any folder, an empty tuple none."""
 

@@ -76,9 +76,13 @@ class _Endpoints:
     async def start(self, request: Request) -> Response:
         body = await _body(request, _MAX_TASK_BYTES)
         try:
-            task = self._codec.task_from_json(json.loads(body))
+            data = json.loads(body)
         except (ValueError, RecursionError):
             raise InvalidRequest("The request is not JSON.", "Send a task as JSON.") from None
+        try:
+            task = self._codec.task_from_json(data)
+        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
+            raise InvalidRequest(f"That is not a task: {error}.", "Send what a page or --out wrote.") from None
         return JSONResponse(to_json(await run_in_threadpool(self._executor.start, task), {}))
 
     async def status(self, request: Request) -> Response:
