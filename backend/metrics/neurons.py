@@ -1,5 +1,6 @@
 """Salient neurons: which few dimensions tell the classes apart, found greedily by cross-validation (Matton & de Oliveira)."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -16,6 +17,8 @@ from backend.metrics.softmax_newton import add_penalty, fit_each, moments, newto
 from backend.metrics.softmax_parts import Part, extended, intercept_part, logits, winners
 
 N_SCREENED = 16  # candidates that are cross-validated where not all can be
+POOLED, FOLD_MEAN = "all held-out rows", "mean over folds"
+SCORES = (POOLED, FOLD_MEAN)  # what the cross-validated accuracy is
 _ROUGH, _FINE = 1e-2, 2e-4  # last step of a start, and of a fit
 _GREEDY, _SINGLE = "Choosing dimensions", "Dimensions one by one"
 
@@ -72,13 +75,15 @@ def greedy_dimensions(
     n_folds: int = 5,
     seed: int = 0,
     max_rows: int | None = None,
+    score: str = POOLED,
     report: Report = no_report,
 ) -> Greedy:
     """Greedy forward selection: at each step the dimension with which the cross-validated accuracy is highest.
 
     ``x`` (n_rows, n_dims) are training rows, ``labels`` (n_rows,) integers. The folds are stratified, drawn once with
     ``seed``; dimensions are standardised once over all rows; the classifier is softmax regression with C = 1. The
-    accuracy is that over all held-out rows together; ties go to the lower index. A class absent from a fold's training
+    accuracy is that over all held-out rows together, or, with ``score`` FOLD_MEAN, the mean of the folds' accuracies, which
+    weighs the rows of a smaller fold more; ties go to the lower index. A class absent from a fold's training
     part is never guessed there. More than ``max_rows`` rows are sampled class by class. Where one fit has more than
     100 coefficients, the 16 dimensions with the largest score statistic are cross-validated, not all. Raises
     InvalidRequest unless two classes have two rows each. Matton & de Oliveira, section 3.2.
@@ -94,8 +99,9 @@ def greedy_dimensions(
     order, ends = _folds(y, sample_rows(y, max_rows or len(y), rng), n_folds, rng)
     y, columns = y[order], standardised(rows[order])[0]
     with threadpool_limits(1):  # many small products: threads wait for each other more than they work
-        chosen, counts, screened = _forward(columns, y, ends, n_select, report)
-    return Greedy(np.array(chosen), np.array(counts) / len(y), np.array(screened), len(y))
+        chosen, points, screened = _forward(columns, y, ends, n_select, _points(ends, score), report)
+    most = sum(one * (fold.stop - fold.start) for one, fold in zip(_points(ends, score), ends, strict=True))
+    return Greedy(np.array(chosen), np.array(points) / most, np.array(screened), len(y))
 
 
 def single_dimension_fits(x: npt.ArrayLike, labels: npt.ArrayLike, *, report: Report = no_report) -> SingleFits:
@@ -191,12 +197,18 @@ def _folds(y: Ints, rows: Ints, n_folds: int, rng: np.random.Generator) -> tuple
     return rows[order], [slice(a, b) for a, b in pairwise(ends) if b > a]
 
 
-def _forward(
-    columns: Floats, y: Ints, ends: Sequence[slice], n_select: int, report: Report
-) -> tuple[list[int], list[int], list[bool]]:
-    """The dimensions chosen, the held-out rows that are right with those up to each, and whether it was screened.
+def _points(ends: Sequence[slice], score: str) -> list[int]:
+    """What a right row of each fold counts: 1, or so much that all folds weigh the same, in whole numbers so that ties are ties."""
+    sizes = [fold.stop - fold.start for fold in ends]
+    return [1] * len(sizes) if score == POOLED else [math.lcm(*sizes) // size for size in sizes]
 
-    ``columns`` (n_dims, n_rows) are in the order of the folds, which lie at ``ends``.
+
+def _forward(
+    columns: Floats, y: Ints, ends: Sequence[slice], n_select: int, points: Sequence[int], report: Report
+) -> tuple[list[int], list[int], list[bool]]:
+    """The dimensions chosen, what the held-out rows that are right with those up to each count, and whether it was screened.
+
+    ``columns`` (n_dims, n_rows) are in the order of the folds, which lie at ``ends``; a right row of each counts ``points``.
     """
     chosen: list[int] = []
     counts: list[int] = []
@@ -210,7 +222,7 @@ def _forward(
         right = np.zeros(len(left), dtype=np.int64)
         for block in whole.blocks(len(left)):
             report(step * len(left) + block.start, n_select * len(left), f"{_GREEDY}: {step + 1} of {n_select}")
-            right[block] = _held_out(whole, parts, ends, columns[left[block]], y)
+            right[block] = _held_out(whole, parts, ends, columns[left[block]], y, points)
         best = int(right.argmax())
         chosen.append(int(left[best]))
         counts.append(int(right[best]))
@@ -220,12 +232,14 @@ def _forward(
     return chosen, counts, screened
 
 
-def _held_out(whole: Part, parts: Sequence[Part], folds: Sequence[slice], x: Floats, y: Ints) -> Ints:
-    """Held-out rows of all folds that are given their class, with each row of ``x`` (n_candidates, n_rows) in turn."""
+def _held_out(
+    whole: Part, parts: Sequence[Part], folds: Sequence[slice], x: Floats, y: Ints, points: Sequence[int]
+) -> Ints:
+    """What the held-out rows of all folds count that are given their class, with each row of ``x`` (n_candidates, n_rows) in turn."""
     right = np.zeros(len(x), dtype=np.int64)
-    for part, fold, found in zip(parts, folds, _fits(whole, parts, folds, x), strict=True):
+    for part, fold, found, each in zip(parts, folds, _fits(whole, parts, folds, x), points, strict=True):
         kept = replace(part, base=whole.base[fold], y=y[fold])
-        right += (winners(logits(kept, x[:, fold], found), part.classes) == y[fold]).sum(axis=1)
+        right += each * (winners(logits(kept, x[:, fold], found), part.classes) == y[fold]).sum(axis=1)
     return right
 
 

@@ -12,7 +12,15 @@ from backend.metrics.base import Metric, Outcome, param
 from backend.metrics.degenerate import count_non_finite, named, undefined_entries, why_undefined
 from backend.metrics.heads import accuracy, fit_linear
 from backend.metrics.linalg import Floats, Ints
-from backend.metrics.neurons import N_SCREENED, Greedy, SingleFits, greedy_dimensions, single_dimension_fits
+from backend.metrics.neurons import (
+    N_SCREENED,
+    POOLED,
+    SCORES,
+    Greedy,
+    SingleFits,
+    greedy_dimensions,
+    single_dimension_fits,
+)
 from backend.metrics.progress import part_of
 from backend.metrics.softmax_parts import MOST_EXACT
 from backend.metrics.splits import Split, SplitInfo, SplitParams, split_rows
@@ -32,6 +40,14 @@ class NeuronsParams(SplitParams):
         4_000, "Training rows that choose the dimensions: a sample of each class.", low=20, high=200_000
     )
     n_folds: int = param(5, "Folds of the cross-validation that chooses.", low=2, high=20)
+    score: str = param(
+        POOLED,
+        "What is cross-validated: the accuracy over all held-out rows together, or the mean of the folds' accuracies, as in "
+        "Matton & de Oliveira. They differ where the folds are not of one size.",
+        choices=SCORES,
+        label="Cross-validated accuracy",
+        later=True,
+    )
     n_bins: int = param(40, "Bins of the best dimension's histogram.", low=5, high=200)
     n_listed: int = param(100, "Texts on the wrong side of the best dimension that are listed.", low=0, high=1_000)
 
@@ -185,6 +201,7 @@ def _layer(x: npt.NDArray[np.floating], split: Split, size: int, params: Any, se
         n_folds=params.n_folds,
         seed=seed,
         max_rows=params.max_rows,
+        score=params.score,
         report=lambda done, total, stage: report(total + 7 * done, 10 * total, stage),
     )
     table = np.full(4, np.nan)
@@ -280,7 +297,7 @@ def _notes(result: NeuronsResult, split: Split, params: Any, size: int) -> tuple
     sampled = f"a sample of {used:,} of {there:,} training rows" if used < there else f"all {there:,} training rows"
     if used:
         notes.append(
-            f"{size} dimensions, chosen one after the other by {params.n_folds}-fold cross-validation on {sampled}; "
+            f"{size} dimensions, chosen one after the other by {params.n_folds}-fold cross-validation (accuracy: {params.score}) on {sampled}; "
             "fitted heads: softmax regression (C = 1) on dimensions standardised over the training rows."
         )
     if result.screened.any():

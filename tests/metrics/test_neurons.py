@@ -1,5 +1,7 @@
 """Greedy selection and single dimensions against scikit-learn loops, planted dimensions, and every refusal."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -54,6 +56,45 @@ def test_the_choice_is_that_of_a_scikit_learn_loop(n_classes, seed):
     assert found.dimensions.tolist() == chosen
     np.testing.assert_allclose(found.accuracies, accuracies, rtol=0, atol=1e-12)
     assert not found.screened.any() and found.n_rows == len(y)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_mean_over_folds_is_that_of_a_scikit_learn_loop(seed):
+    """19 rows in 5 folds: four of 4 rows and one of 3, so that a right row of the small fold counts more."""
+    x, y = rows(2, seed, n_rows=19, n_dims=12)
+    fold = fold_numbers(y, 5, np.random.default_rng([seed, 2]))
+    assert sorted(np.bincount(fold)) == [3, 4, 4, 4, 4]
+    z = standardised(x)[0].T
+
+    def mean_over_folds(j):
+        parts = []
+        for number in range(5):
+            held = fold == number
+            model = LogisticRegression(C=1.0, tol=1e-8, max_iter=1_000).fit(z[~held][:, [j]], y[~held])
+            parts.append(Fraction(int((model.predict(z[held][:, [j]]) == y[held]).sum()), int(held.sum())))
+        return sum(parts) / 5
+
+    means = [mean_over_folds(j) for j in range(12)]
+    found = greedy_dimensions(x, y, n_select=1, seed=seed, score="mean over folds")
+    assert found.dimensions[0] == means.index(max(means))
+    np.testing.assert_allclose(found.accuracies[0], float(max(means)), rtol=0, atol=1e-12)
+
+
+def test_the_two_accuracies_choose_differently_where_folds_are_of_different_sizes():
+    """Some of many small samples must tell the two apart; equal folds never do."""
+    turned = 0
+    for seed in range(30):
+        x, y = rows(2, seed, n_rows=19, n_dims=12)
+        pooled, mean = (
+            greedy_dimensions(x, y, n_select=1, seed=seed, score=score)
+            for score in ("all held-out rows", "mean over folds")
+        )
+        turned += int(pooled.dimensions[0] != mean.dimensions[0] or pooled.accuracies[0] != mean.accuracies[0])
+    assert turned
+    x, y = rows(2, 0, n_rows=20)
+    both = [greedy_dimensions(x, y, n_select=3, score=score) for score in ("all held-out rows", "mean over folds")]
+    np.testing.assert_array_equal(both[0].dimensions, both[1].dimensions)
+    np.testing.assert_allclose(both[0].accuracies, both[1].accuracies, rtol=1e-15)
 
 
 @pytest.mark.parametrize("n_classes", [2, 5])
