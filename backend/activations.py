@@ -2,7 +2,7 @@
 
 import mmap
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -159,9 +159,42 @@ class _InTurn(Sequence[npt.NDArray[np.float32]]):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class SeenRows:
+    """Which rows the fine-tunings behind the models of an analysis know, each array (n_rows,) of booleans.
+
+    ``seen`` in training by one of them at least; ``held`` out by one and seen by none; ``chose``: they decided at which
+    step one of them stopped; ``near``: not seen, but their sentence, or one text of their pair, was. ``runs`` are the
+    names of the fine-tunings, ``unknown`` those of which nobody knows the rows.
+    """
+
+    runs: tuple[str, ...]
+    unknown: tuple[str, ...]
+    seen: npt.NDArray[np.bool_]
+    held: npt.NDArray[np.bool_]
+    chose: npt.NDArray[np.bool_]
+    near: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Labels:
-    """Labels as class numbers (n_rows,), -1 where missing, with the class names; ``split`` names each row's split."""
+    """Labels as class numbers (n_rows,), -1 where missing, with the class names; ``split`` names each row's split.
+
+    Rows with the same number in ``copies`` (n_rows,) have the same text; None: no two have. ``seen`` says what the models
+    were trained on; None: on nothing that is known.
+    """
 
     values: npt.NDArray[np.int64]
     classes: tuple[str, ...]
     split: tuple[str, ...] | None = None
+    copies: npt.NDArray[np.int64] | None = None
+    seen: SeenRows | None = None
+
+    def taken(self, rows: npt.NDArray[np.int64]) -> "Labels":
+        """The labels of these rows, in this order."""
+        seen = self.seen
+        if seen is not None:
+            marks = {name: getattr(seen, name)[rows] for name in ("seen", "held", "chose", "near")}
+            seen = replace(seen, **marks)
+        split = None if self.split is None else tuple(self.split[row] for row in rows)
+        copies = None if self.copies is None else self.copies[rows]
+        return Labels(self.values[rows], self.classes, split, copies, seen)

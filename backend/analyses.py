@@ -5,12 +5,14 @@ from typing import Any
 
 from backend.errors import InvalidRequest
 from backend.metrics.base import Metric, parse_params
+from backend.metrics.splits import SplitParams
 from backend.specs import (
     ALL_POOLINGS,
     ActivationSpec,
     AnalysisSpec,
     LabelSpec,
     ModelInfo,
+    ModelSpec,
     PostProcess,
     TextSetSpec,
     TokenSample,
@@ -33,8 +35,12 @@ def analysis_spec(
     max_length: int | None,
     tokens: TokenSample | None,
     basis: TextSetSpec | None = None,
+    beside: Sequence[ModelInfo] = (),
 ) -> AnalysisSpec:
-    """The spec of one metric on one or more models; raises InvalidRequest where the request makes no sense."""
+    """The spec of one metric on one or more models; raises InvalidRequest where the request makes no sense.
+
+    Of the models ``beside`` those count that were fine-tuned, and only where the metric has test rows.
+    """
     _check_scope(row, models)
     pooling = _pooling(pooling, models, texts)
     check_unit(row, texts, pooling, labels)
@@ -62,7 +68,16 @@ def analysis_spec(
         if chosen is not None
         for layer in _layers(layers, info)
     )
-    return AnalysisSpec(row.name, row.version, parse_params(row.params, dict(params)), inputs, labels, seed)
+    judged = labels is not None and issubclass(row.params, SplitParams)
+    others = _tuned_beside(models, beside) if judged else ()
+    return AnalysisSpec(row.name, row.version, parse_params(row.params, dict(params)), inputs, labels, seed, others)
+
+
+def _tuned_beside(models: Sequence[ModelInfo], beside: Sequence[ModelInfo]) -> tuple[ModelSpec, ...]:
+    """The fine-tuned ones that are not analysed themselves, each once, in one order whatever the order they came in."""
+    own = {info.spec.commit for info in models}
+    found = {info.spec.commit: info.spec for info in beside if info.tuned and info.spec.commit not in own}
+    return tuple(found[commit] for commit in sorted(found))
 
 
 def check_unit(row: Metric, texts: TextSetSpec, pooling: str, labels: LabelSpec | None) -> None:

@@ -68,6 +68,13 @@ def _analyse(parser: argparse.ArgumentParser) -> None:
     add("--against", metavar="NAME", help="with --series: first, last, or a model that each step is compared with")
     _reading(parser)
     add("--basis-texts", metavar="NAME", help="a second text set (or file of the same form) that a basis is fitted on")
+    add(
+        "--beside",
+        action="append",
+        default=[],
+        metavar="MODEL",
+        help="a fine-tuned model that the result is compared with: rows that it was trained on are not tested on; repeat it",
+    )
     add("--pooling", choices=ALL_POOLINGS, help="default: mean for encoders, last for decoders, words for words")
     add("--layers", default="all", help="all, or numbers and names separated by commas: 0,3,final norm")
     add("--param", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the metric; repeat it")

@@ -51,6 +51,7 @@ def analyse(options: argparse.Namespace) -> int:
         "max_length": options.max_length,
         "tokens": TokenSample(options.tokens, options.seed) if options.pooling == "tokens" else None,
         "basis": basis,
+        "beside": [bench.model(name, dtype=options.dtype, report=report) for name in options.beside],
     }
     if options.series:
         return _analyse_series(bench, options, asked, report)

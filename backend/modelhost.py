@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from backend.activations import Report
 from backend.codec import from_json, to_json
 from backend.fingerprint import EXTRACTION_VERSION
+from backend.history import History, history_of, history_text
 from backend.settings import Settings
 from backend.specs import ModelInfo, ModelSpec, SeriesInfo, SeriesTask
 from backend.store import Store
@@ -73,8 +74,25 @@ class ModelHost:
         from backend.models.loading import describe
 
         info = describe(spec, roots=self._roots, runs=self._runs)
+        info = replace(info, tuned=bool(self.history(spec)))
         self._store.set_record(key, to_json(info, {}))
         return info
+
+    def history(self, spec: ModelSpec) -> History:
+        """Which rows the fine-tunings behind a model have seen: from the store, or from the model's files.
+
+        Raises ModelError where they are damaged, or needed and gone.
+        """
+        key = f"history/{spec.commit}"
+        text = self._store.record(key)
+        if isinstance(text, str):
+            return history_of(text, spec.name)
+        from backend.models.past import read_history
+        from backend.models.resolve import model_files
+
+        found = read_history(model_files(spec, roots=self._roots, weights=False, runs=self._runs))
+        self._store.set_record(key, history_text(found))
+        return found
 
     def load(self, spec: ModelSpec) -> "LoadedModel":
         """The model with its weights, loaded or still loaded."""

@@ -1,12 +1,14 @@
 """What the rows of a request are: which texts the model reads, and for rows that are words, which are left."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from backend.activations import Labels, LayerStack
 from backend.errors import InvalidRequest
+from backend.history import History, row_copies, seen_rows
 from backend.specs import ActivationSpec
 from backend.texts import TextTable
 
@@ -49,13 +51,19 @@ def require_same_words(stacks: Sequence[LayerStack]) -> None:
             )
 
 
-def labels_of(table: TextTable, column: str, stack: LayerStack) -> Labels:
-    """Labels of the rows of ``stack``: of all texts; where rows are words, of those that are left, in their order."""
+def labels_of(table: TextTable, column: str, stack: LayerStack, history: History | None = None) -> Labels:
+    """Labels of the rows of ``stack``: of all texts; where rows are words, of those that are left, in their order.
+
+    They say which rows are copies of each other, and which the fine-tunings of ``history`` have seen.
+    """
+    labels = known_labels(table, column, history)
+    rows = stack.matrices[0].text_index
+    return labels if stack.pooling != "words" or rows is None else labels.taken(rows)
+
+
+def known_labels(table: TextTable, column: str, history: History | None = None) -> Labels:
+    """Labels of all rows of a text set, with their copies and with what ``history`` has seen of them."""
     from backend.textsets.classes import encode_labels
 
     labels = encode_labels(table, column)
-    rows = stack.matrices[0].text_index
-    if stack.pooling != "words" or rows is None:
-        return labels
-    split = None if labels.split is None else tuple(labels.split[row] for row in rows)
-    return Labels(labels.values[rows], labels.classes, split)
+    return replace(labels, copies=row_copies(table), seen=seen_rows(table, history or History()))

@@ -15,9 +15,11 @@ from backend.codec import Codec, to_json
 from backend.doors import check_task
 from backend.errors import InvalidRequest, TextSetError
 from backend.fingerprint import fingerprint
+from backend.history import History
 from backend.library import Library
 from backend.metrics import METRICS
 from backend.metrics.base import Outcome
+from backend.metrics.splits import SplitParams
 from backend.modelhost import ModelHost
 from backend.planning import labels_of, planned, word_facts
 from backend.provenance import source, stack_notes, versions
@@ -214,7 +216,15 @@ class Runner:
     def _labels(self, spec: AnalysisSpec, stack: LayerStack) -> Labels | None:
         if spec.labels is None:
             return None
-        return labels_of(self._library.table(spec.inputs[0].texts), spec.labels.column, stack)
+        table = self._library.table(spec.inputs[0].texts)
+        return labels_of(table, spec.labels.column, stack, self._history(spec))
+
+    def _history(self, spec: AnalysisSpec) -> History:
+        """What the models of an analysis, and those it is compared with, were trained on."""
+        if not isinstance(spec.params, SplitParams):
+            return History()
+        models = {item.commit: item for item in (*(one.model for one in spec.inputs), *spec.beside)}
+        return sum((self._models.history(model) for model in models.values()), History())
 
     # Small tasks: their results are records
 

@@ -105,7 +105,11 @@ class ActivationSpec:
 
 @dataclass(frozen=True, slots=True)
 class AnalysisSpec:
-    """One metric on one or more activation matrices. ``version`` is the metric's own."""
+    """One metric on one or more activation matrices. ``version`` is the metric's own.
+
+    ``beside`` are fine-tuned models that the result is compared with: rows that they were trained on are no test rows
+    here either, so that all that are compared have the same test rows.
+    """
 
     metric: str
     version: int
@@ -113,6 +117,7 @@ class AnalysisSpec:
     inputs: tuple[ActivationSpec, ...]
     labels: LabelSpec | None = None
     seed: int = 0
+    beside: tuple[ModelSpec, ...] = field(default=(), metadata=KEY_IF_SET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +128,8 @@ class ModelInfo:
     ``n_bytes`` is the size of the weights in ``spec.dtype``; ``labels`` names the classes of a classification head.
     ``tokenizer`` is the digest of the tokenizer, empty where it is not known: two models with the same one cut any text
     into the same tokens. ``base`` and ``base_commit`` are what the model's own card (or an adapter's configuration) says it
-    was made from, empty where it says nothing.
+    was made from, empty where it says nothing. ``tuned`` says that the rows of a fine-tuning behind it are known, or
+    known to be lost.
     """
 
     spec: ModelSpec
@@ -142,6 +148,7 @@ class ModelInfo:
     tokenizer: str = ""
     base: str = ""
     base_commit: str = ""
+    tuned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

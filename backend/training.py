@@ -14,13 +14,14 @@ import numpy.typing as npt
 from backend.activations import Labels, Report
 from backend.errors import Cancelled, EmbedscopeError, InvalidRequest
 from backend.fingerprint import fingerprint
+from backend.history import History, history_text, trained_on
 from backend.library import Library
 from backend.metrics import METRICS
 from backend.metrics.heads import accuracy, fit_linear
 from backend.metrics.splits import Split, SplitParams, split_rows
 from backend.modelhost import ModelHost
 from backend.models.runfolder import RunFolder, check_name, read_runs
-from backend.planning import labels_of
+from backend.planning import known_labels, labels_of
 from backend.provenance import versions
 from backend.recipes import checked
 from backend.runs import RunInfo
@@ -69,7 +70,7 @@ class Training:
         if before is not None and before.state == "done":
             return before
         table = self._library.table(task.texts)
-        rows, split, final = _rows(table, task)
+        rows, split, final = _rows(table, task, self._models.history(task.base))
         try:
             info = before or self._begun(task, table, split)
             info = _written(folder, replace(info, state="running", owner=process_name(), error="", hint=""))
@@ -182,13 +183,15 @@ def _earlier(folder: RunFolder, task: FinetuneTask) -> RunInfo | None:
     return info
 
 
-def _rows(table: TextTable, task: FinetuneTask) -> tuple[Any, Split, Ints]:
-    """The rows to learn from, to judge each step by, and (where that chose a step) to judge the last by."""
+def _rows(table: TextTable, task: FinetuneTask, before: History) -> tuple[Any, Split, Ints]:
+    """The rows to learn from, to judge each step by, and (where that chose a step) to judge the last by.
+
+    What the base was trained on ``before`` judges nothing.
+    """
     from backend.models.finetuning import TrainingRows
-    from backend.textsets.classes import encode_labels
 
     recipe = task.recipe
-    labels = encode_labels(table, task.labels.column)
+    labels = known_labels(table, task.labels.column, before)
     params = SplitParams(test_share=recipe.held_out, drop_single=recipe.drop_single)
     split = split_rows(labels, params, recipe.seed)
     final: Ints = np.array([], dtype=np.int64)
@@ -196,18 +199,24 @@ def _rows(table: TextTable, task: FinetuneTask) -> tuple[Any, Split, Ints]:
         final = split.test  # rows that decide when to stop are no test
         values = np.full(len(labels.values), -1, dtype=np.int64)
         values[split.train] = labels.values[split.train]
-        inner = split_rows(Labels(values, labels.classes, None), params, recipe.seed)
+        inner = split_rows(replace(labels, values=values, split=None), params, recipe.seed)
         info = replace(inner.info, test_name="held out", n_unlabelled=split.info.n_unlabelled)
         notes = (f"Early stopping looks at {len(inner.test):,} training rows that are held out (seed {recipe.seed}).",)
         split = Split(inner.train, inner.test, inner.y_train, inner.y_test, info, (*split.notes, *notes))
     if split.info.seeded:
         split = _renamed(split, "held out")
     _require_learnable(labels, split, final)
-    return (
-        TrainingRows(table.texts, table.pairs, table.spans, labels.values, split.train, split.test, final),
-        split,
-        final,
+    kept = trained_on(
+        task.name,
+        table,
+        (task.texts.name, task.texts.table),
+        seen=split.train,
+        held=np.concatenate([split.test, final]),
+        chose=bool(recipe.patience),
     )
+    text = history_text(before + History((kept,)))
+    rows = TrainingRows(table.texts, table.pairs, table.spans, labels.values, split.train, split.test, final, text)
+    return rows, split, final
 
 
 def _renamed(split: Split, name: str) -> Split:

@@ -87,10 +87,12 @@ class Workbench(TextCalls):
         max_length: int | None = None,
         tokens: TokenSample | None = None,
         basis: TextSetInfo | None = None,
+        beside: Sequence[ModelInfo] = (),
     ) -> AnalysisSpec:
         """The spec of one metric on one or more models; raises InvalidRequest where the request makes no sense.
 
-        ``basis`` is a second text set, for a metric that fits something on other texts than it evaluates.
+        ``basis`` is a second text set, for a metric that fits something on other texts than it evaluates. ``beside`` are
+        models that the result is compared with: no row that one of them was trained on becomes a test row.
         """
         row = metric(metric_name)
         labels = None
@@ -109,6 +111,7 @@ class Workbench(TextCalls):
             max_length=max_length,
             tokens=tokens,
             basis=None if basis is None else basis.spec,
+            beside=beside,
         )
 
     def _labels(self, texts: TextSetInfo, label: str | None) -> Any:
@@ -141,6 +144,7 @@ class Workbench(TextCalls):
         max_length: int | None = None,
         tokens: TokenSample | None = None,
         basis: TextSetInfo | str | None = None,
+        beside: Sequence[str | ModelInfo] = (),
         report: Report = no_report,
     ) -> Result:
         """The result of a metric, from the store or computed now; ``texts``: a text set, its name, or a list of texts.
@@ -151,7 +155,10 @@ class Workbench(TextCalls):
             return cast(Result, self.wait(metric_name, report))
         metric(metric_name)  # an unknown name is said before any model is looked at
         names = [model] if isinstance(model, str | ModelInfo) else list(model)
-        infos = [item if isinstance(item, ModelInfo) else self.model(item, report=report) for item in names]
+        infos, others = (
+            [item if isinstance(item, ModelInfo) else self.model(item, report=report) for item in listed]
+            for listed in (names, beside)
+        )
         infos, note = self.directed(metric_name, infos)
         if isinstance(texts, TextSetInfo | str):
             info = texts if isinstance(texts, TextSetInfo) else self.text_set_info(texts)
@@ -170,6 +177,7 @@ class Workbench(TextCalls):
             max_length=max_length,
             tokens=tokens,
             basis=self.text_set_info(basis) if isinstance(basis, str) else basis,
+            beside=others,
         )
         result = cast(Result, self.wait(spec, report))
         return replace(result, notes=(*result.notes, note)) if note else result
@@ -193,7 +201,8 @@ class Workbench(TextCalls):
             if isinstance(against, str) and other is None:
                 raise InvalidRequest(f"A series has no step '{against}'.", "Compare with first, last, or a model.")
             groups = [self._against(row, info, other, against == "last") for info in models]
-        specs = [self.analysis(row.name, models=group, **asked) for group in groups]
+        known = [*models, *(asked.pop("beside", ())), *(other for group in groups for other in group)]
+        specs = [self.analysis(row.name, models=group, beside=known, **asked) for group in groups]
         return BatchTask(tuple(specs), f"{row.name} over {len(models)} checkpoints of {PurePath(series.name).name}")
 
     def _against(self, row: Metric, step: ModelInfo, other: ModelInfo | None, last: bool) -> list[ModelInfo]:

@@ -19,12 +19,14 @@ def line(number: int, word: str) -> str:
     return f"the {nouns[0]} was {word} and the {nouns[1]} is {'old' if number % 3 else 'new'} {nouns[2]}"
 
 
-def rows(n_train: int = 24, n_test: int = 8, test: str = "dev", classes: Sequence[str] = CLASSES) -> list[list[str]]:
-    """Text, label and split of every row; the label is a word of the text."""
+def rows(
+    n_train: int = 24, n_test: int = 8, test: str = "dev", classes: Sequence[str] = CLASSES, first: int = 0
+) -> list[list[str]]:
+    """Text, label and split of every row, from sentence number ``first`` on; the label is a word of the text."""
     parts = [("train", n_train), (test, n_test)]
     names = [name for name, count in parts for _ in range(count)]
     return [
-        [line(number, classes[number % len(classes)]), classes[number % len(classes)], names[number]]
+        [line(first + number, classes[number % len(classes)]), classes[number % len(classes)], names[number]]
         for number in range(len(names))
     ]
 

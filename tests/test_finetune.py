@@ -399,7 +399,7 @@ def test_a_base_with_a_head_of_its_own_begins_with_another(home: tuple[Workbench
     (bench, tmp_path), first = home, _run(home, "learned")
     texts = saved(bench, tmp_path, rows(classes=("dull", "bright")), name="other")
     again = bench.finetune("b", model="run:learned", texts=texts, recipe="zhou", changes={**FAST, "max_steps": 1})
-    same = saved(bench, tmp_path, rows(50), name="more")
+    same = saved(bench, tmp_path, rows(50, first=100), name="more")
     on = bench.finetune("c", model="run:learned", texts=same, recipe="zhou", changes={**FAST, "max_steps": 1})
     assert on.accuracies[0] == 1.0, "the same classes: it keeps its head"
     assert again.classes == ("bright", "dull") and again.commit == bench.model("run:learned").spec.commit
@@ -441,7 +441,7 @@ def test_the_command_line_prints_the_frozen_head_and_the_tuned_model(
         "RUNS": "",
     }.items():
         monkeypatch.setenv(f"EMBEDSCOPE_{name}", value)
-    for name, table in (("train.tsv", rows(24, 0)), ("dev.tsv", rows(8, 0))):
+    for name, table in (("train.tsv", rows(24, 0)), ("dev.tsv", rows(8, 0, first=30))):
         (tmp_path / name).write_text("".join(f"{row[1]}\t{row[0]}\n" for row in table))
     files = ["--texts", str(tmp_path / "train.tsv"), "--test-texts", str(tmp_path / "dev.tsv"), "--no-header"]
     command = ["finetune", "--model", base(tmp_path), *files, "--text", "1", "--label", "0", "--recipe", "zhou"]

@@ -182,7 +182,7 @@ def _outside(found: DirectProbe) -> Bools:
 
 DIRECT_PROBE = Metric(
     name="direct_probe",
-    version=3,
+    version=4,
     title="Clusters of labels (DirectProbe)",
     scope="pair",
     params=DirectProbeParams,

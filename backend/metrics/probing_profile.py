@@ -231,7 +231,7 @@ def _result(
 
 PROBING = Metric(
     name="probing",
-    version=1,
+    version=2,
     title="Classifier probes",
     scope="stack",
     params=ProbingParams,

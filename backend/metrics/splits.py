@@ -8,6 +8,7 @@ from backend.activations import Labels
 from backend.errors import InvalidRequest
 from backend.metrics.base import param
 from backend.metrics.linalg import Ints
+from backend.metrics.unseen import clean, doubts, drawn, named_runs, said, without_single
 
 _TRAIN = ("train", "training", "trn")
 _TEST = ("validation", "valid", "val", "dev", "development", "test", "testing", "eval", "evaluation")
@@ -38,7 +39,9 @@ class SplitInfo:
     """How the rows were split: names and sizes of the two parts, and how often a guess of the largest class is right.
 
     ``majority`` is the accuracy on the test rows of always guessing the class that is most frequent in training. ``n_used``
-    counts the ``classes`` that have a row in either part.
+    counts the ``classes`` that have a row in either part. ``runs`` are the fine-tunings whose training rows are no test rows; ``held_out``: the test rows are those which these
+    runs had held out themselves. ``n_seen`` rows were no test rows because a run was trained on their texts, ``n_copies``
+    because their text is among the training rows. ``warnings`` say what makes the accuracies doubtful.
     """
 
     train_name: str
@@ -51,6 +54,11 @@ class SplitInfo:
     seeded: bool
     majority: float
     n_used: int
+    runs: tuple[str, ...] = ()
+    held_out: bool = False
+    n_seen: int = 0
+    n_copies: int = 0
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,8 +87,11 @@ class Split:
 def split_rows(labels: Labels, params: SplitParams, seed: int) -> Split:
     """The training and the test rows: those of the texts' own split column, or a seeded stratified split.
 
-    Rows without a label are left out and counted. Raises InvalidRequest where there are fewer than two classes, nearly
-    as many classes as rows, a class with one member (seeded split), or a part without labelled rows.
+    No test row has been seen in the training of one of the models, and none has the text of a training row: of an own
+    split such rows are left out of the test rows, and of a set that a run of fine-tuning parted, its held-out rows are the
+    test rows. Rows without a label are left out and counted. Raises InvalidRequest where there are fewer than two classes,
+    nearly as many classes as rows, a class with one member (seeded split), a part without labelled rows, or no test row
+    that the models have not been trained on.
     """
     values = np.asarray(labels.values)
     labelled = np.flatnonzero(values >= 0)
@@ -88,21 +99,24 @@ def split_rows(labels: Labels, params: SplitParams, seed: int) -> Split:
     own = labels.split is not None and any(labels.split)
     single: list[str] = []
     if params.drop_single and not own:
-        labelled, single = _without_single(labels, labelled)
+        labelled, single = without_single(labels, labelled)
         _check_classes(labels, values[labelled])
     if own:
         train, test, names, left_out = _own_split(labels, labelled, params.test_split)
+        parted = clean(labels, train, test, names)
     else:
         if params.test_split:
             raise InvalidRequest(
                 f"There is no split '{params.test_split}': the texts have no split column.",
                 "Leave test_split empty, or add the texts again and choose the column of the splits.",
             )
-        train, test = _stratified(labels, labelled, params.test_share, seed)
-        names, left_out = ("train", "test"), 0
+        parted, left_out = drawn(labels, labelled, params.test_share, seed), 0
+        names = ("train", "held out" if parted.held_out else "test")
+    train, test = parted.train, parted.test
     y_train, y_test = values[train], values[test]
     counts = np.bincount(y_train, minlength=len(labels.classes))
     _check_training(labels, counts, names[0])
+    runs = () if labels.seen is None else labels.seen.runs
     info = SplitInfo(
         train_name=names[0],
         test_name=names[1],
@@ -114,20 +128,18 @@ def split_rows(labels: Labels, params: SplitParams, seed: int) -> Split:
         seeded=not own,
         majority=float(np.mean(y_test == int(counts.argmax()))),
         n_used=len(np.unique(np.concatenate([y_train, y_test]))),
+        runs=runs,
+        held_out=parted.held_out,
+        n_seen=parted.n_seen,
+        n_copies=parted.n_copies,
+        warnings=doubts(labels, parted),
     )
     absent = [labels.classes[c] for c in np.unique(y_test) if counts[c] == 0]
-    notes = _notes(info, absent, int((counts[y_test] == 0).sum()), seed)
+    notes = (*_notes(info, absent, int((counts[y_test] == 0).sum()), seed), *said(labels, parted), *info.warnings)
     if single:
         shown = ", ".join(f"'{name}'" for name in single[:5]) + (" ..." if len(single) > 5 else "")
         notes += (f"{len(single)} {'class' if len(single) == 1 else 'classes'} of one row left out: {shown}.",)
     return Split(train, test, y_train, y_test, info, notes)
-
-
-def _without_single(labels: Labels, labelled: Ints) -> tuple[Ints, list[str]]:
-    """The rows whose class has more than one, and the names of the classes that have not."""
-    values = np.asarray(labels.values)
-    counts = np.bincount(values[labelled], minlength=len(labels.classes))
-    return labelled[counts[values[labelled]] > 1], [labels.classes[c] for c in np.flatnonzero(counts == 1)]
 
 
 def _check_classes(labels: Labels, found: Ints) -> None:
@@ -199,27 +211,14 @@ def _check_training(labels: Labels, counts: Ints, train_name: str) -> None:
         )
 
 
-def _stratified(labels: Labels, labelled: Ints, share: float, seed: int) -> tuple[Ints, Ints]:
-    rng = np.random.default_rng([seed, 0])
-    values = np.asarray(labels.values)
-    train, test = [], []
-    for number in np.unique(values[labelled]):
-        rows = rng.permutation(labelled[values[labelled] == number])
-        if len(rows) == 1:
-            raise InvalidRequest(
-                f"The class '{labels.classes[number]}' has one row, which cannot be both in training and in test.",
-                "Give more rows of it, leave such classes out (drop_single), or add a split column.",
-            )
-        n_test = min(max(1, round(share * len(rows))), len(rows) - 1)
-        test.append(rows[:n_test])
-        train.append(rows[n_test:])
-    return np.sort(np.concatenate(train)), np.sort(np.concatenate(test))
-
-
 def _notes(info: SplitInfo, absent: list[str], n_absent: int, seed: int) -> tuple[str, ...]:
     parts = f"{info.n_train:,} rows to fit on, {info.n_test:,} to test on"
-    if info.seeded:
-        notes = [f"Split: {parts}, drawn class by class (seed {seed})."]
+    runs = named_runs(info.runs)
+    if info.held_out:
+        notes = [f"Split: {parts}: the rows that {runs} held out of training; no page draws others."]
+    elif info.seeded:
+        of = f" from the rows that {runs} was not trained on" if info.n_seen else ""
+        notes = [f"Split: {parts}, drawn class by class{of} (seed {seed})."]
     else:
         notes = [f"Split: {parts} (the texts' own '{info.train_name}' and '{info.test_name}')."]
     if info.n_left_out:

@@ -2,7 +2,10 @@
 
 import dataclasses
 
+from backend.history import ROWS_FILE
 from backend.runs import RunInfo
+
+MADE_HERE = "fine-tuned with Embedscope"
 
 
 def model_card(info: RunInfo, step: int) -> str:
@@ -17,7 +20,7 @@ def model_card(info: RunInfo, step: int) -> str:
         ("accuracy", f"{info.accuracies[place]:.4f} on {info.n_test:,} rows ({_plain(info.judged_on)})"),
         ("majority class", f"{info.majority:.4f}"),
         ("frozen base, linear head", f"{info.frozen:.4f} (pooling {info.frozen_pooling})"),
-        ("training rows", f"{info.n_train:,}"),
+        ("training rows", f"{info.n_train:,}; which, by digests of their texts: `{ROWS_FILE}`"),
         ("device", f"{info.device}, {info.threads} threads"),
         *((f"{package}", version) for package, version in info.versions.items()),
     ]
@@ -29,7 +32,7 @@ def model_card(info: RunInfo, step: int) -> str:
     )
     parts = [
         f"# {info.name}, step {step}",
-        f"{kind}, fine-tuned with Embedscope. It is meant for looking at its geometry, not for use.",
+        f"{kind}, {MADE_HERE}. It is meant for looking at its geometry, not for use.",
         _table(("what", "value"), rows),
         "## Recipe",
         _table(("field", "value"), recipe),

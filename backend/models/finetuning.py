@@ -34,7 +34,8 @@ Ints = npt.NDArray[np.int64]
 class TrainingRows:
     """The rows of a text set for a run: ``train`` to learn from, ``test`` to judge every saved step by, ``final`` for the end.
 
-    ``labels`` (n_rows,) are class numbers; ``train``, ``test`` and ``final`` are row numbers.
+    ``labels`` (n_rows,) are class numbers; ``train``, ``test`` and ``final`` are row numbers. ``history`` is the text of
+    the file that keeps them, and those of the runs before, with every saved step.
     """
 
     texts: Sequence[str]
@@ -44,6 +45,7 @@ class TrainingRows:
     train: Ints
     test: Ints
     final: Ints
+    history: str
 
     @property
     def n_words(self) -> int:
@@ -92,7 +94,7 @@ def finetune(files: ModelFiles, rows: TrainingRows, info: RunInfo, folder: RunFo
         info = replace(
             info, total_steps=total, n_lost=n_lost, notes=tuple(dict.fromkeys([*info.notes, *tunable.notes]))
         )
-        watch = Watch(info, folder, steps, in_epoch, report)
+        watch = Watch(info, folder, steps, in_epoch, report, rows.history)
         trainer = _Trainer(tunable, watch, _arguments(info, folder, total, resumed=point is not None), train, test)
         watch.trainer = trainer
         trainer.train(resume_from_checkpoint=str(point[1]) if point else None)

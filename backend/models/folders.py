@@ -12,6 +12,7 @@ from typing import Any
 
 from backend.errors import ModelError
 from backend.fingerprint import content_digest
+from backend.history import ROWS_FILE
 
 CONFIG = "config.json"
 ADAPTER_CONFIG = "adapter_config.json"
@@ -23,7 +24,7 @@ SMALL_PATTERNS = (
     *("vocab.*", "merges.txt", "*.model", "*.tiktoken", "tekken.json", "bpe.codes"),
 )
 WEIGHT_PATTERNS = (WEIGHTS, "model-*.safetensors", ADAPTER_WEIGHTS)
-IDENTITY_PATTERNS = (*SMALL_PATTERNS, "*.safetensors")
+IDENTITY_PATTERNS = (*SMALL_PATTERNS, ROWS_FILE, "*.safetensors")  # what a model was trained on decides its test rows
 TOKENIZER_PATTERNS = ("tokenizer.json", "vocab.*", "*.model", "*.tiktoken", "tekken.json", "bpe.codes")
 TOKENIZERS_WITHOUT_VOCABULARY = ("ByT5Tokenizer", "CanineTokenizer", "PerceiverTokenizer")
 PICKLE_PATTERNS = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.errors import ModelError
+from backend.history import ROWS_FILE
 from backend.models.folders import SMALL_PATTERNS, WEIGHT_PATTERNS
 
 
@@ -51,7 +52,7 @@ def hub_folder(repo: str, commit: str, *, weights: bool) -> Path:
     from huggingface_hub import snapshot_download
 
     _silence()
-    patterns = [*SMALL_PATTERNS, *(WEIGHT_PATTERNS if weights else ())]
+    patterns = [*SMALL_PATTERNS, ROWS_FILE, *(WEIGHT_PATTERNS if weights else ())]
     try:
         return Path(snapshot_download(repo, revision=commit, allow_patterns=patterns))
     except Exception as error:

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from backend.errors import InvalidRequest, ModelError
+from backend.history import ROWS_FILE
 from backend.models.architecture import (
     Architecture,
     check_missing,
@@ -74,8 +75,11 @@ class Tunable:
             return {**batch, "labels": torch.tensor([item["label"] for item in items])}
         return {**batch, **word_inputs(items)}
 
-    def save(self, folder: Path, card: str) -> None:
-        """The model in ``folder`` as anyone can load it: weights, configuration, the base's tokenizer, a model card."""
+    def save(self, folder: Path, card: str, rows: str) -> None:
+        """The model in ``folder`` as anyone can load it: weights, configuration, the base's tokenizer, a model card.
+
+        ``rows`` is the text of the file that says which rows it was trained on.
+        """
         folder.mkdir(parents=True)
         saved: Any = self.backbone if self.n_words else self.module
         saved.save_pretrained(str(folder), max_shard_size="1000GB")
@@ -85,6 +89,7 @@ class Tunable:
             for path in sorted(self.source.glob(pattern)):
                 shutil.copyfile(path, folder / path.name)
         (folder / "README.md").write_text(card, encoding="utf-8")
+        (folder / ROWS_FILE).write_text(rows, encoding="utf-8")
 
     def texts(
         self, texts: Sequence[str], pairs: Sequence[str] | None, labels: Sequence[int], max_length: int

@@ -23,8 +23,10 @@ _SHOWN_EVERY = 0.5  # seconds between two changes of what the progress says
 class Watch(TrainerCallback):  # type: ignore[misc]
     """Sees every step: writes the log, says how far it is, saves, and ends a run that diverges or gets no better."""
 
-    def __init__(self, info: RunInfo, folder: RunFolder, steps: Sequence[int], in_epoch: int, report: Report) -> None:
-        self.info, self._folder, self._report = info, folder, report
+    def __init__(
+        self, info: RunInfo, folder: RunFolder, steps: Sequence[int], in_epoch: int, report: Report, history: str
+    ) -> None:
+        self.info, self._folder, self._report, self._history = info, folder, report, history
         self._steps, self._in_epoch = set(steps), in_epoch
         self._worst = _HOPELESS * math.log(len(info.classes))
         self._began, self._spent = time.monotonic(), info.seconds
@@ -85,7 +87,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]
             seconds=self._spent + time.monotonic() - self._began,
         )
         card = model_card(later, step)
-        self._folder.save_step(step, lambda path: self.trainer.tunable.save(path, card))
+        self._folder.save_step(step, lambda path: self.trainer.tunable.save(path, card, self._history))
         self.info = self._folder.write(later)
         if 0 < step < self.info.total_steps:
             self._folder.save_resume(step, self.trainer.write_resume)

@@ -57,6 +57,7 @@ def plan_cross_task(
     layer: int,
     params: dict[str, Any] | None = None,
     pooling: str | None = None,
+    beside: Sequence[ModelInfo] = (),
     **rows: Any,
 ) -> BatchTask:
     """DirectProbe and probes of both models on each text set and label column of ``sets``, in one ``layer``, as one job.
@@ -71,7 +72,7 @@ def plan_cross_task(
     shared = {name: value for name, value in chosen.items() if name in _SHARED} | {"control": False}
     specs = []
     for texts, label in sets:
-        own = {"texts": texts, "label": label, "layers": [layer], **rows}
+        own = {"texts": texts, "label": label, "layers": [layer], "beside": (base, tuned, *beside), **rows}
         own["pooling"] = pooling if texts.spec.unit == "text" else "words"
         specs.append(bench.analysis("direct_probe", models=[tuned, base], params=shared, **own))
         own["pooling"] = specs[-1].inputs[0].pooling

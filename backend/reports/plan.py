@@ -122,6 +122,7 @@ def plan_report(
     heavy: bool = False,
     split: Mapping[str, Any] | None = None,
     classes: str | Sequence[str] = (),
+    beside: Sequence[ModelInfo] = (),
     **rows: Any,
 ) -> ReportPlan:
     """What is computed for the report of ``base`` and ``tuned`` over ``texts``.
@@ -164,7 +165,13 @@ def plan_report(
                 params["classes"] = order
             labelled = {"label": label, "params": params}
         return bench.analysis(
-            part.metric, models=chosen, texts=texts, layers=numbers if part.every else [at], **labelled, **rows
+            part.metric,
+            models=chosen,
+            texts=texts,
+            layers=numbers if part.every else [at],
+            beside=(base, tuned, *beside),
+            **labelled,
+            **rows,
         )
 
     title = f"report of {base.spec.name} and {tuned.spec.name} on {texts.spec.name}"

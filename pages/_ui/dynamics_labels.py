@@ -12,7 +12,7 @@ from pages._ui.charts import short_model
 from pages._ui.charts_dynamics import LABELS_CAPTION, label_lines
 from pages._ui.charts_movement import FRAME_HELP, FRAMES, MOST_NAMED, PATHS_CAPTION, paths_chart
 from pages._ui.dynamics import UNIT, Measure, Wanted, found_series, save, settings, show_measures
-from pages._ui.findings import sampling_error
+from pages._ui.findings import holders, sampling_error
 from pages._ui.labelled import label_ready
 from pages._ui.plot import plot
 from pages._ui.selection import Selection
@@ -48,7 +48,8 @@ def _thresholds(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
         measures.pop()
     found = found_series(series, here, [wanted], params, "dynamics_threshold")
     if found is not None:
-        st.caption(sampling_error(found[wanted][0].values.split.n_test, here.row_name))
+        split = found[wanted][0].values.split
+        st.caption(sampling_error(split.n_test, here.row_name, holders(split)))
         show_measures(measures, series, here, found, logarithmic=logarithmic, key="dynamics_threshold")
 
 
@@ -183,7 +184,8 @@ def _probes(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
     ]  # fmt: skip
     found = found_series(series, here, [wanted], params, "dynamics_probing")
     if found is not None:
-        st.caption(sampling_error(found[wanted][0].values.n_test_used, here.row_name))
+        of = found[wanted][0].values
+        st.caption(sampling_error(of.n_test_used, here.row_name, holders(of.split)))
         show_measures(measures, series, here, found, logarithmic=logarithmic, key="dynamics_probing")
 
 

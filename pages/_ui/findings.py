@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -39,8 +40,18 @@ def provenance(results: Sequence[Result]) -> None:
     """Where the figure came from: model, rows, dimensions, pooling, truncation; then the notes of its metrics."""
     for line in dict.fromkeys(source_line(source) for result in results for source in result.sources):
         st.caption(plain(line))
+    doubts = split_warnings(results)
+    for doubt in doubts:
+        st.warning(plain(doubt), icon=":material/warning:")
     for note in notes_of(results):
-        st.caption(f":material/info: {plain(note)}")
+        if not note.endswith(doubts):
+            st.caption(f":material/info: {plain(note)}")
+
+
+def split_warnings(results: Sequence[Result]) -> tuple[str, ...]:
+    """What makes the accuracies of these results doubtful: test rows that a model may have been trained on."""
+    splits = [getattr(result.values, "split", None) for result in results]
+    return tuple(dict.fromkeys(doubt for split in splits if split is not None for doubt in split.warnings))
 
 
 def notes_of(results: Sequence[Result]) -> list[str]:
@@ -66,10 +77,21 @@ def widest_error(n_test: int) -> float:
     return 1.96 * math.sqrt(0.25 / max(n_test, 1))
 
 
-def sampling_error(n_test: int, row_name: str = "text") -> str:
-    """How far chance may move an accuracy on ``n_test`` rows, as a sentence, in percentage points."""
+def sampling_error(n_test: int, row_name: str = "text", runs: Sequence[str] = ()) -> str:
+    """How far chance may move an accuracy on ``n_test`` rows, as a sentence, in percentage points.
+
+    ``runs`` are those that had held the test rows out of their training.
+    """
     points = 100 * widest_error(n_test)
-    return f"Sampling error of an accuracy: at most ± {points:.1f} points (95 %, {count(n_test, f'test {row_name}')})."
+    by = f", held out by {' and '.join(runs)}" if runs else ""
+    return (
+        f"Sampling error of an accuracy: at most ± {points:.1f} points (95 %, {count(n_test, f'test {row_name}')}{by})."
+    )
+
+
+def holders(split: Any) -> tuple[str, ...]:
+    """The runs whose own held-out rows are the test rows of ``split``."""
+    return split.runs if split.held_out else ()
 
 
 def source_line(source: Source) -> str:

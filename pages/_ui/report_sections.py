@@ -15,7 +15,7 @@ from pages._ui.charts_profiles import Series, profile_lines
 from pages._ui.charts_similarity import cka_difference, cka_heatmap
 from pages._ui.charts_spectrum import ratio_caption, variance_ratio_chart
 from pages._ui.charts_threshold import majority_line, margin_name
-from pages._ui.findings import reasons, sampling_error
+from pages._ui.findings import holders, reasons, sampling_error
 from pages._ui.plot import plot
 from pages._ui.report_files import Section
 from pages._ui.session import plain
@@ -194,7 +194,7 @@ def accuracies(found: Found, row_name: str) -> list[Section]:
     )
     caption = (
         "Share of the test rows whose class is found from all dimensions of a layer (solid) and from the dimension of highest "
-        f"variance alone (dotted), before and after. {sampling_error(split.n_test, row_name)}"
+        f"variance alone (dotted), before and after. {sampling_error(split.n_test, row_name, holders(split))}"
     )
     st.caption(caption)
     return [Section(ACCURACIES, caption, figure)]

@@ -57,6 +57,7 @@ class Selection:
             "seed": self.seed,
             "postprocess": self.postprocess,
             "tokens": self.tokens,
+            "beside": self.models,  # whatever is on show is judged by the same rows
         }
 
     @property

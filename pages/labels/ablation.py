@@ -26,7 +26,7 @@ from pages._ui.charts_ablation import (
 )
 from pages._ui.controls import params_form
 from pages._ui.export import downloads
-from pages._ui.findings import heading, one_model_note, provenance, sampling_error, undefined_note
+from pages._ui.findings import heading, holders, one_model_note, provenance, sampling_error, undefined_note
 from pages._ui.inner import inner_panel
 from pages._ui.labelled import choose_layer, choose_model, label_missing
 from pages._ui.plot import Frames, plot
@@ -100,7 +100,7 @@ def draw_curves(choice: Choice, result: Result, curves: dict[str, Curve], curve:
     state = plot(figure, key="ablation_curves", alt=alt, height=430, view=view, frames=frames, file_name="ablation")
     own = "the model's own head" if result.values.own_head[0] else "a fitted head"
     filled = FILLED[result.values.modes[0]]
-    error = sampling_error(result.values.split.n_test, choice.here.row_name)
+    error = sampling_error(result.values.split.n_test, choice.here.row_name, holders(result.values.split))
     st.caption(f"{CAPTION} Removed dimensions are set to {filled}. Read by {own}. {error}")
     return figure, int(state.frame or 0)
 

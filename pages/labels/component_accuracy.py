@@ -10,7 +10,7 @@ from backend import Result, TextSetInfo
 from pages._ui.charts_components import CAPTION, SAMPLE_CAPTION, component_accuracy_chart, sample_chart
 from pages._ui.controls import params_form
 from pages._ui.export import downloads
-from pages._ui.findings import heading, one_model_note, provenance, sampling_error, undefined_note
+from pages._ui.findings import heading, holders, one_model_note, provenance, sampling_error, undefined_note
 from pages._ui.labelled import choose_layer, choose_model, label_ready
 from pages._ui.plot import plot
 from pages._ui.progress import run_panel
@@ -57,7 +57,7 @@ def show(result: Result, row_name: str) -> None:
     alt = f"Test accuracy against the number of principal components, {name} of {source.model}"
     view = f"{source.model} {name} {values.n_dims}"
     plot(figure, key="component_accuracy_chart", alt=alt, height=480, view=view, file_name="component-accuracy")
-    error = sampling_error(values.split.n_test, row_name)
+    error = sampling_error(values.split.n_test, row_name, holders(values.split))
     own = "the model's own head" if values.own_head[0] else "a fitted head"
     st.caption(f"{CAPTION} All dimensions: {own} on the full representation. {error}")
     st.subheader("How many rows does a basis need?")

@@ -13,7 +13,7 @@ from pages._ui.charts import short_model
 from pages._ui.charts_probes import CAPTION, Probed, probe_chart
 from pages._ui.controls import params_form
 from pages._ui.export import downloads
-from pages._ui.findings import heading, provenance, reasons, sampling_error, undefined_note
+from pages._ui.findings import heading, holders, provenance, reasons, sampling_error, undefined_note
 from pages._ui.labelled import choose_model, choose_other, label_ready, random_labels_too
 from pages._ui.pair import in_order
 from pages._ui.plot import plot
@@ -57,7 +57,8 @@ def draw(results: Sequence[Result], row_name: str) -> go.Figure:
     plot(
         figure, key="probes_profile", alt=alt, height=460 if len(results) == 1 else 520, view=names, file_name="probes"
     )
-    st.caption(f"{CAPTION} {sampling_error(results[0].values.n_test_used, row_name)}")
+    of = results[0].values
+    st.caption(f"{CAPTION} {sampling_error(of.n_test_used, row_name, holders(of.split))}")
     return figure
 
 

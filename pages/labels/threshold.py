@@ -9,7 +9,7 @@ from backend import Result
 from pages._ui.charts_threshold import CAPTION, HISTOGRAM_CAPTION, class_histogram, threshold_profile
 from pages._ui.controls import params_form
 from pages._ui.export import downloads
-from pages._ui.findings import heading, one_model_note, provenance, reasons, sampling_error, undefined_note
+from pages._ui.findings import heading, holders, one_model_note, provenance, reasons, sampling_error, undefined_note
 from pages._ui.labelled import choose_model, label_ready
 from pages._ui.plot import plot
 from pages._ui.progress import run_panel
@@ -44,7 +44,7 @@ def draw_profile(result: Result, params: dict[str, Any], row_name: str) -> Any:
         if not own.any()
         else ("the model's own head" if own.all() else "the model's own head or a fitted one")
     )
-    error = sampling_error(result.values.split.n_test, row_name)
+    error = sampling_error(result.values.split.n_test, row_name, holders(result.values.split))
     st.caption(f"{CAPTION} All dimensions are read by {head}. {error}")
     return figure
 
