@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.generic]
+NUMBER_STEPS = {"float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
+"""From 1 to the next number of each format that a model runs in."""
 Report = Callable[[int, int, str], None]
 """``report(done, total, stage)``: progress and cancel point in one; it raises Cancelled when the job is to end."""
 
@@ -105,7 +107,7 @@ class LayerStack:
     """The layers of one model over one text set, in the order asked for; every matrix has the same rows.
 
     Where rows are words, ``n_sentences`` counts what the model read; ``n_lost`` words (the first of them ``lost_at``)
-    were left out because their sentence was cut, ``n_bare`` because they have no token.
+    were left out because their sentence was cut, ``n_bare`` because they have no token. The model ran in ``dtype``.
     ``head`` and ``network`` are there only for the metrics that ask for them; ``head`` None: the model has none, or
     none that can be used, and ``why_no_head`` says why.
     """
@@ -123,12 +125,18 @@ class LayerStack:
     n_lost: int = 0
     n_bare: int = 0
     lost_at: str = ""
+    dtype: str = "float32"
     head: Head | None = None
     network: Network | None = None
     why_no_head: str = ""
 
     def __len__(self) -> int:
         return len(self.matrices)
+
+    @property
+    def step(self) -> float:
+        """From 1 to the next number of the model's format: what rounding of the rows is measured by."""
+        return NUMBER_STEPS[self.dtype]
 
     @property
     def rows(self) -> Sequence[npt.NDArray[np.float32]]:

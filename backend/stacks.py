@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from backend.activations import Activations, Array, LayerStack
+from backend.activations import NUMBER_STEPS, Activations, Array, LayerStack
 from backend.errors import StoreError
 from backend.fingerprint import fingerprint
 from backend.library import Library
@@ -71,6 +71,7 @@ class Stacks:
             n_lost=int(meta.get("n_lost", 0)),
             n_bare=int(meta.get("n_bare", 0)),
             lost_at=str(meta.get("lost_at", "")),
+            dtype=first.model.dtype,
         )
 
     def _activations(self, spec: ActivationSpec) -> Activations:
@@ -79,7 +80,7 @@ class Stacks:
             from backend.metrics.postprocess import postprocess
 
             base = cast("Any", self._opened(replace(spec, postprocess=())))
-            processed = postprocess(base, spec.postprocess)
+            processed = postprocess(base, spec.postprocess, step=NUMBER_STEPS[spec.model.dtype])
             self._store.put_array(fingerprint(spec), processed, {"texts": [spec.texts.digest]})
         rows = self._opened(spec)
         if spec.pooling not in ("tokens", "words"):

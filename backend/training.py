@@ -148,7 +148,7 @@ class Training:
                     f"{task.recipe.max_length} tokens.",
                     "Raise max_length, or split the sentences.",
                 )
-            head = fit_linear(matrix.rows[train], labels[train], len(info.classes))
+            head = fit_linear(matrix.rows[train], labels[train], len(info.classes), step=stack.step)
             found[name] = [
                 accuracy(head, matrix.rows[part], labels[part]) if len(part) else float("nan") for part in (test, last)
             ]

@@ -9,13 +9,15 @@ from backend.metrics.anisotropy import anisotropy
 from backend.metrics.cosine import average_cosine
 from backend.metrics.degenerate import why_undefined
 from backend.metrics.dimension import Graph, Settings, estimates
-from backend.metrics.linalg import Floats, Ints
+from backend.metrics.linalg import Floats, Ints, Matrix
 from backend.metrics.neighbors import shared_share
+from backend.metrics.rounding import SINGLE, distance_rounding, row_reach, same_points, tied
 
 MEASURES = ("anisotropy", "average_cosine", "two_nn", "neighbour_overlap")
 _PER_END = 16  # values of k towards either end of a long grid
+_PAIRS = 4096  # of rows, compared at a time
+_NO_TWO_NN = "too few rows are distinct, or too many neighbours of a row are equally far"
 _ALL = 40  # below, the grid is every k
-_ROUNDING = 8 * float(np.finfo(np.float32).eps)  # of a row's norm: closer rows are the same row, computed twice
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +36,9 @@ def step_grid(n_steps: int) -> Ints:
     return np.unique(np.concatenate([[0], near, n_steps - near, [n_steps]]))
 
 
-def geometry_curves(x: Floats, order: Ints, grid: Ints, fill: Floats, *, k: int, report: Report) -> GeometryCurves:
+def geometry_curves(
+    x: Matrix, order: Ints, grid: Ints, fill: Floats, *, k: int, report: Report, step: float | None = None
+) -> GeometryCurves:
     """MEASURES of ``x`` (n_rows, n_dims) with the first grid[i] dimensions of ``order`` set to ``fill`` (n_dims,).
 
     Squared distances are summed from the last step to the first, over the dimensions that come back at each, so that
@@ -43,7 +47,7 @@ def geometry_curves(x: Floats, order: Ints, grid: Ints, fill: Floats, *, k: int,
     """
     from scipy.spatial.distance import pdist, squareform
 
-    n_rows = len(x)
+    n_rows, step = len(x), SINGLE if step is None else step
     k = max(1, min(k, n_rows - 2))
     values = np.full((len(MEASURES), len(grid)), np.nan)
     reasons: dict[tuple[int, int], str] = {}
@@ -65,15 +69,15 @@ def geometry_curves(x: Floats, order: Ints, grid: Ints, fill: Floats, *, k: int,
             values[1, place] = average_cosine(whole)
         elif len(back):
             values[1, place] = average_cosine(rows)
-        reason = "every dimension is removed" if not len(back) else why_undefined(rows)
+        reason = "every dimension is removed" if not len(back) else why_undefined(rows, step=step)
         if reason is None and n_rows < 3:
             reason = f"only {n_rows} rows; needs at least 3"
         if reason is None:
             square = squareform(squares)
             np.fill_diagonal(square, np.inf)
             near[place] = np.argpartition(square, k - 1, axis=1)[:, :k].astype(np.int64)
-            values[2, place] = _two_nn(square, np.einsum("ij,ij->i", rows, rows))
-        why = (reason, "fewer than 2 rows have a direction", reason or "too few rows are distinct", reason)
+            values[2, place] = _two_nn(square, rows, step)
+        why = (reason, "fewer than 2 rows have a direction", reason or _NO_TWO_NN, reason)
         reasons |= {(i, place): str(said) for i, said in enumerate(why)}
     first = near[0]
     for place, here in enumerate(near):
@@ -82,12 +86,18 @@ def geometry_curves(x: Floats, order: Ints, grid: Ints, fill: Floats, *, k: int,
     return GeometryCurves(values, {at: reasons[at] for at in reasons if np.isnan(values[at])})
 
 
-def _two_nn(square: Floats, norms: Floats) -> float:
+def _two_nn(square: Floats, rows: Matrix, step: float) -> float:
     """TwoNN from squared distances (n_rows, n_rows), infinite on the diagonal; copies of earlier rows are left out."""
-    copied = np.tril(square <= (_ROUNDING**2 * norms)[:, None]).any(axis=1)
-    kept = np.flatnonzero(~copied)
+    reach = row_reach(rows.shape[1], step) ** 2 * np.einsum("ij,ij->i", rows, rows).max(initial=0.0)
+    later, earlier = np.nonzero(np.tril(square <= reach, -1))
+    same = np.zeros(len(rows), dtype=bool)
+    for start in range(0, len(later), _PAIRS):
+        part = slice(start, start + _PAIRS)
+        same[later[part][same_points(rows[later[part]], rows[earlier[part]], step)]] = True
+    kept = np.flatnonzero(~same)
     if len(kept) < 3:
         return float("nan")
     nearest = np.sqrt(np.partition(square[np.ix_(kept, kept)], 1, axis=1)[:, :2])
-    graph = Graph(nearest, np.zeros(nearest.shape, dtype=np.int64), kept, int(copied.sum()))
+    nearest = tied(nearest, distance_rounding(rows[kept], SINGLE))
+    graph = Graph(nearest, np.zeros(nearest.shape, dtype=np.int64), kept, int(same.sum()))
     return estimates(graph, Settings())["two_nn"]

@@ -102,7 +102,7 @@ def _run(stacks: Sequence[LayerStack], labels: Labels | None, params: Any, seed:
     split = split_rows(labels, params, seed)
     shuffled = split.shuffled(seed) if params.control else None
     places = sampled_rows(len(split.test), params.max_rows, seed)
-    work = _Work(split, shuffled, places, params, seed)
+    work = _Work(split, shuffled, places, params, seed, stack.step)
     values = _empty(stack, work)
     said: list[tuple[str, str]] = []
     reasons: list[str | None] = []
@@ -111,7 +111,7 @@ def _run(stacks: Sequence[LayerStack], labels: Labels | None, params: Any, seed:
     for index, x in enumerate(map(as_matrix, stack.rows)):
         inner = part_of(report, index, len(stack), stack.layer_names[index])
         inner(0, 1, "Ablation")
-        reasons.append(why_no_classifier(x, split))
+        reasons.append(why_no_classifier(x, split, stack.step))
         if reasons[-1]:
             continue
         chosen = choose_head(stack, index, split, wanted=params.head, classes=params.classes)
@@ -149,6 +149,7 @@ class _Work:
     places: Ints
     params: Any
     seed: int
+    step: float
 
 
 def _empty(stack: LayerStack, work: _Work) -> AblationResult:
@@ -265,7 +266,7 @@ def _control_head(train: Matrix, chosen: ChosenHead, work: _Work) -> Head | None
     """A head fitted on shuffled labels; None for the model's own, which nothing is fitted of, and without a control."""
     if work.shuffled is None or chosen.own:
         return None
-    return fit_linear(train, work.shuffled.y_train, work.split.n_classes)
+    return fit_linear(train, work.shuffled.y_train, work.split.n_classes, step=work.step)
 
 
 def _measure(
@@ -276,7 +277,9 @@ def _measure(
     count = 4 if work.params.dims else 3
 
     def along(number: int, order: Ints, grid: Ints) -> GeometryCurves:
-        return geometry_curves(rows, order, grid, fill, k=values.k, report=part_of(report, number, count, "Geometry"))
+        return geometry_curves(
+            rows, order, grid, fill, k=values.k, step=work.step, report=part_of(report, number, count, "Geometry")
+        )
 
     for number in range(3):
         found = along(number, values.order[layer, number], values.grid)

@@ -142,10 +142,10 @@ def _profiles(stack: LayerStack, params: Any, seed: int, report: Report) -> tupl
     layers, reasons = [], []
     for index, x in enumerate(map(as_matrix, stack.rows)):
         report(index, len(stack), "Anisotropy")
-        reason = why_undefined(x)
+        reason = why_undefined(x, step=stack.step)
         reasons.append(reason)
         if reason:
-            value = _layer_measures(x)
+            value = _undefined_measures(x, reason)
             layers.append(Banded(value, value, value))
             continue
         layers.append(
@@ -166,8 +166,10 @@ def _profiles(stack: LayerStack, params: Any, seed: int, report: Report) -> tupl
 def _layer_measures(x: Matrix) -> Floats:
     """MEASURES of one layer, NaN where undefined; identical rows lie on one direction, so uncentred they score 1."""
     reason = why_undefined(x)
-    if reason is None:
-        return measures(x)
+    return measures(x) if reason is None else _undefined_measures(x, reason)
+
+
+def _undefined_measures(x: Matrix, reason: str) -> Floats:
     values = np.full(len(MEASURES), np.nan)
     if reason == _IDENTICAL and np.any(x[0]):
         values[1] = 1.0

@@ -77,10 +77,10 @@ def run_component_accuracy(
     reasons, own = {}, []
     for layer, x in enumerate(stack.rows):
         part_of(report, layer, len(stack), stack.layer_names[layer])(0, 1, "")
-        reason = why_undefined(x) or why_undefined(x[split.train])
+        reason = why_undefined(x, step=stack.step) or why_undefined(x[split.train], step=stack.step)
         other = None if general is None else general.matrices[layer].rows
         if reason is None and other is not None:
-            reason = why_undefined(other)
+            reason = why_undefined(other, step=stack.step)
         if reason is not None:
             reasons[layer] = reason
             own.append(False)

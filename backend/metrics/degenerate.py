@@ -12,19 +12,20 @@ import numpy as np
 from backend.activations import LayerStack
 from backend.errors import InvalidRequest
 from backend.metrics.linalg import Matrix, as_matrix, row_blocks
+from backend.metrics.rounding import same_points, step_of
 from backend.results import Undefined
 
 _PROBE = 16  # rows looked at before all of them: two different rows are found there, unless the layer is degenerate
-_ROUNDING = 8.0  # units in the last place by which rows may differ and still count as identical
 _OTHER_TOKENS = "Use a pooling with one row a text (mean, last or cls), or models that share a tokenizer."
 
 
-def why_undefined(x: Any, *, min_rows: int = 2) -> str | None:
+def why_undefined(x: Any, *, min_rows: int = 2, step: float | None = None) -> str | None:
     """Why nothing can be computed from ``x`` (n_rows, n_dims), or None where it can.
 
-    Too few rows, no dimension, NaN or infinity among the activations, or rows that are identical to rounding.
+    Too few rows, no dimension, NaN or infinity among the activations, or rows that are identical to the rounding of the
+    format that they were computed in (``step``, as in ``rounding``; that of ``x`` where it is not given).
     """
-    matrix = as_matrix(x)
+    matrix, step = as_matrix(x), step_of(x, step)
     n_rows, n_dims = matrix.shape
     if n_rows < min_rows:
         return f"only {n_rows} {_plural('row', n_rows)}; needs at least {min_rows}"
@@ -33,7 +34,7 @@ def why_undefined(x: Any, *, min_rows: int = 2) -> str | None:
     n_bad = count_non_finite(matrix)
     if n_bad:
         return f"non-finite activations ({n_bad} {_plural('row', n_bad)})"
-    if n_rows > 1 and all_identical(matrix):
+    if n_rows > 1 and all_identical(matrix, step):
         return "all rows are identical"
     return None
 
@@ -43,12 +44,12 @@ def count_non_finite(x: Matrix) -> int:
     return sum(int(np.count_nonzero(~np.isfinite(x[block]).all(axis=1))) for block in row_blocks(x))
 
 
-def all_identical(x: Matrix) -> bool:
+def all_identical(x: Matrix, step: float | None = None) -> bool:
     """Whether every row equals the first to rounding (padding changes the last bits of a batch's rows)."""
-    limit = _ROUNDING * np.finfo(x.dtype).eps * np.abs(x[0])
+    step = step_of(x, step)
 
     def same(rows: Matrix) -> bool:
-        return bool((np.abs(rows - x[0]) <= limit).all())
+        return bool(same_points(rows, x[:1], step).all())
 
     return same(x[:_PROBE]) and all(same(x[block]) for block in row_blocks(x))
 

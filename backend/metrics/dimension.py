@@ -13,12 +13,15 @@ import numpy.typing as npt
 from backend.activations import Report, no_report
 from backend.errors import InvalidRequest
 from backend.metrics.neighbors import AnyRows, Floats, Indices, checked_rows, distinct_rows, nearest_neighbours
+from backend.metrics.rounding import distance_rounding, same_points, step_of, tied
 
 ESTIMATORS = ("two_nn", "two_nn_mle", "mle", "mada", "method_of_moments")
 DISCARD_FRACTIONS = {"usual": 0.1, "paper notebook": 0.8}  # the second is what Razzhigaev et al. ran
 N_GROUPS = 10  # of the jackknife
 _T_QUANTILE = 2.262157  # of Student's t with N_GROUPS - 1 degrees of freedom, for 95 %
-_ROUNDING = 8 * float(np.finfo(np.float32).eps)  # of a row's norm: closer rows are the same row, computed twice
+# Share of equal neighbour distances above which there is no estimate. Up to there, uniform rows of 2 to 20 dimensions
+# rounded to ever coarser grids had estimates within a third of those before; moments look at sums, which ties do not harm.
+_MOST_TIED = {"two_nn": 0.5, "two_nn_mle": 0.5, "mle": 0.75, "mada": 0.75, "method_of_moments": 1.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,7 @@ def two_nn(x: AnyRows, *, discard_fraction: float = 0.1, method: str = "linear")
         raise InvalidRequest(f"There is no TwoNN method '{method}'.", "Choose 'linear' or 'mle'.")
     settings = Settings(discard_fraction=discard_fraction)
     graph = neighbour_graph(x, 2)
-    estimate = _two_nn_linear if method == "linear" else _two_nn_mle
-    return estimate(_log_ratios(graph.distances), settings.discard_fraction)
+    return estimates(graph, settings)["two_nn" if method == "linear" else "two_nn_mle"]
 
 
 def mle(x: AnyRows, *, k: int = 20) -> float:
@@ -75,16 +77,18 @@ def mle(x: AnyRows, *, k: int = 20) -> float:
     ``x`` is (n_rows, n_dims), ``k`` the neighbours of a row (all, where there are fewer). NaN below 3 distinct rows.
     Levina and Bickel (2004), with the mean of MacKay and Ghahramani (2005).
     """
-    return _mle(neighbour_graph(x, Settings(k=k).k).distances)
+    settings = Settings(k=k)
+    return estimates(neighbour_graph(x, settings.k), settings)["mle"]
 
 
 def mada(x: AnyRows, *, k: int = 20) -> float:
-    """Manifold-adaptive estimate: mean over the rows of ln 2 / ln(R_k / R_(k/2)).
+    """Manifold-adaptive estimate: mean over the rows of ln(k / j) / ln(R_k / R_j), j half of k, rounded down.
 
     ``x`` is (n_rows, n_dims), ``k`` the neighbours of a row (all, where there are fewer). NaN below 3 distinct rows.
-    Farahmand et al. (2007).
+    Farahmand et al. (2007), whose ln 2 is that of an even k. The mean lies above the dimension by ``mada_excess(k)``.
     """
-    return _mada(neighbour_graph(x, Settings(k=k).k).distances)
+    settings = Settings(k=k)
+    return estimates(neighbour_graph(x, settings.k), settings)["mada"]
 
 
 def method_of_moments(x: AnyRows, *, k: int = 100) -> float:
@@ -93,47 +97,77 @@ def method_of_moments(x: AnyRows, *, k: int = 100) -> float:
     ``x`` is (n_rows, n_dims), ``k`` the neighbours of a row (all, where there are fewer). NaN below 3 distinct rows.
     Amsaleg et al. (2018).
     """
-    return _moments(neighbour_graph(x, Settings(k_moments=k).k_moments).distances)
+    settings = Settings(k_moments=k)
+    return estimates(neighbour_graph(x, settings.k_moments), settings)["method_of_moments"]
 
 
-def neighbour_graph(x: AnyRows, k: int, *, report: Report = no_report) -> Graph:
+def neighbour_graph(x: AnyRows, k: int, *, step: float | None = None, report: Report = no_report) -> Graph:
     """The ``k`` nearest neighbours among the distinct rows of ``x``; fewer where there are not that many.
 
-    Rows closer than rounding makes them (8 units in the last float32 place of their norm) are the same row: a text
-    that occurs twice is often padded differently, and then differs in its last bits.
+    Rows that differ by rounding alone are one row (``rounding.same_points``, in the format of ``step``), and distances
+    that differ by the rounding of the rows' entries alone are made equal: their ratio says nothing.
     """
-    x = checked_rows(x)
+    x, step = checked_rows(x), step_of(x, step)
     rows, _ = distinct_rows(x)
-    wide = x.dtype == np.float64
     while True:
         here = x if len(rows) == len(x) else x[rows]
         if len(rows) < 2:
             none = np.zeros((len(rows), 0))
             return Graph(none, none.astype(np.int64), rows, len(x) - len(rows))
         distances, indices = nearest_neighbours(here, min(k, len(rows) - 1), report=report)
-        limit = 0.0 if wide else _ROUNDING * np.sqrt(np.einsum("ij,ij->i", here, here, dtype=np.float64))[:, None]
-        copied = ((distances <= limit) & (indices < np.arange(len(rows))[:, None])).any(axis=1)
+        copied = _copied(here, indices, step)
         if not copied.any():
-            return Graph(distances, indices, rows, len(x) - len(rows))
+            return Graph(tied(distances, distance_rounding(here)), indices, rows, len(x) - len(rows))
         rows = rows[~copied]
 
 
+def _copied(x: AnyRows, indices: Indices, step: float) -> npt.NDArray[np.bool_]:
+    """Which rows are the same point as an earlier one among their neighbours: copies come first in each list."""
+    copied, open_rows = np.zeros(len(x), dtype=bool), np.arange(len(x))
+    for place in range(indices.shape[1]):
+        others = indices[open_rows, place]
+        same = same_points(x[open_rows], x[others], step)
+        copied[open_rows[same & (others < open_rows)]] = True
+        open_rows = open_rows[same & ~copied[open_rows]]
+        if not len(open_rows):
+            break
+    return copied
+
+
 def estimates(graph: Graph, settings: Settings) -> dict[str, float]:
-    """All estimates by name, from one graph of at least ``settings.k_moments`` neighbours (or all there are)."""
+    """All estimates by name, from one graph of at least ``settings.k_moments`` neighbours (or all there are).
+
+    NaN where so many neighbours of a row are equally far, as on a grid, that nothing is left to estimate from:
+    more than half of the two nearest for TwoNN, three quarters of the k nearest for MLE and MADA.
+    """
     log_ratios = _log_ratios(graph.distances)
-    return {
+    found = {
         "two_nn": _two_nn_linear(log_ratios, settings.discard_fraction),
         "two_nn_mle": _two_nn_mle(log_ratios, settings.discard_fraction),
         "mle": _mle(graph.distances[:, : settings.k]),
         "mada": _mada(graph.distances[:, : settings.k]),
         "method_of_moments": _moments(graph.distances[:, : settings.k_moments]),
     }
+    shares = tied_shares(graph, settings)
+    return {name: value if shares[name] <= _MOST_TIED[name] else float("nan") for name, value in found.items()}
 
 
-def estimate(x: AnyRows, name: str, settings: Settings, *, report: Report = no_report) -> float:
+def tied_shares(graph: Graph, settings: Settings) -> dict[str, float]:
+    """Share of successive neighbours that are equally far, in [0, 1], among those that each estimator looks at."""
+    lists = {"mle": settings.k, "mada": settings.k, "method_of_moments": settings.k_moments}
+    shares = {}
+    for name in ESTIMATORS:
+        part = graph.distances[:, : lists.get(name, 2)]
+        shares[name] = float((part[:, 1:] == part[:, :-1]).mean()) if part.shape[1] > 1 and len(part) else 0.0
+    return shares
+
+
+def estimate(
+    x: AnyRows, name: str, settings: Settings, *, step: float | None = None, report: Report = no_report
+) -> float:
     """One estimate by name, from as many neighbours as it needs."""
     k = {"two_nn": 2, "two_nn_mle": 2, "method_of_moments": settings.k_moments}.get(name, settings.k)
-    return estimates(neighbour_graph(x, k, report=report), settings)[name]
+    return estimates(neighbour_graph(x, k, step=step, report=report), settings)[name]
 
 
 def graph_size(settings: Settings) -> int:
@@ -161,6 +195,21 @@ def jackknife(graph: Graph, settings: Settings, *, seed: int) -> dict[str, tuple
         half = _T_QUANTILE * np.sqrt((N_GROUPS - 1) / N_GROUPS * ((values - values.mean()) ** 2).sum())
         bands[name] = (float(max(0.0, whole[name] - half)), float(whole[name] + half))
     return bands
+
+
+def mada_excess(k: int) -> float:
+    """How far ``mada`` lies above the dimension, relatively, where density is even: from its exact expectation.
+
+    Of k points in a ball the share of the volume that j = k // 2 of them take is Beta(j, k - j): 0.076 for k = 20, 0.69
+    for k = 4; infinite for k = 2, where the mean over the rows does not settle.
+    """
+    from scipy.integrate import quad
+    from scipy.stats import beta
+
+    if k < 3:
+        return float("inf")
+    mean = quad(lambda share: beta.pdf(share, k // 2, k - k // 2) / -np.log(share), 0.0, 1.0)[0]
+    return float(np.log(k / (k // 2)) * mean - 1.0)
 
 
 def resolvable_dimension(n_rows: int) -> float:
@@ -216,7 +265,7 @@ def _mada(distances: Floats) -> float:
     if k < 2:
         return float("nan")
     log_ratios = np.log(distances[:, k - 1] / distances[:, k // 2 - 1])
-    return _mean_ratio(np.full(len(log_ratios), np.log(2.0)), log_ratios)
+    return _mean_ratio(np.full(len(log_ratios), np.log(k / (k // 2))), log_ratios)
 
 
 def _moments(distances: Floats) -> float:

@@ -18,13 +18,17 @@ from backend.metrics.dimension import (
     estimates,
     graph_size,
     jackknife,
+    mada_excess,
     neighbour_graph,
     resolvable_dimension,
+    tied_shares,
 )
 from backend.metrics.neighbors import AnyRows, Floats, Indices, sampled_rows
 from backend.metrics.progress import part_of
 
-_EQUAL = "neighbours of a row are equally far: their distances say nothing about dimension"
+_EQUAL = "too many neighbours of a row are equally far, as on a grid: their distances say nothing about dimension"
+_FEW_TIES = 0.05  # share of equal distances below which they go without saying
+_MOST_EXCESS = 0.1  # of MADA, below which it goes without saying
 _FEW_DISTINCT = "fewer than 3 rows are distinct"
 _NOT_ASKED = "not asked for: estimators is 'two_nn'"
 
@@ -89,12 +93,13 @@ class IntrinsicDimension:
 
 @dataclass(slots=True)
 class _Profile:
-    """The arrays of an IntrinsicDimension while they fill, and why some of them stay NaN."""
+    """The arrays of an IntrinsicDimension while they fill, why some stay NaN, and each estimator's highest ``tied_shares``."""
 
     arrays: dict[str, Floats]
     n_used: Indices
     n_duplicates: Indices
     reasons: dict[tuple[str, int], str] = field(default_factory=dict)
+    tied: dict[str, float] = field(default_factory=dict)
 
     def put(self, layer: int, name: str, value: float, low: float, high: float, why_no_band: str) -> None:
         for suffix, number in (("", value), ("_low", low), ("_high", high)):
@@ -130,10 +135,10 @@ def run_intrinsic_dimension(
     for layer, x in enumerate(stack.rows):
         inner = part_of(report, layer, n_layers, stack.layer_names[layer])
         inner(0, 1, "")
-        reason = why_undefined(x, min_rows=3)
+        reason = why_undefined(x, min_rows=3, step=stack.step)
         profile.skip(layer, ESTIMATORS, reason or _NOT_ASKED)
         if reason is None:
-            _fill(profile, layer, x, batches, asked, settings, params, seed, inner)
+            _fill(profile, layer, x, batches, asked, settings, params, stack.step, seed, inner)
     report(n_layers, n_layers, "")
     values = IntrinsicDimension(
         **profile.arrays,
@@ -147,7 +152,8 @@ def run_intrinsic_dimension(
         bands=params.bands,
     )
     undefined = undefined_entries(values, lambda name, index: profile.reasons[name, index[0]])
-    return Outcome(values, undefined, _notes(values, stack, batches, asked, settings, params))
+    notes = _notes(values, stack, batches, asked, settings, params)
+    return Outcome(values, undefined, (*notes, *_tie_notes(profile.tied)))
 
 
 def _with_preset(params: DimensionParams) -> DimensionParams:
@@ -185,6 +191,7 @@ def _fill(
     asked: Sequence[str],
     settings: Settings,
     params: DimensionParams,
+    number_step: float,
     seed: int,
     report: Report,
 ) -> None:
@@ -192,8 +199,11 @@ def _fill(
     graphs, found = [], []
     for i, rows in enumerate(batches):
         stage = f"batch {i + 1} of {len(batches)}" if len(batches) > 1 else ""
-        graph = neighbour_graph(_taken(x, rows), k, report=part_of(report, i, len(batches), stage))
+        inner = part_of(report, i, len(batches), stage)
+        graph = neighbour_graph(_taken(x, rows), k, step=number_step, report=inner)
         found.append(estimates(graph, settings))
+        for name, share in tied_shares(graph, settings).items():
+            profile.tied[name] = max(share, profile.tied.get(name, 0.0)) if name in asked else 0.0
         graphs.append((len(graph.rows), graph.n_duplicates))
     profile.n_used[layer] = round(float(np.mean([n for n, _ in graphs])))
     profile.n_duplicates[layer] = sum(n for _, n in graphs)
@@ -238,7 +248,24 @@ def _notes(
     used = values.n_used[values.n_used > 2]
     if "mle" in asked and len(used) and max(settings.k, settings.k_moments) >= used.min():
         notes.append(f"A layer has {used.min()} distinct rows: k was lowered to one less.")
+    if "mada" in asked and len(used) and (excess := mada_excess(min(settings.k, int(used.min()) - 1))) > _MOST_EXCESS:
+        notes.append(
+            f"MADA over so few neighbours lies about {excess:.0%} too high."
+            if np.isfinite(excess)
+            else "MADA over two neighbours has no expectation: its mean over the rows does not settle."
+        )
     return (*notes, *_small_sample_notes(values, stack, asked))
+
+
+def _tie_notes(tied: dict[str, float]) -> tuple[str, ...]:
+    """What equal neighbour distances, as quantised activations have them, do to the estimates."""
+    largest = max(tied.values(), default=0.0)
+    if largest < _FEW_TIES:
+        return ()
+    return (
+        f"Up to {largest:.0%} of successive neighbours are equally far, as on a grid: read the estimates as rough (up to a "
+        "third too high); where most are, there is none.",
+    )
 
 
 def _small_sample_notes(values: IntrinsicDimension, stack: LayerStack, asked: Sequence[str]) -> list[str]:
@@ -260,7 +287,7 @@ def _small_sample_notes(values: IntrinsicDimension, stack: LayerStack, asked: Se
 
 INTRINSIC_DIMENSION = Metric(
     name="intrinsic_dimension",
-    version=1,
+    version=2,
     title="Intrinsic dimension",
     scope="stack",
     params=DimensionParams,

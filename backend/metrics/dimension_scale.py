@@ -61,9 +61,9 @@ def run_dimension_scale(
     for layer, x in enumerate(stack.rows):
         inner = part_of(report, layer, len(stack), stack.layer_names[layer])
         inner(0, 1, "")
-        reason = why_undefined(x, min_rows=3)
+        reason = why_undefined(x, min_rows=3, step=stack.step)
         if reason is None:
-            _fill(values, layer, x, pool, params, seed, inner)
+            _fill(values, layer, x, pool, params, stack.step, seed, inner)
         else:
             reasons[layer] = reason
     report(len(stack), len(stack), "")
@@ -73,7 +73,7 @@ def run_dimension_scale(
             return reasons[index[0]]
         if name == "std" and not np.isnan(values.mean[index]).any():
             return "a single draw has no spread"
-        return "too few distinct rows, or neighbours of a row are equally far"
+        return "too few distinct rows, or too many neighbours of a row are equally far, as on a grid"
 
     drawn = [] if len(pool) == n_rows else [f"{len(pool)} of {n_rows} rows were drawn by the seed."]
     return Outcome(values, undefined_entries(values, why), (*drawn, *_small_sizes(values, params)))
@@ -105,7 +105,14 @@ def _sizes(n_rows: int, n_sizes: int) -> Indices:
 
 
 def _fill(
-    values: DimensionScale, layer: int, x: AnyRows, pool: Indices, params: ScaleParams, seed: int, report: Report
+    values: DimensionScale,
+    layer: int,
+    x: AnyRows,
+    pool: Indices,
+    params: ScaleParams,
+    number_step: float,
+    seed: int,
+    report: Report,
 ) -> None:
     settings = Settings(params.discard_fraction, params.k, params.k_moments)
     rng = np.random.default_rng(seed)  # the same draws for every layer
@@ -116,14 +123,14 @@ def _fill(
             rows = np.sort(rng.choice(pool, size, replace=False)) if size < len(pool) else pool
             here = x if len(rows) == len(x) else np.asarray(x[rows])
             step = part_of(report, i * n_draws + draw, len(values.sizes) * n_draws, f"{size} rows")
-            found.append(estimate(here, params.estimator, settings, report=step))
+            found.append(estimate(here, params.estimator, settings, step=number_step, report=step))
         values.mean[layer, i] = np.mean(found)
         values.std[layer, i] = np.std(found, ddof=1) if n_draws > 1 else np.nan
 
 
 DIMENSION_SCALE = Metric(
     name="dimension_scale",
-    version=2,
+    version=3,
     title="Intrinsic dimension against the number of rows",
     scope="stack",
     params=ScaleParams,

@@ -13,10 +13,11 @@ import numpy.typing as npt
 from backend.activations import Report, no_report
 from backend.errors import InvalidRequest
 from backend.metrics.degenerate import count_non_finite
-from backend.metrics.hulls import CONVERGED, FINE, Meeting, distance, meet, n_directions, near_pairs, scaled
+from backend.metrics.hulls import CONVERGED, FINE, Meeting, distance, meet, n_directions, scaled
 from backend.metrics.linalg import Floats, Ints, as_matrix
 from backend.metrics.merging import merge_apart
 from backend.metrics.progress import part_of
+from backend.metrics.rounding import same_pairs, step_of
 
 LEAST_PAIRS = 3  # of labels, for a correlation of their distances: of two, it is 1 or -1 whatever they are
 LEFT_OUT = -1
@@ -87,6 +88,7 @@ def direct_probe(
     *,
     seed: int = 0,
     max_rows: int | None = None,
+    step: float | None = None,
     report: Report = no_report,
 ) -> DirectProbe:
     """Merge singletons into clusters of one label while their hulls stay apart from every other label's clusters.
@@ -94,15 +96,15 @@ def direct_probe(
     ``x`` (n_rows, n_dims), ``labels`` (n_rows,) of any kind. The closest pair of clusters of a label (centroids, ties to
     the lower rows) is merged unless the merged hull overlaps with a cluster of another label; a refused pair is never
     tried again. Where every label's hull is apart from all others, that is the answer and nothing is merged one by one.
-    Overlap is decided by linear programming (``hulls``). Rows that are one point under different labels are left out.
-    ``max_rows`` are drawn label by label with ``seed``. Raises InvalidRequest for labels or rows that are missing or
+    Overlap is decided by linear programming (``hulls``). Rows that are one point under different labels, but for the
+    rounding of the format of ``step`` (``rounding.same_points``), are left out. ``max_rows`` are drawn label by label with ``seed``. Raises InvalidRequest for labels or rows that are missing or
     not finite. Zhou & Srikumar (2021).
     """
     matrix, names, numbers = _checked(x, labels)
     used = sample_rows(numbers, max_rows, seed)
     rows, longest = scaled(matrix[used])
     report(0, 3, "rows that are one point")
-    conflicts = near_pairs(rows, numbers[used])
+    conflicts = same_pairs(matrix[used], numbers[used], step_of(matrix, step))
     kept = np.setdiff1d(np.arange(len(used)), conflicts.ravel())
     rows, mine = rows[kept], numbers[used[kept]]
     met = label_meetings(rows, mine, part_of(report, 0, 3, "labels"))

@@ -48,21 +48,22 @@ def run_direct_probe(
     shuffled = split.shuffled(seed).y_train[used]
     for layer, x in enumerate(stack.rows):
         name = stack.layer_names[layer]
-        found.append(_probe(x[train], y_train, part_of(report, 3 * layer, n_parts, name)))
+        found.append(_probe(x[train], y_train, stack.step, part_of(report, 3 * layer, n_parts, name)))
         x_test, y_test = x[split.test[used_test]], split.y_test[used_test]
-        test.append(_probe(x_test, y_test, part_of(report, 3 * layer + 1, n_parts, f"{name}, test rows")))
+        test.append(_probe(x_test, y_test, stack.step, part_of(report, 3 * layer + 1, n_parts, f"{name}, test rows")))
         if params.control and not isinstance(found[-1], str):
             inner = part_of(report, 3 * layer + 2, n_parts, f"{name}, shuffled labels")
             met = label_meetings(scaled(x[train])[0], shuffled, inner, distances=False)
             control[layer] = np.mean([meeting.apart for meeting in met.values()])
     others: list[Found] = []
     others_test: list[Found] = []
+    step = other.step if other is not None else 0.0
     for layer, x in enumerate(other.rows if other is not None else ()):
         stage = f"second model, {other.layer_names[layer]}" if other is not None else ""
         part = 3 * len(stack) + 2 * layer
-        others.append(_probe(x[train], y_train, part_of(report, part, n_parts, stage)))
+        others.append(_probe(x[train], y_train, step, part_of(report, part, n_parts, stage)))
         x_test, y_test = x[split.test[used_test]], split.y_test[used_test]
-        others_test.append(_probe(x_test, y_test, part_of(report, part + 1, n_parts, f"{stage}, test rows")))
+        others_test.append(_probe(x_test, y_test, step, part_of(report, part + 1, n_parts, f"{stage}, test rows")))
     report(n_parts, n_parts, "")
     values = _values(found, test, others, others_test, control, train, y_train, len(used_test), split, stack)
     reasons = {"": found, "test": test, "other": others, "other test": others_test}
@@ -74,10 +75,10 @@ def run_direct_probe(
     return Outcome(values, undefined_entries(values, why), notes)
 
 
-def _probe(x: Matrix, labels: Ints, report: Report) -> Found:
+def _probe(x: Matrix, labels: Ints, step: float, report: Report) -> Found:
     report(0, 1, "")
-    reason = why_undefined(x)
-    return direct_probe(x, labels, report=report) if reason is None else reason
+    reason = why_undefined(x, step=step)
+    return direct_probe(x, labels, step=step, report=report) if reason is None else reason
 
 
 def _square(found: Found, n_classes: int) -> Floats:

@@ -99,7 +99,7 @@ def _run_spectrum(
     result = SpectrumResult(ratios, *stack.rows[0].shape)
 
     def why(_field: str, index: tuple[int, ...]) -> str:
-        return named(stack, index[0], str(why_undefined(stack.rows[index[0]])))
+        return named(stack, index[0], str(why_undefined(stack.rows[index[0]], step=stack.step)))
 
     return Outcome(result, undefined_entries(result, why))
 
@@ -125,7 +125,7 @@ def _run_ratio(
 
     def why(_field: str, index: tuple[int, ...]) -> str:
         for stack in stacks:
-            reason = why_undefined(stack.rows[index[0]])
+            reason = why_undefined(stack.rows[index[0]], step=stack.step)
             if reason:
                 return named(stack, index[0], reason)
         return named(base_stack, index[0], "the base explains no variance with this component")

@@ -7,11 +7,11 @@ import numpy.typing as npt
 
 from backend.activations import Head, HeadStage, LayerStack
 from backend.metrics.head_classes import Order, check_given, output_order, said_of
-from backend.metrics.linalg import Floats, Ints, as_matrix, centred, row_mean
+from backend.metrics.linalg import Ints, as_matrix, centred, row_mean
+from backend.metrics.rounding import inverse_spread, step_of
 from backend.metrics.splits import Split
 
 _TOLERANCE = 1e-8  # of the gradient: the default stops where the intercepts are still far from the minimum
-_DEAD = float(np.finfo(np.float32).eps)  # a spread that float32 would not resolve beside the other dimensions'
 _SMALL = 10_000_000  # entries of a matrix on which one thread fits as fast as several
 _TOLD = 1e-3  # a smaller deviation of the head's logits from the model's goes without saying
 
@@ -41,7 +41,7 @@ def choose_head(
     if isinstance(found, ChosenHead):
         return found
     rows = stack.matrices[index].rows[split.train]
-    head = fit_linear(rows, split.y_train, split.n_classes, classes=split.info.classes)
+    head = fit_linear(rows, split.y_train, split.n_classes, classes=split.info.classes, step=stack.step)
     head = replace(head, layer=stack.layers[index], pooling=stack.pooling)
     return ChosenHead(head, False, f"Fitted head ({found}).")
 
@@ -88,11 +88,12 @@ def fit_linear(
     *,
     classes: tuple[str, ...] = (),
     scale: float | None = None,
+    step: float | None = None,
 ) -> Head:
     """A linear head: softmax regression of ``y`` (n_rows,) on ``x`` (n_rows, n_dims), scikit-learn's with C = 1.
 
-    It is fitted on standardised dimensions, to a gradient of 1e-8 (dimensions whose standard deviation is below 1.2e-7 of
-    the dimensions' root mean variance count as constant and get weight 0), or with ``scale`` on centred ones that are all
+    It is fitted on standardised dimensions, to a gradient of 1e-8 (dimensions that are constant but for the rounding of the
+    format of ``step``, as in ``rounding``, get weight 0), or with ``scale`` on centred ones that are all
     divided by that number, and given in the units of ``x``. A class without a row gets a logit of minus infinity.
     Deterministic.
     """
@@ -103,7 +104,7 @@ def fit_linear(
     mean = row_mean(rows)
     scaled = centred(rows, mean)
     std = scaled.std(axis=0)
-    inverse = inverse_spread(std, mean, scale)
+    inverse = inverse_spread(std, mean, step_of(rows, step), scale)
     scaled *= inverse
     with threadpool_limits(1 if scaled.size < _SMALL else None):  # many threads wait for each other more than they work
         model = LogisticRegression(C=1.0, tol=_TOLERANCE, max_iter=10_000).fit(scaled, y)
@@ -115,13 +116,6 @@ def fit_linear(
     weight[model.classes_] = found
     offset[model.classes_] = bias - found @ mean
     return Head(-1, "", (HeadStage(weight, offset),), classes)
-
-
-def inverse_spread(std: Floats, mean: Floats, scale: float | None = None) -> Floats:
-    """1 / ``std`` (n_dims,), or 1 / ``scale``, of each dimension, and 0 where its spread counts as constant."""
-    whole = std if scale is None else np.full_like(std, scale)
-    least = np.maximum(_DEAD * np.sqrt(np.mean(std**2)), 1e-12 * np.abs(mean))
-    return np.divide(1.0, whole, out=np.zeros_like(std), where=std > least)
 
 
 def _own_note(head: Head) -> str:

@@ -236,22 +236,3 @@ def _programme(a: Floats, b: Floats) -> tuple[float, Floats]:
         f"The linear programme of {n_a} against {n_b} rows has no answer: {found.message}",
         "Take fewer rows, or another seed.",
     )
-
-
-def near_pairs(x: Floats, labels: Ints, tolerance: float = TOLERANCE) -> Ints:
-    """Pairs of rows (n_pairs, 2), in order, of different labels and within ``tolerance`` in city-block distance.
-
-    Such rows stand for one point, which no hyperplane can split.
-    """
-    direction = np.random.default_rng(0).standard_normal(x.shape[1])
-    along = x @ direction
-    order = np.argsort(along, kind="stable")
-    reach = 1.01 * tolerance * np.abs(direction).max(initial=0.0)  # two such rows are no further apart along it
-    ends = np.searchsorted(along[order], along[order] + reach, side="right")
-    found: list[tuple[int, int]] = []
-    for place in np.flatnonzero(ends > np.arange(len(x)) + 1).tolist():
-        row, others = int(order[place]), order[place + 1 : ends[place]]
-        others = others[labels[others] != labels[row]]
-        close = others[np.abs(x[others] - x[row]).sum(axis=1) <= tolerance]
-        found += [(min(row, other), max(row, other)) for other in close.tolist()]
-    return np.array(sorted(found), dtype=np.int64).reshape(-1, 2)

@@ -161,7 +161,7 @@ def run_inner_ablation(
     pool = np.arange(n_rows) if split is None else split.test
     chosen = _sample(len(pool), params.n_texts, seed)
     reading = _reading(stack, split, chosen, params, seed)
-    ranking, no_order = _ranking(stack.rows[place] if split is None else stack.rows[place][split.train])
+    ranking, no_order = _ranking(stack.rows[place] if split is None else stack.rows[place][split.train], stack.step)
     names = (GIVEN, "random") if params.dims else ORDERS if params.order == "all" else (params.order,)
     orders = lines_of(names, ranking, params.dims, n_dims, params.n_draws, seed)
     steps = steps_of(params.steps, len(set(params.dims)) or n_dims)
@@ -210,9 +210,9 @@ def run_inner_ablation(
     return Outcome(values, undefined_entries(values, why), notes)
 
 
-def _ranking(rows: Matrix) -> tuple[Ints, str | None]:
+def _ranking(rows: Matrix, step: float) -> tuple[Ints, str | None]:
     """Dimensions by falling variance (n_dims,), ties in their own order; -1 and the reason where there is no order."""
-    reason = why_undefined(rows)
+    reason = why_undefined(rows, step=step)
     if reason is not None:
         return np.full(rows.shape[1], -1, dtype=np.int64), reason
     return np.argsort(-dimension_variance(rows), kind="stable").astype(np.int64), None
@@ -253,7 +253,7 @@ def _reading(stack: LayerStack, split: Split | None, chosen: Ints, params: Inner
         return _Reading()
     last = len(stack) - 1
     rows = stack.rows[last]
-    reason = why_undefined(rows) or why_undefined(rows[split.train])
+    reason = why_undefined(rows, step=stack.step) or why_undefined(rows[split.train], step=stack.step)
     if reason is not None:
         return _Reading(named(stack, last, reason))
     head, shuffled = choose_head(stack, last, split, wanted=params.head, classes=params.classes), split.shuffled(seed)

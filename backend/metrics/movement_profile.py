@@ -50,7 +50,7 @@ def run_movement(
             if n_bad:
                 reasons[model, layer] = f"non-finite activations ({n_bad} rows)"
                 continue
-            if len(x) > 1 and all_identical(x):
+            if len(x) > 1 and all_identical(x, stacks[model].step):
                 flat.add((model, layer))
             centroids[model, layer], error[model, layer] = label_centroids(x, classes, n_labels)
         if len(paired) and not {(0, layer), (n_models - 1, layer)} & reasons.keys():

@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 from backend.activations import Report, no_report
 from backend.errors import InvalidRequest
 from backend.metrics.linalg import Floats, Ints, as_matrix, centred, row_mean
+from backend.metrics.rounding import inverse_spread, step_of
 from backend.metrics.softmax_large import Shape
 from backend.metrics.softmax_newton import add_penalty, fit_each, moments, newton_step
 from backend.metrics.softmax_parts import Part, extended, intercept_part, logits, winners
@@ -76,6 +77,7 @@ def greedy_dimensions(
     seed: int = 0,
     max_rows: int | None = None,
     score: str = POOLED,
+    step: float | None = None,
     report: Report = no_report,
 ) -> Greedy:
     """Greedy forward selection: at each step the dimension with which the cross-validated accuracy is highest.
@@ -97,20 +99,23 @@ def greedy_dimensions(
     _check_folds(y)
     rng = np.random.default_rng([seed, 2])
     order, ends = _folds(y, sample_rows(y, max_rows or len(y), rng), n_folds, rng)
-    y, columns = y[order], standardised(rows[order])[0]
+    y, columns = y[order], standardised(rows[order], step)[0]
     with threadpool_limits(1):  # many small products: threads wait for each other more than they work
         chosen, points, screened = _forward(columns, y, ends, n_select, _points(ends, score), report)
     most = sum(one * (fold.stop - fold.start) for one, fold in zip(_points(ends, score), ends, strict=True))
     return Greedy(np.array(chosen), np.array(points) / most, np.array(screened), len(y))
 
 
-def single_dimension_fits(x: npt.ArrayLike, labels: npt.ArrayLike, *, report: Report = no_report) -> SingleFits:
+def single_dimension_fits(
+    x: npt.ArrayLike, labels: npt.ArrayLike, *, step: float | None = None, report: Report = no_report
+) -> SingleFits:
     """Softmax regression (C = 1, standardised) of the classes on each dimension of ``x`` (n_rows, n_dims) alone.
 
-    A constant dimension has slope 0. Raises InvalidRequest where there are fewer than two classes.
+    A dimension that is constant, but for the rounding of the format of ``step``, has slope 0. Raises InvalidRequest where
+    there are fewer than two classes.
     """
     rows, y = _checked(x, labels)
-    columns, mean, inverse = standardised(rows)
+    columns, mean, inverse = standardised(rows, step)
     part = intercept_part(y)
     found = np.empty((len(columns), 2, part.n_logits))
     with threadpool_limits(1):
@@ -131,15 +136,14 @@ def single_dimension_accuracy(
     return single_dimension_fits(x_train, y_train).accuracy(x_test, np.asarray(y_test))
 
 
-def standardised(rows: npt.NDArray[np.floating]) -> tuple[Floats, Floats, Floats]:
+def standardised(rows: npt.NDArray[np.floating], step: float | None = None) -> tuple[Floats, Floats, Floats]:
     """Dimensions as rows (n_dims, n_rows) of mean 0 and standard deviation 1, with the means and 1 / deviation.
 
-    A constant dimension becomes 0, and so does its 1 / deviation.
+    A dimension that is constant, but for rounding, becomes 0, and so does its 1 / deviation.
     """
     mean = row_mean(rows)
     columns = np.ascontiguousarray(centred(rows, mean).T)
-    std = columns.std(axis=1)
-    inverse = np.divide(1.0, std, out=np.zeros_like(std), where=std > 1e-12 * np.maximum(1.0, np.abs(mean)))
+    inverse = inverse_spread(columns.std(axis=1), mean, step_of(rows, step))
     columns *= inverse[:, None]
     return columns, mean, inverse
 

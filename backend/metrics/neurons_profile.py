@@ -143,13 +143,16 @@ def _run_neurons(
     looks, why = [], []
     for index, rows in enumerate(stack.rows):
         x = np.asarray(rows)
-        why.append(_degenerate(x, split))
+        why.append(_degenerate(x, split, stack.step))
         steps = [
             part_of(report, index * len(turns) + turn, len(stack) * len(turns), stack.layer_names[index])
             for turn in range(len(turns))
         ]
         found.append(
-            [None if why[-1] else _layer(x, y, size, params, seed, at) for y, at in zip(turns, steps, strict=True)]
+            [
+                None if why[-1] else _layer(x, y, size, params, stack.step, seed, at)
+                for y, at in zip(turns, steps, strict=True)
+            ]
         )
         looks.append(_best_dimension(x, split, found[-1][0], params, stack.matrices[index].text_index))
     own = _Columns([layer[0] for layer in found], size, n_dims)
@@ -181,18 +184,20 @@ def _run_neurons(
     return Outcome(result, undefined_entries(result, reason), _notes(result, split, params, size))
 
 
-def _degenerate(x: npt.NDArray[np.floating], split: Split) -> str | None:
+def _degenerate(x: npt.NDArray[np.floating], split: Split, step: float) -> str | None:
     """Why nothing can be learnt from a layer, or None."""
-    reason = why_undefined(x[split.train])
+    reason = why_undefined(x[split.train], step=step)
     if reason is None and (n_bad := count_non_finite(x[split.test])):
         return f"non-finite activations ({n_bad} test row{'s' if n_bad > 1 else ''})"
     return reason
 
 
-def _layer(x: npt.NDArray[np.floating], split: Split, size: int, params: Any, seed: int, report: Report) -> _Found:
+def _layer(
+    x: npt.NDArray[np.floating], split: Split, size: int, params: Any, step: float, seed: int, report: Report
+) -> _Found:
     report(0, 10, "Every dimension alone")
     train, test = x[split.train], x[split.test]
-    fits = single_dimension_fits(train, split.y_train, report=part_of(report, 0, 10, ""))
+    fits = single_dimension_fits(train, split.y_train, step=step, report=part_of(report, 0, 10, ""))
     single_train, single_test = fits.accuracy(train, split.y_train), fits.accuracy(test, split.y_test)
     greedy = greedy_dimensions(
         train,
@@ -202,6 +207,7 @@ def _layer(x: npt.NDArray[np.floating], split: Split, size: int, params: Any, se
         seed=seed,
         max_rows=params.max_rows,
         score=params.score,
+        step=step,
         report=lambda done, total, stage: report(total + 7 * done, 10 * total, stage),
     )
     table = np.full(4, np.nan)
@@ -211,7 +217,7 @@ def _layer(x: npt.NDArray[np.floating], split: Split, size: int, params: Any, se
             table[1] = single_test[greedy.dimensions[0]]
         elif place == 0 or wanted <= size:
             dims = np.arange(wanted) if place == 0 else greedy.dimensions[:wanted]
-            head = fit_linear(train[:, dims], split.y_train, split.n_classes)
+            head = fit_linear(train[:, dims], split.y_train, split.n_classes, step=step)
             table[place] = accuracy(head, test[:, dims], split.y_test)
     return _Found(greedy, fits, table, single_train, single_test)
 

@@ -100,12 +100,12 @@ def _graphs(
             inner = part_of(report, done, total, stack.layer_names[layer])
             inner(0, 1, "")
             x: AnyRows = np.asarray(matrix[rows])
-            reason = why_undefined(x, min_rows=2)
+            reason = why_undefined(x, min_rows=2, step=stack.step)
             if reason is None and len(rows) < 3:
                 reason = _NO_CHOICE.format(n=len(rows))
             if reason is None and metric == "cosine":
                 x = unit_rows(x)
-                reason = "all rows point the same way" if why_undefined(x.astype(np.float32)) else None
+                reason = "all rows point the same way" if why_undefined(x, step=stack.step) else None
             graphs[side].append(None if reason else nearest_neighbours(x, k, report=inner)[1])
             reasons[side].append(reason)
             done += 1

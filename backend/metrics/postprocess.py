@@ -8,20 +8,23 @@ import numpy.typing as npt
 
 from backend.errors import InvalidRequest
 from backend.metrics.neighbors import AnyRows, Floats, checked_rows
+from backend.metrics.rounding import constant_below, step_of
 from backend.specs import POSTPROCESS_STEPS, PostProcess
 
 Map = Callable[[Floats], Floats]
+Fit = tuple[Map, Floats]  # a step as a map, and the rounding that it leaves in each dimension
 
 _WITH_COUNT = ("remove_rogue", "remove_components")
 _WIDEST = 1_000_000  # no model is wider
 _BLOCK_ENTRIES = 2**21  # of the rows worked on at a time: 16 MiB in float64
 
 
-def postprocess(x: AnyRows, steps: tuple[PostProcess, ...]) -> npt.NDArray[np.float32]:
+def postprocess(x: AnyRows, steps: tuple[PostProcess, ...], *, step: float | None = None) -> npt.NDArray[np.float32]:
     """``x`` (n_rows, n_dims) after ``steps``, in order; computed in float64, returned in float32, the width kept.
 
     centre             subtract the mean row
-    standardise        centre, then divide every dimension by its standard deviation; constant dimensions become 0
+    standardise        centre, then divide every dimension by its standard deviation; constant ones (but for the rounding of the format of
+                       ``step``, as in ``rounding``) become 0
     remove_rogue       set the k dimensions of highest variance to 0 (ties: the lower index goes first)
     remove_components  centre, then project out the first k principal components (Mu and Viswanath 2018)
     remove_dims        set the dimensions named in ``dims`` to 0
@@ -32,10 +35,13 @@ def postprocess(x: AnyRows, steps: tuple[PostProcess, ...]) -> npt.NDArray[np.fl
     unknown step, a k out of range or rows that are not finite.
     """
     x = checked_rows(x)
-    rows = _Rows(x, ())
-    for step in steps:
-        check_step(step, x.shape[1])
-        rows = _Rows(x, (*rows.maps, _FITS[step.kind](rows, step)))
+    rows = _Rows(x, (), constant_below(_Rows(x, (), np.zeros(0)).mean(), step_of(x, step)))
+    for one in steps:
+        check_step(one, x.shape[1])
+        change, noise = _FITS[one.kind](rows, one)
+        rows = _Rows(x, (*rows.maps, change), noise)
+    if steps:
+        rows = _Rows(x, (*rows.maps, _flattened(rows)), rows.noise)
     out = np.empty(x.shape, dtype=np.float32)
     start = 0
     for block in rows:
@@ -72,10 +78,11 @@ def check_step(step: PostProcess, n_dims: int | None = None) -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Rows:
-    """The rows of ``x`` after ``maps``, in float64, a block at a time."""
+    """The rows of ``x`` after ``maps``, in float64, a block at a time; ``noise`` (n_dims,) is the deviation by rounding."""
 
     x: AnyRows
     maps: tuple[Map, ...]
+    noise: Floats
 
     def __iter__(self) -> Iterator[Floats]:
         step = max(1, _BLOCK_ENTRIES // max(1, self.x.shape[1]))
@@ -93,47 +100,54 @@ class _Rows:
         return np.asarray(total / max(1, len(self.x)))
 
 
-def _centre(rows: _Rows, step: PostProcess) -> Map:
+def _flattened(rows: _Rows) -> Map:
+    """Dimensions that vary by rounding alone become constant: once centred, their rounding could no more be told."""
     mean = rows.mean()
-    return lambda block: block - mean
+    flat = np.sqrt(rows.variances(mean)) <= rows.noise
+    return lambda block: np.where(flat, mean, block)
 
 
-def _standardise(rows: _Rows, step: PostProcess) -> Map:
+def _centre(rows: _Rows, step: PostProcess) -> Fit:
+    mean = rows.mean()
+    return lambda block: block - mean, rows.noise
+
+
+def _standardise(rows: _Rows, step: PostProcess) -> Fit:
     mean = rows.mean()
     deviations = np.sqrt(rows.variances(mean))
-    varies = deviations > 1e-10 * np.abs(mean)  # below, the deviation is the rounding of the mean
-    factors = np.divide(1.0, deviations, out=np.zeros_like(deviations), where=varies)
-    return lambda block: (block - mean) * factors
+    factors = np.divide(1.0, deviations, out=np.zeros_like(deviations), where=deviations > rows.noise)
+    return lambda block: (block - mean) * factors, rows.noise * factors
 
 
-def _remove_rogue(rows: _Rows, step: PostProcess) -> Map:
+def _remove_rogue(rows: _Rows, step: PostProcess) -> Fit:
     variances = rows.variances(rows.mean())
     keep = np.ones(len(variances))
     keep[np.argsort(-variances, kind="stable")[: step.k]] = 0
-    return lambda block: block * keep
+    return lambda block: block * keep, rows.noise * keep
 
 
-def _remove_dims(rows: _Rows, step: PostProcess) -> Map:
+def _remove_dims(rows: _Rows, step: PostProcess) -> Fit:
     keep = np.ones(rows.x.shape[1])
     keep[list(step.dims)] = 0
-    return lambda block: block * keep
+    return lambda block: block * keep, rows.noise * keep
 
 
-def _remove_components(rows: _Rows, step: PostProcess) -> Map:
+def _remove_components(rows: _Rows, step: PostProcess) -> Fit:
     mean = rows.mean()
     first = _principal(rows, mean)[1][:, : step.k]
-    return lambda block: _without(block - mean, first)
+    kept = np.eye(len(mean)) - first @ first.T
+    return lambda block: _without(block - mean, first), np.sqrt(kept**2 @ rows.noise**2)
 
 
 def _without(centred: Floats, directions: Floats) -> Floats:
     return np.asarray(centred - (centred @ directions) @ directions.T)
 
 
-def _whiten(rows: _Rows, step: PostProcess) -> Map:
+def _whiten(rows: _Rows, step: PostProcess) -> Fit:
     mean = rows.mean()
     variances, directions = _principal(rows, mean)
     matrix = (directions / np.sqrt(variances)) @ directions.T
-    return lambda block: np.asarray((block - mean) @ matrix)
+    return lambda block: np.asarray((block - mean) @ matrix), np.sqrt(rows.noise**2 @ matrix**2)
 
 
 def _principal(rows: _Rows, mean: Floats) -> tuple[Floats, Floats]:
@@ -157,7 +171,7 @@ def _principal(rows: _Rows, mean: Floats) -> tuple[Floats, Floats]:
     return np.asarray(values[:rank]), np.asarray(directions[:, :rank])
 
 
-_FITS: dict[str, Callable[[_Rows, PostProcess], Map]] = {
+_FITS: dict[str, Callable[[_Rows, PostProcess], Fit]] = {
     "centre": _centre,
     "standardise": _standardise,
     "remove_rogue": _remove_rogue,

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from backend.activations import Report, no_report
 from backend.errors import InvalidRequest
 from backend.metrics.direct_probe import sample_rows
-from backend.metrics.heads import inverse_spread
 from backend.metrics.linalg import Floats, Ints, Matrix, as_matrix, centred, row_mean
+from backend.metrics.rounding import inverse_spread, step_of
 
 SIZES = (32, 64, 128, 256)
 EXPONENTS = tuple(range(-7, 1))
@@ -98,12 +98,12 @@ def _listed(numbers: Sequence[int]) -> str:
     return ", ".join(map(str, numbers))
 
 
-def standardised(train: npt.ArrayLike, test: npt.ArrayLike) -> _SCALED:
+def standardised(train: npt.ArrayLike, test: npt.ArrayLike, step: float | None = None) -> _SCALED:
     """Both parts in float32, in units of the training rows' mean and standard deviation; constant dimensions become 0."""
     rows = as_matrix(train)
     mean = row_mean(rows)
     scaled = centred(rows, mean)
-    inverse = inverse_spread(scaled.std(axis=0), mean)
+    inverse = inverse_spread(scaled.std(axis=0), mean, step_of(rows, step))
     other = centred(as_matrix(test), mean)
     return (scaled * inverse).astype(np.float32), (other * inverse).astype(np.float32)
 

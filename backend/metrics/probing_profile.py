@@ -78,7 +78,7 @@ def _run(stacks: Sequence[LayerStack], labels: Labels | None, params: Any, seed:
             report(before + done, len(stack) * n_steps, f"{name}: {stage}")
 
         step(0, "looking at the rows")
-        layers.append(_probe(x, rows, split, settings, params, seed, n_search, step))
+        layers.append(_probe(x, rows, split, settings, params, seed, n_search, stack.step, step))
     report(len(stack) * n_steps, len(stack) * n_steps, "done")
     result = _result(layers, rows, split, params, stack, len(settings))
 
@@ -129,16 +129,24 @@ def _search_fits(params: Any, settings: Sequence[Setting], rows: _Rows, seed: in
 
 
 def _probe(
-    x: Matrix, rows: _Rows, split: Split, settings: Sequence[Setting], params: Any, seed: int, n_search: int, step: Any
+    x: Matrix,
+    rows: _Rows,
+    split: Split,
+    settings: Sequence[Setting],
+    params: Any,
+    seed: int,
+    n_search: int,
+    number_step: float,
+    step: Any,
 ) -> _Layer:
     """One layer: the search, the trainings of the best, the linear probe, and both again with shuffled labels."""
     found = _Layer(np.full(params.n_seeds, np.nan), np.full(params.n_seeds, np.nan))
-    found.reason = why_no_classifier(x, split)
+    found.reason = why_no_classifier(x, split, number_step)
     if found.reason is None and not np.ptp(x[rows.train], axis=0).any():
         found.reason = "all training rows that were drawn are identical"
     if found.reason:
         return found
-    train, test = standardised(x[rows.train], x[rows.test])
+    train, test = standardised(x[rows.train], x[rows.test], number_step)
     if n_search:
         search = search_setting(
             train,
@@ -160,7 +168,7 @@ def _probe(
         _count(found, converged)
     step(n_search + params.n_seeds, "linear probe")
     parts = x[rows.train], x[rows.test]
-    head = fit_linear(parts[0], rows.y_train, rows.n_classes)
+    head = fit_linear(parts[0], rows.y_train, rows.n_classes, step=number_step)
     found.linear = accuracy(head, parts[1], rows.y_test)
     found.linear_train = accuracy(head, parts[0], rows.y_train)
     if params.control:
@@ -169,7 +177,7 @@ def _probe(
         found.control = right_share(model, test, rows.shuffled_test)
         _count(found, converged)
         step(n_search + params.n_seeds + 2, "shuffled labels, linear probe")
-        head = fit_linear(parts[0], rows.shuffled_train, rows.n_classes)
+        head = fit_linear(parts[0], rows.shuffled_train, rows.n_classes, step=number_step)
         found.linear_control = accuracy(head, parts[1], rows.shuffled_test)
     return found
 

@@ -110,11 +110,11 @@ def lay_out_all(
         inner = part_of(report, layer, len(stack), stack.layer_names[layer])
         inner(0, 1, "")
         x: AnyRows = np.asarray(matrix[rows], dtype=np.float32)
-        reason = why_undefined(x, min_rows=2)
+        reason = why_undefined(x, min_rows=2, step=stack.step)
         if reason is None and used.metric == "cosine":
             n_zero = max(n_zero, int((~x.any(axis=1)).sum()))
             x = unit_rows(x).astype(np.float32)
-            reason = "all rows point the same way" if why_undefined(x, min_rows=2) else None
+            reason = "all rows point the same way" if why_undefined(x, min_rows=2, step=stack.step) else None
         if reason is None:
             reference = _lay_out(values, layer, x, reference, used, seed, inner)
         undefined += _undefined(values, layer, reason)

@@ -81,7 +81,7 @@ def _run_rogue(stacks: Sequence[LayerStack], _labels: Labels | None, params: Any
     reasons = []
     for index, x in enumerate(map(as_matrix, stack.rows)):
         report(index, len(stack), _STAGE)
-        reasons.append(why_undefined(x))
+        reasons.append(why_undefined(x, step=stack.step))
         variance[index], mean[index], cosine[index] = dimension_variance(x), dimension_mean(x), cosine_contribution(x)
         if reasons[-1] == "all rows are identical":
             variance[index] = 0.0  # to rounding
@@ -201,7 +201,7 @@ def _run_overlap(
         for x in stack.rows:
             report(done, total, "Overlap of rogue dimensions")
             done += 1
-            sets.append(_chosen(x, params.by, top))
+            sets.append(_chosen(x, params.by, top, stack.step))
         sides.append(sets)
     xs, ys = sides[0], sides[-1]
     matrix = np.array([[np.nan if a is None or b is None else len(a & b) / top for b in ys] for a in xs])
@@ -211,16 +211,18 @@ def _run_overlap(
 
     def why(_field: str, index: tuple[int, ...]) -> str:
         stack, layer = (first, index[0]) if xs[index[0]] is None else (second, index[1])
-        return named(stack, layer, why_undefined(stack.rows[layer]) or "fewer than 2 rows have a direction")
+        return named(
+            stack, layer, why_undefined(stack.rows[layer], step=stack.step) or "fewer than 2 rows have a direction"
+        )
 
     note = f"By chance, two random choices of {top} of {widths[0]} dimensions share {top / widths[0]:.2g} of them."
     return Outcome(result, undefined_entries(result, why), (note,))
 
 
-def _chosen(x: npt.ArrayLike, by: str, top: int) -> set[int] | None:
+def _chosen(x: npt.ArrayLike, by: str, top: int, step: float) -> set[int] | None:
     """The top dimensions of a layer, or None where they are undefined."""
     scores = ranking_scores(x, by)
-    flat = by == "variance" and why_undefined(x) is not None
+    flat = by == "variance" and why_undefined(x, step=step) is not None
     return None if flat or np.isnan(scores).any() else set(highest(scores, top).tolist())
 
 

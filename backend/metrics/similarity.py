@@ -58,7 +58,7 @@ def cka_matrix(
     InvalidRequest for different numbers of rows or an unknown kernel.
     """
     params = CkaParams(kernel=kernel, debiased=debiased, bandwidth=bandwidth)
-    return _compare(xs, ys, params, report or no_report)[0]
+    return _compare(xs, ys, params, report or no_report, (None, None))[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +91,13 @@ class CkaResult:
 
 
 def _compare(
-    xs: Sequence[npt.ArrayLike], ys: Sequence[npt.ArrayLike] | None, params: CkaParams, report: Report
+    xs: Sequence[npt.ArrayLike],
+    ys: Sequence[npt.ArrayLike] | None,
+    params: CkaParams,
+    report: Report,
+    steps: tuple[float | None, float | None],
 ) -> tuple[Floats, dict[tuple[str, int], str]]:
-    """The matrix, and for each degenerate layer ("x" or "y", its index) the reason."""
+    """The matrix, and for each degenerate layer ("x" or "y", its index) the reason; ``steps`` are the sides' formats."""
     if params.kernel not in KERNELS or not params.bandwidth > 0:
         raise InvalidRequest(
             f"CKA cannot use kernel '{params.kernel}' with bandwidth {params.bandwidth}.",
@@ -112,7 +116,7 @@ def _compare(
     for side, matrices in sides.items():
         kept = []
         for index, matrix in enumerate(matrices):
-            reason = why_undefined(matrix, min_rows=4 if params.debiased else 2)
+            reason = why_undefined(matrix, min_rows=4 if params.debiased else 2, step=steps["xy".index(side)])
             one = None if reason else _with_kernel(view(matrix, n_layers=n_layers), params, report)
             if one is None:
                 reasons[side, index] = reason or "the median distance is 0: most rows are identical"
@@ -197,7 +201,9 @@ def run_cka(stacks: Sequence[LayerStack], _labels: Labels | None, params: Any, _
     """CKA within one stack, or between two given the same rows."""
     same_rows(stacks)
     first, second = stacks[0], stacks[-1]
-    matrix, reasons = _compare(first.rows, second.rows if len(stacks) > 1 else None, params, report)
+    matrix, reasons = _compare(
+        first.rows, second.rows if len(stacks) > 1 else None, params, report, (first.step, second.step)
+    )
     n, dx, dy = first.rows[0].shape[0], first.rows[0].shape[1], second.rows[0].shape[1]
     biased = chance_level(n, dx, dy, kernel=params.kernel, bandwidth=params.bandwidth)
     baseline = np.full(matrix.shape, 0.0 if params.debiased else biased)

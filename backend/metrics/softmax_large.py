@@ -5,7 +5,7 @@ import numpy as np
 from backend.metrics.linalg import Floats
 from backend.metrics.softmax_parts import PENALTY, Part, probabilities
 
-_MOST_STEPS = 60
+_MOST_STEPS = 1_000
 
 
 class Shape:
@@ -53,7 +53,7 @@ class Shape:
 
 
 def minimised(
-    part: Part, x: Floats, start: Floats, shape: Shape, *, n_steps: int = _MOST_STEPS, gain: float = 1e-7
+    part: Part, x: Floats, start: Floats, shape: Shape, *, n_steps: int = _MOST_STEPS, gain: float = 1e-14
 ) -> Floats:
     """Coefficients (m + 1, n_logits) of one problem by L-BFGS, each logit in coordinates in which its loss is round.
 

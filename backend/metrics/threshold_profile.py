@@ -78,7 +78,7 @@ def _run(stacks: Sequence[LayerStack], labels: Labels | None, params: Any, seed:
     reasons: list[str | None] = []
     for index, x in enumerate(map(as_matrix, stack.rows)):
         report(index, len(stack), _STAGE)
-        reasons.append(why_no_classifier(x, split))
+        reasons.append(why_no_classifier(x, split, stack.step))
         if reasons[-1]:
             continue
         dim = params.dimension if params.dimension >= 0 else principal_rogue_dimension(x[split.train])
@@ -123,9 +123,9 @@ def _run(stacks: Sequence[LayerStack], labels: Labels | None, params: Any, seed:
     return Outcome(result, undefined_entries(result, why), notes)
 
 
-def why_no_classifier(x: Matrix, split: Split) -> str | None:
+def why_no_classifier(x: Matrix, split: Split, step: float | None = None) -> str | None:
     """Why nothing can be fitted on this layer's training rows and judged on its test rows, or None where it can."""
-    reason = why_undefined(x[split.train])
+    reason = why_undefined(x[split.train], step=step)
     if reason == "all rows are identical":
         return "all training rows are identical"
     n_bad = count_non_finite(x[split.test])

@@ -12,8 +12,9 @@ from backend.activations import no_report
 from backend.errors import Cancelled, InvalidRequest
 from backend.metrics import hulls
 from backend.metrics.direct_probe import DirectProbe, direct_probe, sample_rows, spatial_similarity
-from backend.metrics.hulls import distance, meet, near_pairs, scaled
+from backend.metrics.hulls import distance, meet, scaled
 from backend.metrics.merging import merge_apart
+from backend.metrics.rounding import same_pairs
 
 CUBE = np.array(list(product((0.0, 1.0), repeat=3)))
 
@@ -214,13 +215,13 @@ def test_apart_means_further_than_the_tolerance(width, apart):
     assert meet(a, b).apart is apart
 
 
-def test_near_pairs_finds_all_and_only_those_of_different_labels():
+def test_same_pairs_finds_all_and_only_those_of_different_labels():
     rng = np.random.default_rng(2)
     x = rng.standard_normal((30, 5))
     x[[7, 9, 11]] = x[3]
     labels = np.zeros(30, dtype=np.int64)
     labels[[9, 20]] = 1
-    np.testing.assert_array_equal(near_pairs(x, labels), [[3, 9], [7, 9], [9, 11]])
+    np.testing.assert_array_equal(same_pairs(x, labels, 2.0**-23), [[3, 9], [7, 9], [9, 11]])
 
 
 def test_progress_cancels_within_the_merging():

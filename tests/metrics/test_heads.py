@@ -50,9 +50,11 @@ def test_the_fitted_head_is_scikit_learns_in_the_units_of_the_rows(n_classes):
 
 def test_dimensions_that_vary_by_rounding_only_take_no_part():
     x, y = data()
-    x[:, 3] = 1e-9 * y  # tells the classes apart, but no model could read it beside the others
+    x[:, 3] = np.float32(14.62) + np.spacing(np.float32(14.62)) * y  # tells the classes apart, but by one step
     head = fit_linear(x, y, 2)
     assert (head.stages[0].weight[:, 3] == 0).all() and (head.stages[0].weight[:, 1] != 0).all()
+    x[:, 3] = 1e-9 * y  # small, but no rounding of anything
+    assert accuracy(fit_linear(x, y, 2), x, y) == 1.0
 
 
 def test_constant_dimensions_and_absent_classes_take_no_part(recwarn):

@@ -234,3 +234,17 @@ def test_other_requests_that_make_no_sense_are_refused():
         greedy_dimensions(x, y, n_select=1)
     with pytest.raises(InvalidRequest, match="1 class"):
         single_dimension_fits(x[:, :2], 0 * y)
+
+
+@pytest.mark.parametrize("n_classes", [51, 77])
+def test_single_dimensions_of_many_classes_guess_what_scikit_learn_does(n_classes):
+    rng = np.random.default_rng(n_classes)
+    y = np.repeat(np.arange(n_classes), 10)
+    centres = 2 * rng.normal(size=(n_classes, 3))
+    x, other = (centres[y] + rng.normal(size=(len(y), 3)) for _ in range(2))
+    fits = single_dimension_fits(x, y)
+    for dim in range(3):
+        mean, std = x[:, dim].mean(), x[:, dim].std()
+        model = LogisticRegression(tol=1e-10, max_iter=10_000, solver="newton-cg")
+        model.fit((x[:, [dim]] - mean) / std, y)
+        np.testing.assert_array_equal(fits.guesses(other[:, dim], dim), model.predict((other[:, [dim]] - mean) / std))
