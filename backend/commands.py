@@ -286,9 +286,10 @@ def _texts(bench: Workbench, options: argparse.Namespace, given: str) -> TextSet
         pair=_column(options.pair, by_number),
         label=_column(options.label, by_number),
         split=_column(options.split, by_number),
-        header=not by_number,
+        header=False if by_number else True if options.header else None,
         format=options.format,
         encoding=options.encoding,
+        separator=options.separator,
         clean_wikitext=options.clean_wikitext,
         task=options.task,
     )

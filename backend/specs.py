@@ -210,11 +210,12 @@ class ReadOptions:
     """
 
     columns: TextColumns = TextColumns()
-    format: str | None = None  # csv, tsv, jsonl, parquet, txt, conllu, conllulex, words
-    header: bool = True
+    format: str | None = None  # csv, tsv, jsonl, json, parquet, txt, labelled, conllu, conllulex, words
+    header: bool | None = None
     encoding: str | None = None
     clean_wikitext: bool = False  # drop headings, undo <unk> and the spaced @-@ of WikiText
     task: str | None = field(default=None, metadata=KEY_IF_SET)
+    separator: str | None = field(default=None, metadata=KEY_IF_SET)  # of cells: a sign, or its name
 
 
 # Tasks: what an executor can be asked to do. AnalysisSpec above is one of them.

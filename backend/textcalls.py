@@ -40,22 +40,25 @@ class TextCalls(Follower):
         label: str | int | None = None,
         split: str | int | None = None,
         metadata: Sequence[str | int] = (),
-        header: bool = True,
+        header: bool | None = None,
         format: str | None = None,  # noqa: A002 - the word that users know
         encoding: str | None = None,
+        separator: str | None = None,
         clean_wikitext: bool = False,
         task: str | None = None,
         name: str | None = None,
     ) -> TextSetInfo:
-        """Read a file of texts into the store; a column is a name, or a number from 0 where ``header`` is False.
+        """Read a file of texts into the store; a column is a name, or a number from 0 where there is no header.
 
+        What is None is found out from the file: ``format``, ``header``, ``encoding``, and the ``separator`` of cells (a
+        sign or its name: comma, semicolon, tab, pipe, caret, tilde, none).
         ``task`` is one of WORD_TASKS, for CoNLL-U files: what their words are labelled with.
         """
         from backend.textsets.limits import Limits
         from backend.textsets.reading import read_path
 
         columns = TextColumns(text, pair, label, split, tuple(metadata))
-        options = ReadOptions(columns, format, header, encoding, clean_wikitext, task)
+        options = ReadOptions(columns, format, header, encoding, clean_wikitext, task, separator)
         shown = name or Path(path).name
         if isinstance(self._executor, InlineExecutor):
             return self._library.save(read_path(Path(path), shown, options, limits=Limits.of(self.settings)))

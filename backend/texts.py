@@ -42,9 +42,22 @@ class TextTable:
         return tuple(_in_sentence(text, span) for text, span in zip(self.texts, self.spans, strict=True))
 
 
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """Something that was found out about a file: ``what`` it is, what it was taken for, and what else it could be."""
+
+    what: str
+    took: str
+    other: str = ""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class TextPreview:
-    """What a file holds before it is saved: its columns, its first rows, and a guess at which column is what."""
+    """What a file holds before it is saved: its columns, its first rows, and a guess at which column is what.
+
+    ``guesses`` are what was found out about its form, each with the alternative; ``header`` says whether the columns
+    have names of their own.
+    """
 
     format: str
     encoding: str
@@ -57,6 +70,8 @@ class TextPreview:
     guess_split: str | None = None
     notices: tuple[str, ...] = ()
     unit: str = "text"  # "word" or "word_pair": the rows are words, and no column is to be chosen
+    guesses: tuple[Guess, ...] = ()
+    header: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from backend.errors import TextSetError
+from backend.textsets.foreign import ADVICE, refuse_bytes
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -15,29 +16,11 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_MAGIC = (
-    (b"PK\x03\x04", "a ZIP archive (an Excel or Word file is one)"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel or Word file"),
-    (b"%PDF", "a PDF file"),
-    (b"\x89PNG", "a PNG image"),
-    (b"\xff\xd8\xff", "a JPEG image"),
-    (b"GIF8", "a GIF image"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"BZh", "a bzip2 archive"),
-    (b"\xfd7zXZ", "an xz archive"),
-    (b"7z\xbc\xaf", "a 7z archive"),
-    (b"\x28\xb5\x2f\xfd", "a zstd archive"),
-    (b"SQLite format 3", "an SQLite database"),
-    (b"\x93NUMPY", "a NumPy array"),
-    (b"\x89HDF", "an HDF5 file"),
-    (b"ARROW1", "an Arrow file"),
-    (b"PAR1", "a Parquet file"),
-    (b"\x7fELF", "a program"),
-)
 _EXOTIC = ("idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem")
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\x0b\x0c\x1a\x1b\x1c\x1d\x1e\x1f\x08"))
 _BLOCK = 1 << 20  # characters
-_ADVICE = "Save it as UTF-8 text (CSV, TSV, JSONL or TXT), or give a Parquet file."
+_MARK = "\ufeff"
+_SAMPLE = 1 << 16  # bytes looked at for zero bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +35,18 @@ class Decoded:
 def decode(content: bytes, encoding: str | None = None) -> Decoded:
     """Text of ``content``: by ``encoding``, else by its byte order mark, else as UTF-8, else as Latin-1 with a notice.
 
-    Raises TextSetError for binary content, for an unknown encoding, and for bytes that the encoding does not have.
+    UTF-16 and UTF-32 without a mark are known by their zero bytes. Byte order marks within the file (where files were
+    joined) are no letters: they are taken out and counted. Raises TextSetError for binary content, for an unknown
+    encoding, and for bytes that the encoding does not have.
     """
-    for magic, what in _MAGIC:
-        if content.startswith(magic):
-            raise TextSetError(f"The file is {what}, not text.", _ADVICE)
+    refuse_bytes(content)
     if encoding:
         return _checked(_decode_as(content, encoding))
     for mark, name in _BOMS:
         if content.startswith(mark):
             return _checked(_decode_as(content, name))
     if b"\x00" in content:
-        raise TextSetError(
-            f"The file is binary: there is a zero byte at byte {content.index(0) + 1:,}.",
-            _ADVICE + " If it is UTF-16 without a byte order mark, choose the encoding utf-16-le or utf-16-be.",
-        )
+        return _checked(_decode_wide(content))
     try:
         return _checked(Decoded(content.decode("utf-8"), "utf-8"))
     except UnicodeDecodeError as error:
@@ -126,13 +106,13 @@ def _decode_as(content: bytes, encoding: str) -> Decoded:
             f"The file is not {name}: byte {error.start + 1:,} (line {_line(content, error.start):,}) does not fit.",
             "Choose another encoding, or none to have it found out.",
         ) from None
-    return Decoded(text.removeprefix("\ufeff"), name)
+    return Decoded(text, name)
 
 
 def _decode_single_bytes(content: bytes, first_bad: int) -> Decoded:
     """Bytes that are not UTF-8: Latin-1 or Windows-1252, unless it is UTF-8 with damage, or no text at all."""
     if len(content) - len(content.translate(None, _CONTROLS)) > len(content) // 100:
-        raise TextSetError("The file is binary: it holds control characters and bytes of no text encoding.", _ADVICE)
+        raise TextSetError("The file is binary: it holds control characters and bytes of no text encoding.", ADVICE)
     lenient = content.decode("utf-8", "replace")
     n_bad = lenient.count("\ufffd")
     n_good = len(lenient) - len(lenient.encode("ascii", "ignore")) - n_bad
@@ -152,12 +132,45 @@ def _decode_single_bytes(content: bytes, first_bad: int) -> Decoded:
     return Decoded(text, name, (notice,))
 
 
+def _decode_wide(content: bytes) -> Decoded:
+    """UTF-16 or UTF-32 without a byte order mark, where at least a fifth of the characters are of the Latin script."""
+    sample = content[: min(len(content), _SAMPLE) // 4 * 4]
+    zeros = [sample[place::4].count(0) / max(len(sample) // 4, 1) for place in range(4)]
+    names = [
+        ("utf-32-le", zeros[2] == zeros[3] == 1 and zeros[1] > 0.2 and zeros[0] == 0),
+        ("utf-32-be", zeros[0] == zeros[1] == 1 and zeros[2] > 0.2 and zeros[3] == 0),
+        ("utf-16-le", min(zeros[1], zeros[3]) > 0.2 and zeros[0] == zeros[2] == 0),
+        ("utf-16-be", min(zeros[0], zeros[2]) > 0.2 and zeros[1] == zeros[3] == 0),
+    ]
+    for name, likely in names:
+        if likely:
+            with contextlib.suppress(UnicodeDecodeError):
+                text = content.decode(name)
+                return Decoded(text, name, (f"There is no byte order mark: the file was read as {name.upper()}.",))
+    position = content.index(0)
+    raise TextSetError(
+        f"There is a zero byte at byte {position + 1:,} (line {_line(content, position):,}): the file is binary, or"
+        " damaged there.",
+        ADVICE + " If it is UTF-16 without a byte order mark, choose the encoding utf-16-le or utf-16-be.",
+    )
+
+
 def _checked(decoded: Decoded) -> Decoded:
-    zero = decoded.text.find("\x00")
+    text, notices = decoded.text, list(decoded.notices)
+    zero = text.find("\x00")
     if zero >= 0:
-        line = decoded.text.count("\n", 0, zero) + 1
-        raise TextSetError(f"The file is binary: line {line:,} holds a zero character.", _ADVICE)
-    return decoded
+        line = text.count("\n", 0, zero) + 1
+        raise TextSetError(f"The file is binary: line {line:,} holds a zero character.", ADVICE)
+    text = text.removeprefix(_MARK).removesuffix("\x1a")  # an old end-of-file sign
+    if _MARK in text:
+        n_marks, line = text.count(_MARK), text.count(line_end(text), 0, text.index(_MARK)) + 1
+        text = text.replace(_MARK, "")
+        marks = "1 byte order mark" if n_marks == 1 else f"{n_marks:,} byte order marks"
+        notices.append(f"Took out {marks} from within the file (first in line {line:,}), as joining files leaves them.")
+    if "\r\r\n" in text and text.count("\r\r\n") == text.count("\n"):
+        text = text.replace("\r\r\n", "\r\n")
+        notices.append("Every line ended with two carriage returns: they count as one.")
+    return Decoded(text, decoded.encoding, tuple(notices))
 
 
 def _line(content: bytes, position: int) -> int:

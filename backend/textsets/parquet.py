@@ -1,12 +1,13 @@
 """Parquet, read in batches under caps: a file of half a megabyte can hold 20 million rows."""
 
 import io
+import json
 from typing import Any
 
 from backend.errors import TextSetError
 from backend.texts import Cell
 from backend.textsets.limits import Limits, check_cells
-from backend.textsets.tables import RawTable, plain_cell, unique_names
+from backend.textsets.tables import RawTable, listed, plain_cell, plural, unique_names
 
 _BATCH = 16_384
 
@@ -15,7 +16,8 @@ def read_parquet(content: bytes, *, limits: Limits) -> RawTable:
     """Table of a Parquet file; columns of lists, structs or bytes cannot be chosen, and are not read.
 
     Numbers become text as Python writes them, dates in ISO form (a float column's 1 is "1.0"), booleans "true" and "false";
-    null, NaN and "" are missing cells. Raises TextSetError for a damaged file and for one that is over the limits.
+    null, NaN and "" are missing cells. Class numbers become the names that the file's metadata has for them (as the
+    library datasets writes them), and a number without a name a missing cell. Raises TextSetError for a damaged file and for one that is over the limits.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -60,6 +62,10 @@ def _table(file: Any, fields: list[Any], limits: Limits) -> RawTable:
             collected.extend(values)
     missing: tuple[Cell, ...] = (None,) * n_rows
     by_position = dict(zip(read, cells, strict=True))
+    for position, names in _class_names(file.schema_arrow, fields).items():
+        named, notice = _with_names(by_position[position], names, columns[position])
+        by_position[position] = named
+        notices.append(notice)
     return RawTable(
         "parquet",
         "utf-8",
@@ -69,6 +75,31 @@ def _table(file: Any, fields: list[Any], limits: Limits) -> RawTable:
         unreadable,
         tuple(notices),
     )
+
+
+def _class_names(schema: Any, fields: list[Any]) -> dict[int, list[str]]:
+    """Class names of the integer columns that have some, by position: the features that the library datasets notes."""
+    import pyarrow as pa
+
+    try:
+        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+    except (KeyError, ValueError, TypeError, RecursionError):
+        return {}
+    found: dict[int, list[str]] = {}
+    for position, field in enumerate(fields):
+        feature = features.get(field.name) if isinstance(features, dict) else None
+        names = feature.get("names") if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" else None
+        if pa.types.is_integer(field.type) and isinstance(names, list) and all(isinstance(name, str) for name in names):
+            found[position] = names
+    return found
+
+
+def _with_names(cells: list[Cell], names: list[str], column: str) -> tuple[list[Cell], str]:
+    by_number: dict[Cell, str] = {str(number): name for number, name in enumerate(names)}
+    named = [by_number.get(cell) for cell in cells]
+    n_lost = sum(cell is not None and new is None for cell, new in zip(cells, named, strict=True))
+    without = f" {plural(n_lost, 'number')} without a name (such as -1) count as missing." if n_lost else ""
+    return named, f'Column "{column}" has the class names of the file instead of numbers: {listed(names[:5])}.{without}'
 
 
 def _values(column: Any, limits: Limits) -> list[Cell]:

@@ -1,9 +1,13 @@
 """TXT: one text a line."""
 
+import re
+
 from backend.texts import Cell
 from backend.textsets.decoding import Decoded, iter_lines
 from backend.textsets.limits import Limits
 from backend.textsets.tables import RawTable, plural
+
+_TREE = re.compile(r"\(\S+ .*\)\s*")
 
 
 def read_txt(decoded: Decoded, *, limits: Limits) -> RawTable:
@@ -23,4 +27,12 @@ def read_txt(decoded: Decoded, *, limits: Limits) -> RawTable:
     n_tabs = {line.count("\t") for line in rows[:50] if line is not None}
     if len(n_tabs) == 1 and n_tabs != {0} and len(rows) > 1:
         notices += ("Each of the first lines holds the same number of tabs: for a table, choose the format TSV.",)
+    n_returns = sum("\r" in line for line in rows if line is not None)
+    if n_returns:
+        notices += (f"{plural(n_returns, 'line')} with a carriage return inside, which ends no line here.",)
+    if rows and all(line is not None and _TREE.fullmatch(line) for line in rows):
+        notices += (
+            "Each line is a tree in brackets, as the Stanford treebank of sentiment has them: numbers and brackets are"
+            " part of the texts. Write its words and its label as two columns to have them apart.",
+        )
     return RawTable("txt", decoded.encoding, ("text",), (tuple(rows),), len(rows), notices=notices)

@@ -1,20 +1,24 @@
 """Reading texts, or words, from a file of any of FORMATS: from bytes or from a path on this machine."""
 
+import re
 from pathlib import Path, PurePath
 
 from backend.errors import TextSetError
-from backend.specs import ReadOptions
-from backend.texts import Cell, TextPreview, TextTable
+from backend.specs import ReadOptions, TextColumns
+from backend.texts import Cell, Guess, TextPreview, TextTable
 from backend.textsets.cleaning import clean_table
 from backend.textsets.conllu import looks_like
 from backend.textsets.decoding import Decoded, decode, first_line
-from backend.textsets.delimited import csv_delimiter, csv_records, read_csv, read_tsv, same_width, tsv_records
-from backend.textsets.jsonl import read_jsonl
+from backend.textsets.delimited import note_quotes, read_delimited
+from backend.textsets.foreign import refuse_features, refuse_markup
+from backend.textsets.jsondoc import read_json
+from backend.textsets.labelled import first_lines, labelled_form, read_labelled
 from backend.textsets.limits import Limits
 from backend.textsets.parquet import read_parquet
 from backend.textsets.plain import read_txt
 from backend.textsets.roles import guess_roles
 from backend.textsets.selection import blank_rows, find_column, select
+from backend.textsets.separators import looks_like_table, table_start
 from backend.textsets.tables import FORMATS, RawTable, numbered, plural, shortened
 from backend.textsets.wordlists import holds_word_lists, read_word_lists
 from backend.textsets.wordsets import WordSet, preview_words, read_conllu, word_table
@@ -23,9 +27,10 @@ _SUFFIXES = {
     ".csv": "csv",
     ".tsv": "tsv",
     ".tab": "tsv",
+    ".psv": "csv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
-    ".json": "jsonl",
+    ".json": "json",
     ".parquet": "parquet",
     ".pq": "parquet",
     ".txt": "txt",
@@ -33,6 +38,7 @@ _SUFFIXES = {
     ".conllu": "conllu",
     ".conllulex": "conllulex",
 }
+_OF_JSON = ("json", "jsonl")
 _OF_WORDS = ("conllu", "conllulex", "words")
 _SHOWN_CHARS = 500  # of one cell in a preview
 
@@ -66,6 +72,8 @@ def preview(content: bytes, file_name: str, options: ReadOptions, *, limits: Lim
         roles.label,
         roles.split,
         tuple(notices),
+        guesses=(*_encoding_guess(table, options), *table.guesses),
+        header=table.header,
     )
 
 
@@ -74,13 +82,14 @@ def read(content: bytes, file_name: str, name: str, options: ReadOptions, *, lim
 
     Without a text column the one that looks most like it is taken, with a notice; pair, label, split and metadata are
     only those that are named. Cells keep the characters they have in the file ("1" stays "1", "NA" stays "NA"); an
-    empty cell is missing. Rows without a text are dropped and counted. CoNLL-U files and lists of words give a row for
+    empty cell is missing; labels are freed of what is not seen (`tidy_labels`). Lines that begin with their label have
+    it as their label where no column is named. Rows without a text are dropped and counted. CoNLL-U files and lists of words give a row for
     each word or pair of words (``options.task``). Raises TextSetError with the row and a remedy.
     """
     found = _read_table(content, file_name, options, limits)
     if isinstance(found, WordSet):
         return word_table(found, name)
-    table = select(found, name, options.columns, limits)
+    table = select(found, name, _inherent(found, options.columns), limits)
     return clean_table(table) if options.clean_wikitext else table
 
 
@@ -121,7 +130,8 @@ def _read_table(content: bytes, file_name: str, options: ReadOptions, limits: Li
     table = _table_of(content, file_name, options, limits)
     if not table.n_rows:
         raise TextSetError(
-            f"'{file_name}' has no rows" + (" below its header." if options.header else "."),
+            f"'{file_name}' has no rows"
+            + (" below its header." if isinstance(table, RawTable) and table.header else "."),
             "It needs at least one row; if the first row is not a header, read the file without one.",
         )
     return table
@@ -148,11 +158,15 @@ def _table_of(content: bytes, file_name: str, options: ReadOptions, limits: Limi
 def _read_text(
     decoded: Decoded, format_name: str | None, suffix: str, options: ReadOptions, limits: Limits
 ) -> RawTable | WordSet:
-    if format_name is None:
-        format_name = sniff_format(decoded.text)
-        notice = f"Read as {format_name.upper()}, judging by the first lines."
-        decoded = Decoded(decoded.text, decoded.encoding, (*decoded.notices, notice))
-    if format_name == "jsonl" and options.format is None and holds_word_lists(decoded.text, options.columns):
+    if options.format is None:
+        refuse_markup(decoded.text, suffix)
+        if format_name in (None, "txt"):
+            refuse_features(first_lines(decoded.text))
+            format_name, decoded = _sniffed(decoded, format_name)
+        elif format_name == "csv" and options.separator is None and _is_labelled(decoded.text):
+            format_name = "labelled"
+    assert format_name is not None
+    if format_name in _OF_JSON and options.format is None and holds_word_lists(decoded.text, options.columns):
         format_name = "words"
     if format_name in _OF_WORDS:
         _refuse_for_words(options, format_name)
@@ -160,26 +174,71 @@ def _read_text(
             return read_word_lists(decoded, options, limits=limits)
         return read_conllu(decoded, format_name, options, limits=limits)
     _refuse_for_texts(options, format_name)
-    if format_name == "jsonl":
-        _refuse_json_list(decoded.text)
-        return read_jsonl(decoded, limits=limits)
-    if format_name == "csv":
-        return read_csv(decoded, header=options.header, limits=limits, tabs=suffix in (".tsv", ".tab"))
-    if format_name == "tsv":
-        return read_tsv(decoded, header=options.header, limits=limits)
-    return read_txt(decoded, limits=limits)
+    if format_name in _OF_JSON:
+        return read_json(decoded, options, limits=limits)
+    if format_name == "labelled":
+        return read_labelled(decoded, limits=limits, guessed=options.format is None)
+    if format_name == "txt":
+        return read_txt(decoded, limits=limits)
+    table = read_delimited(decoded, format_name, options, limits=limits)
+    return note_quotes(table) if format_name == "tsv" else table
 
 
-def sniff_format(text: str) -> str:
-    """Format of a text whose name does not say: jsonl, conllu, conllulex, tsv, csv, else txt, from its first lines."""
-    if first_line(text).lstrip().startswith("{"):
-        return "jsonl"
+def _sniffed(decoded: Decoded, named: str | None) -> tuple[str, Decoded]:
+    """The format that the text has, and a notice of it; ``named`` is what the file's name says, which needs no notice."""
+    found = sniff_format(decoded.text, plain=named == "txt")
+    if found == named or found == "labelled":
+        return found, decoded
+    notice = f"Read as {found.upper()}, judging by the first lines."
+    if named is not None:
+        notice = (
+            f"Read as {found.upper()}, for its lines are those of a table. For one text a line, choose the format TXT."
+        )
+    return found, Decoded(decoded.text, decoded.encoding, (*decoded.notices, notice))
+
+
+def sniff_format(text: str, *, plain: bool = False) -> str:
+    """Format of a text whose name does not say: json, conllu, conllulex, tsv, csv, labelled, else txt.
+
+    ``plain``: its name says TXT, so that only labelled lines and what is surely a table are not.
+    """
+    start = first_line(text).lstrip()
     of_words = looks_like(text)
-    if of_words is not None:
+    if start.startswith("{") and not plain:
+        return "jsonl"
+    if start.startswith("[") and not plain and _is_json_list(text):
+        return "json"
+    if of_words is not None and not plain:
         return of_words
-    if same_width(tsv_records(text)) > 1:
-        return "tsv"
-    return "csv" if same_width(csv_records(text, csv_delimiter(text))) > 1 else "txt"
+    if labelled_form(text) in ("fasttext", "two levels"):
+        return "labelled"
+    table = table_start(text)
+    if table.mark is not None or looks_like_table(table.text, named=plain):
+        return "tsv" if table.mark in (None, "\t") and "\t" in first_line(table.text) else "csv"
+    return "labelled" if labelled_form(text) else "txt"
+
+
+def _is_labelled(text: str) -> bool:
+    """Whether a file that is called a table has lines that begin with their label, and no separator."""
+    return labelled_form(text) in ("fasttext", "two levels") and not looks_like_table(text, named=False)
+
+
+def _is_json_list(text: str) -> bool:
+    return re.match(r"\s*\[\s*[\[{\"\]]", text) is not None and text.rstrip().endswith("]")
+
+
+def _encoding_guess(table: RawTable, options: ReadOptions) -> list[Guess]:
+    """The encoding, where it was chosen among several that fit; UTF-8 that fits is no guess."""
+    if options.encoding is not None or table.encoding in ("utf-8", "utf-16", "utf-32"):
+        return []
+    return [Guess("encoding", table.encoding, "another one, if letters look wrong")]
+
+
+def _inherent(table: RawTable, columns: TextColumns) -> TextColumns:
+    """``columns``, or, where none is named, those that labelled lines have by themselves."""
+    if table.format != "labelled" or columns != TextColumns():
+        return columns
+    return TextColumns(table.columns[0], None, table.columns[1], None, table.columns[2:])
 
 
 def _parquet(content: bytes, file_name: str, limits: Limits) -> RawTable:
@@ -207,15 +266,6 @@ def _refuse_task(task: str, what: str) -> None:
         f"The task '{task}' is for CoNLL-U files, but this is {what}.",
         "Leave the task out, or choose the format conllu or conllulex.",
     )
-
-
-def _refuse_json_list(text: str) -> None:
-    if text.lstrip()[:1] == "[":
-        raise TextSetError(
-            "The file holds one JSON list, not one JSON object a line.",
-            'Write it as JSONL, with pandas for example: read_json(...).to_json("texts.jsonl", orient="records",'
-            " lines=True).",
-        )
 
 
 def _foretold(table: RawTable, text: str | None, limits: Limits) -> list[str]:

@@ -1,5 +1,6 @@
 """Which column is what: guesses from the names of the columns, then from what is in them."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,7 +8,7 @@ from backend.texts import Cell
 from backend.textsets.tables import RawTable
 
 _SAMPLE = 2_000  # rows looked at
-_PAIRS = (
+PAIRS = (
     ("sentence1", "sentence2"),
     ("question", "sentence"),
     ("premise", "hypothesis"),
@@ -18,7 +19,7 @@ _PAIRS = (
     ("question", "context"),
     ("question", "answer"),
 )
-_TEXTS = (
+TEXTS = (
     "text",
     "sentence",
     "review",
@@ -45,7 +46,7 @@ _TEXTS = (
     "prompt",
     "input",
 )
-_LABELS = (
+LABELS = (
     "label",
     "labels",
     "class",
@@ -71,8 +72,28 @@ _LABELS = (
     "tag",
     "type",
 )
-_SPLITS = ("split", "subset", "partition", "fold", "set")
-_SPLIT_VALUES = frozenset(("train", "training", "dev", "development", "val", "valid", "validation", "test", "testing"))
+KEYS = (  # usual names of columns that are none of these
+    "id",
+    "idx",
+    "index",
+    "guid",
+    "uid",
+    "row name",
+    "unnamed: 0",
+    "level_0",
+    "__index_level_0__",
+    "timestamp",
+    "date",
+    "lang",
+    "language",
+    "source",
+    "author",
+    "name",
+)
+_NUMBERS_ROWS = KEYS[: KEYS.index("timestamp")]
+_DATE = re.compile(r"[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}(?:[ T].{0,40})?")
+SPLITS = ("split", "subset", "partition", "fold", "set")
+SPLIT_VALUES = frozenset(("train", "training", "dev", "development", "val", "valid", "validation", "test", "testing"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +131,10 @@ def guess_roles(table: RawTable) -> Roles:
 
 
 def _guess_texts(profiles: list[_Profile], by_name: dict[str, _Profile]) -> tuple[str | None, str | None]:
-    for first, second in _PAIRS:
+    for first, second in PAIRS:
         if first in by_name and second in by_name:
             return by_name[first].name, by_name[second].name
-    for name in _TEXTS:
+    for name in TEXTS:
         if name in by_name and not by_name[name].numeric:
             return by_name[name].name, None
     filled = [profile for profile in profiles if profile.n_filled]
@@ -122,20 +143,21 @@ def _guess_texts(profiles: list[_Profile], by_name: dict[str, _Profile]) -> tupl
 
 
 def _guess_split(profiles: list[_Profile], by_name: dict[str, _Profile]) -> str | None:
-    for name in _SPLITS:
+    for name in SPLITS:
         if name in by_name and by_name[name].n_distinct <= 10:
             return by_name[name].name
     return next((profile.name for profile in profiles if profile.split_like), None)
 
 
 def _guess_label(profiles: list[_Profile], by_name: dict[str, _Profile], *, taken: set[str | None]) -> str | None:
-    for name in _LABELS:
+    for name in LABELS:
         if name in by_name and by_name[name].name not in taken and by_name[name].n_distinct <= 200:
             return by_name[name].name
     few = [
         profile
         for profile in profiles
         if profile.name not in taken
+        and profile.name.lower() not in _NUMBERS_ROWS
         and 2 <= profile.n_distinct <= min(100, profile.n_filled // 2)
         and profile.mean_length <= 40
     ]
@@ -151,11 +173,14 @@ def _profile(name: str, cells: Sequence[Cell]) -> _Profile:
         len(distinct),
         sum(map(len, filled)) / max(len(filled), 1),
         bool(distinct) and all(_is_number(cell) for cell in distinct),
-        bool(distinct) and {cell.strip().lower() for cell in distinct} <= _SPLIT_VALUES,
+        bool(distinct) and {cell.strip().lower() for cell in distinct} <= SPLIT_VALUES,
     )
 
 
 def _is_number(cell: str) -> bool:
+    """Whether a cell is a number or a date: neither is a text."""
+    if _DATE.fullmatch(cell.strip()):
+        return True
     try:
         float(cell)
     except ValueError:

@@ -8,20 +8,24 @@ from backend.texts import Cell, TextTable
 from backend.textsets.limits import Limits
 from backend.textsets.roles import guess_roles
 from backend.textsets.tables import RawTable, listed, numbered, plural, shortened
+from backend.textsets.tidying import tidy, tidy_labels, without_marks
+
+_LONGEST_LABEL = 200  # characters; a column of longer cells, or of nearly as many as there are rows, is prose
+_FEW = 20
 
 
 def select(table: RawTable, name: str, columns: TextColumns, limits: Limits) -> TextTable:
     """Text set of the chosen ``columns``; without a text column, the one that looks most like it, with a notice.
 
     Rows whose text (or second text) is missing or blank are dropped and counted in a notice; a label or split that is
-    blank is missing. Raises TextSetError for a column that is not there, for one chosen twice, for nested values, for
+    blank is missing. Columns that may be labels are tidied, texts keep their characters but for byte order marks. Raises TextSetError for a column that is not there, for one chosen twice, for nested values, for
     a text over the limit, and where no text is left.
     """
     notices = list(table.notices)
     text, pair, label, split = _roles(table, columns, notices)
     kept = _kept_rows(table, text, pair, notices)
-    texts = _checked(table, text, kept, limits)
-    pairs = _checked(table, pair, kept, limits) if pair is not None else None
+    texts = _checked(table, text, kept, limits, notices)
+    pairs = _checked(table, pair, kept, limits, notices) if pair is not None else None
     others: dict[str, tuple[Cell, ...]] = {}
     for chosen, role in [(label, "label"), (split, "split"), *((item, "") for item in columns.metadata)]:
         if chosen is None:
@@ -31,7 +35,7 @@ def select(table: RawTable, name: str, columns: TextColumns, limits: Limits) -> 
             continue
         cells = _cells(table, column)
         _check_lengths(column, cells, kept, limits)
-        others[column] = tuple(_without_blank(cells[row]) if role else cells[row] for row in kept)
+        others[column] = _tidied([cells[row] for row in kept], column, bool(role), notices)
     if label is not None:
         _note_missing(others[label], label, kept, notices)
     return TextTable(name, texts, pairs, others, label, split, notices=tuple(notices))
@@ -58,8 +62,12 @@ def find_column(table: RawTable, column: str | int) -> str:
 
 
 def blank_rows(cells: Sequence[Cell]) -> list[int]:
-    """Positions (from 0) of the cells that are missing or hold white space only."""
-    return [row for row, cell in enumerate(cells) if cell is None or not cell.strip()]
+    """Positions (from 0) of the cells that are missing or hold only white space and characters that are not seen."""
+    return [row for row, cell in enumerate(cells) if cell is None or not cell.strip() or _is_unseen(cell)]
+
+
+def _is_unseen(cell: str) -> bool:
+    return len(cell) < 50 and not cell.isascii() and not tidy(cell)
 
 
 def _roles(table: RawTable, columns: TextColumns, notices: list[str]) -> tuple[str, str | None, str | None, str | None]:
@@ -101,10 +109,24 @@ def _kept_rows(table: RawTable, text: str, pair: str | None, notices: list[str])
     return kept
 
 
-def _checked(table: RawTable, column: str, kept: Sequence[int], limits: Limits) -> tuple[str, ...]:
+def _checked(table: RawTable, column: str, kept: Sequence[int], limits: Limits, notices: list[str]) -> tuple[str, ...]:
     cells = _cells(table, column)
     _check_lengths(column, cells, kept, limits)
-    return tuple(cell for cell in (cells[row] for row in kept) if cell is not None)
+    texts, n_marks = without_marks([cells[row] for row in kept])
+    if n_marks:
+        notices.append(f'Took {plural(n_marks, "byte order mark")} out of texts in column "{column}".')
+    return tuple(cell for cell in texts if cell is not None)
+
+
+def _tidied(cells: Sequence[Cell], column: str, has_role: bool, notices: list[str]) -> tuple[Cell, ...]:
+    """The cells of a label or split; of another column too, unless it holds prose."""
+    distinct = {cell for cell in cells if cell is not None}
+    prose = len(distinct) > max(_FEW, len(cells) // 2) or any(len(cell) > _LONGEST_LABEL for cell in distinct)
+    if prose and not has_role:
+        return tuple(cells)
+    tidied, said = tidy_labels(cells, column)
+    notices += said
+    return tidied
 
 
 def _check_lengths(column: str, cells: Sequence[Cell], kept: Sequence[int], limits: Limits) -> None:
@@ -123,10 +145,6 @@ def _note_missing(cells: Sequence[Cell], label: str, kept: Sequence[int], notice
     missing = [row for row, cell in zip(kept, cells, strict=True) if cell is None]
     if missing:
         notices.append(f'{plural(len(missing), "row")} without a label in column "{label}": {numbered(missing)}.')
-
-
-def _without_blank(cell: Cell) -> Cell:
-    return cell if cell is not None and cell.strip() else None
 
 
 def _cells(table: RawTable, column: str) -> Sequence[Cell]:

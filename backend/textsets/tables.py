@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from backend.texts import Cell
+from backend.texts import Cell, Guess
 
-FORMATS = ("csv", "tsv", "jsonl", "parquet", "txt", "conllu", "conllulex", "words")
+FORMATS = ("csv", "tsv", "jsonl", "json", "parquet", "txt", "labelled", "conllu", "conllulex", "words")
 FIRST_FEW = 5
 
 
@@ -16,7 +16,8 @@ class RawTable:
     """All cells of a file, by column.
 
     ``cells`` has one sequence of n_rows cells for each name in ``columns``; a missing or empty cell is None.
-    ``unreadable`` says of a column that it cannot be chosen, and why (nested values, bytes).
+    ``unreadable`` says of a column that it cannot be chosen, and why (nested values, bytes). ``guesses`` are what was
+    found out about the file, each with what it could be as well.
     """
 
     format: str
@@ -26,6 +27,12 @@ class RawTable:
     n_rows: int
     unreadable: dict[str, str] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
+    guesses: tuple[Guess, ...] = ()
+    header: bool = True  # whether columns have names of their own
+
+    def noting(self, *notices: str) -> "RawTable":
+        """The same table with further notices."""
+        return replace(self, notices=(*self.notices, *notices))
 
 
 def unique_names(names: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:

@@ -25,6 +25,25 @@ def test_unicode_is_found_out(encoded, name):
     assert (decoded.text, decoded.encoding, decoded.notices) == (TEXT, name, ())
 
 
+@pytest.mark.parametrize("name", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_wide_encodings_without_a_mark_are_known_by_their_zero_bytes(name):
+    text = "text,label\n老猫坐在垫子上,pos\nthe cat,neg\n"
+    decoded = decode(text.encode(name))
+    assert (decoded.text, decoded.encoding) == (text, name)
+    assert decoded.notices == (f"There is no byte order mark: the file was read as {name.upper()}.",)
+
+
+def test_byte_order_marks_within_a_file_are_no_letters():
+    decoded = decode("\ufeffa\nb\n\ufeffc\n\ufeffd\n".encode())
+    assert decoded.text == "a\nb\nc\nd\n"
+    assert "2 byte order marks from within the file (first in line 3)" in decoded.notices[0]
+
+
+def test_line_ends_of_two_carriage_returns_count_once():
+    assert decode(b"a\r\r\nb\r\r\n").text == "a\r\nb\r\n"
+    assert decode(b"a\r\r\nb\r\n").text == "a\r\r\nb\r\n"
+
+
 def test_latin_1_with_a_notice():
     decoded = decode("ok\nna\xefve caf\xe9\n".encode("latin-1"))
     assert (decoded.text, decoded.encoding) == ("ok\nnaïve café\n", "latin-1")
@@ -75,7 +94,6 @@ def test_damaged_utf8_is_not_read_as_something_else():
         b"\x1f\x8b\x08",
         b"PAR1....",
         b"text\nab\x00c\n",
-        "text without a mark".encode("utf-16-le"),
         zlib.compress(bytes(range(256)) * 50)[4:],
         bytes([1, 2, 3, 255]) * 100,
     ],

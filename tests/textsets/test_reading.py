@@ -169,7 +169,7 @@ def test_columns_by_number_without_a_header():
 
 
 def test_a_header_that_looks_like_a_row_is_mentioned():
-    notices = table("good film\t0\nbad film\t1\n", "a.tsv", options(0)).notices
+    notices = table("good film\t0\nbad film\t1\n", "a.tsv", options(0, header=True)).notices
     assert 'The first row was taken as the header: "good film", "0".' in notices[0]
 
 
@@ -221,10 +221,6 @@ def test_jsonl_keys_may_differ_and_unused_columns_may_be_nested():
     assert shown.columns == ("text", "meta", "label")
     assert shown.rows == (("a", "{1 field}", None), ("b", None, "x"))
     assert shown.notices[-1] == 'Column "meta" cannot be chosen: line 1 holds a nested value there.'
-
-
-def test_a_json_list_is_refused_with_the_remedy():
-    assert "one JSON list" in refusal('[\n{"text": "a"}\n]', "a.json").message
 
 
 def test_half_a_surrogate_pair_is_replaced_and_counted():
@@ -316,7 +312,7 @@ def test_a_file_of_blank_lines(name):
         ("a\t1\nb\t2\n", "tsv"),
         ('a,1\n"b, c",2\n', "csv"),
         ("a;1\nb;2\n", "csv"),
-        ("DESC:x Who , me ?\nNUM:y How, when, where ?\n", "txt"),
+        ("Who , me ?\nHow, when, where ?\n", "txt"),
         ("one line, with a comma\n", "txt"),
     ],
 )
@@ -328,11 +324,14 @@ def test_format_from_the_bytes_where_the_name_does_not_say(content, format_name)
 
 def test_the_format_can_be_given():
     assert table("a\tb\n", "a.csv", options(format="txt")).texts == ("a\tb",)
-    assert "csv, tsv, jsonl, parquet, txt" in refusal("a\n", "a.csv", options(format="xlsx")).hint
+    assert "csv, tsv, jsonl, json, parquet, txt, labelled" in refusal("a\n", "a.csv", options(format="xlsx")).hint
 
 
-def test_a_table_in_a_txt_file_is_mentioned():
-    assert "choose the format TSV" in table("a\tb\nc\td\n", "a.txt").notices[0]
+def test_a_table_in_a_txt_file_is_read_as_one_unless_txt_is_chosen():
+    assert table("a\tb\nc\td\n", "a.txt", options(0, header=False)).texts == ("a", "c")
+    chosen = table("a\tb\nc\td\n", "a.txt", options("text", format="txt"))
+    assert chosen.texts == ("a\tb", "c\td")
+    assert "choose the format TSV" in chosen.notices[0]
 
 
 def test_preview():

@@ -54,12 +54,28 @@ def test_qnli(path_of, table):
     assert (shown.guess_text, shown.guess_pair, shown.guess_label) == ("question", "sentence", "label")
 
 
-def test_trec_is_latin_1_and_no_table(table):
+def test_trec_is_latin_1_and_has_its_labels_as_two_columns(table, path_of):
     read_back = table("trec/TREC.train")
     assert len(read_back) == 5_452
     assert "Latin-1" in read_back.notices[0]
-    assert len({text.split(":")[0] for text in read_back.texts}) == 6
+    assert read_back.texts[0] == "How did serfdom develop in and then leave Russia ?"
+    assert (read_back.label, len(set(read_back.columns["coarse"])), len(set(read_back.columns["fine"]))) == (
+        "coarse",
+        6,
+        50,
+    )
     assert len(table("trec/TREC.test")) == 500
+    assert table("trec/TREC.test", format="txt").texts[0] == "NUM:dist How far is it from Denver to Aspen ?"
+    shown = preview(path_of("trec/TREC.test").read_bytes(), "TREC.test", ReadOptions(), limits=LIMITS)
+    assert shown.columns == ("text", "coarse", "fine")
+    assert any(guess.what == "format" and "TXT" in guess.other for guess in shown.guesses)
+
+
+@pytest.mark.parametrize("part", ["train", "dev", "test"])
+def test_a_file_without_a_header_is_known_by_its_rows(part, path_of):
+    shown = preview(path_of(f"sst2/{part}.tsv").read_bytes(), "dev.tsv", ReadOptions(), limits=LIMITS)
+    assert (shown.header, shown.guess_text, shown.guess_label) == (False, "0", "1")
+    assert preview(path_of("qnli/dev.tsv").read_bytes(), "dev.tsv", ReadOptions(), limits=LIMITS).header
 
 
 def test_ag_news(table):

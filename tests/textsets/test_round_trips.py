@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from backend.specs import ReadOptions, TextColumns
 from backend.textsets.limits import Limits
 from backend.textsets.reading import read
+from backend.textsets.tidying import tidy
 
 LIMITS = Limits()
 # No surrogates, which UTF-8 cannot hold; no zero, which no text file has; no byte order mark at the very start.
@@ -23,7 +24,12 @@ ONE_LINE = st.text(
 
 def rows_of(cells):
     """Rows of two cells: a text that is not blank, and a label that may be missing."""
-    return st.lists(st.tuples(cells.filter(str.strip), st.none() | cells.filter(str.strip)), min_size=1, max_size=12)
+    return st.lists(st.tuples(cells.filter(tidy), st.none() | cells.filter(tidy)), min_size=1, max_size=12)
+
+
+def tidied(rows):
+    """The rows as they are to be read: texts to the letter, labels without what is not seen."""
+    return [(text, None if label is None else tidy(label)) for text, label in rows]
 
 
 def read_rows(content, file_name, *, header=True):
@@ -43,14 +49,14 @@ def test_csv(rows, line_end, quoting, header):
     file = io.StringIO(newline="")
     writer = csv.writer(file, lineterminator=line_end, quoting=quoting)
     writer.writerows([("text", "label"), *rows] if header else rows)
-    assert read_rows(file.getvalue().encode(), "a.csv", header=header) == rows
+    assert read_rows(file.getvalue().encode(), "a.csv", header=header) == tidied(rows)
 
 
 @settings(deadline=None)
 @given(rows_of(ONE_LINE), st.sampled_from(["\n", "\r\n"]), st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]))
 def test_tsv(rows, line_end, encoding):
     lines = ["text\tlabel", *(f"{text}\t{label or ''}" for text, label in rows)]
-    assert read_rows((line_end.join(lines) + line_end).encode(encoding), "a.tsv") == rows
+    assert read_rows((line_end.join(lines) + line_end).encode(encoding), "a.tsv") == tidied(rows)
 
 
 @settings(deadline=None)
@@ -64,7 +70,7 @@ def test_jsonl(rows, ascii_only, leave_out):
 
     first = json.dumps({"text": "first", "label": "x"})  # so that there are two columns in any case
     content = "\n".join([first, *(line(*row) for row in rows)]).encode()
-    assert read_rows(content, "a.jsonl") == [("first", "x"), *rows]
+    assert read_rows(content, "a.jsonl") == [("first", "x"), *tidied(rows)]
 
 
 @settings(deadline=None)
@@ -74,11 +80,11 @@ def test_parquet(rows, dictionary, row_group_size):
     table = pa.table({"text": pa.array(texts, pa.string()), "label": pa.array(labels, pa.string())})
     file = io.BytesIO()
     pq.write_table(table, file, use_dictionary=dictionary, row_group_size=row_group_size)
-    assert read_rows(file.getvalue(), "a.parquet") == rows
+    assert read_rows(file.getvalue(), "a.parquet") == tidied(rows)
 
 
 @settings(deadline=None)
-@given(st.lists(ONE_LINE.filter(str.strip), min_size=1, max_size=12), st.sampled_from(["\n", "\r\n"]))
+@given(st.lists(ONE_LINE.filter(tidy), min_size=1, max_size=12), st.sampled_from(["\n", "\r\n"]))
 def test_txt(texts, line_end):
     content = (line_end.join(texts) + line_end).encode()
     table = read(content, "a.txt", "n", ReadOptions(), limits=LIMITS)
