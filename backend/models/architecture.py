@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from backend.errors import ModelError
-from backend.models.folders import WEIGHTS, broken, weight_shapes
+from backend.models.folders import WEIGHTS, broken, unusable, weight_shapes
 
 _HEAD = "ForSequenceClassification"
 
@@ -52,9 +52,11 @@ def load_config(model: str, folder: Path) -> Any:
         config = AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
     except Exception as error:
         reason = (str(error).strip().splitlines() or [""])[0][:160]
-        raise broken(model, f"config.json cannot be used ({type(error).__name__}: {reason})") from None
+        raise unusable(model, f"config.json is refused ({type(error).__name__}: {reason})") from None
     # Whatever config.json says, nothing but the layers is wanted of a forward pass.
-    config.use_cache = config.output_hidden_states = config.output_attentions = False
+    for part in (config, *(getattr(config, name, None) for name in ("text_config", "encoder"))):
+        if part is not None:
+            part.use_cache = part.output_hidden_states = part.output_attentions = False
     return config
 
 
@@ -87,13 +89,17 @@ def describe_architecture(
     has_head = can_classify and any(name.endswith(_HEAD) for name in names) and _has_head_weights(model, folder)
     if trained_on is not None:
         has_head = can_classify and trained_on.__name__.endswith(_HEAD) and (has_head or labels is not None)
-    auto_class = AutoModelForSequenceClassification if has_head else AutoModel
+    auto_class: Any = AutoModelForSequenceClassification if has_head else AutoModel
+    if not has_head and getattr(config, "text_config", None) is not None:
+        auto_class = _saved_class(config) or auto_class  # its parts have other names in each class of the family
     return Architecture(config, trained_on or auto_class, _family(config), has_head)
 
 
 def build(model: str, architecture: Architecture) -> Any:
     """The model of an architecture on the meta device: every shape, no memory; settles ``architecture.attention``."""
-    for attention in ("sdpa", "eager"):
+    from transformers import AutoModel, AutoModelForTextEncoding
+
+    for attention in ("sdpa", "eager", "sdpa", "eager"):
         architecture.attention = attention
         try:
             with torch.device("meta"):
@@ -101,8 +107,15 @@ def build(model: str, architecture: Architecture) -> Any:
         except Exception as error:
             if attention == "sdpa" and "scaled_dot_product" in str(error):
                 continue  # the family has no such implementation
+            if architecture.auto_class is AutoModelForTextEncoding:
+                architecture.auto_class = AutoModel  # T5Gemma's encoder alone is refused for an encoder-decoder
+                continue
             reason = (str(error).strip().splitlines() or [""])[0][:160]
-            raise broken(model, f"config.json describes no possible model ({type(error).__name__}: {reason})") from None
+            if isinstance(error, ImportError):
+                raise ModelError(f"The model '{model}' needs a package: {reason}", "Install it.") from None
+            raise unusable(
+                model, f"no model can be built from config.json ({type(error).__name__}: {reason})"
+            ) from None
     raise AssertionError("unreachable")
 
 
@@ -122,15 +135,46 @@ def select_backbone(module: Any, architecture: Architecture) -> tuple[nn.Module,
     """
     if architecture.family == "encoder-decoder":
         module = module.get_encoder()
-    elif not architecture.has_head:
-        module = module.base_model
-    backbone: nn.Module = module.base_model if architecture.has_head else module
+    backbone = text_part(module)
+    if backbone is module and architecture.family != "encoder-decoder":
+        backbone = module.base_model
+    module = module if architecture.has_head else backbone
     if "input_ids" not in forward_names(backbone):
         raise ModelError(
             f"The model class {type(backbone).__name__} takes no tokens: it is not a model of text.",
             "Choose a text encoder or decoder.",
         )
     return module, backbone
+
+
+def text_part(module: nn.Module) -> nn.Module:
+    """The language model within a model of text and images or sound (or its text encoder); else the module itself."""
+    text = getattr(getattr(module, "config", None), "text_config", None)
+    found = module if text is None else _first_of(module, type(text)) or module
+    if found is module:
+        return module
+    if found.config.is_encoder_decoder:
+        return found.get_encoder()
+    if getattr(found, "base_model", found) is not found:
+        return found.base_model
+    inner = _first_of(found, type(text)) if found.get_output_embeddings() is not None else None
+    return inner or found
+
+
+def _first_of(module: nn.Module, config_class: type) -> Any:
+    """The outermost part of ``module`` that has a configuration of ``config_class`` and takes tokens, or None."""
+    inner = (child for child in module.modules() if child is not module)
+    of_class = (child for child in inner if type(getattr(child, "config", None)) is config_class)
+    return next((child for child in of_class if "input_ids" in forward_names(child)), None)
+
+
+def _saved_class(config: Any) -> Any:
+    """The library's model class that a checkpoint was saved from, or None where it is not known."""
+    import transformers
+
+    names = [str(name) for name in config.architectures or ()]
+    found = getattr(transformers, names[0], None) if names else None
+    return found if getattr(found, "config_class", None) is type(config) else None
 
 
 def forward_names(module: nn.Module) -> tuple[str, ...]:
@@ -159,12 +203,30 @@ def check_missing(model: str, module: Any, architecture: Architecture, report: A
         return key.startswith("shared.") or any(_below(key, name) for name in prefixes)
 
     missing = sorted(key for key in report["missing_keys"] if needed(key))
-    wrong = sorted(str(key[0]) for key in report["mismatched_keys"])
+    wrong = sorted(key for key in report["mismatched_keys"] if needed(str(key[0])))
     if missing:
-        raise broken(model, f"its weights lack {len(missing)} tensors of the model, such as {missing[0]}")
+        raise _lacking(model, type(module).__name__, missing, sorted(report["unexpected_keys"]))
     if wrong or report["error_msgs"]:
-        detail = f"{len(wrong)} tensors have another shape" if wrong else "they cannot be read into the model"
+        detail = str((*report["error_msgs"], "")[0])[:160]
+        if wrong:
+            name, stored, wanted = wrong[0]
+            detail = f"{len(wrong)} tensors have another shape, such as {name}: {tuple(stored)}, not {tuple(wanted)}"
         raise broken(model, f"its weights do not fit its configuration ({detail})")
+
+
+def _lacking(model: str, class_name: str, missing: list[str], others: list[str]) -> ModelError:
+    """The error for weights that lack tensors: of which some may be there by ``others`` names."""
+    lacks = f"its weights lack {len(missing)} tensors of the model, such as {missing[0]}"
+    prefix = next((one.removesuffix(name) for name in missing for one in others if one.endswith(f".{name}")), "")
+    if prefix:
+        return ModelError(
+            f"The names of the weights of the model '{model}' begin with '{prefix}', so {class_name} does not find them.",
+            "They were saved from a wrapped model (DataParallel, torch.compile, a training module): save the model inside "
+            "it with save_pretrained, or take the prefix away.",
+        )
+    if not others:
+        return broken(model, lacks)
+    return unusable(model, f"{lacks}, and hold {len(others)} that {class_name} has no place for, such as {others[0]}")
 
 
 def _below(key: str, prefix: str) -> bool:
@@ -182,13 +244,18 @@ def _has_head_weights(model: str, folder: Path) -> bool:
 def _family(config: Any) -> str:
     from transformers.models.auto.modeling_auto import (
         MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+        MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES,
         MODEL_FOR_MASKED_LM_MAPPING_NAMES,
     )
 
-    if getattr(config, "is_decoder", False):
+    text = getattr(config, "text_config", None)
+    if getattr(config, "is_decoder", False) or getattr(text, "is_decoder", False):
         return "decoder"
-    causal = config.model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
-    return "decoder" if causal and config.model_type not in MODEL_FOR_MASKED_LM_MAPPING_NAMES else "encoder"
+    types = {config.model_type, getattr(text, "model_type", config.model_type)}
+    causal = types & set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
+    if text is not None:  # it answers questions about images, so it writes texts
+        causal |= types & set(MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES)
+    return "decoder" if causal and not types & set(MODEL_FOR_MASKED_LM_MAPPING_NAMES) else "encoder"
 
 
 def _unknown(model: str, what: str) -> ModelError:

@@ -7,27 +7,43 @@ import fnmatch
 import hashlib
 import json
 from collections.abc import Collection
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from backend.errors import ModelError
 from backend.fingerprint import content_digest
 from backend.history import ROWS_FILE
+from backend.models.own_code import needs_own_code, tokenizer_needs_own_code
 
 CONFIG = "config.json"
 ADAPTER_CONFIG = "adapter_config.json"
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
+TOKENIZER = "tokenizer.json"
+TOKENIZER_PATTERNS = (
+    *(TOKENIZER, "vocab.*", "*.model", "*.tiktoken", "tekken.json", "bpe.codes"),
+    *("vocab-*.json", "*.spm", "*.tokenizer", "byte_maps.json"),  # FSMT, Marian, ProphetNet, MyT5
+)
 SMALL_PATTERNS = (
-    *(CONFIG, ADAPTER_CONFIG, INDEX, "tokenizer*.json", "special_tokens_map.json", "added_tokens.json"),
-    *("vocab.*", "merges.txt", "*.model", "*.tiktoken", "tekken.json", "bpe.codes"),
+    *(CONFIG, ADAPTER_CONFIG, INDEX, "tokenizer*.json", "special_tokens_map.json", "added_tokens.json", "merges.txt"),
+    *(pattern for pattern in TOKENIZER_PATTERNS if pattern != TOKENIZER),
+    *("dict.txt", "emoji.json", "normalizer.json", "word_*.json", "entity_vocab.json", "target_vocab.json"),
 )
 WEIGHT_PATTERNS = (WEIGHTS, "model-*.safetensors", ADAPTER_WEIGHTS)
 IDENTITY_PATTERNS = (*SMALL_PATTERNS, ROWS_FILE, "*.safetensors")  # what a model was trained on decides its test rows
-TOKENIZER_PATTERNS = ("tokenizer.json", "vocab.*", "*.model", "*.tiktoken", "tekken.json", "bpe.codes")
 TOKENIZERS_WITHOUT_VOCABULARY = ("ByT5Tokenizer", "CanineTokenizer", "PerceiverTokenizer")
 PICKLE_PATTERNS = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle")
+OTHER_FORMATS = {  # what else a folder may hold a model in: a limit of what is read here, no fault of the folder
+    "GGUF": ("*.gguf", "*.ggml"),
+    "TensorFlow": ("*.h5", "*.index", "saved_model.pb", "*.tflite"),
+    "Flax": ("*.msgpack",),
+    "ONNX": ("*.onnx",),
+    "the format of Meta's or Mistral's own software": ("params.json", "consolidated*.safetensors"),
+    "the format of diffusers": ("model_index.json",),
+    "safetensors under another name": ("*.safetensors",),
+}
 REPAIR = "Save the model again with save_pretrained, together with its tokenizer, or download the folder again."
 
 _digests: dict[tuple[str, int, int, str], str] = {}  # (path, size, mtime_ns, algorithm) -> hex digest
@@ -76,6 +92,15 @@ def broken(model: str, reason: str) -> ModelError:
     return ModelError(f"The model '{model}' is broken: {reason}.", REPAIR)
 
 
+def unusable(model: str, reason: str) -> ModelError:
+    """The error for files that are not used here, be it for what they hold or for what the libraries know."""
+    return ModelError(
+        f"The model '{model}' cannot be used: {reason}.",
+        f"This is what Embedscope and transformers {version('transformers')} make of it; the files need not be at fault. Choose "
+        "another model, or save this one again with save_pretrained where it can be loaded.",
+    )
+
+
 def check_model(model: str, folder: Path, files: Collection[str], *, weights: bool) -> None:
     """Refuse a model that is not whole or not safe; ``weights`` says whether the weight files are in the folder yet.
 
@@ -87,11 +112,14 @@ def check_model(model: str, folder: Path, files: Collection[str], *, weights: bo
     if config is None:
         if _pickles(files) and not _matching(files, ("*.safetensors",)):
             raise _pickle_only(model, files)
-        raise broken(model, f"it has no {CONFIG}")
+        raise _other_format(model, files) or broken(model, f"it has no {CONFIG}")
     _check_code(model, folder, files, config)
     names = _weight_files(model, folder, files)
     if not has_tokenizer(model, folder, files):
-        raise broken(model, "it has no tokenizer (tokenizer.json or a vocabulary)")
+        raise ModelError(
+            f"The model '{model}' has no tokenizer (tokenizer.json or a vocabulary).",
+            "Put the tokenizer's files of the model that it was made from into its folder, or save both together again.",
+        )
     if weights:
         for name in names:
             tensor_shapes(model, folder / name)
@@ -101,9 +129,12 @@ def check_adapter(model: str, folder: Path, files: Collection[str]) -> dict[str,
     """The configuration of an adapter that is whole and safe; raises ModelError as check_model does."""
     config = read_json(folder, ADAPTER_CONFIG, model)
     if "auto_map" in config:
-        raise _remote_code(model, ADAPTER_CONFIG)
+        raise remote_code(model, ADAPTER_CONFIG)
     if not isinstance(config.get("base_model_name_or_path"), str) or not config["base_model_name_or_path"]:
-        raise broken(model, f"{ADAPTER_CONFIG} names no base model (base_model_name_or_path)")
+        raise ModelError(
+            f"The adapter '{model}' names no base model (base_model_name_or_path in its {ADAPTER_CONFIG}).",
+            "Write the folder or the hub's name of the model that it was trained on into that entry.",
+        )
     if ADAPTER_WEIGHTS not in files:
         if _pickles(files):
             raise _pickle_only(model, files)
@@ -152,7 +183,7 @@ def _weight_files(model: str, folder: Path, files: Collection[str]) -> tuple[str
     if INDEX not in files:
         if _pickles(files):
             raise _pickle_only(model, files)
-        raise broken(model, f"it has no weights (neither {WEIGHTS} nor {INDEX})")
+        raise _other_format(model, files) or broken(model, f"it has no weights (neither {WEIGHTS} nor {INDEX})")
     table = read_json(folder, INDEX, model).get("weight_map")
     if not isinstance(table, dict) or not table or not all(isinstance(name, str) for name in table.values()):
         raise broken(model, f"{INDEX} holds no weight_map")
@@ -166,10 +197,12 @@ def _weight_files(model: str, folder: Path, files: Collection[str]) -> tuple[str
 
 
 def _check_code(model: str, folder: Path, files: Collection[str], config: dict[str, Any]) -> None:
-    if "auto_map" in config:
-        raise _remote_code(model, CONFIG)
-    if "tokenizer_config.json" in files and "auto_map" in read_json(folder, "tokenizer_config.json", model):
-        raise _remote_code(model, "tokenizer_config.json")
+    if needs_own_code(config):
+        raise remote_code(model, CONFIG)
+    if "tokenizer_config.json" in files:
+        table = read_json(folder, "tokenizer_config.json", model)
+        if tokenizer_needs_own_code(table, config, files):
+            raise remote_code(model, "tokenizer_config.json")
     if config.get("quantization_config"):
         raise ModelError(
             f"The model '{model}' has quantised weights, which are not supported.",
@@ -185,7 +218,8 @@ def has_tokenizer(model: str, folder: Path, files: Collection[str]) -> bool:
     return config.get("tokenizer_class") in TOKENIZERS_WITHOUT_VOCABULARY
 
 
-def _remote_code(model: str, file_name: str) -> ModelError:
+def remote_code(model: str, file_name: str) -> ModelError:
+    """The error for a model that asks for code which the library does not have itself."""
     return ModelError(
         f"The model '{model}' needs code of its own ({file_name} has an 'auto_map'), which is never executed.",
         "Use a checkpoint of an architecture that the transformers library knows itself.",
@@ -197,6 +231,18 @@ def _pickle_only(model: str, files: Collection[str]) -> ModelError:
         f"The model '{model}' has only pickle weights ({', '.join(_pickles(files)[:3])}), which can run any code.",
         "Use a revision with safetensors, or convert it where you trust it: save_pretrained writes safetensors.",
     )
+
+
+def _other_format(model: str, files: Collection[str]) -> ModelError | None:
+    """The error for a model whose weights are there in a format that is not read, None where there are none at all."""
+    for what, patterns in OTHER_FORMATS.items():
+        found = [name for name in _matching(files, patterns) if not _matches(name, WEIGHT_PATTERNS)]
+        if found:
+            return ModelError(
+                f"The model '{model}' is in {what} ({', '.join(found[:3])}), which is not read here.",
+                f"Use its version for transformers, with {CONFIG} and {WEIGHTS}.",
+            )
+    return None
 
 
 def _pickles(files: Collection[str]) -> list[str]:

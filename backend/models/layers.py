@@ -70,7 +70,7 @@ def find_layout(backbone: nn.Module, config: Any, *, model: str) -> Layout:
     if longest is None or len(longest) != n_layers:
         raise ModelError(
             f"The blocks of the model '{model}' ({type(backbone).__name__}) cannot be found.",
-            "Its family needs a row in BLOCKS in backend/models/layers.py.",
+            "Embedscope does not know how this family is built. Choose a model of another family.",
         )
     return Layout(tuple(longest), len(longest), None)
 

@@ -28,7 +28,7 @@ from backend.models.architecture import (
     silence,
 )
 from backend.models.device import check_memory, free_bytes, is_out_of_memory, out_of_memory, torch_dtype
-from backend.models.folders import broken
+from backend.models.folders import TOKENIZER, unusable
 from backend.models.layers import Layout, find_layout
 from backend.models.origin import read_origin
 from backend.models.resolve import ModelFiles, Roots, model_files
@@ -93,6 +93,7 @@ def load(spec: ModelSpec, *, device: str, roots: Roots, runs: Path | None = None
             trust_remote_code=False,
             local_files_only=True,
             attn_implementation=architecture.attention,
+            ignore_mismatched_sizes=True,  # they are refused below, by name
             output_loading_info=True,
         )
         check_missing(spec.name, module, architecture, report, adapter=files.adapter is not None)
@@ -100,7 +101,7 @@ def load(spec: ModelSpec, *, device: str, roots: Roots, runs: Path | None = None
             module = merge_adapter(spec.name, module, adapter, select_backbone(module, architecture)[0])
         module, backbone = select_backbone(module, architecture)
         module.to(device=device, dtype=torch_dtype(spec.dtype)).eval().requires_grad_(False)
-    layout = find_layout(backbone, architecture.config, model=spec.name)
+    layout = find_layout(backbone, backbone.config, model=spec.name)
     return LoadedModel(spec, info, module, backbone, layout, tokenizer, device, files)
 
 
@@ -109,19 +110,29 @@ def load_tokenizer(model: str, folder: Path, config: Any = None) -> Any:
 
     ``config`` is that of the model where the folder holds none: an adapter's.
     """
-    from transformers import AutoTokenizer
 
     silence()
     try:
-        known = {} if config is None else {"config": config}
-        tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False, **known)
+        tokenizer = _read_tokenizer(folder, config)
         tokenizer("a")
     except ImportError as error:
         raise ModelError(f"The tokenizer of '{model}' needs a package: {_first_line(error)}", "Install it.") from None
     except Exception as error:
-        raise broken(model, f"its tokenizer cannot be read ({_first_line(error)})") from None
+        raise unusable(model, f"its tokenizer cannot be read ({_first_line(error)})") from None
     tokenizer.truncation_side = "right"
     return tokenizer
+
+
+def _read_tokenizer(folder: Path, config: Any) -> Any:
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+    options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    try:
+        return AutoTokenizer.from_pretrained(str(folder), **options, **({} if config is None else {"config": config}))
+    except ValueError:
+        if not (folder / TOKENIZER).is_file():
+            raise
+        return PreTrainedTokenizerFast.from_pretrained(str(folder), **options)  # it names a class of its own
 
 
 class LoadedModels:
@@ -179,17 +190,18 @@ def _describe(spec: ModelSpec, files: ModelFiles) -> tuple[ModelInfo, Architectu
         architecture = describe_architecture(spec.name, files.folder, config)
         tokenizer = load_tokenizer(spec.name, files.folder)
     else:
-        labels = adapter.n_labels
         architecture = describe_architecture(
-            spec.name, files.folder, config, trained_on=adapter.model_class, labels=labels
+            spec.name, files.folder, config, trained_on=adapter.model_class, labels=adapter.n_labels
         )
         tokenizer = load_tokenizer(spec.name, adapter.tokenizer or files.folder, config)
     skeleton = build(spec.name, architecture)
     module, backbone = select_backbone(skeleton, architecture)
+    labels = _labels(config) if architecture.has_head else ()
+    config = getattr(backbone, "config", config)  # of text and images: the language model's own
     layout = find_layout(backbone, config, model=spec.name)
     n_dims = getattr(config, "hidden_size", None)
     if not isinstance(n_dims, int):
-        raise broken(spec.name, "config.json gives no hidden_size")
+        raise unusable(spec.name, f"the width of its vectors is not known (no hidden_size in {type(config).__name__})")
     n_parameters = sum(parameter.numel() for parameter in module.parameters())
     base, base_commit = read_origin(files.folder, files.adapter)
     info = ModelInfo(
@@ -204,7 +216,7 @@ def _describe(spec: ModelSpec, files: ModelFiles) -> tuple[ModelInfo, Architectu
         max_length=max_length(backbone, config, tokenizer),
         has_cls=_has_cls(tokenizer),
         has_head=architecture.has_head,
-        labels=_labels(config) if architecture.has_head else (),
+        labels=labels,
         default_pooling="last" if architecture.family == "decoder" else "mean",
         tokenizer=_tokenizer_digest(tokenizer),
         base=base,
@@ -257,7 +269,7 @@ def _loading_errors(model: str, needed: int, device: str) -> Iterator[None]:
     except Exception as error:
         if is_out_of_memory(error):
             raise out_of_memory(model, needed, free_bytes(device), device) from None
-        raise broken(model, f"its weights do not fit its configuration ({_first_line(error)})") from None
+        raise unusable(model, f"its weights cannot be read into the model ({_first_line(error)})") from None
 
 
 def _first_line(error: Exception) -> str:

@@ -153,7 +153,7 @@ def forward(loaded: LoadedModel, batch: Batch, module: nn.Module | None = None) 
             raise
         raise ModelError(
             f"The tokenizer of '{loaded.spec.name}' gives token {highest}, but the model has only {size} tokens.",
-            "The tokenizer belongs to another model: save both together again.",
+            "Use the tokenizer that belongs to the model; tokens that were added later need vectors in the model too.",
         ) from None
 
 
@@ -205,7 +205,7 @@ def not_finite(loaded: LoadedModel, where: str) -> ModelError:
     """The error for values that are not finite."""
     return ModelError(
         f"The model '{loaded.spec.name}' gives values that are not finite at {where} in {loaded.spec.dtype}.",
-        "Run it in float32 (EMBEDSCOPE_DTYPE=float32); if it happens there too, its weights are damaged.",
+        "Run it in float32 (EMBEDSCOPE_DTYPE=float32). If it happens there too, compare with another copy of its weights.",
     )
 
 

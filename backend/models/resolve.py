@@ -204,11 +204,12 @@ def _with_base(
                 base_name = f"{base_name}@{config['revision']}"
             found = _locate(base_name, roots, weights=weights, base=True)
     except ModelError as error:
+        typed = _is_path(base_name) or error.message == not_found(base_name).message  # its hint speaks of a typed name
         raise ModelError(
             f"The base model of the adapter '{name}' cannot be used: {error.message}",
             f"Its {ADAPTER_CONFIG} names '{base_name}' in the entry base_model_name_or_path. Where that is a place on "
             "another machine, write the folder or the hub's name of the same model here in its place (a relative path "
-            f"starts from the adapter's folder). {error.hint if not _is_path(base_name) else ''}".strip(),
+            f"starts from the adapter's folder). {'' if typed else error.hint}".strip(),
         ) from None
     return ModelFiles(name, content_digest(commit.encode(), found.commit.encode()), found.folder, folder)
 

@@ -107,7 +107,7 @@ REFUSALS = [
     ("someone/pickle", "only pickle weights (pytorch_model.bin)"),
     ("someone/code", "needs code of its own (config.json"),
     ("someone/data", "'someone/data' is broken: it has no config.json"),
-    ("someone/headless", "'someone/headless' is broken: it has no tokenizer"),
+    ("someone/headless", "'someone/headless' has no tokenizer"),
     ("someone/shards", "names the shard model-00002-of-00002.safetensors, which is missing"),
     ("someone//bert", "There is no model"),
     ("some one/bert", "There is no model"),
@@ -120,7 +120,7 @@ def test_each_refusal_has_its_own_message(hub: Hub, tmp_path: Path, bert_files: 
     config, weights = json.loads(bert_files["config.json"]), bert_files["model.safetensors"]
     whole = {key: value for key, value in bert_files.items() if key != "model.safetensors"}
     hub.repo("someone/pickle").commit({**whole, "pytorch_model.bin": b"x"})
-    coded = json.dumps({**config, "auto_map": {"AutoModel": "modeling.Model"}}).encode()
+    coded = json.dumps({**config, "model_type": "other", "auto_map": {"AutoModel": "modeling.Model"}}).encode()
     hub.repo("someone/code").commit({**bert_files, "config.json": coded, "modeling.py": b"raise SystemExit"})
     hub.repo("someone/data").commit({"README.md": b"", "data.csv": b""})
     hub.repo("someone/headless").commit({"config.json": bert_files["config.json"], "model.safetensors": weights})

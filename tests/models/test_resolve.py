@@ -190,12 +190,19 @@ REFUSALS = {
     "not UTF-8": (write("config.json", b"\xff\xfe\x00"), "config.json cannot be read as JSON"),
     "deep JSON": (write("config.json", b"[" * 200_000), "config.json cannot be read as JSON"),
     "no object": (write("config.json", b"[]"), "config.json does not hold a JSON object"),
-    "remote code": (
-        edit("config.json", auto_map={"AutoModel": "modeling.Model"}),
+    "remote code of an unknown type": (
+        edit("config.json", auto_map={"AutoModel": "modeling.Model"}, model_type="chatglm"),
+        "needs code of its own (config.json",
+    ),
+    "remote code of an unknown class": (
+        edit("config.json", auto_map={"AutoModel": "modeling.Model"}, architectures=["JinaBertForMaskedLM"]),
         "needs code of its own (config.json",
     ),
     "remote tokenizer": (
-        edit("tokenizer_config.json", auto_map={"AutoTokenizer": ["tokenization.T", None]}),
+        lambda folder: [
+            edit("tokenizer_config.json", auto_map={"AutoTokenizer": ["t.T", None]}, tokenizer_class="T")(folder),
+            rename("tokenizer.json", "vocab.txt")(folder),
+        ],
         "needs code of its own (tokenizer_config.json",
     ),
     "quantised": (edit("config.json", quantization_config={"quant_method": "gptq"}), "quantised weights"),
@@ -206,6 +213,17 @@ REFUSALS = {
     "truncated header": (truncate(5), "model.safetensors (5 bytes) is truncated or damaged"),
     "empty weights": (truncate(0), "model.safetensors (0 bytes) is truncated or damaged"),
     "noise": (write("model.safetensors", os.urandom(5000)), "is truncated or damaged"),
+    "GGUF": (rename("model.safetensors", "model-q8.gguf"), "is in GGUF (model-q8.gguf), which is not read here"),
+    "TensorFlow": (rename("model.safetensors", "tf_model.h5"), "is in TensorFlow (tf_model.h5)"),
+    "Flax": (rename("model.safetensors", "flax_model.msgpack"), "is in Flax (flax_model.msgpack)"),
+    "another name": (rename("model.safetensors", "weights.safetensors"), "another name (weights.safetensors)"),
+    "Mistral's own": (
+        lambda folder: [
+            rename("model.safetensors", "consolidated.safetensors")(folder),
+            rename("config.json", "params.json")(folder),
+        ],
+        "is in the format of Meta's or Mistral's own software (consolidated.safetensors, params.json)",
+    ),
     "no tokenizer": (remove("tokenizer.json"), "has no tokenizer"),
     "missing shard": (index({"weight_map": SHARDS}), "the shard model-00002-of-00002.safetensors, which is missing"),
     "index without a table": (index({"metadata": {}}), "holds no weight_map"),
