@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from backend.activations import Report
 from backend.metrics.linalg import Floats, Matrix, centred, max_abs, row_mean
+from backend.metrics.rounding import step_of
 
 _TILE_ROWS = 512
 _COVARIANCE_ROWS = 2048
@@ -21,9 +23,9 @@ _REDUCTION_COST = 80  # of one entry's share in the L x L products, in multiply-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """One layer as both routes read it: centred in float64, scaled to at most 1, and then in its own precision.
+    """One layer as both routes read it: centred in float64, scaled to at most 1, and then in ``dtype``.
 
-    ``width`` is the RBF kernel's 1 / (2 sigma^2) in the scaled space, None for the linear kernel; ``shifted`` asks for
+    ``noise`` is the rounding of the rows as they are given, relative to what is left of them after centring. ``width`` is the RBF kernel's 1 / (2 sigma^2) in the scaled space, None for the linear kernel; ``shifted`` asks for
     that kernel minus 1, which centring makes the same and which keeps the digits of a wide kernel. ``ready`` is the
     whole matrix as ``rows`` gives it, where there is room to keep it.
     """
@@ -31,6 +33,8 @@ class View:
     x: Matrix
     mean: Floats
     scale: float
+    dtype: npt.DTypeLike
+    noise: float
     width: float | None = None
     shifted: bool = False
     ready: Matrix | None = None
@@ -39,7 +43,7 @@ class View:
         """The given rows, centred and scaled; products of them cannot overflow."""
         if self.ready is not None:
             return self.ready[block]
-        out: Matrix = (centred(self.x, self.mean, block) * self.scale).astype(self.x.dtype)
+        out: Matrix = (centred(self.x, self.mean, block) * self.scale).astype(self.dtype)
         return out
 
 
@@ -60,32 +64,44 @@ class GramMoments:
     diagonal_y: Floats
 
 
-def view(x: Matrix, *, n_layers: int = 1) -> View:
-    """``x`` ready for the linear kernel, as one of ``n_layers``; its rows must be finite and not all identical."""
-    mean, blocks = row_mean(x), _slices(x.shape[0], _COVARIANCE_ROWS)
-    ready = np.empty_like(x) if x.nbytes * n_layers <= _READY_BYTES else None
-    largest = 0.0
+def view(x: Matrix, *, n_layers: int = 1, precise: bool = False, by_median: bool = False) -> View:
+    """``x`` ready for the linear kernel, as one of ``n_layers``; its rows must be finite and not all identical.
+
+    ``precise`` takes float64 whatever ``x`` is. ``by_median`` centres at the median of each dimension: what only looks at
+    distances does not mind, and keeps the digits of the many beside a few rows far away.
+    """
+    mean = np.median(x, axis=0).astype(np.float64) if by_median else row_mean(x)
+    blocks, dtype = _slices(x.shape[0], _COVARIANCE_ROWS), np.dtype(np.float64) if precise else x.dtype
+    ready = np.empty(x.shape, dtype) if x.size * dtype.itemsize * n_layers <= _READY_BYTES else None
+    largest = squares = 0.0
     for block in blocks:
         rows = centred(x, mean, block)
+        squares += float(np.vdot(rows, rows))
         largest = max(largest, max_abs(rows))
         if ready is not None:
             ready[block] = rows
     scale = 2.0 ** -math.frexp(largest)[1]  # a power of two, so that scaling rounds nothing
     if ready is not None:
         ready *= scale
-    return View(x, mean, scale, ready=ready)
+    offset = np.sqrt(x.shape[0] * float(mean @ mean) / squares) if squares > 0 else np.inf
+    return View(x, mean, scale, dtype, float(step_of(x) * (1.0 + offset)), ready=ready)
 
 
-def gram_moments(xs: Sequence[View], ys: Sequence[View] | None, report: Report, stage: str) -> GramMoments:
-    """The sums for all pairs of ``xs`` and ``ys`` (within ``xs`` where ``ys`` is None), by the cheaper route."""
+def gram_moments(
+    xs: Sequence[View], ys: Sequence[View] | None, report: Report, stage: str, *, by_tiles: bool = False
+) -> GramMoments:
+    """The sums for all pairs of ``xs`` and ``ys`` (within ``xs`` where ``ys`` is None), by the cheaper route.
+
+    That is the tiles where ``by_tiles`` says so: rows that are not centred at their mean need them.
+    """
     everything = [*xs, *(ys or ())]
     n = everything[0].x.shape[0]
     widths = [v.x.shape[1] for v in everything]
     n_layers = len(everything)
-    by_tiles = n * n / 2 * (sum(widths) + _REDUCTION_COST * n_layers)
+    tiles = n * n / 2 * (sum(widths) + _REDUCTION_COST * n_layers)
     pairs = [(i, j) for i in range(n_layers) for j in range(n_layers) if _wanted(i, j, len(xs), ys is None)]
-    by_covariances = n * sum(widths[i] * widths[j] for i, j in pairs)
-    if any(v.width is not None for v in everything) or by_tiles <= by_covariances:
+    covariances = n * sum(widths[i] * widths[j] for i, j in pairs)
+    if by_tiles or any(v.width is not None for v in everything) or tiles <= covariances:
         return _from_tiles(xs, ys, report, stage)
     return _from_covariances(xs, ys, report, stage)
 

@@ -16,11 +16,14 @@ from backend.errors import InvalidRequest
 from backend.metrics.base import Metric, Outcome, param
 from backend.metrics.degenerate import named, same_rows, undefined_entries, why_undefined
 from backend.metrics.gram import GramMoments, View, gram_moments, median_squared_distance, view
-from backend.metrics.linalg import Floats, as_matrix
+from backend.metrics.linalg import Floats, Matrix, as_matrix
 
 KERNELS = ("linear", "rbf")
 _STAGE = "CKA"
-_NOTHING_LEFT = 1e-6  # of a Gram matrix's off-diagonal energy: below it, the rest after centring is rounding
+_NOTHING_LEFT = 1e-12  # of a Gram matrix's off-diagonal energy: below it, the rest after centring is rounding
+_FEW_DIGITS = {4: 1e-3, 8: 1e-8}  # of the same, by the bytes of a product: below it, few of its digits are of the rest
+_MOST_BY_MEDIAN = 8192  # rows; with more, all pairs of rows are too many for a second look
+_NOISE = 4.0  # of the rows' rounding
 
 
 def linear_cka(x: npt.ArrayLike, y: npt.ArrayLike, *, debiased: bool = True) -> float:
@@ -110,27 +113,53 @@ def _compare(
             f"CKA compares the same rows; the layers have {' and '.join(map(str, lengths))} rows.",
             "Give activations of the same texts in the same order.",
         )
+    matrix, reasons, lost = _aligned(sides, params, report, steps, precise=False)
+    if lost:
+        matrix, reasons, _ = _aligned(sides, params, report, steps, precise=True)
+    return matrix, reasons
+
+
+def _aligned(
+    sides: dict[str, list[Matrix]],
+    params: CkaParams,
+    report: Report,
+    steps: tuple[float | None, float | None],
+    *,
+    precise: bool,
+) -> tuple[Floats, dict[tuple[str, int], str], bool]:
+    """The matrix and the reasons; and whether so little is left after centring that few of its digits are known.
+
+    Distances are always taken in float64: rows of one cluster are close beside the distance of two.
+    """
     reasons: dict[tuple[str, int], str] = {}
     views: dict[str, list[View]] = {}
     n_layers = sum(map(len, sides.values()))
+    rbf = params.kernel == "rbf"
+    by_median = rbf or (precise and len(sides["x"][0]) <= _MOST_BY_MEDIAN)
     for side, matrices in sides.items():
         kept = []
         for index, matrix in enumerate(matrices):
             reason = why_undefined(matrix, min_rows=4 if params.debiased else 2, step=steps["xy".index(side)])
-            one = None if reason else _with_kernel(view(matrix, n_layers=n_layers), params, report)
+            one = None
+            if not reason:
+                whole = view(matrix, n_layers=n_layers, precise=precise or rbf, by_median=by_median)
+                one = _with_kernel(whole, params, report)
             if one is None:
                 reasons[side, index] = reason or "the median distance is 0: most rows are identical"
             else:
                 kept.append(one)
         views[side] = kept
     out = np.full((len(sides["x"]), len(sides.get("y", sides["x"]))), np.nan)
+    lost = False
     if all(views.values()):
-        moments = gram_moments(views["x"], views.get("y"), report, _STAGE)
-        ok_x, ok_y = _defined(reasons, "x", out.shape[0]), _defined(reasons, "x" if ys is None else "y", out.shape[1])
-        out[np.ix_(ok_x, ok_y)] = _alignment(moments, debiased=params.debiased)
-    if ys is None:
+        moments = gram_moments(views["x"], views.get("y"), report, _STAGE, by_tiles=by_median)
+        ok_x, ok_y = (_defined(reasons, side, n) for side, n in zip((list(sides) * 2)[:2], out.shape, strict=True))
+        noise = [np.array([one.noise for one in views[side]]) for side in (list(views) * 2)[:2]]
+        few = max(_FEW_DIGITS[np.dtype(one.dtype).itemsize] for side in views.values() for one in side)
+        out[np.ix_(ok_x, ok_y)], lost = _alignment(moments, noise[0], noise[1], params.debiased, few)
+    if "y" not in sides:
         out = (out + out.T) / 2
-    return out, reasons
+    return out, reasons, lost
 
 
 def _with_kernel(one: View, params: CkaParams, report: Report) -> View | None:
@@ -147,16 +176,25 @@ def _defined(reasons: dict[tuple[str, int], str], side: str, count: int) -> list
     return [index for index in range(count) if (side, index) not in reasons]
 
 
-def _alignment(m: GramMoments, *, debiased: bool) -> Floats:
-    """CKA from the Gram moments; NaN where a kernel has nothing left after centring."""
+def _alignment(m: GramMoments, noise_x: Floats, noise_y: Floats, debiased: bool, few: float) -> tuple[Floats, bool]:
+    """CKA from the Gram moments, NaN where a kernel has nothing left after centring but rounding.
+
+    Also whether less than the share ``few`` is left of a kernel, so that it wants more digits.
+    """
     hsic = _debiased_hsic if debiased else _biased_hsic
     cross = hsic(m.cross, m.sums_x[:, None], m.sums_y[None], m.diagonal_x[:, None], m.diagonal_y[None])
     own_x = hsic(m.own_x, m.sums_x, m.sums_x, m.diagonal_x, m.diagonal_x)
     own_y = hsic(m.own_y, m.sums_y, m.sums_y, m.diagonal_y, m.diagonal_y)
-    own_x = np.where(own_x > _NOTHING_LEFT * m.own_x, own_x, np.nan)
-    own_y = np.where(own_y > _NOTHING_LEFT * m.own_y, own_y, np.nan)
+    lost = bool((own_x < few * m.own_x).any() or (own_y < few * m.own_y).any())
+    own_x = np.where(own_x > _least(noise_x) * m.own_x, own_x, np.nan)
+    own_y = np.where(own_y > _least(noise_y) * m.own_y, own_y, np.nan)
     out: Floats = cross / np.sqrt(own_x[:, None] * own_y[None])
-    return np.clip(out, -1.0, 1.0)
+    return np.clip(out, -1.0, 1.0), lost
+
+
+def _least(noise: Floats) -> Floats:
+    """Share of a kernel's energy up to which what is left of it after centring is rounding."""
+    return np.maximum(_NOTHING_LEFT, (_NOISE * noise) ** 2)
 
 
 def _dot(a: Floats, b: Floats) -> Floats:
@@ -216,7 +254,10 @@ def run_cka(stacks: Sequence[LayerStack], _labels: Labels | None, params: Any, _
         column = index[1] if len(index) > 1 else 0
         if (side, column) in reasons:
             return named(second, column, reasons[side, column])
-        return "every pair of rows is equally similar: nothing is left after centring"
+        return (
+            "nothing is left after centring: every pair of rows is equally similar, or a few rows are so long that all "
+            "others vanish beside them"
+        )
 
     return Outcome(result, undefined_entries(result, why), _notes(params, n, biased))
 
@@ -230,7 +271,7 @@ def _notes(params: CkaParams, n: int, biased: float) -> tuple[str, ...]:
 
 CKA = Metric(
     name="cka",
-    version=2,
+    version=3,
     title="Similarity of layers (CKA)",
     scope="pair",
     params=CkaParams,

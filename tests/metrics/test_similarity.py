@@ -299,3 +299,62 @@ def test_a_cancelled_matrix_ends_at_the_next_block(monkeypatch, route):
         cka_matrix([layer(64, 5, seed=i) for i in range(3)], report=report)
     assert len(calls) == 3
     assert all(0 <= done < total for done, total, _ in calls)
+
+
+# Digits: the definition written out in extended precision
+
+
+def written_out(x, y, *, kernel, debiased):
+    """CKA from whole kernel matrices, with 18 digits."""
+    kernels = []
+    for rows in (x.astype(np.longdouble), y.astype(np.longdouble)):
+        rows = rows - np.median(rows, axis=0)
+        gaps = ((rows[:, None] - rows[None]) ** 2).sum(-1)
+        k = rows @ rows.T if kernel == "linear" else np.exp(-gaps / (2 * 0.5**2 * np.median(gaps)))
+        n = len(k)
+        if debiased:
+            k = k - np.diag(np.diag(k))
+            k = k - k.sum(0) / (n - 2) - k.sum(1)[:, None] / (n - 2) + k.sum() / ((n - 1) * (n - 2))
+            k = k - np.diag(np.diag(k))
+        else:
+            k = k - k.mean(0) - k.mean(1)[:, None] + k.mean()
+        kernels.append(k)
+    a, b = kernels
+    return float((a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum()))
+
+
+@pytest.mark.parametrize("debiased", [False, True])
+@pytest.mark.parametrize("kernel", ["linear", "rbf"])
+@pytest.mark.parametrize("ratio", [1e3, 1e4, 1e5])
+def test_clusters_far_apart_beside_their_width_keep_their_digits(kernel, debiased, ratio):
+    rng = np.random.default_rng(0)
+    for n_clusters in (2, 5):
+        centres = ratio * rng.normal(size=(n_clusters, 12))
+        x = (rng.normal(size=(90, 12)) + centres[rng.integers(0, n_clusters, 90)]).astype(np.float32)
+        y = (x[:, :8] + rng.normal(size=(90, 8))).astype(np.float32)
+        found = cka_matrix([x], [y], kernel=kernel, debiased=debiased)[0, 0]
+        assert found == pytest.approx(written_out(x, y, kernel=kernel, debiased=debiased), abs=1e-6)
+
+
+@pytest.mark.parametrize("debiased", [False, True])
+@pytest.mark.parametrize("kernel", ["linear", "rbf"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("length", [1e3, 1e5, 1e7, 1e9])
+def test_one_row_far_longer_than_the_others_hides_none_of_them(kernel, debiased, dtype, length):
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(100, 10))
+    y = (x @ rng.normal(size=(10, 6)) + rng.normal(size=(100, 6))).astype(dtype)
+    x[0] *= length
+    x = x.astype(dtype)
+    found = cka_matrix([x], [y], kernel=kernel, debiased=debiased)[0, 0]
+    assert found == pytest.approx(written_out(x, y, kernel=kernel, debiased=debiased), abs=3e-4)
+    within = cka_matrix([x, y], kernel=kernel, debiased=debiased)
+    np.testing.assert_allclose(within[[0, 0, 1], [0, 1, 1]], [1, found, 1], atol=1e-6)
+
+
+@pytest.mark.parametrize("offset", [0, 5, 200])
+def test_rows_that_are_equally_similar_have_no_debiased_cka(offset):
+    rng = np.random.default_rng(0)
+    corners = np.linalg.qr(rng.normal(size=(40, 40)))[0] + offset
+    for dtype in (np.float32, np.float64):
+        assert np.isnan(linear_cka(corners.astype(dtype), rng.normal(size=(40, 6)), debiased=True))
