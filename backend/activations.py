@@ -81,8 +81,12 @@ class Head:
 class Network(Protocol):
     """The model behind a stack, ready to run its texts again with dimensions overwritten between two blocks.
 
-    ``layer`` None runs it as it is; ``mode`` is "zero" or "mean" (over all real tokens of the given texts).
+    ``layer`` None runs it as it is; ``mode`` is "zero" or "mean" (over all real tokens of the texts given to ``fill_from``, or else of those that are run).
     """
+
+    def fill_from(self, texts: npt.NDArray[np.int64]) -> None:
+        """Take the means of ``mode`` "mean" over the tokens of these texts, whatever texts are run."""
+        ...
 
     @property
     def can_predict_tokens(self) -> bool:

@@ -46,8 +46,14 @@ def _said(step: PostProcess) -> str:
     return _STEPS[step.kind].format(k=step.k, dims=dims)
 
 
-def stack_notes(stacks: Sequence[LayerStack], specs: Sequence[ActivationSpec]) -> tuple[str, ...]:
-    """What must not be hidden about the texts: how many were cut, how many were empty, what was done to the rows."""
+def stack_notes(
+    stacks: Sequence[LayerStack], specs: Sequence[ActivationSpec], n_fit: int | None = None
+) -> tuple[str, ...]:
+    """What must not be hidden about the texts: how many were cut, how many were empty, what was done to the rows.
+
+    ``n_fit`` training rows of the first text set gave the means, variances and components of what was done to it; None:
+    all rows did.
+    """
     notes = []
     for stack, spec in zip(stacks, specs, strict=True):
         model = f"{spec.model.name}: " if len(stacks) > 1 else ""
@@ -66,7 +72,8 @@ def stack_notes(stacks: Sequence[LayerStack], specs: Sequence[ActivationSpec]) -
             )
         if spec.postprocess:
             steps = ", then ".join(_said(step) for step in spec.postprocess)
-            notes.append(f"{model}Activations are {steps}.")
+            by = f", by what {n_fit:,} training rows say" if n_fit and spec.texts == specs[0].texts else ""
+            notes.append(f"{model}Activations are {steps}{by}.")
         if spec.tokens is not None:
             notes.append(model + _token_rows(len(stack.matrices[0].rows), spec.tokens))
     return tuple(dict.fromkeys(notes))

@@ -8,8 +8,9 @@ from pathlib import PurePath
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from backend.activations import Array, Labels, LayerStack, Report
+from backend.activations import Array, Labels, Report
 from backend.agreement import check_models, check_texts
 from backend.codec import Codec, to_json
 from backend.doors import check_task
@@ -19,7 +20,7 @@ from backend.history import History
 from backend.library import Library
 from backend.metrics import METRICS
 from backend.metrics.base import Outcome
-from backend.metrics.splits import SplitParams
+from backend.metrics.splits import SplitParams, split_rows
 from backend.modelhost import ModelHost
 from backend.planning import labels_of, planned, word_facts
 from backend.provenance import source, stack_notes, versions
@@ -41,7 +42,7 @@ from backend.specs import (
     SeriesTask,
     Task,
 )
-from backend.stacks import Stacks, groups_of, rows_digest
+from backend.stacks import Stacks, fits_rows, groups_of, rows_digest
 from backend.store import ArrayWriter, Store
 from backend.texts import Cost, TextTable
 from backend.training import Training
@@ -193,8 +194,9 @@ class Runner:
         started, metric = time.perf_counter(), METRICS[spec.metric]
         digest = fingerprint(spec)
         with self._store.pin([fingerprint(item) for item in spec.inputs]):
-            stacks = self._stacks.stacks(spec.inputs, metric)
-            labels = self._labels(spec, stacks[0])
+            labels = self._labels(spec)
+            fit = _fitted_on(spec, labels)
+            stacks = self._stacks.stacks(spec.inputs, metric, fit)
             outcome: Outcome = metric.run(stacks, labels, spec.params, spec.seed, report)
         infos = [stack_inputs[0] for stack_inputs in groups_of(spec.inputs)]
         result = Result(
@@ -203,7 +205,7 @@ class Runner:
             version=spec.version,
             values=outcome.values,
             undefined=outcome.undefined,
-            notes=(*stack_notes(stacks, infos), *outcome.notes),
+            notes=(*stack_notes(stacks, infos, None if fit is None else len(fit)), *outcome.notes),
             sources=tuple(source(stack, info) for stack, info in zip(stacks, infos, strict=True)),
             seed=spec.seed,
             recipe=self._codec.task_to_json(spec),
@@ -213,9 +215,10 @@ class Runner:
         data, arrays = self._codec.result_to_parts(result)
         self._store.put_result(digest, data, arrays, {"texts": [item.texts.digest for item in spec.inputs]})
 
-    def _labels(self, spec: AnalysisSpec, stack: LayerStack) -> Labels | None:
+    def _labels(self, spec: AnalysisSpec) -> Labels | None:
         if spec.labels is None:
             return None
+        stack = self._stacks.plain((replace(spec.inputs[0], postprocess=()),))
         table = self._library.table(spec.inputs[0].texts)
         return labels_of(table, spec.labels.column, stack, self._history(spec))
 
@@ -339,6 +342,13 @@ class Runner:
                 f"measured on {len(sample)} texts on {loaded.device}{again}",
             )
         return total
+
+
+def _fitted_on(spec: AnalysisSpec, labels: Labels | None) -> npt.NDArray[np.int64] | None:
+    """The training rows, where rows are changed before the metric and some of them are to be test rows; else None."""
+    if labels is None or not isinstance(spec.params, SplitParams) or not any(map(fits_rows, spec.inputs)):
+        return None
+    return split_rows(labels, spec.params, spec.seed).train
 
 
 def _part(report: Report, number: int, total: int, name: str) -> Report:

@@ -5,10 +5,11 @@ from functools import partial
 from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from backend.activations import NUMBER_STEPS, Activations, Array, LayerStack
 from backend.errors import StoreError
-from backend.fingerprint import fingerprint
+from backend.fingerprint import content_digest, fingerprint
 from backend.library import Library
 from backend.metrics.base import Metric
 from backend.modelhost import ModelHost
@@ -26,9 +27,15 @@ class Stacks:
     def __init__(self, store: Store, library: Library, models: ModelHost, settings: Settings) -> None:
         self._store, self._library, self._models, self._settings = store, library, models, settings
 
-    def stacks(self, inputs: tuple[ActivationSpec, ...], metric: Metric) -> list[LayerStack]:
-        """The stacks of ``inputs``, which are in the store, with what ``metric`` asks for; raises StoreError if not."""
-        plain = [self._plain(group) for group in groups_of(inputs)]
+    def stacks(
+        self, inputs: tuple[ActivationSpec, ...], metric: Metric, fit: npt.NDArray[np.int64] | None = None
+    ) -> list[LayerStack]:
+        """The stacks of ``inputs``, which are in the store, with what ``metric`` asks for; raises StoreError if not.
+
+        With ``fit`` the steps before the metric are fitted on these rows of the first text set; a second one has its own.
+        """
+        texts = inputs[0].texts.digest
+        plain = [self.plain(group, fit if group[0].texts.digest == texts else None) for group in groups_of(inputs)]
         require_same_words(plain)
         return [self._equipped(stack, group, metric) for stack, group in zip(plain, groups_of(inputs), strict=True)]
 
@@ -53,7 +60,8 @@ class Stacks:
         head, why = own_head(self._models.load(spec.model))
         return replace(stack, head=head, why_no_head=why)
 
-    def _plain(self, group: tuple[ActivationSpec, ...]) -> LayerStack:
+    def plain(self, group: tuple[ActivationSpec, ...], fit: npt.NDArray[np.int64] | None = None) -> LayerStack:
+        """The stack of one group of inputs without head and network; ``fit`` as for ``stacks``."""
         first = group[0]
         info = self._models.known(first.model)
         meta = self._store.array_meta(fingerprint(replace(first, postprocess=())))
@@ -62,7 +70,7 @@ class Stacks:
             pooling=first.pooling,
             layers=tuple(spec.layer for spec in group),
             layer_names=tuple(info.layer_names[spec.layer] for spec in group),
-            matrices=tuple(self._activations(spec) for spec in group),
+            matrices=tuple(self._activations(spec, fit) for spec in group),
             texts_digest=first.texts.digest,
             n_truncated=int(meta.get("n_truncated", 0)),
             n_empty=int(meta.get("n_empty", 0)),
@@ -74,15 +82,18 @@ class Stacks:
             dtype=first.model.dtype,
         )
 
-    def _activations(self, spec: ActivationSpec) -> Activations:
-        rows = self._store.open_array(fingerprint(spec))
+    def _activations(self, spec: ActivationSpec, fit: npt.NDArray[np.int64] | None) -> Activations:
+        digest = fingerprint(spec)
+        if fit is not None and fits_rows(spec):
+            digest = content_digest(digest.encode(), b"fitted on", fit.astype("<i8").tobytes())
+        rows = self._store.open_array(digest)
         if rows is None and spec.postprocess:
             from backend.metrics.postprocess import postprocess
 
-            base = cast("Any", self._opened(replace(spec, postprocess=())))
-            processed = postprocess(base, spec.postprocess, step=NUMBER_STEPS[spec.model.dtype])
-            self._store.put_array(fingerprint(spec), processed, {"texts": [spec.texts.digest]})
-        rows = self._opened(spec)
+            base = cast("Any", self._opened(fingerprint(replace(spec, postprocess=()))))
+            processed = postprocess(base, spec.postprocess, fit, step=NUMBER_STEPS[spec.model.dtype])
+            self._store.put_array(digest, processed, {"texts": [spec.texts.digest]})
+        rows = self._opened(digest)
         if spec.pooling not in ("tokens", "words"):
             return Activations(cast("Any", rows), np.arange(len(rows)))
         index = self._store.open_array(rows_digest(spec))
@@ -92,11 +103,16 @@ class Stacks:
             return Activations(cast("Any", rows), cast("Any", index))
         return Activations(cast("Any", rows), cast("Any", index[:, 0]), cast("Any", index[:, 1]))
 
-    def _opened(self, spec: ActivationSpec) -> Array:
-        rows = self._store.open_array(fingerprint(spec))
+    def _opened(self, digest: str) -> Array:
+        rows = self._store.open_array(digest)
         if rows is None:
             raise StoreError("Activations were evicted from the cache while they were needed.", "Run it again.")
         return rows
+
+
+def fits_rows(spec: ActivationSpec) -> bool:
+    """Whether a step before the metric takes something of the rows: means, variances, components."""
+    return any(step.kind != "remove_dims" for step in spec.postprocess)
 
 
 def groups_of(inputs: tuple[ActivationSpec, ...]) -> list[tuple[ActivationSpec, ...]]:

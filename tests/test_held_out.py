@@ -253,3 +253,23 @@ def test_two_runs_with_other_held_out_rows_are_judged_by_what_neither_saw(home: 
     assert 0 < result.values.split.n_test < 6 and not both & set(judged(bench, texts, result))
     with pytest.raises(backend.EmbedscopeError, match="no split 'dev'"):
         ablated(bench, "run:half", texts, params={"test_split": "dev"})
+
+
+def test_no_step_before_a_metric_hears_of_its_test_rows(home: Any) -> None:
+    bench, folder, _, _ = home
+    plain, steps = rows(30, 20), [backend.PostProcess("standardise")]
+    strange = [*plain[:30], *([f"{row[0]} {'film ' * 12}", *row[1:]] for row in plain[30:])]
+    found = [
+        bench.compute(
+            "threshold", model=base(folder), texts=texts, layers=[2], postprocess=steps, params={"dimension": 3}
+        ).values
+        for texts in (saved(bench, folder, plain, name="plain"), saved(bench, folder, strange, name="strange"))
+    ]
+    assert found[0].split.n_train == found[1].split.n_train == 30
+    assert found[0].train_accuracy == found[1].train_accuracy
+    np.testing.assert_allclose(found[0].thresholds, found[1].thresholds, atol=1e-4)
+    texts = saved(bench, folder, plain, name="plain")
+    result = bench.compute("threshold", model=base(folder), texts=texts, layers=[2], postprocess=steps)
+    assert "Activations are standardised, by what 30 training rows say." in result.notes
+    freely = bench.compute("anisotropy", model=base(folder), texts=texts, layers=[2], postprocess=steps)
+    assert "Activations are standardised." in freely.notes

@@ -167,6 +167,8 @@ def run_inner_ablation(
     steps = steps_of(params.steps, len(set(params.dims)) or n_dims)
     wanted = dict.fromkeys([(), *(set_of(line, k) for lines in orders.values() for line in lines for k in steps)])
     texts = pool[chosen].astype(np.int64)
+    if split is not None:  # the means, too, are not those of the test rows
+        network.fill_from(split.train[_sample(len(split.train), params.n_texts, seed)].astype(np.int64))
     again = _Again(network, texts, stack.layers[place], params.mode, reading, predicts)
     measured = {}
     for number, dims in enumerate(wanted):
@@ -288,7 +290,8 @@ def _notes(
 ) -> tuple[str, ...]:
     rows = "rows" if split is None else "test rows"
     drawn = f", drawn by the seed ({seed})" if values.n_texts < n_pool else ""
-    filled = "zero" if params.mode == "zero" else "their mean over all tokens of these texts"
+    of = "these texts" if split is None else f"{min(len(split.train), params.n_texts):,} training texts"
+    filled = "zero" if params.mode == "zero" else f"their mean over all tokens of {of}"
     notes = [] if split is None else list(split.notes)
     notes.append(f"The network was run again over {values.n_texts:,} of {n_pool:,} {rows}{drawn}.")
     notes.append(

@@ -1,7 +1,7 @@
 """Steps applied to an activation matrix before any metric sees it."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,13 @@ _WIDEST = 1_000_000  # no model is wider
 _BLOCK_ENTRIES = 2**21  # of the rows worked on at a time: 16 MiB in float64
 
 
-def postprocess(x: AnyRows, steps: tuple[PostProcess, ...], *, step: float | None = None) -> npt.NDArray[np.float32]:
+def postprocess(
+    x: AnyRows,
+    steps: tuple[PostProcess, ...],
+    fit: npt.NDArray[np.int64] | None = None,
+    *,
+    step: float | None = None,
+) -> npt.NDArray[np.float32]:
     """``x`` (n_rows, n_dims) after ``steps``, in order; computed in float64, returned in float32, the width kept.
 
     centre             subtract the mean row
@@ -31,20 +37,22 @@ def postprocess(x: AnyRows, steps: tuple[PostProcess, ...], *, step: float | Non
     whiten             centre, then give every principal direction of the rank variance 1, axes unturned (ZCA); directions
                        without variance stay 0
 
-    Variances are over n_rows. Besides the result, memory is of order n_dims squared. Raises InvalidRequest for an
+    Means, variances and components are those of the rows with the numbers ``fit`` (n_fit,), of all where it is None; every
+    row is changed alike. Besides the result, memory is of order n_dims squared, and of the rows ``fit``. Raises InvalidRequest for an
     unknown step, a k out of range or rows that are not finite.
     """
     x = checked_rows(x)
-    rows = _Rows(x, (), constant_below(_Rows(x, (), np.zeros(0)).mean(), step_of(x, step)))
+    learnt = x if fit is None else x[fit]
+    rows = _Rows(learnt, (), constant_below(_Rows(learnt, (), np.zeros(0)).mean(), step_of(x, step)))
     for one in steps:
         check_step(one, x.shape[1])
         change, noise = _FITS[one.kind](rows, one)
-        rows = _Rows(x, (*rows.maps, change), noise)
+        rows = _Rows(learnt, (*rows.maps, change), noise)
     if steps:
-        rows = _Rows(x, (*rows.maps, _flattened(rows)), rows.noise)
+        rows = _Rows(learnt, (*rows.maps, _flattened(rows)), rows.noise)
     out = np.empty(x.shape, dtype=np.float32)
     start = 0
-    for block in rows:
+    for block in replace(rows, x=x):
         out[start : start + len(block)] = block
         start += len(block)
     return out

@@ -43,7 +43,12 @@ class TextNetwork:
         self._key: tuple[int, ...] = ()
         self._planned: ExtractionPlan | None = None
         self._means: dict[int, npt.NDArray[np.float64]] = {}
+        self._source: Ints | None = None
         self._passing: tuple[object, npt.NDArray[np.float32]] | None = None
+
+    def fill_from(self, texts: npt.NDArray[np.int64]) -> None:
+        """Take the means that dimensions are overwritten with over all real tokens of these texts."""
+        self._source, self._means = texts, {}
 
     @property
     def can_predict_tokens(self) -> bool:
@@ -147,7 +152,9 @@ class TextNetwork:
         """The plan for these texts; the last one is kept, and with it the means over its tokens."""
         key = tuple(map(int, numbers))
         if self._planned is None or key != self._key:
-            self._key, self._means = key, {}
+            self._key = key
+            if self._source is None:
+                self._means = {}
             self._planned = plan_extraction(
                 self._load().tokenizer, self._texts(numbers), self._pairs(numbers), max_length=self._spec.max_length
             )
@@ -160,7 +167,10 @@ class TextNetwork:
         if ablation.mode == "zero":
             return np.zeros(len(ablation.dims))
         if ablation.layer not in self._means:
+            numbers = numbers if self._source is None else self._source
             texts, pairs = self._texts(numbers), self._pairs(numbers)
+            if self._source is not None:
+                plan = plan_extraction(loaded.tokenizer, texts, pairs, max_length=self._spec.max_length)
             mean = token_mean(loaded, texts, pairs, plan, ablation.layer, self._batch_tokens, report)
             self._means[ablation.layer] = mean
         return self._means[ablation.layer][list(ablation.dims)]

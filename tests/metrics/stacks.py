@@ -43,6 +43,10 @@ class MatrixNetwork:
         self.maps[-1] = np.eye(width)
         self.can_predict_tokens = can_predict_tokens
         self.runs = []
+        self.source = None
+
+    def fill_from(self, texts):
+        self.source = texts
 
     def final_rows(self, texts, layer, dims, mode, report):
         self.runs.append((layer, tuple(dims)))
@@ -51,7 +55,8 @@ class MatrixNetwork:
         if layer is not None:
             here = self.matrices[layer][texts]
             change = np.zeros_like(here)
-            change[:, list(dims)] = (here.mean(axis=0) if mode == "mean" else 0.0 * here[0])[list(dims)]
+            means = (here if self.source is None else self.matrices[layer][self.source]).mean(axis=0)
+            change[:, list(dims)] = (means if mode == "mean" else 0.0 * here[0])[list(dims)]
             change[:, list(dims)] -= here[:, list(dims)]
             rows += change @ self.maps[layer]
         return rows.astype(np.float32)

@@ -55,7 +55,7 @@ def test_every_point_is_that_of_one_run_of_the_network() -> None:
     variance = given.matrices[1].rows[split.train].astype(np.float64).var(axis=0)
     np.testing.assert_array_equal(values.ranking, np.argsort(-variance))
     network = given.network
-    assert network is not None
+    assert network is not None and np.isin(network.source, split.train).all(), "no mean is that of test rows"  # type: ignore[attr-defined]
     for row, order in enumerate(("highest", "lowest")):
         line = values.ranking if order == "highest" else values.ranking[::-1]
         for column, k in enumerate(values.n_overwritten):
@@ -235,8 +235,8 @@ def test_a_classifiers_own_logits_under_hooks_give_the_same_accuracy(
     chosen = [table.texts[i] for i in split.test]
     with torch.no_grad():
         states = [
-            model(**tokenizer(text, return_tensors="pt"), output_hidden_states=True).hidden_states[2][0]
-            for text in chosen
+            model(**tokenizer(table.texts[i], return_tensors="pt"), output_hidden_states=True).hidden_states[2][0]
+            for i in split.train
         ]
     mean = torch.cat(states).double().mean(0).numpy()
     for column, k in enumerate(values.n_overwritten):

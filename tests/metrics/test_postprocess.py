@@ -161,3 +161,24 @@ def test_wrong_steps_are_refused(step, said):
 
 def test_every_step_of_the_vocabulary_exists():
     assert set(module._FITS) == set(POSTPROCESS_STEPS)
+
+
+@pytest.mark.parametrize("kind", POSTPROCESS_STEPS)
+def test_what_is_fitted_on_some_rows_does_not_hear_of_the_others(kind):
+    x, fit = layer(), np.arange(0, 200, 2)
+    other = x.copy()
+    other[1::2] = 50 * other[1::2] ** 2 + 3
+    steps = (PostProcess("centre"), PostProcess(*usual(kind)), PostProcess("standardise"))
+    found, changed = postprocess(x, steps, fit), postprocess(other, steps, fit)
+    np.testing.assert_array_equal(found[fit], changed[fit])
+    np.testing.assert_allclose(found[fit], postprocess(x[fit], steps), atol=1e-5)
+    assert not np.allclose(found, postprocess(x, steps), atol=1e-3)
+
+
+def test_rows_outside_the_fit_are_changed_by_the_same_numbers():
+    x, fit = layer(), np.arange(120)
+    mean, deviation = x[:120].astype(np.float64).mean(axis=0), x[:120].astype(np.float64).std(axis=0)
+    deviation[8] = np.inf  # the constant one
+    np.testing.assert_allclose(
+        postprocess(x, (PostProcess("standardise"),), fit), (x.astype(np.float64) - mean) / deviation, atol=1e-4
+    )
