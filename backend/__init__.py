@@ -22,6 +22,7 @@ from backend.errors import (
 )
 from backend.fingerprint import fingerprint
 from backend.lineage import Ordered
+from backend.presets import GENERAL, PRESETS, Preset, deviations, left_open, preset_status
 from backend.recipes import RECIPES, Recipe
 from backend.reports.cross_task import CrossTaskRow, cross_task_rows, plan_cross_task
 from backend.reports.documents import cross_task_document, report_document
@@ -65,6 +66,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "GENERAL",
+    "PRESETS",
     "RECIPES",
     "SETTINGS",
     "SPLIT_FIELDS",
@@ -93,6 +96,7 @@ __all__ = [
     "NormTask",
     "Ordered",
     "PostProcess",
+    "Preset",
     "ReadOptions",
     "ReadTask",
     "Recipe",
@@ -120,14 +124,17 @@ __all__ = [
     "check_pair",
     "cross_task_document",
     "cross_task_rows",
+    "deviations",
     "fingerprint",
     "label_changes",
     "layer_rows",
+    "left_open",
     "moved_rows",
     "number_text",
     "open_workbench",
     "plan_cross_task",
     "plan_report",
+    "preset_status",
     "read_settings",
     "report_document",
     "result_document",

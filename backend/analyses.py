@@ -66,7 +66,7 @@ def analysis_spec(
         for info in models
         for chosen in (texts, basis)
         if chosen is not None
-        for layer in _layers(layers, info)
+        for layer in layer_numbers(layers, info)
     )
     judged = labels is not None and issubclass(row.params, SplitParams)
     others = _tuned_beside(models, beside) if judged else ()
@@ -100,7 +100,11 @@ def check_unit(row: Metric, texts: TextSetSpec, pooling: str, labels: LabelSpec 
     _check_pooling(pooling, texts)
 
 
-def _layers(layers: str | Sequence[int], info: ModelInfo) -> Sequence[int]:
+def layer_numbers(layers: str | Sequence[int], info: ModelInfo) -> Sequence[int]:
+    """The layer numbers that ``layers`` stands for: "all", numbers, or numbers and names with commas between them.
+
+    Raises InvalidRequest for a layer that ``info`` has not.
+    """
     n_layers = len(info.layer_names)
     if isinstance(layers, str):
         if layers == "all":

@@ -77,6 +77,11 @@ def _analyse(parser: argparse.ArgumentParser) -> None:
     )
     add("--pooling", choices=ALL_POOLINGS, help="default: mean for encoders, last for decoders, words for words")
     add("--layers", default="all", help="all, or numbers and names separated by commas: 0,3,final norm")
+    add(
+        "--as-in-the-paper",
+        action="store_true",
+        help="pooling, layers, tokens and parameters as in the paper, where you do not give others; notes say what differs",
+    )
     add("--param", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the metric; repeat it")
     add("--post", action="append", default=[], metavar="STEP[:K]", help=f"{', '.join(POSTPROCESS_STEPS)}; repeat it")
     add("--max-length", type=int, help="tokens taken of each text (default 512, or the model's own limit if less)")

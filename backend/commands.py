@@ -17,10 +17,11 @@ from backend.documents import result_document, series_document
 from backend.errors import EmbedscopeError, InvalidRequest
 from backend.metrics import METRICS, metric
 from backend.metrics.base import parse_params
+from backend.presets import preset_of
 from backend.provenance import versions
 from backend.results import Result
 from backend.settings import read_settings
-from backend.specs import POSTPROCESS_STEPS, NormTask, PostProcess, TokenSample
+from backend.specs import POSTPROCESS_STEPS, ModelInfo, NormTask, PostProcess, TokenSample
 from backend.texts import MOST_CLASSES, TextSetInfo
 from backend.wiring import open_store, wire_runner, wire_workbench
 from backend.workbench import Workbench
@@ -35,6 +36,8 @@ def analyse(options: argparse.Namespace) -> int:
     parse_params(row.params, params)
     steps = [post_step(text) for text in options.post]
     _check_series(options)
+    if options.as_in_the_paper:
+        preset_of(row.name)  # a metric that no paper has is refused before anything is read
     check_out(options)
     bench = wire_workbench(read_settings())
     texts = read_texts_of(bench, options)
@@ -49,17 +52,31 @@ def analyse(options: argparse.Namespace) -> int:
         "seed": options.seed,
         "postprocess": steps,
         "max_length": options.max_length,
-        "tokens": TokenSample(options.tokens, options.seed) if options.pooling == "tokens" else None,
+        "tokens": TokenSample(options.tokens, options.seed) if _of_tokens(options) else None,
         "basis": basis,
         "beside": [bench.model(name, dtype=options.dtype, report=report) for name in options.beside],
     }
     if options.series:
         return _analyse_series(bench, options, asked, report)
     models = [bench.model(name, dtype=options.dtype, report=report) for name in options.model or ["minilm"]]
-    models, note = bench.directed(row.name, models)
+    models, order = bench.directed(row.name, models)
+    asked, notes = _as_in_the_paper(bench, options, models[0], asked)
     result = bench.wait(bench.analysis(row.name, models=models, **asked), report)
-    _deliver([dataclasses.replace(result, notes=(*result.notes, note)) if note else result], options)
+    notes = (order, *notes) if order else notes
+    _deliver([dataclasses.replace(result, notes=(*result.notes, *notes))], options)
     return 0
+
+
+def _of_tokens(options: argparse.Namespace) -> bool:
+    """Whether a sample of tokens is asked for; as in the paper the pooling may be tokens without being named."""
+    return options.pooling == "tokens" or (options.as_in_the_paper and options.tokens is not None)
+
+
+def _as_in_the_paper(
+    bench: Workbench, options: argparse.Namespace, model: ModelInfo, asked: dict[str, Any]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """What is asked, as in the paper where that is wanted, and notes on what differs from it."""
+    return bench.as_in_the_paper(options.metric, model, asked) if options.as_in_the_paper else (asked, ())
 
 
 def _analyse_series(bench: Workbench, options: argparse.Namespace, asked: dict[str, Any], report: Report) -> int:
@@ -78,8 +95,11 @@ def _analyse_series(bench: Workbench, options: argparse.Namespace, asked: dict[s
         except EmbedscopeError as error:
             hint = f"--against takes first, last, or a model. {error.hint}"
             raise InvalidRequest(f"'{options.against}' is neither first nor last: {error.message}", hint) from None
+    asked, notes = _as_in_the_paper(bench, options, series.models[0], asked)
     task = bench.series_analyses(options.metric, series=series, against=against, **asked)
     found = bench.compute_series(task, series, report)
+    results = tuple(dataclasses.replace(result, notes=(*result.notes, *notes)) for result in found.results)
+    found = dataclasses.replace(found, results=results)
     for item in series.broken:
         print(f"note: step {item.step} was left out: {item.reason}", file=sys.stderr)
     tell(found.results, options)

@@ -7,13 +7,14 @@ from pathlib import PurePath
 from typing import Any, cast
 
 from backend.activations import Report, no_report
-from backend.analyses import analysis_spec
+from backend.analyses import analysis_spec, layer_numbers
 from backend.errors import InvalidRequest, ModelError
 from backend.fingerprint import label_spec
 from backend.lineage import Ordered, put_in_order
 from backend.metrics import METRICS, metric
-from backend.metrics.base import BEFORE_FIRST, Metric
+from backend.metrics.base import BEFORE_FIRST, Metric, parse_params
 from backend.models.runfolder import check_name
+from backend.presets import deviations, left_open, preset_of, preset_status
 from backend.recipes import Recipe, changed, recipe
 from backend.results import Result, SeriesResult
 from backend.runs import RunInfo
@@ -145,11 +146,13 @@ class Workbench(TextCalls):
         tokens: TokenSample | None = None,
         basis: TextSetInfo | str | None = None,
         beside: Sequence[str | ModelInfo] = (),
+        as_in_the_paper: bool = False,
         report: Report = no_report,
     ) -> Result:
         """The result of a metric, from the store or computed now; ``texts``: a text set, its name, or a list of texts.
 
-        Of a metric about before and after, two models are put in order where it is known, and a note says so.
+        Of a metric about before and after, two models are put in order where it is known, and a note says so. With
+        ``as_in_the_paper`` what is not given here is as in the paper that has the metric, and notes say what differs still.
         """
         if isinstance(metric_name, AnalysisSpec):
             return cast(Result, self.wait(metric_name, report))
@@ -159,28 +162,65 @@ class Workbench(TextCalls):
             [item if isinstance(item, ModelInfo) else self.model(item, report=report) for item in listed]
             for listed in (names, beside)
         )
-        infos, note = self.directed(metric_name, infos)
+        infos, order = self.directed(metric_name, infos)
         if isinstance(texts, TextSetInfo | str):
             info = texts if isinstance(texts, TextSetInfo) else self.text_set_info(texts)
         else:
             info = self.add_texts(texts)
-        spec = self.analysis(
-            metric_name,
-            models=infos,
-            texts=info,
-            pooling=pooling,
-            layers=layers,
-            label=label,
-            params=params,
-            seed=seed,
-            postprocess=postprocess,
-            max_length=max_length,
-            tokens=tokens,
-            basis=self.text_set_info(basis) if isinstance(basis, str) else basis,
-            beside=others,
+        asked: dict[str, Any] = {
+            "texts": info,
+            "pooling": pooling,
+            "layers": layers,
+            "label": label,
+            "params": params,
+            "seed": seed,
+            "postprocess": postprocess,
+            "max_length": max_length,
+            "tokens": tokens,
+            "basis": self.text_set_info(basis) if isinstance(basis, str) else basis,
+            "beside": others,
+        }
+        notes = (order,) if order else ()
+        if as_in_the_paper:
+            asked, said = self.as_in_the_paper(metric_name, infos[0], asked)
+            notes = (*notes, *said)
+        result = cast(Result, self.wait(self.analysis(metric_name, models=infos, **asked), report))
+        return replace(result, notes=(*result.notes, *notes))
+
+    def as_in_the_paper(
+        self, metric_name: str, model: ModelInfo, asked: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """What is asked of ``analysis``, as in the paper wherever ``asked`` leaves it out, and notes on what differs still.
+
+        Left out are a ``pooling``, ``tokens`` or ``basis`` of None, ``layers`` of "all", and parameters that are not named.
+        Raises InvalidRequest for a metric that no paper has.
+        """
+        row = metric(metric_name)
+        preset = preset_of(row.name)
+        texts: TextSetInfo = asked["texts"]
+        found = {**asked, "params": {**preset.params, **(asked["params"] or {})}}
+        found["pooling"] = asked["pooling"] or preset.pooling_for(model, texts.spec.unit)
+        if asked["layers"] == "all":
+            found["layers"] = preset.layers_for(model)
+        if found["pooling"] == "tokens" and asked["tokens"] is None:
+            found["tokens"] = TokenSample(None, asked["seed"])
+        if preset.basis and asked["basis"] is None and texts.spec.unit == "text" and texts.spec.name != preset.basis:
+            found["basis"] = self.text_set_info(preset.basis)
+        tokens, basis = found["tokens"], found["basis"]
+        changed = deviations(
+            preset,
+            model,
+            parse_params(row.params, found["params"]),
+            pooling=found["pooling"],
+            layers=layer_numbers(found["layers"], model),
+            texts=texts.spec.name,
+            unit=texts.spec.unit,
+            all_tokens=tokens is None or tokens.limit is None,
+            special=tokens is not None and tokens.special,
+            postprocess=found["postprocess"],
+            basis=None if basis is None else basis.spec.name,
         )
-        result = cast(Result, self.wait(spec, report))
-        return replace(result, notes=(*result.notes, note)) if note else result
+        return found, tuple(filter(None, (preset_status(preset, changed), left_open(preset))))
 
     def series_analyses(
         self, metric_name: str, *, series: SeriesInfo, against: ModelInfo | str | None = None, **asked: Any

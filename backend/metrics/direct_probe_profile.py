@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 
 from backend.activations import Labels, LayerStack, Report
-from backend.metrics.base import AFTER_FIRST, Metric, Outcome
+from backend.metrics.base import Metric, Outcome
 from backend.metrics.degenerate import same_rows, undefined_entries, why_undefined
 from backend.metrics.direct_probe import (
     LEFT_OUT,
@@ -191,5 +191,4 @@ DIRECT_PROBE = Metric(
     run=run_direct_probe,
     labels="required",
     aliases=("clusters",),
-    direction=AFTER_FIRST,
 )

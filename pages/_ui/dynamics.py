@@ -26,6 +26,7 @@ from pages._ui.charts_dynamics import (
 from pages._ui.controls import params_form
 from pages._ui.export import downloads
 from pages._ui.findings import reasons
+from pages._ui.paper import paper_choice
 from pages._ui.plot import plot
 from pages._ui.progress import batch_panel
 from pages._ui.selection import Selection
@@ -75,15 +76,20 @@ class Measure:
 Found = dict[Wanted, tuple[Result, ...]]
 
 
-def settings(metrics: Sequence[str], *, only: dict[str, Sequence[str]] | None = None) -> dict[str, dict[str, Any]]:
+def settings(
+    metrics: Sequence[str], here: Selection, *, only: dict[str, Sequence[str]] | None = None
+) -> dict[str, dict[str, Any]]:
     """The parameters of each metric, folded away."""
     known = workbench().metrics()
+    paper = paper_choice(metrics, here, here.models[0], f"dynamics_{metrics[0]}")
     chosen = {}
-    with st.expander("Settings", icon=":material/tune:"):
+    with paper.box:
         for name, side in zip(metrics, st.columns(len(metrics)), strict=True):
             with side:
                 st.markdown(f"**{plain(known[name].title)}**")
-                chosen[name] = params_form(known[name].params, f"dynamics_{name}", only=(only or {}).get(name))
+                form = paper.form(name, f"dynamics_{name}")
+                chosen[name] = params_form(known[name].params, only=(only or {}).get(name), **form)
+    paper.say(here, chosen)
     return chosen
 
 

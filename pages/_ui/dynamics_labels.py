@@ -36,7 +36,7 @@ def labels(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
 
 
 def _thresholds(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
-    params = settings(["threshold"])
+    params = settings(["threshold"], here)
     wanted = Wanted("threshold")
     of_test = "on the test rows"
     measures = [
@@ -55,7 +55,7 @@ def _thresholds(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
 
 def _distances(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
     """Zhou and Srikumar: least distances (figure 2), spatial similarity to the original (figure 4), clusters."""
-    params = settings(["direct_probe"])
+    params = settings(["direct_probe"], here)
     every = st.toggle(
         "Similarity of every second layer only", value=True, key="dynamics_every", persist_state="session"
     )
@@ -112,7 +112,7 @@ def _distances(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
 
 def _movement(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
     """Zhou and Srikumar, figure 3: the way of each label's centroid over the checkpoints, in one plane."""
-    params = settings(["movement"])
+    params = settings(["movement"], here)
     wanted = Wanted("movement")
     found = found_series(series, here, [wanted], params, "dynamics_movement")
     if found is None:
@@ -175,7 +175,7 @@ def _lengths(result: Result, layer: int) -> pd.DataFrame:
 def _probes(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
     """Accuracy and selectivity of the classifier probes."""
     st.caption("Probes are trained at every step and layer: minutes for a few hundred texts, hours for thousands.")
-    params = settings(["probing"])
+    params = settings(["probing"], here)
     wanted = Wanted("probing")
     measures = [
         Measure(wanted, "accuracy", "Probe of two hidden layers", "Accuracy", "Mean accuracy on the test rows over the trainings.", ("heatmap", "steps"), UNIT),

@@ -35,7 +35,7 @@ def profile_view(series: SeriesInfo, here: Selection, logarithmic: bool, metrics
         "Measure", list(of_these), key=f"dynamics_measure_{metrics[0]}", persist_state="session", width=320
     )
     one = of_these.get(picked, next(iter(of_these.values())))
-    params = settings([one.metric])
+    params = settings([one.metric], here)
     measure = Measure(Wanted(one.metric), one.field, one.name, one.axis, one.meaning, forms)
     found = found_series(series, here, [measure.wanted], params, f"dynamics_{one.metric}")
     if found is not None:
@@ -54,7 +54,7 @@ def dimension(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
 
 def cka(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
     """Each checkpoint's layers against the same layers of the first and of the last checkpoint."""
-    params = settings(["cka"])
+    params = settings(["cka"], here)
     first, last = series.steps[0], series.steps[-1]
     meaning = (
         "CKA of each layer with the same layer at step {step:,}: 1 is the same geometry up to rotation and scale. {own}"
@@ -87,7 +87,7 @@ def principal_share(values: Any) -> Any:
 
 def rogue(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
     """How large the principal rogue dimension is, and whether the same dimensions stay on top."""
-    params = settings(["rogue_overlap"])
+    params = settings(["rogue_overlap"], here)
     top = params["rogue_overlap"]["top"]
     share = Measure(
         Wanted("rogue"),
@@ -160,7 +160,7 @@ def any_metric(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
                 )
             )
     need_label(here, metric)
-    params = settings([metric])
+    params = settings([metric], here)
     wanted = Wanted(metric, against)
     found = found_series(series, here, [wanted], params, "dynamics_any")
     if found is None:

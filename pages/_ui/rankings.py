@@ -9,6 +9,7 @@ import streamlit as st
 
 from backend import ModelInfo, Result
 from pages._ui.controls import params_form
+from pages._ui.paper import paper_choice
 from pages._ui.progress import obtain, run_panel
 from pages._ui.selection import Selection
 from pages._ui.session import workbench
@@ -40,9 +41,11 @@ def ranked(metric: str, models: Sequence[ModelInfo], here: Selection, by: str) -
     """
     row, bench = workbench().metrics()[metric], workbench()
     shared: dict[str, Any] = {"models": models, "layers": here.layers, **here.rows}
-    with st.expander("Settings", icon=":material/tune:"):
+    paper = paper_choice([metric], here, models[0], metric, extra={"rogue_by": "variance"})
+    with paper.box:
         rest = [field.name for field in dataclasses.fields(row.params) if field.name != "by"]
-        params = params_form(row.params, metric, only=rest)
+        params = params_form(row.params, only=rest, **paper.form(metric, metric))
+    paper.say(here, {metric: {**params, "by": by}})
     specs = {name: bench.analysis(metric, params={**params, "by": name}, **shared) for name in RANKINGS}
     wanted = specs[by]
     others = [spec for name, spec in specs.items() if name != by]

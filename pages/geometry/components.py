@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from backend import ModelInfo, Result
 from pages._ui.charts import short_model
@@ -23,6 +24,7 @@ from pages._ui.export import downloads
 from pages._ui.findings import heading, provenance, undefined_note
 from pages._ui.labelled import choose_model
 from pages._ui.pair import choose_pair, say_order
+from pages._ui.paper import paper_choice
 from pages._ui.plot import plot
 from pages._ui.progress import run_panel
 from pages._ui.selection import Selection, ready
@@ -37,10 +39,13 @@ SPECTRUM, RATIO = "Each layer", "Tuned against base"
 MARKS = (1, 2, 5, 10, 20, 50, 100)
 
 
-def settings(metric: str) -> dict[str, Any]:
+def settings(metric: str, here: Selection, info: ModelInfo) -> dict[str, Any]:
     """The metric's own parameters."""
-    with st.expander("Settings", icon=":material/tune:"):
-        return params_form(workbench().metrics()[metric].params, f"components_{metric}")
+    paper = paper_choice([metric], here, info, f"components_{metric}")
+    with paper.box:
+        chosen = params_form(workbench().metrics()[metric].params, **paper.form(metric, f"components_{metric}"))
+    paper.say(here, {metric: chosen})
+    return chosen
 
 
 def show_spectrum(here: Selection) -> None:
@@ -53,7 +58,7 @@ def show_spectrum(here: Selection) -> None:
             persist_state="session",
             help="The share that the first components hold together, instead of each one's own.",
         )
-    params = settings("spectrum")
+    params = settings("spectrum", here, model)
     spec = workbench().analysis("spectrum", models=[model], layers=here.layers, params=params, **here.rows)
     found = run_panel([spec], "components")
     if found is None:
@@ -118,17 +123,17 @@ def comparable(tuned: ModelInfo, base: ModelInfo, here: Selection) -> bool:
     return True
 
 
-def show_ratio(here: Selection) -> None:
-    """The ratio of explained variances, tuned over base, for the leading components."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+def show_ratio(here: Selection, row: DeltaGenerator) -> None:
+    """The ratio of explained variances, tuned over base, for the leading components; ``row`` is that of the view."""
+    with row:
         order = choose_pair(here.models, "components")
-    if order is None:
-        return
-    say_order(order)
+        if order is None:
+            return
+        say_order(order)
     base, tuned = order.models
     if not comparable(tuned, base, here):
         return
-    params = settings("variance_ratio")
+    params = settings("variance_ratio", here, tuned)
     spec = workbench().analysis("variance_ratio", models=[tuned, base], layers=here.layers, params=params, **here.rows)
     found = run_panel([spec], "components_ratio")
     if found is not None:
@@ -205,8 +210,9 @@ def draw_ratio(result: Result, here: Selection) -> None:
 heading("Components", WHAT, HOW)
 here = ready()
 view = SPECTRUM
+row = st.container(horizontal=True, vertical_alignment="bottom")
 if len(here.models) > 1:
-    view = st.segmented_control(
+    view = row.segmented_control(
         "View",
         [SPECTRUM, RATIO],
         default=SPECTRUM,
@@ -218,6 +224,6 @@ if len(here.models) > 1:
 else:
     st.caption(":material/compare: Choose two models in the sidebar to compare a tuned one with its base.")
 if view == RATIO:
-    show_ratio(here)
+    show_ratio(here, row)
 else:
     show_spectrum(here)

@@ -16,6 +16,7 @@ from pages._ui.export import downloads
 from pages._ui.findings import heading, provenance, reasons, undefined_note
 from pages._ui.measures import MEASURES, Measure
 from pages._ui.pair import in_order
+from pages._ui.paper import paper_choice
 from pages._ui.plot import plot
 from pages._ui.progress import run_panel
 from pages._ui.scale import scale_panel
@@ -29,15 +30,17 @@ DEFAULTS = ("Anisotropy", "Average cosine", "Intrinsic dimension (TwoNN)")
 Found = Mapping[tuple[str, int], Result]
 
 
-def settings(metrics: Sequence[str]) -> dict[str, dict[str, Any]]:
+def settings(metrics: Sequence[str], here: Selection) -> dict[str, dict[str, Any]]:
     """The parameters of each metric in use."""
+    paper = paper_choice(metrics, here, here.models[0], "profiles")
     known = workbench().metrics()
     chosen = {}
-    with st.expander("Settings", icon=":material/tune:"):
+    with paper.box:
         for name, side in zip(metrics, st.columns(len(metrics)), strict=True):
             with side:
                 st.markdown(f"**{known[name].title}**")
-                chosen[name] = params_form(known[name].params, f"profiles_{name}")
+                chosen[name] = params_form(known[name].params, **paper.form(name, f"profiles_{name}"))
+    paper.say(here, chosen)
     return chosen
 
 
@@ -167,7 +170,7 @@ if not chosen:
     st.info("Choose at least one measure.")
 else:
     metrics = list(dict.fromkeys(measure.metric for measure in chosen))
-    specs = specs_for(metrics, in_order(here.models).models, here, settings(metrics))
+    specs = specs_for(metrics, in_order(here.models).models, here, settings(metrics, here))
     results = run_panel(list(specs.values()), "profiles", partial=True)
     if results is not None:
         there = {key: result for key, result in zip(specs, results, strict=True) if result is not None}

@@ -14,6 +14,7 @@ from pages._ui.charts_projection import CAPTION, Projection, projection_scatter
 from pages._ui.controls import params_form
 from pages._ui.export import downloads
 from pages._ui.findings import heading, labels_of, provenance, reasons, undefined_note
+from pages._ui.paper import paper_choice
 from pages._ui.plot import Frames, Selection, plot
 from pages._ui.progress import run_panel
 from pages._ui.selection import Selection as Shared
@@ -49,13 +50,16 @@ def choose_method() -> str:
     return str(method)
 
 
-def settings(method: str) -> dict[str, Any]:
+def settings(method: str, model: ModelInfo, here: Shared, layers: Sequence[int]) -> dict[str, Any]:
     """The parameters that this method uses."""
+    paper = paper_choice(["projection"], here, model, "projection", extra={"projection_method": "tsne"})
     params = workbench().metrics()["projection"].params
     others = {name for own in OWN.values() for name in own} - set(OWN[method])
     used = [field.name for field in dataclasses.fields(params) if field.name not in {*others, "method"}]
-    with st.expander("Settings", icon=":material/tune:"):
-        return {"method": method, **params_form(params, "projection", only=used)}
+    with paper.box:
+        chosen = {"method": method, **params_form(params, only=used, **paper.form("projection", "projection"))}
+    paper.say(here, {"projection": chosen}, layers=layers)
+    return chosen
 
 
 def choose_layers(model: ModelInfo, here: Shared) -> tuple[int, ...]:
@@ -95,7 +99,9 @@ def choose(here: Shared) -> tuple[ModelInfo, AnalysisSpec]:
         method = choose_method()
         layers = choose_layers(model, here)
     shared: dict[str, Any] = here.rows
-    spec = workbench().analysis("projection", models=[model], layers=layers, params=settings(method), **shared)
+    spec = workbench().analysis(
+        "projection", models=[model], layers=layers, params=settings(method, model, here, layers), **shared
+    )
     return model, spec
 
 

@@ -19,6 +19,7 @@ from pages._ui.controls import params_form
 from pages._ui.export import downloads
 from pages._ui.findings import heading, provenance, undefined_note
 from pages._ui.pair import in_order, ordered, say_order
+from pages._ui.paper import paper_choice
 from pages._ui.plot import Selection, plot
 from pages._ui.progress import run_panel
 from pages._ui.rows import pairing_warning
@@ -36,13 +37,16 @@ GRID = "All models"
 MATRIX, DIAGONAL = "Matrix", "Along depth"
 
 
-def settings() -> dict[str, Any]:
+def settings(info: ModelInfo, here: Shared) -> dict[str, Any]:
     """The metric's own parameters; the bandwidth only where it counts."""
     params = workbench().metrics()["cka"].params
-    with st.expander("Settings", icon=":material/tune:"):
-        chosen = params_form(params, "similarity", only=("kernel", "debiased"))
+    paper = paper_choice(["cka"], here, info, "similarity")
+    form = paper.form("cka", "similarity")
+    with paper.box:
+        chosen = params_form(params, only=("kernel", "debiased"), **form)
         if chosen["kernel"] == "rbf":
-            chosen |= params_form(params, "similarity", only=("bandwidth",))
+            chosen |= params_form(params, only=("bandwidth",), **form)
+    paper.say(here, {"cka": chosen})
     return chosen
 
 
@@ -218,11 +222,11 @@ heading("Similarity", WHAT, HOW)
 here = ready()
 mode, models = choose_models(in_order(here.models).models)
 if mode == GRID:
-    grid_panel(models, here, settings())
+    grid_panel(models, here, settings(models[0], here))
 else:
     if mode == BETWEEN:
         pairing_warning(models, here.tokens)
-    found = run_panel(specs_for(mode, models, here, settings()), "similarity")
+    found = run_panel(specs_for(mode, models, here, settings(models[0], here)), "similarity")
     order = order_of(mode, models)
     if order is not None and models[0] is not models[1]:
         say_order(order)

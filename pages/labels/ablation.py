@@ -29,6 +29,7 @@ from pages._ui.export import downloads
 from pages._ui.findings import heading, holders, one_model_note, provenance, sampling_error, undefined_note
 from pages._ui.inner import inner_panel
 from pages._ui.labelled import choose_layer, choose_model, label_missing
+from pages._ui.paper import paper_choice
 from pages._ui.plot import Frames, plot
 from pages._ui.progress import run_panel
 from pages._ui.selection import Selection, ready
@@ -238,8 +239,10 @@ def head_section(here: Selection, model: ModelInfo, label: str) -> None:
                 key="ablation_method",
             )
         )
-    with st.expander("Settings", icon=":material/tune:"):
-        params = params_form(workbench().metrics()["ablation"].params, "ablation")
+    paper = paper_choice(["ablation"], here, model, "ablation")
+    with paper.box:
+        params = params_form(workbench().metrics()["ablation"].params, **paper.form("ablation", "ablation"))
+    paper.say(here, {"ablation": params}, layers=[layer])
     spec = workbench().analysis("ablation", models=[model], layers=[layer], label=label, params=params, **here.rows)
     st.caption(f"Classes: the column '{plain(label)}'.")
     choice = Choice(here, model, layer, method, spec)

@@ -28,6 +28,7 @@ from pages._ui.export import downloads
 from pages._ui.findings import heading, provenance, reasons, undefined_note
 from pages._ui.labelled import choose_model, choose_other, label_ready, random_labels_too
 from pages._ui.pair import change_name, ordered, say_order
+from pages._ui.paper import paper_choice
 from pages._ui.plot import plot
 from pages._ui.progress import run_panel
 from pages._ui.selection import ready
@@ -272,8 +273,10 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     model = choose_model(here.models, "clusters_model")
     other = choose_other(here, model, "clusters_other", COMPARE)
     order = ordered([info for info in here.models if info in (model, other)]) if other is not None else None
-with st.expander("Settings", icon=":material/tune:"):
-    params = params_form(workbench().metrics()["direct_probe"].params, "clusters")
+paper = paper_choice(["direct_probe"], here, model, "clusters")
+with paper.box:
+    params = params_form(workbench().metrics()["direct_probe"].params, **paper.form("direct_probe", "clusters"))
+paper.say(here, {"direct_probe": params})
 spec = workbench().analysis(
     "direct_probe",
     models=[model] if other is None else [model, other],
@@ -282,9 +285,10 @@ spec = workbench().analysis(
     params=params,
     **here.rows,
 )
-st.caption(f"Classes: the column '{plain(label)}'.")
-if order is not None:
-    say_order(order)
+with st.container(horizontal=True):
+    st.caption(f"Classes: the column '{plain(label)}'.", width="content")
+    if order is not None:
+        say_order(order)
 found = run_panel([spec], "clusters")
 if found is not None:
     result = found[0]

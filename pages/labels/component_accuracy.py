@@ -12,6 +12,7 @@ from pages._ui.controls import params_form
 from pages._ui.export import downloads
 from pages._ui.findings import heading, holders, one_model_note, provenance, sampling_error, undefined_note
 from pages._ui.labelled import choose_layer, choose_model, label_ready
+from pages._ui.paper import paper_choice
 from pages._ui.plot import plot
 from pages._ui.progress import run_panel
 from pages._ui.selection import Selection, ready
@@ -108,8 +109,12 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     layer = choose_layer(model, "component_layer")
     basis = choose_basis(here)
 one_model_note(len(here.models))
-with st.expander("Settings", icon=":material/tune:"):
-    params = params_form(workbench().metrics()["component_accuracy"].params, "component_accuracy")
+paper = paper_choice(["component_accuracy"], here, model, "component_accuracy")
+with paper.box:
+    params = params_form(
+        workbench().metrics()["component_accuracy"].params, **paper.form("component_accuracy", "component_accuracy")
+    )
+paper.say(here, {"component_accuracy": params}, layers=[layer], basis=None if basis is None else basis.spec.name)
 spec = workbench().analysis(
     "component_accuracy", models=[model], layers=[layer], label=label, params=params, basis=basis, **here.rows
 )

@@ -28,6 +28,7 @@ from pages._ui.export import downloads
 from pages._ui.findings import heading, provenance, undefined_note
 from pages._ui.labelled import label_ready
 from pages._ui.pair import in_order, ordered, say_order
+from pages._ui.paper import paper_choice
 from pages._ui.plot import plot
 from pages._ui.progress import run_panel
 from pages._ui.selection import Selection, ready
@@ -331,8 +332,10 @@ heading("Movement", WHAT, HOW)
 here = ready()
 label = label_ready(here)
 series = choose_series(here)
-with st.expander("Settings", icon=":material/tune:"):
-    params = params_form(workbench().metrics()["movement"].params, "movement")
+paper = paper_choice(["movement"], here, series[0], "movement")
+with paper.box:
+    params = params_form(workbench().metrics()["movement"].params, **paper.form("movement", "movement"))
+paper.say(here, {"movement": params})
 spec = workbench().analysis("movement", models=series, layers=here.layers, label=label, params=params, **here.rows)
 st.caption(f"Classes: the column '{plain(label)}'.")
 found = run_panel([spec], "movement")

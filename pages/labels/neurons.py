@@ -23,6 +23,7 @@ from pages._ui.export import downloads
 from pages._ui.findings import heading, provenance, reasons, undefined_note, widest_error
 from pages._ui.labelled import choose_layer, choose_model, label_ready
 from pages._ui.pair import in_order
+from pages._ui.paper import paper_choice
 from pages._ui.plot import Frames, plot
 from pages._ui.progress import run_panel
 from pages._ui.selection import Selection, ready
@@ -268,8 +269,10 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     model = choose_model(here.models, "neurons_model")
     layer = choose_layer(model, "neurons_layer") if view == ONE else None
     other = choose_other(here.models, model) if view == ONE else None
-with st.expander("Settings", icon=":material/tune:"):
-    params = params_form(workbench().metrics()["neurons"].params, "neurons")
+paper = paper_choice(["neurons"], here, model, "neurons")
+with paper.box:
+    params = params_form(workbench().metrics()["neurons"].params, **paper.form("neurons", "neurons"))
+paper.say(here, {"neurons": params}, layers=None if layer is None else [layer])
 st.caption(f"Classes: the column '{plain(label)}'.")
 if layer is None:
     found = run_panel([spec_of(here, model, here.layers, label, params)], "neurons_depth")

@@ -16,6 +16,7 @@ from pages._ui.export import downloads
 from pages._ui.findings import heading, holders, provenance, reasons, sampling_error, undefined_note
 from pages._ui.labelled import choose_model, choose_other, label_ready, random_labels_too
 from pages._ui.pair import in_order
+from pages._ui.paper import paper_choice
 from pages._ui.plot import plot
 from pages._ui.progress import run_panel
 from pages._ui.selection import Selection, ready
@@ -205,8 +206,10 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     model = choose_model(here.models, "probes_model")
     other = choose_other(here, model, "probes_other", COMPARE)
 models = [model] if other is None else list(in_order([info for info in here.models if info in (model, other)]).models)
-with st.expander("Settings", icon=":material/tune:"):
-    params = params_form(workbench().metrics()["probing"].params, "probes")
+paper = paper_choice(["probing"], here, model, "probes")
+with paper.box:
+    params = params_form(workbench().metrics()["probing"].params, **paper.form("probing", "probes"))
+paper.say(here, {"probing": params})
 specs = [
     workbench().analysis("probing", models=[one], layers=here.layers, label=label, params=params, **here.rows)
     for one in models

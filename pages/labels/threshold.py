@@ -11,6 +11,7 @@ from pages._ui.controls import params_form
 from pages._ui.export import downloads
 from pages._ui.findings import heading, holders, one_model_note, provenance, reasons, sampling_error, undefined_note
 from pages._ui.labelled import choose_model, label_ready
+from pages._ui.paper import paper_choice
 from pages._ui.plot import plot
 from pages._ui.progress import run_panel
 from pages._ui.selection import ready
@@ -134,8 +135,10 @@ here = ready()
 label = label_ready(here)
 model = choose_model(here.models, "threshold_model")
 one_model_note(len(here.models))
-with st.expander("Settings", icon=":material/tune:"):
-    params = params_form(workbench().metrics()["threshold"].params, "threshold")
+paper = paper_choice(["threshold"], here, model, "threshold")
+with paper.box:
+    params = params_form(workbench().metrics()["threshold"].params, **paper.form("threshold", "threshold"))
+paper.say(here, {"threshold": params})
 spec = workbench().analysis("threshold", models=[model], layers=here.layers, label=label, params=params, **here.rows)
 st.caption(f"Classes: the column '{plain(label)}'.")
 found = run_panel([spec], "threshold")
