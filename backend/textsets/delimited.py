@@ -11,7 +11,7 @@ from backend.textsets.decoding import Decoded
 from backend.textsets.headers import ROW_NAME, guess_header, is_row_name
 from backend.textsets.limits import Limits, check_cells
 from backend.textsets.records import QUOTED_CSV, Dialect, mark_name, mark_of, records
-from backend.textsets.separators import Tally, find_dialect, table_start
+from backend.textsets.separators import Tally, find_dialect, looks_like_table, table_start
 from backend.textsets.tables import RawTable, listed, plural, shortened, unique_names
 from backend.textsets.tidying import tidy
 
@@ -93,6 +93,8 @@ def _dialect(text: str, format_name: str, given: str | None, named: str | None) 
         best, _ = find_dialect(text, ("\t",), literal=True)
         if best.first > 1 or best.width > 1:
             return best, []
+        if not looks_like_table(text, named=True):
+            return find_dialect(text, ("",))
     return find_dialect(text)
 
 

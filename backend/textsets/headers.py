@@ -39,7 +39,8 @@ def guess_header(rows: Sequence[Sequence[str]], named: Sequence[str]) -> tuple[b
     votes = [_vote(name, [row[column] for row in others if column < len(row)]) for column, name in enumerate(names)]
     if any(votes):
         return max(votes) > 0, True
-    if max(len(name.split()) for name in names) > 3:
+    sentence = len(names) == 1 and (", " in names[0] or names[0].endswith((".", "!", "?", ";")))
+    if sentence or max(len(name.split()) for name in names) > 3:
         return False, False
     return True, False
 

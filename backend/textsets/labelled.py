@@ -10,13 +10,14 @@ from backend.textsets.limits import Limits
 from backend.textsets.tables import RawTable, numbered, plural, shortened
 
 _FASTTEXT = "__label__"
-_FASTTEXT_LINE = re.compile(rf"{_FASTTEXT}[^\s,;|]+[ \t]+\S")
+_FASTTEXT_LINE = re.compile(rf"{_FASTTEXT}[^\s,;|]+[ \t]+\S|.*\S[ \t]+{_FASTTEXT}[^\s,;|]+\s*$")
 _TWO_LEVELS = re.compile(r"([A-Z][A-Z_-]*):([A-Za-z][\w-]*)[ \t]+(\S.*)")
 _ONE_WORD = re.compile(r"(\S+)[ \t]+(\S.*)")
 _CLASS_NUMBER = re.compile(r"[+-]?[0-9]{1,3}")
 _USUAL = frozenset(("pos", "neg", "neu", "positive", "negative", "neutral", "ham", "spam"))
 _MOST_CLASSES = 100
 _FEWEST_LINES = 4  # for labels that are numbers or words; the other two forms cannot be anything else
+_MANY = 20
 _FORMS = {
     "fasttext": "fastText's form, __label__NAME before the text",
     "two levels": "TREC's form, COARSE:fine before the text",
@@ -26,20 +27,25 @@ _HINT = "Each line is a label, white space and a text. For lines without labels,
 
 
 def labelled_form(text: str) -> str | None:
-    """Which form all lines of ``text`` have (a key of the forms above), or None where they are plain lines."""
+    """Which form the lines of ``text`` have (a key of the forms above), or None where they are plain lines."""
     lines = [line for line in iter_lines(text) if line.strip()]
     if len(lines) < 2:
         return None
-    if all(_FASTTEXT_LINE.match(line) for line in lines):
-        return "fasttext"
-    if all(_TWO_LEVELS.fullmatch(line) for line in lines):
-        return "two levels"
+    for form, pattern in (("fasttext", _FASTTEXT_LINE), ("two levels", _TWO_LEVELS)):
+        if pattern.match(lines[0]) and _nearly_all(pattern, lines):
+            return form
     firsts = [line.split(maxsplit=1)[0] for line in lines]
     classes = set(firsts)
     if len(lines) < _FEWEST_LINES or not 2 <= len(classes) <= min(_MOST_CLASSES, len(lines) // 2):
         return None
     known = all(_CLASS_NUMBER.fullmatch(name) for name in classes) or {name.casefold() for name in classes} <= _USUAL
     return "one word" if known and all(_ONE_WORD.fullmatch(line) for line in lines) else None
+
+
+def _nearly_all(pattern: re.Pattern[str], lines: list[str]) -> bool:
+    """Whether all lines, or nearly all of many, have the form; reading then names the first that has not."""
+    n_other = sum(pattern.match(line) is None for line in lines)
+    return n_other == 0 or (len(lines) >= _MANY and n_other <= len(lines) // _MANY)
 
 
 def read_labelled(decoded: Decoded, *, limits: Limits, guessed: bool) -> RawTable:

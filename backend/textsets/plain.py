@@ -1,6 +1,7 @@
 """TXT: one text a line."""
 
 import re
+from collections import Counter
 
 from backend.texts import Cell
 from backend.textsets.decoding import Decoded, iter_lines
@@ -24,9 +25,12 @@ def read_txt(decoded: Decoded, *, limits: Limits) -> RawTable:
     notices = decoded.notices
     if n_blank:
         notices += (f"Dropped {plural(n_blank, 'blank line')}.",)
-    n_tabs = {line.count("\t") for line in rows[:50] if line is not None}
-    if len(n_tabs) == 1 and n_tabs != {0} and len(rows) > 1:
-        notices += ("Each of the first lines holds the same number of tabs: for a table, choose the format TSV.",)
+    n_tabs, n_lines = (
+        Counter(line.count("\t") for line in rows if line is not None).most_common(1)[0] if rows else (0, 0)
+    )
+    if n_tabs and len(rows) > 1 and n_lines >= 0.9 * len(rows):
+        lines = "Every line holds" if n_lines == len(rows) else f"{n_lines:,} of {len(rows):,} lines hold"
+        notices += (f"{lines} the same number of tabs: for a table, choose the format TSV.",)
     n_returns = sum("\r" in line for line in rows if line is not None)
     if n_returns:
         notices += (f"{plural(n_returns, 'line')} with a carriage return inside, which ends no line here.",)

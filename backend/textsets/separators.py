@@ -15,6 +15,7 @@ CANDIDATES = (",", "\t", ";", "|", "^", "~", "¦", "\x1f", "\x01", " ")  # the o
 _LONG = ("|||", "||", "::")
 _HINT = re.compile(r'"?sep=(?P<mark>\\t|[^\w"\r\n])"?[;,\t|]*', re.IGNORECASE)
 _QUOTED_LINE = re.compile(r'(?:"(?:[^"\\]|""|\\.)*"|[^\s"]+)(?: (?:"(?:[^"\\]|""|\\.)*"|[^\s"]+))+')
+_ENOUGH, _NEARLY = 20, 0.95  # so many records are a table where so many of them agree; reading names those that do not
 _SAMPLE = 200  # lines looked at for the habits of a separator
 _GIVE_UP = 0.5  # a separator that fewer records than this agree on after the sample is none
 
@@ -252,7 +253,8 @@ def looks_like_table(text: str, *, named: bool) -> bool:
     if not first_line(text):
         return False
     best, _ = find_dialect(text)
-    if not best.consistent or best.n_records < 2 or not (best.known or best.first == best.width):
+    nearly = best.n_records >= _ENOUGH and best.share >= _NEARLY and best.first == best.width > 1
+    if not (best.consistent or nearly) or best.n_records < 2 or not (best.known or best.first == best.width):
         return False
     if named and best.dialect.mark != "\t":
         return best.known

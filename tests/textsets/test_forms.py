@@ -363,3 +363,22 @@ def test_class_names_of_a_parquet_file(tmp_path):
     category = pa.array(["World", "Sports", None]).dictionary_encode()
     pq.write_table(pa.table({"text": ["a", "b", "c"], "label": category}), tmp_path / "a.parquet")
     assert table((tmp_path / "a.parquet").read_bytes(), "a.parquet").columns["label"] == ("World", "Sports", None)
+
+
+def test_one_line_of_another_form_is_refused_by_its_number_not_swallowed():
+    trec = "".join(f"DESC:manner How did {row} ?\n" for row in range(30)) + "what is this\n"
+    assert "Line 31 is no label and a text: 'what is this'" in refused(trec, "TREC.train").message
+    lines = "".join(f"a film {row};{'xy'[row % 2]}\n" for row in range(30)) + "what is this\n"
+    assert "(line 31 of the file) has 1 cell" in refused(lines, "a.dat").message
+    tabs = "".join(f"a film {row}\t{'xy'[row % 2]}\n" for row in range(30)) + "what is this\n"
+    assert "(line 31 of the file) has 1 cell" in refused(tabs, "a.txt").message
+    assert "30 of 31 lines hold the same number of tabs" in table(tabs, "a.txt", format="txt").notices[0]
+
+
+def test_labels_at_the_end_and_texts_with_commas_under_the_name_tsv():
+    assert rows("a good film __label__x\na bad film __label__y\n", "a.txt") == [
+        ("a good film", "x"),
+        ("a bad film", "y"),
+    ]
+    assert table("Hello, you\nBye, all\n", "a.tsv").texts == ("Hello, you", "Bye, all")
+    assert rows('text\tlabel\n"two\nlines"\tx\n"a\tb"\ty\n', "a.tsv") == [("two\nlines", "x"), ("a\tb", "y")]
