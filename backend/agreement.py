@@ -60,7 +60,9 @@ def _check_set(library: Library, texts: TextSetSpec) -> None:
     found = library.spec(texts)
     if found == texts:
         return
-    pairs = ((name, getattr(texts, name), getattr(found, name)) for name in ("name", "digest", "n_rows", "unit"))
+    pairs = (
+        (name, getattr(texts, name), getattr(found, name)) for name in ("name", "digest", "n_rows", "unit", "sample")
+    )
     listed = ", ".join(
         f"'{name}' is {_short(given)} and not {_short(held)}" for name, given, held in pairs if given != held
     )

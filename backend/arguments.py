@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 from backend import commands, finetune_command, report_command
 from backend.errors import InvalidRequest
 from backend.recipes import RECIPES, Recipe
-from backend.specs import ALL_POOLINGS, POSTPROCESS_STEPS, WORD_TASKS
+from backend.specs import ALL_POOLINGS, POSTPROCESS_STEPS, ROWS_BY, WORD_TASKS
 from backend.textsets.tables import FORMATS
 
 
@@ -116,6 +116,9 @@ def _reading(parser: argparse.ArgumentParser) -> None:
     add("--format", choices=FORMATS, help="otherwise by the file's name")
     add("--task", choices=WORD_TASKS, help="labels of the words of a CoNLL-U file (default: upos)")
     add("--encoding", help="otherwise found out")
+    add("--rows", type=int, metavar="N", help="keep N rows of each text set; every result says which part that is")
+    add("--rows-by", choices=ROWS_BY, default="first", help="the first, in proportion to the label, or at random")
+    add("--rows-seed", type=int, default=0, metavar="N", help="draws the rows that are not the first")
     add("--clean-wikitext", action="store_true", help="drop headings and undo <unk>, @-@, @,@ and @.@ of WikiText")
 
 

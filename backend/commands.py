@@ -298,9 +298,12 @@ def _texts(bench: Workbench, options: argparse.Namespace, given: str) -> TextSet
     path = Path(given).expanduser()
     known = {name for info in bench.text_sets() for name in (info.spec.name, info.spec.table)}
     if given in known and not path.is_file():
-        return bench.text_set_info(given)
+        info = bench.text_set_info(given)
+        if options.rows is None:
+            return info
+        return bench.sample_texts(info, options.rows, by=options.rows_by, seed=options.rows_seed)
     by_number = options.no_header
-    return bench.read_texts(
+    info = bench.read_texts(
         path,
         text=_column(options.text, by_number),
         pair=_column(options.pair, by_number),
@@ -310,9 +313,15 @@ def _texts(bench: Workbench, options: argparse.Namespace, given: str) -> TextSet
         format=options.format,
         encoding=options.encoding,
         separator=options.separator,
+        rows=options.rows,
+        rows_by=options.rows_by,
+        rows_seed=options.rows_seed,
         clean_wikitext=options.clean_wikitext,
         task=options.task,
     )
+    for notice in () if options.quiet else info.notices:
+        print(f"note: {path.name}: {notice}", file=sys.stderr)
+    return info
 
 
 def _column(given: str | None, by_number: bool) -> str | int | None:

@@ -22,6 +22,7 @@ from backend.recipes import checked
 from backend.specs import (
     ALL_POOLINGS,
     DTYPES,
+    ROWS_BY,
     UNITS,
     WORD_TASKS,
     ActivationSpec,
@@ -37,11 +38,14 @@ from backend.specs import (
     PostProcess,
     ReadTask,
     ResolveTask,
+    RowSample,
+    SampleTask,
     SeriesTask,
     Task,
     TextSetSpec,
 )
 from backend.stacks import groups_of
+from backend.textsets.records import mark_of
 from backend.textsets.tables import FORMATS
 
 MOST_SEED = 2**31 - 1
@@ -231,7 +235,12 @@ def _check_lookup(task: ResolveTask | SeriesTask) -> None:
             _within("a step", step, 0, 2**53)
 
 
-def _check_reading(task: ReadTask | HubReadTask | JoinTask) -> None:
+def _check_reading(task: ReadTask | HubReadTask | JoinTask | SampleTask) -> None:
+    if isinstance(task, SampleTask):
+        _check_digest("'table'", task.table)
+        _check_text("a text set", task.name)
+        _check_rows(task.rows)
+        return
     if isinstance(task, JoinTask):
         _check_digest("'train'", task.train)
         _check_digest("'test'", task.test)
@@ -251,9 +260,20 @@ def _check_reading(task: ReadTask | HubReadTask | JoinTask) -> None:
             _one_of("format", task.options.format, FORMATS)
         if task.options.task is not None:
             _one_of("task", task.options.task, WORD_TASKS)
+        if task.options.separator is not None:
+            mark_of(task.options.separator)
+    rows = task.rows if isinstance(task, HubReadTask) else task.options.rows
+    if rows is not None:
+        _check_rows(rows)
     for column in (columns.text, columns.pair, columns.label, columns.split, *columns.metadata):
         if isinstance(column, int):
             _within("the number of a column", column, 0, 1_000_000)
+
+
+def _check_rows(rows: RowSample) -> None:
+    _one_of("way of taking rows", rows.by, ROWS_BY)
+    _within("the number of rows", rows.n, 1, 2**53)
+    _within("the seed", rows.seed, 0, 2**32 - 1)
 
 
 # The kinds of values

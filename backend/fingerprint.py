@@ -44,8 +44,9 @@ def text_set_spec(table: TextTable) -> TextSetSpec:
     )
     roles = [text.encode() for text in (table.name, table.label or "", table.split or "")]
     columns = [part for name, cells in table.columns.items() for part in (name.encode(), *_cells(cells))]
-    whole = content_digest(texts.encode(), *roles, *columns)
-    return TextSetSpec(table.name, texts, len(table), table.unit, whole)
+    part = [b"sample", table.sample.encode("utf-8", "surrogatepass")] if table.sample else []
+    whole = content_digest(texts.encode(), *roles, *columns, *part)
+    return TextSetSpec(table.name, texts, len(table), table.unit, whole, table.sample)
 
 
 def label_spec(table: TextTable, column: str) -> LabelSpec:

@@ -27,6 +27,7 @@ from backend.specs import (
     NormTask,
     ReadTask,
     ResolveTask,
+    SampleTask,
     SeriesInfo,
     SeriesTask,
     Task,
@@ -141,6 +142,6 @@ def _result_kind(task: Task) -> Any:
         return Cost
     if isinstance(task, NormTask):
         return NormOutliers
-    if isinstance(task, HubReadTask | JoinTask) or (isinstance(task, ReadTask) and task.save):
+    if isinstance(task, HubReadTask | JoinTask | SampleTask) or (isinstance(task, ReadTask) and task.save):
         return TextSetInfo
     return TextPreview

@@ -36,6 +36,7 @@ def source(stack: LayerStack, spec: ActivationSpec) -> Source:
         n_empty=stack.n_empty,
         max_length=spec.max_length,
         postprocess=tuple(_said(step) for step in spec.postprocess),
+        sample=spec.texts.sample,
     )
 
 
@@ -56,6 +57,8 @@ def stack_notes(
     """
     notes = []
     for stack, spec in zip(stacks, specs, strict=True):
+        if spec.texts.sample:
+            notes.append(f"The texts are a part: {spec.texts.sample}.")
         model = f"{spec.model.name}: " if len(stacks) > 1 else ""
         if stack.pooling == "words":
             notes += [model + note for note in _word_notes(stack, spec)]

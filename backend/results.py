@@ -31,6 +31,7 @@ class Source:
     n_empty: int = 0
     max_length: int = 0
     postprocess: tuple[str, ...] = ()
+    sample: str = ""  # of a part of a text set: what it is part of
 
 
 @dataclass(frozen=True, slots=True, eq=False)

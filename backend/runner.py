@@ -39,6 +39,7 @@ from backend.specs import (
     NormTask,
     ReadTask,
     ResolveTask,
+    SampleTask,
     SeriesTask,
     Task,
 )
@@ -246,6 +247,8 @@ class Runner:
             return self._read(task), None
         if isinstance(task, JoinTask):
             return self._join(task), None
+        if isinstance(task, SampleTask):
+            return self._sample(task), None
         if isinstance(task, SeriesTask):
             return self._models.series(task, report), _FRESH
         raise InvalidRequest(f"No task is called {type(task).__name__}.", "Update Embedscope.")
@@ -270,6 +273,7 @@ class Runner:
             columns=task.columns,
             name=task.name,
             limits=self.limits(),
+            rows=task.rows,
         )
         return self._library.save(table)
 
@@ -277,6 +281,11 @@ class Runner:
         from backend.textsets.joining import join
 
         return self._library.save(join(self._library.table(task.train), self._library.table(task.test), task.name))
+
+    def _sample(self, task: SampleTask) -> Any:
+        from backend.textsets.sampling import sampled
+
+        return self._library.save(sampled(self._library.table(task.table), task.rows, task.name))
 
     def limits(self) -> Any:
         """The limits on what is read, from the settings."""

@@ -19,6 +19,7 @@ ALL_POOLINGS = (*POOLINGS, "words", "tokens")
 DTYPES = ("float32", "bfloat16", "float16")
 UNITS = ("text", "word", "word_pair")
 WORD_TASKS = ("upos", "deprel", "supersense role", "supersense function")  # what a CoNLL-U file is read for
+ROWS_BY = ("first", "label", "random")  # how a part of the rows of a text set is taken
 POSTPROCESS_STEPS = ("centre", "standardise", "remove_rogue", "remove_components", "whiten", "remove_dims")
 
 
@@ -37,13 +38,17 @@ class ModelSpec:
 
 @dataclass(frozen=True, slots=True)
 class TextSetSpec:
-    """One exact list of texts. ``digest`` is of the texts alone, ``table`` of the whole table (labels, metadata)."""
+    """One exact list of texts. ``digest`` is of the texts alone, ``table`` of the whole table (labels, metadata).
+
+    ``sample`` says of a part of a text set what it is part of. It is in the key: the sentence goes with every result.
+    """
 
     name: str = field(metadata=NOT_IN_KEY)
     digest: str
     n_rows: int
     unit: str = "text"
     table: str = field(default="", metadata=NOT_IN_KEY)
+    sample: str = field(default="", metadata=KEY_IF_SET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +208,15 @@ class TextColumns:
 
 
 @dataclass(frozen=True, slots=True)
+class RowSample:
+    """A part of the rows of a text set: ``n`` of them, ``by`` one of ROWS_BY: the first; at random; in proportion to the label."""
+
+    n: int
+    by: str = "first"
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ReadOptions:
     """How to read a table of texts: None means "find out from the bytes and the file's name".
 
@@ -216,6 +230,7 @@ class ReadOptions:
     clean_wikitext: bool = False  # drop headings, undo <unk> and the spaced @-@ of WikiText
     task: str | None = field(default=None, metadata=KEY_IF_SET)
     separator: str | None = field(default=None, metadata=KEY_IF_SET)  # of cells: a sign, or its name
+    rows: RowSample | None = field(default=None, metadata=KEY_IF_SET)  # the part to keep, of the rows that have a text
 
 
 # Tasks: what an executor can be asked to do. AnalysisSpec above is one of them.
@@ -249,6 +264,16 @@ class HubReadTask:
     config: str | None = None
     split: str | None = None
     columns: TextColumns = TextColumns()
+    rows: RowSample | None = field(default=None, metadata=KEY_IF_SET)
+
+
+@dataclass(frozen=True, slots=True)
+class SampleTask:
+    """Keep a part of a text set, by the digest of its table, as a text set of its own."""
+
+    table: str
+    name: str
+    rows: RowSample
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,6 +344,7 @@ Task = (
     | ReadTask
     | HubReadTask
     | JoinTask
+    | SampleTask
     | EstimateTask
     | NormTask
     | SeriesTask

@@ -12,6 +12,8 @@ from backend.specs import (
     JoinTask,
     ReadOptions,
     ReadTask,
+    RowSample,
+    SampleTask,
     TextColumns,
     TextSetSpec,
 )
@@ -46,19 +48,24 @@ class TextCalls(Follower):
         separator: str | None = None,
         clean_wikitext: bool = False,
         task: str | None = None,
+        rows: int | None = None,
+        rows_by: str = "first",
+        rows_seed: int = 0,
         name: str | None = None,
     ) -> TextSetInfo:
         """Read a file of texts into the store; a column is a name, or a number from 0 where there is no header.
 
         What is None is found out from the file: ``format``, ``header``, ``encoding``, and the ``separator`` of cells (a
         sign or its name: comma, semicolon, tab, pipe, caret, tilde, none).
-        ``task`` is one of WORD_TASKS, for CoNLL-U files: what their words are labelled with.
+        ``task`` is one of WORD_TASKS, for CoNLL-U files: what their words are labelled with. ``rows`` keeps so many:
+        the "first", "random" ones, or by "label" in proportion, drawn by ``rows_seed``; every result says so.
         """
         from backend.textsets.limits import Limits
         from backend.textsets.reading import read_path
 
+        part = None if rows is None else RowSample(rows, rows_by, rows_seed)
         columns = TextColumns(text, pair, label, split, tuple(metadata))
-        options = ReadOptions(columns, format, header, encoding, clean_wikitext, task, separator)
+        options = ReadOptions(columns, format, header, encoding, clean_wikitext, task, separator, part)
         shown = name or Path(path).name
         if isinstance(self._executor, InlineExecutor):
             return self._library.save(read_path(Path(path), shown, options, limits=Limits.of(self.settings)))
@@ -73,6 +80,16 @@ class TextCalls(Follower):
         if isinstance(self._executor, InlineExecutor):
             return self._library.save(join(self._library.table(train.spec), self._library.table(test.spec), shown))
         return cast(TextSetInfo, self.wait(JoinTask(train.spec.table, test.spec.table, shown)))
+
+    def sample_texts(
+        self, texts: TextSetInfo, rows: int, *, by: str = "first", seed: int = 0, name: str = ""
+    ) -> TextSetInfo:
+        """Keep a part of a text set as one of its own: the first ``rows``, ``by`` "label" in proportion, or "random" ones."""
+        shown = (
+            name
+            or f"{texts.spec.name}, {'first ' if by == 'first' else ''}{rows:,}{'' if by == 'first' else f' by {by}'}"
+        )
+        return cast(TextSetInfo, self.wait(SampleTask(texts.spec.table, shown, RowSample(rows, by, seed))))
 
     def add_texts(self, texts: Sequence[str], *, name: str = "texts") -> TextSetInfo:
         """Keep a list of texts as a text set."""

@@ -14,7 +14,8 @@ class TextTable:
 
     ``columns`` holds the label, split and metadata columns by name, every cell as text or None where it is missing;
     ``label`` and ``split`` name one of them each. ``pairs`` is the second text of each row (for tasks on pairs).
-    ``notices`` are sentences about how it was read: encoding, dropped rows.
+    ``notices`` are sentences about how it was read: encoding, dropped rows. ``sample`` says of a part of a text set what
+    it is part of ("the first 500 of 6,920 rows of 'sst2'"), and is empty for a whole one.
 
     With ``unit`` "word" a row is a word of a sentence and with "word_pair" two words of one: ``texts`` holds the
     sentence of each row, and ``spans`` where in it the word is, (start, end) in characters, or both are, (start, end,
@@ -30,6 +31,7 @@ class TextTable:
     unit: str = "text"
     notices: tuple[str, ...] = ()
     spans: tuple[tuple[int, ...], ...] | None = None
+    sample: str = ""
 
     def __len__(self) -> int:
         return len(self.texts)

@@ -111,7 +111,7 @@ class Training:
             n_test=split.info.n_test,
             judged_on=split.info.test_name,
             majority=split.info.majority,
-            notes=split.notes,
+            notes=(*split.notes, *([f"The texts are a part: {table.sample}."] if table.sample else [])),
             created=time.time(),
         )
 

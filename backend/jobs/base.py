@@ -19,6 +19,7 @@ from backend.specs import (
     NormTask,
     ReadTask,
     ResolveTask,
+    SampleTask,
     SeriesTask,
     Task,
 )
@@ -100,6 +101,8 @@ def job_title(task: Task) -> str:
         return f"read {task.path} from the hub"
     if isinstance(task, JoinTask):
         return f"join two text sets into {task.name}"
+    if isinstance(task, SampleTask):
+        return f"take {task.rows.n:,} rows as {task.name}"
     if isinstance(task, EstimateTask):
         return f"estimate the cost of {task.inputs[0].model.name} on {task.inputs[0].texts.name}"
     if isinstance(task, SeriesTask):

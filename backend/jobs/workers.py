@@ -35,6 +35,7 @@ from backend.specs import (
     JoinTask,
     ReadTask,
     ResolveTask,
+    SampleTask,
     SeriesTask,
     Task,
 )
@@ -266,7 +267,7 @@ def _steps(task: Task) -> list[tuple[str, str]]:
             if {kind for kind, _ in steps} == {"models"}
             else [("models", "fill"), ("layouts", "run")]
         )
-    if isinstance(task, ReadTask | HubReadTask | JoinTask):
+    if isinstance(task, ReadTask | HubReadTask | JoinTask | SampleTask):
         return [("reader", "run")]
     if isinstance(task, FinetuneTask):
         return [("training", "run")]

@@ -34,6 +34,7 @@ def table_to_json(table: TextTable) -> str:
         "label": _pack(table.label),
         "split": _pack(table.split),
         "notices": [_pack(notice) for notice in table.notices],
+        **({"sample": _pack(table.sample)} if table.sample else {}),
     }
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
 
@@ -58,6 +59,7 @@ def table_from_json(text: str) -> TextTable:
             _unpack_text(fields["unit"]),
             tuple(map(_unpack_text, fields["notices"])),
             None if spans is None else tuple(map(tuple, spans)),
+            _unpack_text(fields.get("sample", "")),
         )
         _check(table)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:

@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from backend.errors import TextSetError
-from backend.specs import TextColumns
+from backend.specs import RowSample, TextColumns
 from backend.texts import Cell, TextTable
 from backend.textsets.limits import Limits, check_cells
+from backend.textsets.sampling import sampled
 from backend.textsets.selection import find_column, select
 from backend.textsets.tables import RawTable, listed, plain_cell, shortened, unique_names
 
@@ -27,11 +29,13 @@ def read_hub(
     columns: TextColumns,
     name: str,
     limits: Limits,
+    rows: RowSample | None = None,
     allow_local: bool = False,
 ) -> TextTable:
     """Text set ``name`` from a data set of the hub such as "stanfordnlp/sst2", read row by row up to the limits.
 
-    ``split`` may be a part, "train[:5000]"; None means the only split, or all of them with a column "split" beside.
+    ``split`` may be a part, "train[:5000]"; None means the only split, or all of them with a column "split" beside. ``rows``
+    keeps a part of what was read.
     Class numbers become class names, and -1 a missing label. ``allow_local``: ``path`` may also be a folder of data
     files on this machine, which only a caller who may read this machine's files should be given.
     Raises TextSetError, each with its own message: package missing, hub out of reach, no such data set, gated, made of
@@ -51,7 +55,11 @@ def read_hub(
         raise TextSetError(f"Reading data set '{path}' broke off: {_first_line(error)}", "Try again later.") from None
     if not table.n_rows:
         raise TextSetError(f"Data set '{path}' has no rows in {listed(part for part, _ in parts)}.", "Choose another.")
-    return select(table, name, _with_split(columns, parts, table), limits)
+    found = select(table, name, _with_split(columns, parts, table), limits)
+    part, count = parts[0]
+    if count is not None:
+        found = replace(found, sample=f"the first {table.n_rows:,} rows of the split '{part}' of '{path}'")
+    return sampled(found, rows, of=path) if rows is not None else found
 
 
 def _datasets() -> Any:

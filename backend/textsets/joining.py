@@ -41,7 +41,10 @@ def join(train: TextTable, test: TextTable, name: str) -> TextTable:
     )
     spans = None if train.spans is None or test.spans is None else train.spans + test.spans
     texts = train.texts + test.texts
-    return TextTable(name, texts, pairs, columns, train.label, split, train.unit, notices + dropped, spans)
+    parts = [f"{role} has {table.sample}" for table, role in ((train, TRAIN), (test, TEST)) if table.sample]
+    return TextTable(
+        name, texts, pairs, columns, train.label, split, train.unit, notices + dropped, spans, "; ".join(parts)
+    )
 
 
 def _check_classes(train: TextTable, test: TextTable) -> None:

@@ -17,6 +17,7 @@ from backend.textsets.limits import Limits
 from backend.textsets.parquet import read_parquet
 from backend.textsets.plain import read_txt
 from backend.textsets.roles import guess_roles
+from backend.textsets.sampling import sampled
 from backend.textsets.selection import blank_rows, find_column, select
 from backend.textsets.separators import looks_like_table, table_start
 from backend.textsets.tables import FORMATS, RawTable, numbered, plural, shortened
@@ -84,13 +85,15 @@ def read(content: bytes, file_name: str, name: str, options: ReadOptions, *, lim
     only those that are named. Cells keep the characters they have in the file ("1" stays "1", "NA" stays "NA"); an
     empty cell is missing; labels are freed of what is not seen (`tidy_labels`). Lines that begin with their label have
     it as their label where no column is named. Rows without a text are dropped and counted. CoNLL-U files and lists of words give a row for
-    each word or pair of words (``options.task``). Raises TextSetError with the row and a remedy.
+    each word or pair of words (``options.task``). ``options.rows`` keeps a part of the rows. Raises TextSetError with the row and a remedy.
     """
     found = _read_table(content, file_name, options, limits)
     if isinstance(found, WordSet):
-        return word_table(found, name)
-    table = select(found, name, _inherent(found, options.columns), limits)
-    return clean_table(table) if options.clean_wikitext else table
+        table = word_table(found, name)
+    else:
+        table = select(found, name, _inherent(found, options.columns), limits)
+    table = clean_table(table) if options.clean_wikitext else table
+    return sampled(table, options.rows, of=file_name) if options.rows is not None else table
 
 
 def read_path(path: str | Path, name: str, options: ReadOptions, *, limits: Limits) -> TextTable:

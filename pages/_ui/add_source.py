@@ -14,13 +14,43 @@ FORMATS = {
     "CSV (comma-separated)": "csv",
     "TSV (tab-separated)": "tsv",
     "JSON lines": "jsonl",
+    "JSON document": "json",
     "Parquet": "parquet",
     "Plain text, one text a line": "txt",
+    "A label, then a text, on each line": "labelled",
     "CoNLL-U, a row for each word": "conllu",
     "CoNLL-U-Lex (STREUSLE)": "conllulex",
     "JSON lines of word lists": "words",
 }
-ENCODINGS = {"Find out": None, "UTF-8": "utf-8", "UTF-16": "utf-16", "Latin-1": "latin-1"}
+ENCODINGS = {
+    "Find out": None,
+    "UTF-8": "utf-8",
+    "UTF-16": "utf-16",
+    "UTF-16, little-endian": "utf-16-le",
+    "UTF-16, big-endian": "utf-16-be",
+    "Latin-1": "latin-1",
+    "Windows-1252 (Western)": "windows-1252",
+    "Windows-1250 (Central European)": "windows-1250",
+    "Windows-1251 (Cyrillic)": "windows-1251",
+    "KOI8-R (Cyrillic)": "koi8-r",
+    "Mac Roman": "mac-roman",
+    "GB 18030 (Chinese)": "gb18030",
+    "Big5 (Chinese)": "big5",
+    "Shift JIS (Japanese)": "shift-jis",
+    "EUC-KR (Korean)": "euc-kr",
+}
+SEPARATORS = {
+    "Find out": None,
+    "Comma ,": "comma",
+    "Semicolon ;": "semicolon",
+    "Tab": "tab",
+    "Pipe |": "pipe",
+    "Caret ^": "caret",
+    "Tilde ~": "tilde",
+    "Space": "space",
+    "None (one column)": "none",
+}
+HEADERS = {"Find out": None, "In the first row": True, "None": False}
 TASKS = {
     "upos": "Part of speech of each word (UPOS)",
     "deprel": "Relation of each word to its head (DEPREL)",
@@ -44,9 +74,8 @@ def given_source(from_file: bool) -> tuple[Source, ReadOptions] | None:
     if source is None:
         return None
     options = _file_options(source) if from_file else ReadOptions(format=_pasted_format(), encoding="utf-8")
-    if _may_have_header(source, options):
-        header = st.toggle("The first row holds the column names", value=True, key="add_header")
-        options = replace(options, header=header)
+    if not from_file and options.format != "txt":
+        options = replace(options, header=HEADERS.get(_header()))
     if _of_words(source, options) is None:
         options = replace(options, clean_wikitext=_clean())
     return source, options
@@ -56,7 +85,7 @@ def _file() -> Source | None:
     upload = st.file_uploader(
         "A file of texts",
         key="add_file",
-        help="CSV, TSV, JSON lines, Parquet, plain text with one text a line, or words: CoNLL-U, CoNLL-U-Lex, JSON lines "
+        help="CSV, TSV, JSON, Parquet, plain text with one text (or a label and a text) a line, or words: CoNLL-U, CoNLL-U-Lex, JSON lines "
         "with a list of words and a list of labels; up to 25 MB.",
     )
     if upload is None:
@@ -69,6 +98,11 @@ def _file_options(source: Source) -> ReadOptions:
         format_name = st.selectbox("Format", list(FORMATS), key="add_format", persist_state="session", width=240)
         encoding = st.selectbox("Encoding", list(ENCODINGS), key="add_encoding", persist_state="session", width=160)
         options = ReadOptions(format=FORMATS.get(format_name), encoding=ENCODINGS.get(encoding))
+        if _may_have_header(source, options):
+            separator = st.selectbox(
+                "Separator", list(SEPARATORS), key="add_separator", persist_state="session", width=150
+            )
+            options = replace(options, separator=SEPARATORS.get(separator), header=HEADERS.get(_header()))
         kind = _of_words(source, options)
         if kind not in ("conllu", "conllulex"):
             return options
@@ -84,6 +118,10 @@ def _file_options(source: Source) -> ReadOptions:
             "prepositions of STREUSLE with their supersenses.",
         )
     return replace(options, task=task if task in tasks else None)
+
+
+def _header() -> str:
+    return st.selectbox("Column names", list(HEADERS), key="add_header", persist_state="session", width=170)
 
 
 def _of_words(source: Source, options: ReadOptions) -> str | None:
@@ -106,9 +144,7 @@ def _clean() -> bool:
 def _may_have_header(source: Source, options: ReadOptions) -> bool:
     if options.format is not None:
         return options.format in ("csv", "tsv")
-    return not source.file_name.lower().endswith(
-        (".txt", ".jsonl", ".ndjson", ".json", ".parquet", ".conllu", ".conllulex")
-    )
+    return not source.file_name.lower().endswith((".jsonl", ".ndjson", ".json", ".parquet", ".conllu", ".conllulex"))
 
 
 def _pasted() -> Source | None:

@@ -5,9 +5,20 @@ from dataclasses import replace
 
 import streamlit as st
 
-from backend import HubReadTask, JoinTask, ReadOptions, ReadTask, TextColumns, TextPreview, TextSetInfo, fingerprint
+from backend import (
+    HubReadTask,
+    JoinTask,
+    ReadOptions,
+    ReadTask,
+    SampleTask,
+    TextColumns,
+    TextPreview,
+    TextSetInfo,
+    fingerprint,
+)
 from pages._ui import selection, wording
 from pages._ui.add_source import Source, given_source
+from pages._ui.part import part_name, rows_choice
 from pages._ui.progress import obtain, watch
 from pages._ui.session import plain, show_problem, workbench
 
@@ -81,6 +92,7 @@ def _again() -> None:
 def _columns_and_save(source: Source, options: ReadOptions, preview: TextPreview) -> None:
     row = "row" if preview.unit == "text" else wording.row_name(preview.unit)
     st.caption(f"{wording.count(preview.n_rows, row)} · {plain(preview.format)} · {plain(preview.encoding)}")
+    _show_guesses(preview)
     for notice in preview.notices:
         st.warning(plain(notice), icon=":material/info:")
     st.dataframe(
@@ -88,14 +100,22 @@ def _columns_and_save(source: Source, options: ReadOptions, preview: TextPreview
         key="add_rows",
         height="content" if len(preview.rows) < 8 else 300,
     )
-    columns = _choose_columns(preview, options.header) if preview.unit == "text" else TextColumns()
+    columns = _choose_columns(preview, preview.header) if preview.unit == "text" else TextColumns()
+    rows = rows_choice("add_part", preview.n_rows, label=columns.label is not None or preview.unit != "text")
+    stem = _stem(source.file_name)
+    part = "" if rows is None else f"{rows.by}{rows.n}"
     name = st.text_input(
-        "Name of the text set", value=_stem(source.file_name), key=f"add_name_{source.blob[:8]}", max_chars=80
+        "Name of the text set",
+        value=(stem if rows is None else part_name(stem, rows))[:80],
+        key=f"add_name_{source.blob[:8]}{part}",
+        max_chars=80,
     ).strip()
     if not name:
         show_problem("The text set has no name.", "Give it one to save it.")
         return
-    task = ReadTask(source.blob, source.file_name, name, replace(options, columns=columns), save=True)
+    if options.header is None:
+        options = replace(options, header=preview.header)  # as it is shown
+    task = ReadTask(source.blob, source.file_name, name, replace(options, columns=columns, rows=rows), save=True)
     if st.button("Save", key="add_save", type="primary", icon=":material/save:"):
         workbench().start(task)  # also where it was saved before and deleted since
         st.session_state[_SAVING] = task
@@ -103,7 +123,40 @@ def _columns_and_save(source: Source, options: ReadOptions, preview: TextPreview
         _save(task)
 
 
-def _save(task: ReadTask | HubReadTask | JoinTask) -> None:
+def _show_guesses(preview: TextPreview) -> None:
+    """What was found out about the file, each with what it could be as well."""
+    if not preview.guesses:
+        return
+    lines = "".join(
+        f"\n- {plain(guess.what)}: **{plain(guess.took)}**"
+        + (f"; otherwise {plain(guess.other)}" if guess.other else "")
+        for guess in preview.guesses
+    )
+    st.markdown(f"Found out from the file (choose above where it is wrong):{lines}")
+
+
+def part_form(info: TextSetInfo, name: str) -> None:
+    """Which part of a text set to keep as one of its own, and the button that does it."""
+    rows = rows_choice(f"part_{info.spec.table[:8]}", info.spec.n_rows, label=info.label is not None, all_rows=False)
+    assert rows is not None
+    chosen = st.text_input(
+        "Name of the part",
+        value=part_name(name, rows)[:80],
+        key=f"part_name_{info.spec.table[:8]}_{rows.by}{rows.n}",
+        max_chars=80,
+    ).strip()
+    if not chosen:
+        show_problem("The part has no name.", "Give it one to save it.")
+        return
+    task = SampleTask(info.spec.table, chosen, rows)
+    if st.button("Save the part", key="part_save", icon=":material/content_cut:"):
+        workbench().start(task)
+        st.session_state[_SAVING] = task
+    if st.session_state.get(_SAVING) == task:
+        _save(task)
+
+
+def _save(task: ReadTask | HubReadTask | JoinTask | SampleTask) -> None:
     status = workbench().status(fingerprint(task))
     if status is not None and status.active:
         watch([status.id], key="add_saving", what=f"Saving {task.name}")
@@ -144,7 +197,11 @@ def _choose_columns(preview: TextPreview, header: bool) -> TextColumns:
     used = {text, label, pair, split}
     rest = [name for name in names if _reference(name, names, header) not in used]
     kept = st.multiselect(
-        "Other columns to keep", rest, key=f"add_column_more_{table}", help="They can colour points too."
+        "Other columns to keep",
+        rest,
+        default=rest if preview.format == "labelled" else None,  # further labels: fine ones beside coarse ones
+        key=f"add_column_more_{table}",
+        help="They can colour points too.",
     )
     metadata = tuple(reference for name in kept if (reference := _reference(name, names, header)) is not None)
     return TextColumns(text, pair, label, split, metadata)

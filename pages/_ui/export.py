@@ -43,6 +43,7 @@ def downloads(
     seeds = f"Seed {', '.join(str(seed) for seed in dict.fromkeys(result.seed for result in results))}"
     commits = dict.fromkeys(f"{s.model} is commit {s.commit}" for result in results for s in result.sources)
     notes = list(dict.fromkeys([*sources, *notes_of(results), seeds, *commits]))
+    table = with_sample(table, results)
     with st.container(horizontal=True, key=f"{key}_downloads"):
         st.download_button(
             "CSV",
@@ -71,6 +72,17 @@ def downloads(
             icon=":material/web:",
             help="The interactive figure in one file that opens without the dashboard and without a network (5 MB).",
         )
+
+
+def with_sample(
+    table: tuple[Sequence[str], Sequence[Sequence[Any]]], results: Sequence[Result]
+) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
+    """``table`` with a column that says which part of a text set its numbers are of; as it is for whole ones."""
+    parts = dict.fromkeys(source.sample for result in results for source in result.sources if source.sample)
+    if not parts:
+        return table
+    columns, rows = table
+    return [*columns, "texts"], [[*row, "; ".join(parts)] for row in rows]
 
 
 def csv_text(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

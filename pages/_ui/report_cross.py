@@ -16,6 +16,7 @@ from backend import (
 )
 from pages._ui.charts import short_model
 from pages._ui.controls import params_form
+from pages._ui.export import with_sample
 from pages._ui.findings import notes_of, provenance, source_line, undefined_note
 from pages._ui.progress import batch_panel
 from pages._ui.report_files import Section, report_downloads
@@ -70,7 +71,7 @@ def cross_view(here: Selection, base: ModelInfo, tuned: ModelInfo) -> None:
         "report_cross",
         "cross-task",
         title=title,
-        table=cells,
+        table=with_sample(cells, results),
         document=lambda: cross_task_document(found, results),
         sections=[Section(f"In {base.layer_names[layer]}", CAPTION, table=cells)],
         notes=[*sources, *notes_of(results)],

@@ -20,6 +20,7 @@ from backend import (
 from pages._ui import report_sections as sections
 from pages._ui.charts import short_model
 from pages._ui.controls import params_form
+from pages._ui.export import with_sample
 from pages._ui.findings import notes_of, provenance, source_line, undefined_note
 from pages._ui.progress import batch_panel
 from pages._ui.report_files import Section, report_downloads
@@ -116,7 +117,7 @@ def _show(here: Selection, plan: ReportPlan, found: Mapping[str, Result]) -> Non
         "report",
         "report",
         title=f"Before and after: {names} on {here.texts.spec.name}",
-        table=csv_rows(rows),
+        table=with_sample(csv_rows(rows), results),
         document=lambda: report_document(plan, results),
         sections=drawn,
         notes=_notes(results),

@@ -43,6 +43,10 @@ def show_set(info: TextSetInfo, name: str) -> None:
         st.button("Use this text set", key="texts_use", on_click=selection.choose_texts, args=(name,), type="primary")
         if not info.builtin and st.button("Delete …", key="texts_delete", icon=":material/delete:"):
             confirm_delete(info, name)
+    if info.spec.sample:
+        st.caption(plain(f"A part: {info.spec.sample}."))
+    with st.expander("Use a part of the rows", icon=":material/content_cut:"):
+        adding.part_form(info, info.spec.name)
     for notice in info.notices:
         st.warning(plain(notice), icon=":material/info:")
     if info.label is not None:

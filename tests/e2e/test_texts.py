@@ -74,3 +74,26 @@ def test_pasted_lines_become_a_text_set_that_can_be_deleted(address: str, tab) -
     options = tab.get_by_role("option").all_inner_texts()
     assert "sentiment" in options
     assert "three lines" not in options
+
+
+def test_what_is_found_out_is_shown_and_a_part_is_named_on_the_figure(address: str, tab) -> None:
+    tab.goto(f"{address}/texts")
+    looking.opened(tab, "Texts")
+    lines = [f"Well, this {WORDS[i % 10]} story {i} goes on{'|good' if i % 2 else '|bad'}" for i in range(60)]
+    upload(tab, "votes.csv", "\n".join(lines).encode())
+    tab.get_by_text("separator: pipe (2 columns); otherwise comma (2 columns)").wait_for()
+    tab.get_by_text("column names: none").wait_for()
+    looking.pick(tab, "add_separator", "None (one column)")
+    tab.get_by_text("separator: pipe").wait_for(state="detached")
+    looking.pick(tab, "add_separator", "Pipe |")
+    looking.pick(tab, "add_part_way_1", "In proportion to the label")
+    tab.locator("[class*='st-key-add_part_n'] input").fill("40")
+    tab.keyboard.press("Enter")
+    tab.locator("[class*='st-key-add_name_'] input[value='votes, 40 by label']").wait_for()
+    tab.locator(".st-key-add_save button").click()
+    tab.get_by_text("Saved 'votes, 40 by label' with 40 texts. Every page uses it now.").wait_for()
+    looking.go(tab, "Similarity")
+    looking.run(tab)
+    tab.get_by_text(
+        "The texts are a part: 40 of 60 rows of 'votes.csv', stratified by the label '1' (seed 0)."
+    ).wait_for()
