@@ -272,7 +272,7 @@ def _check_reading(task: ReadTask | HubReadTask | JoinTask | SampleTask) -> None
 
 def _check_rows(rows: RowSample) -> None:
     _one_of("way of taking rows", rows.by, ROWS_BY)
-    _within("the number of rows", rows.n, 1, 2**53)
+    _within("the number of rows", rows.n, 1, 2**31 - 1)
     _within("the seed", rows.seed, 0, 2**32 - 1)
 
 

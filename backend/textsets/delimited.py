@@ -53,7 +53,8 @@ def read_delimited(decoded: Decoded, format_name: str, options: ReadOptions, *, 
         if not options.header and not guessed:
             notices.append(_doubt(names or []))
         notices += _without_rule(rows)
-        notices += _without_repeats(rows, names or [])
+        if options.header or guessed:
+            notices += _without_repeats(rows, names or [])
     elif options.header is None:
         notices.append("The first row holds no column names: it was read as a row, and columns go by number from 0.")
     limits.check_rows(len(rows.cells))

@@ -30,6 +30,8 @@ def guess_header(rows: Sequence[Sequence[str]], named: Sequence[str]) -> tuple[b
         is_class = len(cells) > 3 and len(distinct) <= len(cells) // 2
         if name and name in distinct and (is_class or not known):
             return False, True
+    if not known and others and len(others) < len(rows[1 : _SAMPLE + 1]):
+        return False, True  # the same row again
     if known:
         return True, True
     if len(rows) == 1 or any(len(name) > _LONGEST_NAME for name in names):

@@ -19,7 +19,7 @@ from backend.textsets.plain import read_txt
 from backend.textsets.roles import guess_roles
 from backend.textsets.sampling import sampled
 from backend.textsets.selection import blank_rows, find_column, select
-from backend.textsets.separators import looks_like_table, table_start
+from backend.textsets.separators import find_dialect, looks_like_table, table_start
 from backend.textsets.tables import FORMATS, RawTable, numbered, plural, shortened
 from backend.textsets.wordlists import holds_word_lists, read_word_lists
 from backend.textsets.wordsets import WordSet, preview_words, read_conllu, word_table
@@ -217,8 +217,14 @@ def sniff_format(text: str, *, plain: bool = False) -> str:
         return "labelled"
     table = table_start(text)
     if table.mark is not None or looks_like_table(table.text, named=plain):
-        return "tsv" if table.mark in (None, "\t") and "\t" in first_line(table.text) else "csv"
+        tabs = table.mark in (None, "\t") and "\t" in first_line(table.text)
+        return "tsv" if tabs and not _quotes_cells(table.text) else "csv"
     return "labelled" if labelled_form(text) else "txt"
+
+
+def _quotes_cells(text: str) -> bool:
+    """Whether cells between tabs are quoted as in CSV: with quotation marks doubled inside."""
+    return re.search(r'(?m)(?:^|\t)"', text) is not None and '""' in text and find_dialect(text, ("\t",))[0].consistent
 
 
 def _is_labelled(text: str) -> bool:

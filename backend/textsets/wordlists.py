@@ -11,6 +11,7 @@ from backend.textsets.decoding import Decoded, first_line, iter_lines
 from backend.textsets.jsonl import parsed
 from backend.textsets.limits import Limits
 from backend.textsets.tables import numbered, plural, shortened, without_surrogates
+from backend.textsets.tidying import tidy_labels
 from backend.textsets.wordsets import Rows, WordSet
 
 WORDS, LABELS = "words", "labels"
@@ -71,6 +72,8 @@ def read_word_lists(decoded: Decoded, options: ReadOptions, *, limits: Limits) -
     if n_repaired:
         notices.append(f"{plural(n_repaired, 'word')} held half of a surrogate pair: it was replaced by U+FFFD.")
     cells = rows.by_column()
+    cells[label_key], said = tidy_labels(cells[label_key], label_key)
+    notices += said
     missing = sum(cell is None for cell in cells[label_key])
     if missing:
         notices.append(f"{plural(missing, 'word')} without a label.")

@@ -382,3 +382,12 @@ def test_labels_at_the_end_and_texts_with_commas_under_the_name_tsv():
     ]
     assert table("Hello, you\nBye, all\n", "a.tsv").texts == ("Hello, you", "Bye, all")
     assert rows('text\tlabel\n"two\nlines"\tx\n"a\tb"\ty\n', "a.tsv") == [("two\nlines", "x"), ("a\tb", "y")]
+
+
+def test_a_first_row_that_is_there_again_is_no_header():
+    content = "a film #x,neg\na film #x,neg\nb,neu\nc,pos\n"
+    assert table(content).texts == ("a film #x", "a film #x", "b", "c")
+
+
+def test_quoted_cells_between_tabs_where_no_name_says_tsv():
+    assert rows('text\tlabel\n"a ""b"" c"\tx\nd\ty\n', "a.dat") == [('a "b" c', "x"), ("d", "y")]

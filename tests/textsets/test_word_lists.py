@@ -80,3 +80,9 @@ def test_numbers_for_columns_tasks_and_too_many_rows_are_refused():
 def test_half_of_a_surrogate_pair_is_replaced():
     rows = table('{"words": ["a\\ud800", "b"], "labels": ["X", "Y"]}')
     assert rows.texts[0] == "a� b" and any("surrogate" in notice for notice in rows.notices)
+
+
+def test_labels_of_words_that_look_alike_are_one_class():
+    rows = table({"words": ["a", "b", "c"], "labels": ["DET ", "DET", "\u200bNOUN"]})
+    assert rows.columns["labels"] == ("DET", "DET", "NOUN")
+    assert any("Cleaned 2 cells" in notice and "4 different" not in notice for notice in rows.notices)
