@@ -7,6 +7,7 @@ import numpy as np
 
 from backend.activations import Report, no_report
 from backend.metrics.neighbors import AnyRows, Floats, Indices, nearest_neighbours
+from backend.metrics.rounding import distance_rounding
 
 _EXAGGERATED_ITERATIONS = 250  # of t-SNE, before its normal ones
 _JITTER = 0.01  # share of the start's spread, so that copies do not start (and stay) on one spot
@@ -141,14 +142,14 @@ def with_matching_signs(scores: Floats, reference: Floats) -> Floats:
 def trustworthiness(x: AnyRows, coords: Floats, k: int) -> float:
     """How far the ``k`` nearest neighbours in a layout are near in the full space too: at most 1, about 0.5 by chance.
 
-    ``x`` (n_rows, n_dims) and ``coords`` (n_rows, n_components) hold the same rows; needs 2 k < n_rows.
-    Venna and Kaski (2001).
+    ``x`` (n_rows, n_dims) and ``coords`` (n_rows, n_components) hold the same rows; needs 2 k < n_rows. Rows that are
+    equally far, but for the rounding of ``x``, share the best rank of them. Venna and Kaski (2001).
     """
     n_rows = len(x)
     rows = np.asarray(x, dtype=np.float64)
     rows = rows - rows.mean(axis=0)
     squares = np.einsum("ij,ij->i", rows, rows)
-    shown = nearest_neighbours(coords, k)[1]
+    shown, rounding = nearest_neighbours(coords, k)[1], distance_rounding(x)
     penalty = 0.0
     size = max(1, 2**22 // n_rows)
     for begin in range(0, n_rows, size):
@@ -157,6 +158,10 @@ def trustworthiness(x: AnyRows, coords: Floats, k: int) -> float:
         gaps[np.arange(len(block)), block] = np.inf
         for neighbour in range(k):
             limit = np.take_along_axis(gaps, shown[block, neighbour : neighbour + 1], axis=1)
+            far = np.sqrt(np.maximum(limit[:, 0] + squares[block], 0.0))
+            limit[:, 0] -= rounding[block] * (
+                2 * far - np.minimum(rounding[block], far)
+            )  # as far^2 to (far - rounding)^2
             ranks = (gaps < limit).sum(axis=1) + 1
             penalty += float(np.maximum(ranks - k, 0).sum())
     return 1 - penalty * 2 / (n_rows * k * (2 * n_rows - 3 * k - 1))

@@ -236,7 +236,7 @@ def _notes(values: Projection, stack: LayerStack, params: ProjectionParams, n_ze
 
 PROJECTION = Metric(
     name="projection",
-    version=1,
+    version=2,
     title="Projection",
     scope="stack",
     params=ProjectionParams,

@@ -10,7 +10,7 @@ up to 3.6 steps. Two different texts are 1e5 steps apart in float32 and 6 in bfl
 import numpy as np
 import numpy.typing as npt
 
-from backend.metrics.linalg import Floats, Ints, Matrix
+from backend.metrics.linalg import Floats, Ints, Matrix, row_blocks
 
 SINGLE = float(np.finfo(np.float32).eps)
 _BLOCK = 1 << 21  # entries of the rows compared at a time
@@ -118,9 +118,16 @@ def distance_rounding(x: Matrix, step: float | None = None) -> Floats:
     The entries are rounded to the type of ``x`` (or to ``step``); errors of the dimensions are independent, so that a distance has the
     error of one typical entry among those that vary.
     """
-    varies = (x != x[:1]).any(axis=0)
-    rows = np.asarray(x[:, varies], dtype=np.float64)
-    typical = np.sqrt(np.einsum("ij,ij->i", rows, rows) / max(1, rows.shape[1]))
+    varies = np.zeros(x.shape[1], dtype=bool)
+    for block in row_blocks(x):
+        varies |= (x[block] != x[:1]).any(axis=0)
+    typical = np.empty(len(x))
+    for block in row_blocks(x):
+        rows = np.asarray(x[block][:, varies], dtype=np.float64)
+        typical[block] = np.sqrt(np.einsum("ij,ij->i", rows, rows) / max(1, rows.shape[1]))
+    typical = np.maximum(
+        typical, np.median(typical) if len(typical) else 0.0
+    )  # a row near 0 is as far as the others' entries
     return np.asarray(_STEPS_OF_DISTANCE * step_of(x, step) * typical)
 
 

@@ -11,6 +11,7 @@ from backend.metrics.degenerate import why_undefined
 from backend.metrics.dimension import ESTIMATORS, Settings, estimates, mada, mada_excess, neighbour_graph, tied_shares
 from backend.metrics.direct_probe import direct_probe
 from backend.metrics.heads import fit_linear
+from backend.metrics.layouts import trustworthiness
 from backend.metrics.neurons import single_dimension_fits
 from backend.metrics.neurons import standardised as dimensions
 from backend.metrics.postprocess import postprocess
@@ -213,6 +214,24 @@ def test_an_offset_makes_no_ties_of_its_own(offset):
     graph, exact = neighbour_graph(x.astype(np.float32), 116), neighbour_graph(x, 116)
     assert tied_shares(graph, Settings())["mle"] < 0.02
     assert estimates(graph, Settings()) == pytest.approx(estimates(exact, Settings()), rel=2e-3)
+
+
+@pytest.mark.parametrize("k", [3, 4, 6, 10])
+def test_a_lattice_is_a_faithful_map_of_itself_turned(k):
+    turn = np.linalg.qr(np.random.default_rng(0).normal(size=(32, 32)))[0][:2]
+    flat, wide = (0.1 * grid(20)).astype(np.float32), (0.1 * grid(20) @ turn + 1).astype(np.float32)
+    assert trustworthiness(wide, 0.1 * grid(20), k) == trustworthiness(flat, 7 * grid(20), k) == 1
+
+
+def test_equal_distances_keep_ranks_as_the_definition_with_ties_has_them():
+    """Brute force: the rank of a shown neighbour is one more than the rows that are nearer by more than rounding."""
+    rng = np.random.default_rng(0)
+    x, coords, k = (0.1 * grid(9)).astype(np.float32), rng.normal(size=(81, 2)), 5
+    gaps = np.linalg.norm(grid(9)[:, None] - grid(9)[None], axis=-1) + np.diag(np.full(81, np.inf))
+    shown = np.argsort(np.linalg.norm(coords[:, None] - coords[None], axis=-1), axis=1)[:, 1 : k + 1]
+    ranks = [[1 + (gaps[i] < gaps[i, j] - 1e-9).sum() for j in shown[i]] for i in range(81)]
+    penalty = np.maximum(np.array(ranks) - k, 0).sum()
+    assert trustworthiness(x, coords, k) == pytest.approx(1 - penalty * 2 / (81 * k * (2 * 81 - 3 * k - 1)), rel=1e-12)
 
 
 # MADA
