@@ -26,6 +26,7 @@ from backend.metrics.linalg import Floats, Matrix, as_matrix
 from backend.metrics.spectral import (
     MEASURES,
     anisotropy_of,
+    corrected_participation_ratio,
     decompose,
     effective_rank_of,
     isoscore_of,
@@ -39,6 +40,11 @@ from backend.metrics.spectral import (
 
 __all__ = ["anisotropy", "average_cosine", "effective_rank", "isoscore", "participation_ratio", "spectrum"]
 
+BIAS_NOTE = (
+    "Bands show how much the numbers vary over samples of this many rows. They leave out the bias of few rows, which lowers effective "
+    "rank, participation ratio and IsoScore and raises anisotropy, and so may not hold the value of infinitely many: "
+    "compare with the isotropic line of the same size, or read the corrected participation ratio and IsoScore."
+)
 _IDENTICAL = "all rows are identical"
 
 
@@ -67,6 +73,14 @@ def isoscore(x: npt.ArrayLike) -> float:
 def participation_ratio(x: npt.ArrayLike) -> float:
     """Participation ratio of ``x`` (n_rows, n_dims): tr(C)^2 / ||C||_F^2, in [1, d], in dimensions; NaN if degenerate."""
     return _from_variances(x, participation_ratio_of)
+
+
+def participation_ratio_corrected(x: npt.ArrayLike) -> float:
+    """The participation ratio without the bias of few rows, which lowers it: an estimate of the population's, in dimensions.
+
+    ``x`` is (n_rows, n_dims), of 4 rows at least; NaN for a degenerate input. By chance it may exceed n_dims.
+    """
+    return _from_variances(x, lambda variances: corrected_participation_ratio(as_matrix(x), variances))
 
 
 def effective_rank(x: npt.ArrayLike) -> float:
@@ -108,7 +122,8 @@ class AnisotropyParams:
 class AnisotropyResult:
     """Spectral measures for each layer, all (n_layers,): the value, its band, and an isotropic Gaussian's value.
 
-    The isotropic reference has the same number of rows and dimensions as each value was computed from.
+    The isotropic reference has the same number of rows and dimensions as each value was computed from. ``..._corrected``
+    estimate the population's IsoScore and participation ratio, from all rows, without the bias of few of them.
     """
 
     anisotropy: Floats
@@ -123,6 +138,7 @@ class AnisotropyResult:
     isoscore_low: Floats
     isoscore_high: Floats
     isoscore_isotropic: Floats
+    isoscore_corrected: Floats
     participation_ratio: Floats
     participation_ratio_low: Floats
     participation_ratio_high: Floats
@@ -131,15 +147,18 @@ class AnisotropyResult:
     effective_rank_low: Floats
     effective_rank_high: Floats
     effective_rank_isotropic: Floats
+    participation_ratio_corrected: Floats
     bands: str
     n_batches: int
     n_rows: int
     n_dims: int
 
 
-def _profiles(stack: LayerStack, params: Any, seed: int, report: Report) -> tuple[list[Banded], list[str | None]]:
-    """The measures of every layer with their bands, and for each degenerate layer the reason."""
-    layers, reasons = [], []
+def _profiles(
+    stack: LayerStack, params: Any, seed: int, report: Report
+) -> tuple[list[Banded], list[str | None], Floats]:
+    """The measures of every layer with their bands, for each degenerate layer the reason, and corrected ratios."""
+    layers, reasons, corrected = [], [], np.full(len(stack), np.nan)
     for index, x in enumerate(map(as_matrix, stack.rows)):
         report(index, len(stack), "Anisotropy")
         reason = why_undefined(x, step=stack.step)
@@ -148,6 +167,7 @@ def _profiles(stack: LayerStack, params: Any, seed: int, report: Report) -> tupl
             value = _undefined_measures(x, reason)
             layers.append(Banded(value, value, value))
             continue
+        corrected[index] = participation_ratio_corrected(x)
         layers.append(
             banded(
                 x,
@@ -160,7 +180,7 @@ def _profiles(stack: LayerStack, params: Any, seed: int, report: Report) -> tupl
                 step=layer_step(report, index, len(stack), "Anisotropy"),
             )
         )
-    return layers, reasons
+    return layers, reasons, corrected
 
 
 def _layer_measures(x: Matrix) -> Floats:
@@ -183,7 +203,7 @@ def _with_errors(x: Matrix) -> tuple[Floats, Floats]:
 
 def _run(stacks: Sequence[LayerStack], _labels: Labels | None, params: Any, seed: int, report: Report) -> Outcome:
     stack = stacks[0]
-    layers, reasons = _profiles(stack, params, seed, report)
+    layers, reasons, corrected = _profiles(stack, params, seed, report)
     n_rows, n_dims = stack.rows[0].shape
     size = batch_size(n_rows, params.bands, params.batch_rows)
     references = {
@@ -201,6 +221,8 @@ def _run(stacks: Sequence[LayerStack], _labels: Labels | None, params: Any, seed
         fields[f"{name}_low"] = np.clip([layer.low[column] for layer in layers], low, top)
         fields[f"{name}_high"] = np.clip([layer.high[column] for layer in layers], low, top)
         fields[f"{name}_isotropic"] = np.full(len(layers), references[name])
+    fields["participation_ratio_corrected"] = corrected
+    fields["isoscore_corrected"] = (corrected - 1.0) / (n_dims - 1) if n_dims > 1 else np.full(len(layers), np.nan)
     n_batches = n_rows // params.batch_rows if size < n_rows else 1
     result = AnisotropyResult(**fields, bands=params.bands, n_batches=n_batches, n_rows=n_rows, n_dims=n_dims)
 
@@ -208,6 +230,8 @@ def _run(stacks: Sequence[LayerStack], _labels: Labels | None, params: Any, seed
         if field.endswith("_isotropic"):
             return f"no reference for {n_rows} rows of {n_dims} dimensions"
         layer = index[0]
+        if field.endswith("_corrected") and not reasons[layer] and n_dims > 1:
+            return named(stack, layer, f"nothing is left of {n_rows} rows once their bias is taken out")
         if reasons[layer]:
             return named(stack, layer, str(reasons[layer]))
         if n_dims == 1 and field.startswith("isoscore"):
@@ -223,6 +247,8 @@ def _notes(params: Any, n_rows: int, n_dims: int, layers: list[Banded]) -> tuple
         notes.append(
             f"{n_rows} rows are few for {n_dims} dimensions: compare with what isotropic rows of this size would give, not with 0 or 1."
         )
+    if params.bands != "none":
+        notes.append(BIAS_NOTE)
     missing = sorted({layer.reason for layer in layers if layer.reason})
     if params.bands == "batches":
         notes += [f"No band: {reason}." for reason in missing]
@@ -231,7 +257,7 @@ def _notes(params: Any, n_rows: int, n_dims: int, layers: list[Banded]) -> tuple
 
 ANISOTROPY = Metric(
     name="anisotropy",
-    version=1,
+    version=2,
     title="Anisotropy and effective dimensions",
     scope="stack",
     params=AnisotropyParams,

@@ -240,7 +240,10 @@ def _notes(
     elif size < values.n_rows:
         notes.append(f"{size} of {values.n_rows} rows were drawn by the seed.")
     if params.bands == "jackknife":
-        notes.append("Bands are 95 % jackknife intervals; for TwoNN and MADA they are up to 1.7 times too wide.")
+        notes.append(
+            "Bands are 95 % jackknife intervals of the spread over samples of this size, up to twice too wide for TwoNN and MADA; what "
+            "the estimators leave out or add by themselves (see their bias) is not in them."
+        )
     if values.n_duplicates.any():
         notes.append(f"Identical rows count once: up to {values.n_duplicates.max()} rows were dropped from a layer.")
     if params.preset != "none":

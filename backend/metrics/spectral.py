@@ -69,6 +69,28 @@ def participation_ratio_of(variances: Floats) -> float:
     return float(variances.sum()) ** 2 / squares if squares > 0 else float("nan")
 
 
+def corrected_participation_ratio(x: Matrix, variances: Floats) -> float:
+    """Participation ratio of the population that the rows of ``x`` were drawn from, without the bias of few rows.
+
+    ``variances`` are ``principal_variances(x)``. Both its parts are estimated without bias: ||C||_F^2 by the U-statistic that
+    debiased CKA is made of (Song et al. 2007), tr(C)^2 less the variance of the trace. May exceed n_dims by chance; as a
+    ratio it keeps a bias of second order (7% too high at 60 rows with half of the variance in one dimension). NaN below 4
+    rows or where nothing is left.
+    """
+    n, mean = x.shape[0], row_mean(x)
+    if n < 4:
+        return float("nan")
+    norms = np.empty(n)
+    for block in row_blocks(x):
+        rows = centred(x, mean, block)
+        norms[block] = np.einsum("ij,ij->i", rows, rows)
+    total, fourth = float(norms.sum()), float(norms @ norms)
+    pairs = float(((n * variances) ** 2).sum()) - fourth
+    squares = (pairs + total**2 / ((n - 1) * (n - 2)) - 2 * fourth / (n - 2)) / (n * (n - 3))
+    trace = (total / (n - 1)) ** 2 - float(norms.var(ddof=1)) / n
+    return trace / squares if trace > 0 and squares > 1e-12 * trace else float("nan")
+
+
 def isoscore_of(variances: Floats, n_dims: int) -> float:
     """(PR - 1) / (d - 1)."""
     return (participation_ratio_of(variances) - 1) / (n_dims - 1) if n_dims > 1 else float("nan")

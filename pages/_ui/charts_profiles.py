@@ -14,11 +14,13 @@ CAPTION = (
 )
 REFERENCE_CAPTION = "Compare each line with the dashed one of its size: what perfectly isotropic data with as many rows and dimensions would give."
 REFERENCE = "isotropic reference"
+CORRECTED = "corrected for few rows"
+CORRECTED_CAPTION = "The dotted line estimates the value of infinitely many rows."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Series:
-    """One line of a profile: a value for each layer (NaN where undefined), with an optional band and reference.
+    """One line of a profile: a value for each layer (NaN where undefined), with an optional band, reference and correction.
 
     ``undefined`` gives the reason of each NaN by position; ``sharing`` names the other models of the same size, whose
     reference is the same line. ``place`` chooses the colour and ``style`` the dash, so
@@ -31,6 +33,7 @@ class Series:
     low: Floats | None = None
     high: Floats | None = None
     reference: Floats | None = None
+    corrected: Floats | None = None
     undefined: Mapping[int, str] = field(default_factory=dict)
     place: int = 0
     style: int = 0
@@ -58,13 +61,14 @@ def profile_lines(
         depth = _depth(one, relative)
         _band(figure, one, depth)
         _line(figure, one, depth, y_format)
+    _corrections(figure, series, relative, y_format)
     _references(figure, series, relative, y_format)
     for one in series:
         _undefined(figure, one, _depth(one, relative))
     if not relative:
         _name_layers(figure, series)
     figure.update_layout(yaxis={"rangemode": "tozero"} if y_range is None else {"range": list(y_range)})
-    if len(series) > 1 or has_reference(series):
+    if len(series) > 1 or has_reference(series) or any(one.corrected is not None for one in series):
         return with_legend(figure)
     return figure
 
@@ -141,6 +145,25 @@ def _references(figure: go.Figure, series: Sequence[Series], relative: bool, y_f
         )
     if drawn:
         entry = {"color": MUTED, "width": 1.8, "dash": "dash"}
+        figure.add_scatter(x=[None], y=[None], showlegend=True, hoverinfo="skip", line=entry, **shared)
+
+
+def _corrections(figure: go.Figure, series: Sequence[Series], relative: bool, y_format: str) -> None:
+    """Dotted, in the colour of their model; the one entry of the legend is grey."""
+    shared = {"mode": "lines", "name": CORRECTED, "legendgroup": CORRECTED}
+    drawn = [(one, one.corrected) for one in series if one.corrected is not None and np.isfinite(one.corrected).any()]
+    for one, values in drawn:
+        figure.add_scatter(
+            x=_depth(one, relative),
+            y=np.asarray(values, np.float32),
+            showlegend=False,
+            line={"color": colour(one.place), "width": 1.8, "dash": "dot"},
+            text=[safe(layer) for layer in one.layers],
+            hovertemplate=f"{safe(one.name)}, %{{text}}, {CORRECTED}<br><b>%{{y:{y_format}}}</b><extra></extra>",
+            **shared,
+        )
+    if drawn:
+        entry = {"color": MUTED, "width": 1.8, "dash": "dot"}
         figure.add_scatter(x=[None], y=[None], showlegend=True, hoverinfo="skip", line=entry, **shared)
 
 

@@ -10,7 +10,16 @@ import streamlit as st
 
 from backend import AnalysisSpec, ModelInfo, Result
 from pages._ui.charts import short_model
-from pages._ui.charts_profiles import CAPTION, REFERENCE, REFERENCE_CAPTION, Series, has_reference, profile_lines
+from pages._ui.charts_profiles import (
+    CAPTION,
+    CORRECTED,
+    CORRECTED_CAPTION,
+    REFERENCE,
+    REFERENCE_CAPTION,
+    Series,
+    has_reference,
+    profile_lines,
+)
 from pages._ui.controls import params_form
 from pages._ui.export import downloads
 from pages._ui.findings import heading, provenance, reasons, undefined_note
@@ -66,6 +75,7 @@ def series_of(measure: Measure, result: Result, place: int, *, reference: bool, 
         low=getattr(values, f"{measure.field}_low", None),
         high=getattr(values, f"{measure.field}_high", None),
         reference=getattr(values, f"{measure.field}_isotropic", None) if reference else None,
+        corrected=getattr(values, f"{measure.field}_corrected", None),
         undefined={index[0]: reason for index, reason in reasons(result, measure.field).items()},
         place=place,
         sharing=sharing,
@@ -89,7 +99,10 @@ def draw(measure: Measure, found: Mapping[int, Result], *, relative: bool) -> go
     """One measure of all models as a chart; None (and the reason) where every number is undefined."""
     st.subheader(measure.name)
     lines = lines_of(measure, found)
-    st.caption(f"{measure.meaning} {REFERENCE_CAPTION}" if has_reference(lines) else measure.meaning)
+    banded = measure.bias if any(line.low is not None and np.isfinite(line.low).any() for line in lines) else ""
+    mended = CORRECTED_CAPTION if any(line.corrected is not None for line in lines) else ""
+    said = (measure.meaning, banded, mended, REFERENCE_CAPTION if has_reference(lines) else "")
+    st.caption(" ".join(part for part in said if part))
     if not found:
         st.caption(":material/hourglass_empty: Not computed yet: see above.")
         return None
@@ -107,7 +120,12 @@ def draw(measure: Measure, found: Mapping[int, Result], *, relative: bool) -> go
 
 def table_of(measures: Sequence[Measure], found: Found) -> tuple[list[str], list[list[Any]]]:
     """One row for each model and layer; for each measure its value and the ends of its band."""
-    fields = [(measure.metric, measure.field + end) for measure in measures for end in ("", "_low", "_high")]
+    corrected = {"isoscore", "participation_ratio"}
+    fields = [
+        (measure.metric, measure.field + end)
+        for measure in measures
+        for end in ("", "_low", "_high", *(["_corrected"] if measure.field in corrected else []))
+    ]
     rows = []
     for place in sorted({at for _, at in found}):
         mine = {metric: result for (metric, at), result in found.items() if at == place}
@@ -142,8 +160,13 @@ def show(measures: Sequence[Measure], found: Found, *, relative: bool) -> None:
     if len(names) > 1:
         chosen = st.selectbox("Figure to save", names, key="profiles_saved", width=320)
     figure = dict(zip(names, (figure for _, figure in figures), strict=True))[chosen]
-    dashed = any(trace.name == REFERENCE for trace in figure.data)
-    caption = f"{CAPTION} {REFERENCE_CAPTION}" if dashed else CAPTION
+    traces = {trace.name for trace in figure.data}
+    mended, dashed = (
+        (CORRECTED_CAPTION if CORRECTED in traces else ""),
+        (REFERENCE_CAPTION if REFERENCE in traces else ""),
+    )
+    bias = next(measure.bias for measure, _ in figures if measure.name == chosen)
+    caption = " ".join(part for part in (CAPTION, bias, mended, dashed) if part)
     table = (columns, rows)
     downloads("profiles", "profiles", table=table, results=results, figure=figure, title=chosen, caption=caption)
 

@@ -1,5 +1,7 @@
 """Anisotropy, its relatives and the average cosine: closed forms, the full SVD, invariances, bands, degenerate layers."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from backend.metrics.anisotropy import (
     effective_rank,
     isoscore,
     participation_ratio,
+    participation_ratio_corrected,
     spectrum,
 )
 from backend.metrics.cosine import AVERAGE_COSINE, AverageCosineParams
@@ -330,3 +333,55 @@ def test_a_bootstrap_is_cancelled_between_resamples(row):
     with pytest.raises(Cancelled):
         row.run([stack_of([layer(20, 3)])], None, row.params(bands="bootstrap"), 0, report)
     assert len(calls) == 4
+
+
+# Few rows
+
+
+@pytest.mark.parametrize("n_rows", [60, 200])
+@pytest.mark.parametrize("shape", ["even", "falling", "rogue", "heavy tails"])
+def test_the_corrected_participation_ratio_has_no_bias(n_rows, shape):
+    n_dims = 96
+    variances = np.ones(n_dims) if shape == "even" else 1.0 / np.arange(1, n_dims + 1)
+    if shape == "rogue":
+        variances[0] = variances[1:].sum()
+    truth = variances.sum() ** 2 / (variances**2).sum()
+    rng = np.random.default_rng(0)
+    draws = [
+        (rng.standard_t(9, (n_rows, n_dims)) if shape == "heavy tails" else rng.normal(size=(n_rows, n_dims)))
+        * np.sqrt(variances)
+        + 7
+        for _ in range(80)
+    ]
+    corrected = [participation_ratio_corrected(x) for x in draws]
+    error = np.std(corrected, ddof=1) / np.sqrt(len(draws))
+    assert abs(np.mean(corrected) - truth) < 4 * error + 0.02 * truth  # a ratio of two unbiased parts: 1 / n is left
+    if shape != "rogue":  # there the plain one happens to have little
+        assert (
+            abs(np.mean(corrected) - truth)
+            < 0.3 * abs(np.mean([participation_ratio(x) for x in draws]) - truth) + error
+        )
+
+
+def test_the_corrected_ratio_is_that_of_the_u_statistics_written_out():
+    x = layer(9, 5)
+    n = len(x)
+    gaps = [[0.5 * float(np.sum((a - b) ** 2)) for a in x] for b in x]
+    pairs = [(i, j, k, m) for i, j, k, m in itertools.permutations(range(n), 4)]
+    squares = np.mean([(x[i] - x[j]) @ (x[k] - x[m]) * ((x[i] - x[j]) @ (x[k] - x[m])) / 4 for i, j, k, m in pairs])
+    norms = np.sum((x - x.mean(axis=0)) ** 2, axis=1)
+    trace = np.mean([gaps[i][j] for i, j in itertools.permutations(range(n), 2)]) ** 2 - norms.var(ddof=1) / n
+    assert participation_ratio_corrected(x) == pytest.approx(trace / squares, rel=1e-9)
+
+
+def test_the_result_holds_corrected_values_and_says_what_bands_leave_out():
+    x = np.random.default_rng(0).normal(size=(200, 256))
+    outcome = ANISOTROPY.run([stack_of([x, np.ones((200, 256))])], None, ANISOTROPY.params(), 0, no_report)
+    values = outcome.values
+    assert values.participation_ratio_high[0] < 150 and values.participation_ratio_corrected[0] > 200
+    expected = (values.participation_ratio_corrected[0] - 1) / 255
+    assert values.isoscore_corrected[0] == pytest.approx(expected)
+    assert np.isnan(values.participation_ratio_corrected[1]) and np.isnan(values.isoscore_corrected[1])
+    assert any("leave out the bias" in note for note in outcome.notes)
+    few = ANISOTROPY.run([stack_of([x[:3]])], None, ANISOTROPY.params(), 0, no_report)
+    assert "3 rows" in {entry.field: entry.reason for entry in few.undefined}["participation_ratio_corrected"]
