@@ -59,7 +59,7 @@ def analysis_spec(
             texts=chosen,
             layer=layer,
             pooling=pooling,
-            max_length=min(max_length or _LONGEST, info.max_length),
+            max_length=min(max_length or info.usual_length or _LONGEST, info.max_length),
             tokens=(tokens or TokenSample()) if pooling == "tokens" else None,
             postprocess=tuple(postprocess),
         )

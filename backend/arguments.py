@@ -84,7 +84,11 @@ def _analyse(parser: argparse.ArgumentParser) -> None:
     )
     add("--param", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the metric; repeat it")
     add("--post", action="append", default=[], metavar="STEP[:K]", help=f"{', '.join(POSTPROCESS_STEPS)}; repeat it")
-    add("--max-length", type=int, help="tokens taken of each text (default 512, or the model's own limit if less)")
+    add(
+        "--max-length",
+        type=int,
+        help="tokens taken of each text (default: as many as the model's own package, else 512, or the model's limit if less)",
+    )
     _classes(parser)
     add("--tokens", type=int, help="with --pooling tokens: how many token vectors to sample (default: all)")
     add("--dtype", default="auto", choices=("auto", "float32", "bfloat16", "float16"))
@@ -153,7 +157,11 @@ def _report(parser: argparse.ArgumentParser) -> None:
     _classes(parser)
     add("--pooling", choices=ALL_POOLINGS, help="default: mean for encoders, last for decoders, words for words")
     add("--post", action="append", default=[], metavar="STEP[:K]", help=f"{', '.join(POSTPROCESS_STEPS)}; repeat it")
-    add("--max-length", type=int, help="tokens taken of each text (default 512, or the model's own limit if less)")
+    add(
+        "--max-length",
+        type=int,
+        help="tokens taken of each text (default: as many as the model's own package, else 512, or the model's limit if less)",
+    )
     add("--dtype", default="auto", choices=("auto", "float32", "bfloat16", "float16"))
     add("--seed", type=int, default=0)
     _output(parser)

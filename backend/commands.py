@@ -170,6 +170,12 @@ def list_models(options: argparse.Namespace) -> int:
         )
         print(f"    {info.n_parameters:,} parameters, {info.n_bytes / 1e6:.0f} MB as {info.spec.dtype}")
         print(f"    commit {info.spec.commit}; up to {info.max_length} tokens; pooling {info.default_pooling}")
+        if 0 < info.usual_length < info.max_length:
+            print(
+                f"    its package reads {info.usual_length} tokens of a text; so does Embedscope where no limit is given"
+            )
+        for remark in (*info.remarks, *info.package):
+            print(f"    {remark}")
         print(f"    layers: {', '.join(info.layer_names)}")
     return 0
 

@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from backend.activations import LayerStack
 from backend.results import Source
-from backend.specs import ActivationSpec, PostProcess, TokenSample
+from backend.specs import POOLINGS, ActivationSpec, ModelInfo, PostProcess, TokenSample
 
 _PACKAGES = ("torch", "transformers", "numpy", "scipy", "scikit-learn", "umap-learn", "openTSNE")
 _STEPS = {
@@ -79,6 +79,23 @@ def stack_notes(
             notes.append(f"{model}Activations are {steps}{by}.")
         if spec.tokens is not None:
             notes.append(model + _token_rows(len(stack.matrices[0].rows), spec.tokens))
+    return tuple(dict.fromkeys(notes))
+
+
+def model_notes(
+    stacks: Sequence[LayerStack], specs: Sequence[ActivationSpec], known: Sequence[ModelInfo]
+) -> tuple[str, ...]:
+    """What is not as the model's own package would have it, and which part of a checkpoint was run."""
+    notes = []
+    for stack, spec, info in zip(stacks, specs, known, strict=True):
+        model = f"{spec.model.name}: " if len(stacks) > 1 else ""
+        notes += [model + remark for remark in info.remarks]
+        if info.usual_length and spec.max_length > info.usual_length:
+            notes.append(
+                f"{model}up to {spec.max_length} tokens of a text were read; the model's own package reads {info.usual_length}."
+            )
+        if spec.pooling in POOLINGS and len(info.layer_names) - 1 in stack.layers:
+            notes += [model + remark for remark in info.package]
     return tuple(dict.fromkeys(notes))
 
 

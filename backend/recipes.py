@@ -57,7 +57,9 @@ class Recipe:
     patience: int = _setting(
         0, "Stop after so many epochs in a row without a better accuracy, and keep the best; 0: never.", low=0, high=100
     )
-    max_length: int = _setting(512, "Tokens taken of each text, or the model's own limit if less.", low=2, high=65536)
+    max_length: int = _setting(
+        512, "Tokens taken of each text, or what the model or its package reads if that is less.", low=2, high=65536
+    )
     max_grad_norm: float = _setting(1.0, "Longer gradients are cut to this length; 0: never.", low=0.0)
     seed: int = _setting(0, "Decides the new head, the order of the rows and the dropout.", low=0, high=2**31 - 1)
     max_steps: int = _setting(0, "End after so many steps; 0: after the epochs.", low=0, high=2**31 - 1)

@@ -23,7 +23,7 @@ from backend.metrics.base import Outcome
 from backend.metrics.splits import SplitParams, split_rows
 from backend.modelhost import ModelHost
 from backend.planning import labels_of, planned, word_facts
-from backend.provenance import source, stack_notes, versions
+from backend.provenance import model_notes, source, stack_notes, versions
 from backend.results import NormOutliers, Result
 from backend.settings import Settings
 from backend.specs import (
@@ -200,13 +200,18 @@ class Runner:
             stacks = self._stacks.stacks(spec.inputs, metric, fit)
             outcome: Outcome = metric.run(stacks, labels, spec.params, spec.seed, report)
         infos = [stack_inputs[0] for stack_inputs in groups_of(spec.inputs)]
+        known = [self._models.known(info.model) for info in infos]
         result = Result(
             fingerprint=digest,
             metric=spec.metric,
             version=spec.version,
             values=outcome.values,
             undefined=outcome.undefined,
-            notes=(*stack_notes(stacks, infos, None if fit is None else len(fit)), *outcome.notes),
+            notes=(
+                *stack_notes(stacks, infos, None if fit is None else len(fit)),
+                *model_notes(stacks, infos, known),
+                *outcome.notes,
+            ),
             sources=tuple(source(stack, info) for stack, info in zip(stacks, infos, strict=True)),
             seed=spec.seed,
             recipe=self._codec.task_to_json(spec),

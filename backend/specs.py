@@ -131,6 +131,8 @@ class ModelInfo:
 
     ``layer_names`` has one name for each layer number; ``max_length`` is the model's own limit in tokens;
     ``n_bytes`` is the size of the weights in ``spec.dtype``; ``labels`` names the classes of a classification head.
+    ``usual_length`` is the limit of the model's own package, taken where none is asked for; 0 where it has none.
+    ``remarks`` say what is run here and ``package`` what sentence-transformers does besides, where the files leave a choice.
     ``tokenizer`` is the digest of the tokenizer, empty where it is not known: two models with the same one cut any text
     into the same tokens. ``base`` and ``base_commit`` are what the model's own card (or an adapter's configuration) says it
     was made from, empty where it says nothing. ``tuned`` says that the rows of a fine-tuning behind it are known, or
@@ -151,6 +153,9 @@ class ModelInfo:
     labels: tuple[str, ...] = ()
     default_pooling: str = "mean"
     tokenizer: str = ""
+    usual_length: int = 0
+    remarks: tuple[str, ...] = ()
+    package: tuple[str, ...] = ()
     base: str = ""
     base_commit: str = ""
     tuned: bool = False

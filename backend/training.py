@@ -132,7 +132,7 @@ class Training:
                 task.texts,
                 len(known.layer_names) - 1,
                 name,
-                min(task.recipe.max_length, known.max_length),
+                min(task.recipe.max_length, known.usual_length or known.max_length),
             )
             self._fill((spec,), report)
             report(0, 0, "Fitting a head on the frozen model")

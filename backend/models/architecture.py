@@ -177,6 +177,19 @@ def _saved_class(config: Any) -> Any:
     return found if getattr(found, "config_class", None) is type(config) else None
 
 
+def remarks(config: Any, backbone: nn.Module) -> tuple[str, ...]:
+    """What must be said of the part of a checkpoint that is run, where there is another or where it asks for code."""
+    name = type(backbone).__name__
+    said = []
+    if getattr(config, "text_config", None) is not None:
+        said.append(f"Of this model ({config.model_type}) the part for text alone is run: {name}.")
+    if getattr(config, "auto_map", None):
+        said.append(
+            f"config.json names code of its own, which is never run: this is {name} of the transformers library."
+        )
+    return tuple(said)
+
+
 def forward_names(module: nn.Module) -> tuple[str, ...]:
     """Names of the arguments that a module's forward takes."""
     import inspect

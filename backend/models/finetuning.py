@@ -18,6 +18,7 @@ from backend.errors import ModelError
 from backend.models.device import is_out_of_memory
 from backend.models.layers import find_layout
 from backend.models.loading import max_length
+from backend.models.package import read_package
 from backend.models.resolve import ModelFiles
 from backend.models.runfolder import RunFolder
 from backend.models.tunable import Examples, Tunable, open_tunable
@@ -89,6 +90,7 @@ def finetune(files: ModelFiles, rows: TrainingRows, info: RunInfo, folder: RunFo
         )
         report(0, 0, "Splitting the texts into tokens")
         limit = min(recipe.max_length, max_length(tunable.backbone, tunable.backbone.config, tunable.tokenizer))
+        limit = min(limit, read_package(info.base, files.package or files.folder).max_length or limit)
         train, test, final, n_lost = _examples(tunable, rows, limit)
         steps, in_epoch, total = saved_steps(len(train), recipe)
         info = replace(

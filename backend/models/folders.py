@@ -49,9 +49,12 @@ REPAIR = "Save the model again with save_pretrained, together with its tokenizer
 _digests: dict[tuple[str, int, int, str], str] = {}  # (path, size, mtime_ns, algorithm) -> hex digest
 
 
-def folder_digest(folder: Path) -> str:
-    """Identity of a folder with a model: 40 hex digits over the names and contents of the files that matter."""
-    names = [name for name in file_names(folder) if _matches(name, IDENTITY_PATTERNS)]
+def folder_digest(folder: Path, also: Collection[str] = ()) -> str:
+    """Identity of a folder with a model: 40 hex digits over the names and contents of the files that matter.
+
+    ``also`` names further files that do.
+    """
+    names = [name for name in file_names(folder) if name in also or _matches(name, IDENTITY_PATTERNS)]
     parts = [part for name in names for part in (name, file_digest(folder / name))]
     return content_digest(*(part.encode() for part in parts))
 

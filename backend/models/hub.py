@@ -12,6 +12,8 @@ from backend.errors import ModelError
 from backend.history import ROWS_FILE
 from backend.models.folders import SMALL_PATTERNS, WEIGHT_PATTERNS
 
+_INNER = "0_*/"  # where packages of the first sentence-transformers keep their model
+
 
 def hub_commit(repo: str, revision: str | None) -> str:
     """The 40-hex commit that a branch, tag or commit of ``repo`` stands for; from the local cache when offline."""
@@ -59,15 +61,20 @@ def hub_folder(repo: str, commit: str, *, weights: bool) -> Path:
         raise _hub_error(error, repo, commit) from None
 
 
-def hub_files(repo: str, commit: str, folder: Path) -> tuple[str, ...]:
-    """Names of the files at the top of ``repo`` at ``commit``, from the listing that hub_folder left in the cache."""
+def hub_files(repo: str, commit: str, folder: Path, under: str = "") -> tuple[str, ...]:
+    """Names of the files at the top of ``repo`` (or in its folder ``under``) at ``commit``.
+
+    From the listing that hub_folder left in the cache.
+    """
     from huggingface_hub import get_cached_repo_tree
     from huggingface_hub.errors import CachedRepoTreeNotFoundError
 
     try:
-        names = [str(entry.path) for entry in get_cached_repo_tree(repo, revision=commit)]
+        paths = [str(entry.path) for entry in get_cached_repo_tree(repo, revision=commit)]
     except CachedRepoTreeNotFoundError:  # a cache written by an older client: what is there is all that is known
-        names = [entry.name for entry in folder.iterdir() if entry.is_file()]
+        paths = [str(entry.relative_to(folder)) for entry in (folder / under).iterdir() if entry.is_file()]
+    start = f"{under.strip('/')}/" if under else ""
+    names = [path.removeprefix(start) for path in paths if path.startswith(start)]
     return tuple(sorted(name for name in names if "/" not in name))
 
 

@@ -24,6 +24,7 @@ from backend.models.architecture import (
     check_missing,
     describe_architecture,
     load_config,
+    remarks,
     select_backbone,
     silence,
 )
@@ -31,6 +32,7 @@ from backend.models.device import check_memory, free_bytes, is_out_of_memory, ou
 from backend.models.folders import TOKENIZER, unusable
 from backend.models.layers import Layout, find_layout
 from backend.models.origin import read_origin
+from backend.models.package import lower_case, lowers_case, read_package
 from backend.models.resolve import ModelFiles, Roots, model_files
 from backend.specs import ModelInfo, ModelSpec
 
@@ -120,6 +122,8 @@ def load_tokenizer(model: str, folder: Path, config: Any = None) -> Any:
     except Exception as error:
         raise unusable(model, f"its tokenizer cannot be read ({_first_line(error)})") from None
     tokenizer.truncation_side = "right"
+    if lowers_case(model, folder):
+        lower_case(tokenizer)
     return tokenizer
 
 
@@ -194,6 +198,7 @@ def _describe(spec: ModelSpec, files: ModelFiles) -> tuple[ModelInfo, Architectu
             spec.name, files.folder, config, trained_on=adapter.model_class, labels=adapter.n_labels
         )
         tokenizer = load_tokenizer(spec.name, adapter.tokenizer or files.folder, config)
+    package = read_package(spec.name, files.package or files.folder)
     skeleton = build(spec.name, architecture)
     module, backbone = select_backbone(skeleton, architecture)
     labels = _labels(config) if architecture.has_head else ()
@@ -203,6 +208,7 @@ def _describe(spec: ModelSpec, files: ModelFiles) -> tuple[ModelInfo, Architectu
     if not isinstance(n_dims, int):
         raise unusable(spec.name, f"the width of its vectors is not known (no hidden_size in {type(config).__name__})")
     n_parameters = sum(parameter.numel() for parameter in module.parameters())
+    limit = max_length(backbone, config, tokenizer)
     base, base_commit = read_origin(files.folder, files.adapter)
     info = ModelInfo(
         spec=spec,
@@ -213,12 +219,15 @@ def _describe(spec: ModelSpec, files: ModelFiles) -> tuple[ModelInfo, Architectu
         layer_names=layout.layer_names,
         n_parameters=n_parameters,
         n_bytes=n_parameters * torch_dtype(spec.dtype).itemsize,
-        max_length=max_length(backbone, config, tokenizer),
+        max_length=limit,
         has_cls=_has_cls(tokenizer),
         has_head=architecture.has_head,
         labels=labels,
-        default_pooling="last" if architecture.family == "decoder" else "mean",
+        default_pooling=package.pooling or ("last" if architecture.family == "decoder" else "mean"),
         tokenizer=_tokenizer_digest(tokenizer),
+        usual_length=min(package.max_length or 0, limit),
+        remarks=remarks(architecture.config, backbone),
+        package=package.remarks,
         base=base,
         base_commit=base_commit,
     )

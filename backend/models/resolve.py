@@ -14,6 +14,7 @@ from backend.errors import InvalidRequest, ModelError
 from backend.fingerprint import content_digest
 from backend.models.folders import (
     ADAPTER_CONFIG,
+    CONFIG,
     WEIGHTS,
     check_adapter,
     check_model,
@@ -22,6 +23,7 @@ from backend.models.folders import (
     folder_digest,
 )
 from backend.models.hub import hub_commit, hub_files, hub_folder, not_found
+from backend.models.package import MODULES, settings_that_count, transformer_path
 from backend.models.runfolder import PREFIX, run_model_folder
 from backend.specs import DTYPES, ModelSpec
 
@@ -50,12 +52,17 @@ ALIASES = {
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
-    """The files of one resolved model: the folder of the model itself, and that of an adapter on top of it, if any."""
+    """The files of one resolved model: the folder of the model itself, and that of an adapter on top of it, if any.
+
+    ``package`` is the folder of a sentence-transformers package that has its model further down, None where it is the
+    model's own.
+    """
 
     name: str
     commit: str
     folder: Path
     adapter: Path | None = None
+    package: Path | None = None
 
 
 def resolve(name: str, *, dtype: str, roots: Roots, runs: Path | None = None) -> ModelSpec:
@@ -129,7 +136,7 @@ def _locate(
         if runs is None:
             raise ModelError(f"'{name[:80]}' is a run, and no folder of runs is known here.", "Set EMBEDSCOPE_RUNS.")
         found = _local(run_model_folder(name, runs), (runs.resolve(),), base)
-        return ModelFiles(name, found.commit, found.folder, found.adapter)
+        return ModelFiles(name, found.commit, found.folder, found.adapter, found.package)
     if runs is not None and roots is not None:
         roots = (*roots, runs)
     folder = _local_folder(name, roots)
@@ -147,6 +154,10 @@ def _locate(
         # weights are small, and say whether it brings a head.
         folder = hub_folder(repo, commit, weights=True)
         return _with_base(f"{repo}@{commit}", commit, folder, files, roots, weights, base)
+    inner = transformer_path(name, folder) if MODULES in files and CONFIG not in files else ""
+    if inner:
+        check_model(name, folder / inner, hub_files(repo, commit, folder, inner), weights=weights)
+        return ModelFiles(name, commit, folder / inner, package=folder)
     check_model(name, folder, files, weights=weights)
     return ModelFiles(name, commit, folder)
 
@@ -179,9 +190,13 @@ def _local(folder: Path, roots: Roots, base: bool) -> ModelFiles:
             if not _inside((folder / file_name).resolve(), roots):
                 raise _outside(name, roots, f"its file {file_name} is a link that leads outside")
     if ADAPTER_CONFIG in files:
-        return _with_base(name, folder_digest(folder), folder, files, roots, True, base)
+        commit = folder_digest(folder, settings_that_count(name, folder))
+        return _with_base(name, commit, folder, files, roots, True, base)
+    if MODULES in files and CONFIG not in files and (inner := transformer_path(name, folder)):
+        found = _local((folder / inner).resolve(), roots, base)
+        return ModelFiles(name, found.commit, found.folder, found.adapter, folder)
     check_model(name, folder, files, weights=True)
-    return ModelFiles(name, folder_digest(folder), folder)
+    return ModelFiles(name, folder_digest(folder, settings_that_count(name, folder)), folder)
 
 
 def _with_base(
@@ -211,7 +226,8 @@ def _with_base(
             "another machine, write the folder or the hub's name of the same model here in its place (a relative path "
             f"starts from the adapter's folder). {'' if typed else error.hint}".strip(),
         ) from None
-    return ModelFiles(name, content_digest(commit.encode(), found.commit.encode()), found.folder, folder)
+    package = folder if MODULES in files else found.package
+    return ModelFiles(name, content_digest(commit.encode(), found.commit.encode()), found.folder, folder, package)
 
 
 def _is_path(name: str) -> bool:

@@ -24,12 +24,16 @@ from backend.models.architecture import (
 from backend.models.batching import Encoded, encode
 from backend.models.folders import ADAPTER_CONFIG, CONFIG, INDEX, SMALL_PATTERNS
 from backend.models.loading import load_tokenizer
+from backend.models.package import SETTINGS
 from backend.models.resolve import ModelFiles
 from backend.models.word_classifier import WordClassifier, read_head, word_inputs, write_head
 from backend.models.words import plan_words
 
 _DROPOUTS = ("classifier_dropout", "seq_classif_dropout", "classifier_dropout_prob")
-_TOKENIZER_FILES = tuple(name for name in SMALL_PATTERNS if name not in (CONFIG, ADAPTER_CONFIG, INDEX))
+_TOKENIZER_FILES = (  # and the package's limit of tokens, so that base and run read the same of each text
+    *(name for name in SMALL_PATTERNS if name not in (CONFIG, ADAPTER_CONFIG, INDEX)),
+    SETTINGS,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

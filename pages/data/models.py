@@ -21,12 +21,20 @@ def facts(info: ModelInfo) -> dict[str, str]:
         "Dimensions": f"{info.n_dims:,}",
         "Parameters": wording.parameters(info.n_parameters),
         "Weights": f"{wording.size(info.n_bytes)} as {info.spec.dtype}",
-        "Longest text": wording.count(info.max_length, "token"),
+        "Longest text": _lengths(info),
         "[CLS] token": "yes" if info.has_cls else "no",
         "Usual pooling": info.default_pooling,
         "Head": head,
+        "Of note": " ".join((*info.remarks, *info.package)) or "nothing",
         "Commit": info.spec.commit,
     }
+
+
+def _lengths(info: ModelInfo) -> str:
+    most = wording.count(info.max_length, "token")
+    if not info.usual_length or info.usual_length == info.max_length:
+        return most
+    return f"{info.usual_length:,} tokens as its package has it; {most} if asked for"
 
 
 def _shortened(names: tuple[str, ...]) -> str:
