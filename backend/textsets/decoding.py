@@ -125,6 +125,7 @@ def _decode_single_bytes(content: bytes, first_bad: int) -> Decoded:
     if any("\x80" <= char <= "\x9f" for char in set(text)):
         with contextlib.suppress(UnicodeDecodeError):
             text, name, shown = content.decode("windows-1252"), "windows-1252", "Windows-1252 (Latin-1 with more signs)"
+    text = text.replace("\u00ef\u00bb\u00bf", _MARK)  # the mark of a file in UTF-8 that was joined to this one
     notice = (
         f"Byte {first_bad + 1:,} (line {_line(content, first_bad):,}) is not UTF-8: the file was read as {shown}."
         " If letters look wrong, choose its encoding."

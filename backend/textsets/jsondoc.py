@@ -15,7 +15,8 @@ from backend.textsets.limits import Limits
 from backend.textsets.roles import SPLIT_VALUES
 from backend.textsets.tables import RawTable, listed, shortened
 
-_ROWS = ("rows", "data", "records", "items", "examples", "instances", "results", "documents", "texts")
+_ROWS = ("rows", "data", "values", "records", "items", "examples", "instances", "results", "documents", "texts")
+_HEADERS = ("columns", "header", "headers", "fields", "names")
 _DEEPEST = 5  # wrappers around the rows
 _HINT = (
     'Give one object a line, such as {"text": "...", "label": "..."}; a list of objects; an object with that list under'
@@ -135,14 +136,10 @@ def _rows_of(value: Any, depth: int = 0) -> _Found:
         return _Found(value, "one JSON list of rows")
     if not isinstance(value, dict):
         raise TextSetError(f"The JSON document is {_kind(value)}, which holds no rows.", _HINT)
-    if isinstance(value.get("columns"), list) and _are(value.get("data"), list):
-        names = [str(name) for name in value["columns"]]
-        for number, row in enumerate(value["data"], 1):
-            if len(row) != len(names):
-                raise TextSetError(f"Row {number:,} has {len(row)} values for {len(names)} columns.", _HINT)
-        return _Found(
-            [dict(zip(names, row, strict=True)) for row in value["data"]], "rows with their columns named apart"
-        )
+    header = next((value[key] for key in _HEADERS if _are(value.get(key), str)), None)
+    cells = next((value[key] for key in _ROWS if _are(value.get(key), list)), None)
+    if header is not None and cells is not None:
+        return _Found(_under(header, cells), "rows with their columns named apart")
     lists = {key: item for key, item in value.items() if _are(item, dict) or _are(item, list)}
     if lists:
         return _under_keys({key: _Found(rows, "") for key, rows in lists.items()}, "rows under the key")
@@ -162,6 +159,13 @@ def _rows_of(value: Any, depth: int = 0) -> _Found:
         return _under_keys(inner, "what is under the key")
     keys = listed(value)
     raise TextSetError(f"The JSON document is one object that holds no list of rows; its keys are {keys}.", _HINT)
+
+
+def _under(header: list[str], cells: list[list[Any]]) -> list[dict[str, Any]]:
+    for number, row in enumerate(cells, 1):
+        if len(row) != len(header):
+            raise TextSetError(f"Row {number:,} has {len(row)} values for {len(header)} columns.", _HINT)
+    return [dict(zip(header, row, strict=True)) for row in cells]
 
 
 def _try(value: dict[str, Any], depth: int) -> _Found | None:

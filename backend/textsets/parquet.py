@@ -78,7 +78,7 @@ def _table(file: Any, fields: list[Any], limits: Limits) -> RawTable:
 
 
 def _class_names(schema: Any, fields: list[Any]) -> dict[int, list[str]]:
-    """Class names of the integer columns that have some, by position: the features that the library datasets notes."""
+    """Class names of the columns of numbers that have some, by position: the features that the library datasets notes."""
     import pyarrow as pa
 
     try:
@@ -89,13 +89,15 @@ def _class_names(schema: Any, fields: list[Any]) -> dict[int, list[str]]:
     for position, field in enumerate(fields):
         feature = features.get(field.name) if isinstance(features, dict) else None
         names = feature.get("names") if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" else None
-        if pa.types.is_integer(field.type) and isinstance(names, list) and all(isinstance(name, str) for name in names):
+        whole = pa.types.is_integer(field.type) or pa.types.is_floating(field.type)  # floats where numbers are missing
+        if whole and isinstance(names, list) and all(isinstance(name, str) for name in names):
             found[position] = names
     return found
 
 
 def _with_names(cells: list[Cell], names: list[str], column: str) -> tuple[list[Cell], str]:
     by_number: dict[Cell, str] = {str(number): name for number, name in enumerate(names)}
+    by_number |= {f"{number}.0": name for number, name in enumerate(names)}
     named = [by_number.get(cell) for cell in cells]
     n_lost = sum(cell is not None and new is None for cell, new in zip(cells, named, strict=True))
     without = f" {plural(n_lost, 'number')} without a name (such as -1) count as missing." if n_lost else ""

@@ -9,8 +9,9 @@ from backend.texts import Cell
 from backend.textsets.tables import plural, shortened
 
 _MARK = "\ufeff"
-# Of no width and no meaning in any word: zero-width space, word joiner, soft hyphen, marks of direction, byte order mark.
-_INVISIBLE = "\u200b\u2060\u00ad\u200e\u200f\u202a-\u202e\u2066-\u2069\u180e\ufeff"
+# Of no width and no meaning in any word: zero-width space, word joiner, soft hyphen, marks of direction, signs that choose
+# the look of the character before them, byte order mark.
+_INVISIBLE = "\u200b\u2060\u00ad\u200e\u200f\u202a-\u202e\u2066-\u2069\u180e\ufe0e\ufe0f\ufeff"
 # The joiners have a meaning within words (Persian, Indic scripts) and between emoji, and none at an end.
 _GONE = re.compile(f"[{_INVISIBLE}]")
 _ENDS = re.compile(r"\A[\s\u200c\u200d]+|[\s\u200c\u200d]+\Z")

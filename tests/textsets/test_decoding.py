@@ -39,6 +39,10 @@ def test_byte_order_marks_within_a_file_are_no_letters():
     assert "2 byte order marks from within the file (first in line 3)" in decoded.notices[0]
 
 
+def test_a_mark_within_a_file_that_is_not_utf8_is_no_letters_either():
+    assert decode("caf\xe9\n".encode("latin-1") + b"\xef\xbb\xbfpos\n").text == "café\npos\n"
+
+
 def test_line_ends_of_two_carriage_returns_count_once():
     assert decode(b"a\r\r\nb\r\r\n").text == "a\r\nb\r\n"
     assert decode(b"a\r\r\nb\r\n").text == "a\r\r\nb\r\n"

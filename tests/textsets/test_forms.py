@@ -208,6 +208,10 @@ CELLS = [["a", "x"], ["b", "y"]]
         {"0": ROWS[0], "1": ROWS[1]},
         {"first": ROWS[0], "second": ROWS[1]},
         {"columns": ["text", "label"], "index": [0, 1], "data": CELLS},
+        {"header": ["text", "label"], "rows": CELLS},
+        {"data": {"text": ["a", "b"], "label": ["x", "y"]}},
+        {"hits": {"hits": [{"_id": i, "_source": row} for i, row in enumerate(ROWS)]}},
+        {"data": ROWS, "labels": ["x", "y"]},
         {"schema": {"fields": [{"name": "text"}, {"name": "label"}]}, "data": ROWS},
         {"train": ROWS[:1], "test": ROWS[1:]},
         {"train": {"text": ["a"], "label": ["x"]}, "test": {"text": ["b"], "label": ["y"]}},
@@ -313,6 +317,7 @@ def test_what_is_no_table_is_refused_by_name(name, content, words):
         ("\u200epos\u2069", "pos"),
         ("Sci\u00a0 Tech", "Sci Tech"),
         ("cafe\u0301", "café"),
+        ("\u2764\ufe0f", "\u2764"),
         ("\u200dmi\u200cxed\u200c", "mi\u200cxed"),
         ("\U0001f468\u200d\U0001f469", "\U0001f468\u200d\U0001f469"),
     ],
@@ -360,6 +365,9 @@ def test_class_names_of_a_parquet_file(tmp_path):
     ):
         pq.write_table(plain.replace_schema_metadata({"huggingface": json.dumps(metadata)}), tmp_path / "a.parquet")
         assert table((tmp_path / "a.parquet").read_bytes(), "a.parquet").columns.get("label") == cells
+    floats = pa.table({"text": ["a", "b", "c"], "label": pa.array([1.0, 0.0, None])})
+    pq.write_table(floats.replace_schema_metadata({"huggingface": json.dumps(features)}), tmp_path / "a.parquet")
+    assert table((tmp_path / "a.parquet").read_bytes(), "a.parquet").columns["label"] == ("Sports", "World", None)
     category = pa.array(["World", "Sports", None]).dictionary_encode()
     pq.write_table(pa.table({"text": ["a", "b", "c"], "label": category}), tmp_path / "a.parquet")
     assert table((tmp_path / "a.parquet").read_bytes(), "a.parquet").columns["label"] == ("World", "Sports", None)
