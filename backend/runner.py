@@ -303,18 +303,20 @@ class Runner:
         from backend.models.norms import output_norms
 
         report(0, 1, "Loading the model")
-        norm, weights, biases = output_norms(self._models.load(task.model))
+        norms = output_norms(self._models.load(task.model))
+        norm, weights, biases = norms.name, norms.weights, norms.biases
         if biases is None:
             note = f"The norm '{norm}' has no bias, so the rule, which asks for both, does not apply."
             return NormOutliers(norm, _tuples(weights), (), (), task.n_std, task.more_than, note)
         dims = layer_norm_outliers(weights, biases, n_std=task.n_std, more_than=task.more_than)
         named = tuple(int(dim) for dim in dims)
-        before = len(self._models.known(task.model).layer_names) > len(weights) + 1  # a final norm: norms come first
-        note = (
-            f"'{norm}' stands before the feed-forward layer here; the paper's norm is a block's output."
-            if before
-            else ""
-        )
+        said = []
+        if not norms.is_output:
+            said.append(f"'{norm}' is the last norm within a block here; the paper's norm is a block's output.")
+        if norms.n_distinct < len(weights):
+            one = "one norm" if norms.n_distinct == 1 else f"{norms.n_distinct} norms"
+            said.append(f"The {len(weights)} blocks share {one}: an outlier counts in every block that has it.")
+        note = " ".join(said)
         found = NormOutliers(norm, _tuples(weights), _tuples(biases), named, task.n_std, task.more_than, note)
         if not found.flat:
             return found

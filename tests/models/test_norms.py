@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from transformers import BertConfig, BertModel, GPT2Config, GPT2Model, LlamaConfig, LlamaModel
+from transformers import AutoConfig, AutoModel, BertConfig, BertModel, GPT2Config, GPT2Model, LlamaConfig, LlamaModel
 
 from backend import NormTask
 from backend.models.loading import load
@@ -71,8 +71,9 @@ def test_pre_norm_families_give_the_last_norm_of_the_block(
     model: torch.nn.Module, norm: str, has_bias: bool, tmp_path: Path
 ) -> None:
     spec = resolve(str(_saved(model, tmp_path / "model")), dtype="float32", roots=None)
-    name, weights, biases = output_norms(load(spec, device="cpu", roots=None))
-    assert (name, weights.shape, biases is not None) == (norm, (2, 32), has_bias)
+    found = output_norms(load(spec, device="cpu", roots=None))
+    assert (found.name, found.weights.shape, found.biases is not None) == (norm, (2, 32), has_bias)
+    assert not found.is_output and found.n_distinct == 2
 
 
 def test_an_untrained_norm_leaves_the_rule_undefined(bench: Workbench, tmp_path: Path) -> None:
@@ -95,3 +96,116 @@ def test_some_flat_blocks_are_named_and_the_rest_still_counts(bench: Workbench, 
     assert (found.dims, found.flat, found.undefined) == ((7,), (1,), False)
     assert found.note.startswith("In block 1 all weights")
     assert bench.wait(NormTask(info.spec, 3.0, 4)).undefined  # four blocks can never be more than four
+
+
+SMALL = {
+    **{"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 48, "vocab_size": 40},
+    **{"max_position_embeddings": 64, "pad_token_id": 0},
+}
+OF_FAMILY = {  # the model, its last norm, whether that is the block's output, whether it has biases
+    "albert": (AutoConfig.for_model("albert", embedding_size=16, **SMALL), "full_layer_layer_norm", True, True),
+    "albert of two groups": (
+        AutoConfig.for_model("albert", embedding_size=16, num_hidden_groups=2, **{**SMALL, "num_hidden_layers": 4}),
+        "full_layer_layer_norm",
+        True,
+        True,
+    ),
+    "bert": (AutoConfig.for_model("bert", **SMALL), "output.LayerNorm", True, True),
+    "roberta": (AutoConfig.for_model("roberta", **SMALL), "output.LayerNorm", True, True),
+    "electra": (AutoConfig.for_model("electra", embedding_size=16, **SMALL), "output.LayerNorm", True, True),
+    "deberta-v2": (AutoConfig.for_model("deberta-v2", **SMALL), "output.LayerNorm", True, True),
+    "mpnet": (AutoConfig.for_model("mpnet", **SMALL), "output.LayerNorm", True, True),
+    "distilbert": (
+        AutoConfig.for_model("distilbert", dim=32, n_layers=3, n_heads=4, hidden_dim=48, vocab_size=40),
+        "output_layer_norm",
+        True,
+        True,
+    ),
+    "openai-gpt": (
+        AutoConfig.for_model("openai-gpt", n_embd=32, n_layer=3, n_head=4, vocab_size=40),
+        "ln_2",
+        True,
+        True,
+    ),
+    "xlnet": (
+        AutoConfig.for_model("xlnet", d_model=32, n_layer=3, n_head=4, d_inner=48, vocab_size=40),
+        "ff.layer_norm",
+        True,
+        True,
+    ),
+    "mobilebert": (
+        AutoConfig.for_model("mobilebert", embedding_size=16, intra_bottleneck_size=16, true_hidden_size=16, **SMALL),
+        "output.bottleneck.LayerNorm",
+        True,
+        True,
+    ),
+    "opt": (AutoConfig.for_model("opt", ffn_dim=48, word_embed_proj_dim=32, **SMALL), "final_layer_norm", False, True),
+    "opt, post-norm": (
+        AutoConfig.for_model("opt", ffn_dim=48, word_embed_proj_dim=32, do_layer_norm_before=False, **SMALL),
+        "final_layer_norm",
+        True,
+        True,
+    ),
+    "gptj, parallel": (
+        AutoConfig.for_model("gptj", n_embd=32, n_layer=3, n_head=4, rotary_dim=4, vocab_size=40),
+        "ln_1",
+        False,
+        True,
+    ),
+    "gpt_neox, parallel": (AutoConfig.for_model("gpt_neox", **SMALL), "post_attention_layernorm", False, True),
+    "bloom": (
+        AutoConfig.for_model("bloom", n_embed=32, n_layer=3, n_head=4, vocab_size=40),
+        "post_attention_layernorm",
+        False,
+        True,
+    ),
+    "gemma2, sandwich": (
+        AutoConfig.for_model("gemma2", num_key_value_heads=2, head_dim=8, **SMALL),
+        "post_feedforward_layernorm",
+        False,
+        False,
+    ),
+    "olmo2, norms of queries": (
+        AutoConfig.for_model("olmo2", num_key_value_heads=4, **SMALL),
+        "post_feedforward_layernorm",
+        False,
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("family", OF_FAMILY)
+def test_the_norm_that_runs_last_is_taken(family: str, tmp_path: Path) -> None:
+    config, norm, is_output, has_bias = OF_FAMILY[family]
+    torch.manual_seed(0)
+    model = AutoModel.from_config(config)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "norm" in name.lower() or "ln_" in name:
+                parameter.add_(torch.randn_like(parameter) * 0.1)
+    spec = resolve(str(_saved(model, tmp_path / "model")), dtype="float32", roots=None)
+    found = output_norms(load(spec, device="cpu", roots=None))
+    n_blocks = config.num_hidden_layers
+    shared = {"albert": 1, "albert of two groups": 2}.get(family, n_blocks)
+    assert (found.name.rpartition("albert_layers.0.")[2], found.is_output) == (norm, is_output)
+    assert (found.weights.shape, found.biases is not None, found.n_distinct) == ((n_blocks, 32), has_bias, shared)
+    if family.startswith("albert"):
+        groups = [group.albert_layers[0].full_layer_layer_norm for group in model.encoder.albert_layer_groups]
+        for block in range(n_blocks):
+            own = groups[block * len(groups) // n_blocks]
+            np.testing.assert_allclose(found.weights[block], own.weight.detach(), rtol=1e-6)
+
+
+def test_a_shared_norm_counts_for_every_block_that_has_it(bench: Workbench, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    config = AutoConfig.for_model("albert", embedding_size=16, **{**SMALL, "hidden_size": 48, "num_hidden_layers": 5})
+    model = AutoModel.from_config(config)
+    layer = model.encoder.albert_layer_groups[0].albert_layers[0]
+    with torch.no_grad():
+        for place, norm in ((7, layer.full_layer_layer_norm), (9, layer.attention.LayerNorm)):
+            norm.weight.normal_(1, 0.01)
+            norm.bias.normal_(0, 0.01)
+            norm.weight[place], norm.bias[place] = 0.2, -3.0
+    found = bench.wait(NormTask(bench.model(str(_saved(model, tmp_path / "albert"))).spec))
+    assert found.dims == (7,) and len(found.weights) == 5  # in more than three blocks, and not the attention's
+    assert "The 5 blocks share one norm" in found.note
