@@ -22,8 +22,10 @@ from backend.errors import (
 )
 from backend.fingerprint import fingerprint
 from backend.lineage import Ordered
+from backend.metrics.paired import paired_error
 from backend.presets import GENERAL, PRESETS, Preset, deviations, left_open, preset_status
 from backend.recipes import RECIPES, Recipe
+from backend.reports.compare import FITTED, compared, compared_networks
 from backend.reports.cross_task import CrossTaskRow, cross_task_rows, plan_cross_task
 from backend.reports.documents import cross_task_document, report_document
 from backend.reports.plan import SPLIT_FIELDS, ReportPlan, check_pair, plan_report
@@ -68,6 +70,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "FITTED",
     "GENERAL",
     "PRESETS",
     "RECIPES",
@@ -126,6 +129,8 @@ __all__ = [
     "TokenSample",
     "Undefined",
     "check_pair",
+    "compared",
+    "compared_networks",
     "cross_task_document",
     "cross_task_rows",
     "deviations",
@@ -136,6 +141,7 @@ __all__ = [
     "moved_rows",
     "number_text",
     "open_workbench",
+    "paired_error",
     "plan_cross_task",
     "plan_report",
     "preset_status",

@@ -7,16 +7,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+import transformers
 
 import backend
 from backend import InvalidRequest, Undefined
-from backend.reports.words import TITLES
+from backend.metrics.paired import mcnemar
+from backend.reports.words import READINGS, TITLES, Reading
 from tests.models.tiny import SEGMENTS, TEXTS, WORDS, bert_config, save
 from tests.test_command_line import _run
 
 LABELS = ("animals", "houses", "films")
 QUICK = ["cka_base", "cka_tuned", "cka", "rogue_base", "rogue_tuned", "rogue_overlap", "variance_ratio", "neighbours"]
 WITH_LABELS = [*QUICK, "threshold_base", "threshold_tuned", "ablation_base", "ablation_tuned"]
+WITHOUT_HEADS = [key for key in TITLES if key not in ("accuracy_own", "ablation_own")]
 SLOW = [*WITH_LABELS, "clusters", "neurons_base", "neurons_tuned"]
 
 
@@ -83,7 +86,7 @@ def test_identical_models_differ_in_nothing(bench: Any, folder: Path, texts: Any
     plan = planned(bench, folder, texts, "same", label="label", heavy=True)
     found = computed(bench, plan)
     rows = {row.key: row for row in backend.summary_rows(found, plan.layer)}
-    assert list(rows) == list(TITLES)
+    assert list(rows) == WITHOUT_HEADS
     for key, row in rows.items():
         assert row.reason == "" and row.meaning and row.reference
         if key == "components_gained":
@@ -119,7 +122,7 @@ def test_the_summary_is_the_results(bench: Any, folder: Path, texts: Any) -> Non
         assert getattr(rows["principal"], side) == rogue.principal[2]
         share = rogue.variance[2].max() / rogue.variance[2].sum()
         assert getattr(rows["principal_share"], side) == pytest.approx(share)
-        assert getattr(rows["accuracy"], side) == threshold.full_accuracy[2]
+        assert getattr(rows["accuracy"], side) == threshold.fitted_accuracy[2]
         assert getattr(rows["threshold"], side) == threshold.accuracy[2]
         assert getattr(rows["ablation"], side) == ablation.accuracy[0, 1, 32 - 3], "lowest variance first, 3 left"
         for key, place in (("neurons_1", 1), ("neurons_5", 2), ("neurons_classes", 3)):
@@ -170,6 +173,84 @@ def test_a_change_within_the_proven_bounds_is_none(bench: Any, folder: Path, tex
     assert changes[classes[2]].change is None and changes[classes[2]].before == 1.0
 
 
+def test_own_heads_are_compared_with_own_heads_and_fitted_ones_with_fitted(
+    bench: Any, folder: Path, texts: Any
+) -> None:
+    """Models whose heads have no names, read in the order that is given; the base as well, or the tuned model alone."""
+    auto = transformers.AutoModelForSequenceClassification
+    for name, seed in (("head base", 0), ("head tuned", 1)):
+        save(folder / name, bert_config(num_labels=3), auto, seed=seed, model_input_names=SEGMENTS)
+    order = ",".join(LABELS)
+
+    def summary(base: str, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        pair = [bench.model(str(folder / name)) for name in (base, "head tuned")]
+        plan = backend.plan_report(bench, *pair, texts=texts, label="label", pooling="cls", **options)
+        found = computed(bench, plan)
+        return found, {row.key: row for row in backend.summary_rows(found, plan.layer)}
+
+    found, rows = summary("head base", classes=order)
+    sides = [found[f"threshold_{name}"].values for name in ("base", "tuned")]
+    assert [side.own_head.tolist() for side in sides] == [[False] * 3 + [True]] * 2
+    own = rows["accuracy_own"]
+    assert (own.before, own.after) == tuple(side.full_accuracy[3] for side in sides)
+    assert own.p == mcnemar(sides[0].right[3, 3], sides[1].right[3, 3]).p and own.difference == own.after - own.before
+    assert rows["accuracy"].after == sides[1].fitted_accuracy[3] and "heads fitted alike" in rows["accuracy"].meaning
+    loss = 1 - sides[1].single_accuracy[3] / sides[1].fitted_accuracy[3]
+    assert rows["threshold_loss"].after == pytest.approx(loss)
+    assert rows["threshold_loss"].p == sides[1].single_p[3]
+    heads = [found[f"{kind}ablation_{name}"].values.own_head[0] for kind in ("", "own_") for name in ("base", "tuned")]
+    assert heads == [False, False, True, True] and rows["ablation_own"].difference is not None
+    right = [found[f"ablation_{name}"].values for name in ("base", "tuned")]
+    right = [one.predictions[0, 1, 29] == one.sample_classes for one in right]
+    assert rows["ablation"].p == mcnemar(*right).p
+
+    found, rows = summary("base", classes=order)
+    own = rows["accuracy_own"]
+    assert own.before is None and own.difference is None and own.after is not None and "not compared" in own.meaning
+    assert rows["ablation_own"].before is None and rows["ablation"].difference is not None
+    assert "own_ablation_base" not in found
+
+    found, rows = summary("head base")
+    assert "accuracy_own" not in rows and "ablation_own" not in rows
+    assert any("which is which cannot be told" in note for note in found["threshold_tuned"].notes)
+    with pytest.raises(InvalidRequest, match=r"names 2; outputs of the heads: .* has 3 and .* has 3"):
+        summary("head base", classes="animals,houses")
+
+
+def test_accuracies_on_other_rows_are_not_compared(bench: Any, folder: Path, texts: Any) -> None:
+    found = dict(computed(bench, planned(bench, folder, texts, label="label", heavy=True)))
+    values = found["threshold_tuned"].values
+    other = dataclasses.replace(
+        found["threshold_tuned"], values=dataclasses.replace(values, test_rows=values.test_rows + 1)
+    )
+    rows = {row.key: row for row in backend.summary_rows({**found, "threshold_tuned": other}, 3)}
+    for key in ("accuracy", "threshold"):
+        assert rows[key].difference is None and rows[key].p is None and "different test rows" in rows[key].meaning
+    bare = dataclasses.replace(found["threshold_tuned"], values=dataclasses.replace(values, right=values.right[:0]))
+    rows = {row.key: row for row in backend.summary_rows({**found, "threshold_tuned": bare}, 3)}
+    assert rows["accuracy"].p is None and "was not kept" in rows["accuracy"].meaning
+    assert rows["neurons_5"].p is not None
+
+
+def test_a_change_is_judged_by_the_rows_that_one_reader_alone_gets_right() -> None:
+    first = np.array([True] * 70 + [False] * 30)
+    few, many = first.copy(), first.copy()
+    few[[0, 1, 71, 72, 73, 74, 75]] ^= True
+    many[70:80] = True
+    for second, said in (
+        (few, "5 became right and 2 became wrong, within what"),
+        (many, "10 became right and 0 became wrong, more than"),
+    ):
+        found = mcnemar(first, second)
+        said_of = READINGS["threshold"](Reading(0.7, second.mean(), second.mean() - 0.7, {"paired": found}))
+        assert said in said_of and "McNemar's exact test" in said_of
+    assert "the same of 100 test rows" in READINGS["threshold"](
+        Reading(0.7, 0.7, 0.0, {"paired": mcnemar(first, first)})
+    )
+    lost = READINGS["threshold_loss"](Reading(0.1, 0.05, -0.05, {"paired": mcnemar(few, many)}))
+    assert "less often right than one fitted alike on all" in lost and "knows all" not in lost
+
+
 def test_labels_that_were_left_out_are_not_counted(bench: Any, folder: Path) -> None:
     rows = [f"{TEXTS[i % 7]} {WORDS[i % 25]} {WORDS[i // 3]}\tclass {i % 3 if i < 60 else i}" for i in range(64)]
     (folder / "single.tsv").write_text("text\tlabel\n" + "\n".join(rows) + "\n", encoding="utf-8")
@@ -191,7 +272,7 @@ def test_a_layer_of_identical_rows_has_reasons_instead_of_numbers(bench: Any, fo
     plan = planned(bench, folder, texts, label="label", heavy=True, layer=0, pooling="cls")
     found = computed(bench, plan)
     rows = backend.summary_rows(found, 0)
-    assert [row.key for row in rows] == list(TITLES)
+    assert [row.key for row in rows] == WITHOUT_HEADS
     for row in rows:
         if row.key in ("cka_lowest", "cka_late", "cka_halves"):
             assert row.after is not None, "the other layers are there"

@@ -19,7 +19,15 @@ from backend.metrics.linalg import Floats, Ints, Matrix, as_matrix, row_mean
 from backend.metrics.neighbors import sampled_rows
 from backend.metrics.progress import part_of
 from backend.metrics.rogue import dimension_variance, highest
-from backend.metrics.splits import Split, SplitInfo, split_rows
+from backend.metrics.splits import (
+    Split,
+    SplitInfo,
+    control_note,
+    mean_and_spread,
+    shuffles,
+    split_rows,
+    why_no_control,
+)
 from backend.metrics.threshold_profile import why_no_classifier
 
 ORDERS = ("highest", "lowest", "random")
@@ -42,6 +50,7 @@ class AblationParams(HeadParams):
     n_draws: int = param(
         10, "Random orders; their mean is drawn, and a band from the lowest to the highest.", low=1, high=200
     )
+    n_shuffles: int = shuffles(5)
     k: int = param(10, "Neighbours compared with the unablated space.", low=1, high=100)
     max_rows: int = param(1000, "The most test rows whose geometry is measured, drawn by the seed.", low=10, high=3000)
 
@@ -51,8 +60,9 @@ class AblationResult:
     """Accuracy and geometry of each layer with k dimensions removed.
 
     ``orders`` names three orders of removal: highest variance first, lowest first, random. ``accuracy`` and ``control``
-    (n_layers, 3, n_dims + 1), in [0, 1], are over the test rows, the control's with shuffled labels; the random ones
-    are means over ``n_draws`` draws, ``random_low`` and ``random_high`` (n_layers, n_dims + 1) the lowest and the
+    (n_layers, 3, n_dims + 1), in [0, 1], are over the test rows, the control's a mean over shuffles of the labels with the
+    standard deviation ``control_std`` (each random draw has one of the shuffles); the random ones are means over ``n_draws``
+    draws, ``random_low`` and ``random_high`` (n_layers, n_dims + 1) the lowest and the
     highest of them. ``order`` (n_layers, 3, n_dims) has the dimensions as they are removed (random: the first draw; -1
     where undefined). ``anisotropy``, ``average_cosine``, ``two_nn`` and ``neighbour_overlap`` (n_layers, 3, n_grid) are
     measured at the k of ``grid`` (n_grid,), on the test rows ``sample`` (n_sample,), which are row numbers of the
@@ -66,6 +76,7 @@ class AblationResult:
     random_low: Floats
     random_high: Floats
     control: Floats
+    control_std: Floats
     order: Ints
     variance: Floats
     anisotropy: Floats
@@ -75,6 +86,7 @@ class AblationResult:
     predictions: npt.NDArray[np.int16]
     chosen_accuracy: Floats
     chosen_control: Floats
+    chosen_control_std: Floats
     chosen_anisotropy: Floats
     chosen_average_cosine: Floats
     chosen_two_nn: Floats
@@ -90,6 +102,7 @@ class AblationResult:
     split: SplitInfo
     modes: tuple[str, ...]
     n_draws: int
+    n_shuffles: int
     k: int
     n_rows: int
     n_dims: int
@@ -100,7 +113,7 @@ def _run(stacks: Sequence[LayerStack], labels: Labels | None, params: Any, seed:
     assert labels is not None
     _check_dims(params.dims, stack.rows[0].shape[1])
     split = split_rows(labels, params, seed)
-    shuffled = split.shuffled(seed) if params.control else None
+    shuffled = split.shuffles(params, seed)
     places = sampled_rows(len(split.test), params.max_rows, seed)
     work = _Work(split, shuffled, places, params, seed, stack.step)
     values = _empty(stack, work)
@@ -126,7 +139,7 @@ def _run(stacks: Sequence[LayerStack], labels: Labels | None, params: Any, seed:
         if reasons[layer]:
             return named(stack, layer, str(reasons[layer]))
         if "control" in field:
-            return "no control was asked for"
+            return why_no_control(field, params)
         return named(stack, layer, gaps.get((field, at), "every value along the curve is undefined"))
 
     notes = (*split.notes, *head_notes(said), *_notes(values, work))
@@ -145,7 +158,7 @@ class _Work:
     """What stays the same from layer to layer; ``places`` (n_sample,) are positions among the test rows."""
 
     split: Split
-    shuffled: Split | None
+    shuffled: list[Split]
     places: Ints
     params: Any
     seed: int
@@ -172,12 +185,14 @@ def _empty(stack: LayerStack, work: _Work) -> AblationResult:
         random_low=curve(n_layers, n_dims + 1),
         random_high=curve(n_layers, n_dims + 1),
         control=curve(n_layers, 3, n_dims + 1),
+        control_std=curve(n_layers, 3, n_dims + 1),
         order=np.full((n_layers, 3, n_dims), -1, dtype=np.int64),
         variance=curve(n_layers, n_dims),
         **geometry,
         predictions=classes(n_layers, 3, n_dims + 1),
         chosen_accuracy=curve(chosen_layers, n_dims_chosen + 1),
         chosen_control=curve(chosen_layers, n_dims_chosen + 1),
+        chosen_control_std=curve(chosen_layers, n_dims_chosen + 1),
         **chosen,
         chosen_predictions=classes(chosen_layers, n_dims_chosen + 1),
         grid=grid,
@@ -190,6 +205,7 @@ def _empty(stack: LayerStack, work: _Work) -> AblationResult:
         split=work.split.info,
         modes=("",) * n_layers,
         n_draws=work.params.n_draws,
+        n_shuffles=len(work.shuffled),
         k=max(1, min(work.params.k, n_sample - 2)),
         n_rows=n_rows,
         n_dims=n_dims,
@@ -207,23 +223,28 @@ def _ablate(
     draws = [np.random.default_rng([work.seed, 2, draw]).permutation(n_dims) for draw in range(work.params.n_draws)]
     values.order[layer] = highest(variance, n_dims), highest(-variance, n_dims), draws[0]
     fill = row_mean(train) if mode == "mean" else np.zeros(n_dims)
-    scores = _Scores(test, chosen, _control_head(train, chosen, work), mode, fill, work)
+    scores = _Scores(test, chosen, _control_heads(train, chosen, work), mode, fill, work)
     count = 2 + len(draws) + bool(work.params.dims)
     found: list[_Along] = []
-    for order in (*values.order[layer, :2], *draws):
+    every = range(len(work.shuffled))
+    for place, order in enumerate((*values.order[layer, :2], *draws), -2):
         part_of(report, len(found), 2 * count, "Accuracy")(0, 1, "")
-        found.append(scores.along(order))
-    random, control = np.array([(one.accuracy, one.control) for one in found[2:]]).swapaxes(0, 1)
+        found.append(scores.along(order, every if place < 0 or not every else [place % len(every)]))
+    random = np.array([one.accuracy for one in found[2:]])
+    controls = [found[0].control, found[1].control, [line for one in found[2:] for line in one.control]]
     low, high = random.min(axis=0), random.max(axis=0)
     values.random_low[layer], values.random_high[layer] = low, high
     mean = np.clip(random.mean(axis=0), low, high)  # the mean of equal numbers is that number, whatever the rounding
     values.accuracy[layer] = found[0].accuracy, found[1].accuracy, mean
-    values.control[layer] = found[0].control, found[1].control, control.mean(axis=0)
+    for place, lines in enumerate(controls):
+        values.control[layer, place], values.control_std[layer, place] = mean_and_spread(lines, (n_dims + 1,))
     if len(values.predictions):
         values.predictions[layer] = [one.sampled for one in found[:3]]
     if work.params.dims:
-        picked = scores.along(np.array(work.params.dims, dtype=np.int64))
-        values.chosen_accuracy[layer], values.chosen_control[layer] = picked.accuracy, picked.control
+        picked = scores.along(np.array(work.params.dims, dtype=np.int64), every)
+        values.chosen_accuracy[layer] = picked.accuracy
+        spread = mean_and_spread(picked.control, picked.accuracy.shape)
+        values.chosen_control[layer], values.chosen_control_std[layer] = spread
         if len(values.chosen_predictions):
             values.chosen_predictions[layer] = picked.sampled
     return _measure(values, layer, test[work.places].astype(np.float64), fill, work, part_of(report, 1, 2, ""))
@@ -231,10 +252,10 @@ def _ablate(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Along:
-    """Accuracies (n + 1,) along one order, the control's too, and the predicted classes (n + 1, n_sample) of the sample."""
+    """Accuracies (n + 1,) along one order, those of each shuffle, and the predicted classes (n + 1, n_sample) of the sample."""
 
     accuracy: Floats
-    control: Floats
+    control: list[Floats]
     sampled: npt.NDArray[np.int16]
 
 
@@ -244,29 +265,33 @@ class _Scores:
 
     test: Matrix
     chosen: ChosenHead
-    control: Head | None
+    controls: list[Head]
     mode: str
     fill: Floats
     work: _Work
 
-    def along(self, order: Ints) -> _Along:
-        """Accuracy while ``order`` is removed. A control with the same head needs no second pass: only its labels differ."""
-        split, shuffled = self.work.split, self.work.shuffled
+    def along(self, order: Ints, shuffles: Sequence[int]) -> _Along:
+        """Accuracy while ``order`` is removed, and with the labels of each of ``shuffles`` (their numbers).
+
+        A control with the same head needs no second pass: only its labels differ.
+        """
+        split = self.work.split
         classes = ablated_predictions(self.test, self.chosen.head, order=order, mode=self.mode, mean=self.fill)
-        control = np.full(len(classes), np.nan)
-        if shuffled is not None:
+        control = []
+        for number in shuffles:
             others = classes
-            if self.control is not None:
-                others = ablated_predictions(self.test, self.control, order=order, mode=self.mode, mean=self.fill)
-            control = (others == shuffled.y_test).mean(axis=1)
+            if self.controls:
+                head = self.controls[number]
+                others = ablated_predictions(self.test, head, order=order, mode=self.mode, mean=self.fill)
+            control.append((others == self.work.shuffled[number].y_test).mean(axis=1))
         return _Along((classes == split.y_test).mean(axis=1), control, classes[:, self.work.places])
 
 
-def _control_head(train: Matrix, chosen: ChosenHead, work: _Work) -> Head | None:
-    """A head fitted on shuffled labels; None for the model's own, which nothing is fitted of, and without a control."""
-    if work.shuffled is None or chosen.own:
-        return None
-    return fit_linear(train, work.shuffled.y_train, work.split.n_classes, step=work.step)
+def _control_heads(train: Matrix, chosen: ChosenHead, work: _Work) -> list[Head]:
+    """A head fitted on each shuffle of the labels; none for the model's own, which nothing is fitted of."""
+    if chosen.own:
+        return []
+    return [fit_linear(train, one.y_train, work.split.n_classes, step=work.step) for one in work.shuffled]
 
 
 def _measure(
@@ -310,6 +335,7 @@ def _notes(values: AblationResult, work: _Work) -> list[str]:
         else f"the mean over {n_draws} draws, its band from the lowest to the highest of them"
     )
     notes = [f"Variance is that of the training rows. The random curve is {drawn}; its geometry is that of the first."]
+    notes += control_note(work.params, "the same curves")
     if "mean" in values.modes:
         asked = work.params.mode == "mean"
         why = "" if asked else " (a head fitted here has learnt with their offsets; mode 'zero' takes those away too)"

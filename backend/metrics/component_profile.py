@@ -7,13 +7,22 @@ import numpy as np
 
 from backend.activations import Labels, LayerStack, Report
 from backend.metrics.base import Metric, Outcome, param
-from backend.metrics.components import common_scale, principal_basis, scores_accuracy
+from backend.metrics.components import common_scale, principal_basis, scores_accuracy, scores_right
 from backend.metrics.degenerate import named, undefined_entries, why_undefined
 from backend.metrics.head_classes import HeadParams
-from backend.metrics.heads import accuracy, choose_head, head_notes
+from backend.metrics.heads import accuracy, choose_head, fit_linear, head_notes, predictions
 from backend.metrics.linalg import Floats, Ints, Matrix, centred, row_mean
+from backend.metrics.paired import mcnemar
 from backend.metrics.progress import part_of
-from backend.metrics.splits import Split, SplitInfo, split_rows
+from backend.metrics.splits import (
+    Split,
+    SplitInfo,
+    control_note,
+    mean_and_spread,
+    shuffles,
+    split_rows,
+    why_no_control,
+)
 
 _LEAST_SAMPLE = 16  # rows of the smallest basis
 
@@ -25,6 +34,7 @@ class ComponentAccuracyParams(HeadParams):
     n_points: int = param(
         14, "Numbers of components tried, from 1 to all, evenly spaced in their logarithm.", low=2, high=64
     )
+    n_shuffles: int = shuffles(5)
     n_draws: int = param(5, "Draws of random dimensions; their mean and standard deviation are shown.", low=2, high=50)
     sample_components: int = param(
         10,
@@ -39,10 +49,12 @@ class ComponentAccuracyParams(HeadParams):
 class ComponentAccuracy:
     """Test accuracy against the number of components, for each layer.
 
-    ``n_components`` (n_k,) ascend. ``in_domain``, ``general`` and ``control`` (n_layers, n_k): the basis fitted on the
-    training rows, on the second text set, and the first again with shuffled labels. ``random`` and ``random_std``: mean
-    and standard deviation over draws of k dimensions. ``full`` (n_layers,) is the full representation's accuracy,
-    ``own_head`` whether the model's own head gave it. ``sample_in_domain`` and ``sample_general`` (n_layers, n_sizes):
+    ``n_components`` (n_k,) ascend. ``in_domain`` and ``general`` (n_layers, n_k): the basis fitted on the training rows, and on
+    the second text set; ``control`` and ``control_std``: the first with shuffled labels, mean and standard deviation over
+    shuffles. ``random`` and ``random_std``: mean and standard deviation over draws of k dimensions. ``fitted`` (n_layers,) is the
+    accuracy of the same kind of classifier on all dimensions, and ``in_domain_p`` (n_layers, n_k) McNemar's exact p of each point
+    of ``in_domain`` against it. ``full`` (n_layers,) is that of the head that was asked for, ``own_head`` whether it is the model's
+    own. ``sample_in_domain`` and ``sample_general`` (n_layers, n_sizes):
     accuracy with ``sample_components`` components of a basis fitted on so many rows (``sample_sizes``).
     """
 
@@ -52,6 +64,9 @@ class ComponentAccuracy:
     random: Floats
     random_std: Floats
     control: Floats
+    control_std: Floats
+    fitted: Floats
+    in_domain_p: Floats
     full: Floats
     own_head: tuple[bool, ...]
     sample_sizes: Ints
@@ -59,6 +74,7 @@ class ComponentAccuracy:
     sample_general: Floats
     sample_components: int
     n_basis_rows: int
+    n_shuffles: int
     split: SplitInfo
     n_rows: int
     n_dims: int
@@ -100,12 +116,16 @@ def run_component_accuracy(
             return named(stack, index[0], reasons[index[0]])
         return _why(name, general, params)
 
-    return Outcome(values, undefined_entries(values, why), (*split.notes, *head_notes(said), *_notes(values, general)))
+    return Outcome(
+        values, undefined_entries(values, why), (*split.notes, *head_notes(said), *_notes(values, general, params))
+    )
 
 
 def _why(name: str, general: LayerStack | None, params: ComponentAccuracyParams) -> str:
-    if name == "control":
-        return "no control was asked for" if not params.control else "the basis has fewer components"
+    if name.startswith("control") and (not params.control or (name == "control_std" and params.n_shuffles == 1)):
+        return why_no_control(name, params)
+    if name.startswith("control"):
+        return "the basis has fewer components"
     if name in ("general", "sample_general") and general is None:
         return "no second text set was chosen"
     return "the basis has fewer components: it cannot have more than its rows less one"
@@ -131,6 +151,9 @@ def _empty(
         random=grid(len(counts)),
         random_std=grid(len(counts)),
         control=grid(len(counts)),
+        control_std=grid(len(counts)),
+        fitted=np.full(n_layers, np.nan),
+        in_domain_p=grid(len(counts)),
         full=np.full(n_layers, np.nan),
         own_head=(False,) * n_layers,
         sample_sizes=sizes,
@@ -138,6 +161,7 @@ def _empty(
         sample_general=grid(len(sizes)),
         sample_components=min(params.sample_components, n_dims),
         n_basis_rows=n_basis,
+        n_shuffles=params.n_shuffles if params.control else 0,
         split=split.info,
         n_rows=n_rows,
         n_dims=n_dims,
@@ -157,20 +181,26 @@ def _fill(
     """Every curve of one layer."""
     mean = row_mean(x[split.train])
     train, test = centred(x[split.train], mean), centred(x[split.test], mean)
-    scale, control = common_scale(train), split.shuffled(seed)
+    scale, shuffled = common_scale(train), split.shuffles(params, seed)
     counts = values.n_components
     n_sizes = len(values.sample_sizes)
-    total = 3 + params.n_draws + 2 * n_sizes
+    total = 3 + params.n_draws + 2 * n_sizes + len(shuffled)
 
     def curve(basis: Floats, by: Split, counts: Ints = counts) -> Floats:
         return scores_accuracy(train @ basis, test @ basis, by.y_train, by.y_test, counts, scale=scale)
 
     report(0, total, "in-domain basis")
     own_basis = _basis(train)
-    values.in_domain[layer] = curve(own_basis, split)
-    report(1, total, "shuffled labels")
-    if params.control:
-        values.control[layer] = curve(own_basis, control)
+    found = scores_right(train @ own_basis, test @ own_basis, split.y_train, split.y_test, counts, scale=scale)
+    values.in_domain[layer] = [np.nan if right is None else right.mean() for right in found]
+    whole = predictions(fit_linear(train, split.y_train, split.n_classes, scale=scale), test) == split.y_test
+    values.fitted[layer] = whole.mean()
+    values.in_domain_p[layer] = [np.nan if right is None else mcnemar(right, whole).p for right in found]
+    controls = []
+    for place, one in enumerate(shuffled):
+        report(1 + place, total, "shuffled labels")
+        controls.append(curve(own_basis, one))
+    values.control[layer], values.control_std[layer] = mean_and_spread(controls, (len(counts),))
     report(2, total, "general basis")
     if other is not None:
         values.general[layer] = curve(_basis(other), split)
@@ -200,8 +230,13 @@ def _basis(rows: Matrix) -> Floats:
     return np.pad(found, ((0, 0), (0, max(0, width - found.shape[1]))))
 
 
-def _notes(values: ComponentAccuracy, general: LayerStack | None) -> list[str]:
+def _notes(values: ComponentAccuracy, general: LayerStack | None, params: ComponentAccuracyParams) -> list[str]:
     notes = ["A basis on this text set is fitted on the training rows; a linear classifier is fitted for every point."]
+    notes += control_note(params, "the components of these texts")
+    if any(values.own_head):
+        notes.append(
+            "The curves are compared with the same kind of classifier fitted on all dimensions, not with the model's own head."
+        )
     if general is not None and values.n_basis_rows <= values.n_dims:
         notes.append(
             f"The second text set has {values.n_basis_rows:,} rows: its basis has at most {values.n_basis_rows - 1} of "

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from backend.errors import InvalidRequest
 from backend.metrics.explained_variance import variance_ratio
-from backend.metrics.heads import accuracy, fit_linear
+from backend.metrics.heads import fit_linear, predictions
 from backend.metrics.linalg import Floats, Ints, Matrix, as_matrix, centred, row_mean, scatter
 
 __all__ = ["class_numbers", "component_accuracy", "principal_basis", "scores_accuracy", "variance_ratio"]
@@ -82,10 +82,20 @@ def common_scale(x: Matrix) -> float:
 
 def scores_accuracy(train: Floats, test: Floats, y_train: Ints, y_test: Ints, counts: Ints, *, scale: float) -> Floats:
     """Test accuracy on the first k columns for every k in ``counts``; NaN for a k beyond them."""
+    found = scores_right(train, test, y_train, y_test, counts, scale=scale)
+    return np.array([np.nan if right is None else right.mean() for right in found], dtype=np.float64)
+
+
+def scores_right(
+    train: Floats, test: Floats, y_train: Ints, y_test: Ints, counts: Ints, *, scale: float
+) -> list[npt.NDArray[np.bool_] | None]:
+    """Which test rows are right on the first k columns, for every k in ``counts``; None for a k beyond them."""
     n_classes = int(max(y_train.max(), y_test.max())) + 1
-    out = np.full(len(counts), np.nan)
-    for i, k in enumerate(counts):
+    found: list[npt.NDArray[np.bool_] | None] = []
+    for k in counts:
         if 0 < k <= train.shape[1]:
             head = fit_linear(train[:, :k], y_train, n_classes, scale=scale)
-            out[i] = accuracy(head, test[:, :k], y_test)
-    return out
+            found.append(np.asarray(predictions(head, test[:, :k]) == y_test))
+        else:
+            found.append(None)
+    return found

@@ -27,7 +27,7 @@ from backend.metrics.direct_probe_result import (
 from backend.metrics.hulls import scaled
 from backend.metrics.linalg import Floats, Ints, Matrix
 from backend.metrics.progress import part_of
-from backend.metrics.splits import Split, split_rows
+from backend.metrics.splits import Split, control_note, mean_and_spread, split_rows
 
 
 def run_direct_probe(
@@ -44,17 +44,16 @@ def run_direct_probe(
     n_parts = 3 * len(stack) + (2 * len(other) if other is not None else 0)
     found: list[Found] = []
     test: list[Found] = []
-    control = np.full(len(stack), np.nan)
-    shuffled = split.shuffled(seed).y_train[used]
+    control = np.full((2, len(stack)), np.nan)
+    shuffled = [one.y_train[used] for one in split.shuffles(params, seed)]
     for layer, x in enumerate(stack.rows):
         name = stack.layer_names[layer]
         found.append(_probe(x[train], y_train, stack.step, part_of(report, 3 * layer, n_parts, name)))
         x_test, y_test = x[split.test[used_test]], split.y_test[used_test]
         test.append(_probe(x_test, y_test, stack.step, part_of(report, 3 * layer + 1, n_parts, f"{name}, test rows")))
-        if params.control and not isinstance(found[-1], str):
+        if shuffled and not isinstance(found[-1], str):
             inner = part_of(report, 3 * layer + 2, n_parts, f"{name}, shuffled labels")
-            met = label_meetings(scaled(x[train])[0], shuffled, inner, distances=False)
-            control[layer] = np.mean([meeting.apart for meeting in met.values()])
+            control[:, layer] = mean_and_spread(_shares_apart(x[train], shuffled, inner))
     others: list[Found] = []
     others_test: list[Found] = []
     step = other.step if other is not None else 0.0
@@ -71,8 +70,17 @@ def run_direct_probe(
     def why(field: str, index: tuple[int, ...]) -> str:
         return why_missing(field, index, stack, other, reasons, values)
 
-    notes = (*split.notes, *probe_notes(values, found, seed))
+    notes = (*split.notes, *control_note(params, "whether the labels are apart"), *probe_notes(values, found, seed))
     return Outcome(values, undefined_entries(values, why), notes)
+
+
+def _shares_apart(x: Matrix, shuffled: Sequence[Ints], report: Report) -> list[float]:
+    """The share of pairs of labels whose hulls are apart, for each shuffle of the labels."""
+    points, shares = scaled(x)[0], []
+    for place, labels in enumerate(shuffled):
+        met = label_meetings(points, labels, part_of(report, place, len(shuffled), ""), distances=False)
+        shares.append(float(np.mean([meeting.apart for meeting in met.values()])))
+    return shares
 
 
 def _probe(x: Matrix, labels: Ints, step: float, report: Report) -> Found:
@@ -150,7 +158,8 @@ def _values(
         distances=distances,
         minimum=minimum,
         apart=apart,
-        control_apart=control,
+        control_apart=control[0],
+        control_apart_std=control[1],
         test_n_labels=len(np.unique(split.y_test)),
         test_n_clusters=test_counts,
         test_distances=test_distances,

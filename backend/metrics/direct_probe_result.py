@@ -11,7 +11,7 @@ from backend.metrics.base import param
 from backend.metrics.degenerate import named
 from backend.metrics.direct_probe import LEAST_PAIRS, DirectProbe
 from backend.metrics.linalg import Floats, Ints
-from backend.metrics.splits import SplitInfo, SplitParams
+from backend.metrics.splits import SplitInfo, SplitParams, shuffles
 
 Bools = npt.NDArray[np.bool_]
 Found = DirectProbe | str  # or why there is none
@@ -24,6 +24,7 @@ class DirectProbeParams(SplitParams):
     """Parameters of ``direct_probe``."""
 
     control: bool = param(True, _CONTROL_HELP, label="Control")
+    n_shuffles: int = shuffles(5)
     max_rows: int = param(
         2_000,
         "Most rows of the training and of the test part; beyond it, a share of every class is drawn by the seed.",
@@ -41,7 +42,8 @@ class DirectProbeResult:
     text set, of class ``row_label``), -1 where it was left out; ``outside`` marks the rows that are not in the largest
     cluster of their label, ``conflict`` those left out because a row of another label is the same point. ``distances`` (n_layers,
     n_pairs) are the least between clusters of two labels, ``minimum`` (n_layers, n_labels) the least from a label to any
-    other. ``apart`` is the share of pairs of labels whose whole hulls are, ``control_apart`` that with shuffled labels.
+    other. ``apart`` is the share of pairs of labels whose whole hulls are, ``control_apart`` that with shuffled labels, the mean
+    over shuffles, and ``control_apart_std`` their standard deviation.
     ``test_n_clusters`` and ``test_distances`` are of the test rows alone, ``train_test`` (n_layers,) the correlation of
     both parts' distances, ``similarity`` (n_layers, n_layers) that of two layers'. The fields ``other_`` are of the
     second stack, if any, and ``across`` (n_layers, n_other_layers) its correlation with the first. ``gap`` is the worst
@@ -60,6 +62,7 @@ class DirectProbeResult:
     minimum: Floats
     apart: Floats
     control_apart: Floats
+    control_apart_std: Floats
     test_n_labels: int
     test_n_clusters: Floats
     test_distances: Floats
@@ -108,8 +111,8 @@ def why_missing(
     for whose, one, place in looked_at:
         if isinstance(one, str):
             return named(whose, place, one)
-    if field == "control_apart":
-        return "no control was asked for"
+    if field.startswith("control_apart"):
+        return "one shuffle has no spread" if np.isfinite(values.control_apart[layer]) else "no control was asked for"
     if field in ("train_test", "other_train_test", "similarity", "across"):
         return named(of, layer, _CORRELATED)
     if field in ("n_clusters", "apart"):

@@ -4,10 +4,11 @@ The network is run again for every number of dimensions; accuracy is read from t
 model's loss per token from its own predictions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from backend.activations import Head, Labels, LayerStack, Network, Report
 from backend.errors import InvalidRequest
@@ -15,11 +16,18 @@ from backend.metrics.ablation_orders import GIVEN, ORDERS, grids_of, lines_of, s
 from backend.metrics.base import Metric, Outcome, param
 from backend.metrics.degenerate import named, undefined_entries, why_undefined
 from backend.metrics.head_classes import HeadParams
-from backend.metrics.heads import accuracy, choose_head
+from backend.metrics.heads import accuracy, choose_head, fit_linear, predictions
 from backend.metrics.linalg import Floats, Ints, Matrix
 from backend.metrics.progress import part_of
 from backend.metrics.rogue import dimension_variance
-from backend.metrics.splits import Split, SplitInfo, split_rows
+from backend.metrics.splits import (
+    Split,
+    SplitInfo,
+    control_note,
+    mean_and_spread,
+    split_rows,
+    why_no_control,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +68,9 @@ class InnerAblation:
 
     ``accuracy`` (n_orders, n_k) is the share of right test texts, ``loss`` the mean cross-entropy (nats) of a predicted
     token; of random dimensions both are means over draws, with standard deviations in ``accuracy_std`` and ``loss_std``
-    (0 for other orders). ``control`` is the accuracy with shuffled labels. ``baseline`` is the accuracy of the stored
+    (0 for other orders). ``control`` is the accuracy with shuffled labels, a mean over shuffles whose standard deviation is
+    ``control_std``. ``right`` (n_orders, n_k, n_texts) says which texts are right, for random dimensions the share of the
+    draws; NaN where undefined. ``baseline`` is the accuracy of the stored
     activations, which 0 overwritten dimensions must give. ``ranking`` (n_dims,) are the dimensions by falling variance, -1
     where there is no order. ``n_tokens`` were predicted, 0 where the model predicts none.
     """
@@ -70,6 +80,8 @@ class InnerAblation:
     accuracy: Floats
     accuracy_std: Floats
     control: Floats
+    control_std: Floats
+    right: npt.NDArray[np.float32]
     loss: Floats
     loss_std: Floats
     ranking: Ints
@@ -81,6 +93,7 @@ class InnerAblation:
     mode: str
     n_texts: int
     n_tokens: int
+    n_shuffles: int
     split: SplitInfo | None
     n_rows: int
     n_dims: int
@@ -88,26 +101,27 @@ class InnerAblation:
 
 @dataclass(slots=True)
 class _Reading:
-    """What the last layer is read with: a head each for the labels and for the shuffled ones, and the texts' classes."""
+    """What the last layer is read with: a head for the labels and for each shuffle of them, and the texts' classes."""
 
     why: str = "no labels were chosen"
     head: Head | None = None
-    control: Head | None = None
+    controls: list[tuple[Head, Ints]] = field(default_factory=list)
     y: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    y_control: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     own: bool = False
     baseline: float = np.nan
     note: str = ""
 
-    def accuracies(self, rows: Matrix) -> tuple[float, float]:
-        """Accuracy, and that of the control, of rows of the last layer; NaN where there is none."""
+    def read(self, rows: Matrix) -> tuple[Floats, tuple[float, float]]:
+        """Which rows of the last layer are right, and mean and spread of the control's accuracy; NaN where there is none."""
+        nothing = np.full(len(rows), np.nan)
         if self.head is None:
-            return np.nan, np.nan
+            return nothing, (np.nan, np.nan)
         if not np.isfinite(rows).all():
             self.why = "the network gave values that are not finite"
-            return np.nan, np.nan
-        control = np.nan if self.control is None else accuracy(self.control, rows, self.y_control)
-        return accuracy(self.head, rows, self.y), control
+            return nothing, (np.nan, np.nan)
+        control = mean_and_spread([accuracy(head, rows, y) for head, y in self.controls])
+        right = (predictions(self.head, rows) == self.y).astype(np.float64)
+        return right, (float(control[0]), float(control[1]))
 
 
 @dataclass(slots=True)
@@ -121,12 +135,13 @@ class _Again:
     reading: _Reading
     predicts: bool
     n_tokens: int = 0
+    right: dict[tuple[int, ...], Floats] = field(default_factory=dict)
 
-    def measure(self, dims: tuple[int, ...], report: Report) -> tuple[float, float, float]:
-        """Accuracy, that of the control, and loss of a token with ``dims`` overwritten; with none, as it is."""
+    def measure(self, dims: tuple[int, ...], report: Report) -> tuple[float, float, float, float]:
+        """Accuracy, mean and spread of the control's, and loss of a token with ``dims`` overwritten; with none, as it is."""
         where = self.layer if dims else None
         reads = self.reading.head is not None
-        found, loss = (np.nan, np.nan), np.nan
+        right, control, loss = np.full(len(self.texts), np.nan), (np.nan, np.nan), np.nan
         if self.predicts:  # first: the pass that predicts the tokens brings the last layer's rows along
             inner = part_of(report, 0, 1 + reads, "")
             losses, counts = self.network.token_loss(self.texts, where, dims, self.mode, inner)
@@ -135,8 +150,9 @@ class _Again:
                 loss = float(losses.sum()) / self.n_tokens
         if reads:
             inner = part_of(report, int(self.predicts), 1 + self.predicts, "")
-            found = self.reading.accuracies(self.network.final_rows(self.texts, where, dims, self.mode, inner))
-        return (*found, loss)
+            right, control = self.reading.read(self.network.final_rows(self.texts, where, dims, self.mode, inner))
+        self.right[dims] = right
+        return (float(right.mean()), *control, loss)
 
 
 def run_inner_ablation(
@@ -176,13 +192,15 @@ def run_inner_ablation(
         inner(0, 1, "")
         measured[dims] = again.measure(dims, inner)
     report(1, 1, "")
-    (right, right_std), (control, _), (loss, loss_std) = grids_of(orders, steps, measured)
+    (right, right_std), (control, _), (control_std, _), (loss, loss_std) = grids_of(orders, steps, measured)
     values = InnerAblation(
         n_overwritten=np.array(steps, dtype=np.int64),
         orders=tuple(orders),
         accuracy=right,
         accuracy_std=right_std,
         control=control,
+        control_std=control_std,
+        right=_right(orders, steps, again),
         loss=loss,
         loss_std=loss_std,
         ranking=ranking,
@@ -194,6 +212,7 @@ def run_inner_ablation(
         mode=params.mode,
         n_texts=len(texts),
         n_tokens=again.n_tokens,
+        n_shuffles=len(reading.controls),
         split=None if split is None else split.info,
         n_rows=n_rows,
         n_dims=n_dims,
@@ -204,12 +223,21 @@ def run_inner_ablation(
             return named(stack, place, f"no order by variance: {no_order}")
         if name.startswith("loss"):
             return _why_no_loss(stack, predicts, values.n_tokens)
-        if name == "control" and not params.control and reading.head is not None:
-            return "no control was asked for"
+        if name.startswith("control") and reading.head is not None and not reading.why:
+            return why_no_control(name, params)
         return reading.why
 
     notes = _notes(values, split, reading, params, len(pool), seed)
     return Outcome(values, undefined_entries(values, why), notes)
+
+
+def _right(orders: Mapping[str, Sequence[Ints]], steps: Sequence[int], again: _Again) -> npt.NDArray[np.float32]:
+    """Which texts are right, (n_orders, n_k, n_texts): the mean over the lines of an order, NaN of an order without one."""
+    found = np.full((len(orders), len(steps), len(again.texts)), np.nan, dtype=np.float32)
+    for row, lines in enumerate(orders.values()):
+        for column, k in enumerate(steps if lines else ()):
+            found[row, column] = np.mean([again.right[set_of(line, k)] for line in lines], axis=0)
+    return found
 
 
 def _ranking(rows: Matrix, step: float) -> tuple[Ints, str | None]:
@@ -258,16 +286,17 @@ def _reading(stack: LayerStack, split: Split | None, chosen: Ints, params: Inner
     reason = why_undefined(rows, step=stack.step) or why_undefined(rows[split.train], step=stack.step)
     if reason is not None:
         return _Reading(named(stack, last, reason))
-    head, shuffled = choose_head(stack, last, split, wanted=params.head, classes=params.classes), split.shuffled(seed)
+    head = choose_head(stack, last, split, wanted=params.head, classes=params.classes)
+    controls = []
+    for one in split.shuffles(params, seed):
+        other = head.head if head.own else fit_linear(rows[one.train], one.y_train, one.n_classes, step=stack.step)
+        controls.append((other, one.y_test[chosen]))
     y = split.y_test[chosen]
     return _Reading(
         why="",
         head=head.head,
-        control=choose_head(stack, last, shuffled, wanted=params.head, classes=params.classes).head
-        if params.control
-        else None,
+        controls=controls,
         y=y,
-        y_control=shuffled.y_test[chosen],
         own=head.own,
         baseline=accuracy(head.head, rows[split.test[chosen]], y),
         note=head.note,
@@ -300,6 +329,7 @@ def _notes(
     )
     if reading.note:
         notes.append(f"{reading.note} It reads {values.read_name}.")
+        notes += control_note(params, "the same runs, read")
     if values.n_tokens:
         notes.append(f"The loss is over {values.n_tokens:,} predicted tokens, special ones included.")
     if "random" in values.orders:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from backend.activations import Labels, LayerStack, Report
 from backend.metrics.base import Metric, Outcome, param
 from backend.metrics.degenerate import count_non_finite, named, undefined_entries, why_undefined
-from backend.metrics.heads import accuracy, fit_linear
+from backend.metrics.heads import fit_linear, predictions
 from backend.metrics.linalg import Floats, Ints
 from backend.metrics.neurons import (
     N_SCREENED,
@@ -21,9 +21,20 @@ from backend.metrics.neurons import (
     greedy_dimensions,
     single_dimension_fits,
 )
+from backend.metrics.paired import mcnemar
 from backend.metrics.progress import part_of
 from backend.metrics.softmax_parts import MOST_EXACT
-from backend.metrics.splits import Split, SplitInfo, SplitParams, split_rows
+from backend.metrics.splits import (
+    Split,
+    SplitInfo,
+    SplitParams,
+    control_note,
+    mean_and_spread,
+    shuffles,
+    split_rows,
+    why_no_control,
+)
+from backend.metrics.threshold_profile import MOST_RIGHT
 
 MOST_SELECTED = 50
 _MIDDLE = 5  # the size between one dimension and one for each class in the paper's table
@@ -33,6 +44,7 @@ _MIDDLE = 5  # the size between one dimension and one for each class in the pape
 class NeuronsParams(SplitParams):
     """How many dimensions are chosen, on which rows, and how many texts on the wrong side are listed."""
 
+    n_shuffles: int = shuffles(3)
     n_select: int = param(
         0, "Dimensions chosen; 0 takes one for each class, at least 5 and at most 50.", low=0, high=MOST_SELECTED
     )
@@ -59,8 +71,11 @@ class NeuronsResult:
     ``dimensions`` (n_layers, n_select) in the order chosen (-1 where a layer is degenerate), ``cross_validated`` the
     accuracy on held-out training rows with those up to each, ``screened`` where only the most promising candidates
     were cross-validated. ``test_accuracy`` (n_layers, 4): test accuracy with all dimensions, the best one, the best
-    five, and as many as there are classes. ``single_train`` and ``single_test`` (n_layers, n_dims): accuracy of each
-    dimension alone. The same with shuffled labels in ``control_...``, with no layer where it was not asked for. All
+    five, and as many as there are classes; ``against_all`` McNemar's exact p of each against the first. ``right`` (n_layers,
+    4, n_test) says which test rows (``test_rows``, row numbers) each gets right, without layers where that would be too many.
+    ``single_train`` and ``single_test`` (n_layers, n_dims): accuracy of each dimension alone. With shuffled labels, mean and
+    standard deviation over shuffles: ``control_cross_validated``, ``control_accuracy`` and their ``..._std``;
+    ``control_single_test`` (n_layers, n_shuffles, n_dims) of each shuffle; with no layer where they were not asked for. All
     accuracies are in [0, 1].
 
     Of the best dimension (the first chosen): ``edges`` (n_layers, n_bins + 1) and ``train_counts``, ``test_counts``
@@ -76,8 +91,13 @@ class NeuronsResult:
     test_accuracy: Floats
     single_train: Floats
     single_test: Floats
+    against_all: Floats
+    right: npt.NDArray[np.bool_]
+    test_rows: Ints
     control_cross_validated: Floats
+    control_cross_validated_std: Floats
     control_accuracy: Floats
+    control_accuracy_std: Floats
     control_single_test: Floats
     edges: Floats
     train_counts: Ints
@@ -96,6 +116,7 @@ class NeuronsResult:
     split: SplitInfo
     n_chosen_on: int
     n_folds: int
+    n_shuffles: int
     n_rows: int
     n_dims: int
 
@@ -107,6 +128,7 @@ class _Found:
     greedy: Greedy
     fits: SingleFits
     table: Floats
+    right: npt.NDArray[np.bool_]
     single_train: Floats
     single_test: Floats
 
@@ -138,7 +160,7 @@ def _run_neurons(
     split = split_rows(labels, params, seed)
     n_rows, n_dims = stack.rows[0].shape
     size = min(params.n_select or max(_MIDDLE, split.info.n_used), MOST_SELECTED, max(n_dims, 1))
-    turns = [split, split.shuffled(seed)] if params.control else [split]
+    turns = [split, *split.shuffles(params, seed)]
     found: list[list[_Found | None]] = []
     looks, why = [], []
     for index, rows in enumerate(stack.rows):
@@ -156,7 +178,10 @@ def _run_neurons(
         )
         looks.append(_best_dimension(x, split, found[-1][0], params, stack.matrices[index].text_index))
     own = _Columns([layer[0] for layer in found], size, n_dims)
-    shuffled = _Columns([layer[1] for layer in found] if params.control else [], size, n_dims)
+    shuffled = [_Columns([layer[turn] for layer in found], size, n_dims) for turn in range(1, len(turns))]
+    chosen, chosen_std = _over([one.cross_validated for one in shuffled], (len(stack), size))
+    tables, tables_std = _over([one.table for one in shuffled], (len(stack), 4))
+    right, against = _compared([layer[0] for layer in found], len(split.test))
     result = NeuronsResult(
         dimensions=own.dimensions,
         cross_validated=own.cross_validated,
@@ -164,24 +189,51 @@ def _run_neurons(
         test_accuracy=own.table,
         single_train=own.single_train,
         single_test=own.single_test,
-        control_cross_validated=shuffled.cross_validated,
-        control_accuracy=shuffled.table,
-        control_single_test=shuffled.single_test,
+        against_all=against,
+        right=right if right.size <= MOST_RIGHT else right[:0],
+        test_rows=split.test.astype(np.int64),
+        control_cross_validated=chosen,
+        control_cross_validated_std=chosen_std,
+        control_accuracy=tables,
+        control_accuracy_std=tables_std,
+        control_single_test=np.stack([one.single_test for one in shuffled], axis=1)
+        if shuffled
+        else np.zeros((0, 0, n_dims)),
         **_joined(looks),
         split=split.info,
         n_chosen_on=own.n_chosen_on,
         n_folds=params.n_folds,
+        n_shuffles=len(shuffled),
         n_rows=n_rows,
         n_dims=n_dims,
     )
 
     def reason(field: str, index: tuple[int, ...]) -> str:
-        if field in ("test_accuracy", "control_accuracy") and why[index[0]] is None:
+        if field.endswith("_std") and why[index[0]] is None and len(shuffled) == 1:
+            return why_no_control(field, params)
+        if field in ("test_accuracy", "against_all", "control_accuracy", "control_accuracy_std") and not why[index[0]]:
             wanted = (0, 1, _MIDDLE, split.info.n_used)[index[1]]
             return named(stack, index[0], f"{wanted} dimensions were asked for, {size} chosen")
         return named(stack, index[0], why[index[0]] or "undefined")
 
     return Outcome(result, undefined_entries(result, reason), _notes(result, split, params, size))
+
+
+def _over(values: list[Floats], shape: tuple[int, ...]) -> tuple[Floats, Floats]:
+    """Mean and standard deviation over shuffles; no layer where there are none."""
+    mean, std = mean_and_spread(values, shape)
+    return (mean, std) if values else (mean[:0], std[:0])
+
+
+def _compared(found: Sequence[_Found | None], n_test: int) -> tuple[npt.NDArray[np.bool_], Floats]:
+    """Which test rows the four readers of each layer get right, and McNemar's p of each against all dimensions."""
+    right, against = np.zeros((len(found), 4, n_test), dtype=bool), np.full((len(found), 4), np.nan)
+    for layer, one in enumerate(found):
+        if one is not None:
+            right[layer] = one.right
+            known = np.isfinite(one.table)
+            against[layer, known] = [mcnemar(one.right[0], few).p for few in one.right[known]]
+    return right, against
 
 
 def _degenerate(x: npt.NDArray[np.floating], split: Split, step: float) -> str | None:
@@ -210,16 +262,19 @@ def _layer(
         step=step,
         report=lambda done, total, stage: report(total + 7 * done, 10 * total, stage),
     )
-    table = np.full(4, np.nan)
+    table, right = np.full(4, np.nan), np.zeros((4, len(test)), dtype=bool)
     for place, wanted in enumerate((x.shape[1], 1, _MIDDLE, split.info.n_used)):
         report(8 if place < 2 else 9, 10, "Test accuracy with the chosen dimensions")
         if place == 1:
-            table[1] = single_test[greedy.dimensions[0]]
+            best = int(greedy.dimensions[0])
+            right[1] = fits.guesses(test[:, best].astype(np.float64), best) == split.y_test
+            table[1] = single_test[best]
         elif place == 0 or wanted <= size:
             dims = np.arange(wanted) if place == 0 else greedy.dimensions[:wanted]
             head = fit_linear(train[:, dims], split.y_train, split.n_classes, step=step)
-            table[place] = accuracy(head, test[:, dims], split.y_test)
-    return _Found(greedy, fits, table, single_train, single_test)
+            right[place] = predictions(head, test[:, dims]) == split.y_test
+            table[place] = right[place].mean()
+    return _Found(greedy, fits, table, right, single_train, single_test)
 
 
 def _best_dimension(
@@ -316,8 +371,11 @@ def _notes(result: NeuronsResult, split: Split, params: Any, size: int) -> tuple
         notes.append(f"{MOST_SELECTED} dimensions were chosen, fewer than the {split.info.n_used} classes.")
     if (result.n_wrong > params.n_listed).any():
         notes.append(f"Of the texts on the wrong side the {params.n_listed} furthest on it are listed for each layer.")
-    if params.control:
-        notes.append("Control: everything once more with the labels shuffled within the training and the test rows.")
+    notes += control_note(params)
+    if not len(result.right):
+        notes.append(
+            "Which test rows are right was not kept, as it would be too much: two models are not compared row by row."
+        )
     return tuple(notes)
 
 

@@ -1,7 +1,7 @@
 """The metric ``probing``: how well classifiers trained on each layer tell the classes, and how much of it is the layer's."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from backend.errors import InvalidRequest
 from backend.metrics.base import Metric, Outcome
 from backend.metrics.degenerate import named, undefined_entries
 from backend.metrics.direct_probe import sample_rows
-from backend.metrics.heads import accuracy, fit_linear
+from backend.metrics.heads import accuracy, fit_linear, predictions
 from backend.metrics.linalg import Floats, Ints, Matrix
 from backend.metrics.probing import (
     Search,
@@ -26,7 +26,7 @@ from backend.metrics.probing import (
     standardised,
 )
 from backend.metrics.probing_result import ProbingParams, ProbingResult, probing_notes
-from backend.metrics.splits import Split, split_rows
+from backend.metrics.splits import Split, mean_and_spread, split_rows, why_no_control
 from backend.metrics.threshold_profile import why_no_classifier
 
 _ONE_SEED = "one run has no standard deviation"
@@ -40,8 +40,7 @@ class _Rows:
     test: Ints
     y_train: Ints
     y_test: Ints
-    shuffled_train: Ints
-    shuffled_test: Ints
+    shuffled: list[tuple[Ints, Ints]]
     n_classes: int
 
 
@@ -55,8 +54,10 @@ class _Layer:
     held: float = np.nan
     linear: float = np.nan
     linear_train: float = np.nan
-    control: float = np.nan
-    linear_control: float = np.nan
+    right: Floats | None = None
+    linear_right: Floats | None = None
+    control: list[float] = field(default_factory=list)
+    linear_control: list[float] = field(default_factory=list)
     n_fits: int = 0
     n_unconverged: int = 0
     reason: str | None = None
@@ -67,9 +68,9 @@ def _run(stacks: Sequence[LayerStack], labels: Labels | None, params: Any, seed:
     assert labels is not None
     settings = _settings(params, stack.rows[0].shape[1], len(labels.classes))
     split = split_rows(labels, params, seed)
-    rows = _rows(split, params.max_rows, seed)
+    rows = _rows(split, params, seed)
     n_search = _search_fits(params, settings, rows, seed)
-    n_steps = n_search + params.n_seeds + (3 if params.control else 1)
+    n_steps = n_search + params.n_seeds + 1 + 2 * len(rows.shuffled)
     layers = []
     for index, x in enumerate(stack.rows):
         name = stack.layer_names[index]
@@ -86,9 +87,9 @@ def _run(stacks: Sequence[LayerStack], labels: Labels | None, params: Any, seed:
         reason = layers[index[0]].reason
         if reason:
             return named(stack, index[0], reason)
-        if field.endswith("_std"):
+        if field in ("accuracy_std", "train_std"):
             return _ONE_SEED
-        return "no search was asked for" if field == "held_accuracy" else "no control was asked for"
+        return "no search was asked for" if field == "held_accuracy" else why_no_control(field, params)
 
     notes = (*split.notes, *probing_notes(params, result, settings, stack.layer_names, seed))
     return Outcome(result, undefined_entries(result, why), notes)
@@ -106,16 +107,14 @@ def _settings(params: Any, n_dims: int, n_classes: int) -> tuple[Setting, ...]:
     return (Setting((int(params.hidden[0]), int(params.hidden[1])), 10.0**params.exponent),)
 
 
-def _rows(split: Split, max_rows: int, seed: int) -> _Rows:
-    used, used_test = (sample_rows(y, max_rows, seed) for y in (split.y_train, split.y_test))
-    shuffled = split.shuffled(seed)
+def _rows(split: Split, params: Any, seed: int) -> _Rows:
+    used, used_test = (sample_rows(y, params.max_rows, seed) for y in (split.y_train, split.y_test))
     return _Rows(
         split.train[used],
         split.test[used_test],
         split.y_train[used],
         split.y_test[used_test],
-        shuffled.y_train[used],
-        shuffled.y_test[used_test],
+        [(one.y_train[used], one.y_test[used_test]) for one in split.shuffles(params, seed)],
         split.n_classes,
     )
 
@@ -163,22 +162,25 @@ def _probe(
     for place in range(params.n_seeds):
         step(n_search + place, f"training {place + 1} of {params.n_seeds}")
         model, converged = fit_probe(train, rows.y_train, found.setting, _start(seed, place))
-        found.runs[place] = right_share(model, test, rows.y_test)
+        right = np.asarray(model.predict(test) == rows.y_test, dtype=np.float64)
+        found.right = right if found.right is None else found.right + right
+        found.runs[place] = right.mean()
         found.train_runs[place] = right_share(model, train, rows.y_train)
         _count(found, converged)
     step(n_search + params.n_seeds, "linear probe")
     parts = x[rows.train], x[rows.test]
     head = fit_linear(parts[0], rows.y_train, rows.n_classes, step=number_step)
-    found.linear = accuracy(head, parts[1], rows.y_test)
+    found.linear_right = np.asarray(predictions(head, parts[1]) == rows.y_test, dtype=np.float64)
+    found.linear = float(found.linear_right.mean())
     found.linear_train = accuracy(head, parts[0], rows.y_train)
-    if params.control:
-        step(n_search + params.n_seeds + 1, "shuffled labels")
-        model, converged = fit_probe(train, rows.shuffled_train, found.setting, _start(seed, 0))
-        found.control = right_share(model, test, rows.shuffled_test)
+    for place, (y_train, y_test) in enumerate(rows.shuffled):
+        step(n_search + params.n_seeds + 1 + 2 * place, f"shuffled labels, {place + 1} of {len(rows.shuffled)}")
+        model, converged = fit_probe(train, y_train, found.setting, _start(seed, place))
+        found.control.append(right_share(model, test, y_test))
         _count(found, converged)
-        step(n_search + params.n_seeds + 2, "shuffled labels, linear probe")
-        head = fit_linear(parts[0], rows.shuffled_train, rows.n_classes, step=number_step)
-        found.linear_control = accuracy(head, parts[1], rows.shuffled_test)
+        step(n_search + params.n_seeds + 2 + 2 * place, "shuffled labels, linear probe")
+        head = fit_linear(parts[0], y_train, rows.n_classes, step=number_step)
+        found.linear_control.append(accuracy(head, parts[1], y_test))
     return found
 
 
@@ -205,7 +207,11 @@ def _result(
 
     runs, train_runs = of("runs"), of("train_runs")
     mean, linear = runs.mean(axis=1), of("linear")
-    control, linear_control = of("control"), of("linear_control")
+    spreads = [(mean_and_spread(one.control), mean_and_spread(one.linear_control)) for one in layers]
+    (control, control_std), (linear_control, linear_std) = np.array(spreads).transpose(1, 2, 0)
+    unknown = np.full(len(rows.test), np.nan)
+    right = [unknown if one.right is None else one.right / params.n_seeds for one in layers]
+    linear_right = [unknown if one.linear_right is None else one.linear_right for one in layers]
     largest = int(np.bincount(rows.y_train).argmax())
     return ProbingResult(
         accuracy=mean,
@@ -217,7 +223,9 @@ def _result(
         linear_accuracy=linear,
         linear_train=of("linear_train"),
         control_accuracy=control,
+        control_std=control_std,
         linear_control=linear_control,
+        linear_control_std=linear_std,
         selectivity=mean - control,
         linear_selectivity=linear - linear_control,
         hidden=np.array([layer.setting.hidden if layer.setting else (0, 0) for layer in layers], dtype=np.int64),
@@ -228,6 +236,10 @@ def _result(
         grid=params.grid,
         n_settings=n_settings,
         n_seeds=params.n_seeds,
+        n_shuffles=len(rows.shuffled),
+        right=np.array(right, dtype=np.float32),
+        linear_right=np.nan_to_num(np.array(linear_right)).astype(bool),
+        test_rows=rows.test.astype(np.int64),
         majority=float(np.mean(rows.y_test == largest)),
         n_used=len(rows.train),
         n_test_used=len(rows.test),

@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from backend.metrics.base import param
 from backend.metrics.linalg import Floats, Ints
 from backend.metrics.probing import EXPONENTS, SIZES, Setting
-from backend.metrics.splits import SplitInfo, SplitParams
+from backend.metrics.splits import SplitInfo, SplitParams, shuffles
 
 GRIDS = ("halving", "full", "fixed")
 
@@ -22,6 +25,7 @@ class ProbingParams(SplitParams):
         "slower); fixed: no search, the network named below.",
         choices=GRIDS,
     )
+    n_shuffles: int = shuffles(5)
     n_seeds: int = param(
         5, "How often the chosen network is trained, each time from another start.", low=1, high=50, label="Trainings"
     )
@@ -71,8 +75,10 @@ class ProbingResult:
     Arrays (n_layers,): ``accuracy`` and ``train_accuracy``, the means over ``n_seeds`` trainings on test and training
     rows, ``accuracy_std`` and ``train_std`` their standard deviations (n - 1 in the denominator), ``runs`` and
     ``train_runs`` (n_layers, n_seeds) each training. ``linear_accuracy`` and ``linear_train`` of the linear one.
-    ``control_accuracy`` and ``linear_control``: test accuracy with shuffled labels; ``selectivity`` and
-    ``linear_selectivity``: accuracy minus that. ``hidden`` (n_layers, 2) and ``weight``: the setting that was used (0 and
+    ``control_accuracy`` and ``linear_control``: test accuracy with shuffled labels, the means over shuffles (one training each)
+    with standard deviations ``control_std`` and ``linear_control_std``; ``selectivity`` and ``linear_selectivity``: accuracy
+    minus that. ``right`` (n_layers, n_test_used) is the share of the trainings that get each test row (``test_rows``) right,
+    ``linear_right`` whether the linear classifier does. ``hidden`` (n_layers, 2) and ``weight``: the setting that was used (0 and
     NaN where there is none); ``held_accuracy`` its accuracy in the search. ``n_fits`` networks were trained for a layer,
     ``n_unconverged`` of them stopped at 1,000 passes. Accuracies in [0, 1]. ``grid``: how the setting was chosen;
     ``n_used`` and ``n_test_used`` rows took part, and guessing the largest class gives ``majority`` on the latter.
@@ -87,7 +93,9 @@ class ProbingResult:
     linear_accuracy: Floats
     linear_train: Floats
     control_accuracy: Floats
+    control_std: Floats
     linear_control: Floats
+    linear_control_std: Floats
     selectivity: Floats
     linear_selectivity: Floats
     hidden: Ints
@@ -98,6 +106,10 @@ class ProbingResult:
     grid: str
     n_settings: int
     n_seeds: int
+    n_shuffles: int
+    right: npt.NDArray[np.float32]
+    linear_right: npt.NDArray[np.bool_]
+    test_rows: Ints
     majority: float
     n_used: int
     n_test_used: int
@@ -131,8 +143,10 @@ def probing_notes(
     }[params.grid]
     notes.append(f"Network: two hidden layers, {chosen}; then trained {times} on all of them.")
     if params.control:
+        times = "one shuffle" if params.n_shuffles == 1 else f"{params.n_shuffles} shuffles (standard deviation: n - 1)"
         notes.append(
-            "Shuffled labels: one training with the setting chosen for the true ones. Selectivity is accuracy minus this."
+            f"Shuffled labels: the mean over {times}, one training each with the setting chosen for the true ones. Selectivity is "
+            "accuracy minus this."
         )
     n_fits, n_over = int(result.n_fits.sum()), int(result.n_unconverged.sum())
     if n_over:

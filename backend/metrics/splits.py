@@ -1,18 +1,33 @@
 """Which rows a classifier is fitted on and which it is judged by. Test rows never take part in a fit."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from backend.activations import Labels
 from backend.errors import InvalidRequest
 from backend.metrics.base import param
-from backend.metrics.linalg import Ints
+from backend.metrics.linalg import Floats, Ints
 from backend.metrics.unseen import clean, doubts, drawn, named_runs, said, without_single
 
 _TRAIN = ("train", "training", "trn")
 _TEST = ("validation", "valid", "val", "dev", "development", "test", "testing", "eval", "evaluation")
 _MOST_CLASSES, _FEW_CLASSES = 1_000, 10
+
+
+def shuffles(n: int) -> Any:
+    """The parameter ``n_shuffles``, ``n`` to begin with: fewer where one shuffle takes long."""
+    return param(
+        n,
+        "How often the control shuffles the labels; its mean and standard deviation are shown.",
+        low=1,
+        high=100,
+        label="Shuffles",
+        later=True,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +46,8 @@ class SplitParams:
         label="Leave out classes of one row",
         later=True,
     )
-    control: bool = param(True, "Do it once more with the labels shuffled, to see what chance gives.", label="Control")
+    control: bool = param(True, "Do it again with the labels shuffled, to see what chance gives.", label="Control")
+    n_shuffles: int = shuffles(10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +93,36 @@ class Split:
         """Number of classes, those without a row among them."""
         return len(self.info.classes)
 
-    def shuffled(self, seed: int) -> "Split":
-        """The same rows with the classes permuted, within the training rows and within the test rows."""
-        rng = np.random.default_rng([seed, 1])
+    def shuffled(self, seed: int, draw: int = 0) -> "Split":
+        """The same rows with the classes permuted, within the training rows and within the test rows; ``draw`` names which."""
+        rng = np.random.default_rng([seed, 1, draw])
         y_train, y_test = rng.permutation(self.y_train), rng.permutation(self.y_test)
         return Split(self.train, self.test, y_train, y_test, self.info, self.notes)
+
+    def shuffles(self, params: SplitParams, seed: int) -> list["Split"]:
+        """As many shuffled splits as ``params`` asks for; none without a control."""
+        return [self.shuffled(seed, draw) for draw in range(params.n_shuffles)] if params.control else []
+
+
+def mean_and_spread(values: Sequence[npt.ArrayLike], shape: tuple[int, ...] = ()) -> tuple[Floats, Floats]:
+    """Mean and standard deviation (n - 1 in the denominator) over ``values``, each of ``shape``; NaN of none, or of one."""
+    found: Floats = np.array(values, dtype=np.float64).reshape(len(values), *shape)
+    nothing: Floats = np.full(shape, np.nan)
+    mean = found.mean(axis=0) if len(values) else nothing
+    return np.asarray(mean), np.asarray(found.std(axis=0, ddof=1) if len(values) > 1 else nothing)
+
+
+def why_no_control(field: str, params: SplitParams) -> str:
+    """Why a number of the control is undefined."""
+    return "one shuffle has no spread" if params.control and field.endswith("_std") else "no control was asked for"
+
+
+def control_note(params: SplitParams, what: str = "everything again") -> list[str]:
+    """What the control is, for the figure."""
+    if not params.control:
+        return []
+    times = "once" if params.n_shuffles == 1 else f"{params.n_shuffles} times; mean and standard deviation"
+    return [f"Control: {what} with the labels shuffled within the training and the test rows, {times}."]
 
 
 def split_rows(labels: Labels, params: SplitParams, seed: int) -> Split:

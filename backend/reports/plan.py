@@ -28,6 +28,9 @@ class _Part:
     models: str
     every: bool = True
     needs: str = QUICK
+    head: str = (
+        ""  # which head reads it: "fitted", so that both models have the same kind, or "auto" for the model's own
+    )
 
 
 _PARTS = {
@@ -41,8 +44,10 @@ _PARTS = {
     "neighbours": _Part("neighbour_overlap", "bt"),
     "threshold_base": _Part("threshold", "b", needs=LABELS),
     "threshold_tuned": _Part("threshold", "t", needs=LABELS),
-    "ablation_base": _Part("ablation", "b", every=False, needs=LABELS),
-    "ablation_tuned": _Part("ablation", "t", every=False, needs=LABELS),
+    "ablation_base": _Part("ablation", "b", every=False, needs=LABELS, head="fitted"),
+    "ablation_tuned": _Part("ablation", "t", every=False, needs=LABELS, head="fitted"),
+    "own_ablation_base": _Part("ablation", "b", every=False, needs=LABELS, head="auto"),
+    "own_ablation_tuned": _Part("ablation", "t", every=False, needs=LABELS, head="auto"),
     "clusters": _Part("direct_probe", "tb", every=False, needs=HEAVY),
     "neurons_base": _Part("neurons", "b", every=False, needs=HEAVY),
     "neurons_tuned": _Part("neurons", "t", every=False, needs=HEAVY),
@@ -152,6 +157,7 @@ def plan_report(
         name: part
         for name, part in _PARTS.items()
         if part.needs == QUICK or (label is not None and (part.needs == LABELS or heavy))
+        if part.head != "auto" or len(models[part.models].labels) > 1
     }
 
     order = _order_of(base, tuned, classes)
@@ -160,7 +166,9 @@ def plan_report(
         chosen = [models[which] for which in part.models]
         labelled: dict[str, Any] = {}
         if part.needs != QUICK:
-            params = {**(split or {}), "control": False}
+            params: dict[str, Any] = {**(split or {}), "control": False}
+            if part.head:
+                params["head"] = part.head
             if part.metric in _HEADED and len(chosen[0].labels) == len(order):
                 params["classes"] = order
             labelled = {"label": label, "params": params}

@@ -16,7 +16,7 @@ GREW, SHRANK, SAME = "grew", "shrank", "unchanged"
 @dataclass(frozen=True, slots=True)
 class LayerRow:
     """One layer of the pair: CKA, share of common rogue dimensions, principal rogue dimensions, leading components that
-    gained variance, share of neighbours kept, accuracy of the highest-variance dimension and of all; None where undefined."""
+    gained variance, share of neighbours kept, accuracy of the highest-variance dimension (cut) and of all (a fitted head); None where undefined."""
 
     layer: str
     cka: float | None
@@ -63,7 +63,7 @@ def layer_rows(found: Found) -> tuple[LayerRow, ...]:
         for side, part in (("before", "threshold_base"), ("after", "threshold_tuned")):
             if part in found:
                 labelled[f"threshold_{side}"] = plain(found[part].values.accuracy[at])
-                labelled[f"accuracy_{side}"] = plain(found[part].values.full_accuracy[at])
+                labelled[f"accuracy_{side}"] = plain(found[part].values.fitted_accuracy[at])
         rows.append(
             LayerRow(
                 layer=name,

@@ -7,6 +7,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from backend.metrics.paired import Paired, mcnemar
+from backend.reports.compare import (
+    CUT,
+    FITTED,
+    NOT_KEPT,
+    OTHER_ROWS,
+    OWN,
+    SINGLE,
+    compared,
+    compared_ablations,
+)
 from backend.reports.rows import GREW, SAME, SHRANK, Found, label_changes, plain, reason_of
 from backend.reports.words import READINGS, TITLES, Reading
 from backend.results import Result
@@ -19,7 +30,8 @@ class SummaryRow:
     """One headline number before and after fine-tuning.
 
     ``before``, ``after`` and ``difference`` (after minus before) are None where they do not exist; ``reason`` then says
-    why. Of a number about both models together, ``before`` is what the base gives with itself. ``unit`` is "share",
+    why. ``p`` of two accuracies is how often two equal readers differ as much on the same rows (McNemar, exact). Of a number about
+    both models together, ``before`` is what the base gives with itself. ``unit`` is "share",
     "accuracy" (both in [0, 1]), "correlation", "count", "dimension" (an index) or "distance" (units of the activations).
     ``meaning`` says what the number tells, ``reference`` where the paper has it.
     """
@@ -33,6 +45,7 @@ class SummaryRow:
     meaning: str
     reference: str
     reason: str = ""
+    p: float | None = None
 
 
 def summary_rows(found: Found, layer: int) -> tuple[SummaryRow, ...]:
@@ -125,22 +138,66 @@ def _accuracies(found: Found, at: int) -> list[SummaryRow]:
     sides = [found[part] for part in ("threshold_base", "threshold_tuned")]
     split = sides[0].values.split
     said = {"n_test": split.n_test, "majority": split.majority}
-    full, one = ([getattr(side.values, name)[at] for side in sides] for name in ("full_accuracy", "accuracy"))
+    names = ("fitted_accuracy", "single_accuracy", "accuracy", "full_accuracy")
+    full, single, cut, own = ([getattr(side.values, name)[at] for side in sides] for name in names)
     why = reason_of(sides[0], "accuracy", (at,)) or reason_of(sides[1], "accuracy", (at,))
-    own = [bool(side.values.own_head[at]) for side in sides]
-    rows = [
-        _row("accuracy", *full, reason=why, own=own, **said),
-        _row("threshold", *one, reason=why, **said),
-        _row("threshold_loss", *((f - o) / f if f else math.nan for f, o in zip(full, one, strict=True)), reason=why),
+    rows = [_compared("accuracy", full, compared(sides[0], sides[1], FITTED, at), why, **said)]
+    owns = [bool(side.values.own_head[at]) for side in sides]
+    if any(owns):
+        rows.append(_of_own_heads("accuracy_own", own, owns, compared(sides[0], sides[1], OWN, at), **said))
+    after = sides[1].values
+    paired = mcnemar(after.right[at, SINGLE], after.right[at, FITTED]) if len(after.right) else NOT_KEPT
+    losses = [(f - o) / f if f else math.nan for f, o in zip(full, single, strict=True)]
+    rows += [
+        _compared("threshold", cut, compared(sides[0], sides[1], CUT, at), why, **said),
+        _row("threshold_loss", *losses, reason=why, paired=paired),
     ]
-    ablated, why = [], ""
-    for part in ("ablation_base", "ablation_tuned"):
-        values = found[part].values
-        lowest = values.orders.index("lowest")
-        left = values.n_dims - KEPT
-        ablated.append(float(values.accuracy[0, lowest, left]) if left >= 0 else math.nan)
-        why = why or reason_of(found[part], "accuracy", (0, lowest)) or f"there are fewer than {KEPT} dimensions"
-    return [*rows, _row("ablation", *ablated, reason=why, n_dims=values.n_dims, **said)]
+    return [*rows, *_ablations(found, said)]
+
+
+def _ablations(found: Found, said: dict[str, Any]) -> list[SummaryRow]:
+    """With three dimensions left: read by fitted heads, and by the models' own where there are any."""
+    rows = []
+    for key, prefix in (("ablation", ""), ("ablation_own", "own_")):
+        parts = [found.get(f"{prefix}ablation_{side}") for side in ("base", "tuned")]
+        owns = [bool(part is not None and part.values.own_head[0]) for part in parts]
+        if not any(owns) and key == "ablation_own":
+            continue
+        numbers, why = [], ""
+        for part in parts:
+            if part is None:
+                numbers.append(math.nan)
+                continue
+            values, lowest = part.values, part.values.orders.index("lowest")
+            left = values.n_dims - KEPT
+            numbers.append(float(values.accuracy[0, lowest, left]) if left >= 0 else math.nan)
+            why = why or reason_of(part, "accuracy", (0, lowest)) or f"there are fewer than {KEPT} dimensions"
+        first, second = parts
+        paired: Paired | str = NOT_KEPT
+        if first is not None and second is not None and left >= 0:
+            paired = compared_ablations(first, second, lowest, left)
+        if key == "ablation_own":
+            rows.append(_of_own_heads(key, numbers, owns, paired, why=why, n_dims=values.n_dims, **said))
+        else:
+            rows.append(_compared(key, numbers, paired, why, n_dims=values.n_dims, **said))
+    return rows
+
+
+def _compared(key: str, pair: list[float], paired: Paired | str, why: str, **said: Any) -> SummaryRow:
+    """A row of two accuracies of the same kind of reader: without a difference where their rows are not the same."""
+    difference: Any = None if paired == OTHER_ROWS else "?"
+    return _row(key, *pair, reason=why, difference=difference, paired=paired, **said)
+
+
+def _of_own_heads(
+    key: str, pair: list[float], owns: list[bool], paired: Paired | str, *, why: str = "", **said: Any
+) -> SummaryRow:
+    """A row of the models' own heads: compared where both have one that reads this layer and these labels."""
+    if all(owns):
+        return _compared(key, pair, paired, why, **said)
+    numbers = [number if own else None for number, own in zip(pair, owns, strict=True)]
+    reason = "" if owns[1] else "the model after has no head of its own that reads this layer and these labels"
+    return _row(key, *numbers, reason=reason or why, paired="", **said)
 
 
 def _few_dimensions(found: Found) -> list[SummaryRow]:
@@ -153,7 +210,8 @@ def _few_dimensions(found: Found) -> list[SummaryRow]:
             continue
         pair = [side.values.test_accuracy[0, place] for side in sides]
         why = reason_of(sides[0], "test_accuracy", (0, place)) or reason_of(sides[1], "test_accuracy", (0, place))
-        rows.append(_row(key, *pair, reason=why, n_test=split.n_test, majority=split.majority, n_classes=n_classes))
+        said = {"n_test": split.n_test, "majority": split.majority, "n_classes": n_classes}
+        rows.append(_compared(key, pair, compared(sides[0], sides[1], place), why, **said))
     return rows
 
 
@@ -194,6 +252,7 @@ def _row(key: str, before: Any, after: Any, *, reason: str = "", difference: Any
     title, unit, reference = TITLES[key]
     reading = Reading(start, end, plain(difference), said)
     meaning = "" if missing else READINGS[key](reading)
-    return SummaryRow(
-        key, title.format(**said), start, end, plain(difference), unit, meaning, reference, reason if missing else ""
-    )
+    paired = said.get("paired")
+    p = paired.p if isinstance(paired, Paired) and meaning else None
+    why = reason if missing else ""
+    return SummaryRow(key, title.format(**said), start, end, plain(difference), unit, meaning, reference, why, p)

@@ -1,9 +1,10 @@
 """The words of the summary: each headline number's title, unit and place in the papers, and what its value tells."""
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from backend.metrics.paired import Paired
 
 _GPTOLOGY, _MATTON, _ZHOU = "GPTology", "Matton & de Oliveira", "Zhou & Srikumar"
 
@@ -60,10 +61,11 @@ TITLES: dict[str, tuple[str, str, str]] = {
         f"{_MATTON} 3.1.3, figure 4: about the number of classes",
     ),
     "neighbours": ("Nearest neighbours kept (mean over texts, {k} each)", "share", "not in the papers"),
-    "accuracy": (
-        "Accuracy with all dimensions",
+    "accuracy": ("Accuracy with all dimensions (fitted heads)", "accuracy", f"{_MATTON}, table 2"),
+    "accuracy_own": (
+        "Accuracy with the model's own head",
         "accuracy",
-        f"{_GPTOLOGY} 3.2: 92.8 % (GPT-2, SST-2); {_MATTON}, table 2",
+        f"{_GPTOLOGY} 3.2: 92.8 % (GPT-2, SST-2)",
     ),
     "threshold": (
         "Accuracy with the highest-variance dimension alone",
@@ -71,12 +73,17 @@ TITLES: dict[str, tuple[str, str, str]] = {
         f"{_GPTOLOGY} 3.2: 91.3 % (GPT-2), 76.0 % (BERT), SST-2",
     ),
     "threshold_loss": (
-        "Share of the accuracy that is lost with that dimension alone",
+        "Share of the accuracy that is lost with that dimension alone (fitted heads)",
         "share",
         f"{_GPTOLOGY}, abstract: 1.6 % (GPT-2, SST-2)",
     ),
     "ablation": (
-        "Accuracy with the 3 highest-variance dimensions left",
+        "Accuracy with the 3 highest-variance dimensions left (fitted heads)",
+        "accuracy",
+        f"{_GPTOLOGY} 3.2, figure 6",
+    ),
+    "ablation_own": (
+        "Accuracy with the 3 highest-variance dimensions left (own heads)",
         "accuracy",
         f"{_GPTOLOGY} 3.2, figure 6: hardly lower on SST-2, about 50 % on QNLI",
     ),
@@ -105,11 +112,6 @@ def number_text(value: float | None, unit: str, *, signed: bool = False) -> str:
     sign = ("+" if rounded > 0 else "−" if rounded < 0 else "±") if signed else ("−" if rounded < 0 else "")
     behind = "" if unit != "accuracy" else "\N{NO-BREAK SPACE}pt" if signed else "\N{NO-BREAK SPACE}%"
     return f"{sign}{abs(rounded):.{digits}f}{behind}"
-
-
-def sampling_points(n_test: int) -> float:
-    """1.96 standard errors of a share of one half over ``n_test`` rows, in percentage points."""
-    return 196 * math.sqrt(0.25 / max(n_test, 1))
 
 
 def _cka(it: Reading) -> str:
@@ -190,32 +192,48 @@ def _neighbours(it: Reading) -> str:
 
 
 def _change(it: Reading) -> str:
-    """An accuracy's change in points, beside what chance can do."""
-    error = sampling_points(it.said["n_test"])
-    points = 100 * it.up
-    if abs(points) < 0.05:
-        return "No change."
-    words = f"{'Up' if points > 0 else 'Down'} by {abs(points):.1f} points"
-    beyond = "more than" if abs(points) > error else "within what"
-    return f"{words}, {beyond} chance may do on {it.said['n_test']:,} test rows (±\N{NO-BREAK SPACE}{error:.1f})."
+    """An accuracy's change in points, and how often two equal readers differ as much on the same rows."""
+    paired, points = it.said["paired"], 100 * it.up
+    words = f"{'Up' if points > 0 else 'Down'} by {abs(points):.1f} points" if abs(points) >= 0.05 else "No change"
+    if isinstance(paired, str):
+        return f"{paired[0].upper()}{paired[1:]}." if it.difference is None else f"{words}; {paired}."
+    return f"{words}: {_discordant(paired, 'became right', 'became wrong')}"
+
+
+def _discordant(paired: Paired, gained: str, lost: str) -> str:
+    """The rows on which two readers differ, and what chance does."""
+    if not paired.n_gained + paired.n_lost:
+        return f"the same of {paired.n_rows:,} test rows are right."
+    counts = f"of {paired.n_rows:,} test rows {paired.n_gained:,} {gained} and {paired.n_lost:,} {lost}"
+    often = "less than 0.1 %" if paired.p < 0.001 else f"{100 * paired.p:.2g} %" if paired.p < 1 else "all"
+    judged = "more than chance may do" if paired.differ else "within what chance may do"
+    return f"{counts}, {judged} (two equal readers differ as much in {often} of cases; McNemar's exact test)."
 
 
 def _accuracy(it: Reading) -> str:
-    readers = ["the model's own head" if own else "a fitted head" for own in it.said["own"]]
-    read = readers[0] if readers[0] == readers[1] else f"{readers[0]} before and {readers[1]} after"
-    return f"{_change(it)} Read by {read}; the largest class alone gives {100 * it.said['majority']:.1f} %."
+    return f"{_change(it)} Both are read by heads fitted alike; the largest class alone gives {100 * it.said['majority']:.1f} %."
+
+
+def _own(it: Reading) -> str:
+    """The model's own head, compared where both models have one."""
+    if it.before is None:
+        return "The base has no head for these labels: not compared. Heads fitted alike are, in a row above."
+    return _change(it)
 
 
 def _loss(it: Reading) -> str:
-    if it.here <= 0:
-        return "After fine-tuning that one dimension knows all that the layer knows."
-    return f"After fine-tuning, doing without all other dimensions costs {100 * it.here:.1f} % of the accuracy."
+    paired = it.said["paired"]
+    words = f"After fine-tuning, a head fitted on that dimension alone is {'as' if it.here == 0 else 'less' if it.here > 0 else 'more'} often right"
+    words += " as one fitted alike on all" if it.here == 0 else " than one fitted alike on all"
+    if isinstance(paired, str):
+        return f"{words}; {paired}."
+    return f"{words}: {_discordant(paired, 'are right with all alone', 'with the one alone')}"
 
 
 def _ablation(it: Reading) -> str:
     return (
-        f"{_change(it)} The head that was fitted on all {it.said['n_dims']:,} dimensions reads these three alone; a head fitted on "
-        "one dimension, as two rows above, may do better."
+        f"{_change(it)} The heads that were fitted on all {it.said['n_dims']:,} dimensions read these three alone; heads fitted on "
+        "three dimensions might do better."
     )
 
 
@@ -254,9 +272,11 @@ READINGS: dict[str, Callable[[Reading], str]] = {
     "components_gained": _gained,
     "neighbours": _neighbours,
     "accuracy": _accuracy,
+    "accuracy_own": _own,
     "threshold": _change,
     "threshold_loss": _loss,
     "ablation": _ablation,
+    "ablation_own": _own,
     "neurons_1": _change,
     "neurons_5": _change,
     "neurons_classes": _change,

@@ -41,12 +41,13 @@ RIGHT, WRONG = "right", "wrong"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
-    """One order of one layer: accuracies (n + 1,), the control's, geometry by measure (n_grid,) at ``grid``, dimensions in
+    """One order of one layer: accuracies (n + 1,), mean and spread of the control's, geometry by measure (n_grid,) at ``grid``, dimensions in
     their order (n,), and predicted classes (n + 1, n_sample) or None."""
 
     name: str
     accuracy: Floats
     control: Floats
+    control_std: Floats
     grid: Any
     geometry: dict[str, Floats]
     dims: Any
@@ -63,6 +64,7 @@ def curves_of(values: Any, layer: int = 0) -> dict[str, Curve]:
             name,
             values.accuracy[layer, place],
             values.control[layer, place],
+            values.control_std[layer, place],
             values.grid,
             geometry,
             values.order[layer, place],
@@ -73,7 +75,8 @@ def curves_of(values: Any, layer: int = 0) -> dict[str, Curve]:
         kept = values.chosen_predictions[layer] if len(values.chosen_predictions) else None
         dims = np.array(values.dims, np.int64)
         accuracy, control = values.chosen_accuracy[layer], values.chosen_control[layer]
-        found["chosen"] = Curve("chosen", accuracy, control, values.chosen_grid, geometry, dims, kept)
+        spread = values.chosen_control_std[layer]
+        found["chosen"] = Curve("chosen", accuracy, control, spread, values.chosen_grid, geometry, dims, kept)
     return found
 
 
@@ -85,6 +88,9 @@ def accuracy_chart(curves: dict[str, Curve], values: Any, layer: int = 0, *, sho
     for curve in controls:
         name, first = f"{CONTROL}, {NAMES[curve.name]}", curve is controls[0]
         _line(figure, curve.control, name, MUTED, width=1, opacity=0.35, group=CONTROL, legend=first)
+    if shown in curves and np.isfinite(curves[shown].control_std).any():
+        control, spread = curves[shown].control, curves[shown].control_std
+        add_band(figure, np.arange(len(control)), control - spread, control + spread)
     low, high = values.random_low[layer], values.random_high[layer]
     add_band(figure, np.arange(len(low)), low, high)
     for curve in curves.values():

@@ -22,7 +22,10 @@ def component_accuracy_chart(values: Any, layer: int) -> go.Figure:
     """The curves of one ``layer`` of a ComponentAccuracy; the control is faint, random dimensions have a band."""
     figure = base_figure(x_title="Number of components k", y_title="Test accuracy (share of texts)")
     counts = values.n_components.astype(np.int32)
-    _line(figure, counts, values.control[layer], "shuffled labels", MUTED, width=1.2, opacity=0.6)
+    control, spread = values.control[layer], values.control_std[layer]
+    if np.isfinite(spread).any():
+        add_band(figure, counts, control - spread, control + spread)
+    _line(figure, counts, control, "shuffled labels", MUTED, width=1.2, opacity=0.6)
     mean, std = values.random[layer], values.random_std[layer]
     if np.isfinite(mean).any():
         add_band(figure, counts, mean - std, mean + std)
@@ -30,12 +33,21 @@ def component_accuracy_chart(values: Any, layer: int) -> go.Figure:
     _line(figure, counts, values.general[layer], "components of the general texts", colour(1))
     _line(figure, counts, values.in_domain[layer], "components of these texts", colour(0), width=2.6)
     majority_line(figure, values.split.majority)
-    full = float(values.full[layer])
+    full = float(values.fitted[layer])
     if np.isfinite(full):
         figure.add_hline(y=full, line={"color": colour(2), "dash": "dash", "width": 1.5})
         above = full - values.split.majority
         apart = 0 if abs(above) > 0.05 else (14 if above >= 0 else -14)  # else the two names would lie on each other
         margin_name(figure, full, "all dimensions", colour(2), shift=apart)
+    if values.own_head[layer]:
+        figure.add_scatter(
+            x=[int(counts[-1])],
+            y=[float(values.full[layer])],
+            mode="markers",
+            name="the model's own head",
+            marker={"color": colour(3), "size": 10, "symbol": "diamond"},
+            hovertemplate="the model's own head<br><b>%{y:.1%}</b><extra></extra>",
+        )
     figure.update_xaxes(type="log", tickmode="array", tickvals=_ticks(int(counts[-1])))
     figure.update_yaxes(range=[0, 1.03])
     return with_legend(figure)

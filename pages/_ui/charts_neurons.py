@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from pages._ui.charts import DASHES, MUTED, Floats, base_figure, colour, hover_text, layer_ticks, safe, with_legend
 
 SINGLES_CAPTION = (
-    "Each dimension by itself: how many dimensions reach which test accuracy. Grey: the same with shuffled labels, whose peak may rise out of the chart. The "
+    "Each dimension by itself: how many dimensions reach which test accuracy. Grey: the same with shuffled labels, the mean over the shuffles, whose peak may rise out of the chart. The "
     "dotted line is the accuracy of always guessing the largest class. Move the line to count the dimensions above it."
 )
 VALUES_CAPTION = (
@@ -40,16 +40,17 @@ def singles_histogram(
 ) -> tuple[go.Figure, Line]:
     """Histogram of the test accuracy (n_dims,) of all single dimensions; its first trace is the movable line.
 
+    ``control`` (n_shuffles, n_dims) is drawn as the mean count over the shuffles.
     A bin holds whole steps of 1 / ``n_test``: accuracies lie on these steps, and other bins would show a comb.
     """
-    everything = accuracy if control is None else np.concatenate([accuracy, control])
+    everything = accuracy if control is None else np.concatenate([accuracy, control.ravel()])
     low, high = float(everything.min()), float(everything.max())
     n_steps = max(1, -(-round((high - low) * n_test) // _N_BINS))
     n_bins = round((high - low) * n_test) // n_steps + 1
     edges = low + (np.arange(n_bins + 1) * n_steps - 0.5) / n_test
     low, high = float(edges[0]), float(edges[-1])
     counts = np.histogram(accuracy, edges)[0]
-    shuffled = None if control is None else np.histogram(control, edges)[0]
+    shuffled = None if control is None else np.histogram(control, edges)[0] / len(control)
     top = 1.3 * counts.max()
     line = _line(accuracy, low, high, float(top), majority)
     figure = base_figure(x_title="Test accuracy alone", y_title="Dimensions (count)")
@@ -72,7 +73,7 @@ def singles_histogram(
                 width=edges[1] - edges[0],
                 name=name,
                 marker={"color": shade, "opacity": opacity, "line": {"width": 0}},
-                hovertemplate=f"{name}, accuracy %{{x:.3f}}<br><b>%{{y}} dimensions</b><extra></extra>",
+                hovertemplate=f"{name}, accuracy %{{x:.3f}}<br><b>%{{y:.4g}} dimensions</b><extra></extra>",
             )
     figure.add_vline(x=majority, line={"color": MUTED, "dash": "dot", "width": 1.5})
     figure.update_layout(barmode="overlay", yaxis={"range": [0, float(top)]})

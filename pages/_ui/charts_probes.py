@@ -14,11 +14,14 @@ from pages._ui.charts_threshold import majority_line
 CAPTION = (
     "Share of the test texts whose class a classifier finds that was trained on this layer alone: the mean of several "
     "trainings of one network, its band one standard deviation up and down, and a linear classifier, dashed. The faint grey lines are "
-    "the same classifiers trained on shuffled labels; the dotted line guesses the largest class."
+    "the same classifiers trained on shuffled labels, the mean over the shuffles and its standard deviation; the dotted line guesses the largest class."
 )
 NETWORK, LINEAR = "network (mean ± std)", "linear probe"
 SHUFFLED = "shuffled labels (linear: dashed)"
-_CONTROLS = (("control_accuracy", "network", 0), ("linear_control", "linear probe", 1))
+_CONTROLS = (
+    ("control_accuracy", "control_std", "network", 0),
+    ("linear_control", "linear_control_std", "linear probe", 1),
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,12 +60,20 @@ def probe_chart(models: Sequence[Probed]) -> go.Figure:
 def _controls(figure: go.Figure, one: Probed, *, named: bool) -> None:
     """The accuracies with shuffled labels, faint, which share one entry of the legend: that of the model ``named``."""
     behind = f", {safe(one.name)}" if one.name else ""
-    for field, kind, style in _CONTROLS:
+    for field, spread, kind, style in _CONTROLS:
         line = np.asarray(getattr(one.values, field), np.float32)
+        std = np.asarray(getattr(one.values, spread), np.float32)
         if np.isfinite(line).any():
             figure.add_scatter(
                 x=np.arange(len(line), dtype=np.float32),
                 y=line,
+                error_y={
+                    "type": "data",
+                    "array": std,
+                    "width": 2,
+                    "thickness": 1,
+                    "visible": bool(np.isfinite(std).any()),
+                },
                 mode="lines",
                 name=SHUFFLED,
                 legendgroup=SHUFFLED,

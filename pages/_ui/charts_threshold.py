@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from pages._ui.charts import MUTED, base_figure, colour, safe, with_legend
+from pages._ui.charts import MUTED, add_band, base_figure, colour, safe, with_legend
 from pages._ui.charts_profiles import Series, profile_lines
 
 CAPTION = (
     "Share of the test texts whose class is found from one dimension alone, by cutting its line into intervals on the "
-    "training texts, beside a head that reads all dimensions. The dotted line guesses the largest class; the faint one is "
-    "the same cut made for shuffled labels."
+    "training texts, beside a head fitted on all dimensions of the same texts. The dotted line guesses the largest class; the faint "
+    "one is the same cut made for shuffled labels, its band the standard deviation over the shuffles."
 )
 HISTOGRAM_CAPTION = (
     "How the values of one dimension are spread in each class; the bars of the classes are stacked. The dashed lines are the cuts found on the training texts; "
@@ -25,11 +25,22 @@ OTHERS = "other classes"
 def threshold_profile(values: Any, names: Sequence[str], undefined: dict[int, str], *, what: str) -> go.Figure:
     """Accuracy of the cut, of the full representation and of the control by layer; ``what`` names the dimension."""
     series = [
-        Series("all dimensions", names, values.full_accuracy, undefined=undefined, place=2),
+        Series("all dimensions", names, values.fitted_accuracy, undefined=undefined, place=2),
         Series(what, names, values.accuracy, undefined=undefined, place=0),
     ]
     figure = profile_lines(series, y_title="Test accuracy (share of texts)", y_range=(0, 1.03))
+    if values.own_head.any():
+        at = np.flatnonzero(values.own_head)
+        figure.add_scatter(
+            x=at.astype(np.float32),
+            y=np.asarray(values.full_accuracy[at], np.float32),
+            mode="markers",
+            name="the model's own head",
+            marker={"color": colour(3), "size": 9, "symbol": "diamond"},
+            hovertemplate="the model's own head<br><b>%{y:.3f}</b><extra></extra>",
+        )
     if np.isfinite(values.control_accuracy).any():
+        control_band(figure, values.control_accuracy, values.control_std)
         figure.add_scatter(
             x=np.arange(len(names), dtype=np.float32),
             y=np.asarray(values.control_accuracy, np.float32),
@@ -41,6 +52,12 @@ def threshold_profile(values: Any, names: Sequence[str], undefined: dict[int, st
         )
     majority_line(figure, values.split.majority)
     return with_legend(figure)
+
+
+def control_band(figure: go.Figure, mean: Any, std: Any) -> None:
+    """The standard deviation of a control around its mean, over 0, 1, ..., where there is one."""
+    if np.isfinite(std).any():
+        add_band(figure, np.arange(len(mean)), mean - std, mean + std)
 
 
 def majority_line(figure: go.Figure, majority: float) -> None:

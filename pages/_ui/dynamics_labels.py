@@ -1,18 +1,18 @@
 """The view Labels of the page Dynamics: distances, movement, thresholds and heads, probes over the checkpoints."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from backend import Result, SeriesInfo
+from backend import FITTED, Result, SeriesInfo, compared, compared_networks
 from pages._ui.charts import short_model
 from pages._ui.charts_dynamics import LABELS_CAPTION, label_lines
 from pages._ui.charts_movement import FRAME_HELP, FRAMES, MOST_NAMED, PATHS_CAPTION, paths_chart
 from pages._ui.dynamics import UNIT, Measure, Wanted, found_series, save, settings, show_measures
-from pages._ui.findings import holders, sampling_error
+from pages._ui.findings import PAIRED, holders, sampling_error, share_of_chance
 from pages._ui.labelled import label_ready
 from pages._ui.plot import plot
 from pages._ui.selection import Selection
@@ -41,8 +41,8 @@ def _thresholds(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
     of_test = "on the test rows"
     measures = [
         Measure(wanted, "accuracy", "One dimension", "Accuracy", f"Accuracy {of_test} of a cut through the layer's dimension of highest variance.", ("heatmap", "steps"), UNIT),
-        Measure(wanted, "full_accuracy", "All dimensions", "Accuracy", f"Accuracy {of_test} of a head that reads the whole layer: the model's own where it fits, or one fitted on the training rows.", ("heatmap", "steps"), UNIT),
-        Measure(wanted, "control_accuracy", "One dimension, labels shuffled", "Accuracy", f"The same cut with shuffled labels, {of_test}: what chance gives.", ("steps",), UNIT),
+        Measure(wanted, "fitted_accuracy", "All dimensions", "Accuracy", f"Accuracy {of_test} of a head fitted on all dimensions of the layer, at every step alike.", ("heatmap", "steps"), UNIT),
+        Measure(wanted, "control_accuracy", "One dimension, labels shuffled", "Accuracy", f"The same cut with shuffled labels, {of_test}, the mean over shuffles: what chance gives.", ("steps",), UNIT),
     ]  # fmt: skip
     if not params["threshold"]["control"]:
         measures.pop()
@@ -50,7 +50,31 @@ def _thresholds(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
     if found is not None:
         split = found[wanted][0].values.split
         st.caption(sampling_error(split.n_test, here.row_name, holders(split)))
+        st.caption(plain(_first_and_last(series, found[wanted])))
         show_measures(measures, series, here, found, logarithmic=logarithmic, key="dynamics_threshold")
+
+
+def _first_and_last(series: SeriesInfo, results: Sequence[Result]) -> str:
+    """All dimensions of the last layer at the first and at the last step, row by row."""
+    layer = len(results[0].sources[0].layer_names) - 1
+    which = f"All dimensions of {results[0].sources[0].layer_names[layer]}, step {series.steps[0]:,} to {series.steps[-1]:,}"
+    found = compared(results[0], results[-1], FITTED, layer)
+    if isinstance(found, str):
+        return f"{which}: {found}."
+    return (
+        f"{which}: {100 * found.difference:+.1f} points; of {found.n_rows:,} test rows {found.n_gained:,} became right and "
+        f"{found.n_lost:,} wrong, p {share_of_chance(found.p)}. {PAIRED}"
+    )
+
+
+def _networks_first_and_last(series: SeriesInfo, results: Sequence[Result]) -> str:
+    """The probes of the last layer at the first and at the last step, row by row."""
+    layer = len(results[0].sources[0].layer_names) - 1
+    found = compared_networks(results[0], results[-1], layer)
+    if found is None or found[0] != found[0]:
+        return ""
+    which = f"Networks on {results[0].sources[0].layer_names[layer]}, step {series.steps[0]:,} to {series.steps[-1]:,}"
+    return f"{which}: {100 * found[0]:+.1f} ± {100 * found[1]:.1f} points (95 %, row by row on the same test rows)."
 
 
 def _distances(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
@@ -186,6 +210,7 @@ def _probes(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
     if found is not None:
         of = found[wanted][0].values
         st.caption(sampling_error(of.n_test_used, here.row_name, holders(of.split)))
+        st.caption(plain(_networks_first_and_last(series, found[wanted])))
         show_measures(measures, series, here, found, logarithmic=logarithmic, key="dynamics_probing")
 
 

@@ -89,6 +89,17 @@ def sampling_error(n_test: int, row_name: str = "text", runs: Sequence[str] = ()
     )
 
 
+def share_of_chance(p: float) -> str:
+    """McNemar's p as it is written in tables and captions."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+PAIRED = (
+    "Two accuracies on the same rows are compared by the rows that only one of them gets right (McNemar's exact test, p): below "
+    "0.05 they differ by more than chance does in one of twenty cases."
+)
+
+
 def holders(split: Any) -> tuple[str, ...]:
     """The runs whose own held-out rows are the test rows of ``split``."""
     return split.runs if split.held_out else ()

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from backend import ModelInfo, Result
+from backend import ModelInfo, Result, paired_error
 from pages._ui.charts_inner import CAPTION, LOSS_CAPTION, ORDER_NAMES, inner_accuracy_chart, inner_loss_chart
 from pages._ui.controls import params_form
 from pages._ui.export import downloads
-from pages._ui.findings import provenance, undefined_note, widest_error
+from pages._ui.findings import provenance, undefined_note
 from pages._ui.plot import plot
 from pages._ui.progress import run_panel
 from pages._ui.selection import Selection
@@ -150,13 +150,21 @@ def _show(result: Result) -> None:
 def says(values: Any, lines: Any, wording: str, *, chance: bool = False) -> str:
     """What the curves show: where the first order lies furthest from random dimensions, or else what overwriting all does.
 
-    With ``chance`` also how far an accuracy over so many texts may be off.
+    With ``chance`` also how far chance may move the difference that is named, text by text.
     """
     steps, orders = values.n_overwritten, values.orders
     first = int(np.argmax(np.isfinite(lines).all(axis=1)))
     start = f"With nothing overwritten {wording.format(lines[first, 0])}"
-    spread = widest_error(values.n_texts)
-    sure = f" An accuracy over {values.n_texts:,} texts may be off by {spread:.0%} either way." if chance else ""
+    right = values.right.astype(np.float64)
+
+    def sure(one: Any, two: Any, looks: int = 1) -> str:
+        if not chance:
+            return ""
+        error = paired_error(two - one, n_looks=looks)
+        return (
+            f" The difference: {100 * float((two - one).mean()):+.1f} ± {100 * error:.1f} points (95 %, text by text)."
+        )
+
     if "random" in orders and orders[first] != "random":
         other = orders.index("random")
         place = int(np.argmax(np.abs(lines[first] - lines[other])))
@@ -164,9 +172,9 @@ def says(values: Any, lines: Any, wording: str, *, chance: bool = False) -> str:
             return (
                 f"{start}; with {steps[place]:,} dimensions overwritten ({ORDER_NAMES[orders[first]]}) "
                 f"{wording.format(lines[first, place])}, with as many random ones {wording.format(lines[other, place])} "
-                f"(the widest gap of {len(steps)} points).{sure}"
+                f"(the widest gap of {len(steps)} points).{sure(right[other, place], right[first, place], len(steps))}"
             )
-    return f"{start}; with {steps[-1]:,} dimensions overwritten {wording.format(lines[first, -1])}.{sure}"
+    return f"{start}; with {steps[-1]:,} dimensions overwritten {wording.format(lines[first, -1])}.{sure(right[first, 0], right[first, -1])}"
 
 
 def table(values: Any) -> pd.DataFrame:
@@ -178,6 +186,7 @@ def table(values: Any) -> pd.DataFrame:
         "accuracy": values.accuracy.ravel(),
         "accuracy ± std": values.accuracy_std.ravel(),
         "shuffled labels": values.control.ravel(),
+        "shuffled, ± std": values.control_std.ravel(),
         "loss (nats per token)": values.loss.ravel(),
         "loss ± std": values.loss_std.ravel(),
     }

@@ -36,7 +36,7 @@ SLOW_HELP = (
     "384 dimensions on 2 cores: about a minute on 440 texts. On thousands of texts whose labels overlap DirectProbe merges "
     "clusters one by one, for many minutes."
 )
-DRAWN = ["matrix", "ratio", "overlap", "accuracy", "full_accuracy"]
+DRAWN = ["matrix", "ratio", "overlap", "accuracy", "fitted_accuracy"]
 LISTED = ["n_clusters", "other_n_clusters", "minimum", "other_minimum", "test_accuracy"]
 
 
@@ -153,7 +153,7 @@ def summary_table(rows: Sequence[SummaryRow], *, grey: bool = False) -> pd.DataF
 
 def csv_rows(rows: Sequence[SummaryRow]) -> tuple[list[str], list[list[Any]]]:
     """The summary with its numbers as they are."""
-    fields = ["key", "title", "before", "after", "difference", "unit", "meaning", "reference", "reason"]
+    fields = ["key", "title", "before", "after", "difference", "unit", "p", "meaning", "reference", "reason"]
     return fields, [[getattr(row, field) for field in fields] for row in rows]
 
 

@@ -178,7 +178,7 @@ def accuracies(found: Found, row_name: str) -> list[Section]:
         names = result.sources[0].layer_names
         values = result.values
         series += [
-            Series(f"all dimensions, {name}", names, values.full_accuracy, undefined=why, place=place),
+            Series(f"all dimensions, {name}", names, values.fitted_accuracy, undefined=why, place=place),
             Series(f"highest variance, {name}", names, values.accuracy, undefined=why, place=place, style=2),
         ]
     figure = profile_lines(series, y_title="Test accuracy (share of texts)", y_range=(0, 1.03))
@@ -193,7 +193,7 @@ def accuracies(found: Found, row_name: str) -> list[Section]:
         file_name="accuracy",
     )
     caption = (
-        "Share of the test rows whose class is found from all dimensions of a layer (solid) and from the dimension of highest "
+        "Share of the test rows whose class is found from all dimensions of a layer by a fitted head (solid) and from the dimension of highest "
         f"variance alone (dotted), before and after. {sampling_error(split.n_test, row_name, holders(split))}"
     )
     st.caption(caption)

@@ -185,8 +185,29 @@ def rows_of(curves: dict[str, Curve], values: Any) -> tuple[list[str], list[list
             )
             at = measured.get(k)
             geometry = [None if at is None else float(curve.geometry[measure][at]) for measure in MEASURES]
-            rows.append([curve.name, k, removed, float(accuracy), *band, float(curve.control[k]), *geometry])
-    return ["order", "k", "removed last", "accuracy", "lowest draw", "highest draw", "control", *MEASURES], rows
+            rows.append(
+                [
+                    curve.name,
+                    k,
+                    removed,
+                    float(accuracy),
+                    *band,
+                    float(curve.control[k]),
+                    float(curve.control_std[k]),
+                    *geometry,
+                ]
+            )
+    return [
+        "order",
+        "k",
+        "removed last",
+        "accuracy",
+        "lowest draw",
+        "highest draw",
+        "control",
+        "control ± std",
+        *MEASURES,
+    ], rows
 
 
 def is_end(values: Any, gap: Undefined) -> bool:

@@ -97,6 +97,7 @@ def counts_table(result: Result) -> pd.DataFrame:
         "clusters": values.n_clusters,
         "pairs of labels apart": values.apart,
         "the same, labels shuffled": values.control_apart,
+        "shuffled, ± std": values.control_apart_std,
         "test labels": values.test_n_labels,
         "test clusters": values.test_n_clusters,
         "train against test": values.train_test,
@@ -119,6 +120,7 @@ def column_formats(other: str) -> dict[str, Any]:
     return {
         "pairs of labels apart": percent,
         "the same, labels shuffled": percent,
+        "shuffled, ± std": percent,
         "train against test": number,
         f"train against test, {other}": number,
         f"alike with {other}": number,

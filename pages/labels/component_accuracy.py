@@ -10,7 +10,7 @@ from backend import Result, TextSetInfo
 from pages._ui.charts_components import CAPTION, SAMPLE_CAPTION, component_accuracy_chart, sample_chart
 from pages._ui.controls import params_form
 from pages._ui.export import downloads
-from pages._ui.findings import heading, holders, one_model_note, provenance, sampling_error, undefined_note
+from pages._ui.findings import PAIRED, heading, holders, one_model_note, provenance, sampling_error, undefined_note
 from pages._ui.labelled import choose_layer, choose_model, label_ready
 from pages._ui.paper import paper_choice
 from pages._ui.plot import plot
@@ -59,8 +59,8 @@ def show(result: Result, row_name: str) -> None:
     view = f"{source.model} {name} {values.n_dims}"
     plot(figure, key="component_accuracy_chart", alt=alt, height=480, view=view, file_name="component-accuracy")
     error = sampling_error(values.split.n_test, row_name, holders(values.split))
-    own = "the model's own head" if values.own_head[0] else "a fitted head"
-    st.caption(f"{CAPTION} All dimensions: {own} on the full representation. {error}")
+    own = " The model's own head, which was trained in another way, is a diamond." if values.own_head[0] else ""
+    st.caption(f"{CAPTION} All dimensions: a fitted head of the same kind.{own} {error} {PAIRED}")
     st.subheader("How many rows does a basis need?")
     alt = f"Test accuracy with {values.sample_components} components against the rows of the basis"
     plot(sample_chart(values, 0), key="component_sample_chart", alt=alt, height=380, view=view, file_name="basis-rows")
@@ -87,17 +87,28 @@ def table(values: Any) -> pd.DataFrame:
         {
             "components": values.n_components,
             "these texts": values.in_domain[0],
+            "p (against all dimensions)": values.in_domain_p[0],
             "general texts": values.general[0],
             "random dimensions": values.random[0],
             "± std": values.random_std[0],
             "shuffled labels": values.control[0],
+            "shuffled, ± std": values.control_std[0],
+            "all dimensions": np.full(len(values.n_components), values.fitted[0]),
         }
     )
 
 
 def percent() -> dict[str, Any]:
     """The columns of accuracies, in percent."""
-    names = ("these texts", "general texts", "random dimensions", "± std", "shuffled labels")
+    names = (
+        "these texts",
+        "general texts",
+        "random dimensions",
+        "± std",
+        "shuffled labels",
+        "shuffled, ± std",
+        "all dimensions",
+    )
     return {name: st.column_config.NumberColumn(format="percent") for name in names}
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from backend import AnalysisSpec, ModelInfo, Result
+from backend import AnalysisSpec, ModelInfo, Result, compared
 from pages._ui.charts import short_model
 from pages._ui.charts_neurons import (
     DEPTH_CAPTION,
@@ -20,7 +20,7 @@ from pages._ui.charts_neurons import (
 )
 from pages._ui.controls import params_form
 from pages._ui.export import downloads
-from pages._ui.findings import heading, provenance, reasons, undefined_note, widest_error
+from pages._ui.findings import PAIRED, heading, provenance, reasons, share_of_chance, undefined_note, widest_error
 from pages._ui.labelled import choose_layer, choose_model, label_ready
 from pages._ui.pair import in_order
 from pages._ui.paper import paper_choice
@@ -71,6 +71,7 @@ def accuracy_table(results: Sequence[Result]) -> pd.DataFrame:
         lines = [("labels", values.test_accuracy)]
         if len(values.control_accuracy):
             lines.append(("shuffled", values.control_accuracy))
+            lines.append(("shuffled, ± std", values.control_accuracy_std))
         for name, table in lines:
             n_classes = values.split.n_used
             sizes = ("all dimensions", "best 1", "best 5") + (
@@ -97,6 +98,7 @@ def chosen_table(result: Result) -> pd.DataFrame:
     }
     if len(values.control_cross_validated):
         columns["the same, shuffled labels"] = values.control_cross_validated[0]
+        columns["shuffled, ± std"] = values.control_cross_validated_std[0]
     columns["test accuracy alone"] = values.single_test[0][dims]
     columns["candidates"] = np.where(values.screened[0], "most promising", "all")
     return pd.DataFrame(columns)
@@ -187,8 +189,12 @@ def show_one(results: list[Result], here: Selection) -> None:
     st.caption(
         "Test accuracy with all dimensions, the best one, the best five, and as many as there are classes; shuffled is "
         "the control with shuffled labels. The dimensions were chosen without the test rows. An accuracy over "
-        f"{n_test:,} texts may be off by {widest_error(n_test):.0%} either way."
+        f"{n_test:,} texts may be off by {widest_error(n_test):.0%} either way. {PAIRED}"
     )
+    for result in results:
+        st.caption(plain(_against_all(result)))
+    if len(results) > 1:
+        st.caption(plain(_between(results)))
     rows = st.segmented_control("Values of", [TEST, TRAIN], default=TEST, required=True, key="neurons_rows")
     figures = []
     for place, (column, result) in enumerate(zip(st.columns(len(results)), results, strict=True)):
@@ -208,6 +214,44 @@ def show_one(results: list[Result], here: Selection) -> None:
             title=title,
             caption=SINGLES_CAPTION,
         )
+
+
+def _against_all(result: Result) -> str:
+    """McNemar's p of few dimensions against all, of one model's layer."""
+    values = result.values
+    sizes = ("the best 1", "the best 5") + (() if values.split.n_used == 5 else (f"the best {values.split.n_used}",))
+    known = [(name, p) for name, p in zip(sizes, values.against_all[0, 1:], strict=False) if np.isfinite(p)]
+    listed = ", ".join(f"{name} p {share_of_chance(p)}" for name, p in known)
+    return f"{short_model(result.sources[0].model)}, against all dimensions on the same test rows: {listed or 'undefined'}."
+
+
+def _between(results: Sequence[Result]) -> str:
+    """The two models with all, one, five and as many dimensions as classes, row by row."""
+    sizes = ("all dimensions", "the best 1", "the best 5", f"the best {results[0].values.split.n_used}")
+    said = []
+    for place, name in enumerate(sizes):
+        found = compared(results[0], results[1], place)
+        if isinstance(found, str):
+            return f"Between the two models: {found}."
+        if place < 3 or results[0].values.split.n_used != 5:
+            said.append(f"{name} {100 * found.difference:+.1f} points (p {share_of_chance(found.p)})")
+    names = [short_model(result.sources[0].model) for result in results]
+    return f"From {names[0]} to {names[1]}, on the same test rows: {', '.join(said)}."
+
+
+def depth_rows(result: Result) -> tuple[list[str], list[list[Any]]]:
+    """The numbers of the chart over depth: accuracies, McNemar's p against all dimensions, and the control's."""
+    values = result.values
+    sizes = ("all", "best 1", "best 5", f"best {values.split.n_used} (classes)")
+    fields = [("test accuracy", values.test_accuracy), ("p against all", values.against_all)]
+    if len(values.control_accuracy):
+        fields += [("shuffled labels", values.control_accuracy), ("shuffled, ± std", values.control_accuracy_std)]
+    columns = ["layer", "best dimension", *(f"{name}, {size}" for name, _ in fields for size in sizes)]
+    rows = [
+        [name, int(dim) if dim >= 0 else None, *(float(table[layer, i]) for _, table in fields for i in range(4))]
+        for layer, (name, dim) in enumerate(zip(result.sources[0].layer_names, values.dimensions[:, 0], strict=True))
+    ]
+    return columns, rows
 
 
 def every_dimension(results: Sequence[Result]) -> tuple[list[str], list[list[Any]]]:
@@ -251,7 +295,7 @@ def show_depth(result: Result) -> None:
     downloads(
         "neurons_depth",
         "neurons-depth",
-        table=every_dimension([result]),
+        table=depth_rows(result),
         results=[result],
         figure=figure,
         title=f"Salient neurons of {source.model} over depth",

@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from backend import ModelInfo, Result
+from backend import ModelInfo, Result, compared_networks
 from pages._ui.charts import short_model
 from pages._ui.charts_probes import CAPTION, Probed, probe_chart
 from pages._ui.controls import params_form
@@ -36,7 +36,7 @@ TABLES_HOW = (
 COMPARE = "The same probes on the layers of this model, over the same texts and the same rows."
 SHARES = (
     "test accuracy", "± std", "training accuracy", "± std, training", "linear, test", "linear, training",
-    "shuffled labels", "shuffled, linear", "selectivity", "selectivity, linear", "accuracy", "chosen at",
+    "shuffled labels", "shuffled, linear", "shuffled, ± std", "shuffled, linear, ± std", "selectivity", "selectivity, linear", "accuracy", "chosen at",
 )  # fmt: skip
 FIELDS = ["accuracy", "accuracy_std", "train_std"]
 
@@ -85,17 +85,38 @@ def numbers_table(results: Sequence[Result]) -> pd.DataFrame:
             "training accuracy": values.train_accuracy,
             "± std, training": values.train_std,
             "network": [setting(values, layer) for layer in layers],
+            "hidden 1": values.hidden[:, 0],
+            "hidden 2": values.hidden[:, 1],
+            "L2 weight": values.weight,
             "linear, test": values.linear_accuracy,
             "linear, training": values.linear_train,
             "selectivity": values.selectivity,
             "selectivity, linear": values.linear_selectivity,
             "shuffled labels": values.control_accuracy,
+            "shuffled, ± std": values.control_std,
             "shuffled, linear": values.linear_control,
+            "shuffled, linear, ± std": values.linear_control_std,
             "chosen at": values.held_accuracy,
-            "not converged": [f"{values.n_unconverged[layer]} of {values.n_fits[layer]}" for layer in layers],
+            "trainings": values.n_fits,
+            "not converged": values.n_unconverged,
         }
         parts.append(pd.DataFrame(columns))
     return pd.concat(parts, ignore_index=True)
+
+
+def between(results: Sequence[Result]) -> str:
+    """The networks of the two models in the last layer that both have, row by row."""
+    shared = [name for name in results[0].sources[0].layer_names if name in results[1].sources[0].layer_names]
+    if not shared or results[0].sources[0].layer_names != results[1].sources[0].layer_names:
+        return ""
+    found = compared_networks(results[0], results[1], len(shared) - 1)
+    if found is None:
+        return "The two models were judged on different test rows, and are not compared."
+    names = [short_model(result.sources[0].model) for result in results]
+    return (
+        f"{shared[-1]}, from {names[0]} to {names[1]}: {100 * found[0]:+.1f} ± {100 * found[1]:.1f} points for the networks (95 %, row "
+        "by row on the same test rows)."
+    )
 
 
 def formats() -> dict[str, Any]:
@@ -164,7 +185,11 @@ def show(results: Sequence[Result], row_name: str) -> None:
     figure = draw(results, row_name)
     st.subheader("The numbers")
     numbers = numbers_table(results)
-    st.dataframe(numbers, hide_index=True, column_config=formats())
+    if len(results) > 1:
+        st.caption(plain(between(results)))
+    shown = numbers.drop(columns=["hidden 1", "hidden 2", "L2 weight"])
+    numbers = numbers.drop(columns="network")
+    st.dataframe(shown, hide_index=True, column_config=formats())
     undefined_note(results, FIELDS, crosses=True)
     provenance(results)
     downloads(

@@ -2,20 +2,29 @@
 
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from backend import Result
 from pages._ui.charts_threshold import CAPTION, HISTOGRAM_CAPTION, class_histogram, threshold_profile
 from pages._ui.controls import params_form
 from pages._ui.export import downloads
-from pages._ui.findings import heading, holders, one_model_note, provenance, reasons, sampling_error, undefined_note
+from pages._ui.findings import (
+    PAIRED,
+    heading,
+    holders,
+    one_model_note,
+    provenance,
+    reasons,
+    sampling_error,
+    undefined_note,
+)
 from pages._ui.labelled import choose_model, label_ready
 from pages._ui.paper import paper_choice
 from pages._ui.plot import plot
 from pages._ui.progress import run_panel
 from pages._ui.selection import ready
 from pages._ui.session import plain, workbench
+from pages._ui.threshold_table import file_table, screen_table
 
 WHAT = "Does one dimension alone know the classes?"
 HOW = (
@@ -23,7 +32,10 @@ HOW = (
     "best, and the test texts are judged by these cuts. Near the line of all dimensions: that one dimension carries the labels."
 )
 TRAIN, TEST = "Training texts", "Test texts"
-ACCURACIES = ("test accuracy", "training accuracy", "all dimensions", "shuffled labels")
+ACCURACIES = (
+    "test accuracy", "training accuracy", "one dimension alone", "all dimensions", "own head",
+    "shuffled labels", "± std",
+)  # fmt: skip
 
 
 def what_is_cut(params: dict[str, Any]) -> str:
@@ -39,14 +51,8 @@ def draw_profile(result: Result, params: dict[str, Any], row_name: str) -> Any:
     alt = f"Test accuracy of one dimension and of all dimensions over {len(names)} layers of {result.sources[0].model}"
     view = f"{result.sources[0].model} {names}"
     plot(figure, key="threshold_profile", alt=alt, height=440, view=view, file_name="threshold")
-    own = result.values.own_head
-    head = (
-        "a fitted head"
-        if not own.any()
-        else ("the model's own head" if own.all() else "the model's own head or a fitted one")
-    )
     error = sampling_error(result.values.split.n_test, row_name, holders(result.values.split))
-    st.caption(f"{CAPTION} All dimensions are read by {head}. {error}")
+    st.caption(f"{CAPTION} {error} {PAIRED}")
     return figure
 
 
@@ -90,39 +96,21 @@ def intervals(values: Any, layer: int) -> str:
     return f"Here: {', '.join(parts)}, '{classes[-1]}' above."
 
 
-def table(result: Result) -> pd.DataFrame:
-    """One row for each layer."""
-    values = result.values
-    return pd.DataFrame(
-        {
-            "layer": result.sources[0].layer_names,
-            "dimension": [None if dim < 0 else int(dim) for dim in values.dimension],
-            "test accuracy": values.accuracy,
-            "training accuracy": values.train_accuracy,
-            "all dimensions": values.full_accuracy,
-            "shuffled labels": values.control_accuracy,
-            "cuts": [
-                ", ".join(f"{cut:.4g}" for cut in cuts[:8]) + (" ..." if len(cuts) > 8 else "")
-                for cuts in values.thresholds
-            ],
-        }
-    ).astype({"dimension": "Int64"})
-
-
 def show(result: Result, params: dict[str, Any], row_name: str) -> None:
     """Profile, histogram, table, notes and downloads."""
     figure = draw_profile(result, params, row_name)
     draw_histogram(result)
     st.subheader("The numbers")
-    numbers = table(result)
+    numbers = screen_table(result)
     percent = {name: st.column_config.NumberColumn(format="percent") for name in ACCURACIES}
     st.dataframe(numbers, hide_index=True, column_config=percent)
     undefined_note([result], ["accuracy"], crosses=True)
     provenance([result])
+    whole = file_table(result)
     downloads(
         "threshold",
         "threshold",
-        table=(list(numbers.columns), numbers.astype(object).where(numbers.notna(), None).values.tolist()),
+        table=(list(whole.columns), whole.astype(object).where(whole.notna(), None).values.tolist()),
         results=[result],
         figure=figure,
         title=f"Threshold on one dimension of {result.sources[0].model}",

@@ -192,8 +192,8 @@ def test_trainings_that_do_not_converge_are_counted(monkeypatch):
     x, y = exclusive_or(200)
     monkeypatch.setattr("backend.metrics.probing.MOST_ITERATIONS", 5)
     outcome = probed([x], y)
-    assert outcome.values.n_unconverged[0] == outcome.values.n_fits[0] == 3
-    assert "3 of 3 trainings were stopped" in " ".join(outcome.notes)
+    assert outcome.values.n_unconverged[0] == outcome.values.n_fits[0] == 2 + 5
+    assert "7 of 7 trainings were stopped" in " ".join(outcome.notes)
 
 
 def test_a_winner_at_the_end_of_the_weights_is_told():
@@ -209,7 +209,7 @@ def test_cancel_comes_through_between_any_two_trainings():
     calls = []
     probed([x, x], y, params, report=lambda *one: calls.append(one))
     trainings = [done for done, _, stage in calls if "looking" not in stage]
-    assert trainings == sorted(trainings) and len(set(trainings)) == len(trainings) == 2 * (2 + 2 + 3) + 1
+    assert trainings == sorted(trainings) and len(set(trainings)) == len(trainings) == 2 * (2 + 2 + 1 + 2 * 5) + 1
     for last in range(0, len(calls), 7):
         count = 0
 
@@ -246,6 +246,6 @@ def test_a_class_with_one_row_cannot_choose_but_can_be_trained():
     y[:] = 0
     y[0], y[1] = 1, 2
     outcome = probed([x], y, ROW.params(sizes=(4,), exponents=(-4, 0), n_seeds=2), n_test=20)
-    assert outcome.values.n_fits[0] == 2 + 2 + 1
+    assert outcome.values.n_fits[0] == 2 + 2 + 5
     with pytest.raises(InvalidRequest, match="No class has two training rows"):
         probed([x[:5]], [0, 1, 2, 0, 1], ROW.params(sizes=(4,), exponents=(-4, 0)), n_test=2)

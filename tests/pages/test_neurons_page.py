@@ -13,7 +13,7 @@ KEY = "neurons"
 def test_the_movable_line_counts_the_dimensions_above_it() -> None:
     accuracy = np.random.default_rng(0).integers(400, 900, 200) / 1_000
     control = np.random.default_rng(1).integers(450, 550, 200) / 1_000
-    drawn, line = singles_histogram(accuracy, control, 0.5, n_test=1_000)
+    drawn, line = singles_histogram(accuracy, np.array([control, control[::-1]]), 0.5, n_test=1_000)
     assert sum(drawn.data[2].y) == 200 and sum(drawn.data[1].y) == 200
     width = float(drawn.data[1].width) * 1_000
     assert width == pytest.approx(round(width)) and len(drawn.data[1].x) <= 61
@@ -94,7 +94,7 @@ def test_training_rows_can_be_drawn_instead(open_page, run_page, small_world: Sm
 
 def test_two_models_stand_side_by_side_or_alone(open_page, run_page) -> None:
     at = run_page(open_page(KEY, 0, 2), KEY)
-    assert len(at.get("plotly_chart")) == 4 and len(at.dataframe[0].value) == 4
+    assert len(at.get("plotly_chart")) == 4 and len(at.dataframe[0].value) == 6
     at.selectbox(key="neurons_other").select_index(0).run()
     at = run_page(at, KEY)
     assert len(at.get("plotly_chart")) == 2

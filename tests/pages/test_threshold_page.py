@@ -1,7 +1,13 @@
 """The page Threshold against the result of its metric."""
 
+import csv
+import dataclasses
+import io
+
 import numpy as np
 
+from pages._ui.export import csv_text
+from pages._ui.threshold_table import file_table
 from tests.pages.conftest import SmallWorld
 from tests.pages.figures import figure, numbers, said
 
@@ -18,7 +24,23 @@ def test_the_profile_the_table_and_the_cuts_are_the_metrics(open_page, run_page,
     table = at.dataframe[0].value
     assert table["dimension"].tolist() == values.dimension.tolist()
     np.testing.assert_allclose(table["test accuracy"], values.accuracy)
+    np.testing.assert_allclose(table["± std"], values.control_std)
+    np.testing.assert_allclose(table["p (one against all)"], values.single_p)
     assert "fitted head" in said(at) and "48 rows to fit on, 12 to test on" in said(at)
+
+
+def test_the_file_has_every_cut_as_a_number(small_world: SmallWorld) -> None:
+    result = small_world.computed(KEY, 0, label="label")
+    cuts = ((-1.23456789012345, 2.0), (), tuple(np.linspace(-9, 9, 11).tolist()), (0.5,))
+    classes = ((0, 1, 2), (1,), tuple(i % 3 for i in range(12)), (2, 0))
+    values = dataclasses.replace(result.values, thresholds=cuts, interval_classes=classes)
+    whole = file_table(dataclasses.replace(result, values=values))
+    cells = whole.astype(object).where(whole.notna(), None).values.tolist()
+    rows = list(csv.DictReader(io.StringIO(csv_text(list(whole.columns), cells))))
+    for row, of_layer, names in zip(rows, cuts, classes, strict=True):
+        found = [row[f"cut {place + 1}"] for place in range(11)]
+        assert [float(cell) for cell in found if cell] == list(of_layer) and not any("'" in cell for cell in found)
+        assert [row[f"class {i + 1}"] for i in range(len(names))] == [values.split.classes[k] for k in names]
 
 
 def test_the_histogram_shows_the_chosen_rows_and_every_cut(open_page, run_page, small_world: SmallWorld) -> None:

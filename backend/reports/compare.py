@@ -1,0 +1,49 @@
+"""Two results of one metric compared row by row: which test rows each reader gets right."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from backend.metrics.paired import Paired, mcnemar, paired_error
+from backend.metrics.threshold_profile import READERS
+from backend.results import Result
+
+CUT, SINGLE, FITTED, OWN = range(len(READERS))  # readers of ``threshold``; those of ``neurons`` are its four sizes
+OTHER_ROWS = "the two were judged on different test rows, and are not compared"
+NOT_KEPT = "which rows were right was not kept, so what chance may do is not judged"
+
+
+def compared(first: Result, second: Result, reader: int, at: int = 0) -> Paired | str:
+    """McNemar's test of one reader of ``threshold`` or ``neurons`` in layer ``at`` of two results, or why there is none."""
+    a, b = first.values, second.values
+    if not same_rows(first, second, "test_rows"):
+        return OTHER_ROWS
+    if not len(a.right) or not len(b.right):
+        return NOT_KEPT
+    return mcnemar(a.right[at, reader], b.right[at, reader])
+
+
+def compared_ablations(first: Result, second: Result, order: int, k: int) -> Paired | str:
+    """The same with ``k`` dimensions removed in that order of ``ablation``, over the test rows whose predictions are kept."""
+    if not same_rows(first, second, "sample"):
+        return OTHER_ROWS
+    sides = [one.values for one in (first, second)]
+    if not all(len(side.predictions) for side in sides):
+        return NOT_KEPT
+    right = [side.predictions[0, order, k] == side.sample_classes for side in sides]
+    return mcnemar(*right)
+
+
+def compared_networks(first: Result, second: Result, at: int = 0) -> tuple[float, float] | None:
+    """Change of ``probing``'s accuracy in layer ``at`` and half its 95 % interval, row by row; None on different rows."""
+    if not same_rows(first, second, "test_rows"):
+        return None
+    change: npt.NDArray[Any] = second.values.right[at].astype(np.float64) - first.values.right[at]
+    return float(change.mean()), paired_error(change)
+
+
+def same_rows(first: Result, second: Result, field: str) -> bool:
+    """Whether two results are about the same rows of the same texts."""
+    a, b = getattr(first.values, field), getattr(second.values, field)
+    return first.sources[0].texts == second.sources[0].texts and np.array_equal(a, b)

@@ -1,0 +1,51 @@
+"""The numbers of a threshold on one dimension, layer by layer: on the page, and whole in the CSV file."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from backend import Result
+
+
+def table(result: Result) -> pd.DataFrame:
+    """One row for each layer."""
+    values = result.values
+    own = np.where(values.own_head, values.full_accuracy, np.nan)
+    columns = {
+        "layer": result.sources[0].layer_names,
+        "dimension": [None if dim < 0 else int(dim) for dim in values.dimension],
+        "test accuracy": values.accuracy,
+        "training accuracy": values.train_accuracy,
+        "one dimension alone": values.single_accuracy,
+        "all dimensions": values.fitted_accuracy,
+        "p (one against all)": values.single_p,
+        **({"own head": own} if values.own_head.any() else {}),
+        "shuffled labels": values.control_accuracy,
+        "± std": values.control_std,
+    }
+    return pd.DataFrame(columns).astype({"dimension": "Int64"})
+
+
+def file_table(result: Result) -> pd.DataFrame:
+    """The table with every cut as a number, and the class of every interval, from left to right."""
+    values, classes = result.values, result.values.split.classes
+    numbers = table(result)
+    most = max((len(cuts) for cuts in values.thresholds), default=0)
+    wide: dict[str, Any] = {}
+    for place in range(most + 1):
+        numbered = [classes[found[place]] if place < len(found) else None for found in values.interval_classes]
+        wide[f"class {place + 1}"] = numbered
+        if place < most:
+            wide[f"cut {place + 1}"] = [cuts[place] if place < len(cuts) else None for cuts in values.thresholds]
+    return pd.concat([numbers, pd.DataFrame(wide)], axis=1)
+
+
+def screen_table(result: Result) -> pd.DataFrame:
+    """The table with the cuts in words, the first eight of them."""
+    numbers = table(result)
+    numbers["cuts"] = [
+        ", ".join(f"{cut:.4g}" for cut in cuts[:8]) + (f" and {len(cuts) - 8} more" if len(cuts) > 8 else "")
+        for cuts in result.values.thresholds
+    ]
+    return numbers
