@@ -97,6 +97,14 @@ def from_json(kind: Any, data: Any, arrays: Arrays | None = None) -> Any:
     return _value(kind, data, arrays or {}, str(getattr(kind, "__name__", kind)))
 
 
+def read_json(kind: Any, data: Any) -> Any | None:
+    """The value of type ``kind``, or None where another version wrote ``data`` in a form that does not fit it."""
+    try:
+        return from_json(kind, data)
+    except (InvalidRequest, TypeError, ValueError, KeyError):
+        return None
+
+
 def _dataclass_from_json(cls: type, data: Any, arrays: Arrays, overrides: Mapping[str, Any]) -> Any:
     if not isinstance(data, dict):
         raise InvalidRequest(f"{cls.__name__} must be a JSON object, not {type(data).__name__}.", "Check the recipe.")

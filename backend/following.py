@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from backend.activations import Report, no_report
-from backend.codec import Codec, from_json
+from backend.codec import Codec, read_json
 from backend.errors import EmbedscopeError
 from backend.fingerprint import fingerprint
 from backend.jobs.base import Executor
@@ -71,14 +71,20 @@ class Follower:
         data = self._store.record(key)
         if data is None and self._executor.fetch(task):
             data = self._store.record(key)
-        return None if data is None else from_json(_result_kind(task), data)
+        return read_json(_result_kind(task), data)
 
     def _peek_result(self, spec: AnalysisSpec) -> Result | None:
         digest = fingerprint(spec)
         parts = self._store.get_result(digest)
         if parts is None and self._executor.fetch(spec):
             parts = self._store.get_result(digest)
-        return None if parts is None else _as_asked(self._codec.result_from_parts(*parts), spec)
+        if parts is None:
+            return None
+        try:
+            return _as_asked(self._codec.result_from_parts(*parts), spec)
+        except (EmbedscopeError, LookupError, TypeError, ValueError):
+            self._store.forget_result(digest)  # another version wrote it in a form of its own: it is computed again
+            return None
 
     def is_cached(self, inputs: Sequence[ActivationSpec]) -> bool:
         """Whether all these activations are in this process's store."""
@@ -104,21 +110,25 @@ class Follower:
         """Do ``task``, or join who does it, and return its result; raises EmbedscopeError where it fails."""
         if not isinstance(task, _LOOKED_AT_AGAIN) and (found := self.peek(task)) is not None:
             return found
+        for _ in range(2):  # again where what was there turned out to be damaged, or of a form that is not known here
+            job = self._followed(task, report)
+            if job is None or job.state != "done":
+                raise EmbedscopeError(job.error if job else "The job is gone.", job.hint if job else "Run it again.")
+            if (found := self.peek(task)) is not None:
+                return found
+        raise EmbedscopeError("The result was evicted before it could be read.", "Raise EMBEDSCOPE_CACHE_BYTES.")
+
+    def _followed(self, task: Task, report: Report) -> JobStatus | None:
+        """Start ``task`` and follow it to its end."""
         if isinstance(self._executor, InlineExecutor):
-            job: JobStatus | None = self._executor.start(task, report)
-        else:
-            job = self._executor.start(task)
-            while job is not None and job.active:
-                time.sleep(_POLL)
-                job = self._executor.status(job.id)
-                if job is not None:
-                    report(job.done, job.total, job.stage)
-        if job is None or job.state != "done":
-            raise EmbedscopeError(job.error if job else "The job is gone.", job.hint if job else "Run it again.")
-        found = self.peek(task)
-        if found is None:
-            raise EmbedscopeError("The result was evicted before it could be read.", "Raise EMBEDSCOPE_CACHE_BYTES.")
-        return found
+            return self._executor.start(task, report)
+        job: JobStatus | None = self._executor.start(task)
+        while job is not None and job.active:
+            time.sleep(_POLL)
+            job = self._executor.status(job.id)
+            if job is not None:
+                report(job.done, job.total, job.stage)
+        return job
 
 
 def _as_asked(result: Result, spec: AnalysisSpec) -> Result:

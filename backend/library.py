@@ -1,10 +1,12 @@
-"""The text sets that are there: the built-in ones and those in the store, by name or by digest."""
+"""The text sets that are there: the built-in ones and those in the store, by digest, or by a name that only one has."""
 
+import re
 import time
 from collections import Counter
+from collections.abc import Sequence
 from functools import lru_cache
 
-from backend.codec import from_json, to_json
+from backend.codec import read_json, to_json
 from backend.errors import InvalidRequest, TextSetError
 from backend.fingerprint import label_spec, text_set_spec
 from backend.specs import LabelSpec, TextSetSpec
@@ -12,6 +14,9 @@ from backend.store import Store
 from backend.texts import MOST_CLASSES, TextSetInfo, TextTable
 from backend.textsets.builtin import BUILTIN, builtin_table
 from backend.textsets.codec import table_from_json, table_to_json
+
+_DIGEST = re.compile(r"[0-9a-f]{40}")
+_FEWEST_DIGITS = 6  # of a digest, as a name
 
 
 class Library:
@@ -23,41 +28,51 @@ class Library:
         self._labels: dict[tuple[str, str], LabelSpec] = {}
 
     def infos(self) -> list[TextSetInfo]:
-        """All text sets: the built-in ones first, then the stored ones, newest first."""
-        stored = [from_json(TextSetInfo, self._store.record(key)) for key in self._store.record_keys("textset/")]
+        """All text sets: the built-in ones first, then the stored ones, newest first.
+
+        A line that a newer version wrote in a form that is not known here is left out.
+        """
+        found = [(digest, read_json(TextSetInfo, line)) for digest, line in self._store.text_infos()]
+        stored = [info for digest, info in found if info is not None and info.spec.table == digest]
         return [_builtin_info(name) for name in BUILTIN] + sorted(stored, key=lambda info: -info.created)
 
     def info(self, name: str) -> TextSetInfo:
-        """The text set of that name or table digest; raises TextSetError where there is none."""
-        infos = self.infos()
-        for info in infos:
-            if name in (info.spec.table, info.spec.name):
-                return info
-        names = ", ".join(info.spec.name for info in infos)
-        raise TextSetError(f"There is no text set '{name}'.", f"Choose one of these, or add yours: {names}.")
+        """The text set of that digest or name; raises TextSetError where there is none, or more than one."""
+        return named_set(self.infos(), name)
 
     def table(self, which: TextSetSpec | str) -> TextTable:
         """The rows of a text set; raises TextSetError where it is not (or no longer) there."""
         if isinstance(which, TextSetSpec):
             return self._table(which.table, which.name)
+        if _DIGEST.fullmatch(which):
+            return self._table(which, which[:10])
         return self._table(self.info(which).spec.table, which)
 
     def _table(self, digest: str, shown: str) -> TextTable:
         for name in BUILTIN:
             if _builtin_info(name).spec.table == digest:
                 return builtin_table(name)
-        text = self._store.record(f"table/{digest}")
+        text = self._store.get_texts(digest)
         if text is None:
+            if self._store.texts_are_damaged(digest):
+                raise _damaged(shown)
             raise TextSetError(f"The text set '{shown}' is not in the store.", "Add it again on the page Texts.")
-        return table_from_json(text)
+        table = table_from_json(text)
+        if digest not in self._specs:
+            spec = text_set_spec(table)
+            if spec.table != digest:
+                self._store.spoil_texts(digest, "its rows are not those of its digest")
+                raise _damaged(shown)
+            self._specs[digest] = spec
+        return table
 
     def spec(self, which: TextSetSpec) -> TextSetSpec:
         """What the table of ``which`` hashes to, whatever else ``which`` says; raises TextSetError where it is not there."""
         for name in BUILTIN:
             if _builtin_info(name).spec.table == which.table:
                 return _builtin_info(name).spec
-        if which.table not in self._specs or self._store.record(f"textset/{which.table}") is None:
-            self._specs[which.table] = text_set_spec(self._table(which.table, which.name))
+        if which.table not in self._specs or not self._store.has_texts(which.table):
+            self._table(which.table, which.name)
         return self._specs[which.table]
 
     def label_spec(self, which: TextSetSpec, column: str) -> LabelSpec:
@@ -74,10 +89,14 @@ class Library:
         return self._labels[key]
 
     def save(self, table: TextTable) -> TextSetInfo:
-        """Keep a text set; saving the same content twice gives the same text set."""
+        """Keep a text set; saving the same content twice gives the same text set.
+
+        Raises TextSetError for the name of a built-in set: that always stands for the built-in one.
+        """
+        if table.name in BUILTIN:
+            raise TextSetError(f"'{table.name}' is the name of a built-in text set.", "Give this one another name.")
         info = text_set_info(table, created=time.time())
-        self._store.set_record(f"table/{info.spec.table}", table_to_json(table))
-        self._store.set_record(f"textset/{info.spec.table}", to_json(info, {}))
+        self._store.put_texts(info.spec.table, table_to_json(table), to_json(info, {}))
         return info
 
     def delete(self, digest: str) -> int:
@@ -85,11 +104,50 @@ class Library:
         info = self.info(digest)
         if info.builtin:
             raise TextSetError(f"'{info.spec.name}' is built in and stays.", "Only text sets that you added can go.")
-        self._store.delete_record(f"table/{info.spec.table}")
-        self._store.delete_record(f"textset/{info.spec.table}")
+        self._store.remove_texts(info.spec.table)
         if any(other.spec.digest == info.spec.digest for other in self.infos()):
             return 0
         return self._store.delete_texts(info.spec.digest)
+
+
+def named_set(infos: Sequence[TextSetInfo], name: str) -> TextSetInfo:
+    """The text set that ``name`` means: a digest, the beginning of one (six digits or more), or a name.
+
+    Raises TextSetError where there is none, and where several are meant, with all of them listed: which one a name
+    stands for must not depend on who saved last.
+    """
+    exact = [info for info in infos if info.spec.table == name]
+    meant = exact or [info for info in infos if info.spec.name == name or short_name(info) == name]
+    if not meant and len(name) >= _FEWEST_DIGITS:
+        meant = [info for info in infos if info.spec.table.startswith(name)]
+    if len(meant) == 1:
+        return meant[0]
+    if meant:
+        listed = "; ".join(f"{info.spec.table[:10]} ({_told(info)})" for info in meant)
+        raise TextSetError(
+            f"{len(meant)} text sets are called '{name}': {listed}.",
+            f"Say which one by its digest, such as {meant[0].spec.table[:10]}.",
+        )
+    names = ", ".join(dict.fromkeys(info.spec.name for info in infos))
+    raise TextSetError(f"There is no text set '{name}'.", f"Choose one of these, or add yours: {names}.")
+
+
+def short_name(info: TextSetInfo) -> str:
+    """What tells a text set from others of its name, whoever adds one: the name, and of a stored one a piece of its digest."""
+    return info.spec.name if info.builtin else f"{info.spec.name} ({info.spec.table[:8]})"
+
+
+def _told(info: TextSetInfo) -> str:
+    when = "" if info.builtin else time.strftime(", saved %Y-%m-%d %H:%M:%S", time.localtime(info.created))
+    label = f", label '{info.label}'" if info.label else ""
+    return f"{info.spec.n_rows:,} rows{label}{', built in' if info.builtin else when}"
+
+
+def _damaged(shown: str) -> TextSetError:
+    return TextSetError(
+        f"The stored text set '{shown}' is damaged: what is on disk is not what was saved. It was set aside.",
+        "Add it again on the page Texts: the same file gives the same text set, and what was computed from it is found again.",
+    )
 
 
 def text_set_info(table: TextTable, *, builtin: bool = False, created: float = 0.0) -> TextSetInfo:

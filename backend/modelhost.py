@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backend.activations import Report
-from backend.codec import from_json, to_json
+from backend.codec import read_json, to_json
 from backend.fingerprint import EXTRACTION_VERSION
 from backend.history import History, history_of, history_text
 from backend.settings import Settings
@@ -67,9 +67,8 @@ class ModelHost:
     def known(self, spec: ModelSpec) -> ModelInfo:
         """The facts about a resolved model: from the store, or from its configuration."""
         key = f"model/{EXTRACTION_VERSION}/{spec.commit}/{spec.dtype}"  # a new version may know other facts
-        data = self._store.record(key)
-        if data is not None:
-            info: ModelInfo = from_json(ModelInfo, data)
+        info: ModelInfo | None = read_json(ModelInfo, self._store.record(key))
+        if info is not None:
             return replace(info, spec=spec)
         from backend.models.loading import describe
 

@@ -94,11 +94,11 @@ class Runner:
     def missing(self, inputs: tuple[ActivationSpec, ...]) -> list[ActivationSpec]:
         """The activations among ``inputs`` that the store lacks, before any post-processing."""
         bases = dict.fromkeys(replace(spec, postprocess=()) for spec in inputs)
-        return [spec for spec in bases if not (self._store.has_array(fingerprint(spec)) and self._has_rows(spec))]
+        return [spec for spec in bases if not (self._store.has_sound_array(fingerprint(spec)) and self._has_rows(spec))]
 
     def _has_rows(self, spec: ActivationSpec) -> bool:
         """Whether it is known which tokens or words the rows are; where a row is a text there is nothing to know."""
-        return spec.pooling not in ("tokens", "words") or self._store.has_array(rows_digest(spec))
+        return spec.pooling not in ("tokens", "words") or self._store.has_sound_array(rows_digest(spec))
 
     def fill(self, task: AnalysisSpec | BatchTask, report: Report) -> None:
         """Bring the activations of ``task`` into the store: the first of two steps of `run`."""
@@ -188,6 +188,7 @@ class Runner:
         """Run the metric of ``spec`` on activations that are there: the second of two steps of `run`."""
         self.check(spec)
         if not self._store.has_result(fingerprint(spec)):
+            self._fill(spec.inputs, report)  # nothing, unless an entry was damaged or evicted since the first step
             self._measure(spec, report)
 
     def _measure(self, spec: AnalysisSpec, report: Report) -> None:

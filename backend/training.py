@@ -28,7 +28,7 @@ from backend.runs import RunInfo
 from backend.settings import Settings
 from backend.specs import ActivationSpec, FinetuneTask
 from backend.stacks import Stacks
-from backend.store.store import process_alive, process_name
+from backend.store.processes import process_alive, process_name
 from backend.texts import TextTable
 
 _VALIDATION = ("validation", "valid", "val", "dev", "development")

@@ -4,7 +4,7 @@ import time
 from dataclasses import replace
 from typing import Any, Protocol
 
-from backend.codec import from_json, to_json
+from backend.codec import read_json, to_json
 from backend.errors import Cancelled, EmbedscopeError
 from backend.fingerprint import fingerprint
 from backend.runs import RunInfo
@@ -24,7 +24,7 @@ from backend.specs import (
     Task,
 )
 from backend.store import Store
-from backend.store.store import process_alive, process_name
+from backend.store.processes import process_alive, process_name
 from backend.texts import TextSetInfo, TextTable
 
 _KEPT_JOBS = 200
@@ -161,10 +161,9 @@ class JobBook:
 
     def get(self, job_id: str) -> JobStatus | None:
         """The record of a job, or None."""
-        data = self._store.record(f"job/{job_id}")
-        if data is None:
+        job: JobStatus | None = read_json(JobStatus, self._store.record(f"job/{job_id}"))
+        if job is None or job.id != job_id:
             return None
-        job: JobStatus = from_json(JobStatus, data)
         if job.active and job.owner and not process_alive(job.owner):
             return ended(job, EmbedscopeError("The process that did this ended before it was done.", "Run it again."))
         return job

@@ -7,7 +7,7 @@ import urllib.request
 from typing import Any
 
 from backend import errors
-from backend.codec import Codec, from_json
+from backend.codec import Codec, from_json, read_json
 from backend.errors import EmbedscopeError, ServiceError
 from backend.fingerprint import fingerprint
 from backend.runs import RunInfo
@@ -40,7 +40,9 @@ class ClientExecutor:
         self._ask("POST", f"/jobs/{job_id}/cancel", b"")
 
     def jobs(self) -> list[JobStatus]:
-        return [from_json(JobStatus, item) for item in json.loads(self._ask("GET", "/jobs"))]
+        return [
+            job for item in json.loads(self._ask("GET", "/jobs")) if (job := read_json(JobStatus, item)) is not None
+        ]
 
     def fetch(self, task: Task) -> bool:
         """Bring the result into the own store, unless both are one folder."""
@@ -62,24 +64,24 @@ class ClientExecutor:
         return str(json.loads(self._ask("POST", "/blobs", content))["digest"])
 
     def text_sets(self) -> list[TextSetInfo]:
-        return [from_json(TextSetInfo, item) for item in json.loads(self._ask("GET", "/textsets"))]
+        found = [read_json(TextSetInfo, item) for item in json.loads(self._ask("GET", "/textsets"))]
+        return [info for info in found if info is not None]
 
     def text_table(self, digest: str) -> TextTable:
-        key = f"table/{digest}"
-        text = self._store.record(key)
+        text = self._store.get_texts(digest)
         if text is None:
             text = self._ask("GET", f"/textsets/{urllib.parse.quote(digest, safe='')}").decode()
             if not self._is_shared():
-                self._store.set_record(key, text)
+                self._store.put_texts(digest, text, None)
         return table_from_json(text)
 
     def delete_text_set(self, digest: str) -> int:
         answer = json.loads(self._ask("DELETE", f"/textsets/{urllib.parse.quote(digest, safe='')}"))
-        self._store.delete_record(f"table/{digest}")
+        self._store.remove_texts(digest)
         return int(answer["n_deleted"])
 
     def runs(self) -> list[RunInfo]:
-        return [from_json(RunInfo, item) for item in json.loads(self._ask("GET", "/runs"))]
+        return [run for item in json.loads(self._ask("GET", "/runs")) if (run := read_json(RunInfo, item)) is not None]
 
     def run_log(self, name: str) -> list[dict[str, Any]]:
         return list(json.loads(self._ask("GET", f"/runs/{urllib.parse.quote(name, safe='')}/log")))

@@ -15,7 +15,7 @@ from backend.library import Library
 from backend.runner import Runner
 from backend.specs import JobStatus, Task
 from backend.store import Store
-from backend.store.store import process_alive, process_name
+from backend.store.processes import process_alive, process_name
 
 _LOCK_SECONDS = 60.0
 _RENEW_EVERY = 15.0
@@ -68,7 +68,7 @@ class InlineExecutor(StoreExecutor):
         self._cancelled.add(job_id)
 
     def health(self) -> dict[str, str]:
-        return {"executor": "inline", "store": self._store.id}
+        return {"executor": "inline", "store": self._store.id, **self.damage()}
 
     def close(self) -> None:
         self._store.close()

@@ -1,5 +1,7 @@
 """What the executors of this machine share: job records, uploads and text sets come straight from the store."""
 
+import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +45,16 @@ class StoreExecutor:
         except TextSetError:
             return False
         return names_are_known(self._store, task) and self.fetch(task)
+
+    def damage(self) -> dict[str, str]:
+        """For `health`: what of the store was found damaged and set aside; nothing where nothing was."""
+        found = self._store.set_aside()
+        if not found:
+            return {}
+        last, kinds = found[0], Counter(row["kind"] for row in found)
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(last["time"]))
+        listed = ", ".join(f"{number} of {kind}" for kind, number in sorted(kinds.items()))
+        return {"set aside": f"{listed}; the last on {when}, because {last['reason']}"}
 
     def upload(self, content: bytes) -> str:
         return self._store.put_blob(content)

@@ -92,7 +92,7 @@ class WorkersExecutor(StoreExecutor):
 
     def health(self) -> dict[str, str]:
         workers = {f"worker {kind}": lane.state for kind, lane in self._lanes.items()}
-        return {"executor": "workers", "store": self._store.id, **workers}
+        return {"executor": "workers", "store": self._store.id, **workers, **self.damage()}
 
     def close(self) -> None:
         for lane in self._lanes.values():

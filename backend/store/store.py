@@ -1,15 +1,13 @@
-"""The store: content-addressed arrays and results as files, their index and the small records in diskcache.
+"""The store: content-addressed files, each with its own key and checksum, and the small records in diskcache.
 
-Layout below the cache folder: ``arrays/ab/<digest>.npy``, ``results/ab/<digest>.safetensors``, ``blobs/ab/<digest>``
-(uploaded bytes), ``index/`` (one entry for each file, with its meaning), ``records/`` (text sets, jobs, locks, small
-results), ``tmp/``. The last use of a file is its modification time: a read never writes to the database.
+Layout below the cache folder: ``arrays/ab/<digest>.npy``, ``results/ab/<digest>.result``, ``blobs/ab/<digest>``
+(uploaded bytes), ``texts/ab/<digest>.json`` (text sets), ``jobs/ab/<digest>.json``, ``records/`` (locks, pins, what was
+looked up), ``set-aside/`` (what was found damaged), ``tmp/``. There is no index: what a file means stands in its seal.
+The last use of a file is its modification time: a read never writes to the database.
 """
 
 import contextlib
 import json
-import os
-import platform
-import re
 import shutil
 import time
 import uuid
@@ -23,12 +21,15 @@ import numpy.typing as npt
 
 from backend.errors import StoreError
 from backend.fingerprint import content_digest
-from backend.store.arrays import ArrayWriter, write_whole
-from backend.store.disk import open_cache
+from backend.store.arrays import ArrayWriter
+from backend.store.files import MADE, TEMPORARY, Files
+from backend.store.processes import exclusive, process_alive, process_name
+from backend.store.records import Records
+from backend.store.results import load_result, result_content
+from backend.store.seal import Damage, Newer, Seal, file_checksum, read_seal
+from backend.store.upgrade import bring_up
 
-_DIGEST = re.compile(r"[0-9a-f]{40}")
-_SUFFIXES = {"arrays": ".npy", "results": ".safetensors", "blobs": ""}
-_TOUCH_AFTER = 60.0  # seconds; last use need not be known more finely
+_JOBS = "job/"  # records that are kept as files: nobody could make them again
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,63 +47,60 @@ class Store:
     def __init__(self, folder: Path, *, budget: int) -> None:
         self.folder, self.budget = folder, budget
         try:
-            for name in (*_SUFFIXES, "tmp"):
-                (folder / name).mkdir(parents=True, exist_ok=True)
-            self._index = open_cache(str(folder / "index"))
-            self._records = open_cache(str(folder / "records"))
+            self._files = Files(folder)
+            self._records = Records(folder, self._files.note_aside)
+            with exclusive(folder / "format.lock"):
+                self.id = bring_up(self._files, self._records)
         except OSError as error:
             raise StoreError(
                 f"The cache folder {folder} cannot be used: {error.strerror}.",
                 "Point EMBEDSCOPE_CACHE at a folder that you may write to.",
             ) from error
-        self._records.add("store/id", uuid.uuid4().hex)
         self._sweep()
 
-    @property
-    def id(self) -> str:
-        """The identity of this cache folder: two processes with the same id share their results."""
-        return str(self._records.get("store/id"))
-
     def close(self) -> None:
-        """Close the databases' connections."""
-        self._index.close()
+        """Close the database's connections."""
         self._records.close()
 
     # Arrays
 
     def has_array(self, digest: str) -> bool:
-        """Whether the array is here, whole."""
-        return self._path("arrays", digest).exists()
+        """Whether the array is here: its key, form and length are looked at, not its content."""
+        return self._files.seal("arrays", digest) is not None
+
+    def has_sound_array(self, digest: str) -> bool:
+        """Whether the array is here with its checksum; one that is damaged is set aside. Read once in a process."""
+        return self._files.sound("arrays", digest) is not None
 
     def open_array(self, digest: str) -> npt.NDArray[Any] | None:
-        """The array as a read-only memory map, or None; counts as a use."""
-        path = self._path("arrays", digest)
+        """The array as a read-only memory map, or None where there is none to believe; counts as a use."""
+        seal = self._files.sound("arrays", digest)
+        if seal is None:
+            return None
+        path = self._files.path("arrays", digest)
         try:
             array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
         except FileNotFoundError:
             return None
-        except ValueError as error:
-            raise StoreError(f"The cache entry {digest} is not a plain array: {error}", _REFUSED) from error
-        _touch(path)
+        except (ValueError, OSError, EOFError) as error:
+            self._files.set_aside("arrays", digest, f"it is not a plain array: {error}")
+            return None
+        if array.shape != seal.shape or array.dtype.str != seal.dtype:
+            self._files.set_aside("arrays", digest, f"its shape is {array.shape} and not {seal.shape}")
+            return None
+        self._files.touch("arrays", digest)
         return array
 
     def array_meta(self, digest: str) -> dict[str, Any]:
-        """What was noted when the array was written (empty if nothing)."""
-        text = self._index.get(f"arrays/{digest}")
-        return dict(json.loads(text)) if isinstance(text, str) else {}
+        """What was noted when the array was written (empty where there is no array)."""
+        seal = self._files.seal("arrays", digest)
+        return {} if seal is None else seal.meta
 
     def create_array(
         self, digest: str, shape: tuple[int, ...], dtype: npt.DTypeLike, meta: dict[str, Any]
     ) -> ArrayWriter:
         """A writer for a new array; it appears under ``digest`` when the writer commits."""
-        target = self._path("arrays", digest)
-
-        def finish(temporary: Path) -> None:
-            target.parent.mkdir(exist_ok=True)
-            self._index.set(f"arrays/{digest}", json.dumps(meta))
-            temporary.replace(target)
-
-        return ArrayWriter(self._temporary(), shape, dtype, finish)
+        return self._files.writer(digest, shape, dtype, meta)
 
     def put_array(self, digest: str, array: npt.NDArray[Any], meta: dict[str, Any]) -> None:
         """Write a whole array at once."""
@@ -113,95 +111,156 @@ class Store:
         finally:
             writer.abandon()
 
-    # Results: JSON and arrays in one safetensors file
+    # Results: JSON and arrays
 
     def put_result(self, digest: str, data: Any, arrays: dict[str, npt.NDArray[Any]], meta: dict[str, Any]) -> None:
         """Write a result, whole or not at all."""
-        from safetensors.numpy import save
-
-        content = save(arrays, metadata={"json": json.dumps(data), "meta": json.dumps(meta)})
-        self._write_result(digest, content, meta)
+        self._files.write("results", digest, result_content(data, arrays), meta)
 
     def get_result(self, digest: str) -> tuple[Any, dict[str, npt.NDArray[Any]]] | None:
-        """A result's JSON and arrays, or None; counts as a use."""
-        content = self.result_bytes(digest)
+        """A result's JSON and arrays, or None where there is none to believe; counts as a use."""
+        content = self._files.read("results", digest)
         if content is None:
             return None
-        data, arrays, _ = _parse_result(content, digest)
-        return data, arrays
+        try:
+            found = load_result(content)
+        except Damage as damage:
+            self._files.set_aside("results", digest, str(damage))
+            return None
+        self._files.touch("results", digest)
+        return found
 
     def result_bytes(self, digest: str) -> bytes | None:
-        """The result's file as it lies on disk, for sending it elsewhere."""
-        path = self._path("results", digest)
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError:
-            return None
-        _touch(path)
+        """The result's whole file, checked, for sending it elsewhere."""
+        content = self._files.read("results", digest, sealed=True)
+        if content is not None:
+            self._files.touch("results", digest)
         return content
 
     def put_result_bytes(self, digest: str, content: bytes) -> None:
-        """Take over a result file that another store sent; refuses anything but a well-formed one."""
-        _, _, meta = _parse_result(content, digest)
-        self._write_result(digest, content, meta)
+        """Take over a result file that another store sent; refuses anything but the whole one of that key."""
+        temporary = self._files.temporary()
+        temporary.write_bytes(content)
+        try:
+            seal = read_seal(temporary, "results", digest)
+            if file_checksum(temporary, seal.n_bytes) != seal.crc:
+                raise Damage("its content does not have its checksum")
+            load_result(content[: seal.n_bytes])
+        except (Damage, Newer) as error:
+            raise StoreError(
+                f"The result {digest} that was sent is not in the store's format: {error or 'a newer version wrote it'}.",
+                "Run the same version of Embedscope on both sides, and try again.",
+            ) from None
+        else:
+            self._files.write("results", digest, content[: seal.n_bytes], seal.meta)
+        finally:
+            temporary.unlink(missing_ok=True)
 
     def has_result(self, digest: str) -> bool:
         """Whether the result is here, whole."""
-        return self._path("results", digest).exists()
+        return self._files.sound("results", digest) is not None
 
-    def _write_result(self, digest: str, content: bytes, meta: dict[str, Any]) -> None:
-        self._index.set(f"results/{digest}", json.dumps(meta))
-        write_whole(self._temporary(), self._path("results", digest), content)
+    def forget_result(self, digest: str) -> None:
+        """Delete a result, so that it is computed again."""
+        self._files.remove("results", digest)
+
+    # Text sets: what cannot be made again
+
+    def put_texts(self, digest: str, text: str, info: Any) -> None:
+        """Keep a table of texts under its digest; ``info`` is what the list says of it (None: it is in no list)."""
+        self._files.write("texts", digest, text.encode(), {"info": info})
+
+    def get_texts(self, digest: str) -> str | None:
+        """A table, or None where there is none to believe."""
+        content = self._files.read("texts", digest)
+        return None if content is None else content.decode()
+
+    def has_texts(self, digest: str) -> bool:
+        """Whether a table is here."""
+        return self._files.seal("texts", digest) is not None
+
+    def text_infos(self) -> list[tuple[str, Any]]:
+        """The digest of each table in the list, and what the list says of it."""
+        seals = [self._files.seal("texts", digest) for digest, _ in list(self._files.all("texts"))]
+        return [(seal.key, seal.meta["info"]) for seal in seals if seal is not None and seal.meta.get("info")]
+
+    def remove_texts(self, digest: str) -> None:
+        """Delete a table."""
+        self._files.remove("texts", digest)
+
+    def spoil_texts(self, digest: str, reason: str) -> None:
+        """Set a table aside that is not what its digest says."""
+        self._files.set_aside("texts", digest, reason)
+
+    def texts_are_damaged(self, digest: str) -> bool:
+        """Whether a table of that digest was here and had to be set aside."""
+        return any(path.name.startswith(f"texts-{digest}-") for path in self._files.aside_files())
 
     # Blobs: uploaded bytes on their way to the reader
 
     def put_blob(self, content: bytes) -> str:
         """Keep bytes under their own digest."""
         digest = content_digest(content)
-        write_whole(self._temporary(), self._path("blobs", digest), content)
+        self._files.write("blobs", digest, content, {})
         return digest
 
     def get_blob(self, digest: str) -> bytes | None:
         """The bytes, or None."""
-        try:
-            return self._path("blobs", digest).read_bytes()
-        except FileNotFoundError:
-            return None
+        return self._files.read("blobs", digest)
 
     # Records: small JSON values by key
 
     def record(self, key: str) -> Any:
         """The record under ``key``, or None."""
-        text = self._records.get(key)
-        return json.loads(text) if isinstance(text, str) else None
+        if not key.startswith(_JOBS):
+            return self._records.get(key)
+        try:
+            content = self._files.read("jobs", key.removeprefix(_JOBS))
+        except StoreError:
+            return None  # no digest, so no job's id
+        return None if content is None else json.loads(content)
 
     def set_record(self, key: str, value: Any, *, expire: float | None = None) -> None:
         """Set a record; ``expire`` is in seconds."""
-        self._records.set(key, json.dumps(value), expire=expire)
+        if key.startswith(_JOBS):
+            self._files.write("jobs", key.removeprefix(_JOBS), json.dumps(value).encode(), {}, durable=False)
+        else:
+            self._records.set(key, value, expire)
 
     def add_record(self, key: str, value: Any, *, expire: float | None = None) -> bool:
         """Set a record only if there is none: one of any number of processes gets True."""
-        return bool(self._records.add(key, json.dumps(value), expire=expire))
+        return self._records.add(key, value, expire)
 
     def delete_record(self, key: str) -> None:
         """Forget a record; harmless if there is none."""
-        self._records.delete(key)
+        if key.startswith(_JOBS):
+            self._files.remove("jobs", key.removeprefix(_JOBS))
+        else:
+            self._records.delete(key)
 
     def record_keys(self, prefix: str) -> list[str]:
         """The keys that begin with ``prefix``, sorted."""
-        return [key for key in self._records.iterkeys() if key.startswith(prefix)]
+        if prefix.startswith(_JOBS):
+            return sorted(f"{_JOBS}{digest}" for digest, _ in self._files.all("jobs"))
+        return self._records.keys(prefix)
 
     # Room
 
     def usage(self) -> list[Usage]:
         """Bytes and files by kind."""
-        sizes = {kind: [path.stat().st_size for path in self._files(kind)] for kind in _SUFFIXES}
-        return [Usage(kind, len(found), sum(found)) for kind, found in sizes.items()]
+        found = {kind: [path for _, path in self._files.all(kind)] for kind in (*MADE, "texts")}
+        found["set aside"] = self._files.aside_files()
+        sizes = {kind: [_size(path) for path in paths] for kind, paths in found.items()}
+        return [Usage(kind, len(of), sum(of)) for kind, of in sizes.items()]
+
+    def set_aside(self) -> list[dict[str, Any]]:
+        """What was found damaged, newest first: time, kind, key and reason."""
+        return self._files.aside()
 
     def make_room(self, n_bytes: int) -> int:
         """Evict least recently used files until ``n_bytes`` more fit the budget; returns the bytes freed.
 
-        Pinned entries and those used in the last minute stay. Raises StoreError where it cannot be enough.
+        What was set aside goes first; pinned entries stay. Raises StoreError where it cannot be enough.
         """
         free_on_disk = shutil.disk_usage(self.folder).free
         if n_bytes > self.budget or n_bytes > free_on_disk:
@@ -210,21 +269,25 @@ class Store:
                 f"This needs {n_bytes / 1e9:.2f} GB in the cache, and at most {room / 1e9:.2f} GB can be had.",
                 "Take fewer texts or a smaller model, or raise EMBEDSCOPE_CACHE_BYTES, or free disk space.",
             )
-        entries = []
-        for kind in _SUFFIXES:
-            for path in self._files(kind):
-                with contextlib.suppress(FileNotFoundError):
-                    stat = path.stat()
-                    entries.append((stat.st_mtime, stat.st_size, kind, path))
-        over = sum(size for _, size, _, _ in entries) + n_bytes - self.budget
+        aside = [(0.0, _size(path), "", "", path) for path in self._files.aside_files()]
+        entries = [
+            (stat.st_mtime, stat.st_size, kind, digest, path)
+            for kind in MADE
+            for digest, path in self._files.all(kind)
+            if (stat := _stat(path)) is not None
+        ]
+        over = sum(size for _, size, *_ in (*aside, *entries)) + n_bytes - self.budget
         pinned, freed = self._pinned(), 0
-        for _, size, kind, path in sorted(entries):
+        for _, size, kind, digest, path in [*aside, *sorted(entries)]:
             if freed >= over:
                 break
-            digest = path.stem
-            if digest not in pinned:
-                self._remove(kind, digest)
-                freed += size
+            if digest in pinned:
+                continue
+            if kind:
+                self._files.remove(kind, digest)
+            else:
+                path.unlink(missing_ok=True)
+            freed += size
         return freed
 
     @contextlib.contextmanager
@@ -238,21 +301,25 @@ class Store:
             self.delete_record(key)
 
     def delete_texts(self, texts_digest: str) -> int:
-        """Delete every array and result made from these texts; returns how many."""
+        """Delete every array and result made from these texts; returns how many. What is damaged goes too."""
         n_deleted = 0
-        for key in list(self._index.iterkeys()):
-            meta = json.loads(self._index.get(key) or "{}")
-            if texts_digest in meta.get("texts", []):
-                kind, digest = key.split("/")
-                self._remove(kind, digest)
-                n_deleted += 1
+        for kind in ("arrays", "results"):
+            for digest, _ in list(self._files.all(kind)):
+                seal: Seal | None = self._files.seal(kind, digest)
+                if seal is not None and texts_digest in seal.meta.get("texts", []):
+                    self._files.remove(kind, digest)
+                    n_deleted += 1
+        for path in self._files.aside_files():  # nobody can say whose these were
+            path.unlink(missing_ok=True)
         return n_deleted
 
     def clear(self) -> None:
-        """Delete all arrays, results and blobs; text sets and records stay."""
-        for kind in _SUFFIXES:
-            for path in list(self._files(kind)):
-                self._remove(kind, path.stem)
+        """Delete all arrays, results and blobs, and what was set aside; text sets and job records stay."""
+        for kind in MADE:
+            for digest, _ in list(self._files.all(kind)):
+                self._files.remove(kind, digest)
+        for path in self._files.aside_files():
+            path.unlink(missing_ok=True)
 
     def _pinned(self) -> set[str]:
         pinned: set[str] = set()
@@ -262,65 +329,21 @@ class Store:
                 pinned.update(record["digests"])
         return pinned
 
-    def _remove(self, kind: str, digest: str) -> None:
-        self._path(kind, digest).unlink(missing_ok=True)
-        self._index.delete(f"{kind}/{digest}")
-
-    def _files(self, kind: str) -> Iterator[Path]:
-        return (path for path in (self.folder / kind).glob("??/*") if path.is_file())
-
-    def _path(self, kind: str, digest: str) -> Path:
-        if not _DIGEST.fullmatch(digest):
-            raise StoreError(f"'{digest[:60]}' is not a digest.", "A digest is 40 hexadecimal digits.")
-        return self.folder / kind / digest[:2] / f"{digest}{_SUFFIXES[kind]}"
-
-    def _temporary(self) -> Path:
-        return self.folder / "tmp" / f"{process_name()}.{uuid.uuid4().hex}"
-
     def _sweep(self) -> None:
         """Remove what killed processes left half-written."""
-        for path in (self.folder / "tmp").iterdir():
+        for path in (self.folder / TEMPORARY).iterdir():
             with contextlib.suppress(FileNotFoundError):
                 aged = time.time() - path.stat().st_mtime > 24 * 3600
                 if aged or not process_alive(path.name.rpartition(".")[0]):
                     path.unlink()
 
 
-_REFUSED = "It is refused. Delete the cache folder, or the entry: something other than Embedscope wrote it."
+def _stat(path: Path) -> Any:
+    with contextlib.suppress(FileNotFoundError):
+        return path.stat()
+    return None
 
 
-def _parse_result(content: bytes, digest: str) -> tuple[Any, dict[str, npt.NDArray[Any]], dict[str, Any]]:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
-    try:
-        length = int.from_bytes(content[:8], "little")
-        header = json.loads(content[8 : 8 + length])["__metadata__"]
-        return json.loads(header["json"]), load(content), json.loads(header["meta"])
-    except (ValueError, KeyError, TypeError, SafetensorError, MemoryError) as error:
-        raise StoreError(f"The result {digest} is not in the store's format.", _REFUSED) from error
-
-
-def _touch(path: Path) -> None:
-    with contextlib.suppress(OSError):
-        if time.time() - path.stat().st_mtime > _TOUCH_AFTER:
-            os.utime(path)
-
-
-def process_name() -> str:
-    """This process among all that may share a cache folder: the machine's (or container's) name and the process id."""
-    return f"{platform.node() or 'localhost'}.{os.getpid()}"
-
-
-def process_alive(process: str) -> bool:
-    """Whether a process still runs; one on another machine counts as alive, since nobody here can know."""
-    node, _, pid = process.rpartition(".")
-    if node != (platform.node() or "localhost") or not pid.isdigit():
-        return True
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+def _size(path: Path) -> int:
+    stat = _stat(path)
+    return 0 if stat is None else int(stat.st_size)

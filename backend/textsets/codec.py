@@ -43,6 +43,8 @@ def table_from_json(text: str) -> TextTable:
     """The table that `table_to_json` wrote; raises TextSetError where the JSON is damaged or of another version."""
     try:
         fields = json.loads(text)
+        if isinstance(fields["version"], int) and fields["version"] > _VERSION:
+            raise TextSetError("A newer version of Embedscope saved this text set.", "Update Embedscope to read it.")
         if fields["version"] != _VERSION:
             raise ValueError(f"version {fields['version']}, not {_VERSION}")
         pairs, spans = fields["pairs"], fields.get("spans")

@@ -57,6 +57,19 @@ def show_all(*, small: bool) -> bool:
     return any(status.active for status in jobs)
 
 
+def show_damage() -> None:
+    """What of the cache was damaged and set aside, if anything was."""
+    said = workbench().health().get("set aside")
+    if said:
+        st.warning(
+            plain(
+                f"Damaged entries of the cache were set aside: {said}. Activations and results are computed again when "
+                "they are needed; a text set has to be added again."
+            ),
+            icon=":material/healing:",
+        )
+
+
 @st.fragment(run_every=1.0)
 def live(*, small: bool) -> None:
     """The list, drawn again each second until nothing works any more."""
@@ -66,6 +79,7 @@ def live(*, small: bool) -> None:
 
 st.title("Jobs")
 st.caption("Jobs go on when a tab is closed, and are shared: whoever asks for the same thing joins the one that runs.")
+show_damage()
 also_small = st.toggle("Show look-ups and cost estimates too", key="jobs_small", persist_state="session")
 if any(status.active for status in workbench().jobs()):
     live(small=also_small)
