@@ -62,7 +62,7 @@ from backend.specs import (
     TextSetSpec,
     TokenSample,
 )
-from backend.texts import Cost, TextPreview, TextSetInfo, TextTable
+from backend.texts import Cost, TextPreview, TextSetInfo, TextTable, sets_meant, told_apart
 
 if TYPE_CHECKING:
     from backend.workbench import Workbench
@@ -149,7 +149,9 @@ __all__ = [
     "report_document",
     "result_document",
     "series_document",
+    "sets_meant",
     "summary_rows",
+    "told_apart",
 ]
 
 

@@ -35,7 +35,11 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     models.add_argument("name", nargs="*", default=["minilm"], help="alias, hub id with optional @revision, or folder")
     _listing(models, commands.list_models)
     text_sets = add("textsets", help="the text sets that are there; --delete removes one")
-    text_sets.add_argument("--delete", metavar="NAME", help="name or digest; its activations and results go with it")
+    text_sets.add_argument(
+        "--delete",
+        metavar="NAME",
+        help="its digest (the first six digits do), or a name that only one has; its activations and results go with it",
+    )
     _listing(text_sets, commands.list_text_sets)
     _listing(add("jobs", help="the jobs and where they stand"), commands.list_jobs)
     norms = add("norms", help="the published outlier rule over the norms' weights and biases")

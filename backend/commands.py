@@ -22,7 +22,7 @@ from backend.provenance import versions
 from backend.results import Result
 from backend.settings import read_settings
 from backend.specs import POSTPROCESS_STEPS, ModelInfo, NormTask, PostProcess, TokenSample
-from backend.texts import MOST_CLASSES, TextSetInfo
+from backend.texts import MOST_CLASSES, TextSetInfo, sets_meant
 from backend.wiring import open_store, wire_runner, wire_workbench
 from backend.workbench import Workbench
 
@@ -302,8 +302,7 @@ def read_texts_of(bench: Workbench, options: argparse.Namespace) -> TextSetInfo:
 def _texts(bench: Workbench, options: argparse.Namespace, given: str) -> TextSetInfo:
     """A file, if there is one of that name; otherwise a text set that is there."""
     path = Path(given).expanduser()
-    known = {name for info in bench.text_sets() for name in (info.spec.name, info.spec.table)}
-    if given in known and not path.is_file():
+    if not path.is_file() and sets_meant(bench.text_sets(), given):
         info = bench.text_set_info(given)
         if options.rows is None:
             return info

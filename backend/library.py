@@ -3,7 +3,6 @@
 import re
 import time
 from collections import Counter
-from collections.abc import Sequence
 from functools import lru_cache
 
 from backend.codec import read_json, to_json
@@ -11,12 +10,11 @@ from backend.errors import InvalidRequest, TextSetError
 from backend.fingerprint import label_spec, text_set_spec
 from backend.specs import LabelSpec, TextSetSpec
 from backend.store import Store
-from backend.texts import MOST_CLASSES, TextSetInfo, TextTable
+from backend.texts import MOST_CLASSES, TextSetInfo, TextTable, named_set
 from backend.textsets.builtin import BUILTIN, builtin_table
 from backend.textsets.codec import table_from_json, table_to_json
 
 _DIGEST = re.compile(r"[0-9a-f]{40}")
-_FEWEST_DIGITS = 6  # of a digest, as a name
 
 
 class Library:
@@ -37,7 +35,7 @@ class Library:
         return [_builtin_info(name) for name in BUILTIN] + sorted(stored, key=lambda info: -info.created)
 
     def info(self, name: str) -> TextSetInfo:
-        """The text set of that digest or name; raises TextSetError where there is none, or more than one."""
+        """The text set of that digest or name; raises InvalidRequest where there is none, or more than one."""
         return named_set(self.infos(), name)
 
     def table(self, which: TextSetSpec | str) -> TextTable:
@@ -108,39 +106,6 @@ class Library:
         if any(other.spec.digest == info.spec.digest for other in self.infos()):
             return 0
         return self._store.delete_texts(info.spec.digest)
-
-
-def named_set(infos: Sequence[TextSetInfo], name: str) -> TextSetInfo:
-    """The text set that ``name`` means: a digest, the beginning of one (six digits or more), or a name.
-
-    Raises TextSetError where there is none, and where several are meant, with all of them listed: which one a name
-    stands for must not depend on who saved last.
-    """
-    exact = [info for info in infos if info.spec.table == name]
-    meant = exact or [info for info in infos if info.spec.name == name or short_name(info) == name]
-    if not meant and len(name) >= _FEWEST_DIGITS:
-        meant = [info for info in infos if info.spec.table.startswith(name)]
-    if len(meant) == 1:
-        return meant[0]
-    if meant:
-        listed = "; ".join(f"{info.spec.table[:10]} ({_told(info)})" for info in meant)
-        raise TextSetError(
-            f"{len(meant)} text sets are called '{name}': {listed}.",
-            f"Say which one by its digest, such as {meant[0].spec.table[:10]}.",
-        )
-    names = ", ".join(dict.fromkeys(info.spec.name for info in infos))
-    raise TextSetError(f"There is no text set '{name}'.", f"Choose one of these, or add yours: {names}.")
-
-
-def short_name(info: TextSetInfo) -> str:
-    """What tells a text set from others of its name, whoever adds one: the name, and of a stored one a piece of its digest."""
-    return info.spec.name if info.builtin else f"{info.spec.name} ({info.spec.table[:8]})"
-
-
-def _told(info: TextSetInfo) -> str:
-    when = "" if info.builtin else time.strftime(", saved %Y-%m-%d %H:%M:%S", time.localtime(info.created))
-    label = f", label '{info.label}'" if info.label else ""
-    return f"{info.spec.n_rows:,} rows{label}{', built in' if info.builtin else when}"
 
 
 def _damaged(shown: str) -> TextSetError:

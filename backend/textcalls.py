@@ -1,6 +1,7 @@
 """What a workbench does with text sets: list, read, join, delete."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
@@ -17,7 +18,9 @@ from backend.specs import (
     TextColumns,
     TextSetSpec,
 )
-from backend.texts import TextSetInfo, TextTable
+from backend.texts import TextSetInfo, TextTable, named_set
+
+_DIGEST = re.compile(r"[0-9a-f]{40}")
 
 
 class TextCalls(Follower):
@@ -31,7 +34,9 @@ class TextCalls(Follower):
         """The rows of a text set, by its spec, its table digest or its name."""
         if isinstance(which, TextSetInfo):
             which = which.spec
-        return self._executor.text_table(which.table if isinstance(which, TextSetSpec) else which)
+        if isinstance(which, TextSetSpec):
+            return self._executor.text_table(which.table)
+        return self._executor.text_table(which if _DIGEST.fullmatch(which) else self.text_set_info(which).spec.table)
 
     def read_texts(
         self,
@@ -108,17 +113,12 @@ class TextCalls(Follower):
         return self._executor.upload(content)
 
     def delete_text_set(self, digest: str) -> int:
-        """Delete a text set with its activations and results; returns how many entries went."""
-        return self._executor.delete_text_set(digest)
+        """Delete a text set (by digest, or a name that only one has) with what was made from it; returns how many went."""
+        return self._executor.delete_text_set(self.text_set_info(digest).spec.table)
 
     def text_set_info(self, name: str) -> TextSetInfo:
-        """The line of the list for one text set, by name or table digest; raises InvalidRequest if there is none."""
-        infos = self.text_sets()
-        for info in infos:
-            if name in (info.spec.name, info.spec.table):
-                return info
-        listed = ", ".join(info.spec.name for info in infos)
-        raise InvalidRequest(f"There is no text set '{name}'.", f"Choose one of these, or add yours: {listed}.")
+        """The line of the list for one text set, by digest or name; raises InvalidRequest for none, and for several."""
+        return named_set(self.text_sets(), name)
 
 
 def _content(path: Path, limit: int) -> bytes:

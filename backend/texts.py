@@ -1,10 +1,14 @@
 """Text sets as everybody sees them: the rows themselves, a preview before they are saved, a line in the list."""
 
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from backend.errors import InvalidRequest
 from backend.specs import TextSetSpec
 
 Cell = str | None
+_FEWEST_DIGITS = 6  # of a digest, as a name
 MOST_CLASSES = 100  # of a label column that a line of the list names
 
 
@@ -90,6 +94,11 @@ class TextSetInfo:
     notices: tuple[str, ...] = ()
     created: float = 0.0
 
+    @property
+    def shown_name(self) -> str:
+        """What it is called where one is chosen: a stored one with a piece of its digest, whoever else uses its name."""
+        return self.spec.name if self.builtin else f"{self.spec.name} ({self.spec.table[:8]})"
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
@@ -109,3 +118,37 @@ class Cost:
 def _in_sentence(text: str, span: tuple[int, ...]) -> str:
     words = [text[start:end] for start, end in zip(span[::2], span[1::2], strict=True)]
     return f"{' → '.join(words)} | {text}"
+
+
+def sets_meant(infos: Sequence[TextSetInfo], name: str) -> list[TextSetInfo]:
+    """The text sets that ``name`` may mean: a digest, or the beginning of one (six digits or more); a name."""
+    meant = [info for info in infos if info.spec.table == name]
+    meant = meant or [info for info in infos if name in (info.spec.name, info.shown_name)]
+    if not meant and len(name) >= _FEWEST_DIGITS:
+        meant = [info for info in infos if info.spec.table.startswith(name)]
+    return meant
+
+
+def named_set(infos: Sequence[TextSetInfo], name: str) -> TextSetInfo:
+    """The one text set that ``name`` means; raises InvalidRequest where there is none.
+
+    And where there are several, with all of them listed: what a name stands for must not depend on who saved last.
+    """
+    meant = sets_meant(infos, name)
+    if len(meant) == 1:
+        return meant[0]
+    if meant:
+        listed = "; ".join(f"{info.spec.table[:10]} ({told_apart(info)})" for info in meant)
+        raise InvalidRequest(
+            f"{len(meant)} text sets are called '{name}': {listed}.",
+            f"Say which one is meant by its digest, such as {meant[0].spec.table[:10]}.",
+        )
+    names = ", ".join(dict.fromkeys(info.spec.name for info in infos))
+    raise InvalidRequest(f"There is no text set '{name}'.", f"Choose one of these, or add yours: {names}.")
+
+
+def told_apart(info: TextSetInfo) -> str:
+    """What tells a text set from others of its name: rows, label, when it was saved."""
+    label = f", label '{info.label}'" if info.label else ""
+    when = "built in" if info.builtin else time.strftime("saved %Y-%m-%d %H:%M:%S", time.localtime(info.created))
+    return f"{info.spec.n_rows:,} rows{label}, {when}"

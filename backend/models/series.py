@@ -20,10 +20,12 @@ def find_members(name: str, *, roots: Roots, runs: Path | None = None) -> dict[i
     """Step -> model name of every checkpoint that ``name`` stands for, ascending; nothing is opened yet.
 
     ``runs`` is the folder of the runs of fine-tuning, whose names count too, with or without ``run:``. Raises
-    ModelError where there is no such run, folder or repository, or no checkpoint in it.
+    ModelError where there is no such run, folder or repository, or no checkpoint in it, and InvalidRequest where a
+    name is both a run's and a folder's.
     """
     own = None if runs is None else _of_run(name, runs)
     if own is not None:
+        _require_one_meaning(name.strip(), roots, runs)
         return own
     pattern = hub_pattern(name, roots)
     if pattern is not None:
@@ -112,6 +114,19 @@ def _of_run(name: str, runs: Path) -> dict[int, str] | None:
         listed = ", ".join(found.name for found in read_runs(runs)) or "none"
         raise ModelError(f"There is no run '{short[:80]}'.", f"The runs that are there: {listed}.")
     return None
+
+
+def _require_one_meaning(name: str, roots: Roots, runs: Path | None) -> None:
+    """Refuse a name without ``run:`` that is a folder's too: another one than the run's own."""
+    try:
+        folder = None if name.startswith(PREFIX) else local_folder(name, roots)
+    except ModelError:
+        folder = None
+    if folder is not None and runs is not None and folder != (runs / name).resolve():
+        raise InvalidRequest(
+            f"'{name}' is a run of fine-tuning, and it is a folder: {folder}.",
+            f"Write {PREFIX}{name} for the run, or {folder} for the folder.",
+        )
 
 
 def _folders(folder: Path) -> list[Path]:

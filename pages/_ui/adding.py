@@ -68,7 +68,7 @@ def _confirmed() -> bool:
         return False
     here = selection.current().texts
     chosen = here is not None and here.spec.table == info.spec.table
-    name = plain(selection.option_name(info, text_sets))
+    name = plain(info.spec.name)
     then = " Every page uses it now." if chosen else ""
     count = wording.count(info.spec.n_rows, wording.row_name(info.spec.unit))
     st.success(f"Saved '{name}' with {count}.{then}", icon=":material/check_circle:")
@@ -166,7 +166,7 @@ def _save(task: ReadTask | HubReadTask | JoinTask | SampleTask) -> None:
         del st.session_state[_SAVING]
         st.session_state[_SAVED] = info
         selection.choose_texts_next(info.spec.table)
-        st.session_state[SHOWN] = selection.option_name(info, workbench().text_sets())
+        st.session_state[SHOWN] = info.shown_name
         st.rerun()
 
 
@@ -254,7 +254,7 @@ def _join_form() -> None:
     digests = list(labelled)
 
     def named(digest: str) -> str:
-        return selection.option_name(labelled[digest], text_sets)
+        return labelled[digest].shown_name
 
     train = left.selectbox("To fit on", digests, format_func=named, key="join_train")
     test = right.selectbox("To test on", digests, index=1, format_func=named, key="join_test")

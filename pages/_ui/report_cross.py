@@ -20,7 +20,7 @@ from pages._ui.export import with_sample
 from pages._ui.findings import notes_of, provenance, source_line, undefined_note
 from pages._ui.progress import batch_panel
 from pages._ui.report_files import Section, report_downloads
-from pages._ui.selection import Selection, option_name
+from pages._ui.selection import Selection
 from pages._ui.session import workbench
 
 HOW = (
@@ -81,9 +81,9 @@ def cross_view(here: Selection, base: ModelInfo, tuned: ModelInfo) -> None:
 def _choose_sets(here: Selection) -> list[tuple[TextSetInfo, str]]:
     """The text sets with a label column, of those that are there; the sidebar's, with its label, to begin with."""
     infos = workbench().text_sets()
-    options = {option_name(info, infos): info for info in infos if info.label}
+    options = {info.shown_name: info for info in infos if info.label}
     assert here.texts is not None
-    own = option_name(here.texts, infos)
+    own = here.texts.shown_name
     if here.label is not None:
         options[own] = here.texts
     picked = st.multiselect(

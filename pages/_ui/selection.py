@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from backend import ModelInfo, PostProcess, TextSetInfo, TokenSample
+from backend import ModelInfo, PostProcess, TextSetInfo, TokenSample, sets_meant, told_apart
 from pages._ui import wording
 from pages._ui.model_field import model_field
 from pages._ui.rows import pooling_choice, pooling_problem, rows_form, rows_problem
@@ -22,6 +22,7 @@ _KEPT = "_selection"
 _LINKED = "_linked_values"
 _NEXT_TEXTS = "_next_texts"
 _LABELLED = "_labelled_texts"
+_CHOSEN, _GONE = "_chosen_texts", "_gone_texts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,14 +139,8 @@ def sidebar() -> Selection:
     return selection
 
 
-def option_name(info: TextSetInfo, text_sets: Sequence[TextSetInfo]) -> str:
-    """The name of a text set in the sidebar and the URL: its own, with a piece of its digest where two share it."""
-    same = [other for other in text_sets if other.spec.name == info.spec.name]
-    return info.spec.name if len(same) == 1 or info.builtin else f"{info.spec.name} ({info.spec.table[:8]})"
-
-
 def choose_texts(name: str) -> None:
-    """Make ``name`` (as ``option_name`` gives it) the shared text set; for button callbacks."""
+    """Make ``name`` (a ``shown_name``) the shared text set; for button callbacks."""
     st.session_state["texts"] = name
 
 
@@ -172,7 +167,7 @@ def parse_layers(text: str) -> str | tuple[int, ...] | None:
 
 
 def _texts(text_sets: Sequence[TextSetInfo]) -> tuple[TextSetInfo | None, str]:
-    options = {option_name(info, text_sets): info for info in text_sets}
+    options = {info.shown_name: info for info in text_sets}  # with their digests: nobody else's saving renames one
     if not options:
         return None, ""
     names = list(options)
@@ -182,23 +177,50 @@ def _texts(text_sets: Sequence[TextSetInfo]) -> tuple[TextSetInfo | None, str]:
         if info.spec.table == following:
             choose_texts(name)
             linked["texts"] = None
+    asked = linked["texts"]
+    meant = sets_meant(text_sets, asked) if asked is not None and asked not in options else []
     chosen = st.selectbox(
         "Text set",
         names,
         index=names.index(DEFAULT_TEXTS) if DEFAULT_TEXTS in options else 0,
         key="texts",
         bind="query-params",
-        on_change=lambda: linked.update(texts=None),
+        on_change=_by_hand,
         help="The texts that the models read. Add your own on the page Texts.",
     )
+    if len(meant) == 1:  # a link by the name alone, which only one set has; the field has read the address by now
+        linked["texts"] = None
+        choose_texts_next(meant[0].spec.table)
+        st.rerun()
     if chosen not in options:  # a client may send anything
         chosen = names[0]
-    warning = ""
-    if linked["texts"] is not None and linked["texts"] not in options:
-        warning = (
-            f"The link asks for the text set '{linked['texts'][:80]}', which is not here. This is '{chosen}' instead."
+    return options[chosen], _instead(linked["texts"], meant, options, chosen)
+
+
+def _by_hand() -> None:
+    """A choice in the sidebar: what a link asked for, or what is gone, is of no interest any more."""
+    st.session_state[_LINKED]["texts"] = None
+    st.session_state.pop(_GONE, None)
+
+
+def _instead(asked: str | None, meant: Sequence[TextSetInfo], options: dict[str, TextSetInfo], chosen: str) -> str:
+    """What to say where the set on show is not the one that the link asked for, or that was chosen before."""
+    if len(meant) > 1:
+        listed = "; ".join(f"{info.shown_name}, {told_apart(info)}" for info in meant)
+        return (
+            f"The link asks for the text set '{str(asked)[:80]}', and {len(meant)} are called that: {listed}. Choose one of "
+            f"them. This is '{chosen}' instead."
         )
-    return options[chosen], warning
+    if asked is not None and asked not in options and not meant:
+        return f"The link asks for the text set '{asked[:80]}', which is not here. This is '{chosen}' instead."
+    before = st.session_state.get(_CHOSEN)
+    st.session_state[_CHOSEN] = chosen
+    if before is not None and before not in options:
+        st.session_state[_GONE] = before, chosen
+    gone, instead = st.session_state.get(_GONE, ("", ""))
+    if gone and instead == chosen:
+        return f"The text set '{gone}', which was chosen here, is no longer there. This is '{chosen}' instead."
+    return ""
 
 
 def _moved(texts: TextSetInfo | None) -> bool:

@@ -15,7 +15,7 @@ SHOWN_ROWS = 200
 def overview_table(text_sets: list[TextSetInfo]) -> dict[str, list[Any]]:
     """The list of text sets as columns."""
     return {
-        "Name": [selection.option_name(info, text_sets) for info in text_sets],
+        "Name": [info.shown_name for info in text_sets],
         "Rows": [info.spec.n_rows for info in text_sets],
         "Label": [info.label or "" for info in text_sets],
         "Classes": [", ".join(info.classes[:6]) + (" …" if len(info.classes) > 6 else "") for info in text_sets],
@@ -76,7 +76,7 @@ def confirm_delete(info: TextSetInfo, name: str) -> None:
 
 st.title("Texts")
 everything = workbench().text_sets()
-names = {selection.option_name(info, everything): info for info in everything}
+names = {info.shown_name: info for info in everything}
 st.dataframe(overview_table(everything), key="texts_list", hide_index=True, height="content")
 
 st.subheader("Add a text set")
@@ -85,7 +85,7 @@ adding.add_section()
 st.subheader("Look into one")
 here = selection.current().texts
 if here in everything:
-    st.session_state.setdefault(adding.SHOWN, selection.option_name(here, everything))
+    st.session_state.setdefault(adding.SHOWN, here.shown_name)
 shown = st.selectbox("Text set", list(names), key=adding.SHOWN, label_visibility="collapsed")
 if shown in names:
     show_set(names[shown], shown)

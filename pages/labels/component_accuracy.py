@@ -31,12 +31,12 @@ def choose_basis(here: Selection) -> TextSetInfo | None:
     assert here.texts is not None
     others = {info.spec.table: info for info in workbench().text_sets() if info.spec.digest != here.texts.spec.digest}
     options = [NONE, *others]
-    general = next((digest for digest, info in others.items() if info.spec.name == "general"), NONE)
+    general = next((digest for digest, info in others.items() if info.builtin and info.spec.name == "general"), NONE)
     chosen = st.selectbox(
         "General texts",
         options,
         index=options.index(general),
-        format_func=lambda digest: others[digest].spec.name if digest in others else digest,
+        format_func=lambda digest: others[digest].shown_name if digest in others else digest,
         key="component_basis",
         persist_state="session",
         width=260,

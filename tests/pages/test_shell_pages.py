@@ -181,8 +181,8 @@ def test_a_file_is_previewed_saved_and_chosen(app: AppTest, bench: Any) -> None:
     assert not at.exception
     assert "Saved 'moods' with 3 texts. Every page uses it now." in words(at)
     assert not at.get("file_uploader"), "the form is closed"
-    assert at.selectbox(key="texts").value == "moods"
     chosen = at.session_state["_selection"]
+    assert at.selectbox(key="texts").value == chosen.texts.shown_name
     assert (chosen.texts.spec.name, chosen.label) == ("moods", "mood")
     assert bench.text_set(chosen.texts).texts == ("A fine day", "A *bad* day", "Rain, again")
     at.selectbox(key="texts").select("topics").run()
@@ -242,11 +242,11 @@ def test_the_label_follows_the_text_set(app: AppTest, bench: Any, tmp_path: Path
     """A set that has a column of the same name beside its label column takes its own label column all the same."""
     file = tmp_path / "words.csv"
     file.write_text("text,label,role\n" + "".join(f"Row {i},{i},{'ab'[i % 2]}\n" for i in range(6)))
-    bench.read_texts(file, text="text", label="role", metadata=("label",), name="roles")
+    roles = bench.read_texts(file, text="text", label="role", metadata=("label",), name="roles")
     app.query_params["texts"] = "sentiment"
     at = app.run()
     assert at.selectbox(key="label").value == "label"
-    at.selectbox(key="texts").set_value("roles").run()
+    at.selectbox(key="texts").set_value(roles.shown_name).run()
     assert not at.exception
     assert at.selectbox(key="label").value == "role" and at.session_state["_selection"].label == "role"
     at.selectbox(key="label").set_value("(none)").run()
@@ -262,3 +262,56 @@ def test_a_link_keeps_its_label(app: AppTest, bench: Any, tmp_path: Path) -> Non
     app.query_params["label"] = "label"
     at = app.run()
     assert at.selectbox(key="label").value == "label"
+
+
+def saved(bench: Any, folder: Path, word: str, name: str = "reviews") -> Any:
+    """A set of somebody's, called as another's may be."""
+    file = folder / f"{word}.csv"
+    rows = "".join(f"The {word} row {i},{'ab'[i % 2]},{'cd'[i // 3]}\n" for i in range(6))
+    file.write_text(f"text,label,second label\n{rows}")
+    return bench.read_texts(file, text="text", label="label", metadata=("second label",), name=name)
+
+
+def test_a_choice_stays_when_somebody_saves_a_set_of_that_name(app: AppTest, bench: Any, tmp_path: Path) -> None:
+    mine = saved(bench, tmp_path, "first")
+    app.query_params["texts"] = mine.shown_name
+    at = app.run()
+    assert at.session_state["_selection"].texts == mine
+    other = saved(bench, tmp_path, "second")
+    at.run()
+    at.switch_page("pages/data/texts.py").run()
+    assert at.session_state["_selection"].texts == mine and at.selectbox(key="texts").value == mine.shown_name
+    assert {mine.shown_name, other.shown_name} <= set(at.selectbox(key="texts").options)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_link_by_the_name_alone_opens_the_only_set_of_it(
+    app: AppTest, bench: Any, tmp_path: Path, whole: bool
+) -> None:
+    mine = saved(bench, tmp_path, "first", f"only {whole}")
+    app.query_params["texts"] = mine.spec.table if whole else mine.spec.name
+    app.query_params["label"] = "second label"
+    at = app.run()
+    assert at.session_state["_selection"].texts == mine and not at.session_state["_selection"].warning
+    assert at.session_state["_selection"].label == "second label", "the rest of the link is kept"
+
+
+def test_a_link_by_a_name_that_two_have_lists_both(app: AppTest, bench: Any, tmp_path: Path) -> None:
+    both = [saved(bench, tmp_path, word) for word in ("first", "second")]
+    app.query_params["texts"] = "reviews"
+    at = app.run()
+    selection = at.session_state["_selection"]
+    assert selection.texts.builtin and all(info.shown_name in selection.warning for info in both)
+    at.selectbox(key="texts").set_value(both[0].shown_name).run()
+    assert at.session_state["_selection"].texts == both[0] and not at.session_state["_selection"].warning
+
+
+def test_a_choice_that_somebody_deletes_is_said_to_be_gone(app: AppTest, bench: Any, tmp_path: Path) -> None:
+    mine = saved(bench, tmp_path, "first")
+    at = app.run()
+    at.selectbox(key="texts").set_value(mine.shown_name).run()
+    bench.delete_text_set(mine.spec.table)
+    at.run()
+    assert f"'{mine.shown_name}', which was chosen here, is no longer there" in at.session_state["_selection"].warning
+    at.selectbox(key="texts").set_value("topics").run()
+    assert not at.session_state["_selection"].warning
