@@ -33,11 +33,38 @@ class Activations:
     token_index: npt.NDArray[np.int64] | None = None
 
 
+def _gelu(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    from scipy.special import ndtr
+
+    return np.asarray(x * ndtr(x))
+
+
+def _silu(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    from scipy.special import expit
+
+    return np.asarray(x * expit(x))
+
+
+def _gelu_tanh(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.asarray(0.5 * x * (1.0 + np.tanh(np.sqrt(2.0 / np.pi) * (x + 0.044715 * x**3))))
+
+
+ACTIVATIONS: dict[str, Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]] = {
+    "none": lambda x: x,
+    "tanh": np.tanh,
+    "relu": lambda x: np.maximum(x, 0.0),
+    "gelu": _gelu,  # the exact one: x times the normal distribution function of x
+    "gelu_tanh": _gelu_tanh,  # Hendrycks & Gimpel's approximation of it
+    "silu": _silu,
+}
+"""What a stage of a head may do to its outputs, by name."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class HeadStage:
     """One step of a head: ``activation`` of ``weight`` (n_out, n_in) times x plus ``bias``.
 
-    The activation is "none", "tanh", "relu" or "gelu" (the exact one, x times the normal distribution function of x).
+    The activation is one of ACTIVATIONS.
     """
 
     weight: npt.NDArray[np.float64]
@@ -46,14 +73,11 @@ class HeadStage:
 
     def __call__(self, x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """(n_rows, n_in) -> (n_rows, n_out)."""
-        out = x @ self.weight.T + self.bias
-        if self.activation == "tanh":
-            return np.asarray(np.tanh(out))
-        if self.activation == "gelu":
-            from scipy.special import ndtr
+        return self.activated(x @ self.weight.T + self.bias)
 
-            return np.asarray(out * ndtr(out))
-        return np.maximum(out, 0.0) if self.activation == "relu" else out
+    def activated(self, out: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """The activation of ``out``, element by element; the one place that knows what its name means."""
+        return ACTIVATIONS[self.activation](out)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,7 +137,7 @@ class LayerStack:
     Where rows are words, ``n_sentences`` counts what the model read; ``n_lost`` words (the first of them ``lost_at``)
     were left out because their sentence was cut, ``n_bare`` because they have no token. The model ran in ``dtype``.
     ``head`` and ``network`` are there only for the metrics that ask for them; ``head`` None: the model has none, or
-    none that can be used, and ``why_no_head`` says why.
+    none that can be used, and ``why_no_head`` says why. ``caveats`` are the model's, about its layers.
     """
 
     model: str
@@ -133,6 +157,7 @@ class LayerStack:
     head: Head | None = None
     network: Network | None = None
     why_no_head: str = ""
+    caveats: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.matrices)

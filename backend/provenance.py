@@ -50,7 +50,7 @@ def _said(step: PostProcess) -> str:
 def stack_notes(
     stacks: Sequence[LayerStack], specs: Sequence[ActivationSpec], n_fit: int | None = None
 ) -> tuple[str, ...]:
-    """What must not be hidden about the texts: how many were cut, how many were empty, what was done to the rows.
+    """What must not be hidden about the model's layers, texts that were cut or empty, what was done.
 
     ``n_fit`` training rows of the first text set gave the means, variances and components of what was done to it; None:
     all rows did.
@@ -60,6 +60,7 @@ def stack_notes(
         if spec.texts.sample:
             notes.append(f"The texts are a part: {spec.texts.sample}.")
         model = f"{spec.model.name}: " if len(stacks) > 1 else ""
+        notes += [model + caveat for caveat in stack.caveats]
         if stack.pooling == "words":
             notes += [model + note for note in _word_notes(stack, spec)]
         elif stack.n_truncated:

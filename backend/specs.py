@@ -136,7 +136,8 @@ class ModelInfo:
     ``tokenizer`` is the digest of the tokenizer, empty where it is not known: two models with the same one cut any text
     into the same tokens. ``base`` and ``base_commit`` are what the model's own card (or an adapter's configuration) says it
     was made from, empty where it says nothing. ``tuned`` says that the rows of a fine-tuning behind it are known, or
-    known to be lost.
+    known to be lost. ``caveats`` are sentences about the layers that belong on
+    every figure.
     """
 
     spec: ModelSpec
@@ -159,6 +160,7 @@ class ModelInfo:
     base: str = ""
     base_commit: str = ""
     tuned: bool = False
+    caveats: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,7 @@ class Stacks:
             pooling=first.pooling,
             layers=tuple(spec.layer for spec in group),
             layer_names=tuple(info.layer_names[spec.layer] for spec in group),
+            caveats=info.caveats,
             matrices=tuple(self._activations(spec, fit) for spec in group),
             texts_digest=first.texts.digest,
             n_truncated=int(meta.get("n_truncated", 0)),

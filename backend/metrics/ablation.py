@@ -6,7 +6,6 @@ with everything removed and add dimensions back: nothing is subtracted, so nothi
 alone.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,11 +21,6 @@ Classes = npt.NDArray[np.integer[Any] | np.bool_]
 MODES = ("zero", "mean")
 _BLOCK_ENTRIES = 1 << 18  # of the terms of one block of rows: 2 MiB, which stays in the processor's cache
 _ROWS = 64  # of a block behind a pooler
-_ACTIVATIONS: dict[str, Callable[[Floats], Floats]] = {
-    "none": lambda out: out,
-    "tanh": np.tanh,
-    "relu": lambda out: np.maximum(out, 0.0),
-}
 
 
 def ablation_curve(
@@ -116,12 +110,12 @@ def _linear_classes(columns: Floats, bare: Floats, weight: Floats, _: tuple[Head
 
 def _staged_classes(columns: Floats, bare: Floats, weight: Floats, stages: tuple[HeadStage, ...]) -> Classes:
     """The same where further stages follow: each dimension is one rank-1 update of what the first activation sees."""
-    activated, before = _ACTIVATIONS[stages[0].activation], bare.copy()
+    before = bare.copy()
     out = np.empty((len(columns) + 1, len(bare)), dtype=np.int16)
     for k in range(len(columns) + 1):
         if k:
             before += columns[k - 1, :, None] * weight[k - 1]
-        logits = activated(before)
+        logits = stages[0].activated(before)
         for stage in stages[1:]:
             logits = stage(logits)
         out[k] = logits.argmax(axis=1)

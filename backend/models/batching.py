@@ -15,6 +15,9 @@ _CHUNK = 256  # texts that are tokenised at a time, so that memory does not grow
 
 Ints = npt.NDArray[np.int64]
 
+PADDED, SAME_LENGTH, SINGLE = "padded", "same length", "single"
+"""Which texts may share a batch: texts of like length, padded; texts of one length only; none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
@@ -153,18 +156,23 @@ def encode(
     return whole
 
 
-def batches(lengths: Ints, *, batch_tokens: int) -> Iterator[Ints]:
+def batches(lengths: Ints, *, batch_tokens: int, sharing: str = PADDED) -> Iterator[Ints]:
     """Row numbers of one batch after another: texts of like length together, the longest first.
 
-    A batch holds at most ``batch_tokens`` tokens, padding included, but at least one text. The longest come first so
-    that memory runs out at once or not at all.
+    A batch holds at most ``batch_tokens`` tokens, padding included, but at least one text; with ``sharing`` SAME_LENGTH
+    texts of one length only, so that nothing is padded, and with SINGLE one text. The longest come first so that memory
+    runs out at once or not at all.
     """
     order = np.argsort(-lengths, kind="stable")
     start = 0
     while start < len(order):
-        n_texts = max(1, batch_tokens // max(1, int(lengths[order[start]])))
-        yield order[start : start + n_texts]
-        start += n_texts
+        longest = int(lengths[order[start]])
+        n_texts = 1 if sharing == SINGLE else max(1, batch_tokens // max(1, longest))
+        batch = order[start : start + n_texts]
+        if sharing == SAME_LENGTH:
+            batch = batch[lengths[batch] == longest]
+        yield batch
+        start += len(batch)
 
 
 def _call(tokenizer: Any, texts: Sequence[str], pairs: Sequence[str] | None, max_length: int | None) -> list[Encoded]:

@@ -16,6 +16,7 @@ from transformers import PrinterCallback, Trainer, TrainingArguments
 from backend.activations import Report
 from backend.errors import ModelError
 from backend.models.device import is_out_of_memory
+from backend.models.ending import guessed_norm
 from backend.models.layers import find_layout
 from backend.models.loading import max_length
 from backend.models.package import read_package
@@ -235,8 +236,9 @@ def _depths(tunable: Tunable) -> dict[int, int]:
         found[id(parameter)] = 0 if "pooler" in name else n_blocks
     for number, block in enumerate(layout.blocks):
         found.update({id(parameter): n_blocks - 1 - number for parameter in block.parameters()})
-    if layout.final_norm is not None:
-        found.update({id(parameter): 0 for parameter in layout.final_norm.parameters()})
+    norm = guessed_norm(backbone, layout)
+    if norm:
+        found.update({id(parameter): 0 for parameter in backbone.get_submodule(norm).parameters()})
     return found
 
 

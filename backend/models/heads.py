@@ -1,24 +1,27 @@
 """A loaded checkpoint's own sequence-classification head as numbers: which layer it reads, and what it makes of it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from backend.activations import Head, HeadStage
+from backend.activations import ACTIVATIONS, Head, HeadStage
 from backend.errors import EmbedscopeError
 from backend.models.batching import encode
 from backend.models.layers import LayerTap
 from backend.models.loading import LoadedModel
+from backend.models.passes import Batch, forward
 
 _TEXTS = ("a", "The old house by the sea was not very bright.")  # one token and many: the head is tried on both
 _TOLERANCE = {"float32": 1e-4, "bfloat16": 2e-2, "float16": 5e-3}  # of the largest logit plus 1
 _MAX_TOKENS = 16
 
-Reader = Callable[[Any], tuple[str, tuple[HeadStage, ...]] | None]
-"""From a model with a head to the pooling and the stages of that head; None where it is of another kind."""
+Reading = tuple[str, tuple[HeadStage, ...]]
+Reader = Callable[[Any], list[Reading]]
+"""From a model with a head to the pooling and the stages that this head may have; none where it is of another kind."""
 
 
 def own_head(loaded: LoadedModel) -> tuple[Head | None, str]:
@@ -36,48 +39,63 @@ def own_head(loaded: LoadedModel) -> tuple[Head | None, str]:
         return None, "the model's own is a regression, not a classifier"
     if kind == "multi_label_classification":
         return None, "the model's own gives several labels at once"
-    found = next((read for reader in READERS if (read := reader(loaded.module)) is not None), None)
-    if found is None:
+    candidates = [found for read in READERS for found in read(loaded.module)]
+    if not candidates:
         return None, f"the model's own is of a kind that cannot be read ({loaded.info.architecture})"
-    pooling, stages = found
-    head = Head(len(loaded.info.layer_names) - 1, pooling, stages, loaded.info.labels)
-    deviation, largest = _tried(loaded, head)
-    if not deviation <= _TOLERANCE[loaded.spec.dtype] * (1.0 + largest):
-        return None, f"what the model's own reads is not the last layer's {pooling} token ({loaded.info.architecture})"
-    return Head(head.layer, head.pooling, head.stages, head.classes, deviation), ""
+    for pooling, stages in candidates:
+        head = Head(len(loaded.info.layer_names) - 1, pooling, stages, loaded.info.labels)
+        deviation, largest = _tried(loaded, head)
+        if deviation <= _TOLERANCE[loaded.spec.dtype] * (1.0 + largest):
+            return replace(head, deviation=deviation), ""
+    pooling = candidates[0][0]
+    return None, f"what the model's own reads is not the last layer's {pooling} token ({loaded.info.architecture})"
 
 
-def _score(module: Any) -> tuple[str, tuple[HeadStage, ...]] | None:
+def _score(module: Any) -> list[Reading]:
     """GPT-2, Llama and all decoders after them: one linear map of the last token's vector, after the final norm."""
     score = getattr(module, "score", None)
-    return ("last", (_stage(score),)) if isinstance(score, nn.Linear) else None
+    return [("last", (_stage(score),))] if isinstance(score, nn.Linear) else []
 
 
-def _dense_and_out(module: Any) -> tuple[str, tuple[HeadStage, ...]] | None:
-    """RoBERTa, CamemBERT, XLM-RoBERTa, MPNet (tanh) and ELECTRA (gelu): two maps of the first token's vector."""
+def _classifier(module: Any) -> list[Reading]:
+    """CTRL and FNet's kin: one linear map of the last or the first token's vector, called a classifier."""
+    out = getattr(module, "classifier", None)
+    between = [
+        one for one in module.children() if one not in (module.base_model, out) and not isinstance(one, nn.Dropout)
+    ]
+    if between or not isinstance(out, nn.Linear):
+        return []
+    return [(pooling, (_stage(out),)) for pooling in ("last", "cls")]
+
+
+def _dense_and_out(module: Any) -> list[Reading]:
+    """RoBERTa, CamemBERT, XLM-RoBERTa, MPNet (tanh), ELECTRA (gelu), BigBird, ConvBERT (as configured): two maps."""
     head = getattr(module, "classifier", None)
     dense, out = getattr(head, "dense", None), getattr(head, "out_proj", None)
     if not isinstance(dense, nn.Linear) or not isinstance(out, nn.Linear):
-        return None
-    activation = _name(getattr(head, "activation", None)) if hasattr(head, "activation") else "tanh"
-    return None if activation is None else ("cls", (_stage(dense, activation), _stage(out)))
+        return []
+    if head is not None and hasattr(head, "activation"):
+        names = [_name(head.activation)]
+    else:
+        names = ["tanh", _name(getattr(module.config, "hidden_act", None))]
+    return [("cls", (_stage(dense, name), _stage(out))) for name in dict.fromkeys(names) if name is not None]
 
 
-def _pre_classifier(module: Any) -> tuple[str, tuple[HeadStage, ...]] | None:
+def _pre_classifier(module: Any) -> list[Reading]:
     """DistilBERT: two maps of the first token's vector with a ReLU between them."""
     first, out = getattr(module, "pre_classifier", None), getattr(module, "classifier", None)
     if not isinstance(first, nn.Linear) or not isinstance(out, nn.Linear):
-        return None
-    return "cls", (_stage(first, "relu"), _stage(out))
+        return []
+    return [("cls", (_stage(first, "relu"), _stage(out)))]
 
 
-def _pooler(module: Any) -> tuple[str, tuple[HeadStage, ...]] | None:
+def _pooler(module: Any) -> list[Reading]:
     """BERT, ALBERT (tanh) and DeBERTa (gelu): the pooler's map of the first token's vector, then the classifier's."""
     out = getattr(module, "classifier", None)
     backbone = getattr(module, "base_model", None)
     pooler = getattr(module, "pooler", None) or getattr(backbone, "pooler", None)
     if not isinstance(out, nn.Linear):
-        return None
+        return []
     if isinstance(pooler, nn.Linear):  # ALBERT keeps the activation beside its pooler
         dense, activation = pooler, _name(getattr(backbone, "pooler_activation", None))
     else:
@@ -85,19 +103,26 @@ def _pooler(module: Any) -> tuple[str, tuple[HeadStage, ...]] | None:
         given = getattr(module.config, "pooler_hidden_act", None)
         activation = _name(getattr(pooler, "activation", given))
     if not isinstance(dense, nn.Linear) or activation is None:
-        return None
-    return "cls", (_stage(dense, activation), _stage(out))
+        return []
+    return [("cls", (_stage(dense, activation), _stage(out)))]
 
 
-READERS: tuple[Reader, ...] = (_score, _pre_classifier, _dense_and_out, _pooler)
+READERS: tuple[Reader, ...] = (_score, _pre_classifier, _dense_and_out, _pooler, _classifier)
 
 
 def _name(activation: Any) -> str | None:
-    """The name of an activation among those that a HeadStage knows, or None."""
-    if isinstance(activation, str):
-        return activation if activation in ("tanh", "relu", "gelu") else None
-    names = {"Tanh": "tanh", "ReLU": "relu", "GELUActivation": "gelu", "GELU": "gelu"}
-    return names.get(type(activation).__name__)
+    """The name of an activation among ACTIVATIONS, or None; it is told by what it does to numbers, not by its class."""
+    from transformers.activations import ACT2FN
+
+    if activation is None:
+        return None
+    try:
+        function = ACT2FN[activation] if isinstance(activation, str) else activation
+        x = torch.linspace(-4.0, 4.0, 81, dtype=torch.float64)
+        y = function(x).numpy()
+    except (KeyError, TypeError, RuntimeError, AttributeError):
+        return None
+    return next((name for name, known in ACTIVATIONS.items() if np.allclose(known(x.numpy()), y, atol=1e-9)), None)
 
 
 def _stage(linear: nn.Linear, activation: str = "none") -> HeadStage:
@@ -107,7 +132,10 @@ def _stage(linear: nn.Linear, activation: str = "none") -> HeadStage:
 
 
 def _tried(loaded: LoadedModel, head: Head) -> tuple[float, float]:
-    """The largest difference between the head's logits and the model's own on a few texts, and the largest logit."""
+    """The largest difference between the head's logits and the model's own on a few texts, and the largest logit.
+
+    The rows come from the backbone run by itself, as activations do: some models run it otherwise for their head.
+    """
     seen: list[torch.Tensor] = []
 
     def observe(layer: int, hidden: torch.Tensor) -> None:
@@ -115,18 +143,20 @@ def _tried(loaded: LoadedModel, head: Head) -> tuple[float, float]:
             seen.append(hidden)
 
     deviation = largest = 0.0
-    with LayerTap(loaded.layout, observe) as tap, torch.inference_mode():
-        for one in encode(loaded.tokenizer, _TEXTS, max_length=min(_MAX_TOKENS, loaded.info.max_length)):
-            ids = torch.tensor([one.ids], device=loaded.device)
-            seen.clear()
-            tap.begin()
-            try:
-                output = loaded.module(input_ids=ids, attention_mask=torch.ones_like(ids))
+    batch = Batch.empty()
+    for one in encode(loaded.tokenizer, _TEXTS, max_length=min(_MAX_TOKENS, loaded.info.max_length)):
+        batch.fill(np.zeros(1, dtype=np.int64), [one], loaded, None)
+        seen.clear()
+        try:
+            with LayerTap(loaded.layout, observe) as tap, torch.inference_mode():
+                tap.begin()
+                forward(loaded, batch)
                 tap.finish()
-                rows = seen[0][0, [0 if head.pooling == "cls" else len(one.ids) - 1]]
-                own = output.logits.cpu().double().numpy()
-                gap = np.abs(head.logits(rows.cpu().double().numpy()) - own)
-            except (EmbedscopeError, AttributeError, IndexError, RuntimeError, TypeError, ValueError):
-                return np.inf, 0.0  # not applied in a way that is known here
-            deviation, largest = max(deviation, float(gap.max())), max(largest, float(np.abs(own).max()))
+            with torch.inference_mode():
+                own = forward(loaded, batch, loaded.module).logits.cpu().double().numpy()
+            rows = seen[0][0, [0 if head.pooling == "cls" else len(one.ids) - 1]]
+            gap = np.abs(head.logits(rows.cpu().double().numpy()) - own)
+        except (EmbedscopeError, AttributeError, IndexError, RuntimeError, TypeError, ValueError):
+            return np.inf, 0.0  # not applied in a way that is known here
+        deviation, largest = max(deviation, float(gap.max())), max(largest, float(np.abs(own).max()))
     return deviation, largest

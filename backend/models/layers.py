@@ -14,23 +14,18 @@ from torch import nn
 
 from backend.errors import ModelError
 
-# One row for each way in which families name their blocks: the path from the backbone to the list of blocks, and the
-# paths at which the same families keep a norm after the last block. A new family with unusual names is one more row.
-BLOCKS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("encoder.layer", ("LayerNorm", "encoder.emb_layer_norm_after")),  # BERT, RoBERTa, ELECTRA, MPNet, DeBERTa, ESM
-    ("transformer.layer", ()),  # DistilBERT
-    ("encoder.albert_layer_groups", ()),  # ALBERT: one group of weights, called once for each layer
-    ("h", ("ln_f",)),  # GPT-2, GPT-J, GPT-Neo, BLOOM, Falcon
-    ("block", ("final_layer_norm",)),  # T5 encoder
-    ("decoder.layers", ("decoder.final_layer_norm",)),  # OPT
-    (  # Llama, Mistral, Qwen, Gemma, OLMo; GPT-NeoX, Phi; ModernBERT; the encoders of BART, mBART, Pegasus
-        "layers",
-        ("norm", "final_layer_norm", "final_layernorm", "final_norm", "layer_norm"),
-    ),
-    ("blocks", ("norm_f",)),  # MPT
+# The paths from the backbone to the list of blocks, one for each way in which families name it.
+BLOCKS = (
+    "encoder.layer",  # BERT, RoBERTa, ELECTRA, MPNet, DeBERTa, ESM
+    "transformer.layer",  # DistilBERT
+    "encoder.albert_layer_groups",  # ALBERT: one group of weights, called once for each layer
+    "h",  # GPT-2, GPT-J, GPT-Neo, BLOOM, Falcon
+    "block",  # T5 encoder
+    "decoder.layers",  # OPT
+    "layers",  # Llama, Mistral, Qwen, Gemma, OLMo; GPT-NeoX, Phi; ModernBERT; the encoders of BART, mBART, Pegasus
+    "blocks",  # MPT
 )
 SHARED_BLOCKS = ("encoder.albert_layer_groups",)
-FINAL_NORM_OF_TYPE = {"xlm-roberta-xl": "encoder.LayerNorm"}  # DeBERTa's norm at that path is of something else
 
 Observer = Callable[[int, torch.Tensor], torch.Tensor | None]
 """``observe(layer, hidden)`` sees one layer's output (n_texts, n_tokens, n_dims); a tensor it returns replaces it."""
@@ -38,11 +33,15 @@ Observer = Callable[[int, torch.Tensor], torch.Tensor | None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layout:
-    """The blocks of a model in order (a shared one counts as often as it is called), and its final norm, if any."""
+    """The blocks of a model in order (a shared one counts as often as it is called), and its final norm, if any.
+
+    ``time_major``: its blocks see (n_tokens, n_texts, n_dims); observers see (n_texts, n_tokens, n_dims) all the same.
+    """
 
     blocks: tuple[nn.Module, ...]
     n_blocks: int
-    final_norm: nn.Module | None
+    final_norm: nn.Module | None = None
+    time_major: bool = False
 
     @property
     def layer_names(self) -> tuple[str, ...]:
@@ -52,17 +51,12 @@ class Layout:
 
 
 def find_layout(backbone: nn.Module, config: Any, *, model: str) -> Layout:
-    """The blocks and the final norm of ``backbone``; raises ModelError for a family whose blocks cannot be found."""
+    """The blocks of ``backbone``, without its end (``ending``); raises ModelError for a family whose blocks are not found."""
     n_layers = getattr(config, "num_hidden_layers", None)
-    for path, norm_paths in BLOCKS:
+    for path in BLOCKS:
         blocks = _child(backbone, path)
-        if not isinstance(blocks, nn.ModuleList) or not len(blocks):
-            continue
-        by_type = FINAL_NORM_OF_TYPE.get(getattr(config, "model_type", ""))
-        candidates = (_child(backbone, norm) for norm in ((by_type,) if by_type else norm_paths))
-        final_norm = next((norm for norm in candidates if norm is not None), None)
-        n_blocks = int(config.num_hidden_layers) if path in SHARED_BLOCKS else len(blocks)
-        return Layout(tuple(blocks), n_blocks, final_norm)
+        if isinstance(blocks, nn.ModuleList) and len(blocks):
+            return Layout(tuple(blocks), int(config.num_hidden_layers) if path in SHARED_BLOCKS else len(blocks))
     lists = [
         module for module in backbone.modules() if isinstance(module, nn.ModuleList) and _looks_like_blocks(module)
     ]
@@ -72,7 +66,7 @@ def find_layout(backbone: nn.Module, config: Any, *, model: str) -> Layout:
             f"The blocks of the model '{model}' ({type(backbone).__name__}) cannot be found.",
             "Embedscope does not know how this family is built. Choose a model of another family.",
         )
-    return Layout(tuple(longest), len(longest), None)
+    return Layout(tuple(longest), len(longest))
 
 
 class LayerTap:
@@ -119,10 +113,17 @@ class LayerTap:
     def _before_block(self, block: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if self._next != 0:
             return None
-        replaced = self._show(args[0] if args else kwargs["hidden_states"])
-        if replaced is None:
-            return None
-        return ((replaced, *args[1:]), kwargs) if args else (args, {**kwargs, "hidden_states": replaced})
+        if args:
+            replaced = self._show(args[0])
+            return None if replaced is None else ((replaced, *args[1:]), kwargs)
+        name = next((name for name, value in kwargs.items() if _is_hidden(value)), None)
+        if name is None:
+            raise ModelError(
+                f"The first block ({type(block).__name__}) is called without hidden states.",
+                "This family of models is not supported.",
+            )
+        replaced = self._show(kwargs[name])
+        return None if replaced is None else (args, {**kwargs, name: replaced})
 
     def _after_block(self, block: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
         if not isinstance(output, tuple | list):
@@ -131,12 +132,34 @@ class LayerTap:
         return None if replaced is None else type(output)((replaced, *output[1:]))
 
     def _after_norm(self, norm: nn.Module, args: tuple[Any, ...], output: torch.Tensor) -> torch.Tensor | None:
+        if self._next <= self._layout.n_blocks:
+            return None  # a module that also serves elsewhere
         return self._show(output)
 
-    def _show(self, hidden: torch.Tensor) -> torch.Tensor | None:
+    def _show(self, hidden: Any) -> torch.Tensor | None:
         layer = self._next
         self._next += 1
-        return self._observe(layer, hidden)
+        if not isinstance(hidden, torch.Tensor):
+            raise ModelError(
+                f"Layer {layer} gives {type(hidden).__name__} instead of a tensor.",
+                "This family of models is not supported.",
+            )
+        if not self._layout.time_major or hidden.ndim != 3:
+            return self._observe(layer, hidden)
+        replaced = self._observe(layer, hidden.transpose(0, 1))
+        return None if replaced is None else replaced.transpose(0, 1)
+
+
+def first_tensor(output: Any) -> torch.Tensor | None:
+    """The first tensor of floating-point numbers among ``output``, or ``output`` itself where it is one."""
+    if isinstance(output, torch.Tensor):
+        return output
+    values = output.values() if isinstance(output, dict) else output if isinstance(output, tuple | list) else ()
+    return next((value for value in values if isinstance(value, torch.Tensor) and value.is_floating_point()), None)
+
+
+def _is_hidden(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and value.is_floating_point() and value.ndim == 3
 
 
 def _looks_like_blocks(blocks: nn.ModuleList) -> bool:

@@ -28,7 +28,10 @@ from backend.models.architecture import (
     select_backbone,
     silence,
 )
+from backend.models.batching import PADDED
 from backend.models.device import check_memory, free_bytes, is_out_of_memory, out_of_memory, torch_dtype
+from backend.models.ending import Ending, ending_of, with_ending
+from backend.models.examination import examined
 from backend.models.folders import TOKENIZER, unusable
 from backend.models.layers import Layout, find_layout
 from backend.models.origin import read_origin
@@ -45,6 +48,7 @@ class LoadedModel:
 
     ``module`` is the whole model (with a classification head where it has one), ``backbone`` the part whose layers
     are observed (of an encoder-decoder: the encoder), ``layout`` where those layers are, ``files`` what it was read from.
+    ``batching`` says which texts may share a batch (PADDED, SAME_LENGTH or SINGLE), as the model was tried.
     """
 
     spec: ModelSpec
@@ -55,6 +59,7 @@ class LoadedModel:
     tokenizer: Any
     device: str
     files: ModelFiles
+    batching: str = PADDED
 
     @property
     def n_bytes(self) -> int:
@@ -103,8 +108,10 @@ def load(spec: ModelSpec, *, device: str, roots: Roots, runs: Path | None = None
             module = merge_adapter(spec.name, module, adapter, select_backbone(module, architecture)[0])
         module, backbone = select_backbone(module, architecture)
         module.to(device=device, dtype=torch_dtype(spec.dtype)).eval().requires_grad_(False)
-    layout = find_layout(backbone, backbone.config, model=spec.name)
-    return LoadedModel(spec, info, module, backbone, layout, tokenizer, device, files)
+    ending = ending_of(architecture, model=spec.name)
+    config = getattr(backbone, "config", architecture.config)
+    layout = with_ending(find_layout(backbone, config, model=spec.name), backbone, ending)
+    return examined(LoadedModel(spec, info, module, backbone, layout, tokenizer, device, files), ending)
 
 
 def load_tokenizer(model: str, folder: Path, config: Any = None) -> Any:
@@ -203,8 +210,9 @@ def _describe(spec: ModelSpec, files: ModelFiles) -> tuple[ModelInfo, Architectu
     module, backbone = select_backbone(skeleton, architecture)
     labels = _labels(config) if architecture.has_head else ()
     config = getattr(backbone, "config", config)  # of text and images: the language model's own
-    layout = find_layout(backbone, config, model=spec.name)
-    n_dims = getattr(config, "hidden_size", None)
+    ending = ending_of(architecture, model=spec.name)
+    layout = with_ending(find_layout(backbone, config, model=spec.name), backbone, ending)
+    n_dims = ending.n_dims or getattr(config, "hidden_size", None)
     if not isinstance(n_dims, int):
         raise unusable(spec.name, f"the width of its vectors is not known (no hidden_size in {type(config).__name__})")
     n_parameters = sum(parameter.numel() for parameter in module.parameters())
@@ -230,9 +238,20 @@ def _describe(spec: ModelSpec, files: ModelFiles) -> tuple[ModelInfo, Architectu
         package=package.remarks,
         base=base,
         base_commit=base_commit,
+        caveats=_caveats(ending),
     )
     architecture.n_parameters = sum(parameter.numel() for parameter in skeleton.parameters())
     return info, architecture, tokenizer, adapter
+
+
+def _caveats(ending: Ending) -> tuple[str, ...]:
+    """What has to be said of the layers on every figure."""
+    if ending.beyond:
+        last = "final norm" if ending.norm else "last block"
+        return (
+            f"After its {last} this model applies '{ending.beyond}' to come to its own output; that output is no layer here.",
+        )
+    return ()
 
 
 def max_length(backbone: nn.Module, config: Any, tokenizer: Any) -> int:

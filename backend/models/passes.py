@@ -5,7 +5,7 @@ and masked; what comes of them does not depend on the batch size beyond the roun
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,13 +13,15 @@ import torch
 from torch import nn
 
 from backend.activations import Report
-from backend.errors import ModelError
+from backend.errors import EmbedscopeError, ModelError
 from backend.models.architecture import forward_names
 from backend.models.batching import Encoded, ExtractionPlan, Ints, batches, encode
 from backend.models.device import is_out_of_memory, trim_memory
 from backend.models.layers import LayerTap
-from backend.models.loading import LoadedModel
 from backend.models.pooling import pool, real_tokens
+
+if TYPE_CHECKING:
+    from backend.models.loading import LoadedModel
 
 MEAN_STAGE = "Measuring the mean to ablate with"
 
@@ -43,7 +45,7 @@ class Batch:
     def empty() -> "Batch":
         return Batch({}, torch.zeros(0, dtype=torch.int64))
 
-    def fill(self, rows: Ints, encoded: list[Encoded], loaded: LoadedModel, plan: ExtractionPlan | None) -> None:
+    def fill(self, rows: Ints, encoded: list[Encoded], loaded: "LoadedModel", plan: ExtractionPlan | None) -> None:
         """Take the tokens of one batch; with a ``plan``, also where the rows of its pooling "tokens" are."""
         n_tokens = max(len(one.ids) for one in encoded)
         ids = torch.full((len(encoded), n_tokens), _padding_id(loaded), dtype=torch.int64)
@@ -56,6 +58,8 @@ class Batch:
         inputs = {"input_ids": ids, "attention_mask": real_tokens(ids, lengths).long()}
         if encoded[0].types is not None and "token_type_ids" in forward_names(loaded.backbone):
             inputs["token_type_ids"] = types
+        if not takes(loaded.backbone, "attention_mask"):
+            del inputs["attention_mask"]
         self.inputs = {name: tensor.to(loaded.device) for name, tensor in inputs.items()}
         self.lengths = lengths.to(loaded.device)
         if plan is not None and plan.text_index is not None and plan.token_index is not None:
@@ -85,7 +89,7 @@ class Batch:
 
 
 def run_batches(
-    loaded: LoadedModel,
+    loaded: "LoadedModel",
     texts: Sequence[str],
     pairs: Sequence[str] | None,
     plan: ExtractionPlan,
@@ -100,7 +104,8 @@ def run_batches(
     """
     n_done, most, first = 0, len(texts), plan.repeats.first
     report(0, plan.n_texts, stage)
-    for number, batch in enumerate(batches(plan.lengths[first], batch_tokens=batch_tokens)):
+    shared = loaded.batching
+    for number, batch in enumerate(batches(plan.lengths[first], batch_tokens=batch_tokens, sharing=shared)):
         if number % _TRIM_EVERY == 0:
             trim_memory()
         start = 0
@@ -125,7 +130,9 @@ def run_batches(
             most = len(rows) // 2
 
 
-def _fits(run: Callable[[Ints, list[Encoded]], None], rows: Ints, encoded: list[Encoded], loaded: LoadedModel) -> bool:
+def _fits(
+    run: Callable[[Ints, list[Encoded]], None], rows: Ints, encoded: list[Encoded], loaded: "LoadedModel"
+) -> bool:
     """Run one batch; False where memory ran out (its rows are then run, and written, again)."""
     try:
         with torch.inference_mode():
@@ -140,25 +147,52 @@ def _fits(run: Callable[[Ints, list[Encoded]], None], rows: Ints, encoded: list[
     return False
 
 
-def forward(loaded: LoadedModel, batch: Batch, module: nn.Module | None = None) -> Any:
+def forward(loaded: "LoadedModel", batch: Batch, module: nn.Module | None = None) -> Any:
     """The output of the backbone (or of ``module``, which is built on it) for one batch; None where it was stopped."""
     try:
         return (loaded.backbone if module is None else module)(**batch.inputs)
     except StopPass:
         return None
-    except (IndexError, RuntimeError) as error:
-        highest = int(batch.inputs["input_ids"].max())
-        size = loaded.backbone.get_input_embeddings().num_embeddings
-        if is_out_of_memory(error) or highest < size:
+    except EmbedscopeError:
+        raise
+    except Exception as error:
+        if is_out_of_memory(error):
             raise
+        highest, size = int(batch.inputs["input_ids"].max()), _n_tokens(loaded)
+        if size is not None and highest >= size:
+            raise ModelError(
+                f"The tokenizer of '{loaded.spec.name}' gives token {highest}, but the model has only {size} tokens.",
+                "Use the tokenizer that belongs to the model; tokens that were added later need vectors in the model too.",
+            ) from None
+        n_texts, n_tokens = batch.inputs["input_ids"].shape
+        reason = (str(error).strip().splitlines() or [""])[0][:160]
         raise ModelError(
-            f"The tokenizer of '{loaded.spec.name}' gives token {highest}, but the model has only {size} tokens.",
-            "Use the tokenizer that belongs to the model; tokens that were added later need vectors in the model too.",
+            f"'{loaded.spec.name}' ({loaded.info.architecture}) cannot be run on {n_texts} texts of up to {n_tokens} tokens "
+            f"({type(error).__name__}: {reason}).",
+            "This family of models is not supported for texts of that length, or needs more than tokens: choose another.",
         ) from None
 
 
+def takes(module: nn.Module, name: str) -> bool:
+    """Whether a module's forward takes an argument of that name, by itself or among others."""
+    import inspect
+
+    parameters = inspect.signature(module.forward).parameters
+    return name in parameters or any(one.kind is one.VAR_KEYWORD for one in parameters.values())
+
+
+def _n_tokens(loaded: "LoadedModel") -> int | None:
+    """How many tokens the model knows; None where it has no table of them."""
+    try:
+        table: Any = loaded.backbone.get_input_embeddings()
+    except (AttributeError, NotImplementedError):
+        return None
+    size = getattr(table, "num_embeddings", None)
+    return size if isinstance(size, int) else None
+
+
 def token_mean(
-    loaded: LoadedModel,
+    loaded: "LoadedModel",
     texts: Sequence[str],
     pairs: Sequence[str] | None,
     plan: ExtractionPlan,
@@ -201,7 +235,7 @@ def overwritten(hidden: torch.Tensor, dims: Sequence[int], values: npt.NDArray[n
     return hidden
 
 
-def not_finite(loaded: LoadedModel, where: str) -> ModelError:
+def not_finite(loaded: "LoadedModel", where: str) -> ModelError:
     """The error for values that are not finite."""
     return ModelError(
         f"The model '{loaded.spec.name}' gives values that are not finite at {where} in {loaded.spec.dtype}.",
@@ -209,9 +243,9 @@ def not_finite(loaded: LoadedModel, where: str) -> ModelError:
     )
 
 
-def _padding_id(loaded: LoadedModel) -> int:
+def _padding_id(loaded: "LoadedModel") -> int:
     """Any token will do, since it is masked, but RoBERTa and its kin count positions by the padding token's id."""
-    config: Any = loaded.backbone.config
+    config: Any = getattr(loaded.backbone, "config", None)
     for value in (getattr(config, "pad_token_id", None), loaded.tokenizer.pad_token_id):
         if isinstance(value, int) and value >= 0:
             return value
