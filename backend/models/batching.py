@@ -156,11 +156,11 @@ def encode(
     return whole
 
 
-def batches(lengths: Ints, *, batch_tokens: int, sharing: str = PADDED) -> Iterator[Ints]:
+def batches(lengths: Ints, *, batch_tokens: int, sharing: str = PADDED, bound: int | None = None) -> Iterator[Ints]:
     """Row numbers of one batch after another: texts of like length together, the longest first.
 
     A batch holds at most ``batch_tokens`` tokens, padding included, but at least one text; with ``sharing`` SAME_LENGTH
-    texts of one length only, so that nothing is padded, and with SINGLE one text. The longest come first so that memory
+    texts of one length only, so that nothing is padded (as always above ``bound`` tokens), and with SINGLE one text. The longest come first so that memory
     runs out at once or not at all.
     """
     order = np.argsort(-lengths, kind="stable")
@@ -169,7 +169,7 @@ def batches(lengths: Ints, *, batch_tokens: int, sharing: str = PADDED) -> Itera
         longest = int(lengths[order[start]])
         n_texts = 1 if sharing == SINGLE else max(1, batch_tokens // max(1, longest))
         batch = order[start : start + n_texts]
-        if sharing == SAME_LENGTH:
+        if sharing == SAME_LENGTH or (bound is not None and longest > bound):
             batch = batch[lengths[batch] == longest]
         yield batch
         start += len(batch)

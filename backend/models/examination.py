@@ -17,6 +17,7 @@ from backend.models.device import is_out_of_memory
 from backend.models.ending import Ending, EndTrace
 from backend.models.layers import LayerTap
 from backend.models.passes import Batch, forward
+from backend.models.settling import padding_bound
 
 if TYPE_CHECKING:
     from backend.models.loading import LoadedModel
@@ -84,7 +85,7 @@ def _batching(loaded: "LoadedModel", ending: Ending) -> str:
 
 def _tokens(loaded: "LoadedModel") -> tuple[Encoded, Encoded, Encoded]:
     """Two sequences of the same few tokens' number, and a longer one."""
-    most = min(loaded.info.max_length, _LONG)
+    most = min(loaded.info.max_length, _LONG, padding_bound(getattr(loaded.backbone, "config", None)))
     (whole,) = encode(loaded.tokenizer, [_TEXT], max_length=most)
     n_short = max(1, min(_SHORT, len(whole.ids) // 2))
     types = None if whole.types is None else [0] * len(whole.ids)

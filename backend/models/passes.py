@@ -19,6 +19,7 @@ from backend.models.batching import Encoded, ExtractionPlan, Ints, batches, enco
 from backend.models.device import is_out_of_memory, trim_memory
 from backend.models.layers import LayerTap
 from backend.models.pooling import pool, real_tokens
+from backend.models.settling import padding_bound, settle
 
 if TYPE_CHECKING:
     from backend.models.loading import LoadedModel
@@ -104,8 +105,8 @@ def run_batches(
     """
     n_done, most, first = 0, len(texts), plan.repeats.first
     report(0, plan.n_texts, stage)
-    shared = loaded.batching
-    for number, batch in enumerate(batches(plan.lengths[first], batch_tokens=batch_tokens, sharing=shared)):
+    lengths, sharing, bound = plan.lengths[first], loaded.batching, padding_bound(_config(loaded))
+    for number, batch in enumerate(batches(lengths, batch_tokens=batch_tokens, sharing=sharing, bound=bound)):
         if number % _TRIM_EVERY == 0:
             trim_memory()
         start = 0
@@ -149,6 +150,7 @@ def _fits(
 
 def forward(loaded: "LoadedModel", batch: Batch, module: nn.Module | None = None) -> Any:
     """The output of the backbone (or of ``module``, which is built on it) for one batch; None where it was stopped."""
+    settle(loaded.backbone, _config(loaded))
     try:
         return (loaded.backbone if module is None else module)(**batch.inputs)
     except StopPass:
@@ -243,10 +245,13 @@ def not_finite(loaded: "LoadedModel", where: str) -> ModelError:
     )
 
 
+def _config(loaded: "LoadedModel") -> Any:
+    return getattr(loaded.backbone, "config", None)  # FSMT's encoder has none
+
+
 def _padding_id(loaded: "LoadedModel") -> int:
     """Any token will do, since it is masked, but RoBERTa and its kin count positions by the padding token's id."""
-    config: Any = getattr(loaded.backbone, "config", None)
-    for value in (getattr(config, "pad_token_id", None), loaded.tokenizer.pad_token_id):
+    for value in (getattr(_config(loaded), "pad_token_id", None), loaded.tokenizer.pad_token_id):
         if isinstance(value, int) and value >= 0:
             return value
     return 0
