@@ -120,7 +120,7 @@ def _show(here: Selection, plan: ReportPlan, found: Mapping[str, Result]) -> Non
         table=with_sample(csv_rows(rows), results),
         document=lambda: report_document(plan, results),
         sections=drawn,
-        notes=_notes(results),
+        notes=[*([plan.reversed] if plan.reversed else []), *_notes(results)],
     )
 
 

@@ -60,6 +60,8 @@ def choose_models(models: Sequence[ModelInfo]) -> tuple[str, list[ModelInfo]]:
     )
     if mode == GRID:
         return GRID, list(models)
+    if len(models) == 2 and mode != WITHIN:
+        return str(mode), list(ordered(models).models) if mode == DIFFERENCE else list(models)
     names = [info.spec.name for info in models]
     shared: dict[str, Any] = {"format_func": short_model, "persist_state": "session", "width": 260}
     with st.container(horizontal=True):
@@ -75,7 +77,7 @@ def choose_models(models: Sequence[ModelInfo]) -> tuple[str, list[ModelInfo]]:
 
 def order_of(mode: str, models: Sequence[ModelInfo]) -> Ordered | None:
     """Of a difference, which of the two models is before and which after."""
-    return in_order(models) if mode == DIFFERENCE and len(models) == 2 else None
+    return in_order(models) if mode == DIFFERENCE and models[0] is not models[-1] else None
 
 
 def specs_for(mode: str, models: Sequence[ModelInfo], here: Shared, params: dict[str, Any]) -> list[AnalysisSpec]:
@@ -185,11 +187,26 @@ def table_of(mode: str, found: Sequence[Result]) -> tuple[list[str], list[list[A
     return [corner, *columns], [[name, *map(float, line)] for name, line in zip(rows, matrix, strict=True)]
 
 
+def choose_view(order: Ordered | None) -> str:
+    """The matrix or the line along depth; beside it, of a difference, which model is before."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        view = st.segmented_control(
+            "View",
+            [MATRIX, DIAGONAL],
+            default=MATRIX,
+            required=True,
+            key="similarity_view",
+            persist_state="session",
+            label_visibility="collapsed",
+        )
+        if order is not None:
+            say_order(order)
+    return str(view)
+
+
 def show(mode: str, found: Sequence[Result], models: Sequence[ModelInfo], here: Shared) -> None:
     """Figure, cell, notes, table and downloads."""
-    view = st.segmented_control(
-        "View", [MATRIX, DIAGONAL], default=MATRIX, required=True, key="similarity_view", persist_state="session"
-    )
+    view = choose_view(order_of(mode, models))
     caption = DIFFERENCE_CAPTION if mode == DIFFERENCE else CAPTION
     if view == DIAGONAL:
         figure = draw_depth(mode, found)
@@ -227,8 +244,5 @@ else:
     if mode == BETWEEN:
         pairing_warning(models, here.tokens)
     found = run_panel(specs_for(mode, models, here, settings(models[0], here)), "similarity")
-    order = order_of(mode, models)
-    if order is not None and models[0] is not models[1]:
-        say_order(order)
     if found is not None and comparable(mode, found):
         show(mode, found, models, here)
