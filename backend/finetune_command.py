@@ -10,9 +10,9 @@ from typing import Any
 from backend.codec import to_json
 from backend.commands import read_texts_of, report_of, write_json
 from backend.errors import InvalidRequest
-from backend.models.runfolder import check_name, step_name
+from backend.models.runfolder import check_name
 from backend.recipes import Recipe, recipe
-from backend.runs import RunInfo
+from backend.runs import RunInfo, step_name
 from backend.settings import read_settings
 from backend.wiring import wire_workbench
 
@@ -50,6 +50,12 @@ def list_runs(options: argparse.Namespace) -> int:
         return 0
     for info in found:
         where = f"step {info.steps[-1]} of {info.total_steps}" if info.steps else "nothing saved"
+        if info.step is not None and (info.state != "done" or info.step != info.steps[-1]):
+            where += (
+                f"; the name now means step {info.step}"
+                if info.state != "done"
+                else f"; the name means step {info.step}"
+            )
         print(f"run:{info.name} ({info.state}, {where}): {info.base} on {info.texts}, accuracy {_share(info.accuracy)}")
         if info.error:
             print(f"    {info.error}")

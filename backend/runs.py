@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from backend.recipes import Recipe
 
+PREFIX = "run:"
 RUN_STATES = ("running", "done", "stopped", "failed")
 
 
@@ -69,12 +70,26 @@ class RunInfo:
 
     @property
     def step(self) -> int | None:
-        """The step that ``run:NAME`` stands for: the last; the best where a recipe asks for it or a run went wrong."""
+        """The step that ``run:NAME`` stands for: the last saved one; the best where the recipe has a patience.
+
+        How the run ended plays no part: a process that is killed does not change what a name means.
+        """
         if not self.steps:
             return None
-        return self.best_step if self.recipe.patience or self.state == "failed" else self.steps[-1]
+        return self.best_step if self.recipe.patience else self.steps[-1]
+
+    @property
+    def model(self) -> str:
+        """The name of the run's model: ``run:NAME``; while that may still come to mean another step, with the step."""
+        name = f"{PREFIX}{self.name}"
+        return name if self.state == "done" or self.step is None else f"{name}@{step_name(self.step)}"
 
     @property
     def accuracy(self) -> float:
         """The accuracy at ``step``; NaN where nothing is saved."""
         return math.nan if self.step is None else self.accuracies[self.steps.index(self.step)]
+
+
+def step_name(step: int) -> str:
+    """The name of a saved step: that of its folder, and what stands after the @ in ``run:NAME@step-00128``."""
+    return f"step-{step:05d}"

@@ -96,7 +96,7 @@ def test_the_log_has_every_step_and_evaluation(home: tuple[Workbench, Path]) -> 
 def test_a_run_and_its_steps_are_models_wherever_a_model_is_named(home: tuple[Workbench, Path]) -> None:
     (bench, tmp_path), info = home, _run(home, "learned")
     model, first = bench.model("run:learned"), bench.model("run:learned@step-00000")
-    assert (model.spec.name, model.labels, model.has_head) == ("run:learned", CLASSES, True)
+    assert (model.spec.name, model.labels, model.has_head) == (f"run:learned@{LEARNED}", CLASSES, True)
     assert model.spec.commit == bench.model(f"run:learned@{LEARNED}").spec.commit != first.spec.commit
     assert model.tokenizer == bench.model(base(tmp_path)).tokenizer
     texts = saved(bench, tmp_path, rows(80), name="many")
@@ -239,7 +239,7 @@ def test_words_are_learned_with_a_head_beside_the_backbone(bench: Workbench, tmp
     spec = bench.analysis("anisotropy", models=[bench.model("run:a")], texts=texts, layers=[3], max_length=12)
     bench.wait(spec)
     runner: Runner = bench._executor._runner  # type: ignore[attr-defined]
-    stack = runner._stacks._plain(spec.inputs)
+    stack = runner._stacks.plain(spec.inputs)
     labels = encode_labels(bench.text_set(texts), "upos")
     split = split_rows(labels, SplitParams(test_share=0.1), 0)
     rows_ = stack.matrices[0].text_index
@@ -337,7 +337,7 @@ def test_a_learning_rate_that_diverges_ends_the_run_with_a_message(bench: Workbe
     assert run.state == "failed" and "diverged" in run.error
     log = bench.run_log("a")
     diverged = max(row["step"] for row in log)
-    assert run.steps and max(run.steps) < diverged + 1 and run.step == run.best_step
+    assert run.steps and max(run.steps) < diverged + 1 and run.step == run.steps[-1]
     for step in run.steps:
         bench.compute("average_cosine", model=f"run:a@step-{step:05d}", texts=["the cat", "a dog"])
     assert sorted(path.name for path in Path(run.folder).glob("step-*")) == [f"step-{s:05d}" for s in run.steps]

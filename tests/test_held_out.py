@@ -273,3 +273,32 @@ def test_no_step_before_a_metric_hears_of_its_test_rows(home: Any) -> None:
     assert "Activations are standardised, by what 30 training rows say." in result.notes
     freely = bench.compute("anisotropy", model=base(folder), texts=texts, layers=[2], postprocess=steps)
     assert "Activations are standardised." in freely.notes
+
+
+def test_a_runs_name_means_the_same_step_however_the_run_ended_and_is_kept_with_it(home: Any) -> None:
+    from backend.models.runfolder import RunFolder
+
+    bench, _, texts, run = home
+    assert (run.step, run.model, run.accuracy) == (run.steps[-1], "run:a", run.accuracies[-1])
+    rising = replace(run, accuracies=(1.0, *run.accuracies[1:-1], 0.5))
+    for state in backend.runs.RUN_STATES:
+        assert replace(rising, state=state).step == run.steps[-1]
+    patient = replace(rising, recipe=replace(run.recipe, patience=1))
+    assert {replace(patient, state=state).step for state in backend.runs.RUN_STATES} == {0}
+    before = bench.compute("cka", model="run:a", texts=texts)
+    pinned = f"run:a@step-{run.steps[-1]:05d}"
+    assert before.sources[0].model == pinned == bench.model("run:a").spec.name
+    assert before.recipe["inputs"][0]["model"]["name"] == pinned
+    for name, step in ((f"run:a@{run.steps[1]}", run.steps[1]), ("run:a@last", run.steps[-1]), ("run:a@best", None)):
+        assert bench.model(name).spec.name == f"run:a@step-{run.best_step if step is None else step:05d}"
+    with pytest.raises(backend.EmbedscopeError, match="has no"):
+        bench.model("run:a@7777777")
+    home_of = RunFolder(Path(run.folder).parent, "a")
+    try:
+        home_of.write(replace(run, state="stopped", steps=run.steps[:-1], accuracies=run.accuracies[:-1]))
+        stopped = next(one for one in bench.runs() if one.name == "a")
+        assert stopped.model == f"run:a@step-{run.steps[-2]:05d}"
+        again = bench.compute(bench.from_recipe(before.recipe))
+        assert again.fingerprint == before.fingerprint and again.sources[0].model == pinned
+    finally:
+        home_of.write(run)

@@ -24,7 +24,8 @@ from backend.models.folders import (
 )
 from backend.models.hub import hub_commit, hub_files, hub_folder, not_found
 from backend.models.package import MODULES, settings_that_count, transformer_path
-from backend.models.runfolder import PREFIX, run_model_folder
+from backend.models.runfolder import run_model_folder
+from backend.runs import PREFIX
 from backend.specs import DTYPES, ModelSpec
 
 Roots = tuple[Path, ...] | None
@@ -135,8 +136,11 @@ def _locate(
     if name.startswith(PREFIX):
         if runs is None:
             raise ModelError(f"'{name[:80]}' is a run, and no folder of runs is known here.", "Set EMBEDSCOPE_RUNS.")
-        found = _local(run_model_folder(name, runs), (runs.resolve(),), base)
-        return ModelFiles(name, found.commit, found.folder, found.adapter, found.package)
+        step = run_model_folder(name, runs)
+        found = _local(step, (runs.resolve(),), base)
+        # A run's own name may mean another step tomorrow: whatever is kept says which step it was.
+        kept = f"{name.partition('@')[0]}@{step.name}"
+        return ModelFiles(kept, found.commit, found.folder, found.adapter, found.package)
     if runs is not None and roots is not None:
         roots = (*roots, runs)
     folder = _local_folder(name, roots)

@@ -15,9 +15,8 @@ from typing import Any
 
 from backend.codec import from_json, to_json
 from backend.errors import InvalidRequest, ModelError, StoreError
-from backend.runs import RunInfo
+from backend.runs import PREFIX, RunInfo, step_name
 
-PREFIX = "run:"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _STEP = re.compile(r"step-([0-9]{5,})")
 _FULL = 64 * 2**20  # bytes; with less than that free, a failed write is taken for one on a full disk
@@ -34,15 +33,11 @@ def check_name(name: str) -> str:
     return name
 
 
-def step_name(step: int) -> str:
-    """The name of a saved step's folder."""
-    return f"step-{step:05d}"
-
-
 def run_model_folder(name: str, runs: Path) -> Path:
-    """The folder of the model that ``run:NAME`` or ``run:NAME@step-00128`` stands for.
+    """The folder of the model that ``run:NAME``, ``run:NAME@step-00128`` or ``run:NAME@128`` stands for now.
 
-    Without a step it is the one that RunInfo.step says. Raises ModelError where there is no such run or step.
+    Without a step it is the one that RunInfo.step says; ``@last`` and ``@best`` are these of the saved ones. Raises
+    ModelError where there is no such run or step.
     """
     run, _, wanted = name.removeprefix(PREFIX).partition("@")
     folder = RunFolder(runs, run) if _NAME.fullmatch(run) else None
@@ -50,6 +45,10 @@ def run_model_folder(name: str, runs: Path) -> Path:
     if folder is None or info is None:
         names = ", ".join(found.name for found in read_runs(runs)) or "none"
         raise ModelError(f"There is no run '{run[:80]}'.", f"The runs that are there: {names}.")
+    if wanted in ("last", "best") and info.steps:
+        wanted = step_name(info.steps[-1] if wanted == "last" else info.best_step or 0)
+    elif wanted.isascii() and wanted.isdigit():
+        wanted = step_name(int(wanted[:12]))
     if wanted:
         found = folder.path / wanted if _STEP.fullmatch(wanted) else None
         if found is None or not found.is_dir():

@@ -10,7 +10,8 @@ from backend.errors import EmbedscopeError, InvalidRequest, ModelError
 from backend.lineage import step_of
 from backend.models.hub import hub_revisions
 from backend.models.resolve import Roots, hub_pattern, local_folder
-from backend.models.runfolder import PREFIX, RunFolder, read_runs, step_name
+from backend.models.runfolder import RunFolder, read_runs
+from backend.runs import PREFIX, step_name
 from backend.specs import BrokenMember, ModelInfo, SeriesInfo, SeriesMember
 
 MOST_MEMBERS = 64

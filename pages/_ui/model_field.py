@@ -44,7 +44,7 @@ def series_task(name: str, *, steps: tuple[int, ...] = (), at_most: int = AT_MOS
 def model_field() -> tuple[tuple[ModelInfo, ...], str, bool]:
     """The field and what it says: the models, what is missing, and whether waiting will not help."""
     known: dict[str, None] = st.session_state.setdefault(_KNOWN, {DEFAULT_MODEL: None})
-    runs = [f"run:{run.name}" for run in workbench().runs() if run.steps]
+    runs = [run.model for run in workbench().runs() if run.steps]
     names = st.multiselect(
         "Models",
         list(dict.fromkeys([*known, *runs])),
@@ -71,7 +71,9 @@ def model_field() -> tuple[tuple[ModelInfo, ...], str, bool]:
         info, state, why = _look_up(name, place)
         if info is not None:
             known[name] = None
-            infos.append(info)
+            if info.spec not in [other.spec for other in infos]:
+                infos.append(info)
+            _say_step(name, info)
         elif state == "failed":
             failures.append(why)
         else:
@@ -82,6 +84,19 @@ def model_field() -> tuple[tuple[ModelInfo, ...], str, bool]:
     if series:
         problem = f"{short_model(series[0])} is a series of checkpoints: choose some of its steps in the sidebar."
     return tuple(infos), problem, False
+
+
+def _say_step(name: str, info: ModelInfo) -> None:
+    """Which step a run's name stands for, where that may change: a link with the step in it does not."""
+    if not name.strip().startswith("run:") or info.spec.name == name.strip():
+        return
+    short, _, step = info.spec.name.partition("@")
+    run = next((one for one in workbench().runs() if f"run:{one.name}" == short), None)
+    if run is not None and run.state != "done":
+        st.caption(
+            f"{plain(name)} is {plain(step)} of a run that is {run.state}; later it may be another step. "
+            f"{plain(info.spec.name)} stays what it is."
+        )
 
 
 def _look_up(name: str, place: int) -> tuple[ModelInfo | None, str, str]:

@@ -205,7 +205,9 @@ def numbers(info: RunInfo) -> None:
         more = (
             f"{100 * (info.accuracy - info.frozen):+.1f} points" if info.steps and info.frozen == info.frozen else None
         )
-        name = "Best saved step" if info.state == "failed" else "Fine-tuned"
+        name = (
+            "Fine-tuned" if info.state == "done" else "Best saved step" if info.recipe.patience else "Last saved step"
+        )
         st.metric(name, share(info.accuracy), more, help=f"At step {info.step}." if info.steps else None)
         if info.test_accuracy == info.test_accuracy:
             about = f"On {info.n_final:,} rows that chose nothing; head on the frozen base {share(info.test_frozen)}."
@@ -264,12 +266,12 @@ def ended(info: RunInfo) -> None:
 
 def next_pages(info: RunInfo) -> None:
     """The ways from a run to the pages that look at it."""
-    pair = [info.base, f"run:{info.name}"]
+    pair = [info.base, info.model]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.page_link(
             "pages/training/dynamics.py",
             label="Watch its geometry change: Dynamics",
-            query_params={"series": pair[1]},
+            query_params={"series": f"run:{info.name}"},
             icon=":material/timeline:",
         )
         if chosen_names() == pair:

@@ -28,7 +28,8 @@ def pair(request: Any, run: Any, small_world: SmallWorld) -> tuple[list[str], st
     """The sidebar's names, and those of the model before and of the one after."""
     steps = [f"run:tuned@step-{run.steps[place]:05d}" for place in (0, -1)]
     base, tuned = steps if "steps" in request.param else [small_world.models[0], "run:tuned"]
-    return ([tuned, base] if "run" in request.param or "turned" in request.param else [base, tuned]), base, tuned
+    names = [tuned, base] if "run" in request.param or "turned" in request.param else [base, tuned]
+    return names, base, steps[-1]  # whatever is shown says at which step the run is
 
 
 def result(world: SmallWorld, metric: str, *models: str, **options: Any) -> Any:
@@ -159,7 +160,8 @@ def test_command_line_and_notebook_put_them_in_order(
 def test_a_reversed_report_says_so(small_world: SmallWorld, run: Any) -> None:
     base, tuned = (small_world.bench.model(name) for name in (small_world.models[0], "run:tuned"))
     plan = backend.plan_report(small_world.bench, tuned, base, texts=small_world.texts, pooling="mean")
-    assert plan.reversed.startswith(f"{base.spec.name} is the model before and run:tuned the one after")
+    assert tuned.spec.name == f"run:tuned@step-{run.step:05d}"
+    assert plan.reversed.startswith(f"{base.spec.name} is the model before and {tuned.spec.name} the one after")
     assert not backend.plan_report(small_world.bench, base, tuned, texts=small_world.texts, pooling="mean").reversed
     document = backend.report_document(plan, small_world.bench.wait(plan.task))
     assert document["report"]["reversed"] == plan.reversed
