@@ -17,9 +17,9 @@ def read_history(files: ModelFiles) -> History:
     A folder with the card of a run and without the list of its rows counts as a fine-tuning of unknown rows. Raises
     ModelError where the list is damaged.
     """
-    folders = [files.folder] if files.adapter is None else [files.folder, files.adapter]
+    folders = [folder for folder in (files.folder, files.adapter, files.package) if folder is not None]
     found = History()
-    for folder in folders:
+    for folder in dict.fromkeys(folders):
         found += _of_folder(folder, files.name)
     return found
 

@@ -1,7 +1,7 @@
 """What the report of a pair says in plain numbers: the summary, the layers, the labels that moved, the texts that moved."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from backend.reports.compare import (
     compared_ablations,
 )
 from backend.reports.rows import GREW, SAME, SHRANK, Found, label_changes, plain, reason_of
+from backend.reports.tested import tested_on
 from backend.reports.words import READINGS, TITLES, Reading
 from backend.results import Result
 
@@ -62,7 +63,10 @@ def summary_rows(found: Found, layer: int) -> tuple[SummaryRow, ...]:
         rows += _few_dimensions(found)
     if "clusters" in found:
         rows += _clusters(found)
-    return tuple(rows)
+    said = f" {tested_on(found)}"
+    return tuple(
+        replace(row, meaning=row.meaning + said) if row.key == "accuracy" and row.meaning else row for row in rows
+    )
 
 
 # The rows of the summary

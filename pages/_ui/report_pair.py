@@ -21,7 +21,7 @@ from pages._ui import report_sections as sections
 from pages._ui.charts import short_model
 from pages._ui.controls import params_form
 from pages._ui.export import with_sample
-from pages._ui.findings import notes_of, provenance, source_line, undefined_note
+from pages._ui.findings import notes_of, provenance, source_line, split_warnings, undefined_note
 from pages._ui.progress import batch_panel
 from pages._ui.report_files import Section, report_downloads
 from pages._ui.rows import pairing_warning
@@ -95,8 +95,11 @@ def _show(here: Selection, plan: ReportPlan, found: Mapping[str, Result]) -> Non
     st.table(summary_table(rows, grey=True).set_index(""))
     st.caption(
         "Before and after are the two models above. Of a number about both together, before is what the first gives with "
-        "itself. A dash is a number that does not exist. Accuracies are over test rows, which no fit has seen."
+        "itself. A dash is a number that does not exist. Accuracies are over test rows: no fit has seen them, and neither model "
+        "was trained on them as far as its files say."
     )
+    for doubt in split_warnings(results):
+        st.warning(plain(doubt), icon=":material/warning:")
     _say_head(plan, found)
     drawn = [Section(f"In short: {layer}", table=(COLUMNS, summary_table(rows).values.tolist()))]
     drawn += sections.similarity(found)

@@ -7,7 +7,7 @@ import streamlit as st
 
 from backend import Result, SeriesInfo
 from pages._ui.charts import short_model
-from pages._ui.findings import notes_of
+from pages._ui.findings import notes_of, split_warnings
 from pages._ui.model_field import AT_MOST, MOST_NAME_CHARS, is_name, series_task
 from pages._ui.progress import obtain
 from pages._ui.session import plain, workbench
@@ -169,5 +169,10 @@ def series_provenance(series: SeriesInfo, results: Sequence[Result]) -> None:
     if source.postprocess:
         parts.append(f"after {', '.join(source.postprocess)}")
     st.caption(plain(" · ".join(parts)))
+    doubts = split_warnings(results)
+    for doubt in doubts:
+        st.warning(plain(doubt), icon=":material/warning:")
     for note in notes_of(results):
+        if note.endswith(doubts):
+            continue
         st.caption(f":material/info: {plain(note)}")
