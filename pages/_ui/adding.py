@@ -1,6 +1,7 @@
 """Adding a text set: a file, pasted lines or a hub data set; read, looked at, columns chosen, then saved."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
 
 import streamlit as st
@@ -24,6 +25,7 @@ from pages._ui.session import plain, show_problem, workbench
 
 NONE = "(none)"
 SHOWN = "texts_shown"  # the key of the field that says which text set the page shows
+_SHOWN_NEXT = "_texts_shown_next"
 _SAVED = "_saved_text_set"
 _SAVING = "_saving_text_set"
 
@@ -75,6 +77,14 @@ def _confirmed() -> bool:
     for notice in info.notices:
         st.warning(plain(notice), icon=":material/info:")
     return True
+
+
+def show_saved(names: Mapping[str, TextSetInfo]) -> None:
+    """Put the text set that was saved in the last run into the field SHOWN, before that is drawn."""
+    table = st.session_state.pop(_SHOWN_NEXT, None)
+    name = next((name for name, info in names.items() if info.spec.table == table), None)
+    if name is not None:
+        st.session_state[SHOWN] = name
 
 
 def forget(table: str) -> None:
@@ -166,7 +176,7 @@ def _save(task: ReadTask | HubReadTask | JoinTask | SampleTask) -> None:
         del st.session_state[_SAVING]
         st.session_state[_SAVED] = info
         selection.choose_texts_next(info.spec.table)
-        st.session_state[SHOWN] = info.shown_name
+        st.session_state[_SHOWN_NEXT] = info.spec.table  # the field may be on the page already
         st.rerun()
 
 

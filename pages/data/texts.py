@@ -83,6 +83,7 @@ st.subheader("Add a text set")
 adding.add_section()
 
 st.subheader("Look into one")
+adding.show_saved(names)
 here = selection.current().texts
 if here in everything:
     st.session_state.setdefault(adding.SHOWN, here.shown_name)
