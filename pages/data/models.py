@@ -5,7 +5,7 @@ import streamlit as st
 from backend import ModelInfo, ResolveTask
 from pages._ui import model_field, selection, wording
 from pages._ui.progress import obtain
-from pages._ui.session import workbench
+from pages._ui.session import plain, workbench
 
 FAMILIES = {"encoder": "encoder", "decoder": "decoder", "encoder-decoder": "encoder of an encoder-decoder"}
 
@@ -25,7 +25,6 @@ def facts(info: ModelInfo) -> dict[str, str]:
         "[CLS] token": "yes" if info.has_cls else "no",
         "Usual pooling": info.default_pooling,
         "Head": head,
-        "Of note": " ".join((*info.remarks, *info.package)) or "nothing",
         "Commit": info.spec.commit,
     }
 
@@ -48,6 +47,9 @@ def show_facts(infos: list[ModelInfo], key: str) -> None:
     for column in columns:
         table[column["Name"]] = list(column.values())[1:]
     st.dataframe(table, hide_index=True, key=key, height="content", alt="Facts about each model")
+    for info in infos:
+        for remark in (*info.remarks, *info.package):
+            st.caption(f":material/info: {plain(f'{info.spec.name}: {remark}')}")
 
 
 def use_alone(name: str) -> None:
