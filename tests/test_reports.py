@@ -11,7 +11,7 @@ import transformers
 
 import backend
 from backend import InvalidRequest, Undefined
-from backend.metrics.paired import mcnemar
+from backend.metrics.paired import mcnemar, paired_error
 from backend.reports.words import READINGS, TITLES, Reading
 from tests.models.tiny import SEGMENTS, TEXTS, WORDS, bert_config, save
 from tests.test_command_line import _run
@@ -334,6 +334,9 @@ def test_the_cross_task_table_counts_labels_and_takes_the_probes_accuracy(bench:
     assert rows[0].n_grew == (clusters.minimum[0] > clusters.other_minimum[0]).sum()
     assert rows[0].average_change == pytest.approx((clusters.minimum[0] - clusters.other_minimum[0]).mean())
     assert (rows[0].accuracy_before, rows[0].accuracy_after) == (before.accuracy[0], after.accuracy[0])
+    change = after.right[0].astype(float) - before.right[0]
+    assert rows[0].accuracy_change == pytest.approx(after.accuracy[0] - before.accuracy[0], abs=1e-6)
+    assert rows[0].accuracy_change_error == pytest.approx(paired_error(change))
     assert rows[0].accuracy_after_std == after.accuracy_std[0] and rows[0].layer == "block 3"
     document = backend.cross_task_document(rows, results)
     assert len(document["recipe"]) == 6 and document["rows"][1]["texts"] == "sentiment"

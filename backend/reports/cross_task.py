@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backend.errors import InvalidRequest
+from backend.reports.compare import compared_networks
 from backend.reports.plan import check_pair
 from backend.reports.rows import GREW, SAME, SHRANK, label_changes, plain, reason_of
 from backend.results import Result
@@ -28,7 +29,9 @@ class CrossTaskRow:
     ``n_grew``, ``n_shrank`` and ``n_same`` of ``n_labels`` labels have a least distance that grew, shrank or stayed
     within the bounds between which it is proven; ``average_change`` is the mean change over the labels that have one, in
     the units of the activations. ``accuracy_before`` and ``accuracy_after`` (with standard deviations over the
-    trainings) are of the networks of ``probing`` on the test rows, in [0, 1]. None where undefined; ``reason`` says why.
+    trainings) are of the networks of ``probing`` on the test rows, in [0, 1]. ``accuracy_change`` is their difference row by row on the same test rows,
+    ``accuracy_change_error`` half its 95 % interval, None where the rows are not the same. None where undefined; ``reason`` says
+    why.
     """
 
     texts: str
@@ -46,6 +49,8 @@ class CrossTaskRow:
     majority: float
     n_test: int
     reason: str = ""
+    accuracy_change: float | None = None
+    accuracy_change_error: float | None = None
 
 
 def plan_cross_task(
@@ -92,6 +97,7 @@ def _row(group: Sequence[Result], label: str) -> CrossTaskRow:
     known = [one.change for one in changes if one.change is not None]
     why = reason_of(clusters, "minimum", (0,)) or reason_of(clusters, "other_minimum", (0,))
     why = why or reason_of(before, "accuracy", (0,)) or reason_of(after, "accuracy", (0,))
+    change = compared_networks(before, after) or (math.nan, math.nan)
     return CrossTaskRow(
         texts=clusters.sources[0].texts,
         label=label,
@@ -108,4 +114,6 @@ def _row(group: Sequence[Result], label: str) -> CrossTaskRow:
         majority=float(before.values.majority),
         n_test=int(before.values.n_test_used),
         reason=why,
+        accuracy_change=plain(change[0]),
+        accuracy_change_error=plain(change[1]),
     )
