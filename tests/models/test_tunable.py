@@ -104,5 +104,5 @@ def test_adapters_and_encoder_decoders_are_refused(tmp_path: Path) -> None:
 
 def test_rows_of_words_say_how_many_words_they_have() -> None:
     none: Any = []
-    assert TrainingRows([], None, None, none, none, none, none).n_words == 0
-    assert TrainingRows([], None, [(0, 1, 2, 3)], none, none, none, none).n_words == 2
+    assert TrainingRows([], None, None, none, none, none, none, "").n_words == 0
+    assert TrainingRows([], None, [(0, 1, 2, 3)], none, none, none, none, "").n_words == 2
