@@ -27,8 +27,11 @@ def language_model(loaded: LoadedModel) -> nn.Module | None:
     config: Any = loaded.backbone.config
     if loaded.info.family != "decoder" or type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
         return None
-    with torch.device("meta"):
-        model: Any = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+    try:
+        with torch.device("meta"):
+            model: Any = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+    except Exception:  # a configuration that gives the backbone alone
+        return None
     prefix = model.base_model_prefix
     if type(getattr(model, prefix, None)) is not type(loaded.backbone):
         return None

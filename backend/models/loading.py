@@ -74,7 +74,7 @@ def describe(spec: ModelSpec, *, roots: Roots, runs: Path | None = None) -> Mode
     Raises ModelError as resolve does, and for an unknown architecture or one whose blocks cannot be found.
     """
     files = model_files(spec, roots=roots, weights=False, runs=runs)
-    return _describe(spec, files)[0]
+    return _described(spec, files)[0]
 
 
 def load(spec: ModelSpec, *, device: str, roots: Roots, runs: Path | None = None) -> LoadedModel:
@@ -84,7 +84,7 @@ def load(spec: ModelSpec, *, device: str, roots: Roots, runs: Path | None = None
     fit the configuration or lack a tensor of the backbone; an adapter where the package peft is missing.
     """
     files = model_files(spec, roots=roots, runs=runs)
-    info, architecture, tokenizer, adapter = _describe(spec, files)
+    info, architecture, tokenizer, adapter = _described(spec, files)
     # An adapter is merged in float32: its product is small beside the weights and would be lost in 16 bits.
     dtype = torch.float32 if files.adapter else torch_dtype(spec.dtype)
     needed = int(architecture.n_parameters * dtype.itemsize * _OVERHEAD)
@@ -192,6 +192,18 @@ class LoadedModels:
     def _release(self) -> None:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+
+
+def _described(spec: ModelSpec, files: ModelFiles) -> tuple[ModelInfo, Architecture, Any, AdapterPlan | None]:
+    """As _describe, whatever the code of a family raises while its model is built without weights."""
+    try:
+        return _describe(spec, files)
+    except EmbedscopeError:
+        raise
+    except Exception as error:
+        raise unusable(
+            spec.name, f"its family is built in a way that is not known here ({_first_line(error)})"
+        ) from None
 
 
 def _describe(spec: ModelSpec, files: ModelFiles) -> tuple[ModelInfo, Architecture, Any, AdapterPlan | None]:

@@ -9,6 +9,7 @@ import json
 import sys
 import tempfile
 import warnings
+from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from tests.models.sinks import extracted, loaded_model, pooled, relative_error
 from tests.models.zoo import tiny_config
 
 TABLE = Path(__file__).with_name("families.json")
+DOCUMENT = Path(__file__).parents[2] / "docs" / "families.md"
 ROUNDING = 1e-4
 CLASSES = {"id2label": {0: "dull", 1: "bright", 2: "neither"}, "label2id": {"dull": 0, "bright": 1, "neither": 2}}
 
@@ -71,14 +73,16 @@ def text_families() -> list[str]:
 def tried(family: str, folder: Path) -> Row:
     """``family`` through resolve, load, extraction, ablation and its own head; anything but our own errors is raised."""
     if getattr(CONFIG_MAPPING[family], "sub_configs", {}):
-        return Row(family, "not tried", "made of several models")
+        return Row(
+            family, "not tried", "of several models: tests/models/test_composite.py tries the language models of some"
+        )
     try:
         config = tiny_config(family)
         with torch.device("meta"):
             n_parameters = sum(one.numel() for one in transformers.AutoModel.from_config(config).parameters())
         assert n_parameters < 4e6, f"{n_parameters:,} parameters are not tiny"
         tiny.save(folder / "model", config)
-        own = transformers.AutoModel.from_pretrained(folder / "model").eval()
+        own = transformers.AutoModel.from_pretrained(folder / "model", config=config).eval()
     except Exception as error:
         return Row(family, "not tried", f"{type(error).__name__}: {' '.join(str(error).split())[:120]}")
     try:
@@ -92,7 +96,10 @@ def tried(family: str, folder: Path) -> Row:
         found = {most: extracted(loaded, tiny.TEXTS, batch_tokens=most) for most in (60, 1)}
     except EmbedscopeError as error:
         return Row(family, "refused", error.message.replace(str(folder / "model"), family), **said)
-    wrong, unlike = compared(loaded, own, found)
+    try:
+        wrong, unlike = compared(loaded, own, found)
+    except Exception as error:
+        return Row(family, "not tried", f"the library itself fails: {type(error).__name__}: {error}"[:160], **said)
     if wrong:
         return Row(family, "unlike", wrong, **said, hidden=unlike)
     return Row(
@@ -114,6 +121,8 @@ def compared(loaded: Any, own: Any, found: dict[int, Any]) -> tuple[str, str]:
         state = getattr(output, "last_hidden_state", states[-1] if states else None)
         if state is None or state.ndim != 3:
             return "the library gives no last hidden state", ""
+        if loaded.info.caveats:
+            return f"said on every figure: {loaded.info.caveats[0]}", ""
         expected = state[0].double().mean(0).numpy()
         for most, rows in found.items():
             gap = relative_error(rows.matrix(last, "mean")[row], expected)
@@ -121,7 +130,7 @@ def compared(loaded: Any, own: Any, found: dict[int, Any]) -> tuple[str, str]:
                 kind = "alone" if most == 1 else "padded"
                 wrong = wrong or f"the last layer differs by {gap:.1g}, {kind}"
         for layer in range(loaded.info.n_blocks):
-            if layer >= len(states) or states[layer].ndim != 3 or states[layer].shape[1] < ids.shape[1]:
+            if not states or layer >= len(states) or states[layer].ndim != 3 or states[layer].shape[1] < ids.shape[1]:
                 unlike.add(layer)
                 continue
             hidden = pooled(states[layer][0, : ids.shape[1]].numpy(), "mean")
@@ -179,6 +188,49 @@ def head(family: str, folder: Path) -> str:
     return "own"
 
 
+def document(rows: list[Row]) -> str:
+    """docs/families.md: how many families there are of which kind, and a line for each that was tried or refused."""
+    count = Counter(row.outcome for row in rows)
+    good = [row for row in rows if row.outcome == "supported"]
+    heads = [row for row in good if row.head != "none"]
+    lines = [
+        "# Families of models",
+        "",
+        "Every model type of the installed transformers library whose class takes tokens, as a tiny random model, through all that",
+        "is done with a model: resolved, loaded, run over texts padded and one by one, ablated within, its own head read. Beside it",
+        "the library runs the same texts one by one. Written by `python -m tests.models.families --write`; a sample is tried again by",
+        "`make test`, all with `EMBEDSCOPE_FAMILIES=all .venv/bin/python -m pytest tests/models/test_family_table.py`.",
+        "",
+        f"Of {len(rows)} types {count['supported']} are supported: in each the last layer is the library's last hidden state, text by text, padded",
+        f"and alone, to {ROUNDING:g} of its length; {sum(row.last == 'final norm' for row in good)} end in a final norm. {sum(row.batching != 'padded' for row in good)} need batches of one length.",
+        f"{len(heads)} have a classifier, and in {sum(row.head == 'own' for row in heads)} its head is read as the model's own; in the others one is fitted, which is said.",
+        f"{count['refused']} are refused with a reason, {count['unlike']} are unlike the library in a way that is said, {count['not tried']} were not tried here.",
+        "",
+        "| type | outcome | last layer | batches | layers unlike `hidden_states` | ablation | own head |",
+        "|---|---|---|---|---|---|---|",
+        *(
+            f"| {row.family} | {row.outcome}{': ' + _cell(row.reason) if row.reason else ''} | {row.last} | {row.batching} | {row.hidden} | {_cell(row.ablation)} | {_cell(row.head)} |"
+            for row in rows
+            if row.outcome != "not tried"
+        ),
+        "",
+        "Layers unlike `hidden_states`: Mamba and others list what follows each block, without the embedding output; their names",
+        "stand one further on.",
+        "",
+        "Not tried, by reason:",
+        "",
+        *(
+            f"- {reason}: {', '.join(row.family for row in rows if row.outcome == 'not tried' and _cell(row.reason) == reason)}."
+            for reason in sorted({_cell(row.reason) for row in rows if row.outcome == "not tried"})
+        ),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").rstrip(".")
+
+
 def try_all(families: list[str]) -> list[Row]:
     rows = []
     for family in families:
@@ -196,6 +248,11 @@ if __name__ == "__main__":
     warnings.filterwarnings("ignore")
     transformers.utils.logging.set_verbosity_error()
     named = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
-    rows = try_all(named or text_families())
+    if "--document" in sys.argv:
+        rows = [Row(**row) for row in json.loads(TABLE.read_text())]
+    else:
+        rows = try_all(named or text_families())
     if "--write" in sys.argv:
-        TABLE.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+        TABLE.write_text("[\n" + ",\n".join(json.dumps(asdict(row)) for row in rows) + "\n]\n")
+    if "--write" in sys.argv or "--document" in sys.argv:
+        DOCUMENT.write_text(document(rows))
