@@ -26,8 +26,8 @@ demo: setup ## fine-tune minilm on the built-in reviews (a minute or some); make
 	@$(BIN)/python -m backend finetune --name demo --model minilm --texts sentiment --recipe zhou --epochs 3 --learning-rate 3e-4
 	@echo "See it: make run, page Dynamics, series run:demo"
 
-test: setup ## run every test; the browser tests where a Chromium is found
-	@$(BIN)/python -m pytest
+test: setup ## run every test, two files at a time; the browser tests where a Chromium is found
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --durations 10
 
 check: setup ## ruff, format, mypy, import-linter
 	@$(BIN)/ruff check .

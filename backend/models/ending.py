@@ -165,13 +165,15 @@ def guessed_norm(backbone: nn.Module, layout: Layout) -> str:
 
 def _traced(architecture: Architecture, model: str) -> Ending | None:
     from torch._subclasses.fake_tensor import FakeTensorMode
+    from transformers.initialization import no_init_weights
 
     logging.getLogger("torch._subclasses.fake_tensor").setLevel(logging.CRITICAL)  # a format that fails is no error
     for number_format in _FORMATS:
         try:
             with FakeTensorMode(), torch.no_grad():
                 kind, config, attention = architecture.auto_class, architecture.config, architecture.attention
-                module = from_config(kind, config, attn_implementation=attention, dtype=number_format).eval()
+                with no_init_weights():  # a truncated normal distribution looks at its numbers
+                    module = from_config(kind, config, attn_implementation=attention, dtype=number_format).eval()
                 _, backbone = select_backbone(module, architecture)
                 layout = find_layout(backbone, getattr(backbone, "config", architecture.config), model=model)
                 ids = torch.ones((N_TEXTS, N_TOKENS), dtype=torch.int64)

@@ -62,7 +62,7 @@ def test_a_problem_beyond_the_limit_is_solved_near_enough_to_give_the_same_class
         lost = np.log(np.exp(scores).sum(axis=1)) - scores[np.arange(len(y)), y]
         return lost.sum() + 0.5 * (coefficients[1:] ** 2).sum()
 
-    assert loss(expected) <= loss(found) < loss(expected) * (1 + 1e-5) < loss(np.zeros((2, n_classes)))
+    assert loss(expected) * (1 - 1e-9) <= loss(found) < loss(expected) * (1 + 1e-5) < loss(np.zeros((2, n_classes)))
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])

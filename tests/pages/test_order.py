@@ -113,7 +113,9 @@ def test_rogue_overlap_has_before_in_the_rows(open_page, run_page, small_world: 
 def test_profiles_and_the_report_begin_with_before(open_page, run_page, small_world: SmallWorld, pair) -> None:
     names, before, after = pair
     at = run_page(open_page("profiles", *names), "profiles")
-    lines = [trace["name"] for trace in figure(at)["data"] if trace.get("name") in map(short_model, names)]
+    lines = [
+        trace["name"] for trace in figure(at)["data"] if trace.get("name") in (short_model(before), short_model(after))
+    ]
     assert lines == [short_model(before), short_model(after)]
     at = open_page("report", *names)
     assert at.selectbox(key="report_base").value == before and at.selectbox(key="report_tuned").value == after

@@ -46,7 +46,7 @@ def test_every_page_that_a_paper_has_says_what_differs_and_sets_it(
     assert f"As in {preset.paper}" in said(at) and f"Unlike {preset.paper}" not in said(at)
     switch(at).set_value(False).run()
     assert at.session_state["pooling"] == "mean" and at.session_state["layers"] == "all"
-    assert at.session_state["texts"] == "words" and f"Unlike {preset.paper}" in said(at)
+    assert at.session_state["texts"] == small_world.texts.shown_name and f"Unlike {preset.paper}" in said(at)
 
 
 def test_what_is_drawn_is_what_the_settings_give(open_page, run_page, small_world: SmallWorld) -> None:

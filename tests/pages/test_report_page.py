@@ -146,7 +146,7 @@ def test_the_table_across_tasks_has_a_row_for_each_text_set(open_page, run_page,
     at.segmented_control(key="report_view").set_value("Across tasks").run()
     at.selectbox(key="report_cross_grid").set_value("fixed").run()
     at.number_input(key="report_cross_n_seeds").set_value(2).run()
-    assert at.multiselect(key="report_sets").value == ["words"]
+    assert at.multiselect(key="report_sets").value == [small_world.texts.shown_name]
     at.multiselect(key="report_sets").set_value(["words", "topics"]).run()
     at = run_page(at, "report_cross")
     pair = small_world.infos(0, 1)

@@ -57,7 +57,7 @@ def test_identity_survives():
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("version", 2),
+        ("version", 0),
         ("texts", ["a"]),
         ("texts", [None, "b"]),
         ("pairs", ["a"]),
@@ -74,6 +74,12 @@ def test_damage_is_noticed(field, value):
     table_from_json(json.dumps(fields))
     with pytest.raises(TextSetError, match="damaged"):
         table_from_json(json.dumps(fields | {field: value}))
+
+
+def test_a_later_form_is_no_damage():
+    fields = json.loads(table_to_json(TextTable("n", ("a", "b"))))
+    with pytest.raises(TextSetError, match="newer version of Embedscope"):
+        table_from_json(json.dumps(fields | {"version": 2}))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "{}", "[" * 100_000])
