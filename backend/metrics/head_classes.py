@@ -100,10 +100,22 @@ def said_of(order: Order, outputs: Sequence[str], classes: Sequence[str]) -> str
         names = dict(zip(order.outputs, classes, strict=True))
         placed = [names.get(number, "no class of these labels") for number in range(len(outputs))]
         said = f" Its outputs are read in the order that was given: {_listed(placed, most=20)}."
+        if _contradicts(outputs, placed, classes):
+            said = f" The model names its outputs {_listed(outputs, most=20)}: the order that was given contradicts it.{said}"
     if order.others:
         those = _listed([outputs[number] for number in order.others])
         said += f" Outputs that stand for no label ({those}): a row given to one counts as wrong."
     return said
+
+
+def _contradicts(outputs: Sequence[str], placed: Sequence[str], classes: Sequence[str]) -> bool:
+    """Whether an output that bears the name of a class, or its number (LABEL_1), is read as another."""
+    known = {plain_name(name) for name in classes}
+    unnamed = output_order(outputs, classes)
+    if isinstance(unnamed, Order) and unnamed.known_by == "numbers":
+        return any(placed[number] != name for number, name in zip(unnamed.outputs, classes, strict=True))
+    pairs = [(plain_name(name), plain_name(read)) for name, read in zip(outputs, placed, strict=True)]
+    return any(name in known and name != read for name, read in pairs)
 
 
 def _given(outputs: Sequence[str], classes: Sequence[str], given: Sequence[str]) -> Order:

@@ -1,5 +1,6 @@
 """Charts of DirectProbe: clusters against labels, distances between labels, and how alike they are across layers."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from pages._ui.charts import (
     layer_ticks,
     safe,
     tick_places,
+    titled,
     with_legend,
 )
 
@@ -30,24 +32,29 @@ MATRIX_CAPTION = (
 LEAST_CAPTION = (
     "Each label's distance to the label nearest to it. Named are the three whose distance grows most from the first layer to the "
     "last (or falls least, where all fall) and the three whose distance grows least (or falls most); of fewer than six labels, "
-    "half each. The others are grey."
+    "half each. Labels that tie with one outside their three bear no rank. The others are grey."
 )
 CHANGE_CAPTION = (
     "The same distance in one layer, from the model before to the model after: named are the three labels whose distance grows "
-    "most (or falls least, where all fall) and the three whose distance grows least (or falls most)."
+    "most (or falls least, where all fall) and the three whose distance grows least (or falls most). Labels that tie with one outside "
+    "their three bear no rank."
 )
+TWO_CAPTION = "With two labels, both have the same distance: that between them."
 SIMILARITY_CAPTION = (
     "Correlation of the distances between labels in two layers: 1 means that the labels lie to each other in the same way, "
     "whatever the scale. The colours go from 0 to 1; below 0 is drawn as 0, and the hover tells the number."
 )
 N_NAMED = 3
+_TICK_CHARS = 24  # of a line of a model's name below the axis
+_TIE = 1e-9  # of the largest distance: nearer changes are the same
 
 
-def count_chart(values: Any, layers: Sequence[str], other: str = "") -> go.Figure:
-    """Clusters of the training and the test rows over depth, beside the number of labels; of a second model, ``other``."""
+def count_chart(values: Any, layers: Sequence[str], own: str = "", other: str = "") -> go.Figure:
+    """Clusters of the training and the test rows over depth, beside the number of labels; with a second model, ``other``, by name."""
+    of = f", {safe(own)}" if other else ""
     figure = base_figure(x_title="Layer", y_title="Clusters")
-    _over_layers(figure, values.n_clusters, layers, "training rows", 0)
-    _over_layers(figure, values.test_n_clusters, layers, "test rows", 1)
+    _over_layers(figure, values.n_clusters, layers, f"training rows{of}", 0)
+    _over_layers(figure, values.test_n_clusters, layers, f"test rows{of}", 1)
     if other:
         _over_layers(figure, values.other_n_clusters, layers, f"training rows, {safe(other)}", 2)
     labels = [(values.n_labels, "labels of the training rows", "left")]
@@ -64,8 +71,11 @@ def count_chart(values: Any, layers: Sequence[str], other: str = "") -> go.Figur
     return with_legend(figure.update_yaxes(range=[0, 1.15 * most]))
 
 
-def distance_matrix(pairs: Any, distances: Floats, classes: Sequence[str]) -> go.Figure:
-    """The distances (n_pairs,) of the label ``pairs`` (n_pairs, 2) as a symmetric heatmap; undefined cells are empty."""
+def distance_matrix(pairs: Any, distances: Floats, classes: Sequence[str], model: str = "") -> go.Figure:
+    """The distances (n_pairs,) of the label ``pairs`` (n_pairs, 2) as a symmetric heatmap; undefined cells are empty.
+
+    ``model`` is named above where there are two.
+    """
     square = np.full((len(classes), len(classes)), np.nan, np.float32)
     square[pairs[:, 0], pairs[:, 1]] = square[pairs[:, 1], pairs[:, 0]] = distances
     names = [safe(_short(name)) for name in classes]
@@ -86,7 +96,8 @@ def distance_matrix(pairs: Any, distances: Floats, classes: Sequence[str]) -> go
     span = [-0.5, len(names) - 0.5]
     figure.update_xaxes(range=span, tickangle=-45, constrain="domain", constraintoward="left", **ticks)
     figure.update_yaxes(range=span[::-1], scaleanchor="x", constrain="domain", constraintoward="top", **ticks)
-    return figure.update_layout(margin={"l": 90, "b": 90})
+    figure.update_layout(margin={"l": 90, "b": 90})
+    return titled(figure, model) if model else figure
 
 
 def growth(minimum: Floats) -> Floats:
@@ -106,12 +117,13 @@ def extremes(change: Floats) -> tuple[list[int], list[int]]:
     return known[::-1][:n_each], known[:n_each]
 
 
-def least_chart(minimum: Floats, layers: Sequence[str], classes: Sequence[str]) -> go.Figure:
-    """Least distance of each label over depth; those that grow most and least are named, in colour."""
+def least_chart(minimum: Floats, layers: Sequence[str], classes: Sequence[str], model: str = "") -> go.Figure:
+    """Least distance of each label over depth; those that grow most and least are named, in colour; ``model`` above."""
     figure = base_figure(x_title="Layer", y_title="Distance to the nearest label")
     _extreme_lines(figure, minimum, layers, classes)
     figure.update_xaxes(**layer_ticks(layers))
-    return with_legend(figure.update_yaxes(rangemode="tozero"))
+    with_legend(figure.update_yaxes(rangemode="tozero"))
+    return titled(figure, model) if model else figure
 
 
 def change_chart(before: Floats, after: Floats, models: tuple[str, str], classes: Sequence[str]) -> go.Figure:
@@ -119,10 +131,25 @@ def change_chart(before: Floats, after: Floats, models: tuple[str, str], classes
     figure = base_figure(x_title="", y_title="Distance to the nearest label")
     both = np.where(np.isfinite(before) & np.isfinite(after), np.stack([before, after]), np.nan)
     _extreme_lines(figure, both, models, classes)
+    names = [name_lines(name) for name in models]
+    # Upright and in short lines, with room beside both ends: a long name in one line is left out by Plotly.
     figure.update_xaxes(
-        tickmode="array", tickvals=[0, 1], ticktext=[safe(name) for name in models], range=[-0.15, 1.15]
-    )
+        tickmode="array", tickvals=[0, 1], ticktext=names, range=[-0.25, 1.25], tickangle=0, automargin=True,
+        ticklabeloverflow="allow",
+    )  # fmt: skip
     return with_legend(figure.update_yaxes(rangemode="tozero"))
+
+
+def name_lines(name: str, n_chars: int = _TICK_CHARS) -> str:
+    """A model's name in lines of at most ``n_chars``, parted after spaces, slashes and hyphens and before '@', made safe."""
+    lines = [""]
+    for piece in re.split(r"(?<=[\s/_-])(?!\d)|(?=@)", name):
+        if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > n_chars:
+            lines.append("")
+        lines[-1] += piece
+        while len(lines[-1].rstrip()) > n_chars:
+            lines[-1:] = [lines[-1][:n_chars], lines[-1][n_chars:]]
+    return "<br>".join(safe(line) for line in lines)
 
 
 def change_words(change: float, *, most: bool) -> str:
@@ -133,14 +160,24 @@ def change_words(change: float, *, most: bool) -> str:
 
 
 def named_extremes(minimum: Floats) -> dict[int, tuple[str, int, int]]:
-    """The labels of ``minimum`` (n_steps, n_labels) to be named: what is said of each, and the places of colour and dash."""
+    """The labels of ``minimum`` (n_steps, n_labels) to be named: what is said of each, and the places of colour and dash.
+
+    Nothing is said of two labels, whose distance is one and the same, nor of a label that ties with one outside its group.
+    """
     change = growth(minimum)
     most, least = extremes(change)
-    named = {label: (change_words(change[label], most=True), place, 0) for place, label in enumerate(most)}
+    finite = np.isfinite(minimum)
+    ranked = finite.any(axis=0).sum() > 2
+    near = _TIE * float(np.max(np.abs(minimum[finite]), initial=0.0))
+
+    def words(label: int, group: list[int]) -> str:
+        same = np.flatnonzero(np.abs(change - change[label]) <= near)
+        alone = change[label] == 0 or set(same.tolist()) <= set(group)
+        return change_words(change[label], most=group is most) if ranked and alone else ""
+
+    named = {label: (words(label, most), place, 0) for place, label in enumerate(most)}
     named |= {
-        label: (change_words(change[label], most=False), place + N_NAMED, 1)
-        for place, label in enumerate(least)
-        if label not in named
+        label: (words(label, least), place + N_NAMED, 1) for place, label in enumerate(least) if label not in named
     }
     return named
 
@@ -151,7 +188,7 @@ def _extreme_lines(figure: go.Figure, minimum: Floats, steps: Sequence[str], cla
         if label not in named and np.isfinite(minimum[:, label]).any():
             _line(figure, minimum[:, label], steps, safe(classes[label]), MUTED, width=1, opacity=0.35, legend=False)
     for label, (kind, place, dash) in named.items():
-        name = f"{safe(_short(classes[label]))} ({kind})"
+        name = safe(_short(classes[label])) + (f" ({kind})" if kind else "")
         _line(figure, minimum[:, label], steps, name, colour(place), dash=DASHES[dash])
 
 

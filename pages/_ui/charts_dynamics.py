@@ -39,8 +39,8 @@ OVER_STEPS_CAPTION = (
 LAYERS_CAPTION = "One line a layer: blue is the embedding output, amber the last layer."
 LABELS_CAPTION = (
     "Each label's distance to the label nearest to it. Named are the three whose distance grows most from the first "
-    "checkpoint to the last (or falls least, where all fall) and the three whose distance grows least (or falls most); the others "
-    "are grey."
+    "checkpoint to the last (or falls least, where all fall) and the three whose distance grows least (or falls most); labels that "
+    "tie with one outside their three bear no rank. The others are grey."
 )
 MOST_LEGEND = 12
 _TICK_GAP = 0.055  # of the axis: nearer ticks would write over each other
@@ -238,7 +238,8 @@ def label_lines(steps: Sequence[int], minimum: Floats, classes: Sequence[str], *
     named = named_extremes(minimum)
     for label in sorted(range(len(classes)), key=lambda label: label in named):
         kind, place, dash = named.get(label, ("", 0, 0))
-        if not kind and not np.isfinite(minimum[:, label]).any():
+        shown = label in named
+        if not shown and not np.isfinite(minimum[:, label]).any():
             continue
         name = f"{safe(classes[label])} ({kind})" if kind else safe(classes[label])
         figure.add_scatter(
@@ -246,10 +247,10 @@ def label_lines(steps: Sequence[int], minimum: Floats, classes: Sequence[str], *
             y=np.asarray(minimum[:, label], np.float32),
             mode="lines+markers",
             name=name,
-            opacity=1 if kind else 0.35,
-            showlegend=bool(kind),
-            line={"color": colour(place) if kind else MUTED, "width": 2.2 if kind else 1, "dash": DASHES[dash]},
-            marker={"size": 6 if kind else 3},
+            opacity=1 if shown else 0.35,
+            showlegend=shown,
+            line={"color": colour(place) if shown else MUTED, "width": 2.2 if shown else 1, "dash": DASHES[dash]},
+            marker={"size": 6 if shown else 3},
             text=[f"{step:,}" for step in steps],
             hovertemplate=f"{name}, step %{{text}}<br><b>%{{y:.4g}}</b><extra></extra>",
         )

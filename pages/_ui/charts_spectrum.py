@@ -30,8 +30,11 @@ SUMMED_CAPTION = (
 _LOG_DECADES = 6  # below the highest; rounding below that would fill the plot
 
 
-def ratio_caption(n_shown: int, n_components: int, n_classes: int | None) -> str:
-    """How to read a variance ratio of the first ``n_shown`` of ``n_components`` components; classes where labels are there."""
+def ratio_caption(n_shown: int, n_components: int, n_classes: int | None, *, marked: bool = True) -> str:
+    """How to read a variance ratio of the first ``n_shown`` of ``n_components`` components; classes where labels are there.
+
+    ``marked`` is false where every line begins below 1, so that no component is marked.
+    """
     few = f"The first {n_shown:,} of {n_components:,} components are drawn" if n_shown < n_components else ""
     drawn = few or f"All {n_components:,} components are drawn"
     expected = (
@@ -39,9 +42,11 @@ def ratio_caption(n_shown: int, n_components: int, n_classes: int | None) -> str
         if n_classes is not None
         else ""
     )
+    mark = "The diamond is the last component before a line first falls below 1."
+    mark = f"{mark}{expected}" if marked else "Even the first component lost: none is marked."
     return (
         f"{drawn}: the explained variance of each after tuning, divided by that before. Those above the dashed line "
-        f"gained. The diamond is the last component before a line first falls below 1.{expected}"
+        f"gained. {mark}"
     )
 
 

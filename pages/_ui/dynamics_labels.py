@@ -9,6 +9,7 @@ import streamlit as st
 
 from backend import FITTED, Result, SeriesInfo, compared, compared_networks
 from pages._ui.charts import short_model
+from pages._ui.charts_clusters import TWO_CAPTION
 from pages._ui.charts_dynamics import LABELS_CAPTION, label_lines
 from pages._ui.charts_movement import FRAME_HELP, FRAMES, MOST_NAMED, PATHS_CAPTION, paths_chart
 from pages._ui.dynamics import UNIT, Measure, Wanted, found_series, save, settings, show_measures
@@ -120,9 +121,7 @@ def _distances(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
     alt = f"Least distance of each of {len(classes)} labels in {names[layer]} over the training step"
     view = f"{series.name} {series.steps} {classes} {logarithmic}"
     plot(figure, key="dynamics_least", alt=alt, height=420, view=view, file_name="least-distance")
-    st.caption(
-        LABELS_CAPTION if len(classes) > 2 else "With two labels, both have the same distance: that between them."
-    )
+    st.caption(LABELS_CAPTION if len(classes) > 2 else TWO_CAPTION)
     show_measures(
         [alike, clusters],
         series,

@@ -10,7 +10,7 @@ import streamlit as st
 
 from backend import ReportPlan, Result, label_changes, layer_rows, moved_rows
 from pages._ui.charts import MUTED, short_model
-from pages._ui.charts_clusters import least_chart
+from pages._ui.charts_clusters import TWO_CAPTION, change_chart
 from pages._ui.charts_profiles import Series, profile_lines
 from pages._ui.charts_similarity import cka_difference, cka_heatmap
 from pages._ui.charts_spectrum import ratio_caption, variance_ratio_chart
@@ -37,10 +37,11 @@ KEPT_CAPTION = (
     "Each layer before against the same layer after, on the same texts: its geometry (CKA), its leading dimensions, and the "
     "nearest neighbours of each text. 1: as it was. Layers that fine-tuning leaves alone stay near 1."
 )
+UNITS = "In units of the activations: a model whose vectors have become longer has larger distances all over."
 LEAST_CAPTION = (
     "Each label's distance to the label nearest to it, before and after. Named are the three whose distance grew most (or fell "
-    "least, where all fell) and the three whose distance grew least (or fell most); the others are grey. In units of the activations: a model whose vectors have become longer has larger "
-    "distances all over."
+    "least, where all fell) and the three whose distance grew least (or fell most); labels that tie with one outside their three "
+    f"bear no rank. The others are grey. {UNITS}"
 )
 MOVED_CAPTION = (
     "Share of the nearest neighbours before that are among the nearest neighbours after, in the full space of the layer, not on a "
@@ -157,7 +158,7 @@ def components(plan: ReportPlan, found: Found) -> list[Section]:
         n_components=n_components,
         models=(plan.tuned.spec.name, plan.base.spec.name),
     )
-    caption = ratio_caption(shown, n_components, n_classes)
+    caption = ratio_caption(shown, n_components, n_classes, marked=bool(values.n_above_one[at] > 0))
     alt = f"Explained variance after over before, of {shown} components in {layer}"
     plot(figure, key="report_ratio", alt=alt, height=400, view=f"{layer} {shown}", file_name="variance-ratio")
     st.caption(caption)
@@ -211,14 +212,15 @@ def labels(plan: ReportPlan, found: Found) -> list[Section]:
     parts: list[Section] = []
     both = np.array([values.other_minimum[0], values.minimum[0]])
     if np.isfinite(both).any():
-        models = [f"before: {short_model(plan.base.spec.name)}", f"after: {short_model(plan.tuned.spec.name)}"]
-        figure = least_chart(both, models, values.split.classes).update_xaxes(title={"text": ""}, range=[-0.25, 1.25])
+        models = (f"before: {short_model(plan.base.spec.name)}", f"after: {short_model(plan.tuned.spec.name)}")
+        figure = change_chart(*both, models, values.split.classes)
+        caption = LEAST_CAPTION if len(changes) > 2 else f"{TWO_CAPTION} {UNITS}"
         alt = f"Least distance of {len(changes)} labels before and after"
         plot(
             figure, key="report_least", alt=alt, height=420, view=str(values.split.classes), file_name="label-distances"
         )
-        st.caption(LEAST_CAPTION)
-        parts.append(Section(LABELS, LEAST_CAPTION, figure))
+        st.caption(caption)
+        parts.append(Section(LABELS, caption, figure))
     st.dataframe(pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[1:4], "float64")), hide_index=True)
     return [*parts, Section("Each label", table=(columns, rows))]
 

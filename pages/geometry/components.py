@@ -157,7 +157,8 @@ def draw_ratio(result: Result, here: Selection) -> None:
     )
     figure, n_shown = None, values.ratio.shape[1]
     n_components = min(min(source.n_rows, source.n_dims) for source in result.sources)
-    caption = ratio_caption(n_shown, n_components, n_classes)
+    marked_lines = any(values.n_above_one[place] > 0 for place in chosen)
+    caption = ratio_caption(n_shown, n_components, n_classes, marked=marked_lines or not chosen)
     if chosen:
         marked = n_classes if n_classes is not None and n_classes <= n_shown else None
         figure = variance_ratio_chart(

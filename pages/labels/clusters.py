@@ -8,13 +8,14 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from backend import Result
-from pages._ui.charts import Floats, short_model
+from pages._ui.charts import Floats, short_model, titled
 from pages._ui.charts_clusters import (
     CHANGE_CAPTION,
     COUNT_CAPTION,
     LEAST_CAPTION,
     MATRIX_CAPTION,
     SIMILARITY_CAPTION,
+    TWO_CAPTION,
     change_chart,
     count_chart,
     distance_matrix,
@@ -57,8 +58,7 @@ FIELDS = [
 def show_counts(result: Result) -> go.Figure:
     """Clusters against labels over depth, and how much of it chance would give."""
     values, source = result.values, result.sources[0]
-    other = other_name(result)
-    figure = count_chart(values, source.layer_names, other)
+    figure = count_chart(values, source.layer_names, own_name(result), other_name(result))
     alt = f"Number of clusters in {len(source.layer_names)} layers of {source.model}, beside {values.n_labels} labels"
     plot(figure, key="clusters_count", alt=alt, height=380, view=source.model, file_name="clusters")
     st.caption(COUNT_CAPTION)
@@ -74,6 +74,16 @@ def show_counts(result: Result) -> go.Figure:
 def other_name(result: Result) -> str:
     """The second model, short; empty where there is none."""
     return short_model(result.sources[1].model) if len(result.sources) > 1 else ""
+
+
+def own_name(result: Result) -> str:
+    """The first model, short, where there are two: what is of one of them alone bears its name."""
+    return short_model(result.sources[0].model) if len(result.sources) > 1 else ""
+
+
+def of_model(name: str, model: str) -> str:
+    """A column's name with its model, where there is one to be named."""
+    return f"{name}, {model}" if model else name
 
 
 def before_and_after(result: Result, layer: int) -> tuple[Floats, Floats]:
@@ -103,6 +113,8 @@ def counts_table(result: Result) -> pd.DataFrame:
         "train against test": values.train_test,
         "rows left out": values.conflict.sum(axis=1),
     }
+    of_texts, own = ("layer", "labels", "test labels"), own_name(result)
+    columns = {name if name in of_texts else of_model(name, own): column for name, column in columns.items()}
     if len(values.other_n_clusters):
         same = min(values.across.shape)
         blank = np.full(len(values.n_clusters) - same, np.nan)
@@ -113,21 +125,20 @@ def counts_table(result: Result) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def column_formats(other: str) -> dict[str, Any]:
-    """Shares in percent, correlations with three digits, counts whole; ``other`` is the second model."""
+def column_formats(own: str, other: str) -> dict[str, Any]:
+    """Shares in percent, correlations with three digits, counts whole; ``own`` and ``other`` are the models, of two."""
     percent, number = st.column_config.NumberColumn(format="percent"), st.column_config.NumberColumn(format="%.3f")
     whole = st.column_config.NumberColumn(format="%d")
-    return {
+    formats = {
         "pairs of labels apart": percent,
         "the same, labels shuffled": percent,
         "shuffled, ± std": percent,
         "train against test": number,
-        f"train against test, {other}": number,
-        f"alike with {other}": number,
         "clusters": whole,
         "test clusters": whole,
-        f"clusters, {other}": whole,
     }
+    named = {of_model(name, model): form for model in (own, other) for name, form in formats.items()}
+    return {**named, f"alike with {other}": number}
 
 
 def show_distances(result: Result) -> None:
@@ -140,7 +151,7 @@ def show_distances(result: Result) -> None:
         key = f"clusters_layer_{len(names)}"
         layer = int(st.select_slider("Layer", range(len(names)), layer, format_func=names.__getitem__, key=key))
     if np.isfinite(values.distances[layer]).any():
-        figure = distance_matrix(values.pairs, values.distances[layer], classes)
+        figure = distance_matrix(values.pairs, values.distances[layer], classes, own_name(result))
         alt = f"Distances between {len(classes)} labels in {names[layer]} of {source.model}"
         height = min(820, 300 + 22 * len(classes))
         plot(figure, key="clusters_matrix", alt=alt, height=height, view=str(classes), file_name="label-distances")
@@ -149,12 +160,12 @@ def show_distances(result: Result) -> None:
         st.info("No two labels have a distance in this layer; the reasons stand below.")
     show_split(result, layer)
     st.subheader("Each label's distance to its nearest")
-    figure = least_chart(values.minimum, names, classes)
+    figure = least_chart(values.minimum, names, classes, own_name(result))
     alt = f"Least distance of each of {len(classes)} labels over the layers of {source.model}"
     plot(
         figure, key="clusters_least", alt=alt, height=420, view=f"{source.model} {classes}", file_name="least-distance"
     )
-    st.caption(LEAST_CAPTION)
+    st.caption(LEAST_CAPTION if len(classes) > 2 else TWO_CAPTION)
     show_change(result, layer)
     st.dataframe(least_table(result, layer), hide_index=True)
 
@@ -171,29 +182,33 @@ def show_change(result: Result, layer: int) -> None:
     figure = change_chart(*before_and_after(result, layer), models, values.split.classes)
     alt = f"Least distance of each of {len(values.split.classes)} labels in {name} of {before} and of {after}"
     view = f"{before} {after} {layer}"
+    how = CHANGE_CAPTION if len(values.split.classes) > 2 else TWO_CAPTION
     plot(figure, key="clusters_change", alt=alt, height=420, view=view, file_name="least-distance-change")
-    st.caption(f"{plain(name)}, from {plain(before)} to {plain(after)}. {CHANGE_CAPTION}")
+    st.caption(f"{plain(name)}, from {plain(before)} to {plain(after)}. {how}")
 
 
 def least_table(result: Result, layer: int) -> pd.DataFrame:
     """Each label's least distance in one layer and its change over depth, and against the second model."""
     values = result.values
+    own = own_name(result)
+    grown = of_model("change, first to last layer", own)
     columns: dict[str, Any] = {
         "label": list(values.split.classes),
-        "least distance": values.minimum[layer],
-        "change, first to last layer": growth(values.minimum),
+        of_model("least distance", own): values.minimum[layer],
+        grown: growth(values.minimum),
     }
     if layer < len(values.other_minimum):
         assert order is not None
         before, after = before_and_after(result, layer)
         columns[f"least distance, {other_name(result)}"] = values.other_minimum[layer]
         columns[f"change, {change_name(order)}"] = after - before
-    return pd.DataFrame(columns).sort_values("change, first to last layer", ascending=False, kind="stable")
+    return pd.DataFrame(columns).sort_values(grown, ascending=False, kind="stable")
 
 
 def show_split(result: Result, layer: int) -> None:
     """Which labels are in pieces, and the texts outside the largest piece; then those that were left out."""
     values, name = result.values, plain(result.sources[0].layer_names[layer])
+    name += f" of {plain(own_name(result))}" if own_name(result) else ""
     outside, conflict = np.flatnonzero(values.outside[layer]), np.flatnonzero(values.conflict[layer])
     st.subheader("Texts that make a label split")
     if not len(outside) and not len(conflict):
@@ -263,6 +278,8 @@ def show_similarity(result: Result) -> None:
         return
     why = {(index[0], index[1]): reason for index, reason in reasons(result, "similarity").items()}
     figure = cka_heatmap(values.similarity, names, names, why, value_name="similarity")
+    if own_name(result):
+        titled(figure, own_name(result))
     alt = f"Spatial similarity of {len(names)} layers of {source.model} with each other"
     plot(figure, key="clusters_layers", alt=alt, height=480, view=str(names), file_name="layer-similarity")
     st.caption(SIMILARITY_CAPTION)
@@ -296,7 +313,7 @@ if found is not None:
     result = found[0]
     figure = show_counts(result)
     table = counts_table(result)
-    st.dataframe(table, hide_index=True, column_config=column_formats(other_name(result)))
+    st.dataframe(table, hide_index=True, column_config=column_formats(own_name(result), other_name(result)))
     show_distances(result)
     show_similarity(result)
     undefined_note(found, FIELDS)

@@ -117,6 +117,28 @@ def test_outputs_without_names_are_never_matched_with_labels_by_their_place():
 
 
 @pytest.mark.parametrize(
+    ("outputs", "words", "given", "contradicts"),
+    [
+        (("negative", "positive"), ("negative", "positive"), ("positive", "negative"), True),
+        (("negative", "positive"), ("negative", "positive"), ("Negative", "Positive"), False),
+        (("NEGATIVE", "other"), ("negative", "good"), ("good", "negative"), True),
+        (("bad", "good"), ("negative", "positive"), ("positive", "negative"), False),
+        (("LABEL_0", "LABEL_1"), ("0", "1"), ("1", "0"), True),
+        (("LABEL_0", "LABEL_1"), ("0", "1"), ("0", "1"), False),
+        (("LABEL_0", "LABEL_1"), ("negative", "positive"), ("positive", "negative"), False),
+    ],
+)
+def test_an_order_against_the_models_own_names_is_said(outputs, words, given, contradicts):
+    x, y = data()
+    found = choose_head(
+        stack(x, dataclasses.replace(OWN, classes=outputs)), 1, split_rows(in_words(y, words), SplitParams(), 0),
+        classes=given,
+    )  # fmt: skip
+    wanted = f"The model names its outputs '{outputs[0]}', '{outputs[1]}': the order that was given contradicts it."
+    assert found.own and (wanted in found.note) is contradicts
+
+
+@pytest.mark.parametrize(
     ("outputs", "words", "known"),
     [
         (TOPICS, TOPICS, "names"),

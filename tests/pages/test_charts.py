@@ -308,7 +308,8 @@ def test_the_ratio_promises_classes_only_where_there_are_labels() -> None:
     assert "first 20 of 384" in ratio_caption(20, 384, 2)
     assert "would be 2 here" in ratio_caption(20, 384, 2)
     assert "classes" not in ratio_caption(20, 384, None)
-    assert "All 20" in ratio_caption(20, 20, None)
+    assert "All 20" in ratio_caption(20, 20, None) and "The diamond" in ratio_caption(20, 20, None)
+    assert "diamond" not in ratio_caption(20, 20, 2, marked=False)
 
 
 def test_what_a_logarithmic_axis_cannot_show_is_counted() -> None:

@@ -4,7 +4,15 @@ import numpy as np
 
 import backend
 from pages._ui.charts import short_model
-from pages._ui.charts_clusters import change_chart, count_chart, distance_matrix, extremes, growth, least_chart
+from pages._ui.charts_clusters import (
+    change_chart,
+    count_chart,
+    distance_matrix,
+    extremes,
+    growth,
+    least_chart,
+    name_lines,
+)
 from tests.pages.conftest import SmallWorld
 from tests.pages.figures import figure, numbers, said
 
@@ -42,7 +50,16 @@ def test_a_second_model_is_compared_layer_by_layer(open_page, run_page, small_wo
     swapped = small_world.computed(METRIC, 1, 0, label="label").values
     np.testing.assert_array_equal(values.other_train_test, swapped.train_test)
     np.testing.assert_array_equal(swapped.other_train_test, values.train_test)
-    change = at.dataframe[1].value.set_index("label")[f"change, {other} minus {one}"]
+    assert f"clusters, {one}" in table and f"pairs of labels apart, {one}" in table and "clusters" not in table
+    names = {trace["name"] for trace in figure(at)["data"]}
+    assert {f"training rows, {one}", f"test rows, {one}", f"training rows, {other}"} <= names
+    assert [figure(at, place)["layout"]["title"]["text"] for place in (1, 2)] == [one, one]
+    least = at.dataframe[1].value
+    np.testing.assert_array_equal(
+        least.set_index("label")[f"least distance, {one}"].loc[list(values.split.classes)], values.minimum[-1]
+    )
+    assert f"change, first to last layer, {one}" in least
+    change = least.set_index("label")[f"change, {other} minus {one}"]
     np.testing.assert_allclose(
         change.loc[list(values.split.classes)], values.other_minimum[-1] - values.minimum[-1], rtol=1e-12
     )
@@ -108,6 +125,25 @@ def test_a_distance_that_falls_is_never_said_to_grow() -> None:
     assert [trace.name for trace in drawn.data if trace.showlegend] == [
         "f (stays)", "a (falls least)", "b (falls least)", "e (falls most)", "d (falls most)", "c (falls most)"
     ]  # fmt: skip
+
+
+def test_labels_that_tie_bear_no_rank() -> None:
+    """Two labels have one distance; of three, the two nearest to each other have, and neither grows more."""
+    two = change_chart(np.array([1.0, 1.0]), np.array([2.0, 2.0]), ("a", "b"), ["negative", "positive"])
+    assert sorted(trace.name for trace in two.data if trace.showlegend) == ["negative", "positive"]
+    three = least_chart(np.array([[1.0, 1, 2], [3, 3, 2.5]]), ["a", "b"], list("xyz"))
+    assert [trace.name for trace in three.data if trace.showlegend] == ["y", "z (grows least)"]
+    same = least_chart(np.array([[1.0] * 7, [2.0] * 7]), ["a", "b"], list("abcdefg"))
+    assert not any("(" in trace.name for trace in same.data)
+
+
+def test_a_long_name_of_a_model_is_drawn_in_lines() -> None:
+    after = "after: run:minilm-sentiment-gptology@step-00003"
+    assert name_lines(after) == "after: run:minilm-<br>sentiment-gptology<br>@step-00003"
+    assert name_lines("before: minilm") == "before: minilm" and name_lines("x" * 50).count("<br>") == 2
+    axis = change_chart(np.ones(3), np.arange(3.0), ("before: minilm", after), list("abc")).layout.xaxis
+    assert axis.tickangle == 0 and axis.automargin and axis.range == (-0.25, 1.25)
+    assert max(len(line) for name in axis.ticktext for line in name.split("<br>")) <= 24
 
 
 def test_a_matrix_is_symmetric_and_leaves_the_diagonal_empty() -> None:

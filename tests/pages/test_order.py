@@ -75,7 +75,7 @@ def test_the_change_of_distances_goes_from_before_to_after(open_page, run_page, 
     values = result(small_world, "direct_probe", after, before, label="label").values
     drawn = [figure(at, place) for place in range(len(at.get("plotly_chart")))]
     (change,) = [one for one in drawn if len(one["layout"]["xaxis"].get("ticktext", [])) == 2]
-    assert list(change["layout"]["xaxis"]["ticktext"]) == [
+    assert [name.replace("<br>", "") for name in change["layout"]["xaxis"]["ticktext"]] == [
         f"before: {short_model(before)}",
         f"after: {short_model(after)}",
     ]
