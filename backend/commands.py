@@ -62,6 +62,8 @@ def analyse(options: argparse.Namespace) -> int:
     models, order = bench.directed(row.name, models)
     asked, notes = _as_in_the_paper(bench, options, models[0], asked)
     result = bench.wait(bench.analysis(row.name, models=models, **asked), report)
+    if options.as_in_the_paper:
+        notes = bench.unlike_the_paper(row.name, models[0], asked, result.sources[0].n_rows)
     notes = (order, *notes) if order else notes
     _deliver([dataclasses.replace(result, notes=(*result.notes, *notes))], options)
     return 0
@@ -98,6 +100,8 @@ def _analyse_series(bench: Workbench, options: argparse.Namespace, asked: dict[s
     asked, notes = _as_in_the_paper(bench, options, series.models[0], asked)
     task = bench.series_analyses(options.metric, series=series, against=against, **asked)
     found = bench.compute_series(task, series, report)
+    if options.as_in_the_paper and found.results:
+        notes = bench.unlike_the_paper(options.metric, series.models[0], asked, found.results[0].sources[0].n_rows)
     results = tuple(dataclasses.replace(result, notes=(*result.notes, *notes)) for result in found.results)
     found = dataclasses.replace(found, results=results)
     for item in series.broken:

@@ -294,11 +294,13 @@ def deviations(
     special: bool = False,
     postprocess: Sequence[PostProcess] = (),
     basis: str | None = None,
+    n_rows: int | None = None,
 ) -> tuple[str, ...]:
     """What differs from the paper, one phrase each: "pooling mean (paper: cls)"; empty where nothing does.
 
     ``params`` is a value of the metric's parameter class, ``layers`` the layer numbers asked for (more than the paper's are no
-    difference: they change no number), ``texts`` and ``basis`` are names of text sets.
+    difference: they change no number), ``texts`` and ``basis`` are names of text sets, ``n_rows`` how many rows there are, where
+    it is known: too few make one batch.
     """
     wanted = preset.pooling_for(info, unit)
     found = [] if pooling == wanted else [f"pooling {pooling} (paper: {wanted})"]
@@ -320,6 +322,8 @@ def deviations(
         if given != value:
             label = (fields[name].metadata.get("label") or name.replace("_", " ")).lower()
             found.append(f"{label} {_said(given)} (paper: {_said(value)})")
+    if getattr(params, "bands", "") == "batches" and n_rows is not None and n_rows < 2 * params.batch_rows:
+        found.append(f"one batch of {n_rows:,} rows (paper: batches of at least {preset.params['batch_rows']:,})")
     return tuple(found)
 
 

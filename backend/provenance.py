@@ -64,12 +64,16 @@ def stack_notes(
         if stack.pooling == "words":
             notes += [model + note for note in _word_notes(stack, spec)]
         elif stack.n_truncated:
+            were = "was" if stack.n_truncated == 1 else "were"
             notes.append(
-                f"{model}{stack.n_truncated} of {spec.texts.n_rows} texts were longer than {spec.max_length} tokens "
-                "and were cut there."
+                f"{model}{stack.n_truncated:,} of {spec.texts.n_rows:,} texts {were} longer than {spec.max_length:,} tokens and "
+                f"{were} cut there."
             )
         if stack.n_empty:
-            notes.append(f"{model}{stack.n_empty} texts have no token of their own.")
+            one = stack.n_empty == 1
+            notes.append(
+                f"{model}{stack.n_empty:,} {'text has no token of its own' if one else 'texts have no token of their own'}."
+            )
         if stack.pooling != "words" and 2 * stack.n_distinct < spec.texts.n_rows:
             notes.append(
                 f"Only {stack.n_distinct} of the {spec.texts.n_rows} texts are different: is it the right column?"
@@ -122,8 +126,8 @@ def _token_rows(n_rows: int, tokens: TokenSample) -> str:
     """Which tokens the rows are; with fewer rows than the limit there was nothing to draw."""
     special = "special tokens included" if tokens.special else "special tokens ([CLS], [SEP] and the like) left out"
     if tokens.limit is None or n_rows < tokens.limit:
-        return f"A row is a token: all {n_rows} of them, {special}."
-    return f"A row is a token: a sample of {n_rows} token vectors (seed {tokens.seed}), {special}."
+        return f"A row is a token: all {n_rows:,} of them, {special}."
+    return f"A row is a token: a sample of {n_rows:,} token vectors (seed {tokens.seed}), {special}."
 
 
 @lru_cache

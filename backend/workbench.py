@@ -180,11 +180,12 @@ class Workbench(TextCalls):
             "basis": self.text_set_info(basis) if isinstance(basis, str) else basis,
             "beside": others,
         }
-        notes = (order,) if order else ()
+        notes: tuple[str, ...] = (order,) if order else ()
         if as_in_the_paper:
-            asked, said = self.as_in_the_paper(metric_name, infos[0], asked)
-            notes = (*notes, *said)
+            asked, _ = self.as_in_the_paper(metric_name, infos[0], asked)
         result = cast(Result, self.wait(self.analysis(metric_name, models=infos, **asked), report))
+        if as_in_the_paper:
+            notes += self.unlike_the_paper(metric_name, infos[0], asked, result.sources[0].n_rows)
         return replace(result, notes=(*result.notes, *notes))
 
     def as_in_the_paper(
@@ -206,7 +207,14 @@ class Workbench(TextCalls):
             found["tokens"] = TokenSample(None, asked["seed"])
         if preset.basis and asked["basis"] is None and texts.spec.unit == "text" and texts.spec.name != preset.basis:
             found["basis"] = self.text_set_info(preset.basis)
-        tokens, basis = found["tokens"], found["basis"]
+        return found, self.unlike_the_paper(metric_name, model, found)
+
+    def unlike_the_paper(
+        self, metric_name: str, model: ModelInfo, asked: Mapping[str, Any], n_rows: int | None = None
+    ) -> tuple[str, ...]:
+        """Notes on what differs from the paper of what is asked of ``analysis``; ``n_rows`` of its result, once there is one."""
+        row, found, texts = metric(metric_name), asked, asked["texts"]
+        preset, tokens, basis = preset_of(row.name), asked["tokens"], asked["basis"]
         changed = deviations(
             preset,
             model,
@@ -219,8 +227,9 @@ class Workbench(TextCalls):
             special=tokens is not None and tokens.special,
             postprocess=found["postprocess"],
             basis=None if basis is None else basis.spec.name,
+            n_rows=n_rows,
         )
-        return found, tuple(filter(None, (preset_status(preset, changed), left_open(preset))))
+        return tuple(filter(None, (preset_status(preset, changed), left_open(preset))))
 
     def series_analyses(
         self, metric_name: str, *, series: SeriesInfo, against: ModelInfo | str | None = None, **asked: Any

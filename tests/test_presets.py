@@ -74,6 +74,16 @@ def test_whatever_differs_is_named_with_the_papers_setting() -> None:
     assert "cross-validated accuracy all held-out rows (paper: mean over folds)" in found
 
 
+def test_rows_that_make_fewer_than_two_batches_are_unlike_the_paper() -> None:
+    preset = PRESETS["anisotropy"]
+    params = parse_params(METRICS["anisotropy"].params, dict(preset.params))
+    rest = {"pooling": "tokens", "layers": (0, 1, 2), "texts": "general"}
+    assert deviations(preset, model(), params, n_rows=3888, **rest) == (
+        "one batch of 3,888 rows (paper: batches of at least 4,096)",
+    )
+    assert deviations(preset, model(), params, n_rows=8192, **rest) == ()
+
+
 def test_poolings_follow_the_family_and_words_stay_words() -> None:
     assert PRESETS["cka"].pooling_for(model("decoder")) == "last"
     assert PRESETS["cka"].pooling_for(model("encoder")) == "cls"
@@ -152,7 +162,12 @@ def test_the_command_line_takes_the_papers_settings(
 
     document = run("--metric", "anisotropy", "--texts", "general", "--as-in-the-paper")
     assert document["sources"][0]["pooling"] == "tokens" and len(document["sources"][0]["layers"]) > 2
-    assert f"note: As in {PRESETS['anisotropy'].source}." in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert (
+        f"note: Unlike {PRESETS['anisotropy'].source}: one batch of " in said
+        and "rows (paper: batches of at least 4,096)." in said
+    )
+    assert "No band: " in said and "Bands show" not in said and "As in Raz" not in said
     document = run("--metric", "spectrum", "--texts", "sentiment", "--as-in-the-paper", "--pooling", "mean")
     assert document["sources"][0]["pooling"] == "mean" and len(document["sources"][0]["layers"]) == 1
     said = capsys.readouterr().err

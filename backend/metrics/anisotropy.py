@@ -245,9 +245,9 @@ def _notes(params: Any, n_rows: int, n_dims: int, layers: list[Banded]) -> tuple
     notes = []
     if n_rows < 2 * n_dims:
         notes.append(
-            f"{n_rows} rows are few for {n_dims} dimensions: compare with what isotropic rows of this size would give, not with 0 or 1."
+            f"{n_rows:,} rows are few for {n_dims:,} dimensions: compare with what isotropic rows of this size would give, not with 0 or 1."
         )
-    if params.bands != "none":
+    if any(np.isfinite(layer.low).any() for layer in layers):
         notes.append(BIAS_NOTE)
     missing = sorted({layer.reason for layer in layers if layer.reason})
     if params.bands == "batches":

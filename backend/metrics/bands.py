@@ -62,7 +62,7 @@ def banded(
         return Banded(value, value - NORMAL_95 * error, value + NORMAL_95 * error)
     reason = "no band was asked for"
     if kind == "batches":
-        reason = f"{x.shape[0]} rows make fewer than two batches of {batch_rows}"
+        reason = f"{x.shape[0]:,} rows make fewer than two batches of {batch_rows:,}"
     nothing = np.full_like(value, np.nan)
     return Banded(value, nothing, nothing, reason)
 

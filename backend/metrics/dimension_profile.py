@@ -234,11 +234,15 @@ def _notes(
     notes = []
     size = len(batches[0])
     if params.bands == "batches":
-        notes.append(f"Mean and standard deviation over {len(batches)} shuffled batches of about {size} rows.")
+        if len(batches) > 1:
+            notes.append(f"Mean and standard deviation over {len(batches)} shuffled batches of about {size:,} rows.")
+        else:
+            notes.append(f"No band: {size:,} rows make fewer than two batches of {params.batch_rows:,}.")
         if size < 4096:
-            notes.append(f"A batch has {size} rows; the published profiles use batches of at least 4,096.")
+            said = "A batch has" if len(batches) > 1 else "The one batch has"
+            notes.append(f"{said} {size:,} rows; the published profiles use batches of at least 4,096.")
     elif size < values.n_rows:
-        notes.append(f"{size} of {values.n_rows} rows were drawn by the seed.")
+        notes.append(f"{size:,} of {values.n_rows:,} rows were drawn by the seed.")
     if params.bands == "jackknife":
         notes.append(
             "Bands are 95 % jackknife intervals of the spread over samples of this size, up to twice too wide for TwoNN and MADA; what "

@@ -9,9 +9,10 @@ import plotly.graph_objects as go
 from pages._ui.charts import DASHES, MUTED, Floats, base_figure, colour, hover_text, layer_ticks, safe, with_legend
 
 CAPTION = (
-    "Each line follows one model from the embedding output (left) to its last layer (right); a band is the spread of "
-    "the estimate. A × at the bottom marks a layer where the number is undefined; hover it for the reason."
+    "Each line follows one model from the embedding output (left) to its last layer (right). A × at the bottom marks a "
+    "layer where the number is undefined; hover it for the reason."
 )
+BAND_CAPTION = "A band is the spread of the estimate."
 REFERENCE_CAPTION = "Compare each line with the dashed one of its size: what perfectly isotropic data with as many rows and dimensions would give."
 REFERENCE = "isotropic reference"
 CORRECTED = "corrected for few rows"

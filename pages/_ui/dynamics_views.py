@@ -36,7 +36,9 @@ def profile_view(series: SeriesInfo, here: Selection, logarithmic: bool, metrics
     )
     one = of_these.get(picked, next(iter(of_these.values())))
     params = settings([one.metric], here)
-    measure = Measure(Wanted(one.metric), one.field, one.name, one.axis, f"{one.meaning} {one.bias}".strip(), forms)
+    measure = Measure(
+        Wanted(one.metric), one.field, one.name, one.axis, f"{one.meant(here.row_name)} {one.bias}".strip(), forms
+    )
     found = found_series(series, here, [measure.wanted], params, f"dynamics_{one.metric}")
     if found is not None:
         show_measures([measure], series, here, found, logarithmic=logarithmic, key=f"dynamics_{one.metric}")

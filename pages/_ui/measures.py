@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One number a layer: the metric that computes it, its field in the result, how to read it, and what few rows do to it."""
+    """One number a layer: the metric that computes it, its field in the result, how to read it, and what few rows do to it.
+
+    ``meaning`` has ``{rows}`` where the rows are named: ``meant`` puts in what they are.
+    """
 
     metric: str
     field: str
@@ -13,6 +16,10 @@ class Measure:
     axis: str
     meaning: str
     bias: str = ""
+
+    def meant(self, row_name: str) -> str:
+        """How to read the number, of rows of this name: "text", "token", "word" or "word pair"."""
+        return self.meaning.format(rows=f"{row_name}s")
 
 
 _LOW = "Few rows lower it; the band, the spread over samples of this size, leaves that out."
@@ -33,14 +40,14 @@ MEASURES = (
         "average_cosine",
         "Average cosine",
         "Average cosine",
-        "The mean cosine of all pairs of texts: near 1, all vectors point the same way.",
+        "The mean cosine of all pairs of {rows}: near 1, all vectors point the same way.",
     ),
     Measure(
         "intrinsic_dimension",
         "two_nn",
         "Intrinsic dimension (TwoNN)",
         _DIMS,
-        "In how many directions the texts vary locally, from the distances to the two nearest neighbours.",
+        "In how many directions the {rows} vary locally, from the distances to the two nearest neighbours.",
         _ESTIMATE,
     ),
     Measure(
@@ -48,14 +55,14 @@ MEASURES = (
         "anisotropy_uncentred",
         "Anisotropy, uncentred",
         "Anisotropy, uncentred (share)",
-        "The same without subtracting the mean vector: what all texts have in common counts too.",
+        "The same without subtracting the mean vector: what all {rows} have in common counts too.",
     ),
     Measure(
         "average_cosine",
         "average_cosine_centred",
         "Average cosine, centred",
         "Average cosine, centred",
-        "The mean cosine after subtracting the mean vector: near 0 unless one group of texts dominates.",
+        "The mean cosine after subtracting the mean vector: near 0 unless one group of {rows} dominates.",
         "Of n rows even isotropic ones score -1 / (n - 1), not 0; the band leaves that out.",
     ),
     Measure(

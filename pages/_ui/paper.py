@@ -1,16 +1,28 @@
 """As in the paper: a switch that sets everything to what a paper's text describes, and a line that says what differs from it."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 from backend import PRESETS, ModelInfo, Preset, deviations, left_open, preset_status
 from pages._ui.selection import Selection
 from pages._ui.session import plain, workbench
 
 _BEFORE = "_before_the_paper"  # what the sidebar said, by switch
+_SETS = "Sets pooling, layers, texts and the settings of this page. Off puts back what was there before."
+# what sidebar and pages begin with
+_DEFAULTS = {
+    "projection_method": "pca",
+    "pooling": "mean",
+    "layers": "all",
+    "post": [],
+    "all_tokens": False,
+    "special": False,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +52,12 @@ class Paper:
         *,
         layers: Sequence[int] | None = None,
         basis: str | None = None,
+        n_rows: int | None = None,
     ) -> None:
-        """Fill the line: what is as in the paper, and what is not. ``params`` are those of each metric, ``layers`` the page's own."""
+        """Fill the line: what is as in the paper, and what is not.
+
+        ``params`` are those of each metric, ``layers`` the page's own, ``n_rows`` how many rows there are, once it is known.
+        """
         if not self.presets or here.texts is None:
             return
         shown = here.layers if layers is None else tuple(layers)
@@ -61,6 +77,7 @@ class Paper:
                 special=here.tokens is not None and here.tokens.special,
                 postprocess=here.postprocess,
                 basis=basis,
+                n_rows=n_rows,
             )
             changed |= dict.fromkeys(found)
         said = preset_status(self.presets[0], list(changed))
@@ -94,7 +111,9 @@ def paper_choice(
             "As in the paper",
             key=key,
             bind="query-params",
-            help="\n\n".join(f"**{plain(preset.source)}.** {plain(left_open(preset))}" for preset in presets),
+            help="\n\n".join(
+                [_SETS, *(f"**{plain(preset.source)}.** {plain(left_open(preset))}" for preset in presets)]
+            ),
             on_change=_turned,
             args=(key, presets, info, more),
         )
@@ -104,13 +123,15 @@ def paper_choice(
 
 
 def _turned(key: str, presets: Sequence[Preset], info: ModelInfo, extra: Mapping[str, Any]) -> None:
-    """Set everything, or put back what was there before."""
+    """Set everything, or put back what was there before: after a reload, which forgets it, the sidebar's defaults, and the texts stay."""
     if st.session_state.get(key):
         wanted = _wanted(presets, info, extra)
         st.session_state[f"{_BEFORE}_{key}"] = {name: st.session_state.get(name) for name in wanted}
         _set(presets, info, extra)
         return
-    for name, value in st.session_state.pop(f"{_BEFORE}_{key}", {}).items():
+    wanted = _wanted(presets, info, extra)
+    otherwise = {name: value for name, value in _DEFAULTS.items() if name in wanted}
+    for name, value in st.session_state.pop(f"{_BEFORE}_{key}", otherwise).items():
         if value is not None:
             st.session_state[name] = value
 
@@ -118,6 +139,11 @@ def _turned(key: str, presets: Sequence[Preset], info: ModelInfo, extra: Mapping
 def _set(presets: Sequence[Preset], info: ModelInfo, extra: Mapping[str, Any]) -> None:
     for name, value in _wanted(presets, info, extra).items():
         st.session_state[name] = value
+        if value is True:
+            with suppress(
+                StreamlitAPIException
+            ):  # a widget on show writes its value into the address by itself, and forbids it
+                st.query_params[name] = "true"
 
 
 def _wanted(presets: Sequence[Preset], info: ModelInfo, extra: Mapping[str, Any]) -> dict[str, Any]:

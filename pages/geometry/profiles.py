@@ -11,6 +11,7 @@ import streamlit as st
 from backend import AnalysisSpec, ModelInfo, Result
 from pages._ui.charts import short_model
 from pages._ui.charts_profiles import (
+    BAND_CAPTION,
     CAPTION,
     CORRECTED,
     CORRECTED_CAPTION,
@@ -25,7 +26,7 @@ from pages._ui.export import downloads
 from pages._ui.findings import heading, provenance, reasons, undefined_note
 from pages._ui.measures import MEASURES, Measure
 from pages._ui.pair import in_order
-from pages._ui.paper import paper_choice
+from pages._ui.paper import Paper, paper_choice
 from pages._ui.plot import plot
 from pages._ui.progress import run_panel
 from pages._ui.scale import scale_panel
@@ -39,8 +40,8 @@ DEFAULTS = ("Anisotropy", "Average cosine", "Intrinsic dimension (TwoNN)")
 Found = Mapping[tuple[str, int], Result]
 
 
-def settings(metrics: Sequence[str], here: Selection) -> dict[str, dict[str, Any]]:
-    """The parameters of each metric in use."""
+def settings(metrics: Sequence[str], here: Selection) -> tuple[Paper, dict[str, dict[str, Any]]]:
+    """The switch of the papers, whose line is filled once the rows are known, and the parameters of each metric in use."""
     paper = paper_choice(metrics, here, here.models[0], "profiles")
     known = workbench().metrics()
     chosen = {}
@@ -49,8 +50,7 @@ def settings(metrics: Sequence[str], here: Selection) -> dict[str, dict[str, Any
             with side:
                 st.markdown(f"**{known[name].title}**")
                 chosen[name] = params_form(known[name].params, **paper.form(name, f"profiles_{name}"))
-    paper.say(here, chosen)
-    return chosen
+    return paper, chosen
 
 
 def specs_for(
@@ -95,13 +95,18 @@ def lines_of(measure: Measure, found: Mapping[int, Result]) -> list[Series]:
     ]
 
 
-def draw(measure: Measure, found: Mapping[int, Result], *, relative: bool) -> go.Figure | None:
+def has_band(lines: Sequence[Series]) -> bool:
+    """Whether any line has a band to be drawn."""
+    return any(line.low is not None and bool(np.isfinite(line.low).any()) for line in lines)
+
+
+def draw(measure: Measure, found: Mapping[int, Result], *, row_name: str, relative: bool) -> go.Figure | None:
     """One measure of all models as a chart; None (and the reason) where every number is undefined."""
     st.subheader(measure.name)
     lines = lines_of(measure, found)
-    banded = measure.bias if any(line.low is not None and np.isfinite(line.low).any() for line in lines) else ""
+    banded = measure.bias if has_band(lines) else ""
     mended = CORRECTED_CAPTION if any(line.corrected is not None for line in lines) else ""
-    said = (measure.meaning, banded, mended, REFERENCE_CAPTION if has_reference(lines) else "")
+    said = (measure.meant(row_name), banded, mended, REFERENCE_CAPTION if has_reference(lines) else "")
     st.caption(" ".join(part for part in said if part))
     if not found:
         st.caption(":material/hourglass_empty: Not computed yet: see above.")
@@ -136,17 +141,19 @@ def table_of(measures: Sequence[Measure], found: Found) -> tuple[list[str], list
     return ["model", "layer", *(field for _, field in fields)], rows
 
 
-def show(measures: Sequence[Measure], found: Found, *, relative: bool) -> None:
+def show(measures: Sequence[Measure], found: Found, *, row_name: str, relative: bool) -> None:
     """The charts, two beside each other, then notes, table and downloads."""
     sides = st.columns(2) if len(measures) > 1 else [st.container()]
     figures: list[tuple[Measure, go.Figure]] = []
+    bands: dict[str, bool] = {}
     for place, measure in enumerate(measures):
         mine = {at: result for (metric, at), result in found.items() if metric == measure.metric}
         with sides[place % len(sides)]:
-            figure = draw(measure, mine, relative=relative)
+            figure = draw(measure, mine, row_name=row_name, relative=relative)
+            bands[measure.name] = has_band(lines_of(measure, mine))
         if figure is not None:
             figures.append((measure, figure))
-    st.caption(CAPTION)
+    st.caption(f"{CAPTION} {BAND_CAPTION}" if any(bands.values()) else CAPTION)
     results = list(found.values())
     undefined_note(results, [measure.field for measure in measures])
     provenance(results)
@@ -165,8 +172,8 @@ def show(measures: Sequence[Measure], found: Found, *, relative: bool) -> None:
         (CORRECTED_CAPTION if CORRECTED in traces else ""),
         (REFERENCE_CAPTION if REFERENCE in traces else ""),
     )
-    bias = next(measure.bias for measure, _ in figures if measure.name == chosen)
-    caption = " ".join(part for part in (CAPTION, bias, mended, dashed) if part)
+    bias = next(f"{BAND_CAPTION} {one.bias}" for one, _ in figures if one.name == chosen) if bands[chosen] else ""
+    caption = " ".join(part for part in (CAPTION, bias.strip(), mended, dashed) if part)
     table = (columns, rows)
     downloads("profiles", "profiles", table=table, results=results, figure=figure, title=chosen, caption=caption)
 
@@ -193,10 +200,13 @@ if not chosen:
     st.info("Choose at least one measure.")
 else:
     metrics = list(dict.fromkeys(measure.metric for measure in chosen))
-    specs = specs_for(metrics, in_order(here.models).models, here, settings(metrics, here))
+    paper, params = settings(metrics, here)
+    specs = specs_for(metrics, in_order(here.models).models, here, params)
     results = run_panel(list(specs.values()), "profiles", partial=True)
+    n_rows = [result.sources[0].n_rows for result in results or () if result is not None]
+    paper.say(here, params, n_rows=min(n_rows, default=None))
     if results is not None:
         there = {key: result for key, result in zip(specs, results, strict=True) if result is not None}
-        show(chosen, there, relative=bool(relative))
+        show(chosen, there, row_name=here.row_name, relative=bool(relative))
     if "intrinsic_dimension" in metrics:
         scale_panel(here)

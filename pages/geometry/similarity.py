@@ -56,7 +56,7 @@ def choose_models(models: Sequence[ModelInfo]) -> tuple[str, list[ModelInfo]]:
         return WITHIN, [models[0]]
     modes = [WITHIN, BETWEEN, DIFFERENCE, *([GRID] if len(models) > 2 else [])]
     mode = st.segmented_control(
-        "Compare", modes, default=BETWEEN, required=True, key="similarity_mode", persist_state="session"
+        "Compare", modes, default=BETWEEN, required=True, key="similarity_mode", bind="query-params"
     )
     if mode == GRID:
         return GRID, list(models)

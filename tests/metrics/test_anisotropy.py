@@ -228,7 +228,7 @@ def test_too_few_rows_for_batches_leave_the_value_without_a_band():
     outcome = ANISOTROPY.run([stack_of([x])], None, AnisotropyParams(bands="batches"), 0, no_report)
     assert outcome.values.anisotropy[0] == pytest.approx(anisotropy(x))
     assert np.isnan(outcome.values.anisotropy_low[0])
-    assert "50 rows make fewer than two batches of 4096" in outcome.undefined[0].reason
+    assert "50 rows make fewer than two batches of 4,096" in outcome.undefined[0].reason
     assert any("fewer than two batches" in note for note in outcome.notes)
 
 

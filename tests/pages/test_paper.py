@@ -91,3 +91,35 @@ def test_the_variance_ratio_of_general_text(open_page, run_page, small_world: Sm
     general = bench.text_set_info("general")
     spec = bench.analysis("variance_ratio", models=[tuned, base], texts=general, pooling="cls", layers=(3,))
     np.testing.assert_allclose(numbers(figure(at)["data"][0]["y"]), bench.wait(spec).values.ratio[-1], rtol=1e-5)
+
+
+def test_the_first_click_puts_all_tokens_into_the_address_and_off_takes_them_out(open_page) -> None:
+    at = open_page("profiles", 0)
+    switch(at).set_value(True).run()
+    assert at.query_params["all_tokens"] in ("true", ["true"]) and at.session_state["all_tokens"] is True
+    switch(at).set_value(False).run()
+    assert "all_tokens" not in at.query_params and "pooling" not in at.query_params
+    switch(at).set_value(True).run()
+    assert at.query_params["all_tokens"] in ("true", ["true"]) and "a sample of the tokens" not in said(at)
+
+
+@pytest.mark.parametrize(
+    ("page", "choice"),
+    [
+        ("clusters", {"pooling": "cls", "layers": "3"}),
+        ("profiles", {"pooling": "tokens", "all_tokens": "true", "texts": "general"}),
+    ],
+)
+def test_off_after_a_reload_is_the_sidebars_defaults(open_page, page: str, choice: dict[str, str]) -> None:
+    at = open_page(page, 0, **{f"paper_{page}": "true", **choice})
+    assert "Sets pooling, layers, texts and the settings of this page." in switch(at).help
+    switch(at).set_value(False).run()
+    assert not at.exception
+    assert at.session_state["pooling"] == "mean" and at.session_state["layers"] == "all"
+    assert at.session_state["texts"].startswith(choice.get("texts", "words"))
+    assert not {"pooling", "layers", "all_tokens"} & set(at.query_params)
+
+
+def test_what_similarity_compares_is_kept_in_the_address(open_page) -> None:
+    at = open_page("similarity", 0, 1, similarity_mode="Difference of two models")
+    assert at.segmented_control(key="similarity_mode").value == "Difference of two models"

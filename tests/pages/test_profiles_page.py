@@ -61,6 +61,21 @@ def test_the_band_is_the_chosen_one(open_page, run_page, small_world: SmallWorld
         np.testing.assert_allclose(numbers(filled[0]["y"]), ends, rtol=1e-5)
 
 
+def test_one_batch_has_no_band_and_nothing_speaks_of_one(open_page, run_page) -> None:
+    at = open_page("profiles", 0, paper_profiles="true", texts="general", pooling="tokens", all_tokens="true")
+    at = run_page(at, "profiles")
+    text = said(at)
+    assert "Unlike Razzhigaev et al. (2024): one batch of " in text and "(paper: batches of at least 4,096)" in text
+    assert "As in Razzhigaev" not in text and "Mean and standard deviation over 1" not in text
+    assert (
+        "a band is" not in text.lower()
+        and "Bands show" not in text
+        and "the band" not in text.replace("of the band", "")
+    )
+    assert "The mean cosine of all pairs of tokens" in text and "the tokens vary locally" in text
+    assert not [trace for trace in figure(at)["data"] if trace.get("fill") == "toself"]
+
+
 def test_the_dimension_against_the_number_of_rows_comes_on_demand(open_page, run_page, small_world: SmallWorld) -> None:
     at = open_page("profiles", 0)
     at.pills(key="profiles_measures").set_value(["Intrinsic dimension (MLE)"]).run()

@@ -112,7 +112,7 @@ def test_all_tokens_are_not_called_a_sample(open_page, run_page) -> None:
     assert "a sample of" not in said(at)
     n_rows = re.search(r"n = (\d+) rows", said(at).replace(",", ""))
     assert n_rows
-    assert f"A row is a token: all {n_rows[1]} of them, special tokens included." in said(at)
+    assert f"A row is a token: all {int(n_rows[1]):,} of them, special tokens included." in said(at)
 
 
 def test_the_sentence_about_rows_is_empty_for_untouched_texts() -> None:
