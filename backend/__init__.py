@@ -31,7 +31,7 @@ from backend.reports.documents import cross_task_document, report_document
 from backend.reports.plan import SPLIT_FIELDS, ReportPlan, check_pair, plan_report
 from backend.reports.rows import LabelChange, LayerRow, MovedRow, label_changes, layer_rows, moved_rows
 from backend.reports.summary import SummaryRow, summary_rows
-from backend.reports.words import number_text
+from backend.reports.words import number_text, number_texts
 from backend.results import NormOutliers, Result, SeriesResult, Source, Undefined
 from backend.runs import RunInfo
 from backend.settings import SETTINGS, Settings, read_settings
@@ -140,6 +140,7 @@ __all__ = [
     "left_open",
     "moved_rows",
     "number_text",
+    "number_texts",
     "open_workbench",
     "paired_error",
     "plan_cross_task",

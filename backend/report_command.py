@@ -8,7 +8,7 @@ from backend.commands import check_out, post_step, read_texts_of, report_of, tel
 from backend.reports.documents import report_document
 from backend.reports.plan import SPLIT_FIELDS, check_pair, plan_report
 from backend.reports.summary import SummaryRow, summary_rows
-from backend.reports.words import number_text
+from backend.reports.words import number_texts
 from backend.settings import read_settings
 from backend.wiring import wire_workbench
 
@@ -51,7 +51,8 @@ def report(options: argparse.Namespace) -> int:
 
 def said(rows: Sequence[SummaryRow]) -> list[str]:
     """The summary as lines: the title, the number before and after, and what it means."""
-    return [
-        f"{row.title}: {number_text(row.before, row.unit)} -> {number_text(row.after, row.unit)}. {row.meaning or row.reason}"
-        for row in rows
-    ]
+    lines = []
+    for row in rows:
+        before, after, _ = number_texts(row.before, row.after, row.difference, row.unit)
+        lines.append(f"{row.title}: {before} -> {after}. {row.meaning or row.reason}")
+    return lines

@@ -198,6 +198,12 @@ def test_own_heads_are_compared_with_own_heads_and_fitted_ones_with_fitted(
     loss = 1 - sides[1].single_accuracy[3] / sides[1].fitted_accuracy[3]
     assert rows["threshold_loss"].after == pytest.approx(loss)
     assert rows["threshold_loss"].p == sides[1].single_p[3]
+    for side in sides:
+        read = f"{100 * side.fitted_accuracy[3]:.1f} % with all and {100 * side.single_accuracy[3]:.1f} % with the one."
+        assert read in rows["threshold_loss"].meaning
+    for key in ("threshold", "threshold_loss"):
+        assert all(str(side.dimension[3]) in rows[key].title for side in sides)
+        assert "highest variance over the training rows" in rows[key].title
     heads = [found[f"{kind}ablation_{name}"].values.own_head[0] for kind in ("", "own_") for name in ("base", "tuned")]
     assert heads == [False, False, True, True] and rows["ablation_own"].difference is not None
     right = [found[f"ablation_{name}"].values for name in ("base", "tuned")]
@@ -247,7 +253,10 @@ def test_a_change_is_judged_by_the_rows_that_one_reader_alone_gets_right() -> No
     assert "the same of 100 test rows" in READINGS["threshold"](
         Reading(0.7, 0.7, 0.0, {"paired": mcnemar(first, first)})
     )
-    lost = READINGS["threshold_loss"](Reading(0.1, 0.05, -0.05, {"paired": mcnemar(few, many)}))
+    lost = READINGS["threshold_loss"](
+        Reading(0.1, 0.05, -0.05, {"paired": mcnemar(few, many), "heads": [("after", 0.8, 0.76)]})
+    )
+    assert "After, 80.0 % with all and 76.0 % with the one." in lost
     assert "less often right than one fitted alike on all" in lost and "knows all" not in lost
 
 
@@ -317,6 +326,31 @@ def test_numbers_are_written_by_their_unit() -> None:
         backend.number_text(None, "share"),
     ]
     assert [text.replace("\N{NO-BREAK SPACE}", " ") for text in written] == ["91.3 %", "−2.1 pt", "±0.000", "3", "–"]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "unit", "written"),
+    [
+        ((0.0044, 0.0047), "share", ("0.0044", "0.0047", "+0.0003")),
+        ((0.00445, 0.00451), "share", ("0.0044", "0.0045", "+0.0001")),
+        ((0.01045, 0.01054), "share", ("0.0104", "0.0105", "+0.0001")),
+        ((0.4, 0.4), "share", ("0.400", "0.400", "±0.000")),
+        ((0.5004, 0.5006), "accuracy", ("50.04 %", "50.06 %", "+0.02 pt")),
+        ((3.0, 5.0), "count", ("3", "5", "+2")),
+        ((None, 0.4), "share", ("–", "0.400", "–")),
+    ],
+)
+def test_the_numbers_of_a_row_agree(numbers: Any, unit: str, written: tuple[str, str, str]) -> None:
+    before, after = numbers
+    found = backend.number_texts(before, after, None if before is None else after - before, unit)
+    assert tuple(text.replace("\N{NO-BREAK SPACE}", " ") for text in found) == written
+
+
+def test_one_rule_says_what_is_as_before() -> None:
+    for key in ("cka_late", "cka_halves", "principal_share", "first_component"):
+        for before, after, same in ((0.047, 0.048, True), (0.9, 0.902, True), (0.047, 0.06, False), (0.0, 0.0, True)):
+            said = READINGS[key](Reading(before, after, after - before, {}))
+            assert (said == "As before.") is same, (key, before, after)
 
 
 def test_the_cross_task_table_counts_labels_and_takes_the_probes_accuracy(bench: Any, folder: Path, texts: Any) -> None:

@@ -117,7 +117,9 @@ def run_component_accuracy(
         return _why(name, general, params)
 
     return Outcome(
-        values, undefined_entries(values, why), (*split.notes, *head_notes(said), *_notes(values, general, params))
+        values,
+        undefined_entries(values, why),
+        (*split.notes, *head_notes(said, beside=True), *_notes(values, general, params)),
     )
 
 

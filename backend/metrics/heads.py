@@ -13,6 +13,7 @@ from backend.metrics.splits import Split
 
 _TOLERANCE = 1e-8  # of the gradient: the default stops where the intercepts are still far from the minimum
 _SMALL = 10_000_000  # entries of a matrix on which one thread fits as fast as several
+_OWN = "The model's own head"
 _TOLD = 1e-3  # a smaller deviation of the head's logits from the model's goes without saying
 
 
@@ -66,14 +67,21 @@ def own_head(stack: LayerStack, index: int, split: Split, *, classes: tuple[str,
     return ChosenHead(_in_order(head, order, split.info.classes), True, note)
 
 
-def head_notes(said: list[tuple[str, str]]) -> list[str]:
-    """Sentences for the figure from (layer name, ``ChosenHead.note``): layers whose head is of one kind share one."""
+def head_notes(said: list[tuple[str, str]], *, beside: bool = False) -> list[str]:
+    """Sentences for the figure from (layer name, ``ChosenHead.note``): layers whose head is of one kind share one.
+
+    ``beside`` is for metrics whose "all dimensions" is always a fitted head, and the model's own a number apart.
+    """
     layers: dict[str, list[str]] = {}
     for layer, note in said:
         layers.setdefault(note, []).append(layer)
-    if len(layers) == 1:
-        return [f"Full representation: {note[0].lower()}{note[1:]}" for note in layers]
-    return [f"Full representation, {', '.join(names)}: {note[0].lower()}{note[1:]}" for note, names in layers.items()]
+    sentences = []
+    for note, names in layers.items():
+        apart = beside and note.startswith(_OWN)
+        what = "A number apart from all dimensions, which a fitted head reads" if apart else "Full representation"
+        where = f", {', '.join(names)}" if len(layers) > 1 else ""
+        sentences.append(f"{what}{where}: {note[0].lower()}{note[1:]}")
+    return sentences
 
 
 def predictions(head: Head, x: npt.NDArray[np.floating]) -> Ints:
@@ -120,8 +128,8 @@ def fit_linear(
 
 def _own_note(head: Head) -> str:
     if head.deviation <= _TOLD:
-        return "The model's own head."
-    return f"The model's own head; its logits differ from the model's by up to {head.deviation:.1g}, which is rounding."
+        return f"{_OWN}."
+    return f"{_OWN}; its logits differ from the model's by up to {head.deviation:.1g}, which is rounding."
 
 
 def _in_order(head: Head, order: Order, classes: tuple[str, ...]) -> Head:

@@ -149,7 +149,7 @@ def _run(stacks: Sequence[LayerStack], labels: Labels | None, params: Any, seed:
         layer = index[0]
         return named(stack, layer, str(reasons[layer])) if reasons[layer] else why_no_control(field, params)
 
-    notes = (*split.notes, *head_notes(said), *_notes(params, split, result))
+    notes = (*split.notes, *head_notes(said, beside=True), *_notes(params, split, result))
     return Outcome(result, undefined_entries(result, why), notes)
 
 

@@ -152,11 +152,21 @@ def _accuracies(found: Found, at: int) -> list[SummaryRow]:
     after = sides[1].values
     paired = mcnemar(after.right[at, SINGLE], after.right[at, FITTED]) if len(after.right) else NOT_KEPT
     losses = [(f - o) / f if f else math.nan for f, o in zip(full, single, strict=True)]
+    dims = _dims([int(side.values.dimension[at]) for side in sides])
+    heads = list(zip(("before", "after"), full, single, strict=True))
     rows += [
-        _compared("threshold", cut, compared(sides[0], sides[1], CUT, at), why, **said),
-        _row("threshold_loss", *losses, reason=why, paired=paired),
+        _compared("threshold", cut, compared(sides[0], sides[1], CUT, at), why, dims=dims, **said),
+        _row("threshold_loss", *losses, reason=why, paired=paired, dims=dims, heads=heads),
     ]
     return [*rows, *_ablations(found, said)]
+
+
+def _dims(dims: list[int]) -> str:
+    """Which dimensions the readers of one dimension read, before and after."""
+    which = "highest variance over the training rows"
+    if min(dims) < 0:
+        return which
+    return f"{dims[0]}, {which}" if dims[0] == dims[1] else f"{dims[0]} before, {dims[1]} after, {which}"
 
 
 def _ablations(found: Found, said: dict[str, Any]) -> list[SummaryRow]:

@@ -1,5 +1,6 @@
 """The words of the summary: each headline number's title, unit and place in the papers, and what its value tells."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -48,7 +49,11 @@ TITLES: dict[str, tuple[str, str, str]] = {
         "share",
         f"{_GPTOLOGY} 2.2.2: 8 of 10, between two fine-tuned models",
     ),
-    "principal": ("Dimension of highest variance", "dimension", f"{_GPTOLOGY} 3.1: principal rogue dimension"),
+    "principal": (
+        "Dimension of highest variance (over all rows)",
+        "dimension",
+        f"{_GPTOLOGY} 3.1: principal rogue dimension",
+    ),
     "principal_share": ("Share of the variance in that one dimension", "share", f"{_GPTOLOGY} 2.2.2, figure 3"),
     "first_component": (
         "Share of the variance in the first principal component",
@@ -68,22 +73,22 @@ TITLES: dict[str, tuple[str, str, str]] = {
         f"{_GPTOLOGY} 3.2: 92.8 % (GPT-2, SST-2)",
     ),
     "threshold": (
-        "Accuracy with the highest-variance dimension alone",
+        "Accuracy of a cut through one dimension ({dims})",
         "accuracy",
         f"{_GPTOLOGY} 3.2: 91.3 % (GPT-2), 76.0 % (BERT), SST-2",
     ),
     "threshold_loss": (
-        "Share of the accuracy that is lost with that dimension alone (fitted heads)",
+        "Share of the accuracy that a fitted head loses on one dimension ({dims})",
         "share",
         f"{_GPTOLOGY}, abstract: 1.6 % (GPT-2, SST-2)",
     ),
     "ablation": (
-        "Accuracy with the 3 highest-variance dimensions left (fitted heads)",
+        "Accuracy with the 3 dimensions of highest variance over the training rows left (fitted heads)",
         "accuracy",
         f"{_GPTOLOGY} 3.2, figure 6",
     ),
     "ablation_own": (
-        "Accuracy with the 3 highest-variance dimensions left (own heads)",
+        "Accuracy with the 3 dimensions of highest variance over the training rows left (own heads)",
         "accuracy",
         f"{_GPTOLOGY} 3.2, figure 6: hardly lower on SST-2, about 50 % on QNLI",
     ),
@@ -100,14 +105,45 @@ TITLES: dict[str, tuple[str, str, str]] = {
 }
 
 
-def number_text(value: float | None, unit: str, *, signed: bool = False) -> str:
+_SAME = 0.05  # of the larger number: a smaller change is "as before"
+_MOST_EXTRA = 3  # digits more than a unit has
+
+
+def as_before(it: Reading) -> bool:
+    """Whether a number that is compared with its own past is said to be as before: a change of less than 5 % of the larger."""
+    return abs(it.up) <= _SAME * max(abs(it.before or 0.0), abs(it.here))
+
+
+def number_texts(
+    before: float | None, after: float | None, difference: float | None, unit: str
+) -> tuple[str, str, str]:
+    """A row's three numbers in the form of its unit, with as many more digits as it takes for them to agree.
+
+    They disagree where the difference is written as nothing and the numbers are not the same, or the other way round.
+    """
+    extra = 0
+    if unit not in ("count", "dimension") and before is not None and after is not None and difference is not None:
+        texts = [
+            (number_text(before, unit, extra=i), number_text(after, unit, extra=i)) for i in range(_MOST_EXTRA + 1)
+        ]
+        nothing = [number_text(difference, unit, signed=True, extra=i).startswith("±") for i in range(_MOST_EXTRA + 1)]
+        agree = [i for i in range(_MOST_EXTRA + 1) if (texts[i][0] == texts[i][1]) is nothing[i]]
+        extra = agree[0] if agree else _MOST_EXTRA
+    return (
+        number_text(before, unit, extra=extra),
+        number_text(after, unit, extra=extra),
+        number_text(difference, unit, signed=True, extra=extra),
+    )
+
+
+def number_text(value: float | None, unit: str, *, signed: bool = False, extra: int = 0) -> str:
     """One number of the summary in the form of its unit ("91.3 %", "0.412", "4"), a dash where there is none.
 
-    Unbreakable, so that no table parts a number from its unit.
+    ``extra`` digits more than the unit has. Unbreakable, so that no table parts a number from its unit.
     """
     if value is None:
         return "–"
-    digits = {"count": 0, "dimension": 0, "accuracy": 1}.get(unit, 3)
+    digits = {"count": 0, "dimension": 0, "accuracy": 1}.get(unit, 3) + extra
     rounded = round(100 * value if unit == "accuracy" else value, digits)
     sign = ("+" if rounded > 0 else "−" if rounded < 0 else "±") if signed else ("−" if rounded < 0 else "")
     behind = "" if unit != "accuracy" else "\N{NO-BREAK SPACE}pt" if signed else "\N{NO-BREAK SPACE}%"
@@ -128,7 +164,7 @@ def _lowest(it: Reading) -> str:
 
 
 def _late(it: Reading) -> str:
-    if abs(it.up) < 0.005:
+    if as_before(it):
         return "As before."
     return (
         "The later blocks became more alike: one wing of the bow tie, they work on one thing."
@@ -138,7 +174,7 @@ def _late(it: Reading) -> str:
 
 
 def _halves(it: Reading) -> str:
-    if abs(it.up) < 0.005:
+    if as_before(it):
         return "As before."
     return (
         "The later blocks have left the earlier ones: the knot of the bow tie."
@@ -161,16 +197,16 @@ def _principal(it: Reading) -> str:
 
 
 def _principal_share(it: Reading) -> str:
-    if abs(it.up) < 5e-4:
-        return "It dominates neither more nor less than before."
+    if as_before(it):
+        return "As before."
     if it.here < 0.05:
         return f"{'More' if it.up > 0 else 'Less'} than before; no dimension dominates."
     return f"It dominates {'more' if it.up > 0 else 'less'} than before."
 
 
 def _first(it: Reading) -> str:
-    if abs(it.up) < 5e-4:
-        return "The vectors vary along it as much as before."
+    if as_before(it):
+        return "As before."
     return f"The vectors vary {'more' if it.up > 0 else 'less'} along one direction than before."
 
 
@@ -225,9 +261,14 @@ def _loss(it: Reading) -> str:
     paired = it.said["paired"]
     words = f"After fine-tuning, a head fitted on that dimension alone is {'as' if it.here == 0 else 'less' if it.here > 0 else 'more'} often right"
     words += " as one fitted alike on all" if it.here == 0 else " than one fitted alike on all"
+    heads = " ".join(
+        f"{side[0].upper()}{side[1:]}, {100 * full:.1f} % with all and {100 * one:.1f} % with the one."
+        for side, full, one in it.said["heads"]
+        if math.isfinite(full)
+    )
     if isinstance(paired, str):
-        return f"{words}; {paired}."
-    return f"{words}: {_discordant(paired, 'are right with all alone', 'with the one alone')}"
+        return f"{words}; {paired}. {heads}"
+    return f"{words}: {_discordant(paired, 'are right with all alone', 'with the one alone')} {heads}"
 
 
 def _ablation(it: Reading) -> str:

@@ -12,7 +12,7 @@ from backend import (
     ReportPlan,
     Result,
     SummaryRow,
-    number_text,
+    number_texts,
     plan_report,
     report_document,
     summary_rows,
@@ -145,8 +145,7 @@ def summary_table(rows: Sequence[SummaryRow], *, grey: bool = False) -> pd.DataF
     lines = []
     for row in rows:
         meaning = row.meaning or f"Undefined: {row.reason}."
-        numbers = [number_text(row.before, row.unit), number_text(row.after, row.unit)]
-        numbers.append(number_text(row.difference, row.unit, signed=True))
+        numbers = number_texts(row.before, row.after, row.difference, row.unit)
         if grey:
             lines.append([plain(row.title), *numbers, f"{plain(meaning)} :gray[{plain(row.reference)}]"])
         else:

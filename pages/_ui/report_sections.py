@@ -116,7 +116,7 @@ def dimensions(plan: ReportPlan, found: Found) -> list[Section]:
     values = found["rogue_overlap"].values
     caption = (
         f"Top {values.top} in common: share of the {values.top} dimensions of highest variance that both models have; by chance "
-        f"{values.chance:.2g}. Highest variance: the index of the one dimension that varies most. Components gained: leading "
+        f"{values.chance:.2g}. Highest variance: the index of the one dimension that varies most over all rows. Components gained: leading "
         "principal components before the first whose share of the variance fell."
     )
     st.caption(caption)
@@ -194,8 +194,8 @@ def accuracies(found: Found, row_name: str) -> list[Section]:
         file_name="accuracy",
     )
     caption = (
-        "Share of the test rows whose class is found from all dimensions of a layer by a fitted head (solid) and from the dimension of highest "
-        f"variance alone (dotted), before and after. {sampling_error(split.n_test, row_name, holders(split))}"
+        "Share of the test rows whose class is found from all dimensions of a layer by a fitted head (solid) and by a cut through the dimension of "
+        f"highest variance over the training rows (dotted), before and after. {sampling_error(split.n_test, row_name, holders(split))}"
     )
     st.caption(caption)
     return [Section(ACCURACIES, caption, figure)]

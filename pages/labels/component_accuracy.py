@@ -94,6 +94,7 @@ def table(values: Any) -> pd.DataFrame:
             "shuffled labels": values.control[0],
             "shuffled, ± std": values.control_std[0],
             "all dimensions": np.full(len(values.n_components), values.fitted[0]),
+            **({"own head": np.full(len(values.n_components), values.full[0])} if values.own_head[0] else {}),
         }
     )
 
@@ -108,6 +109,7 @@ def percent() -> dict[str, Any]:
         "shuffled labels",
         "shuffled, ± std",
         "all dimensions",
+        "own head",
     )
     return {name: st.column_config.NumberColumn(format="percent") for name in names}
 

@@ -31,9 +31,13 @@ HOW = (
     "In each layer the dimension of highest variance (or one that you name) is cut where the training texts come apart "
     "best, and the test texts are judged by these cuts. Near the line of all dimensions: that one dimension carries the labels."
 )
+TABLE_CAPTION = (
+    "Accuracies over the test rows, but for the column of the training rows. Cut: the dimension's line in intervals, each of one class. "
+    "Fitted head: softmax regression, on that one dimension and on all, which p compares."
+)
 TRAIN, TEST = "Training texts", "Test texts"
 ACCURACIES = (
-    "test accuracy", "training accuracy", "one dimension alone", "all dimensions", "own head",
+    "cut of one dimension", "cut, training rows", "fitted head on that one", "fitted head on all", "own head",
     "shuffled labels", "± std",
 )  # fmt: skip
 
@@ -104,6 +108,7 @@ def show(result: Result, params: dict[str, Any], row_name: str) -> None:
     numbers = screen_table(result)
     percent = {name: st.column_config.NumberColumn(format="percent") for name in ACCURACIES}
     st.dataframe(numbers, hide_index=True, column_config=percent)
+    st.caption(TABLE_CAPTION)
     undefined_note([result], ["accuracy"], crosses=True)
     provenance([result])
     whole = file_table(result)

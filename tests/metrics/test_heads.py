@@ -10,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 from backend.activations import Activations, Head, HeadStage, Labels, LayerStack, no_report
 from backend.errors import InvalidRequest
 from backend.metrics import METRICS, parse_params
-from backend.metrics.heads import accuracy, choose_head, fit_linear, predictions
+from backend.metrics.heads import accuracy, choose_head, fit_linear, head_notes, predictions
 from backend.metrics.splits import SplitParams, split_rows
 from tests.metrics.stacks import MatrixNetwork
 
@@ -292,3 +292,12 @@ def test_the_stages_of_a_head_are_those_of_torch():
         ("gelu", torch.nn.functional.gelu(linear)),
     ):
         np.testing.assert_allclose(HeadStage(weight, bias, name)(x), expected.numpy(), rtol=1e-12, atol=1e-14)
+
+
+def test_an_own_head_beside_all_dimensions_is_not_called_the_full_representation():
+    said = [("block 1", "Fitted head (asked for)."), ("block 2", "The model's own head.")]
+    assert head_notes(said, beside=True) == [
+        "Full representation, block 1: fitted head (asked for).",
+        "A number apart from all dimensions, which a fitted head reads, block 2: the model's own head.",
+    ]
+    assert head_notes(said[1:]) == ["Full representation: the model's own head."]

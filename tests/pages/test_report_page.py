@@ -42,7 +42,8 @@ def test_the_summary_is_that_of_the_results(open_page, run_page, small_world: Sm
     rows = backend.summary_rows(found, plan.layer)
     table = at.table[0].value
     assert [name.replace("\\", "") for name in table.index] == [row.title for row in rows]
-    assert table["after"].tolist() == [backend.number_text(row.after, row.unit) for row in rows]
+    texts = [backend.number_texts(row.before, row.after, row.difference, row.unit) for row in rows]
+    assert table["after"].tolist() == [after for _, after, _ in texts]
     meanings = [text.replace("\\", "") for text in table.iloc[:, -1]]
     assert meanings == [f"{row.meaning} :gray[{row.reference}]" for row in rows]
     before, after, change = (numbers(figure(at, place)["data"][0]["z"]) for place in range(3))
@@ -81,7 +82,7 @@ def test_swapped_the_second_model_is_the_base(open_page, run_page, small_world: 
     rows = {row.title: row for row in backend.summary_rows(found, plan.layer)}
     for name, shown in zip(at.table[0].value.index, at.table[0].value["before"], strict=True):
         row = rows[name.replace("\\", "")]
-        assert shown == backend.number_text(row.before, row.unit)
+        assert shown == backend.number_texts(row.before, row.after, row.difference, row.unit)[0]
     at.selectbox(key="report_base").select_index(0).run()
     assert "the same model" in said(at) and not at.table
 

@@ -23,7 +23,10 @@ def test_the_profile_the_table_and_the_cuts_are_the_metrics(open_page, run_page,
     np.testing.assert_allclose(traces["shuffled labels"], values.control_accuracy, rtol=1e-5)
     table = at.dataframe[0].value
     assert table["dimension"].tolist() == values.dimension.tolist()
-    np.testing.assert_allclose(table["test accuracy"], values.accuracy)
+    np.testing.assert_allclose(table["cut of one dimension"], values.accuracy)
+    np.testing.assert_allclose(table["fitted head on that one"], values.single_accuracy)
+    np.testing.assert_allclose(table["fitted head on all"], values.fitted_accuracy)
+    assert "Cut: the dimension's line in intervals" in said(at).replace("\\", "")
     np.testing.assert_allclose(table["± std"], values.control_std)
     np.testing.assert_allclose(table["p (one against all)"], values.single_p)
     assert "fitted head" in said(at) and "48 rows to fit on, 12 to test on" in said(at)
