@@ -231,8 +231,6 @@ class Runner:
 
     def _history(self, spec: AnalysisSpec) -> History:
         """What the models of an analysis, and those it is compared with, were trained on."""
-        if not isinstance(spec.params, SplitParams):
-            return History()
         models = {item.commit: item for item in (*(one.model for one in spec.inputs), *spec.beside)}
         return sum((self._models.history(model) for model in models.values()), History())
 

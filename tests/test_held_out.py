@@ -161,6 +161,50 @@ def test_an_own_split_loses_the_test_rows_that_were_trained_on(home: Any) -> Non
     assert ablated(bench, base(folder), texts).values.split.n_test == 40
 
 
+def test_what_a_run_was_trained_on_is_counted_over_all_rows_whatever_their_split(home: Any) -> None:
+    bench, folder, _, _ = home
+    table = rows(30, 10, first=120)
+    texts = saved(bench, folder, table, name="parted")
+    run = tuned(bench, folder, "parted", texts=texts, changes={"epochs": 1})
+    assert (run.n_train, run.n_test) == (30, 10)
+    right = "'parted' was trained on 30 of these texts; none of them is a test row."
+    fixed = "Split: 30 rows to fit on ('parted' was trained on 30 of them), 10 to test on (on none of these)"
+    drawn = saved(bench, folder, [*table, *rows(30, 0, first=300)], split=False, name="parted, drawn")
+    for which, n_test, said in (
+        (texts, 10, fixed),
+        (drawn, 14, "Split: 56 rows to fit on ('parted' was trained on 30"),
+    ):
+        for model, beside in (("run:parted", []), (base(folder), ["run:parted"])):
+            result = ablated(bench, model, which, beside=beside)
+            assert result.values.split.n_test == n_test and result.values.split.warnings == (right,)
+            assert right in result.notes and not any("none of these texts" in note for note in result.notes)
+            assert any(note.startswith(said) for note in result.notes)
+    other = [[*row[:2], "other"] for row in rows(8, 0, first=120)]  # neither trained nor tested on here
+    aside = saved(bench, folder, [*rows(20, 10, first=300), *other], name="aside")
+    assert right.replace("30", "8") in ablated(bench, "run:parted", aside).notes
+    new = saved(bench, folder, rows(20, 10, first=300), name="new to it")
+    assert "'parted' was trained on none of these texts." in ablated(bench, "run:parted", new).notes
+
+
+def test_numbers_about_rows_that_were_trained_on_say_so(home: Any) -> None:
+    bench, folder, texts, _ = home
+    clusters = bench.compute("direct_probe", model="run:a", texts=texts, layers=[2], params={"control": False})
+    assert clusters.values.warnings == (
+        "Clusters and distances are of 54 training rows, and 'a' was trained on 54 of these: of that model they show how "
+        "rows lie that it has learnt. Those of the test rows are of rows that it has not.",
+    )
+    assert clusters.values.warnings[0] in clusters.notes
+    assert "'a' was trained on 54 of these texts; none of them is a test row." in clusters.notes
+    steps = ["run:a@step-00000", "run:a"]
+    moved = bench.compute("movement", model=steps, texts=texts, layers=[2])
+    assert moved.values.warnings == (
+        "54 of the 60 rows were in the training of 'a': the centroids are mostly of rows that it has seen.",
+    )
+    assert moved.values.warnings[0] in moved.notes
+    plain = bench.compute("movement", model=base(folder), texts=texts, layers=[2])
+    assert plain.values.warnings == ()
+
+
 def test_where_nothing_is_new_there_is_a_refusal_that_says_what_to_do(home: Any) -> None:
     bench, folder, texts, _ = home
     table, seen = bench.text_set(texts), seen_by(bench, "a")

@@ -1,6 +1,7 @@
 """DirectProbe on every layer of a model, of its training and its test rows, and of a second model: ``direct_probe``."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -28,6 +29,7 @@ from backend.metrics.hulls import scaled
 from backend.metrics.linalg import Floats, Ints, Matrix
 from backend.metrics.progress import part_of
 from backend.metrics.splits import Split, control_note, mean_and_spread, split_rows
+from backend.metrics.unseen import of_training
 
 
 def run_direct_probe(
@@ -64,13 +66,17 @@ def run_direct_probe(
         x_test, y_test = x[split.test[used_test]], split.y_test[used_test]
         others_test.append(_probe(x_test, y_test, step, part_of(report, part + 1, n_parts, f"{stage}, test rows")))
     report(n_parts, n_parts, "")
-    values = _values(found, test, others, others_test, control, train, y_train, len(used_test), split, stack)
+    values = replace(
+        _values(found, test, others, others_test, control, train, y_train, len(used_test), split, stack),
+        warnings=of_training(labels, train, "Clusters and distances"),
+    )
     reasons = {"": found, "test": test, "other": others, "other test": others_test}
 
     def why(field: str, index: tuple[int, ...]) -> str:
         return why_missing(field, index, stack, other, reasons, values)
 
-    notes = (*split.notes, *control_note(params, "whether the labels are apart"), *probe_notes(values, found, seed))
+    control_said = control_note(params, "whether the labels are apart")
+    notes = (*split.notes, *values.warnings, *control_said, *probe_notes(values, found, seed))
     return Outcome(values, undefined_entries(values, why), notes)
 
 

@@ -47,7 +47,7 @@ class DirectProbeResult:
     ``test_n_clusters`` and ``test_distances`` are of the test rows alone, ``train_test`` (n_layers,) the correlation of
     both parts' distances, ``similarity`` (n_layers, n_layers) that of two layers'. The fields ``other_`` are of the
     second stack, if any, and ``across`` (n_layers, n_other_layers) its correlation with the first. ``gap`` is the worst
-    relative gap between the proven bounds of a distance.
+    relative gap between the proven bounds of a distance. ``warnings`` say of what rows the clusters are that a model was trained on.
     """
 
     n_labels: int
@@ -79,6 +79,7 @@ class DirectProbeResult:
     split: SplitInfo
     n_rows: int
     n_dims: int
+    warnings: tuple[str, ...] = ()
 
 
 _CORRELATED = (

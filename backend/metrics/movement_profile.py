@@ -23,6 +23,7 @@ from backend.metrics.movement_result import (
     why_missing,
 )
 from backend.metrics.splits import check_repeats
+from backend.metrics.unseen import mostly_seen
 
 _MOST_BYTES = 1 << 30  # of all centroids together
 
@@ -154,6 +155,7 @@ def _values(
         n_unlabelled=int((np.asarray(labels.values) < 0).sum()),
         n_rows=len(classes),
         n_dims=centroids.shape[-1],
+        warnings=mostly_seen(labels, np.flatnonzero(classes >= 0), "the centroids"),
     )
 
 
@@ -208,7 +210,7 @@ def _maps(framed: Sequence[Floats]) -> dict[str, Floats]:
 
 MOVEMENT = Metric(
     name="movement",
-    version=1,
+    version=2,
     title="Movement of label centroids",
     scope="models",
     params=MovementParams,

@@ -51,7 +51,8 @@ class MovementResult:
     axes; ``layer_coords`` of the same shape has a plane for each layer over the models, ``layer_explained`` (n_frames,
     n_layers, 2). ``difference_coords`` (n_frames, n_layers, n_labels, 2) and ``difference_explained`` (n_frames, 2) have
     the difference vectors in one plane through the origin, which is "no movement"; ``difference_layer_coords`` and
-    ``difference_layer_explained`` (n_frames, n_layers, 2) in a plane for each layer.
+    ``difference_layer_explained`` (n_frames, n_layers, 2) in a plane for each layer. ``warnings`` say how many of the
+    rows a model was trained on.
     """
 
     classes: tuple[str, ...]
@@ -84,6 +85,7 @@ class MovementResult:
     n_unlabelled: int
     n_rows: int
     n_dims: int
+    warnings: tuple[str, ...] = ()
 
 
 _AXES = {  # of each array: what its indices stand for ("from" a layer or model to the next)
@@ -171,7 +173,7 @@ def movement_notes(
 ) -> tuple[str, ...]:
     """Sentences for the figure: the rows in use, labels of few rows, what the map is of, the order of the models."""
     whose = f"of the split '{values.split}'" if values.split else "with a label"
-    notes = [f"Centroids of {values.n_used:,} rows {whose}, of {values.n_rows:,}."]
+    notes = [f"Centroids of {values.n_used:,} rows {whose}, of {values.n_rows:,}.", *values.warnings]
     few = [(n, name) for n, name in zip(values.counts.tolist(), values.classes, strict=True) if 0 < n < FEW_ROWS]
     if few:
         shown = ", ".join(f"'{name}' ({n})" for n, name in sorted(few)[:_MOST_NAMED])

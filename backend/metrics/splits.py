@@ -176,7 +176,12 @@ def split_rows(labels: Labels, params: SplitParams, seed: int) -> Split:
         warnings=doubts(labels, parted),
     )
     absent = [labels.classes[c] for c in np.unique(y_test) if counts[c] == 0]
-    notes = (*_notes(info, absent, int((counts[y_test] == 0).sum()), seed), *said(labels, parted), *info.warnings)
+    n_learnt = 0 if labels.seen is None else int(labels.seen.seen[train].sum())
+    notes = (
+        *_notes(info, n_learnt, absent, int((counts[y_test] == 0).sum()), seed),
+        *said(labels, parted),
+        *info.warnings,
+    )
     if single:
         shown = ", ".join(f"'{name}'" for name in single[:5]) + (" ..." if len(single) > 5 else "")
         notes += (f"{len(single)} {'class' if len(single) == 1 else 'classes'} of one row left out: {shown}.",)
@@ -252,14 +257,15 @@ def _check_training(labels: Labels, counts: Ints, train_name: str) -> None:
         )
 
 
-def _notes(info: SplitInfo, absent: list[str], n_absent: int, seed: int) -> tuple[str, ...]:
-    parts = f"{info.n_train:,} rows to fit on, {info.n_test:,} to test on"
+def _notes(info: SplitInfo, n_learnt: int, absent: list[str], n_absent: int, seed: int) -> tuple[str, ...]:
     runs = named_runs(info.runs)
+    learnt = f" ({runs} was trained on {n_learnt:,} of them)" if n_learnt and not info.held_out else ""
+    new = " (on none of these)" if learnt else ""
+    parts = f"{info.n_train:,} rows to fit on{learnt}, {info.n_test:,} to test on{new}"
     if info.held_out:
         notes = [f"Split: {parts}: the rows that {runs} held out of training; no page draws others."]
     elif info.seeded:
-        of = f" from the rows that {runs} was not trained on" if info.n_seen else ""
-        notes = [f"Split: {parts}, drawn class by class{of} (seed {seed})."]
+        notes = [f"Split: {parts}, drawn class by class (seed {seed})."]
     else:
         notes = [f"Split: {parts} (the texts' own '{info.train_name}' and '{info.test_name}')."]
     if info.n_left_out:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backend.activations import Labels
+from backend.activations import Labels, SeenRows
 from backend.errors import InvalidRequest
 from backend.metrics.linalg import Ints
 
@@ -108,9 +108,17 @@ def without_single(labels: Labels, labelled: Ints) -> tuple[Ints, list[str]]:
 def said(labels: Labels, parted: Parted) -> list[str]:
     """What is to be said of rows that are not where a plain split would have them."""
     notes = []
-    runs = named_runs(_runs(labels))
-    if labels.seen is not None and labels.seen.runs and not parted.held_out and not parted.n_seen:
-        notes.append(f"{runs} was trained on none of these texts.")
+    seen = labels.seen
+    if seen is not None and seen.runs and not seen.seen.any():
+        known = int(seen.near.sum())
+        notes.append(
+            f"{named_runs(seen.runs)} was trained on none of these rows, but read the sentence, or one text of the pair, of "
+            f"{known:,} of them in training."
+            if known
+            else f"{named_runs(seen.runs)} was trained on none of these texts."
+        )
+    elif seen is not None and parted.held_out:
+        notes.append(_trained(seen))
     if parted.n_copies:
         notes.append(f"{parted.n_copies:,} test rows were left out, as their text is among the training rows.")
     if parted.n_together:
@@ -129,16 +137,14 @@ def doubts(labels: Labels, parted: Parted) -> tuple[str, ...]:
     seen = labels.seen
     if seen is None:
         return ()
-    found, n_test = [], len(parted.test)
-    if parted.n_seen and not parted.held_out and labels.split is not None and any(labels.split):
+    found, n_test, own = [], len(parted.test), labels.split is not None and any(labels.split)
+    if parted.n_seen and own:
         found.append(
             f"{parted.n_seen:,} test rows were left out: {named_runs(seen.runs)} was trained on their texts. {n_test:,} "
             "are left."
         )
-    elif parted.n_seen and not parted.held_out:
-        found.append(
-            f"{named_runs(seen.runs)} was trained on {parted.n_seen:,} of these texts; none of them is a test row."
-        )
+    if seen.seen.any() and not parted.held_out:
+        found.append(_trained(seen))
     near = int(seen.near[parted.test].sum())
     if near:
         found.append(
@@ -159,12 +165,52 @@ def doubts(labels: Labels, parted: Parted) -> tuple[str, ...]:
     return tuple(found)
 
 
+def of_training(labels: Labels, train: Ints, what: str) -> tuple[str, ...]:
+    """That ``what`` are of the rows ``train``, in a sentence, where the runs were trained on some of them; else empty."""
+    n_seen = 0 if labels.seen is None else int(labels.seen.seen[train].sum())
+    if not n_seen:
+        return ()
+    return (
+        f"{what} are of {len(train):,} training rows, and {named_runs(_runs(labels))} was trained on {n_seen:,} of these: of "
+        "that model they show how rows lie that it has learnt. Those of the test rows are of rows that it has not.",
+    )
+
+
+def mostly_seen(labels: Labels, rows: Ints, what: str) -> tuple[str, ...]:
+    """How many of ``rows``, which ``what`` are of, were in the training of the runs, in a sentence; empty where none is.
+
+    Where it is not known which rows a run was trained on, that is said.
+    """
+    seen, found = labels.seen, []
+    if seen is None:
+        return ()
+    n_seen = int(seen.seen[rows].sum())
+    if n_seen:
+        share = "all" if n_seen == len(rows) else "mostly" if 2 * n_seen > len(rows) else "partly"
+        found.append(
+            f"{n_seen:,} of the {len(rows):,} rows were in the training of {named_runs(seen.runs)}: {what} are {share} of rows "
+            "that it has seen."
+        )
+    if seen.unknown:
+        found.append(
+            f"It is not known which rows {named_runs(seen.unknown)} was trained on: {what} may be of rows that it has seen."
+        )
+    return tuple(found)
+
+
 def named_runs(names: Sequence[str]) -> str:
     """The runs in a sentence."""
     shown = [f"'{name}'" for name in names[:3]]
     if len(names) > 3:
         shown.append(f"{len(names) - 3} more")
     return " or ".join(shown)
+
+
+def _trained(seen: SeenRows) -> str:
+    """On how many rows of the whole set, of whatever split and with a label or without, the runs were trained."""
+    return (
+        f"{named_runs(seen.runs)} was trained on {int(seen.seen.sum()):,} of these texts; none of them is a test row."
+    )
 
 
 def _runs(labels: Labels) -> tuple[str, ...]:

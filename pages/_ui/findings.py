@@ -49,9 +49,10 @@ def provenance(results: Sequence[Result]) -> None:
 
 
 def split_warnings(results: Sequence[Result]) -> tuple[str, ...]:
-    """What makes the accuracies of these results doubtful: test rows that a model may have been trained on."""
+    """What makes these results doubtful: rows that a model may have been trained on."""
     splits = [getattr(result.values, "split", None) for result in results]  # of a movement it is a split's name
-    return tuple(dict.fromkeys(doubt for split in splits for doubt in getattr(split, "warnings", ())))
+    own = [result.values for result in results]
+    return tuple(dict.fromkeys(doubt for one in (*splits, *own) for doubt in getattr(one, "warnings", ())))
 
 
 def notes_of(results: Sequence[Result]) -> list[str]:

@@ -248,7 +248,7 @@ def moved(
     cells = []
     for one in rows:
         label = [labels_of[one.text]] if labels_of else []
-        cells.append([one.row + 1, one.kept, *label, texts[one.text]])
+        cells.append([one.text + 1, one.kept, *label, texts[one.text]])
     columns = ["row", "neighbours kept", *(["class"] if labels_of else []), "text"]
     percent = st.column_config.NumberColumn(format="percent")
     st.dataframe(pd.DataFrame(cells, columns=columns), hide_index=True, column_config={"neighbours kept": percent})

@@ -17,6 +17,7 @@ from pages._ui.progress import batch_panel
 from pages._ui.selection import Selection as Shared
 from pages._ui.series import series_provenance, undefined_over_steps
 from pages._ui.session import workbench
+from pages._ui.wording import ROWS_COUNT
 
 METHODS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 OWN = {"pca": (), "tsne": ("perplexity", "n_iter"), "umap": ("n_neighbors", "min_dist", "n_iter")}
@@ -161,22 +162,27 @@ def _list_selected(chosen: Selection, table: Any, here: Shared) -> None:
         st.caption(":material/ads_click: Click a point, or use box or lasso in the tool bar, to list texts here.")
         return
     shown_as = table.shown
-    columns: dict[str, Any] = {"row": numbers, "text": [shown_as[number] for number in numbers]}
+    columns: dict[str, Any] = {
+        "row": [number + 1 for number in numbers],
+        "text": [shown_as[number] for number in numbers],
+    }
     if here.label:
         columns["label"] = [table.columns[here.label][number] for number in numbers]
     st.caption(
-        f"{len(numbers):,} selected" + (f", the first {MOST_LISTED} of them" if len(numbers) > MOST_LISTED else "")
+        f"{len(numbers):,} selected"
+        + (f", the first {MOST_LISTED} of them" if len(numbers) > MOST_LISTED else "")
+        + f". {ROWS_COUNT}"
     )
     st.dataframe(pd.DataFrame(columns).head(MOST_LISTED), hide_index=True)
 
 
 def _points(result: Result, series: SeriesInfo, labels: Any) -> tuple[list[str], list[list[Any]]]:
-    """One row for each checkpoint and point."""
+    """One row for each checkpoint and point; the rows of the text set count from 1."""
     values = result.values
     rows = [
         [
             step,
-            int(text),
+            int(text) + 1,
             int(token),
             None if labels is None else labels[point],
             *map(float, values.coords[place, point]),
@@ -184,4 +190,4 @@ def _points(result: Result, series: SeriesInfo, labels: Any) -> tuple[list[str],
         for place, step in enumerate(series.steps)
         for point, (text, token) in enumerate(zip(values.text_index, values.token_index, strict=True))
     ]
-    return ["step", "text", "token", "label", "axis_1", "axis_2"], rows
+    return ["step", "row", "token", "label", "axis_1", "axis_2"], rows

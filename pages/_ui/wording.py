@@ -2,6 +2,8 @@
 
 import time
 
+ROWS_COUNT = "Rows count from 1."
+
 
 def count(number: int, noun: str) -> str:
     """``3 texts``, ``1 text``, ``12,000 texts``."""

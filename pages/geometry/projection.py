@@ -20,6 +20,7 @@ from pages._ui.progress import run_panel
 from pages._ui.selection import Selection as Shared
 from pages._ui.selection import ready
 from pages._ui.session import workbench
+from pages._ui.wording import ROWS_COUNT
 
 WHAT = "Where do the texts lie in a layer, and do your labels come apart?"
 HOW = (
@@ -195,24 +196,26 @@ def list_selected(chosen: Selection, table: TextTable, here: Shared) -> None:
         st.caption(":material/ads_click: Click a point, or use box or lasso in the tool bar, to list texts here.")
         return
     shown_as = table.shown
-    columns: dict[str, Sequence[Any]] = {"row": numbers, "text": [shown_as[number] for number in numbers]}
+    columns: dict[str, Sequence[Any]] = {
+        "row": [number + 1 for number in numbers],
+        "text": [shown_as[number] for number in numbers],
+    }
     if here.label:
         columns["label"] = [table.columns[here.label][number] for number in numbers]
     shown = pd.DataFrame(columns).head(MOST_LISTED)
     st.subheader(f"{len(numbers):,} selected" if here.tokens is None else f"{len(numbers):,} texts of selected tokens")
-    if len(numbers) > MOST_LISTED:
-        st.caption(f"The first {MOST_LISTED} of them.")
+    st.caption((f"The first {MOST_LISTED} of them. " if len(numbers) > MOST_LISTED else "") + ROWS_COUNT)
     st.dataframe(shown, hide_index=True, column_config={"text": st.column_config.TextColumn(width="large")})
 
 
 def table_of(result: Result, labels: Any) -> tuple[list[str], list[list[Any]]]:
-    """One row for each layer and point."""
+    """One row for each layer and point; the rows of the text set count from 1."""
     values, source = result.values, result.sources[0]
     axes = [f"axis_{axis}" for axis in range(1, values.coords.shape[2] + 1)]
     rows = [
         [
             name,
-            int(text),
+            int(text) + 1,
             int(token),
             None if labels is None else labels[point],
             *map(float, values.coords[layer, point]),
@@ -221,7 +224,7 @@ def table_of(result: Result, labels: Any) -> tuple[list[str], list[list[Any]]]:
         for point, (text, token) in enumerate(zip(values.text_index, values.token_index, strict=True))
     ]
     whole = all(token < 0 for token in values.token_index)  # no tokens: the column would say nothing
-    names = ["layer", "text", "token", "label", *axes]
+    names = ["layer", "row", "token", "label", *axes]
     return [name for name in names if name != "token" or not whole], [
         row[:2] + row[3:] if whole else row for row in rows
     ]

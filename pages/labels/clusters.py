@@ -34,7 +34,7 @@ from pages._ui.plot import plot
 from pages._ui.progress import run_panel
 from pages._ui.selection import ready
 from pages._ui.session import plain, workbench
-from pages._ui.wording import count
+from pages._ui.wording import ROWS_COUNT, count
 
 WHAT = "Do the regions of the labels overlap?"
 HOW = (
@@ -221,14 +221,14 @@ def show_split(result: Result, layer: int) -> None:
     split = {classes[label] for label in values.row_label[outside]}
     st.caption(
         f"In {name} {count(len(split), 'label')} of {values.n_labels} {'is' if len(split) == 1 else 'are'} in pieces: "
-        f"{plain(', '.join(sorted(split)[:12]))}. The texts outside the largest piece of their label:"
+        f"{plain(', '.join(sorted(split)[:12]))}. The texts outside the largest piece of their label ({ROWS_COUNT[:-1].lower()}):"
     )
     chosen = np.concatenate([conflict, outside])[:MOST_TEXTS]
     cluster = values.clusters[layer][chosen]
     st.dataframe(
         pd.DataFrame(
             {
-                "row": numbers[chosen],
+                "row": numbers[chosen] + 1,
                 "label": [classes[label] for label in values.row_label[chosen]],
                 "cluster": [str(number) if number >= 0 else "left out" for number in cluster],
                 "texts in it": [int(pieces[number]) if number >= 0 else None for number in cluster],

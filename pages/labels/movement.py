@@ -33,6 +33,7 @@ from pages._ui.plot import plot
 from pages._ui.progress import run_panel
 from pages._ui.selection import Selection, ready
 from pages._ui.session import plain, workbench
+from pages._ui.wording import ROWS_COUNT
 
 WHAT = "Which way do the labels go?"
 HOW = (
@@ -262,7 +263,7 @@ def show_rows(series: Sequence[ModelInfo], layer: int) -> None:
     st.dataframe(
         pd.DataFrame(
             {
-                "row": numbers,
+                "row": numbers + 1,
                 "label": [table.columns[label][number] for number in numbers],
                 "neighbours kept": values.per_row[layer][order],
                 here.row_name: [table.shown[number] for number in numbers],
@@ -273,7 +274,7 @@ def show_rows(series: Sequence[ModelInfo], layer: int) -> None:
     )
     st.caption(
         f"Of its {values.k} nearest neighbours in {plain(short_model(series[0].spec.name))}, the share that each still has in "
-        f"{plain(short_model(series[-1].spec.name))}; unrelated models would share {values.by_chance:.1%}. The {len(order)} lowest."
+        f"{plain(short_model(series[-1].spec.name))}; unrelated models would share {values.by_chance:.1%}. The {len(order)} lowest. {ROWS_COUNT}"
     )
 
 

@@ -86,11 +86,13 @@ def test_texts_that_split_a_label_are_listed(open_page, run_page, small_world: S
     values = small_world.computed(METRIC, 0, label="label", postprocess=blank).values
     assert values.n_clusters[-1] > values.n_labels == 3
     table = at.dataframe[1].value
-    np.testing.assert_array_equal(table["row"], values.row_index[values.outside[-1]])
+    np.testing.assert_array_equal(table["row"] - 1, values.row_index[values.outside[-1]])
     texts = small_world.bench.text_set(small_world.texts)
-    assert table["text"].tolist() == [texts.texts[row] for row in table["row"]]
-    assert table["label"].tolist() == [texts.columns["label"][row] for row in table["row"]]
-    assert "in pieces" in said(at) and "the least between their clusters" in said(at)
+    assert table["text"].tolist() == [texts.texts[row - 1] for row in table["row"]]
+    assert table["label"].tolist() == [texts.columns["label"][row - 1] for row in table["row"]]
+    assert (
+        "rows count from 1" in said(at) and "in pieces" in said(at) and "the least between their clusters" in said(at)
+    )
 
 
 def test_without_labels_or_with_tokens_the_page_says_what_to_do(open_page) -> None:

@@ -83,7 +83,8 @@ def test_rows_whose_neighbours_changed_are_listed(open_page, run_page, small_wor
     listed = at.dataframe[2].value
     np.testing.assert_allclose(listed["neighbours kept"], np.sort(values.per_row[-1])[: len(listed)])
     texts = small_world.bench.text_set(small_world.texts)
-    assert listed["text"].tolist() == [texts.texts[row] for row in listed["row"]]
+    assert listed["text"].tolist() == [texts.texts[row - 1] for row in listed["row"]]
+    assert "Rows count from 1." in said(at)
 
 
 def test_models_of_another_width_are_left_out_or_explained(open_page) -> None:
