@@ -21,6 +21,7 @@ from backend.errors import (
     TextSetError,
 )
 from backend.fingerprint import fingerprint
+from backend.labels import field_label
 from backend.lineage import Ordered
 from backend.metrics.paired import paired_error
 from backend.presets import GENERAL, PRESETS, Preset, deviations, left_open, preset_status
@@ -134,6 +135,7 @@ __all__ = [
     "cross_task_document",
     "cross_task_rows",
     "deviations",
+    "field_label",
     "fingerprint",
     "label_changes",
     "layer_rows",

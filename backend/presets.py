@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backend.errors import InvalidRequest
+from backend.labels import field_label, value_words
 from backend.specs import ModelInfo, PostProcess
 
 GPTOLOGY = "GPTology"
@@ -320,8 +321,10 @@ def deviations(
     for name, value in preset.params.items():
         given = getattr(params, name)
         if given != value:
-            label = (fields[name].metadata.get("label") or name.replace("_", " ")).lower()
-            found.append(f"{label} {_said(given)} (paper: {_said(value)})")
+            label, *words = (field_label(fields[name]), value_words(name, given), value_words(name, value))
+            found.append(
+                f"{label if label.startswith('TwoNN') else label[0].lower() + label[1:]}: {words[0]} (paper: {words[1]})"
+            )
     if getattr(params, "bands", "") == "batches" and n_rows is not None and n_rows < 2 * params.batch_rows:
         found.append(f"one batch of {n_rows:,} rows (paper: batches of at least {preset.params['batch_rows']:,})")
     return tuple(found)

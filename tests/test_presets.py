@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import backend
 from backend.arguments import parse_arguments
 from backend.commands import analyse
 from backend.errors import InvalidRequest
+from backend.labels import field_label, value_words
 from backend.metrics import METRICS, parse_params
 from backend.presets import PRESETS, deviations, left_open, preset_of, preset_status, preset_table
 from backend.specs import ModelInfo, ModelSpec, PostProcess
@@ -59,7 +61,7 @@ def test_whatever_differs_is_named_with_the_papers_setting() -> None:
     )  # fmt: skip
     assert found == (
         "pooling mean (paper: last)", "layers without block 2 (paper: the blocks)", "post-processing (paper: none)",
-        "debiased on (paper: off)",
+        "bias removed: on (paper: off)",
     )  # fmt: skip
     rest = {"layers": (0, 1, 2), "texts": "mine"}
     names = METRICS["anisotropy"].params
@@ -68,10 +70,31 @@ def test_whatever_differs_is_named_with_the_papers_setting() -> None:
     )
     assert found == (
         "a sample of the tokens (paper: all)", "special tokens too (paper: left out)",
-        "texts mine (paper: general text, here the set general)", "bands jackknife (paper: batches)",
+        "texts mine (paper: general text, here the set general)", "bands: jackknife interval (paper: spread over batches)",
     )  # fmt: skip
     found = deviations(PRESETS["neurons"], model(), METRICS["neurons"].params(), pooling="cls", **rest)
-    assert "cross-validated accuracy all held-out rows (paper: mean over folds)" in found
+    assert "cross-validated accuracy: all held-out rows (paper: mean over folds)" in found
+
+
+@pytest.mark.parametrize("preset", PRESETS.values(), ids=list(PRESETS))
+def test_what_differs_is_said_in_words_and_not_in_names_of_parameters(preset: Any) -> None:
+    kind = METRICS[preset.metric].params
+    for field in dataclasses.fields(kind):
+        label = field_label(field)
+        assert "_" not in label and not re.search(r"^[Nn] |\b(max|min)\b", label)
+        for choice in field.metadata["choices"] or ():
+            assert "_" not in value_words(field.name, choice)
+        if field.name not in preset.params:
+            continue
+        for given in [*(field.metadata["choices"] or ()), field.default]:
+            params = dataclasses.replace(kind(**preset.params), **{field.name: given})
+            found = deviations(
+                preset, model(), params, pooling=preset.pooling_for(model()), layers=(0, 1, 2), texts=preset.texts, basis=preset.basis
+            )  # fmt: skip
+            assert "_" not in "".join(found)
+            if given != preset.params[field.name]:
+                assert len(found) == 1 and found[0].lower().startswith(f"{label.lower()}: ")
+                assert not re.search(r"\b(svm|two_nn|auto|zero|full|exact)\b", found[0])
 
 
 def test_rows_that_make_fewer_than_two_batches_are_unlike_the_paper() -> None:
@@ -146,7 +169,7 @@ def test_a_notebook_computes_what_the_paper_says(bench: Any, tmp_path: Path) -> 
     other = bench.compute(
         "cka", model=name, texts=TEXTS, pooling="mean", params={"debiased": True}, as_in_the_paper=True
     )
-    assert f"Unlike {PRESETS['cka'].source}: pooling mean (paper: last); debiased on (paper: off)." in other.notes
+    assert f"Unlike {PRESETS['cka'].source}: pooling mean (paper: last); bias removed: on (paper: off)." in other.notes
 
 
 def test_the_command_line_takes_the_papers_settings(

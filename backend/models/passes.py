@@ -167,9 +167,11 @@ def forward(loaded: "LoadedModel", batch: Batch, module: nn.Module | None = None
                 "Use the tokenizer that belongs to the model; tokens that were added later need vectors in the model too.",
             ) from None
         n_texts, n_tokens = batch.inputs["input_ids"].shape
+        tokens = f"{n_tokens:,} {'token' if n_tokens == 1 else 'tokens'}"
+        said = f"one text of {tokens}" if n_texts == 1 else f"{n_texts:,} texts of up to {tokens}"
         reason = (str(error).strip().splitlines() or [""])[0][:160]
         raise ModelError(
-            f"'{loaded.spec.name}' ({loaded.info.architecture}) cannot be run on {n_texts} texts of up to {n_tokens} tokens "
+            f"'{loaded.spec.name}' ({loaded.info.architecture}) cannot be run on {said} "
             f"({type(error).__name__}: {reason}).",
             "This family of models is not supported for texts of that length, or needs more than tokens: choose another.",
         ) from None

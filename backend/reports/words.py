@@ -241,7 +241,7 @@ def _discordant(paired: Paired, gained: str, lost: str) -> str:
     if not paired.n_gained + paired.n_lost:
         return f"the same of {paired.n_rows:,} test rows are right."
     counts = f"of {paired.n_rows:,} test rows {paired.n_gained:,} {gained} and {paired.n_lost:,} {lost}"
-    often = "less than 0.1 %" if paired.p < 0.001 else f"{100 * paired.p:.2g} %" if paired.p < 1 else "all"
+    often = "less than 0.1 %" if paired.p < 0.001 else f"{100 * paired.p:.2g} %" if paired.p < 1 else "100 %"
     judged = "more than chance may do" if paired.differ else "within what chance may do"
     return f"{counts}, {judged} (two equal readers differ as much in {often} of cases; McNemar's exact test)."
 

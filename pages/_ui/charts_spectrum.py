@@ -57,14 +57,20 @@ def log_caption(ratios: Floats) -> str:
     parts = []
     if zeros.any():
         parts.append(
-            f"up to {zeros.max():,} components a layer hold exactly no variance, which a logarithmic axis cannot show"
+            f"up to {zeros.max():,} {'component' if zeros.max() == 1 else 'components'} of a layer {_hold(zeros.max())} exactly no "
+            "variance, which a logarithmic axis cannot show"
         )
     if low.any():
         parts.append(
-            f"up to {low.max():,} a layer hold less than a millionth of the highest share and lie below the figure"
+            f"up to {low.max():,} of a layer {_hold(low.max())} less than a millionth of the highest share and "
+            f"{'lies' if low.max() == 1 else 'lie'} below the figure"
         )
     said = "; ".join(parts)
     return f"{said[0].upper()}{said[1:]}." if said else ""
+
+
+def _hold(number: int) -> str:
+    return "holds" if number == 1 else "hold"
 
 
 def spectrum_chart(

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from backend import InvalidRequest
+from backend import InvalidRequest, field_label
 
 _SMALL = 1e-2
 
@@ -32,7 +32,7 @@ def params_form(
 
 def _widget(field: dataclasses.Field[Any], key: str, default: Any) -> Any:
     meta = field.metadata
-    label = meta.get("label") or field.name.replace("_", " ").capitalize()
+    label = field_label(field)
     shared: dict[str, Any] = {"key": key, "help": meta.get("help"), "persist_state": "session"}
     choices = meta.get("choices")
     if choices is not None:

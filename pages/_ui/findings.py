@@ -139,7 +139,7 @@ def undefined_note(
     if not why:
         return
     listed = "".join(f"\n- {plain(reason)}" for reason in why[:6])
-    more = f"\n- and {len(why) - 6} more reasons" if len(why) > 6 else ""
+    more = f"\n- and {count(len(why) - 6, 'more reason')}" if len(why) > 6 else ""
     pooled = {source.pooling for result in results for source in result.sources}
     first = any("embedding" in reason and "identical" in reason for reason in why) and "cls" in pooled
     because = (

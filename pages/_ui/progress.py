@@ -83,7 +83,8 @@ def _offer_batch(bench: Any, task: BatchTask, status: JobStatus | None, key: str
     elif status is not None and status.state == "done":
         _show_ended(status)
     if n_there:
-        st.caption(f"{n_there:,} of {wording.count(len(task.analyses), 'result')} are stored already and stay.")
+        stay = "is stored already and stays" if n_there == 1 else "are stored already and stay"
+        st.caption(f"{n_there:,} of {wording.count(len(task.analyses), 'result')} {stay}.")
     cost_line = st.container()
     again = status is not None and status.state in ("failed", "cancelled")
     label = "Do the rest" if n_there else "Run again" if again else run_label
@@ -254,11 +255,12 @@ def cost_sentence(cost: Cost, specs: Sequence[AnalysisSpec] = ()) -> str:
             f"The activations are in the cache already: no forward pass. What is left is the computation{left}; how long "
             "it takes is not estimated."
         )
+    about = "" if cost.seconds < 1 else "about "
     parts = [
         wording.count(cost.n_texts, "text"),
         wording.count(cost.n_tokens, "token"),
         f"{wording.size(cost.n_bytes)} on disk",
-        f"about {wording.duration(cost.seconds)} for the forward pass",
+        f"{about}{wording.duration(cost.seconds)} for the forward pass",
     ]
     if cost.n_truncated:
         parts.append(f"{cost.n_truncated:,} longer than the limit, to be truncated")

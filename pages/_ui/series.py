@@ -140,7 +140,7 @@ def undefined_over_steps(results: Sequence[Result], fields: Sequence[str]) -> No
     if not counts:
         return
     listed = "".join(f"\n- {plain(reason)} ({count(number, 'time')})" for reason, number in list(counts.items())[:6])
-    more = f"\n- and {len(counts) - 6} more reasons" if len(counts) > 6 else ""
+    more = f"\n- and {count(len(counts) - 6, 'more reason')}" if len(counts) > 6 else ""
     st.info(
         f"Some numbers are undefined. They are marked × and left out, not drawn as 0; hover a × for its step and layer:\n"
         f"{listed}{more}"

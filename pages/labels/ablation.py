@@ -121,7 +121,9 @@ def draw_map(result: Result, curve: Curve, shown: Result, table: TextTable, remo
     """The projection ``shown``, its points right or wrong by the slider; ``removed`` says what it was computed without."""
     values, source = result.values, shown.sources[0]
     if curve.predictions is None:
-        st.info("The map cannot be coloured: the predictions are too many to be kept. Lower Max rows in the settings.")
+        st.info(
+            'The map cannot be coloured: the predictions are too many to be kept. Lower "Most rows" in the settings.'
+        )
         return
     _, at, place = np.intersect1d(values.sample, shown.values.row_index, return_indices=True)
     rows, coordinates = values.sample[at], shown.values.coords[0][place]

@@ -216,7 +216,7 @@ def numbers(info: RunInfo) -> None:
     if info.n_train:
         judged += f"; trained on {wording.count(info.n_train, 'row')}"
     if info.frozen_pooling != "mean" and info.frozen_mean == info.frozen_mean:
-        judged += f". With mean pooling a head on the frozen base has {share(info.frozen_mean)}"
+        judged += f". A head on the frozen base with mean pooling has an accuracy of {share(info.frozen_mean)}"
     so_far = " so far" if info.state == "running" else ""
     st.caption(f"{judged}. Device: {plain(info.device)}. {wording.duration(info.seconds)} of training{so_far}.")
 

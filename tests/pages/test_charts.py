@@ -315,8 +315,8 @@ def test_the_ratio_promises_classes_only_where_there_are_labels() -> None:
 def test_what_a_logarithmic_axis_cannot_show_is_counted() -> None:
     assert log_caption(np.array([[0.6, 0.4], [np.nan, np.nan]])) == ""
     said = log_caption(np.array([[0.7, 0.3 - 1e-9, 1e-9, 0.0, 0.0], [0.5, 0.5, 0.0, 0.0, 0.0]]))
-    assert said.startswith("Up to 3 components a layer hold exactly no variance")
-    assert "up to 1 a layer hold less than a millionth" in said
+    assert said.startswith("Up to 3 components of a layer hold exactly no variance")
+    assert "up to 1 of a layer holds less than a millionth" in said
 
 
 def test_every_axis_has_a_title() -> None:

@@ -1,0 +1,80 @@
+"""The words of a form: what a parameter is called where people read it, and what its choices are."""
+
+from dataclasses import Field
+from typing import Any
+
+# By the parameter's name, for those that declare no label of their own and whose name is no plain word.
+LABELS = {
+    "align": "Align layers",
+    "by": "Ranked by",
+    "batch_rows": "Rows of a batch",
+    "bins": "Bars of the histogram",
+    "debiased": "Bias removed",
+    "dims": "Dimensions to overwrite",
+    "discard_fraction": "Share of ratios dropped",
+    "grid": "Search",
+    "k_moments": "Neighbours for the moments",
+    "max_grad_norm": "Largest gradient norm",
+    "max_length": "Longest text (tokens)",
+    "max_rows": "Most rows",
+    "max_steps": "Most steps",
+    "metric": "Distance",
+    "min_dist": "Least distance (UMAP)",
+    "min_rows": "Fewest rows of a label",
+    "mode": "Removed dimensions become",
+    "n_bins": "Bars of the histogram",
+    "n_bootstrap": "Bootstrap resamples",
+    "n_components": "Components",
+    "n_draws": "Random draws",
+    "n_folds": "Folds",
+    "n_iter": "Iterations",
+    "n_lines": "Lines",
+    "n_listed": "Dimensions listed",
+    "n_neighbors": "Neighbours (UMAP)",
+    "n_points": "Points of the curve",
+    "n_select": "Dimensions chosen",
+    "n_sizes": "Numbers of rows tried",
+    "n_std": "Standard deviations",
+    "n_texts": "Texts",
+    "order": "Dimensions that go first",
+    "preset": "TwoNN settings",
+    "steps": "Numbers of dimensions",
+    "test_share": "Share of test rows",
+    "test_split": "Split of the test rows",
+    "top": "Dimensions in the ranking",
+}
+
+# What a choice is in plain words, by the parameter's name; other choices are words already.
+CHOICES: dict[str, dict[Any, str]] = {
+    "bands": {"batches": "spread over batches", "bootstrap": "bootstrap interval", "jackknife": "jackknife interval"},
+    "by": {"cosine": "share of the average cosine"},
+    "estimators": {"all": "all", "two_nn": "TwoNN alone"},
+    "grid": {"fixed": "no search", "full": "every setting on all rows", "halving": "successive halving"},
+    "head": {"auto": "the model's own where it fits", "fitted": "fitted here"},
+    "kernel": {"rbf": "Gaussian"},
+    "method": {
+        "exact": "fewest errors",
+        "pca": "PCA",
+        "svm": "support vector machine",
+        "tsne": "t-SNE",
+        "umap": "UMAP",
+    },
+    "mode": {"auto": "0 or the mean, by the head", "mean": "the mean", "zero": "0"},
+    "preset": {"none": "as set here", "paper notebook": "the paper's notebook"},
+}
+
+
+def field_label(field: Field[Any]) -> str:
+    """What a parameter is called in a form: its declared label, a plain name, or its own name where that is a word."""
+    return field.metadata.get("label") or LABELS.get(field.name) or field.name.replace("_", " ").capitalize()
+
+
+def value_words(name: str, value: Any) -> str:
+    """A parameter's value as people read it: "on", "20,000", "spread over batches"."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    if isinstance(value, int):
+        return f"{value:,}"
+    return "none" if value is None else CHOICES.get(name, {}).get(value, str(value).replace("_", " "))
