@@ -165,10 +165,10 @@ def probe_notes(values: DirectProbeResult, found: Sequence[Found], seed: int) ->
     n_conflicts = int(values.conflict.any(axis=0).sum())
     if n_conflicts:
         rows = values.row_index[values.conflict.any(axis=0)]
-        shown = ", ".join(map(str, rows[:8].tolist())) + (" ..." if len(rows) > 8 else "")
+        shown = ", ".join(map(str, (rows[:8] + 1).tolist())) + (" ..." if len(rows) > 8 else "")
         notes.append(
             f"{n_conflicts:,} rows have the same vector as a row of another label in some layer; no hyperplane can split "
-            f"them, so they are left out there (rows {shown})."
+            f"them, so they are left out there (rows {shown}, counted from 1)."
         )
     split_up = [one for one in found if not isinstance(one, str) and not one.apart.all()]
     if split_up:

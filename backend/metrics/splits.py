@@ -267,7 +267,7 @@ def _notes(info: SplitInfo, n_learnt: int, absent: list[str], n_absent: int, see
     elif info.seeded:
         notes = [f"Split: {parts}, drawn class by class (seed {seed})."]
     else:
-        notes = [f"Split: {parts} (the texts' own '{info.train_name}' and '{info.test_name}')."]
+        notes = [f"Split: {parts}: the texts' own '{info.train_name}' and '{info.test_name}'."]
     if info.n_left_out:
         notes.append(f"{info.n_left_out:,} labelled rows of other splits were left out.")
     if info.n_unlabelled:
