@@ -45,10 +45,10 @@ def model_field() -> tuple[tuple[ModelInfo, ...], str, bool]:
     """The field and what it says: the models, what is missing, and whether waiting will not help."""
     known: dict[str, None] = st.session_state.setdefault(_KNOWN, {DEFAULT_MODEL: None})
     runs = [run.model for run in workbench().runs() if run.steps]
+    st.session_state.setdefault("model", [DEFAULT_MODEL])  # not as the field's default: one that changes may empty it
     names = st.multiselect(
         "Models",
         list(dict.fromkeys([*known, *runs])),
-        default=None if "model" in st.session_state else [DEFAULT_MODEL],  # never two values in one run
         accept_new_options=True,
         max_selections=MOST_MODELS,
         select_all=False,

@@ -10,7 +10,7 @@ import streamlit as st
 
 from backend import ModelInfo, PostProcess, TextSetInfo, TokenSample, sets_meant, told_apart
 from pages._ui import wording
-from pages._ui.model_field import model_field
+from pages._ui.model_field import chosen_names, model_field
 from pages._ui.rows import pooling_choice, pooling_problem, rows_form, rows_problem
 from pages._ui.session import plain, workbench
 
@@ -20,6 +20,8 @@ NO_LABEL = "(none)"
 _STYLE = Path(__file__).with_name("sidebar.css")
 _KEPT = "_selection"
 _LINKED = "_linked_values"
+_DRAWN = "_linked_values_drawn"
+_AGAIN = "_values_to_set_again"
 _NEXT_TEXTS = "_next_texts"
 _LABELLED = "_labelled_texts"
 _CHOSEN, _GONE = "_chosen_texts", "_gone_texts"
@@ -102,6 +104,7 @@ def sidebar() -> Selection:
     """Draw the shared widgets into the sidebar and keep what they say for ``current``."""
     st.session_state[_KEPT] = Selection(problem="The backend service has not answered yet.")
     text_sets = workbench().text_sets()
+    st.session_state.update(st.session_state.pop(_AGAIN, {}))
     with st.sidebar:
         st.html(_STYLE)
         models, model_problem, failed = model_field()
@@ -179,6 +182,10 @@ def _texts(text_sets: Sequence[TextSetInfo]) -> tuple[TextSetInfo | None, str]:
             linked["texts"] = None
     asked = linked["texts"]
     meant = sets_meant(text_sets, asked) if asked is not None and asked not in options else []
+    if len(meant) == 1:  # a link by the name alone, which only one set has: the field drops what it does not offer
+        choose_texts(meant[0].shown_name)
+        choose_texts_next(meant[0].spec.table)  # once more: what is set in its first run is not put into the address
+        linked["texts"] = None
     chosen = st.selectbox(
         "Text set",
         names,
@@ -188,13 +195,23 @@ def _texts(text_sets: Sequence[TextSetInfo]) -> tuple[TextSetInfo | None, str]:
         on_change=_by_hand,
         help="The texts that the models read. Add your own on the page Texts.",
     )
-    if len(meant) == 1:  # a link by the name alone, which only one set has; the field has read the address by now
-        linked["texts"] = None
-        choose_texts_next(meant[0].spec.table)
-        st.rerun()
+    if len(meant) == 1:
+        _once_more()
     if chosen not in options:  # a client may send anything
         chosen = names[0]
     return options[chosen], _instead(linked["texts"], meant, options, chosen)
+
+
+@st.fragment(run_every=1.5)
+def _once_more() -> None:
+    """Run the page a second time, once the browser has had time to draw its fields, with the models set again.
+
+    What it is told in one run it forgets in the next if it has drawn nothing between the two.
+    """
+    if st.session_state.pop(_DRAWN, False):
+        st.session_state[_AGAIN] = {"model": chosen_names()}
+        st.rerun()
+    st.session_state[_DRAWN] = True
 
 
 def _by_hand() -> None:

@@ -77,8 +77,7 @@ def test_the_frame_changes_the_map_and_no_length(open_page, run_page, small_worl
 
 def test_rows_whose_neighbours_changed_are_listed(open_page, run_page, small_world: SmallWorld) -> None:
     at = run_page(open_page(KEY, 0, 1), KEY)
-    at.button(key="movement_rows_run").click().run()
-    assert not at.exception
+    run_page(at, "movement_rows")  # another page's tests may have had it computed
     values = small_world.computed("neighbour_overlap", 0, 1).values
     listed = at.dataframe[2].value
     np.testing.assert_allclose(listed["neighbours kept"], np.sort(values.per_row[-1])[: len(listed)])
