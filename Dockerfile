@@ -24,7 +24,7 @@ COPY pages pages
 
 RUN useradd --uid 10001 --create-home embedscope \
  && mkdir -p /cache /models && chown embedscope:embedscope /cache \
- && python -c "from pathlib import Path; from pages._ui.plot import provide_script; assert provide_script(Path('static'))"
+ && python -c "from pathlib import Path; from pages._kit.show.plot import provide_script; assert provide_script(Path('static'))"
 USER embedscope
 ENV EMBEDSCOPE_CACHE=/cache EMBEDSCOPE_HOST=0.0.0.0 EMBEDSCOPE_MODEL_ROOTS=/models HF_HOME=/cache/huggingface
 VOLUME /cache

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages._ui import selection, session
+from pages._kit.state import selection, session
 
 PAGES = {
     "Data": [
@@ -42,13 +42,13 @@ PAGES = {
 
 
 def page(path: str, title: str, about: str) -> st.Page:
-    """One row of the table as a page; its address is the file's name.
+    """One row of the table as a page; its address is the name of its folder.
 
     Without an icon: Streamlit makes the icon the favicon too, and fetches it from a font server on the internet.
     """
     address = path.rpartition("/")[2]
     return st.Page(
-        f"pages/{path}.py",
+        f"pages/{path}/page.py",
         title=title,
         url_path="start" if address == "overview" else address,  # the first page's own address is the root
         default=address == "overview",
@@ -60,13 +60,13 @@ def no_page() -> None:
     """Stands at /overview, which Streamlit would call missing: it serves the first page at the root alone."""
 
 
-ART = Path(__file__).parent / "pages" / "_ui"
+ART = Path(__file__).parent / "pages" / "_kit"
 table = {section: [page(*row) for row in rows] for section, rows in PAGES.items()}
 table["Data"].append(st.Page(no_page, title="Overview", url_path="overview", visibility="hidden"))
 chosen = st.navigation(table, expanded=True)
 if chosen.url_path == "overview":  # before any widget takes its value from the address, which goes along
     st.switch_page(
-        "pages/data/overview.py", query_params={key: st.query_params.get_all(key) for key in st.query_params}
+        "pages/data/overview/page.py", query_params={key: st.query_params.get_all(key) for key in st.query_params}
     )
 st.set_page_config(
     page_title=f"{chosen.title} · Embedscope", page_icon=str(ART / "mark.svg"), layout="wide", initial_sidebar_state=340

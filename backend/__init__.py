@@ -10,7 +10,6 @@ Importing it loads neither torch nor transformers; those live in the worker proc
 
 from typing import TYPE_CHECKING
 
-from backend.documents import result_document, series_document
 from backend.errors import (
     Cancelled,
     EmbedscopeError,
@@ -20,12 +19,10 @@ from backend.errors import (
     StoreError,
     TextSetError,
 )
-from backend.fingerprint import fingerprint
-from backend.labels import field_label
-from backend.lineage import Ordered
-from backend.metrics.paired import paired_error
-from backend.presets import GENERAL, PRESETS, Preset, deviations, left_open, preset_status
-from backend.recipes import RECIPES, Recipe
+from backend.forms.documents import result_document, series_document
+from backend.forms.fingerprint import fingerprint
+from backend.metrics.shared.paired import paired_error
+from backend.old_names import answer as answer_to_old_names
 from backend.reports.compare import FITTED, compared, compared_networks
 from backend.reports.cross_task import CrossTaskRow, cross_task_rows, plan_cross_task
 from backend.reports.documents import cross_task_document, report_document
@@ -33,10 +30,14 @@ from backend.reports.plan import SPLIT_FIELDS, ReportPlan, check_pair, plan_repo
 from backend.reports.rows import LabelChange, LayerRow, MovedRow, label_changes, layer_rows, moved_rows
 from backend.reports.summary import SummaryRow, summary_rows
 from backend.reports.words import number_text, number_texts
-from backend.results import NormOutliers, Result, SeriesResult, Source, Undefined
-from backend.runs import RunInfo
 from backend.settings import SETTINGS, Settings, read_settings
-from backend.specs import (
+from backend.values.labels import field_label
+from backend.values.lineage import Ordered
+from backend.values.presets import GENERAL, PRESETS, Preset, deviations, left_open, preset_status
+from backend.values.recipes import RECIPES, Recipe
+from backend.values.results import NormOutliers, Result, SeriesResult, Source, Undefined
+from backend.values.runs import RunInfo
+from backend.values.specs import (
     ActivationSpec,
     AnalysisSpec,
     BatchTask,
@@ -63,12 +64,14 @@ from backend.specs import (
     TextSetSpec,
     TokenSample,
 )
-from backend.texts import Cost, TextPreview, TextSetInfo, TextTable, sets_meant, told_apart
+from backend.values.texts import Cost, TextPreview, TextSetInfo, TextTable, sets_meant, told_apart
 
 if TYPE_CHECKING:
-    from backend.workbench import Workbench
+    from backend.bench.workbench import Workbench
 
 __version__ = "0.1.0"
+
+answer_to_old_names()
 
 __all__ = [
     "FITTED",
@@ -163,6 +166,6 @@ def open_workbench(settings: Settings | None = None) -> "Workbench":
 
     It computes in this process unless ``settings.backend`` names a service.
     """
-    from backend.wiring import wire_workbench
+    from backend.bench.wiring import wire_workbench
 
     return wire_workbench(settings or read_settings())

@@ -8,7 +8,7 @@ from backend.errors import EmbedscopeError
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; no error reaches the user as a traceback unless it is a fault of ours."""
-    from backend.arguments import parse_arguments
+    from backend.cli.arguments import parse_arguments
 
     try:
         parsed = parse_arguments(arguments)

@@ -6,10 +6,9 @@ numbers follow from the variances alone, and for intrinsic dimension normal rows
 
 import numpy as np
 
-from backend.metrics.bands import NORMAL_95, banded
-from backend.metrics.cosine import _averages, _with_errors
-from backend.metrics.dimension import ESTIMATORS, Settings, estimates, graph_size, jackknife, neighbour_graph
-from backend.metrics.spectral import (
+from backend.metrics.anisotropy.bands import NORMAL_95, banded
+from backend.metrics.anisotropy.cosine import _averages, _with_errors
+from backend.metrics.anisotropy.kernel import (
     MEASURES,
     anisotropy_of,
     decompose,
@@ -20,6 +19,7 @@ from backend.metrics.spectral import (
     participation_ratio_of,
     standard_errors,
 )
+from backend.metrics.dimension.kernel import ESTIMATORS, Settings, estimates, graph_size, jackknife, neighbour_graph
 
 N_SAMPLES, N_BOOTSTRAPPED, N_BOOTSTRAP, MOST_BOOTSTRAPPED = 60, 12, 40, 1000
 

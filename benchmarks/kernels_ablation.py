@@ -4,9 +4,9 @@ import argparse
 
 import numpy as np
 
-from backend.activations import Head, HeadStage
-from backend.metrics.ablation import ablation_curve, head_ablation_curve
-from backend.metrics.threshold import threshold_accuracy
+from backend.metrics.ablation.kernel import ablation_curve, head_ablation_curve
+from backend.metrics.threshold.kernel import threshold_accuracy
+from backend.values.activations import Head, HeadStage
 from benchmarks.timing import header, line, taking_turns
 
 TARGET = 80.0

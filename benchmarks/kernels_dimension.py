@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from backend.metrics.dimension import Settings, estimates, neighbour_graph
+from backend.metrics.dimension.kernel import Settings, estimates, neighbour_graph
 
 SIZES = ((2000, 384), (4096, 768), (872, 768))
 NAMES = ("two_nn", "mle", "mada", "method_of_moments")

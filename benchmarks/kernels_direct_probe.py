@@ -22,8 +22,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 import backend
-from backend.fingerprint import fingerprint
-from backend.metrics.direct_probe import direct_probe
+from backend.forms.fingerprint import fingerprint
+from backend.metrics.direct_probe.kernel import direct_probe
 from backend.settings import PROJECT
 from backend.store import Store
 

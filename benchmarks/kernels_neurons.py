@@ -12,7 +12,7 @@ import time
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from backend.metrics.neurons import fold_numbers, greedy_dimensions, standardised
+from backend.metrics.neurons.kernel import fold_numbers, greedy_dimensions, standardised
 from benchmarks.timing import header, line, taking_turns
 
 N_FOLDS = 5

@@ -10,7 +10,7 @@ import statistics
 
 import numpy as np
 
-from backend.metrics.similarity import cka_matrix
+from backend.metrics.similarity.kernel import cka_matrix
 from benchmarks.timing import header, line, taking_turns, timed
 
 N_LAYERS, N_DIMS = 13, 768

@@ -4,9 +4,9 @@ import argparse
 
 import numpy as np
 
-from backend.activations import Activations, LayerStack, no_report
-from backend.metrics.anisotropy import ANISOTROPY, anisotropy, average_cosine
-from backend.metrics.spectral import measures
+from backend.metrics.anisotropy.kernel import measures
+from backend.metrics.anisotropy.metric import ANISOTROPY, anisotropy, average_cosine
+from backend.values.activations import Activations, LayerStack, no_report
 from benchmarks.timing import header, line, taking_turns, timed
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from backend import Settings, open_workbench, read_settings
-from backend.workbench import Workbench
+from backend.bench.workbench import Workbench
 
 ROOT = Path(__file__).resolve().parents[1]
 NO_SHARED = "the shared folder of real data and models is not here (EMBEDSCOPE_SHARED names it)"

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from backend import RunInfo, TextSetInfo
-from backend.workbench import Workbench
+from backend.bench.workbench import Workbench
 from tests.models import tiny
 
 NOUNS = ("cat", "dog", "film", "house", "sea", "sky", "mat", "log")

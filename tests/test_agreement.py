@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from backend import EmbedscopeError, InvalidRequest
-from backend.codec import to_json
-from backend.fingerprint import fingerprint
-from backend.specs import AnalysisSpec, BatchTask, EstimateTask, FinetuneTask, NormTask
-from backend.wiring import CODEC
-from backend.workbench import Workbench
+from backend.bench.wiring import CODEC
+from backend.bench.workbench import Workbench
+from backend.forms.codec import to_json
+from backend.forms.fingerprint import fingerprint
+from backend.values.specs import AnalysisSpec, BatchTask, EstimateTask, FinetuneTask, NormTask
 from tests.conftest import Service, review_lines
 from tests.models import tiny
 
@@ -142,7 +142,7 @@ def test_all_tasks_over_texts_are_compared(bench: Workbench, tmp_path: Path) -> 
     wrong_model = dataclasses.replace(edited.model.spec, name=str(tiny.save_family(tmp_path / "other", "bert")))
     mixed = dataclasses.replace(spec, inputs=(dataclasses.replace(spec.inputs[0], texts=wrong_texts),))
     assert spec.labels is not None
-    from backend.recipes import RECIPES
+    from backend.values.recipes import RECIPES
 
     tuned = FinetuneTask(edited.model.spec, edited.one.spec, spec.labels, RECIPES["gptology"], "mixed")
     for task in (

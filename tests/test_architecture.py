@@ -53,3 +53,36 @@ def test_every_setting_is_documented_and_read_in_one_place() -> None:
     for path in (ROOT / "backend").rglob("*.py"):
         if path.name not in ("settings.py", "worker.py", "workers.py", "serve.py", "commands.py"):
             assert "os.environ" not in path.read_text(encoding="utf-8"), path
+
+
+def test_names_of_before_the_move_are_the_same_modules() -> None:
+    from backend.old_names import NAMES
+
+    code = (
+        "import json, importlib\nimport backend\nfrom backend.old_names import NAMES\n"
+        "print(json.dumps({old: importlib.import_module(old) is importlib.import_module(new)"
+        " and importlib.import_module(new).__spec__.name == new for old, new in NAMES.items()}))"
+    )
+    found = _fresh(code)
+    assert set(found) == set(NAMES) and all(found.values()), found
+
+
+def test_every_kernel_has_its_public_path() -> None:
+    import importlib
+
+    for family, names in {
+        "similarity": "linear_cka rbf_cka cka_matrix",
+        "anisotropy": "anisotropy average_cosine isoscore participation_ratio effective_rank spectrum",
+        "dimension": "two_nn mle mada method_of_moments",
+        "rogue": "dimension_variance principal_rogue_dimension rogue_dimensions cosine_contribution outlier_dimensions",
+        "threshold": "threshold_accuracy",
+        "ablation": "ablation_curve",
+        "neurons": "greedy_dimensions single_dimension_accuracy",
+        "components": "component_accuracy variance_ratio",
+        "direct_probe": "direct_probe spatial_similarity",
+        "neighbors": "nearest_neighbours neighbour_overlap",
+    }.items():
+        face = importlib.import_module(f"backend.metrics.{family}")
+        for name in names.split():
+            assert callable(getattr(face, name)), (family, name)
+            assert name in face.__all__

@@ -7,10 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from backend.codec import Codec, from_json, to_json
 from backend.errors import InvalidRequest
-from backend.results import Result, Source, Undefined
-from backend.specs import ActivationSpec, AnalysisSpec, JobStatus, ModelSpec, PostProcess, ResolveTask, TextSetSpec
+from backend.forms.codec import Codec, from_json, to_json
+from backend.values.results import Result, Source, Undefined
+from backend.values.specs import (
+    ActivationSpec,
+    AnalysisSpec,
+    JobStatus,
+    ModelSpec,
+    PostProcess,
+    ResolveTask,
+    TextSetSpec,
+)
 
 
 @dataclass(frozen=True)

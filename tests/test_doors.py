@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from backend.codec import from_json, to_json
-from backend.doors import MOST_SEED, check_task
+from backend.bench.wiring import CODEC
 from backend.errors import InvalidRequest
+from backend.forms.codec import from_json, to_json
 from backend.metrics import METRICS, parse_params
 from backend.metrics.base import check_params
-from backend.recipes import RECIPES, Recipe, checked
-from backend.specs import (
+from backend.values.recipes import RECIPES, Recipe, checked
+from backend.values.specs import (
     Ablation,
     ActivationSpec,
     AnalysisSpec,
@@ -35,7 +35,7 @@ from backend.specs import (
     TextSetSpec,
     TokenSample,
 )
-from backend.wiring import CODEC
+from backend.work.doors import MOST_SEED, check_task
 
 A, B = "a" * 40, "b" * 40
 MODEL = ModelSpec("minilm", A)

@@ -24,12 +24,12 @@ from backend import (
     open_workbench,
     read_settings,
 )
+from backend.bench.wiring import wire_workers
+from backend.bench.workbench import Workbench
 from backend.errors import Cancelled
 from backend.models import runfolder
-from backend.runner import Runner
 from backend.store import Store
-from backend.wiring import wire_workers
-from backend.workbench import Workbench
+from backend.work.runner import Runner
 from tests.runs import CLASSES, FAST, base, rows, saved, tuned, weights
 from tests.test_words import conllu
 
@@ -233,7 +233,7 @@ def test_words_are_learned_with_a_head_beside_the_backbone(bench: Workbench, tmp
     head = load_file(folder / "word_head.safetensors")
     assert head["weight"].shape == (len(info.classes), 32) and bench.model("run:a").has_head is False
     # By hand: the rows that were held out, their mean vectors in the saved backbone, the saved head.
-    from backend.metrics.splits import SplitParams, split_rows
+    from backend.metrics.shared.splits import SplitParams, split_rows
     from backend.textsets.classes import encode_labels
 
     spec = bench.analysis("anisotropy", models=[bench.model("run:a")], texts=texts, layers=[3], max_length=12)

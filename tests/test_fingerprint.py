@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 
-from backend.fingerprint import content_digest, fingerprint, text_set_spec
-from backend.specs import ActivationSpec, ModelSpec, PostProcess, ResolveTask, TextSetSpec
-from backend.texts import TextTable
+from backend.forms.fingerprint import content_digest, fingerprint, text_set_spec
+from backend.values.specs import ActivationSpec, ModelSpec, PostProcess, ResolveTask, TextSetSpec
+from backend.values.texts import TextTable
 
 MODEL = ModelSpec("minilm", "a" * 40)
 TEXTS = TextSetSpec("reviews", "b" * 40, 100, table="c" * 40)

@@ -12,9 +12,9 @@ import pytest
 
 import backend
 from backend import RunInfo, TextSetInfo
-from backend.fingerprint import fingerprint
-from backend.history import ROWS_FILE, history_of, row_digests
-from backend.workbench import Workbench
+from backend.bench.workbench import Workbench
+from backend.forms.fingerprint import fingerprint
+from backend.values.history import ROWS_FILE, history_of, row_digests
 from tests.runs import FAST, base, line, rows, saved, tuned
 
 SEEDS = (0, 1, 7)
@@ -327,10 +327,10 @@ def test_a_runs_name_means_the_same_step_however_the_run_ended_and_is_kept_with_
     bench, _, texts, run = home
     assert (run.step, run.model, run.accuracy) == (run.steps[-1], "run:a", run.accuracies[-1])
     rising = replace(run, accuracies=(1.0, *run.accuracies[1:-1], 0.5))
-    for state in backend.runs.RUN_STATES:
+    for state in backend.values.runs.RUN_STATES:
         assert replace(rising, state=state).step == run.steps[-1]
     patient = replace(rising, recipe=replace(run.recipe, patience=1))
-    assert {replace(patient, state=state).step for state in backend.runs.RUN_STATES} == {0}
+    assert {replace(patient, state=state).step for state in backend.values.runs.RUN_STATES} == {0}
     before = bench.compute("cka", model="run:a", texts=texts)
     pinned = f"run:a@step-{run.steps[-1]:05d}"
     assert before.sources[0].model == pinned == bench.model("run:a").spec.name

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from backend.lineage import put_in_order
 from backend.models.origin import read_origin
-from backend.recipes import RECIPES
-from backend.runs import RunInfo
-from backend.specs import ModelInfo, ModelSpec
+from backend.values.lineage import put_in_order
+from backend.values.recipes import RECIPES
+from backend.values.runs import RunInfo
+from backend.values.specs import ModelInfo, ModelSpec
 
 
 def model(name: str, commit: str = "", **known: Any) -> ModelInfo:

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from backend import EmbedscopeError, InvalidRequest, TextSetInfo
+from backend.bench.workbench import Workbench
 from backend.models.runfolder import RunFolder
 from backend.models.series import find_members
-from backend.recipes import RECIPES
-from backend.runs import RunInfo
-from backend.workbench import Workbench
+from backend.values.recipes import RECIPES
+from backend.values.runs import RunInfo
 from tests.conftest import ROOT
 
 

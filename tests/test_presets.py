@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 import backend
-from backend.arguments import parse_arguments
-from backend.commands import analyse
+from backend.cli.arguments import parse_arguments
+from backend.cli.commands import analyse
 from backend.errors import InvalidRequest
-from backend.labels import field_label, value_words
 from backend.metrics import METRICS, parse_params
-from backend.presets import PRESETS, deviations, left_open, preset_of, preset_status, preset_table
-from backend.specs import ModelInfo, ModelSpec, PostProcess
+from backend.values.labels import field_label, value_words
+from backend.values.presets import PRESETS, deviations, left_open, preset_of, preset_status, preset_table
+from backend.values.specs import ModelInfo, ModelSpec, PostProcess
 from tests.models import tiny
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "metrics.md"
@@ -176,7 +176,7 @@ def test_the_command_line_takes_the_papers_settings(
     bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     name = str(tiny.save_family(tmp_path / "bert", "bert"))
-    monkeypatch.setattr("backend.commands.wire_workbench", lambda _: bench)
+    monkeypatch.setattr("backend.cli.commands.wire_workbench", lambda _: bench)
     out = tmp_path / "out.json"
 
     def run(*words: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 
 from backend import RECIPES, InvalidRequest, Recipe
 from backend.models.finetuning import saved_steps
-from backend.recipes import changed, recipe
+from backend.values.recipes import changed, recipe
 
 
 def test_the_papers_numbers() -> None:

@@ -11,7 +11,7 @@ import transformers
 
 import backend
 from backend import InvalidRequest, Undefined
-from backend.metrics.paired import mcnemar, paired_error
+from backend.metrics.shared.paired import mcnemar, paired_error
 from backend.reports.words import READINGS, TITLES, Reading
 from tests.models.tiny import SEGMENTS, TEXTS, WORDS, bert_config, save
 from tests.test_command_line import _run

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from backend import PostProcess, Settings, TextSetError, open_workbench
+from backend.bench.workbench import Workbench
 from backend.store import Store
-from backend.workbench import Workbench
 from tests.conftest import ROOT, review_lines
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from backend import BatchTask, EmbedscopeError, InvalidRequest, ModelError, TextSetInfo, fingerprint, series_document
+from backend.bench.workbench import Workbench
 from backend.errors import Cancelled
-from backend.workbench import Workbench
 from tests.models import tiny
 from tests.test_command_line import _run
 
@@ -105,8 +105,8 @@ def test_missing_and_broken_members_are_named_and_skipped_on_request(
 
 
 def test_a_series_task_and_a_batch_travel_as_json(bench: Workbench, checkpoints: Path, texts: TextSetInfo) -> None:
-    from backend.specs import SeriesTask
-    from backend.wiring import CODEC
+    from backend.bench.wiring import CODEC
+    from backend.values.specs import SeriesTask
 
     series = bench.series(str(checkpoints))
     for task in (

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from backend import EmbedscopeError, EstimateTask, InvalidRequest, TextSetInfo, TextTable, fingerprint
-from backend.activations import Activations, LayerStack
-from backend.planning import labels_of
-from backend.stacks import rows_digest
-from backend.workbench import Workbench
+from backend.bench.workbench import Workbench
+from backend.values.activations import Activations, LayerStack
+from backend.work.planning import labels_of
+from backend.work.stacks import rows_digest
 from tests.models import tiny
 from tests.test_command_line import _run
 from tests.textsets.conllu_text import word

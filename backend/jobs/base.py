@@ -4,11 +4,13 @@ import time
 from dataclasses import replace
 from typing import Any, Protocol
 
-from backend.codec import read_json, to_json
 from backend.errors import Cancelled, EmbedscopeError
-from backend.fingerprint import fingerprint
-from backend.runs import RunInfo
-from backend.specs import (
+from backend.forms.codec import read_json, to_json
+from backend.forms.fingerprint import fingerprint
+from backend.store import Store
+from backend.store.processes import process_alive, process_name
+from backend.values.runs import RunInfo
+from backend.values.specs import (
     AnalysisSpec,
     BatchTask,
     EstimateTask,
@@ -23,9 +25,7 @@ from backend.specs import (
     SeriesTask,
     Task,
 )
-from backend.store import Store
-from backend.store.processes import process_alive, process_name
-from backend.texts import TextSetInfo, TextTable
+from backend.values.texts import TextSetInfo, TextTable
 
 _KEPT_JOBS = 200
 _WRITE_EVERY = 0.2  # seconds between two stored progress reports

@@ -7,14 +7,14 @@ import urllib.request
 from typing import Any
 
 from backend import errors
-from backend.codec import Codec, from_json, read_json
 from backend.errors import EmbedscopeError, ServiceError
-from backend.fingerprint import fingerprint
-from backend.runs import RunInfo
-from backend.specs import AnalysisSpec, BatchTask, JobStatus, Task
+from backend.forms.codec import Codec, from_json, read_json
+from backend.forms.fingerprint import fingerprint
 from backend.store import Store
-from backend.texts import TextSetInfo, TextTable
 from backend.textsets.codec import table_from_json
+from backend.values.runs import RunInfo
+from backend.values.specs import AnalysisSpec, BatchTask, JobStatus, Task
+from backend.values.texts import TextSetInfo, TextTable
 
 _TIMEOUT = 30.0
 _KINDS = {name: kind for name, kind in vars(errors).items() if isinstance(kind, type)}

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from backend.activations import Report, no_report
 from backend.errors import EmbedscopeError
 from backend.jobs.base import Progress, ended, new_job
 from backend.jobs.local import StoreExecutor
-from backend.library import Library
-from backend.runner import Runner
-from backend.specs import JobStatus, Task
 from backend.store import Store
 from backend.store.processes import process_alive, process_name
+from backend.values.activations import Report, no_report
+from backend.values.specs import JobStatus, Task
+from backend.work.library import Library
+from backend.work.runner import Runner
 
 _LOCK_SECONDS = 60.0
 _RENEW_EVERY = 15.0

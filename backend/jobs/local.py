@@ -5,17 +5,17 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from backend.agreement import check_texts, names_are_known
-from backend.doors import check_task
 from backend.errors import TextSetError
-from backend.fingerprint import fingerprint
+from backend.forms.fingerprint import fingerprint
 from backend.jobs.base import JobBook
-from backend.library import Library
-from backend.runs import RunInfo
-from backend.specs import AnalysisSpec, BatchTask, JobStatus, Task
 from backend.store import Store
-from backend.texts import TextSetInfo, TextTable
-from backend.training import all_runs, run_log
+from backend.values.runs import RunInfo
+from backend.values.specs import AnalysisSpec, BatchTask, JobStatus, Task
+from backend.values.texts import TextSetInfo, TextTable
+from backend.work.agreement import check_texts, names_are_known
+from backend.work.doors import check_task
+from backend.work.library import Library
+from backend.work.training import all_runs, run_log
 
 
 class StoreExecutor:

@@ -11,12 +11,12 @@ import sys
 import threading
 from typing import Any, TextIO
 
-from backend.codec import Codec
 from backend.errors import Cancelled
+from backend.forms.codec import Codec
 from backend.jobs.base import explained
-from backend.runner import Runner
 from backend.settings import Settings
-from backend.specs import AnalysisSpec, BatchTask, Task
+from backend.values.specs import AnalysisSpec, BatchTask, Task
+from backend.work.runner import Runner
 
 KINDS = ("models", "layouts", "reader", "resolver", "training")
 

@@ -18,15 +18,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from backend.codec import Codec
 from backend.errors import Cancelled, EmbedscopeError, InvalidRequest
+from backend.forms.codec import Codec
 from backend.jobs.base import Progress, ended, new_job
 from backend.jobs.local import StoreExecutor
 from backend.jobs.worker import KINDS
-from backend.library import Library
 from backend.metrics import METRICS
 from backend.settings import PROJECT
-from backend.specs import (
+from backend.store import Store
+from backend.values.specs import (
     AnalysisSpec,
     BatchTask,
     FinetuneTask,
@@ -39,7 +39,7 @@ from backend.specs import (
     SeriesTask,
     Task,
 )
-from backend.store import Store
+from backend.work.library import Library
 
 _GRACE = 10.0  # seconds a cancelled worker has to reach its next report before it is ended
 

@@ -1,25 +1,25 @@
 """The metrics: pure functions, arrays in and numbers out, and one explicit table of all that can be asked for."""
 
 from backend.errors import InvalidRequest
-from backend.metrics.ablation_profile import ABLATION
-from backend.metrics.anisotropy import ANISOTROPY
+from backend.metrics.ablation.inner import INNER_ABLATION
+from backend.metrics.ablation.metric import ABLATION
+from backend.metrics.anisotropy.cosine import AVERAGE_COSINE
+from backend.metrics.anisotropy.explained_variance import SPECTRUM, VARIANCE_RATIO
+from backend.metrics.anisotropy.metric import ANISOTROPY
 from backend.metrics.base import Metric, Outcome, param, parse_params
-from backend.metrics.component_profile import COMPONENT_ACCURACY
-from backend.metrics.cosine import AVERAGE_COSINE
-from backend.metrics.dimension_profile import INTRINSIC_DIMENSION
-from backend.metrics.dimension_scale import DIMENSION_SCALE
-from backend.metrics.direct_probe_profile import DIRECT_PROBE
-from backend.metrics.explained_variance import SPECTRUM, VARIANCE_RATIO
-from backend.metrics.inner_ablation import INNER_ABLATION
-from backend.metrics.movement_profile import MOVEMENT
-from backend.metrics.neurons_profile import NEURONS
-from backend.metrics.overlap import NEIGHBOUR_OVERLAP
-from backend.metrics.probing_profile import PROBING
-from backend.metrics.projection import PROJECTION
-from backend.metrics.projection_series import PROJECTION_SERIES
-from backend.metrics.rogue_profile import ROGUE, ROGUE_OVERLAP
-from backend.metrics.similarity import CKA
-from backend.metrics.threshold_profile import THRESHOLD
+from backend.metrics.components.metric import COMPONENT_ACCURACY
+from backend.metrics.dimension.metric import INTRINSIC_DIMENSION
+from backend.metrics.dimension.scale import DIMENSION_SCALE
+from backend.metrics.direct_probe.metric import DIRECT_PROBE
+from backend.metrics.maps.projection import PROJECTION
+from backend.metrics.maps.series import PROJECTION_SERIES
+from backend.metrics.movement.metric import MOVEMENT
+from backend.metrics.neighbors.overlap import NEIGHBOUR_OVERLAP
+from backend.metrics.neurons.metric import NEURONS
+from backend.metrics.probing.metric import PROBING
+from backend.metrics.rogue.metric import ROGUE, ROGUE_OVERLAP
+from backend.metrics.similarity.kernel import CKA
+from backend.metrics.threshold.metric import THRESHOLD
 
 METRICS: dict[str, Metric] = {
     "cka": CKA,

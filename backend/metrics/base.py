@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backend.activations import Labels, LayerStack, Report
 from backend.errors import InvalidRequest
-from backend.results import Undefined
-from backend.specs import KEY_IF_SET
+from backend.values.activations import Labels, LayerStack, Report
+from backend.values.results import Undefined
+from backend.values.specs import KEY_IF_SET
 
 SCOPES = ("layer", "stack", "pair", "models")
 AFTER_FIRST, BEFORE_FIRST = (

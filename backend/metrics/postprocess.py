@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.errors import InvalidRequest
-from backend.metrics.neighbors import AnyRows, Floats, checked_rows
-from backend.metrics.rounding import constant_below, step_of
-from backend.specs import POSTPROCESS_STEPS, PostProcess
+from backend.metrics.neighbors.kernel import AnyRows, Floats, checked_rows
+from backend.metrics.shared.rounding import constant_below, step_of
+from backend.values.specs import POSTPROCESS_STEPS, PostProcess
 
 Map = Callable[[Floats], Floats]
 Fit = tuple[Map, Floats]  # a step as a map, and the rounding that it leaves in each dimension

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from backend.errors import InvalidRequest
 from backend.models.repeats import Repeats, token_digest
-from backend.specs import TokenSample
+from backend.values.specs import TokenSample
 
 _CHUNK = 256  # texts that are tokenised at a time, so that memory does not grow with their number
 

@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from backend.history import ROWS_FILE
-from backend.runs import RunInfo
+from backend.values.history import ROWS_FILE
+from backend.values.runs import RunInfo
 
 MADE_HERE = "fine-tuned with Embedscope"
 

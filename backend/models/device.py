@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from backend.errors import InvalidRequest, ModelError
-from backend.specs import DTYPES
+from backend.values.specs import DTYPES
 
 _GIB = 1024**3
 _CGROUP_LIMITS = (

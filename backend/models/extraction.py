@@ -13,14 +13,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from backend.activations import Report, no_report
 from backend.errors import InvalidRequest
 from backend.models.batching import Encoded, ExtractionPlan, Ints, plan_extraction
 from backend.models.layers import LayerTap
 from backend.models.loading import LoadedModel
 from backend.models.passes import Batch, forward, not_finite, overwritten, run_batches, token_mean
 from backend.models.words import WordBatch
-from backend.specs import ALL_POOLINGS, POOLINGS, Ablation, ModelInfo
+from backend.values.activations import Report, no_report
+from backend.values.specs import ALL_POOLINGS, POOLINGS, Ablation, ModelInfo
 
 STAGE = "Extracting activations"
 

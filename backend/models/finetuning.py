@@ -13,7 +13,6 @@ import numpy.typing as npt
 import torch
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
-from backend.activations import Report
 from backend.errors import ModelError
 from backend.models.device import is_out_of_memory
 from backend.models.ending import guessed_norm
@@ -24,8 +23,9 @@ from backend.models.resolve import ModelFiles
 from backend.models.runfolder import RunFolder
 from backend.models.tunable import Examples, Tunable, open_tunable
 from backend.models.watch import Watch
-from backend.recipes import Recipe
-from backend.runs import RunInfo
+from backend.values.activations import Report
+from backend.values.recipes import Recipe
+from backend.values.runs import RunInfo
 
 _EVAL_BATCH = 64
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from backend.errors import ModelError
-from backend.fingerprint import content_digest
-from backend.history import ROWS_FILE
+from backend.forms.fingerprint import content_digest
 from backend.models.own_code import needs_own_code, tokenizer_needs_own_code
+from backend.values.history import ROWS_FILE
 
 CONFIG = "config.json"
 ADAPTER_CONFIG = "adapter_config.json"

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from backend.activations import ACTIVATIONS, Head, HeadStage
 from backend.errors import EmbedscopeError
 from backend.models.batching import encode
 from backend.models.layers import LayerTap
 from backend.models.loading import LoadedModel
 from backend.models.passes import Batch, forward
+from backend.values.activations import ACTIVATIONS, Head, HeadStage
 
 _TEXTS = ("a", "The old house by the sea was not very bright.")  # one token and many: the head is tried on both
 _TOLERANCE = {"float32": 1e-4, "bfloat16": 2e-2, "float16": 5e-3}  # of the largest logit plus 1

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from backend.errors import ModelError
-from backend.history import ROWS_FILE
 from backend.models.folders import SMALL_PATTERNS, WEIGHT_PATTERNS
+from backend.values.history import ROWS_FILE
 
 _INNER = "0_*/"  # where packages of the first sentence-transformers keep their model
 

@@ -37,7 +37,7 @@ from backend.models.layers import Layout, find_layout
 from backend.models.origin import read_origin
 from backend.models.package import lower_case, lowers_case, read_package
 from backend.models.resolve import ModelFiles, Roots, model_files
-from backend.specs import ModelInfo, ModelSpec
+from backend.values.specs import ModelInfo, ModelSpec
 
 _OVERHEAD = 1.05  # buffers, and the tensor that is being converted
 

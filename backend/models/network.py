@@ -8,7 +8,6 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from backend.activations import Report
 from backend.errors import InvalidRequest
 from backend.models.batching import Encoded, ExtractionPlan, Ints, plan_extraction
 from backend.models.causal import language_model
@@ -16,15 +15,16 @@ from backend.models.extraction import check_ablation, extract
 from backend.models.layers import LayerTap
 from backend.models.loading import LoadedModel
 from backend.models.passes import Batch, forward, not_finite, overwritten, run_batches, token_mean
-from backend.specs import POOLINGS, Ablation, ActivationSpec
-from backend.texts import TextTable
+from backend.values.activations import Report
+from backend.values.specs import POOLINGS, Ablation, ActivationSpec
+from backend.values.texts import TextTable
 
 LOSS_STAGE = "Predicting tokens"
 _LOGITS = 2**26  # entries of the logits of one batch: 256 MiB in float32
 
 
 class TextNetwork:
-    """The network behind a stack (``backend.activations.Network``): the model of ``spec`` over the texts of ``table``.
+    """The network behind a stack (``backend.values.activations.Network``): the model of ``spec`` over the texts of ``table``.
 
     ``spec`` is the stack's last layer; ``load`` gives its model, loaded or still loaded. Tokens, length limit and batches
     are those of the extraction, so running it with nothing overwritten gives the rows of the store. Raises

@@ -12,7 +12,6 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from backend.activations import Report
 from backend.errors import EmbedscopeError, ModelError
 from backend.models.architecture import forward_names
 from backend.models.batching import Encoded, ExtractionPlan, Ints, batches, encode
@@ -20,6 +19,7 @@ from backend.models.device import is_out_of_memory, trim_memory
 from backend.models.layers import LayerTap
 from backend.models.pooling import pool, real_tokens
 from backend.models.settling import padding_bound, settle
+from backend.values.activations import Report
 
 if TYPE_CHECKING:
     from backend.models.loading import LoadedModel

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from backend.errors import ModelError
-from backend.history import ROWS_FILE, History, history_of
 from backend.models.cards import MADE_HERE
 from backend.models.resolve import ModelFiles
+from backend.values.history import ROWS_FILE, History, history_of
 
 _CARD = "README.md"
 _MOST_OF_A_CARD = 4_096  # bytes; the sentence stands at its beginning

@@ -3,7 +3,7 @@
 import torch
 
 from backend.errors import InvalidRequest
-from backend.specs import POOLINGS
+from backend.values.specs import POOLINGS
 
 
 def pool(hidden: torch.Tensor, lengths: torch.Tensor, pooling: str) -> torch.Tensor:

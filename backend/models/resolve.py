@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.errors import InvalidRequest, ModelError
-from backend.fingerprint import content_digest
+from backend.forms.fingerprint import content_digest
 from backend.models.folders import (
     ADAPTER_CONFIG,
     CONFIG,
@@ -25,8 +25,8 @@ from backend.models.folders import (
 from backend.models.hub import hub_commit, hub_files, hub_folder, not_found
 from backend.models.package import MODULES, settings_that_count, transformer_path
 from backend.models.runfolder import run_model_folder
-from backend.runs import PREFIX
-from backend.specs import DTYPES, ModelSpec
+from backend.values.runs import PREFIX
+from backend.values.specs import DTYPES, ModelSpec
 
 Roots = tuple[Path, ...] | None
 """Folders below which local models may be opened; None allows any folder, an empty tuple none."""

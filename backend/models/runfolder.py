@@ -13,9 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from backend.codec import from_json, to_json
 from backend.errors import InvalidRequest, ModelError, StoreError
-from backend.runs import PREFIX, RunInfo, step_name
+from backend.forms.codec import from_json, to_json
+from backend.values.runs import PREFIX, RunInfo, step_name
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _STEP = re.compile(r"step-([0-9]{5,})")

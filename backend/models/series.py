@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from backend.errors import EmbedscopeError, InvalidRequest, ModelError
-from backend.lineage import step_of
 from backend.models.hub import hub_revisions
 from backend.models.resolve import Roots, hub_pattern, local_folder
 from backend.models.runfolder import RunFolder, read_runs
-from backend.runs import PREFIX, step_name
-from backend.specs import BrokenMember, ModelInfo, SeriesInfo, SeriesMember
+from backend.values.lineage import step_of
+from backend.values.runs import PREFIX, step_name
+from backend.values.specs import BrokenMember, ModelInfo, SeriesInfo, SeriesMember
 
 MOST_MEMBERS = 64
 

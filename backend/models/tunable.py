@@ -11,7 +11,6 @@ import torch
 from torch import nn
 
 from backend.errors import InvalidRequest, ModelError
-from backend.history import ROWS_FILE
 from backend.models.architecture import (
     Architecture,
     check_missing,
@@ -28,6 +27,7 @@ from backend.models.package import SETTINGS
 from backend.models.resolve import ModelFiles
 from backend.models.word_classifier import WordClassifier, read_head, word_inputs, write_head
 from backend.models.words import plan_words
+from backend.values.history import ROWS_FILE
 
 _DROPOUTS = ("classifier_dropout", "seq_classif_dropout", "classifier_dropout_prob")
 _TOKENIZER_FILES = (  # and the package's limit of tokens, so that base and run read the same of each text

@@ -8,13 +8,13 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from backend.activations import Report
 from backend.errors import InvalidRequest
 from backend.models.cards import model_card
 from backend.models.resolve import ModelFiles
 from backend.models.runfolder import RunFolder
 from backend.models.tunable import Examples, open_tunable
-from backend.runs import RunInfo
+from backend.values.activations import Report
+from backend.values.runs import RunInfo
 
 _HOPELESS = 100.0  # times the loss of a guess: no training comes back from there, though the numbers are still finite
 _SHOWN_EVERY = 0.5  # seconds between two changes of what the progress says

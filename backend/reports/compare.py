@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from backend.metrics.paired import Paired, mcnemar, paired_error
-from backend.metrics.threshold_profile import READERS
-from backend.results import Result
+from backend.metrics.shared.paired import Paired, mcnemar, paired_error
+from backend.metrics.threshold.metric import READERS
+from backend.values.results import Result
 
 CUT, SINGLE, FITTED, OWN = range(len(READERS))  # readers of ``threshold``; those of ``neurons`` are its four sizes
 OTHER_ROWS = "the two were judged on different test rows, and are not compared"

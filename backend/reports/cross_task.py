@@ -11,12 +11,12 @@ from backend.errors import InvalidRequest
 from backend.reports.compare import compared_networks
 from backend.reports.plan import check_pair
 from backend.reports.rows import GREW, SAME, SHRANK, label_changes, plain, reason_of
-from backend.results import Result
-from backend.specs import BatchTask, ModelInfo
-from backend.texts import TextSetInfo
+from backend.values.results import Result
+from backend.values.specs import BatchTask, ModelInfo
+from backend.values.texts import TextSetInfo
 
 if TYPE_CHECKING:
-    from backend.workbench import Workbench
+    from backend.bench.workbench import Workbench
 
 _SHARED = ("test_share", "test_split", "drop_single", "max_rows")
 _PER_SET = 3

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from backend.documents import plain_values
+from backend.forms.documents import plain_values
 from backend.reports.cross_task import CrossTaskRow
 from backend.reports.plan import ReportPlan
 from backend.reports.rows import label_changes, layer_rows, moved_rows
 from backend.reports.summary import summary_rows
-from backend.results import Result
+from backend.values.results import Result
 
 
 def report_document(plan: ReportPlan, results: Sequence[Result]) -> dict[str, Any]:

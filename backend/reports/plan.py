@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from backend.errors import InvalidRequest
-from backend.lineage import Ordered
 from backend.metrics.base import parse_params
-from backend.metrics.head_classes import HeadParams
-from backend.results import Result
-from backend.specs import AnalysisSpec, BatchTask, ModelInfo
-from backend.texts import TextSetInfo
+from backend.metrics.shared.head_classes import HeadParams
+from backend.values.lineage import Ordered
+from backend.values.results import Result
+from backend.values.specs import AnalysisSpec, BatchTask, ModelInfo
+from backend.values.texts import TextSetInfo
 
 if TYPE_CHECKING:
-    from backend.workbench import Workbench
+    from backend.bench.workbench import Workbench
 
 QUICK, LABELS, HEAVY = "quick", "labels", "heavy"
 _HEADED = ("threshold", "ablation")

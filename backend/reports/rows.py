@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from backend.results import Result
+from backend.values.results import Result
 
 Found = Mapping[str, Result]
 GREW, SHRANK, SAME = "grew", "shrank", "unchanged"

@@ -7,21 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from backend.metrics.paired import Paired, mcnemar
-from backend.reports.compare import (
-    CUT,
-    FITTED,
-    NOT_KEPT,
-    OTHER_ROWS,
-    OWN,
-    SINGLE,
-    compared,
-    compared_ablations,
-)
+from backend.metrics.shared.paired import Paired, mcnemar
+from backend.reports.compare import CUT, FITTED, NOT_KEPT, OTHER_ROWS, OWN, SINGLE, compared, compared_ablations
 from backend.reports.rows import GREW, SAME, SHRANK, Found, label_changes, plain, reason_of
 from backend.reports.tested import tested_on
 from backend.reports.words import READINGS, TITLES, Reading
-from backend.results import Result
+from backend.values.results import Result
 
 KEPT = 3  # dimensions left by the ablation of GPTology, figure 6
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from backend.results import Result
+from backend.values.results import Result
 
 
 def tested_on(found: Mapping[str, Result]) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from backend.metrics.paired import Paired
+from backend.metrics.shared.paired import Paired
 
 _GPTOLOGY, _MATTON, _ZHOU = "GPTology", "Matton & de Oliveira", "Zhou & Srikumar"
 

@@ -12,8 +12,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from backend.codec import Codec, to_json
 from backend.errors import EmbedscopeError, InvalidRequest, StoreError
+from backend.forms.codec import Codec, to_json
 from backend.jobs.workers import WorkersExecutor
 from backend.settings import Settings
 from backend.store import Store

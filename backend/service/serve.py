@@ -9,10 +9,10 @@ import sys
 import time
 import types
 
+from backend.bench.wiring import CODEC, open_store, stored_token, wire_workers
 from backend.errors import ServiceError
 from backend.settings import PROJECT, Settings
-from backend.specs import ResolveTask
-from backend.wiring import CODEC, open_store, stored_token, wire_workers
+from backend.values.specs import ResolveTask
 
 
 def serve(settings: Settings) -> None:
@@ -51,7 +51,7 @@ def up(settings: Settings) -> int:
     environment = {**os.environ, "EMBEDSCOPE_TOKEN": token, "EMBEDSCOPE_BACKEND": address}
     signal.signal(signal.SIGTERM, _interrupt)
     service = [sys.executable, "-m", "backend", "serve"]
-    dashboard = [sys.executable, "-m", "pages._ui.launch"]
+    dashboard = [sys.executable, "-m", "pages._kit.launch"]
     dashboard += ["--server.port", str(settings.port), "--server.address", settings.host, "--server.headless", "true"]
     processes: list[subprocess.Popen[bytes]] = []
     try:

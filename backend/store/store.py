@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.errors import StoreError
-from backend.fingerprint import content_digest
+from backend.forms.fingerprint import content_digest
 from backend.store.arrays import ArrayWriter
 from backend.store.files import MADE, TEMPORARY, Files
 from backend.store.processes import exclusive, process_alive, process_name

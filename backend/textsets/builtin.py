@@ -4,7 +4,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from backend.errors import TextSetError
-from backend.texts import Cell, TextTable
+from backend.values.texts import Cell, TextTable
 
 BUILTIN: dict[str, str] = {
     "sentiment": "440 short reviews of films, meals, gadgets and more, positive or negative, with a validation split",

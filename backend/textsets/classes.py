@@ -6,10 +6,10 @@ from decimal import Decimal
 
 import numpy as np
 
-from backend.activations import Labels
 from backend.errors import TextSetError
-from backend.texts import TextTable
 from backend.textsets.tables import listed
+from backend.values.activations import Labels
+from backend.values.texts import TextTable
 
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,4})?")
 _DIGITS = re.compile(r"([0-9]+)")

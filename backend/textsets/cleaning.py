@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 from backend.errors import TextSetError
-from backend.texts import TextTable
+from backend.values.texts import TextTable
 
 _JOINED = re.compile(r" @([-,.])@ ")
 _UNKNOWN = re.compile(r"<unk>")

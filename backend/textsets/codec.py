@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 from backend.errors import TextSetError
-from backend.texts import Cell, TextTable
+from backend.values.texts import Cell, TextTable
 
 _VERSION = 1
 _SURROGATE = re.compile("[\ud800-\udfff]")

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from backend.errors import TextSetError
-from backend.texts import Cell
 from backend.textsets.decoding import iter_lines
 from backend.textsets.limits import Limits
 from backend.textsets.tables import shortened
+from backend.values.texts import Cell
 
 N_COLUMNS = {"conllu": 10, "conllulex": 19}
 _NAMES = {"conllu": "CoNLL-U", "conllulex": "CoNLL-U-Lex"}

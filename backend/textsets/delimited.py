@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from backend.errors import TextSetError
-from backend.specs import ReadOptions
-from backend.texts import Guess
 from backend.textsets.decoding import Decoded
 from backend.textsets.headers import ROW_NAME, guess_header, is_row_name
 from backend.textsets.limits import Limits, check_cells
@@ -14,6 +12,8 @@ from backend.textsets.records import QUOTED_CSV, Dialect, mark_name, mark_of, re
 from backend.textsets.separators import Tally, find_dialect, looks_like_table, table_start
 from backend.textsets.tables import RawTable, listed, plural, shortened, unique_names
 from backend.textsets.tidying import tidy
+from backend.values.specs import ReadOptions
+from backend.values.texts import Guess
 
 _RAGGED_TSV = (
     "In TSV a text holds neither a tab nor a line break. If cells are quoted as in CSV, choose the format CSV;"

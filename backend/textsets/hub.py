@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from backend.errors import TextSetError
-from backend.specs import RowSample, TextColumns
-from backend.texts import Cell, TextTable
 from backend.textsets.limits import Limits, check_cells
 from backend.textsets.sampling import sampled
 from backend.textsets.selection import find_column, select
 from backend.textsets.tables import RawTable, listed, plain_cell, shortened, unique_names
+from backend.values.specs import RowSample, TextColumns
+from backend.values.texts import Cell, TextTable
 
 _NAME = re.compile(r"(?:[\w.-]+/)?[\w.-]+", re.ASCII)
 _SPLIT = re.compile(r"(?P<name>[^\[\]]+)(?:\[:(?P<count>[0-9]{1,12})\])?")

@@ -1,7 +1,7 @@
 """Two text sets as one: the rows of a training set and of a test set, told apart by a split column."""
 
 from backend.errors import TextSetError
-from backend.texts import Cell, TextTable
+from backend.values.texts import Cell, TextTable
 
 TRAIN, TEST = "train", "test"
 _SPLIT = "split"

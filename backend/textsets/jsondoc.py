@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from backend.errors import TextSetError
-from backend.specs import ReadOptions
-from backend.texts import Guess
 from backend.textsets.decoding import Decoded, first_line, iter_lines
 from backend.textsets.headers import KNOWN, guess_header
 from backend.textsets.jsonl import DECODER, Collector, Pairs, check_keys, read_jsonl
 from backend.textsets.limits import Limits
 from backend.textsets.roles import SPLIT_VALUES
 from backend.textsets.tables import RawTable, listed, shortened
+from backend.values.specs import ReadOptions
+from backend.values.texts import Guess
 
 _ROWS = ("rows", "data", "values", "records", "items", "examples", "instances", "results", "documents", "texts")
 _HEADERS = ("columns", "header", "headers", "fields", "names")

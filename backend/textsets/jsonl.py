@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from backend.errors import TextSetError
-from backend.texts import Cell, Guess
 from backend.textsets.decoding import Decoded, iter_lines
 from backend.textsets.limits import Limits, check_cells
 from backend.textsets.tables import RawTable, plural, shortened, unique_names, without_surrogates
+from backend.values.texts import Cell, Guess
 
 _ONE_A_LINE = 'JSONL has one JSON object on each line, such as {"text": "...", "label": "..."}.'
 

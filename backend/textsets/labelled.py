@@ -4,10 +4,10 @@ import re
 from collections.abc import Callable, Iterable
 
 from backend.errors import TextSetError
-from backend.texts import Cell, Guess
 from backend.textsets.decoding import Decoded, iter_lines
 from backend.textsets.limits import Limits
 from backend.textsets.tables import RawTable, numbered, plural, shortened
+from backend.values.texts import Cell, Guess
 
 _FASTTEXT = "__label__"
 _FASTTEXT_LINE = re.compile(rf"{_FASTTEXT}[^\s,;|]+[ \t]+\S|.*\S[ \t]+{_FASTTEXT}[^\s,;|]+\s*$")

@@ -5,9 +5,9 @@ import json
 from typing import Any
 
 from backend.errors import TextSetError
-from backend.texts import Cell
 from backend.textsets.limits import Limits, check_cells
 from backend.textsets.tables import RawTable, listed, plain_cell, plural, unique_names
+from backend.values.texts import Cell
 
 _BATCH = 16_384
 

@@ -3,10 +3,10 @@
 import re
 from collections import Counter
 
-from backend.texts import Cell
 from backend.textsets.decoding import Decoded, iter_lines
 from backend.textsets.limits import Limits
 from backend.textsets.tables import RawTable, plural
+from backend.values.texts import Cell
 
 _TREE = re.compile(r"\(\S+ .*\)\s*")
 

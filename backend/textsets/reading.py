@@ -4,8 +4,6 @@ import re
 from pathlib import Path, PurePath
 
 from backend.errors import TextSetError
-from backend.specs import ReadOptions, TextColumns
-from backend.texts import Cell, Guess, TextPreview, TextTable
 from backend.textsets.cleaning import clean_table
 from backend.textsets.conllu import looks_like
 from backend.textsets.decoding import Decoded, decode, first_line
@@ -23,6 +21,8 @@ from backend.textsets.separators import find_dialect, looks_like_table, table_st
 from backend.textsets.tables import FORMATS, RawTable, numbered, plural, shortened
 from backend.textsets.wordlists import holds_word_lists, read_word_lists
 from backend.textsets.wordsets import WordSet, preview_words, read_conllu, word_table
+from backend.values.specs import ReadOptions, TextColumns
+from backend.values.texts import Cell, Guess, TextPreview, TextTable
 
 _SUFFIXES = {
     ".csv": "csv",

@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from backend.texts import Cell
 from backend.textsets.tables import RawTable
+from backend.values.texts import Cell
 
 _SAMPLE = 2_000  # rows looked at
 PAIRS = (

@@ -7,9 +7,9 @@ from typing import TypeVar
 import numpy as np
 
 from backend.errors import TextSetError
-from backend.specs import ROWS_BY, RowSample
-from backend.texts import Cell, TextTable
 from backend.textsets.tables import plural, shortened
+from backend.values.specs import ROWS_BY, RowSample
+from backend.values.texts import Cell, TextTable
 
 Stratum = tuple[Cell, Cell]
 Item = TypeVar("Item")

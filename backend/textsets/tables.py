@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from backend.texts import Cell, Guess
+from backend.values.texts import Cell, Guess
 
 FORMATS = ("csv", "tsv", "jsonl", "json", "parquet", "txt", "labelled", "conllu", "conllulex", "words")
 FIRST_FEW = 5

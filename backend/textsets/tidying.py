@@ -5,8 +5,8 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
-from backend.texts import Cell
 from backend.textsets.tables import plural, shortened
+from backend.values.texts import Cell
 
 _MARK = "\ufeff"
 # Of no width and no meaning in any word: zero-width space, word joiner, soft hyphen, marks of direction, signs that choose

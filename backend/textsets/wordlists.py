@@ -4,8 +4,6 @@ import json
 from typing import Any, NoReturn
 
 from backend.errors import TextSetError
-from backend.specs import ReadOptions, TextColumns
-from backend.texts import Cell
 from backend.textsets.alignment import place, write_out
 from backend.textsets.decoding import Decoded, first_line, iter_lines
 from backend.textsets.jsonl import parsed
@@ -13,6 +11,8 @@ from backend.textsets.limits import Limits
 from backend.textsets.tables import numbered, plural, shortened, without_surrogates
 from backend.textsets.tidying import tidy_labels
 from backend.textsets.wordsets import Rows, WordSet
+from backend.values.specs import ReadOptions, TextColumns
+from backend.values.texts import Cell
 
 WORDS, LABELS = "words", "labels"
 _EXAMPLE = 'Each line is an object such as {"words": ["A", "dog"], "labels": ["DET", "NOUN"]}.'

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from backend.errors import TextSetError
-from backend.specs import WORD_TASKS, ReadOptions
-from backend.texts import Cell, TextPreview, TextTable
 from backend.textsets.alignment import Span, divide, place, write_out
 from backend.textsets.conllu import Sentence, Word, read_sentences
 from backend.textsets.decoding import Decoded
 from backend.textsets.limits import Limits
 from backend.textsets.tables import listed, plural, shortened
+from backend.values.specs import WORD_TASKS, ReadOptions
+from backend.values.texts import Cell, TextPreview, TextTable
 
 _LABELS = {"upos": "upos", "deprel": "deprel", "supersense role": "role", "supersense function": "function"}
 _SHOWN_CHARS = 500  # of one cell in a preview

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 from backend import EmbedscopeError, JobStatus, Settings, open_workbench
+from backend.bench.wiring import wire_workers
+from backend.bench.workbench import Workbench
 from backend.jobs.inline import InlineExecutor
-from backend.specs import AnalysisSpec, BatchTask, ReadTask, ResolveTask
 from backend.store import Store
-from backend.wiring import wire_workers
-from backend.workbench import Workbench
+from backend.values.specs import AnalysisSpec, BatchTask, ReadTask, ResolveTask
 from tests.conftest import ROOT, Service, review_lines
 
 

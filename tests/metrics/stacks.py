@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from backend.activations import Activations, LayerStack
 from backend.errors import InvalidRequest
+from backend.values.activations import Activations, LayerStack
 
 
 def layer(n_rows, n_dims, seed=0, dtype=np.float64):

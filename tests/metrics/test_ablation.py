@@ -3,17 +3,17 @@
 import numpy as np
 import pytest
 
-from backend.activations import ACTIVATIONS, Activations, Head, HeadStage, Labels, LayerStack, no_report
 from backend.errors import InvalidRequest
-from backend.metrics.ablation import ablated_predictions, ablation_curve, head_ablation_curve
-from backend.metrics.ablation_geometry import geometry_curves, step_grid
-from backend.metrics.ablation_profile import ABLATION
-from backend.metrics.anisotropy import anisotropy
-from backend.metrics.cosine import average_cosine
-from backend.metrics.dimension import two_nn
-from backend.metrics.heads import accuracy, choose_head, predictions
-from backend.metrics.neighbors import neighbour_overlap
-from backend.metrics.splits import SplitParams, split_rows
+from backend.metrics.ablation.geometry import geometry_curves, step_grid
+from backend.metrics.ablation.kernel import ablated_predictions, ablation_curve, head_ablation_curve
+from backend.metrics.ablation.metric import ABLATION
+from backend.metrics.anisotropy.cosine import average_cosine
+from backend.metrics.anisotropy.metric import anisotropy
+from backend.metrics.dimension.kernel import two_nn
+from backend.metrics.neighbors.kernel import neighbour_overlap
+from backend.metrics.shared.heads import accuracy, choose_head, predictions
+from backend.metrics.shared.splits import SplitParams, split_rows
+from backend.values.activations import ACTIVATIONS, Activations, Head, HeadStage, Labels, LayerStack, no_report
 
 
 def data(n=90, dims=17, n_classes=2, seed=0):
@@ -264,7 +264,7 @@ def test_geometry_is_measured_on_a_stated_sample():
 
 
 def test_too_many_predictions_are_left_out_and_that_is_said(monkeypatch):
-    from backend.metrics import ablation_profile
+    from backend.metrics.ablation import metric as ablation_profile
 
     monkeypatch.setattr(ablation_profile, "_MOST_PREDICTIONS", 10)
     x, labels = labelled()

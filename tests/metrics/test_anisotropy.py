@@ -5,9 +5,25 @@ import itertools
 import numpy as np
 import pytest
 
-from backend.activations import no_report
 from backend.errors import Cancelled, InvalidRequest
-from backend.metrics.anisotropy import (
+from backend.metrics.anisotropy.cosine import AVERAGE_COSINE, AverageCosineParams
+from backend.metrics.anisotropy.explained_variance import (
+    SPECTRUM,
+    VARIANCE_RATIO,
+    SpectrumParams,
+    VarianceRatioParams,
+    components_above_one,
+    variance_ratio,
+)
+from backend.metrics.anisotropy.isotropic import (
+    isotropic_anisotropy,
+    isotropic_average_cosine,
+    isotropic_effective_rank,
+    isotropic_isoscore,
+    isotropic_participation_ratio,
+)
+from backend.metrics.anisotropy.kernel import decompose, measures, measures_of
+from backend.metrics.anisotropy.metric import (
     ANISOTROPY,
     AnisotropyParams,
     anisotropy,
@@ -18,23 +34,7 @@ from backend.metrics.anisotropy import (
     participation_ratio_corrected,
     spectrum,
 )
-from backend.metrics.cosine import AVERAGE_COSINE, AverageCosineParams
-from backend.metrics.explained_variance import (
-    SPECTRUM,
-    VARIANCE_RATIO,
-    SpectrumParams,
-    VarianceRatioParams,
-    components_above_one,
-    variance_ratio,
-)
-from backend.metrics.isotropic import (
-    isotropic_anisotropy,
-    isotropic_average_cosine,
-    isotropic_effective_rank,
-    isotropic_isoscore,
-    isotropic_participation_ratio,
-)
-from backend.metrics.spectral import decompose, measures, measures_of
+from backend.values.activations import no_report
 from tests.metrics.stacks import layer, rotation, stack_of
 
 KERNELS = {

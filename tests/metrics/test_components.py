@@ -6,10 +6,10 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from backend.activations import Labels, no_report
 from backend.errors import InvalidRequest
-from backend.metrics.component_profile import COMPONENT_ACCURACY, ComponentAccuracyParams
-from backend.metrics.components import component_accuracy, principal_basis, variance_ratio
+from backend.metrics.components.kernel import component_accuracy, principal_basis, variance_ratio
+from backend.metrics.components.metric import COMPONENT_ACCURACY, ComponentAccuracyParams
+from backend.values.activations import Labels, no_report
 from tests.metrics.stacks import stack_of
 
 

@@ -5,12 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from backend.activations import Activations, Labels, LayerStack, no_report
-from backend.codec import Codec
 from backend.errors import Cancelled, EmbedscopeError, InvalidRequest
+from backend.forms.codec import Codec
 from backend.metrics import METRICS, metric, parse_params
-from backend.results import Result
 from backend.store import Store
+from backend.values.activations import Activations, Labels, LayerStack, no_report
+from backend.values.results import Result
 from tests.metrics.stacks import MatrixNetwork
 
 N_ROWS, N_DIMS, N_LAYERS = 48, 12, 3

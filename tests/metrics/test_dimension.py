@@ -5,10 +5,9 @@ import warnings
 import numpy as np
 import pytest
 
-from backend.activations import Activations, LayerStack, no_report
 from backend.errors import Cancelled, InvalidRequest
 from backend.metrics.base import parse_params
-from backend.metrics.dimension import (
+from backend.metrics.dimension.kernel import (
     ESTIMATORS,
     Graph,
     Settings,
@@ -21,8 +20,9 @@ from backend.metrics.dimension import (
     neighbour_graph,
     two_nn,
 )
-from backend.metrics.dimension_profile import INTRINSIC_DIMENSION
-from backend.metrics.dimension_scale import DIMENSION_SCALE
+from backend.metrics.dimension.metric import INTRINSIC_DIMENSION
+from backend.metrics.dimension.scale import DIMENSION_SCALE
+from backend.values.activations import Activations, LayerStack, no_report
 
 KERNELS = (two_nn, lambda x: two_nn(x, method="mle"), mle, mada, method_of_moments)
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog, minimize
 
-from backend.activations import no_report
 from backend.errors import Cancelled, InvalidRequest
-from backend.metrics import hulls
-from backend.metrics.direct_probe import DirectProbe, direct_probe, sample_rows, spatial_similarity
-from backend.metrics.hulls import distance, meet, scaled
-from backend.metrics.merging import merge_apart
-from backend.metrics.rounding import same_pairs
+from backend.metrics.direct_probe import hulls
+from backend.metrics.direct_probe.hulls import distance, meet, scaled
+from backend.metrics.direct_probe.kernel import DirectProbe, direct_probe, sample_rows, spatial_similarity
+from backend.metrics.direct_probe.merging import merge_apart
+from backend.metrics.shared.rounding import same_pairs
+from backend.values.activations import no_report
 
 CUBE = np.array(list(product((0.0, 1.0), repeat=3)))
 

@@ -7,11 +7,11 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from backend.activations import Activations, Head, HeadStage, Labels, LayerStack, no_report
 from backend.errors import InvalidRequest
 from backend.metrics import METRICS, parse_params
-from backend.metrics.heads import accuracy, choose_head, fit_linear, head_notes, predictions
-from backend.metrics.splits import SplitParams, split_rows
+from backend.metrics.shared.heads import accuracy, choose_head, fit_linear, head_notes, predictions
+from backend.metrics.shared.splits import SplitParams, split_rows
+from backend.values.activations import Activations, Head, HeadStage, Labels, LayerStack, no_report
 from tests.metrics.stacks import MatrixNetwork
 
 

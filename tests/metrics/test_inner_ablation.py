@@ -10,10 +10,10 @@ import torch
 import transformers
 
 from backend import EmbedscopeError, InvalidRequest, PostProcess
-from backend.activations import Activations, Labels, LayerStack, no_report
-from backend.metrics.heads import accuracy, choose_head, fit_linear
-from backend.metrics.inner_ablation import InnerAblationParams, run_inner_ablation
-from backend.metrics.splits import split_rows
+from backend.metrics.ablation.inner import InnerAblationParams, run_inner_ablation
+from backend.metrics.shared.heads import accuracy, choose_head, fit_linear
+from backend.metrics.shared.splits import split_rows
+from backend.values.activations import Activations, Labels, LayerStack, no_report
 from tests.metrics.stacks import MatrixNetwork
 from tests.models import tiny
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
-from backend.activations import Labels, no_report
 from backend.errors import InvalidRequest
 from backend.metrics import METRICS
-from backend.metrics.movement import common_share, label_centroids, paired_error, spread
-from backend.metrics.movement_result import FRAMES
+from backend.metrics.movement.kernel import common_share, label_centroids, paired_error, spread
+from backend.metrics.movement.result import FRAMES
+from backend.values.activations import Labels, no_report
 from tests.metrics.stacks import layer, rotation, stack_of
 
 ROW = METRICS["movement"]

@@ -5,8 +5,8 @@ import pytest
 from scipy.spatial import cKDTree
 
 from backend.errors import Cancelled, InvalidRequest
-from backend.metrics import neighbors
-from backend.metrics.neighbors import (
+from backend.metrics.neighbors import kernel as neighbors
+from backend.metrics.neighbors.kernel import (
     distinct_rows,
     nearest_neighbours,
     neighbour_overlap,

@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from backend.errors import InvalidRequest
-from backend.metrics.neurons import (
+from backend.metrics.neurons.kernel import (
     fold_numbers,
     greedy_dimensions,
     sample_rows,

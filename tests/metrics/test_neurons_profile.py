@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from backend.activations import Labels, no_report
 from backend.errors import InvalidRequest
 from backend.metrics import parse_params
-from backend.metrics.heads import accuracy, fit_linear
-from backend.metrics.neurons import single_dimension_accuracy
-from backend.metrics.neurons_profile import NEURONS, borders
-from backend.metrics.splits import split_rows
+from backend.metrics.neurons.kernel import single_dimension_accuracy
+from backend.metrics.neurons.metric import NEURONS, borders
+from backend.metrics.shared.heads import accuracy, fit_linear
+from backend.metrics.shared.splits import split_rows
+from backend.values.activations import Labels, no_report
 from tests.metrics.stacks import stack_of
 
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from backend.activations import Activations, LayerStack, no_report
 from backend.errors import Cancelled, InvalidRequest
 from backend.metrics.base import parse_params
-from backend.metrics.neighbors import neighbour_overlap
-from backend.metrics.overlap import NEIGHBOUR_OVERLAP
+from backend.metrics.neighbors.kernel import neighbour_overlap
+from backend.metrics.neighbors.overlap import NEIGHBOUR_OVERLAP
+from backend.values.activations import Activations, LayerStack, no_report
 
 
 def stack_of(*matrices, digest="texts"):

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from backend.activations import Labels, no_report
 from backend.errors import InvalidRequest
 from backend.metrics import METRICS
-from backend.metrics.paired import mcnemar, paired_error
+from backend.metrics.shared.paired import mcnemar, paired_error
+from backend.values.activations import Labels, no_report
 from tests.metrics.stacks import MatrixNetwork, stack_of
 
 

@@ -6,7 +6,7 @@ import pytest
 from backend.errors import InvalidRequest
 from backend.metrics import postprocess as module
 from backend.metrics.postprocess import postprocess
-from backend.specs import POSTPROCESS_STEPS, PostProcess
+from backend.values.specs import POSTPROCESS_STEPS, PostProcess
 
 
 def layer(n=200, dims=12, seed=0):

@@ -8,10 +8,9 @@ from sklearn.model_selection import GridSearchCV, PredefinedSplit
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 
-from backend.activations import Activations, Labels, LayerStack, no_report
 from backend.errors import Cancelled, InvalidRequest
 from backend.metrics import METRICS
-from backend.metrics.probing import (
+from backend.metrics.probing.kernel import (
     EXPONENTS,
     SIZES,
     Setting,
@@ -23,6 +22,7 @@ from backend.metrics.probing import (
     spread,
     standardised,
 )
+from backend.values.activations import Activations, Labels, LayerStack, no_report
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # of scikit-learn's own
 
@@ -190,7 +190,7 @@ def test_fifty_classes_of_a_sample_run_and_say_what_was_drawn():
 
 def test_trainings_that_do_not_converge_are_counted(monkeypatch):
     x, y = exclusive_or(200)
-    monkeypatch.setattr("backend.metrics.probing.MOST_ITERATIONS", 5)
+    monkeypatch.setattr("backend.metrics.probing.kernel.MOST_ITERATIONS", 5)
     outcome = probed([x], y)
     assert outcome.values.n_unconverged[0] == outcome.values.n_fits[0] == 2 + 5
     assert "7 of 7 trainings were stopped" in " ".join(outcome.notes)

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from backend.activations import Activations, LayerStack, no_report
 from backend.errors import Cancelled, InvalidRequest
 from backend.metrics.base import parse_params
-from backend.metrics.layouts import aligned, pca_layout, trustworthiness, tsne_layout
-from backend.metrics.neighbors import nearest_neighbours, neighbour_overlap
-from backend.metrics.projection import PROJECTION
+from backend.metrics.maps.kernel import aligned, pca_layout, trustworthiness, tsne_layout
+from backend.metrics.maps.projection import PROJECTION
+from backend.metrics.neighbors.kernel import nearest_neighbours, neighbour_overlap
+from backend.values.activations import Activations, LayerStack, no_report
 
 METHODS = ("pca", "tsne", "umap")
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from backend.activations import no_report
 from backend.errors import InvalidRequest
 from backend.metrics import METRICS, parse_params
+from backend.values.activations import no_report
 from tests.metrics.stacks import layer, rotation, stack_of
 
 ROW = METRICS["projection_series"]

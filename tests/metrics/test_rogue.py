@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from backend.activations import no_report
 from backend.errors import InvalidRequest
-from backend.metrics.anisotropy import average_cosine
-from backend.metrics.rogue import (
+from backend.metrics.anisotropy.metric import average_cosine
+from backend.metrics.rogue.kernel import (
     cosine_contribution,
     dimension_mean,
     dimension_variance,
@@ -15,7 +14,8 @@ from backend.metrics.rogue import (
     principal_rogue_dimension,
     rogue_dimensions,
 )
-from backend.metrics.rogue_profile import ROGUE, ROGUE_OVERLAP, RogueOverlapParams, RogueParams
+from backend.metrics.rogue.metric import ROGUE, ROGUE_OVERLAP, RogueOverlapParams, RogueParams
+from backend.values.activations import no_report
 from tests.metrics.stacks import layer, stack_of
 
 

@@ -3,21 +3,29 @@
 import numpy as np
 import pytest
 
-from backend.activations import NUMBER_STEPS, no_report
 from backend.metrics import METRICS
-from backend.metrics.ablation_geometry import geometry_curves
+from backend.metrics.ablation.geometry import geometry_curves
 from backend.metrics.base import parse_params
-from backend.metrics.degenerate import why_undefined
-from backend.metrics.dimension import ESTIMATORS, Settings, estimates, mada, mada_excess, neighbour_graph, tied_shares
-from backend.metrics.direct_probe import direct_probe
-from backend.metrics.heads import fit_linear
-from backend.metrics.layouts import trustworthiness
-from backend.metrics.neurons import single_dimension_fits
-from backend.metrics.neurons import standardised as dimensions
+from backend.metrics.dimension.kernel import (
+    ESTIMATORS,
+    Settings,
+    estimates,
+    mada,
+    mada_excess,
+    neighbour_graph,
+    tied_shares,
+)
+from backend.metrics.direct_probe.kernel import direct_probe
+from backend.metrics.maps.kernel import trustworthiness
+from backend.metrics.neurons.kernel import single_dimension_fits
+from backend.metrics.neurons.kernel import standardised as dimensions
 from backend.metrics.postprocess import postprocess
-from backend.metrics.probing import standardised
-from backend.metrics.rounding import constant_below, same_pairs, same_points, step_of
-from backend.specs import PostProcess
+from backend.metrics.probing.kernel import standardised
+from backend.metrics.shared.degenerate import why_undefined
+from backend.metrics.shared.heads import fit_linear
+from backend.metrics.shared.rounding import constant_below, same_pairs, same_points, step_of
+from backend.values.activations import NUMBER_STEPS, no_report
+from backend.values.specs import PostProcess
 from tests.metrics.stacks import stack_of
 
 SINGLE = NUMBER_STEPS["float32"]

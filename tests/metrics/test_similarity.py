@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from backend.activations import no_report
 from backend.errors import Cancelled, InvalidRequest
-from backend.metrics import gram
-from backend.metrics.similarity import CKA, CkaParams, chance_level, cka_matrix, linear_cka, rbf_cka
+from backend.metrics.similarity import gram
+from backend.metrics.similarity.kernel import CKA, CkaParams, chance_level, cka_matrix, linear_cka, rbf_cka
+from backend.values.activations import no_report
 from tests.metrics.stacks import layer, rotation, stack_of
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from backend.metrics.softmax_large import Shape, minimised
-from backend.metrics.softmax_newton import fit_each, moments
-from backend.metrics.softmax_parts import MOST_EXACT, extended, intercept_part
+from backend.metrics.neurons.softmax_large import Shape, minimised
+from backend.metrics.neurons.softmax_newton import fit_each, moments
+from backend.metrics.neurons.softmax_parts import MOST_EXACT, extended, intercept_part
 
 
 def rows(n_classes, n_rows=200, n_dims=5, seed=0):

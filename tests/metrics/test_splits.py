@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from backend.activations import Labels
 from backend.errors import InvalidRequest
-from backend.fingerprint import fingerprint
-from backend.metrics.splits import SplitParams, split_rows
-from backend.specs import AnalysisSpec
+from backend.forms.fingerprint import fingerprint
+from backend.metrics.shared.splits import SplitParams, split_rows
+from backend.values.activations import Labels
+from backend.values.specs import AnalysisSpec
 
 
 def labels(values, split=None, classes=None):

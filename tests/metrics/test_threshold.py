@@ -5,11 +5,11 @@ import itertools
 import numpy as np
 import pytest
 
-from backend.activations import Activations, Head, HeadStage, Labels, LayerStack, no_report
 from backend.errors import InvalidRequest
-from backend.metrics.heads import accuracy, fit_linear
-from backend.metrics.threshold import threshold_accuracy
-from backend.metrics.threshold_profile import THRESHOLD
+from backend.metrics.shared.heads import accuracy, fit_linear
+from backend.metrics.threshold.kernel import threshold_accuracy
+from backend.metrics.threshold.metric import THRESHOLD
+from backend.values.activations import Activations, Head, HeadStage, Labels, LayerStack, no_report
 
 
 def brute_force(values, labels, n_classes):

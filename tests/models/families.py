@@ -20,12 +20,12 @@ import transformers
 from transformers import CONFIG_MAPPING, MODEL_MAPPING
 from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING, MODEL_MAPPING_NAMES
 
-from backend.activations import no_report
 from backend.errors import EmbedscopeError
 from backend.models.heads import own_head
 from backend.models.network import TextNetwork
-from backend.specs import ActivationSpec, TextSetSpec
-from backend.texts import TextTable
+from backend.values.activations import no_report
+from backend.values.specs import ActivationSpec, TextSetSpec
+from backend.values.texts import TextTable
 from tests.models import tiny
 from tests.models.sinks import extracted, loaded_model, pooled, relative_error
 from tests.models.zoo import tiny_config

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 from backend.errors import ModelError
 from backend.models.loading import load
 from backend.models.resolve import resolve
-from backend.specs import ModelSpec
+from backend.values.specs import ModelSpec
 from tests.models import tiny
 from tests.models.sinks import extracted, loaded_model, plain_loop, pooled, relative_error
 

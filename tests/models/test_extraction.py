@@ -13,7 +13,7 @@ from backend.errors import Cancelled, InvalidRequest, ModelError
 from backend.models.batching import batches, plan_extraction
 from backend.models.extraction import extract, measure
 from backend.models.loading import LoadedModel
-from backend.specs import Ablation, TokenSample
+from backend.values.specs import Ablation, TokenSample
 from tests.models import tiny
 from tests.models.sinks import Matrices, extracted, loaded_model, plain_loop, pooled, relative_error
 

@@ -9,12 +9,12 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 
-from backend.activations import no_report
 from backend.errors import Cancelled, InvalidRequest
 from backend.models.loading import LoadedModel
 from backend.models.network import TextNetwork
-from backend.specs import Ablation, ActivationSpec, PostProcess, TextSetSpec
-from backend.texts import TextTable
+from backend.values.activations import no_report
+from backend.values.specs import Ablation, ActivationSpec, PostProcess, TextSetSpec
+from backend.values.texts import TextTable
 from tests.models import tiny
 from tests.models.sinks import extracted, loaded_model
 

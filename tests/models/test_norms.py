@@ -8,10 +8,10 @@ import torch
 from transformers import AutoConfig, AutoModel, BertConfig, BertModel, GPT2Config, GPT2Model, LlamaConfig, LlamaModel
 
 from backend import NormTask
+from backend.bench.workbench import Workbench
 from backend.models.loading import load
 from backend.models.norms import output_norms
 from backend.models.resolve import resolve
-from backend.workbench import Workbench
 from tests.models.tiny import tokenizer
 
 BERT = BertConfig(

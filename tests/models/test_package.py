@@ -10,11 +10,11 @@ import pytest
 import torch
 import transformers
 
+from backend.bench.workbench import Workbench
 from backend.errors import ModelError
 from backend.models.loading import describe
 from backend.models.resolve import resolve
-from backend.specs import ModelInfo
-from backend.workbench import Workbench
+from backend.values.specs import ModelInfo
 from tests.models import tiny
 from tests.models.sinks import extracted, loaded_model, relative_error
 

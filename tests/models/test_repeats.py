@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backend.activations import no_report
 from backend.models.batching import plan_extraction
 from backend.models.extraction import extract
 from backend.models.loading import LoadedModel
@@ -15,8 +14,9 @@ from backend.models.network import TextNetwork
 from backend.models.passes import token_mean
 from backend.models.repeats import Repeats
 from backend.models.words import plan_words
-from backend.specs import Ablation, ActivationSpec, TextSetSpec, TokenSample
-from backend.texts import TextTable
+from backend.values.activations import no_report
+from backend.values.specs import Ablation, ActivationSpec, TextSetSpec, TokenSample
+from backend.values.texts import TextTable
 from tests.models import tiny
 from tests.models.sinks import Matrices, extracted, loaded_model, plain_loop
 

@@ -15,7 +15,7 @@ from backend.errors import InvalidRequest, ModelError
 from backend.models import folders
 from backend.models import resolve as resolving
 from backend.models.resolve import PackagedModel, model_files, model_folder, resolve
-from backend.specs import ModelSpec
+from backend.values.specs import ModelSpec
 from tests.models import tiny
 
 

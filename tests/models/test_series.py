@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from backend.errors import InvalidRequest, ModelError
-from backend.lineage import step_of
 from backend.models.series import choose, find_members
+from backend.values.lineage import step_of
 from tests.models import tiny
 from tests.models.hub_server import hub_server
 

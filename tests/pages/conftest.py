@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import backend
-from pages._ui import session
+from pages._kit.state import session
 from tests.models.tiny import SEGMENTS, TEXTS, WORDS, bert_config, save
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,9 +70,11 @@ def open_page(small_world: SmallWorld, monkeypatch: pytest.MonkeyPatch) -> Calla
         at.run()
         if page != "overview":
             section = next(
-                name for name in ("geometry", "labels", "training") if (ROOT / "pages" / name / f"{page}.py").exists()
+                name
+                for name in ("geometry", "labels", "training")
+                if (ROOT / "pages" / name / page / "page.py").exists()
             )
-            at.switch_page(f"pages/{section}/{page}.py").run()
+            at.switch_page(f"pages/{section}/{page}/page.py").run()
         assert not at.exception
         return at
 

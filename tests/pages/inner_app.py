@@ -1,7 +1,7 @@
 """A page with nothing but the section "Inside the network", on the first model of the sidebar."""
 
-from pages._ui.inner import inner_panel
-from pages._ui.selection import ready, sidebar
+from pages._kit.state.selection import ready, sidebar
+from pages.labels.ablation.inner import inner_panel
 
 sidebar()
 here = ready()

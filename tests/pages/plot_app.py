@@ -4,7 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages._ui.plot import Frames, plot
+from pages._kit.show.plot import Frames, plot
 
 st.set_page_config(layout="wide")
 which = st.query_params.get("chart", "points")

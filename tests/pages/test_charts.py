@@ -10,15 +10,15 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from backend.metrics import dimension_scale
-from backend.metrics.dimension import ESTIMATORS
-from pages._ui import charts
-from pages._ui.charts_profiles import Series, has_reference, profile_lines
-from pages._ui.charts_projection import MOST_CLASSES, NO_LABEL, projection_scatter
-from pages._ui.charts_rogue import BOTH, OUTLIER, ROGUE, joined, spike_grid, spike_plot
-from pages._ui.charts_scale import ESTIMATOR_NAMES, LEAST_ROWS, scale_caption
-from pages._ui.charts_similarity import cka_diagonal, cka_difference, cka_heatmap
-from pages._ui.charts_spectrum import log_caption, ratio_caption, spectrum_chart, variance_ratio_chart
+from backend.metrics.dimension import scale as dimension_scale
+from backend.metrics.dimension.kernel import ESTIMATORS
+from pages._kit.charts import base as charts
+from pages._kit.charts.depth import Series, has_reference, profile_lines
+from pages._kit.charts.layer_pairs import cka_diagonal, cka_difference, cka_heatmap
+from pages._kit.charts.maps import MOST_CLASSES, NO_LABEL, projection_scatter
+from pages._kit.charts.spectrum import log_caption, ratio_caption, spectrum_chart, variance_ratio_chart
+from pages.geometry.profiles.scale_charts import ESTIMATOR_NAMES, LEAST_ROWS, scale_caption
+from pages.geometry.rogue.charts import BOTH, OUTLIER, ROGUE, joined, spike_grid, spike_plot
 
 LAYERS = ["embedding", "block 1", "block 2"]
 HOSTILE = "<b onclick=x>$E=mc^2$</b> %{x} & more"
@@ -341,8 +341,9 @@ def test_a_saved_figure_has_the_colours_of_paper_and_leaves_the_first_as_it_was(
 
 
 def test_the_charts_do_not_import_streamlit() -> None:
-    modules = sorted(path.stem for path in Path(charts.__file__).parent.glob("charts*.py"))
-    loads = "; ".join(f"import pages._ui.{module}" for module in modules)
-    code = f"import sys; {loads}; sys.exit('streamlit' in sys.modules)"
     root = Path(__file__).resolve().parents[2]
+    paths = [*(root / "pages" / "_kit" / "charts").glob("[a-z]*.py"), *(root / "pages").glob("[a-z]*/*/*charts.py")]
+    assert len(paths) > 15
+    loads = "; ".join("import " + ".".join(path.relative_to(root).with_suffix("").parts) for path in paths)
+    code = f"import sys; {loads}; sys.exit('streamlit' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0

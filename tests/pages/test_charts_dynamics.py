@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pages._ui.charts import tick_places
-from pages._ui.charts_dynamics import (
+from pages._kit.charts.base import tick_places
+from pages.training.dynamics.charts import (
     Grid,
     complete_layers,
     label_lines,
@@ -16,7 +16,7 @@ from pages._ui.charts_dynamics import (
     step_heatmap,
     step_profiles,
 )
-from pages._ui.series import parse_steps
+from pages.training.dynamics.series import parse_steps
 
 STEPS = (0, 32, 128, 2745)
 LAYERS = ("embedding", "block 1", "<b>final</b>")

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from backend import Result, Source, Undefined, result_document
-from pages._ui.charts_similarity import cka_heatmap
-from pages._ui.export import csv_text, html_page, json_text
+from pages._kit.charts.layer_pairs import cka_heatmap
+from pages._kit.show.export import csv_text, html_page, json_text
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import backend
-from pages._ui import session
+from pages._kit.state import session
 
 ROOT = Path(__file__).resolve().parents[2]
 REVIEWS = [("good film", "pos"), ("bad film", "neg"), ("a $5 <b>bargain</b>", "pos"), ("a dull, long evening", "neg")]
@@ -42,7 +42,7 @@ def opened(at: AppTest, page: str, **choice: str) -> AppTest:
     for name, value in choice.items():
         at.query_params[name] = value
     at.run()
-    at.switch_page(f"pages/geometry/{page}.py").run()
+    at.switch_page(f"pages/geometry/{page}/page.py").run()
     assert not at.exception
     return at
 

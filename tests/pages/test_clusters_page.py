@@ -3,8 +3,8 @@
 import numpy as np
 
 import backend
-from pages._ui.charts import short_model
-from pages._ui.charts_clusters import (
+from pages._kit.charts.base import short_model
+from pages._kit.charts.clusters import (
     change_chart,
     count_chart,
     distance_matrix,

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from backend.metrics import METRICS
-from pages._ui import model_field
+from pages._kit.state import model_field
 from tests.models.tiny import SEGMENTS, bert_config, save
 from tests.pages.conftest import SmallWorld
 from tests.pages.figures import figure, numbers, said
@@ -272,7 +272,7 @@ def test_the_sidebar_leads_to_all_steps(open_page, run: Path) -> None:
 
 def test_a_series_looked_up_on_the_page_models_can_be_taken_too(open_page, small_world: SmallWorld, run: Path) -> None:
     at = open_page("profiles", 0)
-    at.switch_page("pages/data/models.py").run()
+    at.switch_page("pages/data/models/page.py").run()
     at.text_input(key="models_name").set_value(str(run)).run()
     at = settled(at)
     assert "is a series" in said(at) and not at.error

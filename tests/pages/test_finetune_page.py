@@ -7,7 +7,7 @@ import pytest
 
 from backend import Recipe, RunInfo
 from backend.errors import Cancelled, EmbedscopeError
-from pages._ui.charts_finetune import course_chart, moving_mean
+from pages.training.finetune.charts import course_chart, moving_mean
 from tests.pages.conftest import SmallWorld
 from tests.pages.figures import figure, numbers, said
 

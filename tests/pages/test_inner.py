@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages._ui import session
-from pages._ui.charts_inner import inner_accuracy_chart, inner_loss_chart
-from pages._ui.inner import says, table
+from pages._kit.state import session
+from pages.labels.ablation.inner import says, table
+from pages.labels.ablation.inner_charts import inner_accuracy_chart, inner_loss_chart
 from tests.metrics.test_inner_ablation import run, stack
 from tests.models.tiny import save_family
 from tests.pages.conftest import SmallWorld

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pages._ui.charts import short_model
-from pages._ui.charts_movement import difference_arrows, difference_cloud, lengths_chart, paths_chart
+from pages._kit.charts.base import short_model
+from pages._kit.charts.paths import difference_arrows, difference_cloud, lengths_chart, paths_chart
 from tests.pages.conftest import SmallWorld
 from tests.pages.figures import figure, numbers, said
 

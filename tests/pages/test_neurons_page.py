@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pages._ui.charts_neurons import MOST_CLASSES, depth_chart, singles_histogram, values_histogram
+from pages.labels.neurons.charts import MOST_CLASSES, depth_chart, singles_histogram, values_histogram
 from tests.pages.conftest import SmallWorld
 from tests.pages.figures import figure, numbers, said
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import backend
-from backend.arguments import parse_arguments
-from backend.commands import analyse
-from pages._ui.charts import short_model
+from backend.cli.arguments import parse_arguments
+from backend.cli.commands import analyse
+from pages._kit.charts.base import short_model
 from tests.pages.conftest import SmallWorld
 from tests.pages.figures import figure, numbers, said
 
@@ -146,7 +146,7 @@ def test_command_line_and_notebook_put_them_in_order(
     found = small_world.bench.compute("variance_ratio", model=names, texts=small_world.texts, pooling="mean")
     np.testing.assert_array_equal(found.values.ratio, wanted.values.ratio)
     assert f"Before to after: {before} to {after}." in found.notes[-1]
-    monkeypatch.setattr("backend.commands.wire_workbench", lambda _: small_world.bench)
+    monkeypatch.setattr("backend.cli.commands.wire_workbench", lambda _: small_world.bench)
     given = [word for name in names for word in ("--model", name)]
     out = tmp_path / "out.json"
     options = ["--texts", "words", "--pooling", "mean", "--out", str(out), "--quiet"]

@@ -10,8 +10,8 @@ import plotly.graph_objects as go
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages._ui import plot as module
-from pages._ui.plot import Frames, Selection
+from pages._kit.show import plot as module
+from pages._kit.show.plot import Frames, Selection
 
 FRAMES = Frames("Layer", ["a", "b"], [[np.zeros((2, 2))], [np.array([[1.0, 2.0], [3.0, 4.0]])]], ["", "x"], 1)
 
@@ -93,7 +93,7 @@ def script() -> None:
     import plotly.graph_objects as go
     import streamlit as st
 
-    from pages._ui.plot import Frames, plot
+    from pages._kit.show.plot import Frames, plot
 
     figure = go.Figure(go.Scattergl(mode="markers"))
     frames = Frames("Layer", ["first", "second"], [[np.zeros((2, 2))], [np.full((2, 2), 5.0)]], ["one", "two"])

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pages._ui.charts_probes import Probed, probe_chart
+from pages.labels.probes.charts import Probed, probe_chart
 from tests.pages.conftest import SmallWorld
 from tests.pages.figures import figure, numbers, said
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import backend
-from pages._ui.report_files import Section, html_report
+from pages.training.report.files import Section, html_report
 from tests.models.tiny import SEGMENTS, bert_config, save
 from tests.pages.conftest import SmallWorld
 from tests.pages.figures import figure, numbers, said
@@ -180,7 +180,7 @@ def test_the_page_for_others_holds_everything_escaped_and_plotly_once(small_worl
 
 
 def backend_figure() -> Any:
-    from pages._ui.charts_similarity import cka_diagonal
+    from pages._kit.charts.layer_pairs import cka_diagonal
 
     return cka_diagonal(np.array([1.0, 0.5]), ["a", "b"])
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from backend import PostProcess, TokenSample
-from pages._ui.rows import rows_sentence
+from pages._kit.state.rows import rows_sentence
 from tests.pages.conftest import SmallWorld
 from tests.pages.figures import figure, numbers, said
 
@@ -123,7 +123,7 @@ def test_the_sentence_about_rows_is_empty_for_untouched_texts() -> None:
 
 def test_wikitext_is_cleaned_where_asked(open_page, small_world: SmallWorld) -> None:
     at = open_page("overview")
-    at.switch_page("pages/data/texts.py").run()
+    at.switch_page("pages/data/texts/page.py").run()
     content = b" = A heading = \n The well @-@ known <unk> film cost 1 @,@ 000 . \n\n It ran for years . \n"
     at.file_uploader(key="add_file").upload("wiki.txt", content).run()
     at.toggle(key="add_clean").set_value(True).run()

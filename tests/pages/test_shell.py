@@ -11,10 +11,10 @@ from streamlit.testing.v1 import AppTest
 
 from backend import ActivationSpec, AnalysisSpec, Cost, ModelSpec, TextSetSpec, TokenSample
 from backend.metrics.base import param, parse_params
-from pages._ui import wording
-from pages._ui.progress import cost_sentence, work_left
-from pages._ui.selection import parse_layers
-from pages._ui.session import plain
+from pages._kit.flow.progress import cost_sentence, work_left
+from pages._kit.show import wording
+from pages._kit.state.selection import parse_layers
+from pages._kit.state.session import plain
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -26,9 +26,7 @@ def test_no_script_lies_directly_in_pages():
 
 def test_every_page_file_is_in_the_table_and_every_row_has_a_file():
     source = (ROOT / "app.py").read_text(encoding="utf-8")
-    files = {
-        path.relative_to(ROOT / "pages").with_suffix("").as_posix() for path in (ROOT / "pages").glob("[a-z]*/*.py")
-    }
+    files = {path.parent.relative_to(ROOT / "pages").as_posix() for path in (ROOT / "pages").glob("[a-z]*/*/page.py")}
     assert files
     rows = re.findall(r'"([a-z]+/[a-z_]+)"', source)
     assert set(rows) == files
@@ -38,7 +36,7 @@ def test_every_page_file_is_in_the_table_and_every_row_has_a_file():
 def test_the_front_end_imports_no_model_stack():
     code = """
 import sys
-import pages._ui.progress, pages._ui.selection, pages._ui.controls, pages._ui.adding
+import pages._kit.flow.progress, pages._kit.state.selection, pages._kit.flow.controls, pages.data.texts.adding
 heavy = {"torch", "transformers", "sklearn", "umap", "openTSNE", "numba"} & set(sys.modules)
 sys.exit(f"loaded: {heavy}" if heavy else 0)
 """
@@ -77,7 +75,7 @@ def test_words_of_a_user_never_become_markdown():
     def script(text):
         import streamlit as st
 
-        from pages._ui.session import show_problem
+        from pages._kit.state.session import show_problem
 
         st.markdown(text)
         show_problem(text, text)
@@ -103,8 +101,8 @@ class Everything:
 def form_script():
     import streamlit as st
 
-    from pages._ui.controls import params_form
-    from pages._ui.session import problems_shown
+    from pages._kit.flow.controls import params_form
+    from pages._kit.state.session import problems_shown
     from tests.pages.test_shell import Everything
 
     with problems_shown():

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 import backend
 from backend import ResolveTask, fingerprint
-from pages._ui import session
+from pages._kit.state import session
 
 ROOT = Path(__file__).resolve().parents[2]
 APP = "app.py"
@@ -79,7 +79,7 @@ HELD: dict[str, Any] = {}
 def panel_script() -> None:
     import streamlit as st
 
-    from pages._ui.progress import run_panel
+    from pages._kit.flow.progress import run_panel
     from tests.pages.test_shell_pages import HELD
 
     st.session_state["found"] = run_panel([HELD["spec"]], "panel")
@@ -168,7 +168,7 @@ def test_the_selection_is_what_the_url_says(app: AppTest, bench: Any) -> None:
 
 def test_a_file_is_previewed_saved_and_chosen(app: AppTest, bench: Any) -> None:
     at = app.run()
-    at.switch_page("pages/data/texts.py").run()
+    at.switch_page("pages/data/texts/page.py").run()
     content = b'id,sentence,mood\n1,A fine day,up\n2,A *bad* day,down\n3,"Rain, again",down\n'
     at.file_uploader(key="add_file").upload("moods.csv", content).run()
     assert not at.exception
@@ -198,7 +198,7 @@ def test_a_file_is_previewed_saved_and_chosen(app: AppTest, bench: Any) -> None:
 
 def test_pasted_lines_are_chosen_once_saved_and_leave_the_form(app: AppTest) -> None:
     at = app.run()
-    at.switch_page("pages/data/texts.py").run()
+    at.switch_page("pages/data/texts/page.py").run()
     at.segmented_control(key="add_way").set_value("Pasted text").run()
     at.text_area(key="add_text").set_value("One line.\nAnother line.").run()
     at.button(key="add_save").click().run()
@@ -214,7 +214,7 @@ def test_two_labelled_sets_are_joined_into_one_with_a_split(app: AppTest, bench:
     file.write_text("text,mood\nA good one,positive\nA bad one,negative\n")
     more = bench.read_texts(file, text="text", label="mood", name="more reviews")
     at = app.run()
-    at.switch_page("pages/data/texts.py").run()
+    at.switch_page("pages/data/texts/page.py").run()
     at.segmented_control(key="add_way").set_value("Two sets joined").run()
     names = {info.spec.name: info.spec.table for info in bench.text_sets()}
     at.selectbox(key="join_train").set_value(names["sentiment"]).run()
@@ -233,7 +233,7 @@ def test_two_labelled_sets_are_joined_into_one_with_a_split(app: AppTest, bench:
 def test_every_data_page_is_drawn_without_an_error(app: AppTest) -> None:
     at = app.run()
     for page in ("texts", "models", "jobs"):
-        at.switch_page(f"pages/data/{page}.py").run()
+        at.switch_page(f"pages/data/{page}/page.py").run()
         assert not at.exception, page
         assert at.title[0].value == page.capitalize()
 
@@ -279,7 +279,7 @@ def test_a_choice_stays_when_somebody_saves_a_set_of_that_name(app: AppTest, ben
     assert at.session_state["_selection"].texts == mine
     other = saved(bench, tmp_path, "second")
     at.run()
-    at.switch_page("pages/data/texts.py").run()
+    at.switch_page("pages/data/texts/page.py").run()
     assert at.session_state["_selection"].texts == mine and at.selectbox(key="texts").value == mine.shown_name
     assert {mine.shown_name, other.shown_name} <= set(at.selectbox(key="texts").options)
 

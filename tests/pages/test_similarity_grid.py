@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pages._ui.charts_cka_grid import cka_grid, panel_of
+from pages.geometry.similarity.grid_charts import cka_grid, panel_of
 from tests.pages.conftest import SmallWorld
 from tests.pages.figures import figure, numbers, said
 

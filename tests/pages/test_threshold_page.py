@@ -6,8 +6,8 @@ import io
 
 import numpy as np
 
-from pages._ui.export import csv_text
-from pages._ui.threshold_table import file_table
+from pages._kit.show.export import csv_text
+from pages.labels.threshold.table import file_table
 from tests.pages.conftest import SmallWorld
 from tests.pages.figures import figure, numbers, said
 

@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import backend
-from pages._ui import session
+from pages._kit.state import session
 from tests.pages.test_shell_pages import words
 from tests.textsets.conllu_text import SMALL, word
 
@@ -17,19 +17,19 @@ APP = str(Path(__file__).resolve().parents[2] / "app.py")
 
 @pytest.fixture
 def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[AppTest, Any]]:
-    """The page Texts over an empty cache, not yet run, and the workbench behind it."""
+    """The dashboard over an empty cache, run once, and the workbench behind it."""
     monkeypatch.setenv("EMBEDSCOPE_CACHE", str(tmp_path))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.delenv("EMBEDSCOPE_BACKEND", raising=False)
     bench = backend.open_workbench()
     monkeypatch.setattr(session, "_open", lambda: bench)
-    yield AppTest.from_file(APP, default_timeout=120), bench
+    yield AppTest.from_file(APP, default_timeout=120).run(), bench
     bench.close()
 
 
 def test_a_conllu_file_is_saved_for_a_task_and_pooled_by_words(app: tuple[AppTest, Any]) -> None:
     at, bench = app
-    at.switch_page("pages/data/texts.py").run()
+    at.switch_page("pages/data/texts/page.py").run()
     at.file_uploader(key="add_file").upload("small.conllu", SMALL.encode()).run()
     assert not at.exception
     assert "9 words" in words(at) and "multiword" in words(at)
@@ -44,13 +44,13 @@ def test_a_conllu_file_is_saved_for_a_task_and_pooled_by_words(app: tuple[AppTes
     assert (info.spec.unit, info.label) == ("word_pair", "deprel")
     assert at.sidebar.get("button_group")[0].proto.disabled, "rows of words have a pooling of their own"
     assert "side by side" in "".join(caption.value for caption in at.sidebar.caption)
-    at.switch_page("pages/geometry/profiles.py").run()
+    at.switch_page("pages/geometry/profiles/page.py").run()
     assert not at.exception and "This run:" in words(at)
 
 
 def test_a_broken_line_is_said_with_its_number(app: tuple[AppTest, Any]) -> None:
     at, _ = app
-    at.switch_page("pages/data/texts.py").run()
+    at.switch_page("pages/data/texts/page.py").run()
     at.file_uploader(key="add_file").upload("broken.conllu", word(1, "a", head=4).encode()).run()
     assert not at.exception
     assert "Line 1: the head is word 4" in words(at) and "column HEAD" in words(at)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from backend import EmbedscopeError, ServiceError, open_workbench, read_settings
-from backend.specs import ResolveTask
-from backend.workbench import Workbench
+from backend.bench.workbench import Workbench
+from backend.values.specs import ResolveTask
 from tests.conftest import Service, start_service, stop_service
 
 

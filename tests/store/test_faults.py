@@ -20,11 +20,11 @@ import numpy as np
 import pytest
 
 from backend import EmbedscopeError, JobStatus, open_workbench, read_settings
-from backend.fingerprint import fingerprint
+from backend.bench.workbench import Workbench
+from backend.forms.fingerprint import fingerprint
 from backend.jobs.base import JobBook
-from backend.specs import AnalysisSpec, BatchTask
 from backend.store.seal import Seal
-from backend.workbench import Workbench
+from backend.values.specs import AnalysisSpec, BatchTask
 from tests.conftest import review_lines
 
 METRICS = ("average_cosine", "neurons")

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from backend import JobStatus
-from backend.codec import to_json
+from backend.forms.codec import to_json
 from backend.jobs.base import JobBook
-from backend.library import Library, text_set_info
 from backend.store import Store
 from backend.store.disk import open_cache
-from backend.texts import TextTable
 from backend.textsets.codec import table_to_json
+from backend.values.texts import TextTable
+from backend.work.library import Library, text_set_info
 
 A, B = "a" * 40, "b" * 40
 

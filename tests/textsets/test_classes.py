@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from backend.errors import TextSetError
-from backend.texts import TextTable
 from backend.textsets.classes import encode_labels, natural_order
+from backend.values.texts import TextTable
 
 
 def labelled(*cells, **rest):

@@ -3,8 +3,8 @@
 import pytest
 
 from backend.errors import TextSetError
-from backend.texts import TextTable
 from backend.textsets.cleaning import clean_table, clean_wikitext
+from backend.values.texts import TextTable
 
 
 @pytest.mark.parametrize(

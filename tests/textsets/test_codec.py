@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.errors import TextSetError
-from backend.fingerprint import text_set_spec
-from backend.texts import TextTable
+from backend.forms.fingerprint import text_set_spec
 from backend.textsets.codec import safe_cell, table_from_json, table_to_json
+from backend.values.texts import TextTable
 
 WILD = st.text(st.characters(), max_size=8) | st.sampled_from(
     ["\ud83d\ude00", "\U0001f600", "\ude00\ud83d", "", "\x00"]

@@ -3,13 +3,13 @@
 import pytest
 
 from backend.errors import TextSetError
-from backend.fingerprint import fingerprint, text_set_spec
-from backend.specs import ReadOptions, ReadTask, TextColumns
-from backend.texts import TextTable
+from backend.forms.fingerprint import fingerprint, text_set_spec
 from backend.textsets.codec import table_from_json, table_to_json
 from backend.textsets.joining import join
 from backend.textsets.limits import Limits
 from backend.textsets.reading import preview, read, read_path
+from backend.values.specs import ReadOptions, ReadTask, TextColumns
+from backend.values.texts import TextTable
 from tests.textsets.conllu_text import SMALL, bare, lexical, word
 
 FIRST, SECOND = "The dog can't  bark.", "Dogs run!"

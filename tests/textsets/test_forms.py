@@ -8,10 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from backend.errors import TextSetError
-from backend.specs import ReadOptions, TextColumns
-from backend.texts import TextPreview, TextTable
 from backend.textsets.limits import Limits
 from backend.textsets.reading import preview, read
+from backend.values.specs import ReadOptions, TextColumns
+from backend.values.texts import TextPreview, TextTable
 
 LIMITS = Limits()
 

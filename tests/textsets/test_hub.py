@@ -14,10 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from backend.errors import TextSetError
-from backend.specs import TextColumns
-from backend.texts import TextTable
 from backend.textsets.hub import read_hub
 from backend.textsets.limits import Limits
+from backend.values.specs import TextColumns
+from backend.values.texts import TextTable
 from tests.textsets.hub_server import hub_server
 
 datasets = pytest.importorskip("datasets", reason="the optional package 'datasets' is not installed")

@@ -3,8 +3,8 @@
 import pytest
 
 from backend.errors import TextSetError
-from backend.texts import TextTable
 from backend.textsets.joining import join
+from backend.values.texts import TextTable
 
 TRAIN = TextTable("train.tsv", ("a", "b"), columns={"1": ("x", "y"), "where": ("p", None)}, label="1")
 TEST = TextTable("dev.tsv", ("c",), columns={"label": ("y",), "when": ("q",)}, label="label")

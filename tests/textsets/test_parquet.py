@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from backend.errors import TextSetError
-from backend.specs import ReadOptions, TextColumns
 from backend.textsets.limits import Limits
 from backend.textsets.reading import preview, read
+from backend.values.specs import ReadOptions, TextColumns
 
 LIMITS = Limits(max_bytes=1_000_000, max_rows=1_000, max_text_chars=5_000)
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from backend.specs import ReadOptions, TextColumns
-from backend.texts import TextTable
 from backend.textsets.classes import encode_labels
 from backend.textsets.cleaning import clean_wikitext
 from backend.textsets.limits import Limits
 from backend.textsets.reading import preview, read_path
+from backend.values.specs import ReadOptions, TextColumns
+from backend.values.texts import TextTable
 
 LIMITS = Limits()
 

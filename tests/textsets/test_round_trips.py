@@ -9,10 +9,10 @@ import pyarrow.parquet as pq
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from backend.specs import ReadOptions, TextColumns
 from backend.textsets.limits import Limits
 from backend.textsets.reading import read
 from backend.textsets.tidying import tidy
+from backend.values.specs import ReadOptions, TextColumns
 
 LIMITS = Limits()
 # No surrogates, which UTF-8 cannot hold; no zero, which no text file has; no byte order mark at the very start.

@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 
 from backend import RowSample, SampleTask
-from backend.documents import result_document
+from backend.bench.workbench import Workbench
 from backend.errors import EmbedscopeError, TextSetError
-from backend.fingerprint import fingerprint, text_set_spec
-from backend.specs import ActivationSpec, ModelSpec, ReadOptions, TextColumns
-from backend.texts import TextTable
+from backend.forms.documents import result_document
+from backend.forms.fingerprint import fingerprint, text_set_spec
 from backend.textsets.codec import table_from_json, table_to_json
 from backend.textsets.joining import join
 from backend.textsets.limits import Limits
 from backend.textsets.reading import read
 from backend.textsets.sampling import _shares, sampled
-from backend.workbench import Workbench
+from backend.values.specs import ActivationSpec, ModelSpec, ReadOptions, TextColumns
+from backend.values.texts import TextTable
 
 
 def table(n_rows: int = 100, **more: Any) -> TextTable:
@@ -133,7 +133,7 @@ def test_joined_parts_say_which_each_is():
 
 
 def test_every_result_of_a_part_says_so(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pages._ui.export import csv_text, with_sample
+    from pages._kit.show.export import csv_text, with_sample
 
     part = bench.sample_texts(bench.text_set_info("sentiment"), 12, by="label", seed=1)
     said = "12 of 440 rows of 'sentiment', stratified by the label 'label' and the split 'split' (seed 1)"

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from backend.errors import TextSetError
-from backend.specs import ReadOptions, TextColumns
-from backend.texts import TextTable
 from backend.textsets.limits import Limits
 from backend.textsets.reading import read
+from backend.values.specs import ReadOptions, TextColumns
+from backend.values.texts import TextTable
 
 
 def table(*lines: object, name: str = "a.jsonl", limits: Limits = Limits(), **options: object) -> TextTable:

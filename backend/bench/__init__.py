@@ -1,0 +1,1 @@
+"""What callers see, and which concrete classes it is made of."""

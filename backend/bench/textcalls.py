@@ -1,0 +1,124 @@
+"""What a workbench does with text sets: list, read, join, delete."""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+from backend.bench.following import Follower
+from backend.errors import InvalidRequest
+from backend.jobs.inline import InlineExecutor
+from backend.values.specs import JoinTask, ReadOptions, ReadTask, RowSample, SampleTask, TextColumns, TextSetSpec
+from backend.values.texts import TextSetInfo, TextTable, named_set
+
+_DIGEST = re.compile(r"[0-9a-f]{40}")
+
+
+class TextCalls(Follower):
+    """The calls about texts."""
+
+    def text_sets(self) -> list[TextSetInfo]:
+        """The built-in text sets and the stored ones."""
+        return self._executor.text_sets()
+
+    def text_set(self, which: TextSetSpec | TextSetInfo | str) -> TextTable:
+        """The rows of a text set, by its spec, its table digest or its name."""
+        if isinstance(which, TextSetInfo):
+            which = which.spec
+        if isinstance(which, TextSetSpec):
+            return self._executor.text_table(which.table)
+        return self._executor.text_table(which if _DIGEST.fullmatch(which) else self.text_set_info(which).spec.table)
+
+    def read_texts(
+        self,
+        path: str | Path,
+        *,
+        text: str | int | None = None,
+        pair: str | int | None = None,
+        label: str | int | None = None,
+        split: str | int | None = None,
+        metadata: Sequence[str | int] = (),
+        header: bool | None = None,
+        format: str | None = None,  # noqa: A002 - the word that users know
+        encoding: str | None = None,
+        separator: str | None = None,
+        clean_wikitext: bool = False,
+        task: str | None = None,
+        rows: int | None = None,
+        rows_by: str = "first",
+        rows_seed: int = 0,
+        name: str | None = None,
+    ) -> TextSetInfo:
+        """Read a file of texts into the store; a column is a name, or a number from 0 where there is no header.
+
+        What is None is found out from the file: ``format``, ``header``, ``encoding``, and the ``separator`` of cells (a
+        sign or its name: comma, semicolon, tab, pipe, caret, tilde, none).
+        ``task`` is one of WORD_TASKS, for CoNLL-U files: what their words are labelled with. ``rows`` keeps so many:
+        the "first", "random" ones, or by "label" in proportion, drawn by ``rows_seed``; every result says so.
+        """
+        from backend.textsets.limits import Limits
+        from backend.textsets.reading import read_path
+
+        part = None if rows is None else RowSample(rows, rows_by, rows_seed)
+        columns = TextColumns(text, pair, label, split, tuple(metadata))
+        options = ReadOptions(columns, format, header, encoding, clean_wikitext, task, separator, part)
+        shown = name or Path(path).name
+        if isinstance(self._executor, InlineExecutor):
+            return self._library.save(read_path(Path(path), shown, options, limits=Limits.of(self.settings)))
+        blob = self.upload(_content(Path(path), self.settings.max_upload_bytes))
+        return cast(TextSetInfo, self.wait(ReadTask(blob, Path(path).name, shown, options, save=True)))
+
+    def join_texts(self, train: TextSetInfo, test: TextSetInfo, *, name: str = "") -> TextSetInfo:
+        """Join two text sets into one whose split column says "train" for the rows of the first, "test" for the rest."""
+        from backend.textsets.joining import join
+
+        shown = name or f"{train.spec.name} + {test.spec.name}"
+        if isinstance(self._executor, InlineExecutor):
+            return self._library.save(join(self._library.table(train.spec), self._library.table(test.spec), shown))
+        return cast(TextSetInfo, self.wait(JoinTask(train.spec.table, test.spec.table, shown)))
+
+    def sample_texts(
+        self, texts: TextSetInfo, rows: int, *, by: str = "first", seed: int = 0, name: str = ""
+    ) -> TextSetInfo:
+        """Keep a part of a text set as one of its own: the first ``rows``, ``by`` "label" in proportion, or "random" ones."""
+        shown = (
+            name
+            or f"{texts.spec.name}, {'first ' if by == 'first' else ''}{rows:,}{'' if by == 'first' else f' by {by}'}"
+        )
+        return cast(TextSetInfo, self.wait(SampleTask(texts.spec.table, shown, RowSample(rows, by, seed))))
+
+    def add_texts(self, texts: Sequence[str], *, name: str = "texts") -> TextSetInfo:
+        """Keep a list of texts as a text set."""
+        lines = "".join(json.dumps({"text": text}) + "\n" for text in texts)
+        task = ReadTask(self.upload(lines.encode()), f"{name}.jsonl", name, ReadOptions(TextColumns("text")), save=True)
+        return cast(TextSetInfo, self.wait(task))
+
+    def upload(self, content: bytes) -> str:
+        """Bring bytes to where they can be read; returns the digest for a ReadTask."""
+        if len(content) > self.settings.max_upload_bytes:
+            raise InvalidRequest(
+                f"The file has {len(content) / 2**20:.1f} MB; at most {self.settings.max_upload_bytes / 2**20:.0f} "
+                "MB are read.",
+                "Take a part of it, or raise EMBEDSCOPE_MAX_UPLOAD_BYTES.",
+            )
+        return self._executor.upload(content)
+
+    def delete_text_set(self, digest: str) -> int:
+        """Delete a text set (by digest, or a name that only one has) with what was made from it; returns how many went."""
+        return self._executor.delete_text_set(self.text_set_info(digest).spec.table)
+
+    def text_set_info(self, name: str) -> TextSetInfo:
+        """The line of the list for one text set, by digest or name; raises InvalidRequest for none, and for several."""
+        return named_set(self.text_sets(), name)
+
+
+def _content(path: Path, limit: int) -> bytes:
+    try:
+        if path.stat().st_size > limit:
+            raise InvalidRequest(
+                f"{path} is larger than {limit / 2**20:.0f} MB.", "Raise EMBEDSCOPE_MAX_UPLOAD_BYTES, or take a part."
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidRequest(f"{path} cannot be read: {error.strerror}.", "Check the path.") from None

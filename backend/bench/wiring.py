@@ -1,0 +1,70 @@
+"""The only module that names concrete classes: which store, which executor, which models, for whom."""
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+from backend.bench.workbench import Workbench
+from backend.errors import ServiceError, StoreError
+from backend.forms.codec import Codec
+from backend.jobs.base import Executor
+from backend.jobs.client import ClientExecutor
+from backend.jobs.inline import InlineExecutor
+from backend.jobs.workers import WorkersExecutor
+from backend.metrics import METRICS
+from backend.settings import Settings
+from backend.store import Store
+from backend.work.library import Library
+from backend.work.modelhost import ModelHost
+from backend.work.runner import Runner
+
+CODEC = Codec({name: row.params for name, row in METRICS.items()}, {name: row.result for name, row in METRICS.items()})
+
+
+def wire_workbench(settings: Settings) -> Workbench:
+    """A workbench that computes here, or through the service that the settings name."""
+    store = open_store(settings)
+    library = Library(store)
+    executor: Executor
+    if settings.backend:
+        token = settings.token or stored_token(settings.cache, make=False)
+        executor = ClientExecutor(store, CODEC, address=settings.backend, token=token)
+    else:
+        executor = InlineExecutor(store, library, wire_runner(store, settings, roots=None), settings.runs_folder)
+    return Workbench(store, executor, CODEC, library, settings)
+
+
+def wire_runner(store: Store, settings: Settings, *, roots: tuple[Path, ...] | None) -> Runner:
+    """A runner over ``store``; ``roots`` None trusts the caller with every folder."""
+    return Runner(store, Library(store), ModelHost(store, settings, roots), CODEC, settings)
+
+
+def wire_workers(store: Store, runs: Path | None = None) -> WorkersExecutor:
+    """The supervised worker processes that the service hands its jobs to; ``runs`` None is a folder in the store's."""
+    return WorkersExecutor(store, Library(store), CODEC, runs or store.folder / "runs")
+
+
+def open_store(settings: Settings) -> Store:
+    """The store of these settings."""
+    return Store(settings.cache, budget=settings.cache_bytes)
+
+
+def stored_token(cache: Path, *, make: bool) -> str:
+    """The service's token, kept in the cache folder for this user's eyes only; made at the service's first start."""
+    path = cache / "token"
+    if make and not path.exists():
+        try:
+            cache.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with os.fdopen(file, "w") as stream:
+                    stream.write(secrets.token_urlsafe(32))
+        except OSError as error:
+            raise StoreError(f"{path} cannot be written: {error.strerror}.", "Set EMBEDSCOPE_TOKEN.") from error
+    try:
+        return path.read_text().strip()
+    except OSError:
+        raise ServiceError(
+            "The backend service's token is not known here.", "Set EMBEDSCOPE_TOKEN to the service's token."
+        ) from None

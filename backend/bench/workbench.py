@@ -1,0 +1,368 @@
+"""The workbench: what every caller sees. Build a spec, look whether its result is there, start it, follow it, read it."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import PurePath
+from typing import Any, cast
+
+from backend.bench.textcalls import TextCalls
+from backend.errors import InvalidRequest, ModelError
+from backend.forms.fingerprint import label_spec
+from backend.metrics import METRICS, metric
+from backend.metrics.base import BEFORE_FIRST, Metric, parse_params
+from backend.models.runfolder import check_name
+from backend.store import Usage
+from backend.values.activations import Report, no_report
+from backend.values.lineage import Ordered, put_in_order
+from backend.values.presets import deviations, left_open, preset_of, preset_status
+from backend.values.recipes import Recipe, changed, recipe
+from backend.values.results import Result, SeriesResult
+from backend.values.runs import RunInfo
+from backend.values.specs import (
+    AnalysisSpec,
+    BatchTask,
+    FinetuneTask,
+    ModelInfo,
+    PostProcess,
+    ResolveTask,
+    SeriesInfo,
+    SeriesTask,
+    TokenSample,
+)
+from backend.values.texts import TextSetInfo
+from backend.work.analyses import analysis_spec, layer_numbers
+
+
+class Workbench(TextCalls):
+    """One store and one executor behind the calls that pages, notebooks and the command line make."""
+
+    # Models
+
+    def model(self, name: str, *, dtype: str = "auto", report: Report = no_report) -> ModelInfo:
+        """What ``name`` stands for (the alias minilm, a hub id with an optional @revision, a local folder)."""
+        return cast(ModelInfo, self.wait(ResolveTask(name, dtype), report))
+
+    def series(
+        self,
+        name: str,
+        *,
+        dtype: str = "auto",
+        steps: Sequence[int] = (),
+        at_most: int = 0,
+        skip_broken: bool = False,
+        report: Report = no_report,
+    ) -> SeriesInfo:
+        """The checkpoints that ``name`` stands for (a run, a folder of them, or a hub id@pattern).
+
+        Raises ModelError that names those which are missing or broken, unless ``skip_broken`` leaves them out.
+        """
+        task = SeriesTask(name, dtype, tuple(steps), at_most)
+        found = cast(SeriesInfo, self.wait(task, report))
+        if found.broken and not skip_broken:
+            listed = "; ".join(f"step {item.step}: {item.reason.rstrip('.')}" for item in found.broken[:5])
+            raise ModelError(
+                f"{len(found.broken)} of the checkpoints of '{name}' cannot be used: {listed}.",
+                "Mend them, or leave them out (--skip-broken).",
+            )
+        return found
+
+    # Analyses
+
+    def metrics(self) -> dict[str, Metric]:
+        """The table of metrics."""
+        return dict(METRICS)
+
+    def analysis(
+        self,
+        metric_name: str,
+        *,
+        models: Sequence[ModelInfo],
+        texts: TextSetInfo,
+        pooling: str | None = None,
+        layers: str | Sequence[int] = "all",
+        label: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        postprocess: Sequence[PostProcess] = (),
+        max_length: int | None = None,
+        tokens: TokenSample | None = None,
+        basis: TextSetInfo | None = None,
+        beside: Sequence[ModelInfo] = (),
+    ) -> AnalysisSpec:
+        """The spec of one metric on one or more models; raises InvalidRequest where the request makes no sense.
+
+        ``basis`` is a second text set, for a metric that fits something on other texts than it evaluates. ``beside`` are
+        models that the result is compared with: no row that one of them was trained on becomes a test row.
+        """
+        row = metric(metric_name)
+        labels = None
+        if row.labels != "no" and (label or row.labels == "required"):
+            labels = self._labels(texts, label)
+        return analysis_spec(
+            row,
+            models=models,
+            texts=texts.spec,
+            pooling=pooling,
+            layers=layers,
+            labels=labels,
+            params=params or {},
+            seed=seed,
+            postprocess=postprocess,
+            max_length=max_length,
+            tokens=tokens,
+            basis=None if basis is None else basis.spec,
+            beside=beside,
+        )
+
+    def _labels(self, texts: TextSetInfo, label: str | None) -> Any:
+        column = label or texts.label
+        if column is None or column not in texts.columns:
+            if not texts.columns:
+                raise InvalidRequest(
+                    f"The text set '{texts.spec.name}' has no labels: it has no column beside its texts.",
+                    "Choose another text set, or add this one again with a label column.",
+                )
+            listed = ", ".join(texts.columns)
+            raise InvalidRequest(
+                f"The text set '{texts.spec.name}' has no label column{f' {column!r}' if column else ''}.",
+                f"Its columns: {listed}. Choose one, or add the text set again with a label column.",
+            )
+        return label_spec(self.text_set(texts), column)
+
+    def compute(
+        self,
+        metric_name: str | AnalysisSpec,
+        *,
+        model: str | ModelInfo | Sequence[str | ModelInfo] = "minilm",
+        texts: TextSetInfo | str | Sequence[str] = "sentiment",
+        pooling: str | None = None,
+        layers: str | Sequence[int] = "all",
+        label: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        postprocess: Sequence[PostProcess] = (),
+        max_length: int | None = None,
+        tokens: TokenSample | None = None,
+        basis: TextSetInfo | str | None = None,
+        beside: Sequence[str | ModelInfo] = (),
+        as_in_the_paper: bool = False,
+        report: Report = no_report,
+    ) -> Result:
+        """The result of a metric, from the store or computed now; ``texts``: a text set, its name, or a list of texts.
+
+        Of a metric about before and after, two models are put in order where it is known, and a note says so. With
+        ``as_in_the_paper`` what is not given here is as in the paper that has the metric, and notes say what differs still.
+        """
+        if isinstance(metric_name, AnalysisSpec):
+            return cast(Result, self.wait(metric_name, report))
+        metric(metric_name)  # an unknown name is said before any model is looked at
+        names = [model] if isinstance(model, str | ModelInfo) else list(model)
+        infos, others = (
+            [item if isinstance(item, ModelInfo) else self.model(item, report=report) for item in listed]
+            for listed in (names, beside)
+        )
+        infos, order = self.directed(metric_name, infos)
+        if isinstance(texts, TextSetInfo | str):
+            info = texts if isinstance(texts, TextSetInfo) else self.text_set_info(texts)
+        else:
+            info = self.add_texts(texts)
+        asked: dict[str, Any] = {
+            "texts": info,
+            "pooling": pooling,
+            "layers": layers,
+            "label": label,
+            "params": params,
+            "seed": seed,
+            "postprocess": postprocess,
+            "max_length": max_length,
+            "tokens": tokens,
+            "basis": self.text_set_info(basis) if isinstance(basis, str) else basis,
+            "beside": others,
+        }
+        notes: tuple[str, ...] = (order,) if order else ()
+        if as_in_the_paper:
+            asked, _ = self.as_in_the_paper(metric_name, infos[0], asked)
+        result = cast(Result, self.wait(self.analysis(metric_name, models=infos, **asked), report))
+        if as_in_the_paper:
+            notes += self.unlike_the_paper(metric_name, infos[0], asked, result.sources[0].n_rows)
+        return replace(result, notes=(*result.notes, *notes))
+
+    def as_in_the_paper(
+        self, metric_name: str, model: ModelInfo, asked: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """What is asked of ``analysis``, as in the paper wherever ``asked`` leaves it out, and notes on what differs still.
+
+        Left out are a ``pooling``, ``tokens`` or ``basis`` of None, ``layers`` of "all", and parameters that are not named.
+        Raises InvalidRequest for a metric that no paper has.
+        """
+        row = metric(metric_name)
+        preset = preset_of(row.name)
+        texts: TextSetInfo = asked["texts"]
+        found = {**asked, "params": {**preset.params, **(asked["params"] or {})}}
+        found["pooling"] = asked["pooling"] or preset.pooling_for(model, texts.spec.unit)
+        if asked["layers"] == "all":
+            found["layers"] = preset.layers_for(model)
+        if found["pooling"] == "tokens" and asked["tokens"] is None:
+            found["tokens"] = TokenSample(None, asked["seed"])
+        if preset.basis and asked["basis"] is None and texts.spec.unit == "text" and texts.spec.name != preset.basis:
+            found["basis"] = self.text_set_info(preset.basis)
+        return found, self.unlike_the_paper(metric_name, model, found)
+
+    def unlike_the_paper(
+        self, metric_name: str, model: ModelInfo, asked: Mapping[str, Any], n_rows: int | None = None
+    ) -> tuple[str, ...]:
+        """Notes on what differs from the paper of what is asked of ``analysis``; ``n_rows`` of its result, once there is one."""
+        row, found, texts = metric(metric_name), asked, asked["texts"]
+        preset, tokens, basis = preset_of(row.name), asked["tokens"], asked["basis"]
+        changed = deviations(
+            preset,
+            model,
+            parse_params(row.params, found["params"]),
+            pooling=found["pooling"],
+            layers=layer_numbers(found["layers"], model),
+            texts=texts.spec.name,
+            unit=texts.spec.unit,
+            all_tokens=tokens is None or tokens.limit is None,
+            special=tokens is not None and tokens.special,
+            postprocess=found["postprocess"],
+            basis=None if basis is None else basis.spec.name,
+            n_rows=n_rows,
+        )
+        return tuple(filter(None, (preset_status(preset, changed), left_open(preset))))
+
+    def series_analyses(
+        self, metric_name: str, *, series: SeriesInfo, against: ModelInfo | str | None = None, **asked: Any
+    ) -> BatchTask:
+        """The analyses of one metric over a series, as one job; ``asked`` is what ``analysis`` takes beside the models.
+
+        One analysis a step; of a metric that takes any number of models, one for all of them. With ``against``, for a
+        metric of two models, each step's is of that step and of a model, or of the "first" or "last" step.
+        """
+        row = metric(metric_name)
+        models = series.models
+        if against is not None and row.scope != "pair":
+            raise InvalidRequest(f"'{row.name}' does not compare two models.", "Leave out what to compare with.")
+        if row.scope == "models":
+            groups: list[list[ModelInfo]] = [list(models)]
+        else:
+            other = {"first": models[0], "last": models[-1]}.get(against) if isinstance(against, str) else against
+            if isinstance(against, str) and other is None:
+                raise InvalidRequest(f"A series has no step '{against}'.", "Compare with first, last, or a model.")
+            groups = [self._against(row, info, other, against == "last") for info in models]
+        known = [*models, *(asked.pop("beside", ())), *(other for group in groups for other in group)]
+        specs = [self.analysis(row.name, models=group, beside=known, **asked) for group in groups]
+        return BatchTask(tuple(specs), f"{row.name} over {len(models)} checkpoints of {PurePath(series.name).name}")
+
+    def _against(self, row: Metric, step: ModelInfo, other: ModelInfo | None, last: bool) -> list[ModelInfo]:
+        """A step and what it is compared with, in the order that the metric asks for where the order means anything."""
+        if other is None:
+            return [step]
+        if not row.direction:
+            return [step, other]
+        ordered = self.in_order([step, other] if last else [other, step]).models
+        return list(ordered if row.direction == BEFORE_FIRST else ordered[::-1])
+
+    def compute_series(self, task: BatchTask, series: SeriesInfo, report: Report = no_report) -> SeriesResult:
+        """The results of ``series_analyses``, from the store or computed now."""
+        results = cast(tuple[Result, ...], self.wait(task, report))
+        return SeriesResult(series, results, joint=metric(results[0].metric).scope == "models")
+
+    def recipe(self, spec: AnalysisSpec) -> dict[str, Any]:
+        """The JSON form of a spec, from which anyone can run it again."""
+        return self._codec.task_to_json(spec)
+
+    def from_recipe(self, data: Any) -> AnalysisSpec:
+        """The spec that a recipe describes; raises InvalidRequest where it is none."""
+        task = self._codec.task_from_json(data)
+        if not isinstance(task, AnalysisSpec):
+            raise InvalidRequest("That recipe is not an analysis.", "Export a recipe from a page, or with --out.")
+        return task
+
+    # Before and after
+
+    def in_order(self, models: Sequence[ModelInfo], *, before: str = "") -> Ordered:
+        """``models`` from the earliest to the latest, by runs, cards and steps, and how that is known.
+
+        ``before`` names the one to come first among two of which it is not known.
+        """
+        return put_in_order(models, self.runs(), before=before)
+
+    def directed(self, metric_name: str, models: Sequence[ModelInfo]) -> tuple[list[ModelInfo], str]:
+        """``models`` in the order in which the metric takes before and after, and a note that names them.
+
+        Of a metric to which the order means nothing, and of one model, they come back as given, without a note.
+        """
+        row = metric(metric_name)
+        if not row.direction or len({info.spec.commit for info in models}) < 2:
+            return list(models), ""
+        found = list(models) if row.direction == BEFORE_FIRST else list(models)[::-1]
+        order = self.in_order(found)
+        named = " to ".join(info.spec.name for info in order.models)
+        note = f"Before to after: {named}. {order.reason}"
+        return list(order.models) if row.direction == BEFORE_FIRST else list(order.models)[::-1], note
+
+    # Fine-tuning
+
+    def runs(self) -> list[RunInfo]:
+        """The runs of fine-tuning, newest first; a run's model is ``run:NAME``, that of a step ``run:NAME@step-00128``."""
+        return self._executor.runs()
+
+    def run_log(self, name: str) -> list[dict[str, Any]]:
+        """What a run logged: a line for each step (loss, learning_rate, grad_norm) and evaluation (eval_accuracy)."""
+        return self._executor.run_log(check_name(name))
+
+    def finetuning(
+        self,
+        name: str,
+        *,
+        model: str = "minilm",
+        texts: TextSetInfo | str = "sentiment",
+        label: str | None = None,
+        recipe: str | Recipe = "gptology",
+        changes: Mapping[str, Any] | None = None,
+        report: Report = no_report,
+    ) -> FinetuneTask:
+        """The task of fine-tuning ``model`` on labelled texts as run ``name``; raises InvalidRequest where it makes no sense.
+
+        ``recipe`` is a name or a Recipe, ``changes`` are fields of it with other values.
+        """
+        chosen = _recipe(recipe, changes or {})
+        check_name(name)
+        info = self.text_set_info(texts) if isinstance(texts, str) else texts
+        labels = self._labels(info, label)
+        base = self.model(model, dtype="float32", report=report)
+        return FinetuneTask(base.spec, info.spec, labels, chosen, name)
+
+    def finetune(self, name: str, *, report: Report = no_report, **choice: Any) -> RunInfo:
+        """Fine-tune (arguments as for ``finetuning``), or go on with an interrupted run of the same task."""
+        return cast(RunInfo, self.wait(self.finetuning(name, report=report, **choice), report))
+
+    # The instance
+
+    def health(self) -> dict[str, str]:
+        """What does the work: executor, store, workers."""
+        return self._executor.health()
+
+    def model_roots(self) -> tuple[str, ...]:
+        """The folders below which local models may be opened: those of the service, where one does the work."""
+        roots = self.health().get("model_roots")
+        if roots is None:
+            return tuple(map(str, self.settings.model_roots))
+        return tuple(root for root in roots.split(os.pathsep) if root)
+
+    def usage(self) -> list[Usage]:
+        """What the store takes on disk."""
+        return self._store.usage()
+
+    def clear_cache(self) -> None:
+        """Delete activations and results; text sets and job records stay."""
+        self._store.clear()
+
+    def close(self) -> None:
+        """End what was opened."""
+        self._executor.close()
+
+
+def _recipe(given: str | Recipe, changes: Mapping[str, Any]) -> Recipe:
+    return changed(given, changes) if isinstance(given, Recipe) else recipe(given, changes)

@@ -1,0 +1,192 @@
+"""The arguments of the command line, and which command each belongs to."""
+
+import argparse
+import dataclasses
+from typing import Any, NoReturn
+
+from backend.cli import commands
+from backend.cli import finetune as finetune_command
+from backend.cli import report as report_command
+from backend.errors import InvalidRequest
+from backend.textsets.tables import FORMATS
+from backend.values.recipes import RECIPES, Recipe
+from backend.values.specs import ALL_POOLINGS, POSTPROCESS_STEPS, ROWS_BY, WORD_TASKS
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser that answers like the rest: one message, one hint."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InvalidRequest(f"{message[0].upper()}{message[1:]}.", f"See: {self.prog} --help")
+
+
+def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
+    """The parsed arguments; ``.command`` is the function to call with them."""
+    parser = _Parser(prog="python -m backend", description="Embedscope: the geometry of transformer embeddings.")
+    add = parser.add_subparsers(title="commands", required=True, metavar="COMMAND").add_parser
+    _analyse(add("analyse", help="compute one metric and print or write its result"))
+    run = add("run", help="run a recipe exported from a page or by analyse --out")
+    run.add_argument("recipe", help="the JSON file")
+    _output(run)
+    run.set_defaults(command=commands.run_recipe)
+    _finetune(add("finetune", help="fine-tune a model on labelled texts, or go on with a run that was interrupted"))
+    _listing(add("runs", help="the runs of fine-tuning and where they stand"), finetune_command.list_runs)
+    _report(add("report", help="compare a model before and after fine-tuning: a summary of all its geometry"))
+    _listing(add("metrics", help="the metrics and their parameters"), commands.list_metrics)
+    models = add("models", help="look up a model: what its name stands for")
+    models.add_argument("name", nargs="*", default=["minilm"], help="alias, hub id with optional @revision, or folder")
+    _listing(models, commands.list_models)
+    text_sets = add("textsets", help="the text sets that are there; --delete removes one")
+    text_sets.add_argument(
+        "--delete",
+        metavar="NAME",
+        help="its digest (the first six digits do), or a name that only one has; its activations and results go with it",
+    )
+    _listing(text_sets, commands.list_text_sets)
+    _listing(add("jobs", help="the jobs and where they stand"), commands.list_jobs)
+    norms = add("norms", help="the published outlier rule over the norms' weights and biases")
+    norms.add_argument("name", nargs="?", default="minilm", help="alias, hub id with optional @revision, or folder")
+    _listing(norms, commands.list_norms)
+    cache = add("cache", help="what the cache takes; --clear deletes activations and results")
+    cache.add_argument("--clear", action="store_true", help="delete all activations and results")
+    _listing(cache, commands.show_cache)
+    _listing(add("doctor", help="what this machine has: device, versions, cache, model"), commands.doctor)
+    add("up", help="start the backend service and the dashboard").set_defaults(command=commands.up)
+    add("serve", help="start the backend service alone").set_defaults(command=commands.serve)
+    worker = add("worker", help="one worker process (started by the service)")
+    worker.add_argument("kind")
+    worker.set_defaults(command=commands.worker)
+    return parser.parse_args(arguments)
+
+
+def _analyse(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--metric", required=True, help="see: python -m backend metrics")
+    add("--model", action="append", metavar="NAME", help="alias, hub id[@revision] or folder; repeat it for two models")
+    add(
+        "--series",
+        metavar="NAME",
+        help="a run of fine-tuning, a folder of checkpoints, or owner/name@step*: one result a step",
+    )
+    add("--steps", type=_steps, default=(), metavar="N,N", help="with --series: these steps alone")
+    add("--at-most", type=int, default=0, metavar="N", help="with --series: that many, evenly over the log of the step")
+    add("--skip-broken", action="store_true", help="with --series: leave out checkpoints that cannot be used")
+    add("--against", metavar="NAME", help="with --series: first, last, or a model that each step is compared with")
+    _reading(parser)
+    add("--basis-texts", metavar="NAME", help="a second text set (or file of the same form) that a basis is fitted on")
+    add(
+        "--beside",
+        action="append",
+        default=[],
+        metavar="MODEL",
+        help="a fine-tuned model that the result is compared with: rows that it was trained on are not tested on; repeat it",
+    )
+    add("--pooling", choices=ALL_POOLINGS, help="default: mean for encoders, last for decoders, words for words")
+    add("--layers", default="all", help="all, or numbers and names separated by commas: 0,3,final norm")
+    add(
+        "--as-in-the-paper",
+        action="store_true",
+        help="pooling, layers, tokens and parameters as in the paper, where you do not give others; notes say what differs",
+    )
+    add("--param", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the metric; repeat it")
+    add("--post", action="append", default=[], metavar="STEP[:K]", help=f"{', '.join(POSTPROCESS_STEPS)}; repeat it")
+    add(
+        "--max-length",
+        type=int,
+        help="tokens taken of each text (default: as many as the model's own package, else 512, or the model's limit if less)",
+    )
+    _classes(parser)
+    add("--tokens", type=int, help="with --pooling tokens: how many token vectors to sample (default: all)")
+    add("--dtype", default="auto", choices=("auto", "float32", "bfloat16", "float16"))
+    add("--seed", type=int, default=0)
+    _output(parser)
+    parser.set_defaults(command=commands.analyse)
+
+
+def _classes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--classes",
+        metavar="NAME,NAME",
+        help="the labels' classes in the order of the outputs of the model's own head, where it does not name them",
+    )
+
+
+def _reading(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--texts", required=True, help="a file, or the name of a text set (sentiment, topics, general)")
+    add("--test-texts", metavar="FILE", help="a second file of the same form: its rows are the test split")
+    add("--text", help="column of the texts: its name, or its number from 0 with --no-header")
+    add("--pair", help="column of the second text, for tasks on pairs")
+    add("--label", help="column of the labels")
+    add("--split", help="column of the splits")
+    header = parser.add_mutually_exclusive_group()
+    header.add_argument("--header", action="store_true", help="the first row holds the column names (else found out)")
+    header.add_argument("--no-header", action="store_true", help="it does not: columns go by number")
+    add("--separator", metavar="SIGN", help="comma, semicolon, tab, pipe, none or the sign (else found out)")
+    add("--format", choices=FORMATS, help="otherwise by the file's name")
+    add("--task", choices=WORD_TASKS, help="labels of the words of a CoNLL-U file (default: upos)")
+    add("--encoding", help="otherwise found out")
+    add("--rows", type=int, metavar="N", help="keep N rows of each text set; every result says which part that is")
+    add("--rows-by", choices=ROWS_BY, default="first", help="the first, in proportion to the label, or at random")
+    add("--rows-seed", type=int, default=0, metavar="N", help="draws the rows that are not the first")
+    add("--clean-wikitext", action="store_true", help="drop headings and undo <unk>, @-@, @,@ and @.@ of WikiText")
+
+
+def _finetune(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--name", required=True, help="what the run is called; its model is then run:NAME")
+    add("--model", default="minilm", metavar="NAME", help="alias, hub id[@revision], folder or run:NAME")
+    _reading(parser)
+    add("--recipe", default="gptology", help=f"one of: {', '.join(RECIPES)}")
+    for field in dataclasses.fields(Recipe):
+        add(f"--{field.name.replace('_', '-')}", dest=f"recipe_{field.name}", metavar="VALUE", help=_of(field))
+    add("--set", action="append", default=[], metavar="FIELD=VALUE", help="a field of the recipe; repeat it")
+    _output(parser)
+    parser.set_defaults(command=finetune_command.finetune)
+
+
+def _of(field: Any) -> str:
+    return str(field.metadata["help"]).replace("%", "%%")
+
+
+def _report(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--base", required=True, metavar="NAME", help="the model before: alias, hub id[@revision] or folder")
+    add("--tuned", required=True, metavar="NAME", help="the same model after fine-tuning")
+    _reading(parser)
+    add("--slow", action="store_true", help="with labels: those of their metrics too that take minutes")
+    add("--layers", default="all", help="all, or numbers and names separated by commas: 0,3,final norm")
+    add("--layer", help="the layer that the summary is about (default: the last)")
+    add("--test-share", type=float, help="share of each class kept for testing, without a split of the texts' own")
+    add("--test-split", help="name of the split to test on")
+    add("--drop-single", action="store_true", default=None, help="leave out classes of one row")
+    _classes(parser)
+    add("--pooling", choices=ALL_POOLINGS, help="default: mean for encoders, last for decoders, words for words")
+    add("--post", action="append", default=[], metavar="STEP[:K]", help=f"{', '.join(POSTPROCESS_STEPS)}; repeat it")
+    add(
+        "--max-length",
+        type=int,
+        help="tokens taken of each text (default: as many as the model's own package, else 512, or the model's limit if less)",
+    )
+    add("--dtype", default="auto", choices=("auto", "float32", "bfloat16", "float16"))
+    add("--seed", type=int, default=0)
+    _output(parser)
+    parser.set_defaults(command=report_command.report)
+
+
+def _steps(text: str) -> tuple[int, ...]:
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts or not all(part.isdecimal() for part in parts):
+        raise argparse.ArgumentTypeError(f"'{text}' is no list of steps such as 0,128,512")
+    return tuple(int(part) for part in parts)
+
+
+def _output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", help="write the JSON here (default: print it)")
+    parser.add_argument("--json", action="store_true", help="print the JSON even with --out")
+    parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
+
+
+def _listing(parser: argparse.ArgumentParser, command: Any) -> None:
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.set_defaults(command=command)

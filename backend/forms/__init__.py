@@ -1,0 +1,1 @@
+"""Values as digests, as JSON and as documents."""

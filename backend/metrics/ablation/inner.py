@@ -1,0 +1,347 @@
+"""Ablation inside the network: overwrite dimensions after a block, run what follows, and see what is left.
+
+The network is run again for every number of dimensions; accuracy is read from the last layer, and a causal language
+model's loss per token from its own predictions.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from backend.errors import InvalidRequest
+from backend.metrics.ablation.orders import GIVEN, ORDERS, grids_of, lines_of, set_of, steps_of
+from backend.metrics.base import Metric, Outcome, param
+from backend.metrics.rogue.kernel import dimension_variance
+from backend.metrics.shared.degenerate import named, undefined_entries, why_undefined
+from backend.metrics.shared.head_classes import HeadParams
+from backend.metrics.shared.heads import accuracy, choose_head, fit_linear, predictions
+from backend.metrics.shared.linalg import Floats, Ints, Matrix
+from backend.metrics.shared.progress import part_of
+from backend.metrics.shared.splits import Split, SplitInfo, control_note, mean_and_spread, split_rows, why_no_control
+from backend.values.activations import Head, Labels, LayerStack, Network, Report
+
+
+@dataclass(frozen=True, slots=True)
+class InnerAblationParams(HeadParams):
+    """Where, what and how much is overwritten, and what it is judged by."""
+
+    layer: int = param(
+        -1,
+        "Layer after which dimensions are overwritten (0: the embedding output); -1 takes the middle one.",
+        low=-1,
+        high=1000,
+    )
+    mode: str = param("zero", "What they are overwritten with: zero or their mean.", choices=("zero", "mean"))
+    order: str = param(
+        "all",
+        "Which dimensions go first: those of highest or of lowest variance, random ones, or all three in turn.",
+        choices=("all", *ORDERS),
+    )
+    dims: tuple[int, ...] = param(
+        (),
+        "Dimensions to overwrite, in this order, beside as many random ones: 3, 17. Empty takes the order.",
+        low=0,
+        n_items=(0, 10_000),
+    )
+    steps: tuple[int, ...] = param(
+        (),
+        "Numbers of dimensions that are overwritten; empty takes about eight from none to all.",
+        low=0,
+        n_items=(0, 1_000),
+    )
+    n_texts: int = param(200, "Texts that are run again, drawn from the test rows.", low=1, high=100_000)
+    n_draws: int = param(5, "Draws of random dimensions; their mean and standard deviation are shown.", low=2, high=50)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InnerAblation:
+    """Accuracy and loss against the number of overwritten dimensions ``n_overwritten`` (n_k,), ascending from 0.
+
+    ``accuracy`` (n_orders, n_k) is the share of right test texts, ``loss`` the mean cross-entropy (nats) of a predicted
+    token; of random dimensions both are means over draws, with standard deviations in ``accuracy_std`` and ``loss_std``
+    (0 for other orders). ``control`` is the accuracy with shuffled labels, a mean over shuffles whose standard deviation is
+    ``control_std``. ``right`` (n_orders, n_k, n_texts) says which texts are right, for random dimensions the share of the
+    draws; NaN where undefined. ``baseline`` is the accuracy of the stored
+    activations, which 0 overwritten dimensions must give. ``ranking`` (n_dims,) are the dimensions by falling variance, -1
+    where there is no order. ``n_tokens`` were predicted, 0 where the model predicts none.
+    """
+
+    n_overwritten: Ints
+    orders: tuple[str, ...]
+    accuracy: Floats
+    accuracy_std: Floats
+    control: Floats
+    control_std: Floats
+    right: npt.NDArray[np.float32]
+    loss: Floats
+    loss_std: Floats
+    ranking: Ints
+    baseline: float
+    own_head: bool
+    layer: int
+    layer_name: str
+    read_name: str
+    mode: str
+    n_texts: int
+    n_tokens: int
+    n_shuffles: int
+    split: SplitInfo | None
+    n_rows: int
+    n_dims: int
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What the last layer is read with: a head for the labels and for each shuffle of them, and the texts' classes."""
+
+    why: str = "no labels were chosen"
+    head: Head | None = None
+    controls: list[tuple[Head, Ints]] = field(default_factory=list)
+    y: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    own: bool = False
+    baseline: float = np.nan
+    note: str = ""
+
+    def read(self, rows: Matrix) -> tuple[Floats, tuple[float, float]]:
+        """Which rows of the last layer are right, and mean and spread of the control's accuracy; NaN where there is none."""
+        nothing = np.full(len(rows), np.nan)
+        if self.head is None:
+            return nothing, (np.nan, np.nan)
+        if not np.isfinite(rows).all():
+            self.why = "the network gave values that are not finite"
+            return nothing, (np.nan, np.nan)
+        control = mean_and_spread([accuracy(head, rows, y) for head, y in self.controls])
+        right = (predictions(self.head, rows) == self.y).astype(np.float64)
+        return right, (float(control[0]), float(control[1]))
+
+
+@dataclass(slots=True)
+class _Again:
+    """The network over the same texts again and again, and how many tokens it predicted last."""
+
+    network: Network
+    texts: Ints
+    layer: int
+    mode: str
+    reading: _Reading
+    predicts: bool
+    n_tokens: int = 0
+    right: dict[tuple[int, ...], Floats] = field(default_factory=dict)
+
+    def measure(self, dims: tuple[int, ...], report: Report) -> tuple[float, float, float, float]:
+        """Accuracy, mean and spread of the control's, and loss of a token with ``dims`` overwritten; with none, as it is."""
+        where = self.layer if dims else None
+        reads = self.reading.head is not None
+        right, control, loss = np.full(len(self.texts), np.nan), (np.nan, np.nan), np.nan
+        if self.predicts:  # first: the pass that predicts the tokens brings the last layer's rows along
+            inner = part_of(report, 0, 1 + reads, "")
+            losses, counts = self.network.token_loss(self.texts, where, dims, self.mode, inner)
+            self.n_tokens = int(counts.sum())
+            if self.n_tokens and np.isfinite(losses).all():
+                loss = float(losses.sum()) / self.n_tokens
+        if reads:
+            inner = part_of(report, int(self.predicts), 1 + self.predicts, "")
+            right, control = self.reading.read(self.network.final_rows(self.texts, where, dims, self.mode, inner))
+        self.right[dims] = right
+        return (float(right.mean()), *control, loss)
+
+
+def run_inner_ablation(
+    stacks: Sequence[LayerStack], labels: Labels | None, params: InnerAblationParams, seed: int, report: Report
+) -> Outcome:
+    """Run the network again for every order and number of dimensions, each set of dimensions once.
+
+    Raises InvalidRequest for a layer that is not in the stack, dimensions or steps that do not exist, and where there is
+    nothing to judge by: neither labels nor a causal language model.
+    """
+    stack = stacks[0]
+    network, place = _network(stack), _place(stack, params.layer)
+    report(0, 1, "Loading the model")
+    predicts = network.can_predict_tokens
+    if labels is None and not predicts:
+        raise InvalidRequest(
+            f"{stack.model} predicts no tokens, and no labels were chosen: there is nothing to judge it by.",
+            "Choose a label column, or a causal language model with its head (GPT-2, Llama).",
+        )
+    split = None if labels is None else split_rows(labels, params, seed)
+    n_rows, n_dims = stack.rows[0].shape
+    pool = np.arange(n_rows) if split is None else split.test
+    chosen = _sample(len(pool), params.n_texts, seed)
+    reading = _reading(stack, split, chosen, params, seed)
+    ranking, no_order = _ranking(stack.rows[place] if split is None else stack.rows[place][split.train], stack.step)
+    names = (GIVEN, "random") if params.dims else ORDERS if params.order == "all" else (params.order,)
+    orders = lines_of(names, ranking, params.dims, n_dims, params.n_draws, seed)
+    steps = steps_of(params.steps, len(set(params.dims)) or n_dims)
+    wanted = dict.fromkeys([(), *(set_of(line, k) for lines in orders.values() for line in lines for k in steps)])
+    texts = pool[chosen].astype(np.int64)
+    if split is not None:  # the means, too, are not those of the test rows
+        network.fill_from(split.train[_sample(len(split.train), params.n_texts, seed)].astype(np.int64))
+    again = _Again(network, texts, stack.layers[place], params.mode, reading, predicts)
+    measured = {}
+    for number, dims in enumerate(wanted):
+        inner = part_of(report, number, len(wanted), f"{len(dims)} of {n_dims} dimensions overwritten")
+        inner(0, 1, "")
+        measured[dims] = again.measure(dims, inner)
+    report(1, 1, "")
+    (right, right_std), (control, _), (control_std, _), (loss, loss_std) = grids_of(orders, steps, measured)
+    values = InnerAblation(
+        n_overwritten=np.array(steps, dtype=np.int64),
+        orders=tuple(orders),
+        accuracy=right,
+        accuracy_std=right_std,
+        control=control,
+        control_std=control_std,
+        right=_right(orders, steps, again),
+        loss=loss,
+        loss_std=loss_std,
+        ranking=ranking,
+        baseline=reading.baseline,
+        own_head=reading.own,
+        layer=again.layer,
+        layer_name=stack.layer_names[place],
+        read_name=stack.layer_names[-1],
+        mode=params.mode,
+        n_texts=len(texts),
+        n_tokens=again.n_tokens,
+        n_shuffles=len(reading.controls),
+        split=None if split is None else split.info,
+        n_rows=n_rows,
+        n_dims=n_dims,
+    )
+
+    def why(name: str, index: tuple[int, ...]) -> str:
+        if index and not orders[values.orders[index[0]]]:
+            return named(stack, place, f"no order by variance: {no_order}")
+        if name.startswith("loss"):
+            return _why_no_loss(stack, predicts, values.n_tokens)
+        if name.startswith("control") and reading.head is not None and not reading.why:
+            return why_no_control(name, params)
+        return reading.why
+
+    notes = _notes(values, split, reading, params, len(pool), seed)
+    return Outcome(values, undefined_entries(values, why), notes)
+
+
+def _right(orders: Mapping[str, Sequence[Ints]], steps: Sequence[int], again: _Again) -> npt.NDArray[np.float32]:
+    """Which texts are right, (n_orders, n_k, n_texts): the mean over the lines of an order, NaN of an order without one."""
+    found = np.full((len(orders), len(steps), len(again.texts)), np.nan, dtype=np.float32)
+    for row, lines in enumerate(orders.values()):
+        for column, k in enumerate(steps if lines else ()):
+            found[row, column] = np.mean([again.right[set_of(line, k)] for line in lines], axis=0)
+    return found
+
+
+def _ranking(rows: Matrix, step: float) -> tuple[Ints, str | None]:
+    """Dimensions by falling variance (n_dims,), ties in their own order; -1 and the reason where there is no order."""
+    reason = why_undefined(rows, step=step)
+    if reason is not None:
+        return np.full(rows.shape[1], -1, dtype=np.int64), reason
+    return np.argsort(-dimension_variance(rows), kind="stable").astype(np.int64), None
+
+
+def _network(stack: LayerStack) -> Network:
+    if stack.network is None:
+        raise InvalidRequest("The model is not at hand to be run again.", "Ask for this analysis through a workbench.")
+    if stack.matrices[0].token_index is not None:
+        raise InvalidRequest(
+            "Ablation inside the network needs one row for each text.", "Choose the pooling cls, last or mean."
+        )
+    return stack.network
+
+
+def _place(stack: LayerStack, layer: int) -> int:
+    """The position in the stack of the layer to overwrite; -1 stands for the middle of the stack."""
+    if layer == -1:
+        return (len(stack) - 1) // 2
+    if layer not in stack.layers:
+        listed = ", ".join(map(str, stack.layers))
+        raise InvalidRequest(
+            f"Layer {layer} is not among the layers of this analysis ({listed}).",
+            "Choose one of them, or take all layers.",
+        )
+    return stack.layers.index(layer)
+
+
+def _sample(n_rows: int, n_texts: int, seed: int) -> Ints:
+    if n_rows <= n_texts:
+        return np.arange(n_rows)
+    return np.sort(np.random.default_rng([seed, 2]).choice(n_rows, size=n_texts, replace=False))
+
+
+def _reading(stack: LayerStack, split: Split | None, chosen: Ints, params: InnerAblationParams, seed: int) -> _Reading:
+    """The heads for the last layer: fitted, if they are, on the training rows with nothing overwritten."""
+    if split is None:
+        return _Reading()
+    last = len(stack) - 1
+    rows = stack.rows[last]
+    reason = why_undefined(rows, step=stack.step) or why_undefined(rows[split.train], step=stack.step)
+    if reason is not None:
+        return _Reading(named(stack, last, reason))
+    head = choose_head(stack, last, split, wanted=params.head, classes=params.classes)
+    controls = []
+    for one in split.shuffles(params, seed):
+        other = head.head if head.own else fit_linear(rows[one.train], one.y_train, one.n_classes, step=stack.step)
+        controls.append((other, one.y_test[chosen]))
+    y = split.y_test[chosen]
+    return _Reading(
+        why="",
+        head=head.head,
+        controls=controls,
+        y=y,
+        own=head.own,
+        baseline=accuracy(head.head, rows[split.test[chosen]], y),
+        note=head.note,
+    )
+
+
+def _why_no_loss(stack: LayerStack, predicts: bool, n_tokens: int) -> str:
+    if not predicts:
+        return f"{stack.model} predicts no tokens: it is no causal language model, or its checkpoint lacks the head"
+    return "the network gave values that are not finite" if n_tokens else "no text has a token after its first"
+
+
+def _notes(
+    values: InnerAblation,
+    split: Split | None,
+    reading: _Reading,
+    params: InnerAblationParams,
+    n_pool: int,
+    seed: int,
+) -> tuple[str, ...]:
+    rows = "rows" if split is None else "test rows"
+    drawn = f", drawn by the seed ({seed})" if values.n_texts < n_pool else ""
+    of = "these texts" if split is None else f"{min(len(split.train), params.n_texts):,} training texts"
+    filled = "zero" if params.mode == "zero" else f"their mean over all tokens of {of}"
+    notes = [] if split is None else list(split.notes)
+    notes.append(f"The network was run again over {values.n_texts:,} of {n_pool:,} {rows}{drawn}.")
+    notes.append(
+        f"After {values.layer_name} the dimensions of every token are overwritten with {filled}; what follows is run on "
+        f"that."
+    )
+    if reading.note:
+        notes.append(f"{reading.note} It reads {values.read_name}.")
+        notes += control_note(params, "the same runs, read")
+    if values.n_tokens:
+        notes.append(f"The loss is over {values.n_tokens:,} predicted tokens, special ones included.")
+    if "random" in values.orders:
+        notes.append(f"Random dimensions: mean and standard deviation over {params.n_draws} draws.")
+    if {"highest", "lowest"} & set(values.orders):
+        of = "rows" if split is None else "training rows"
+        notes.append(f"Dimensions are in the order of their variance over the {of} of {values.layer_name}.")
+    return tuple(notes)
+
+
+INNER_ABLATION = Metric(
+    name="inner_ablation",
+    version=3,
+    title="Ablation inside the network",
+    scope="stack",
+    params=InnerAblationParams,
+    result=InnerAblation,
+    run=run_inner_ablation,
+    labels="optional",
+    head=True,
+    network=True,
+)

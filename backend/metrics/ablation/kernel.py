@@ -1,0 +1,169 @@
+"""Accuracy of a classification head while dimensions of its input are taken away, one after the other.
+
+GPTology, section 3 and figure 6. The curve for every k at once: a linear head's logits are sums over dimensions, so all
+k are one cumulative sum; behind a pooler, each k is one rank-1 update of what the pooler's activation sees. Both begin
+with everything removed and add dimensions back: nothing is subtracted, so nothing cancels, and k = n_dims is the bias
+alone.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from backend.errors import InvalidRequest
+from backend.metrics.shared.degenerate import count_non_finite
+from backend.metrics.shared.linalg import Floats, Ints, Matrix, as_matrix
+from backend.metrics.threshold.kernel import checked_labels
+from backend.values.activations import Head, HeadStage, Report, no_report
+
+Classes = npt.NDArray[np.integer[Any] | np.bool_]
+MODES = ("zero", "mean")
+_BLOCK_ENTRIES = 1 << 18  # of the terms of one block of rows: 2 MiB, which stays in the processor's cache
+_ROWS = 64  # of a block behind a pooler
+
+
+def ablation_curve(
+    x: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    weight: npt.ArrayLike,
+    bias: npt.ArrayLike,
+    *,
+    order: npt.ArrayLike,
+    mode: str = "zero",
+    mean: npt.ArrayLike | None = None,
+) -> Floats:
+    """Accuracy of the linear head with the first k dimensions of ``order`` removed, (len(order) + 1,), in [0, 1].
+
+    ``x`` (n_rows, n_dims), ``labels`` (n_rows,) class numbers, ``weight`` (n_classes, n_dims), ``bias`` (n_classes,);
+    ``order`` names dimensions, each once: all of them for the whole curve. ``mode`` "zero" sets a removed dimension to
+    0, "mean" to its entry of ``mean`` (n_dims,), the mean of ``x`` if None. The highest logit decides, ties go to the
+    lower class. Raises InvalidRequest for shapes that do not fit, missing labels, values that are not finite. GPTology,
+    figure 6.
+    """
+    head = Head(-1, "", (HeadStage(np.asarray(weight, np.float64), np.asarray(bias, np.float64)),), ())
+    return head_ablation_curve(x, labels, head, order=order, mode=mode, mean=mean)
+
+
+def head_ablation_curve(
+    x: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    head: Head,
+    *,
+    order: npt.ArrayLike,
+    mode: str = "zero",
+    mean: npt.ArrayLike | None = None,
+) -> Floats:
+    """``ablation_curve`` for a head of any number of stages: accuracy (len(order) + 1,), in [0, 1]."""
+    matrix = as_matrix(x)
+    y = _class_numbers(labels, len(matrix))
+    right = ablated_predictions(matrix, head, order=order, mode=mode, mean=mean) == y
+    return np.asarray(right.mean(axis=1), dtype=np.float64)
+
+
+def ablated_predictions(
+    x: npt.ArrayLike,
+    head: Head,
+    *,
+    order: npt.ArrayLike,
+    mode: str = "zero",
+    mean: npt.ArrayLike | None = None,
+    report: Report = no_report,
+) -> npt.NDArray[np.int16]:
+    """The class that ``head`` gives each row with the first k dimensions of ``order`` removed: (len(order) + 1, n_rows).
+
+    Arguments as for ``ablation_curve``; ``report`` counts blocks of rows.
+    """
+    matrix, first = as_matrix(x), head.stages[0]
+    dims = _checked_order(matrix, head, order)
+    fill = _filling(matrix, mode, mean)
+    out = np.empty((len(dims) + 1, matrix.shape[0]), dtype=np.int16)
+    linear = len(head.stages) == 1 and first.activation == "none"
+    if linear and len(first.bias) == 2 and np.isfinite(first.bias).any():  # only which logit is higher counts
+        first = HeadStage(np.diff(first.weight, axis=0), np.diff(first.bias))
+    back, others = dims[::-1], np.setdiff1d(np.arange(matrix.shape[1]), dims)
+    removed = fill[dims] @ first.weight[:, dims].T + first.bias
+    returning = first.weight[:, back].T.copy()
+    step = max(1, _BLOCK_ENTRIES // max(1, returning.size)) if linear else _ROWS
+    inner = _linear_classes if linear else _staged_classes
+    for start in range(0, matrix.shape[0], step):
+        report(start, matrix.shape[0], "Ablation")
+        rows = matrix[start : start + step].astype(np.float64)
+        bare = rows[:, others] @ first.weight[:, others].T + removed
+        columns = rows.T[back] - fill[back, None] if mode == "mean" else rows.T[back]
+        out[::-1, start : start + step] = inner(columns, bare, returning, head.stages)
+    return out
+
+
+def _linear_classes(columns: Floats, bare: Floats, weight: Floats, _: tuple[HeadStage, ...]) -> Classes:
+    """Classes (n_dims + 1, n_rows) while the dimensions ``columns`` (n_dims, n_rows) come back, one after the other.
+
+    ``bare`` (n_rows, n_out) is what the stage gives with all of them removed, ``weight`` (n_dims, n_out) what each
+    adds.
+    """
+    logits = np.empty((len(columns) + 1, *bare.shape))
+    logits[0] = bare
+    np.multiply(columns[:, :, None], weight[:, None, :], out=logits[1:])
+    np.cumsum(logits, axis=0, out=logits)
+    return logits[:, :, 0] > 0 if bare.shape[1] == 1 else logits.argmax(axis=2)
+
+
+def _staged_classes(columns: Floats, bare: Floats, weight: Floats, stages: tuple[HeadStage, ...]) -> Classes:
+    """The same where further stages follow: each dimension is one rank-1 update of what the first activation sees."""
+    before = bare.copy()
+    out = np.empty((len(columns) + 1, len(bare)), dtype=np.int16)
+    for k in range(len(columns) + 1):
+        if k:
+            before += columns[k - 1, :, None] * weight[k - 1]
+        logits = stages[0].activated(before)
+        for stage in stages[1:]:
+            logits = stage(logits)
+        out[k] = logits.argmax(axis=1)
+    return out
+
+
+def _class_numbers(labels: npt.ArrayLike, n_rows: int) -> Ints:
+    y = checked_labels(labels, "given")
+    if len(y) != n_rows or y.dtype.kind not in "iub":
+        raise InvalidRequest(
+            f"{len(y):,} labels of type {y.dtype} were given for {n_rows:,} rows.",
+            "Give one class number for each row.",
+        )
+    return y.astype(np.int64)
+
+
+def _checked_order(x: Matrix, head: Head, order: npt.ArrayLike) -> Ints:
+    dims, first = np.asarray(order), head.stages[0]
+    n_dims = x.shape[1]
+    if first.weight.ndim != 2 or first.weight.shape[1] != n_dims or first.bias.shape != first.weight.shape[:1]:
+        raise InvalidRequest(
+            f"The head's weight is {first.weight.shape}, its bias {first.bias.shape}, and rows have {n_dims} dimensions.",
+            "Give weights (classes, dimensions) and biases (classes).",
+        )
+    if not dims.size:
+        dims = dims.astype(np.int64)
+    if dims.ndim != 1 or dims.dtype.kind not in "iu" or len(np.unique(dims)) != len(dims):
+        raise InvalidRequest(
+            "The order of the ablation names a dimension twice, or is no list of numbers.", "Name each dimension once."
+        )
+    wrong = dims[(dims < 0) | (dims >= n_dims)]
+    if len(wrong):
+        raise InvalidRequest(f"There is no dimension {wrong[0]} of {n_dims}.", f"They go from 0 to {n_dims - 1}.")
+    if count_non_finite(x):
+        raise InvalidRequest(f"{count_non_finite(x)} rows hold values that are not finite.", "Leave those rows out.")
+    return dims.astype(np.int64)
+
+
+def _filling(x: Matrix, mode: str, mean: npt.ArrayLike | None) -> Floats:
+    """What removed dimensions are set to, (n_dims,)."""
+    if mode not in MODES:
+        raise InvalidRequest(f"There is no mode '{mode}'.", f"Choose one of: {', '.join(MODES)}.")
+    if mode == "zero":
+        return np.zeros(x.shape[1])
+    fill = x.mean(axis=0, dtype=np.float64) if mean is None else np.asarray(mean, dtype=np.float64)
+    if fill.shape != (x.shape[1],) or not np.isfinite(fill).all():
+        raise InvalidRequest(
+            f"The means have shape {fill.shape} or are not finite, and rows have {x.shape[1]} dimensions.",
+            "Give one mean for each dimension.",
+        )
+    return fill

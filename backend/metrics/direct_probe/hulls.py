@@ -1,0 +1,238 @@
+"""Whether two convex hulls are apart, decided with a proof, and how far apart they are.
+
+Rows are taken as centred, with the longest of norm 1 (``scaled``). Two hulls are apart where the city-block distance
+between them exceeds ``TOLERANCE``: it is what the linear programme maximises. A hyperplane with a gap on its two sides
+proves that they are, a point of each that nearly coincide proves that they are not. Both are sought by non-negative
+least squares, whose answer is only ever used after it was checked; where it proves neither, HiGHS solves the programme.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import linprog, nnls
+
+from backend.errors import EmbedscopeError
+from backend.metrics.shared.linalg import Floats, Ints, Matrix, centred, row_mean
+
+TOLERANCE = 1e-6  # of the longest centred row: float32 activations of one text in two batches differ by about this
+CONVERGED = 1e-6  # relative gap between the bounds of a distance above which it counts as not found
+FINE = 1e-10  # of the longest centred row: bounds this close are found, however short the distance
+_BALANCE = 1e3  # weight of "both sides' weights sum to the same": large against rows of norm 1
+_ROUNDS = 60  # of least squares, in columns: ten are usual
+_STEPS = 40  # of the active-set method before it is begun afresh
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """Two hulls compared: ``apart`` or not, the bounds ``low`` and ``high`` of their Euclidean distance.
+
+    ``normal`` (n_dims,) points from the second hull to the first; ``how`` names the proof: "hyperplane", "common point"
+    or "linear programme". ``weights`` are those of both sides' rows whose points ``normal`` lies between, if known.
+    """
+
+    apart: bool
+    low: float
+    high: float
+    normal: Floats
+    how: str
+    weights: tuple[Floats, Floats] | None = None
+
+
+def scaled(x: Matrix) -> tuple[Floats, float]:
+    """The rows centred, in float64, the longest of norm 1, in at most n_rows dimensions; and the longest norm.
+
+    Where there are more dimensions than rows the rows are turned into their own span: all distances stay.
+    """
+    rows = centred(x, row_mean(x))
+    longest = float(np.sqrt(np.einsum("ij,ij->i", rows, rows).max(initial=0.0)))
+    if longest > 0:
+        rows /= longest
+    if rows.shape[1] > rows.shape[0] > 0:
+        rows = np.ascontiguousarray(np.asarray(np.linalg.qr(rows.T, mode="r")).T)
+    return rows, longest
+
+
+def n_directions(rows: Floats) -> int:
+    """Number of directions in which centred rows vary: those of more than 1e-10 of the largest variance."""
+    if not rows.size:
+        return 0
+    moments = rows.T @ rows if rows.shape[0] >= rows.shape[1] else rows @ rows.T
+    found = np.linalg.eigvalsh(moments)
+    return int(np.count_nonzero(found > 1e-10 * found[-1])) if found[-1] > 0 else 0
+
+
+def gap(a: Matrix, b: Matrix, normal: Floats) -> float:
+    """Width of the slab between ``a`` and ``b`` that is perpendicular to ``normal``; negative where they overlap in it."""
+    length = float(np.linalg.norm(normal))
+    return float(((a @ normal).min() - (b @ normal).max()) / length) if length > 0 else 0.0
+
+
+def meet(a: Floats, b: Floats, tolerance: float = TOLERANCE) -> Meeting:
+    """Whether the hulls of ``a`` (n_a, n_dims) and ``b`` (n_b, n_dims), in scaled rows, are apart."""
+    weights = _weights(a, b)
+    if weights is not None:
+        between = weights[0] @ a - weights[1] @ b
+        high, low = float(np.linalg.norm(between)), gap(a, b, between)
+        if low > tolerance:
+            return Meeting(True, low, high, between, "hyperplane", weights)
+        if float(np.abs(between).sum()) <= tolerance:
+            return Meeting(False, 0.0, high, between, "common point", weights)
+    value, normal = _programme(a, b)
+    return Meeting(value > tolerance, max(0.0, gap(a, b, normal)), np.inf, normal, "linear programme")
+
+
+def meet_again(a: Floats, b: Floats, weights: tuple[Floats, Floats], tolerance: float = TOLERANCE) -> Meeting | None:
+    """``meet``, begun at weights that were the nearest points' when the hulls were smaller; None where that is no help.
+
+    The active-set method for the nearest points (Wolfe 1976, Gilbert): the rows furthest on the wrong side join, rows
+    whose weight would turn negative leave. It stops as soon as the answer is proven, after a few steps where few rows
+    are new.
+    """
+    n_a = len(a)
+    rows, side = np.vstack([a, -b]), np.r_[np.zeros(n_a, dtype=np.int64), np.ones(len(b), dtype=np.int64)]
+    start = np.concatenate(weights)
+    used = np.flatnonzero(start > 0)
+    value = start[used]
+    gram = rows[used] @ rows[used].T
+    for _ in range(_STEPS):
+        between = value @ rows[used]
+        along = rows @ between
+        worst_a, worst_b = int(along[:n_a].argmin()), n_a + int(along[n_a:].argmin())
+        high = float(np.linalg.norm(between))
+        low = float(along[worst_a] + along[worst_b]) / high if high > 0 else 0.0
+        if low > tolerance or float(np.abs(between).sum()) <= tolerance:
+            full = np.zeros(len(rows))
+            full[used] = value
+            how = "hyperplane" if low > tolerance else "common point"
+            return Meeting(low > tolerance, max(low, 0.0), high, between, how, (full[:n_a], full[n_a:]))
+        fresh = np.array([row for row in (worst_a, worst_b) if row not in set(used.tolist())], dtype=np.int64)
+        if not len(fresh):
+            return None
+        across = rows[fresh] @ rows[used].T
+        gram = np.block([[gram, across.T], [across, rows[fresh] @ rows[fresh].T]])
+        used, value = np.append(used, fresh), np.append(value, np.zeros(len(fresh)))
+        inner = _inner(gram, value, side[used])
+        if inner is None:
+            return None
+        kept, value = inner
+        used, gram = used[kept], gram[np.ix_(kept, kept)]
+    return None
+
+
+def _inner(gram: Floats, value: Floats, side: Ints) -> tuple[Ints, Floats] | None:
+    """The rows that stay in use and their weights, nearest points of their hulls; None where the system is singular."""
+    kept = np.arange(len(value))
+    for _ in range(len(value)):
+        sums = np.stack([side[kept] == 0, side[kept] == 1]).astype(float)
+        if not sums.any(axis=1).all():
+            return None
+        system = np.block([[gram[np.ix_(kept, kept)], sums.T], [sums, np.zeros((2, 2))]])
+        try:
+            wanted = np.linalg.solve(system, np.r_[np.zeros(len(kept)), 1.0, 1.0])[: len(kept)]
+        except np.linalg.LinAlgError:
+            return None
+        if not np.isfinite(wanted).all():
+            return None
+        if wanted.min() >= 0:
+            return kept, wanted / np.where(side[kept] == 0, wanted @ sums[0], wanted @ sums[1])
+        falling = wanted < 0.0
+        step = float((value[falling] / (value[falling] - wanted[falling])).min()) if falling.any() else 0.0
+        value = value + min(1.0, step) * (wanted - value)
+        stays = value > 1e-14
+        if stays.all():
+            stays[int(value.argmin())] = False
+        kept, value = kept[stays], value[stays]
+    return None
+
+
+def distance(a: Floats, b: Floats, tolerance: float = TOLERANCE) -> Meeting:
+    """The distance of two hulls, which is twice the margin of the widest separator, as close bounds.
+
+    ``low`` and ``high`` are proven, by a hyperplane and by a point of each hull. Where they are further apart than
+    CONVERGED, relatively, the distance was not found.
+    """
+    weights = _weights(a, b)
+    if weights is None:
+        return meet(a, b, tolerance)
+    best = _bounds(a, b, weights)
+    if best[1] - best[0] > 1e-9 * best[1]:
+        polished = _bounds(a, b, _polished(a, b, weights))
+        if polished[1] - polished[0] < best[1] - best[0]:
+            best = polished
+    low, high, normal = best
+    if low > tolerance or float(np.abs(normal).sum()) <= tolerance:
+        return Meeting(
+            low > tolerance, max(low, 0.0), high, normal, "hyperplane" if low > tolerance else "common point"
+        )
+    return meet(a, b, tolerance)
+
+
+def _bounds(a: Floats, b: Floats, weights: tuple[Floats, Floats]) -> tuple[float, float, Floats]:
+    between = weights[0] @ a - weights[1] @ b
+    return gap(a, b, between), float(np.linalg.norm(between)), between
+
+
+def _weights(a: Floats, b: Floats) -> tuple[Floats, Floats] | None:
+    """Convex weights on both sides' rows whose points are nearest, by non-negative least squares (Lawson & Hanson).
+
+    Minimises ||a' u - b' v||^2 with sum u = sum v = 1, both conditions by weight. None where it does not end.
+    """
+    n_a, n_b, n_dims = len(a), len(b), a.shape[1]
+    middle = (a.mean(axis=0) + b.mean(axis=0)) / 2
+    system = np.empty((n_dims + 2, n_a + n_b))
+    system[:n_dims, :n_a] = (a - middle).T
+    system[:n_dims, n_a:] = (middle - b).T
+    system[n_dims, :n_a], system[n_dims, n_a:] = _BALANCE, -_BALANCE
+    system[n_dims + 1] = 0.5
+    target = np.zeros(n_dims + 2)
+    target[-1] = 1.0
+    try:
+        found = nnls(system, target, maxiter=_ROUNDS * (n_a + n_b))[0]
+    except RuntimeError:
+        return None
+    left, right = found[:n_a], found[n_a:]
+    if not (left.sum() > 0 and right.sum() > 0):
+        return None
+    return left / left.sum(), right / right.sum()
+
+
+def _polished(a: Floats, b: Floats, weights: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
+    """The nearest points of the flats through the rows in use, as weights: exact where the right rows are in use."""
+    left, right = weights
+    on_a, on_b = np.flatnonzero(left), np.flatnonzero(right)
+    base_a, base_b = on_a[int(left[on_a].argmax())], on_b[int(right[on_b].argmax())]
+    on_a, on_b = on_a[on_a != base_a], on_b[on_b != base_b]
+    spread = np.vstack([a[on_a] - a[base_a], b[base_b] - b[on_b]])
+    if not len(spread):
+        return weights
+    found = np.linalg.lstsq(spread.T, b[base_b] - a[base_a], rcond=None)[0]
+    u, v = np.zeros(len(a)), np.zeros(len(b))
+    u[on_a], v[on_b] = found[: len(on_a)], found[len(on_a) :]
+    u[base_a], v[base_b] = 1.0 - u.sum(), 1.0 - v.sum()
+    u, v = np.maximum(u, 0.0), np.maximum(v, 0.0)
+    return u / u.sum(), v / v.sum()
+
+
+def _programme(a: Floats, b: Floats) -> tuple[float, Floats]:
+    """The city-block distance between the hulls, and the normal that shows it: a linear programme, solved by HiGHS.
+
+    Maximises the gap of w between the sides under -1 <= w_i <= 1; its optimum is positive exactly where the hulls are
+    apart.
+    """
+    n_a, n_b, n_dims = len(a), len(b), a.shape[1]
+    rows = np.zeros((n_a + n_b, n_dims + 2))  # unknowns: w, the lowest a w, the highest b w
+    rows[:n_a, :n_dims], rows[:n_a, n_dims] = -a, 1.0
+    rows[n_a:, :n_dims], rows[n_a:, n_dims + 1] = b, -1.0
+    cost = np.zeros(n_dims + 2)
+    cost[n_dims:] = (-1.0, 1.0)
+    bounds = [(-1.0, 1.0)] * n_dims + [(None, None)] * 2
+    options = {"primal_feasibility_tolerance": 1e-9, "dual_feasibility_tolerance": 1e-9}
+    for method in ("highs", "highs-ipm"):
+        found = linprog(cost, A_ub=rows, b_ub=np.zeros(n_a + n_b), bounds=bounds, method=method, options=options)
+        if found.status == 0:
+            normal: Floats = found.x[:n_dims]
+            return float((a @ normal).min() - (b @ normal).max()), normal
+    raise EmbedscopeError(
+        f"The linear programme of {n_a} against {n_b} rows has no answer: {found.message}",
+        "Take fewer rows, or another seed.",
+    )

@@ -1,0 +1,5 @@
+"""Every layer in the plane, each begun from the one before."""
+
+from backend.metrics.maps.kernel import aligned, pca_layout, trustworthiness, tsne_layout, umap_layout
+
+__all__ = ["aligned", "pca_layout", "trustworthiness", "tsne_layout", "umap_layout"]

@@ -1,0 +1,179 @@
+"""Layouts of one matrix in two or three dimensions (PCA, t-SNE, UMAP), their alignment, and how far to trust them."""
+
+import os
+import warnings
+
+import numpy as np
+
+from backend.metrics.neighbors.kernel import AnyRows, Floats, Indices, nearest_neighbours
+from backend.metrics.shared.rounding import distance_rounding
+from backend.values.activations import Report, no_report
+
+_EXAGGERATED_ITERATIONS = 250  # of t-SNE, before its normal ones
+_JITTER = 0.01  # share of the start's spread, so that copies do not start (and stay) on one spot
+_REPORT_EVERY = 25
+_WORTH_THREADS = 3000
+
+
+def pca_layout(x: AnyRows, n_components: int, *, centre: bool = True) -> tuple[Floats, Floats]:
+    """Scores on the first principal components (n_rows, n_components), and their explained-variance ratios.
+
+    Every component's largest loading is positive. Components beyond the rank have scores and a ratio of 0. Without
+    ``centre`` the axes go through the origin, which stays at 0, and the ratios are shares of the squared lengths.
+    """
+    from scipy.linalg import eigh
+
+    rows = np.asarray(x, dtype=np.float64)
+    if centre:
+        rows = rows - rows.mean(axis=0)
+    n_rows, n_dims = rows.shape
+    size = min(n_rows, n_dims)
+    matrix = rows.T @ rows if n_dims <= n_rows else rows @ rows.T
+    found = min(n_components, size)
+    values, vectors = eigh(matrix, subset_by_index=[size - found, size - 1])
+    values, vectors = values[::-1], vectors[:, ::-1]
+    total = float(np.trace(matrix))
+    scores, ratios = np.zeros((n_rows, n_components)), np.zeros(n_components)
+    for i in range(found):
+        if values[i] <= total * size * np.finfo(np.float64).eps:
+            continue
+        loadings = vectors[:, i] if n_dims <= n_rows else rows.T @ vectors[:, i]
+        sign = 1.0 if loadings[np.argmax(np.abs(loadings))] >= 0 else -1.0
+        scores[:, i] = sign * (rows @ vectors[:, i] if n_dims <= n_rows else vectors[:, i] * np.sqrt(values[i]))
+        ratios[i] = values[i] / total
+    return scores, ratios
+
+
+def tsne_layout(
+    neighbours: tuple[Floats, Indices],
+    start: Floats,
+    *,
+    perplexity: float,
+    n_iter: int,
+    seed: int,
+    report: Report = no_report,
+) -> Floats:
+    """t-SNE layout (n_rows, 2) from exact neighbours, begun at ``start`` (n_rows, 2).
+
+    ``neighbours`` are distances and row numbers, three times ``perplexity`` of them. ``report`` is called every 25
+    iterations and may cancel. The same on any number of threads. openTSNE (Policar et al. 2019).
+    """
+    import openTSNE
+    from openTSNE.affinity import PerplexityBasedNN
+    from openTSNE.nearest_neighbors import PrecomputedNeighbors
+
+    distances, indices = neighbours
+    total, done = _EXAGGERATED_ITERATIONS + n_iter, 0
+
+    def step(iteration: int, error: float, embedding: Floats) -> None:
+        nonlocal done
+        done += _REPORT_EVERY
+        report(min(done, total), total, "t-SNE")
+
+    affinities = PerplexityBasedNN(knn_index=PrecomputedNeighbors(indices, distances), perplexity=perplexity, n_jobs=1)
+    model = openTSNE.TSNE(
+        early_exaggeration_iter=_EXAGGERATED_ITERATIONS,
+        n_iter=n_iter,
+        n_jobs=_threads(len(start)),
+        callbacks=[step],
+        callbacks_every_iters=_REPORT_EVERY,
+        random_state=seed,
+    )
+    begun = _apart(start, seed)
+    spread = begun[:, 0].std() or 1.0
+    return np.asarray(model.fit(affinities=affinities, initialization=begun / spread * 1e-4), dtype=np.float64)
+
+
+def umap_layout(
+    x: AnyRows,
+    neighbours: tuple[Floats, Indices],
+    start: Floats,
+    *,
+    n_neighbors: int,
+    min_dist: float,
+    n_iter: int,
+    seed: int,
+) -> Floats:
+    """UMAP layout (n_rows, 2) from exact neighbours, begun at ``start`` (n_rows, 2), in one thread.
+
+    UMAP counts a row among its own ``n_neighbors`` and never calls back: it can only be cancelled between layers, or by
+    ending its process. umap-learn (McInnes et al. 2018).
+    """
+    import umap
+
+    own = np.arange(len(x))[:, None]
+    indices = np.concatenate([own, neighbours[1][:, : n_neighbors - 1]], axis=1)
+    distances = np.concatenate([np.zeros(own.shape), neighbours[0][:, : n_neighbors - 1]], axis=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # one thread (as a seed demands), no index for new data, disconnected rows
+        model = umap.UMAP(
+            n_neighbors=n_neighbors,
+            min_dist=min_dist,
+            n_epochs=n_iter,
+            init=_apart(start, seed).astype(np.float32),
+            random_state=seed,
+            n_jobs=1,
+            precomputed_knn=(indices, distances.astype(np.float32)),
+        )
+        found = model.fit_transform(np.asarray(x, dtype=np.float32))
+    return np.asarray(found, dtype=np.float64)
+
+
+def warm_up() -> None:
+    """Compile what UMAP needs, about 15 s, on a few random rows: for the start of a worker."""
+    x = np.random.default_rng(0).normal(size=(64, 8)).astype(np.float32)
+    start, _ = pca_layout(x, 2)
+    umap_layout(x, nearest_neighbours(x, 14), start, n_neighbors=15, min_dist=0.1, n_iter=11, seed=0)
+
+
+def aligned(coords: Floats, reference: Floats) -> Floats:
+    """``coords`` moved, turned and mirrored (never stretched) to lie as close to ``reference`` as that can bring them."""
+    centred = coords - coords.mean(axis=0)
+    left, _, right = np.linalg.svd(centred.T @ (reference - reference.mean(axis=0)))
+    return np.asarray(centred @ left @ right)
+
+
+def with_matching_signs(scores: Floats, reference: Floats) -> Floats:
+    """Principal components with each sign turned to go with the same component of ``reference``; axes stay axes."""
+    agreement = (scores * (reference - reference.mean(axis=0))).sum(axis=0)
+    return scores * np.where(agreement < 0, -1.0, 1.0)
+
+
+def trustworthiness(x: AnyRows, coords: Floats, k: int) -> float:
+    """How far the ``k`` nearest neighbours in a layout are near in the full space too: at most 1, about 0.5 by chance.
+
+    ``x`` (n_rows, n_dims) and ``coords`` (n_rows, n_components) hold the same rows; needs 2 k < n_rows. Rows that are
+    equally far, but for the rounding of ``x``, share the best rank of them. Venna and Kaski (2001).
+    """
+    n_rows = len(x)
+    rows = np.asarray(x, dtype=np.float64)
+    rows = rows - rows.mean(axis=0)
+    squares = np.einsum("ij,ij->i", rows, rows)
+    shown, rounding = nearest_neighbours(coords, k)[1], distance_rounding(x)
+    penalty = 0.0
+    size = max(1, 2**22 // n_rows)
+    for begin in range(0, n_rows, size):
+        block = np.arange(begin, min(begin + size, n_rows))
+        gaps = squares - 2 * rows[block] @ rows.T  # squared distances but for the row's own norm
+        gaps[np.arange(len(block)), block] = np.inf
+        for neighbour in range(k):
+            limit = np.take_along_axis(gaps, shown[block, neighbour : neighbour + 1], axis=1)
+            far = np.sqrt(np.maximum(limit[:, 0] + squares[block], 0.0))
+            limit[:, 0] -= rounding[block] * (
+                2 * far - np.minimum(rounding[block], far)
+            )  # as far^2 to (far - rounding)^2
+            ranks = (gaps < limit).sum(axis=1) + 1
+            penalty += float(np.maximum(ranks - k, 0).sum())
+    return 1 - penalty * 2 / (n_rows * k * (2 * n_rows - 3 * k - 1))
+
+
+def _apart(start: Floats, seed: int) -> Floats:
+    """``start`` with a little seeded noise on it, of the same relative size on every axis."""
+    spread = start.std(axis=0)
+    spread = np.where(spread > 0, spread, spread.max() or 1.0)
+    return start + _JITTER * spread * np.random.default_rng(seed).normal(size=start.shape)
+
+
+def _threads(n_rows: int) -> int:
+    """Threads of t-SNE: one for small maps, which wait for each other longer than they work."""
+    return 1 if n_rows < _WORTH_THREADS else min(4, os.cpu_count() or 1)

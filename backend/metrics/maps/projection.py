@@ -1,0 +1,247 @@
+"""Every layer of a stack in the plane, each begun from the layer before it, so that a point keeps its place."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from backend.errors import InvalidRequest
+from backend.metrics.base import Metric, Outcome, param
+from backend.metrics.maps.kernel import (
+    aligned,
+    pca_layout,
+    trustworthiness,
+    tsne_layout,
+    umap_layout,
+    with_matching_signs,
+)
+from backend.metrics.neighbors.kernel import (
+    AnyRows,
+    Floats,
+    Indices,
+    nearest_neighbours,
+    sampled_rows,
+    shared_share,
+    unit_rows,
+)
+from backend.metrics.shared.degenerate import why_undefined
+from backend.metrics.shared.progress import part_of
+from backend.values.activations import Array, Labels, LayerStack, Report
+from backend.values.results import Undefined
+
+_LEAST_ROWS = 5  # of t-SNE and UMAP; below, principal components say all there is
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectionParams:
+    """Parameters of ``projection``."""
+
+    method: str = param("pca", "PCA, t-SNE or UMAP.", choices=("pca", "tsne", "umap"))
+    n_components: int = param(2, "Dimensions of the map; 3 for PCA only.", low=2, high=3)
+    perplexity: float = param(30.0, "t-SNE: about how many neighbours count.", low=1.0, high=500.0)
+    n_neighbors: int = param(15, "UMAP: neighbours of a row, itself among them.", low=2, high=200)
+    min_dist: float = param(0.1, "UMAP: how close points may lie.", low=0.0, high=0.99)
+    metric: str = param(
+        "euclidean",
+        "Distance between rows; 'cosine' first brings every row to length 1.",
+        choices=("euclidean", "cosine"),
+    )
+    n_iter: int = param(500, "t-SNE and UMAP: iterations.", low=11, high=5000)
+    align: bool = param(True, "Begin each layer from the layer before and turn it to match.")
+    max_rows: int = param(5000, "The most rows laid out, drawn by the seed.", low=10, high=50_000)
+    k: int = param(15, "Neighbours compared between the map and the full space.", low=1, high=200)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Projection:
+    """Maps of all layers.
+
+    ``coords`` (n_layers, n_points, n_components); ``row_index``, ``text_index`` and ``token_index`` (n_points,) say
+    which row of the activations, which text and which token (-1 for a whole text) a point is. ``trustworthiness`` and
+    ``neighbour_overlap`` (n_layers,) compare the ``k`` nearest neighbours in the map and in the full space;
+    ``overlap_by_chance`` is what unrelated maps share. ``explained_variance_ratio`` is (n_layers, n_components) for
+    PCA and (0, n_components) for the others. ``method`` and ``perplexity`` are the ones used.
+    """
+
+    coords: npt.NDArray[np.float32]
+    row_index: Indices
+    text_index: Indices
+    token_index: Indices
+    trustworthiness: Floats
+    neighbour_overlap: Floats
+    overlap_by_chance: float
+    explained_variance_ratio: Floats
+    k: int
+    method: str
+    perplexity: float
+    n_rows: int
+    n_dims: int
+
+
+def run_projection(
+    stacks: Sequence[LayerStack], labels: Labels | None, params: ProjectionParams, seed: int, report: Report
+) -> Outcome:
+    """Lay out all layers of one stack; a layer whose rows are all identical stays without coordinates.
+
+    UMAP never calls back, so that it is cancelled between layers only; t-SNE is, within 25 iterations.
+    """
+    return lay_out_all(stacks[0], params, seed, report)
+
+
+def lay_out_all(
+    stack: LayerStack, params: ProjectionParams, seed: int, report: Report, *, each: str = "layer"
+) -> Outcome:
+    """The maps of the matrices of ``stack``, each begun from the one before; ``each`` is what a note calls one of them.
+
+    Raises InvalidRequest for 3 dimensions with another method than PCA.
+    """
+    if params.n_components == 3 and params.method != "pca":
+        raise InvalidRequest(f"{params.method} makes maps of 2 dimensions here, not 3.", "Use PCA for 3 dimensions.")
+    n_rows = len(stack.rows[0])
+    rows = sampled_rows(n_rows, params.max_rows, seed)
+    used, notes = _fitted(params, len(rows))
+    k = max(1, min(params.k, (len(rows) - 1) // 2))
+    values = _empty(stack, rows, used, k, n_rows)
+    undefined: list[Undefined] = []
+    reference: Floats | None = None
+    n_zero = 0
+    for layer, matrix in enumerate(stack.rows):
+        inner = part_of(report, layer, len(stack), stack.layer_names[layer])
+        inner(0, 1, "")
+        x: AnyRows = np.asarray(matrix[rows], dtype=np.float32)
+        reason = why_undefined(x, min_rows=2, step=stack.step)
+        if reason is None and used.metric == "cosine":
+            n_zero = max(n_zero, int((~x.any(axis=1)).sum()))
+            x = unit_rows(x).astype(np.float32)
+            reason = "all rows point the same way" if why_undefined(x, min_rows=2, step=stack.step) else None
+        if reason is None:
+            reference = _lay_out(values, layer, x, reference, used, seed, inner)
+        undefined += _undefined(values, layer, reason)
+    report(len(stack), len(stack), "")
+    return Outcome(values, tuple(undefined), (*notes, *_notes(values, stack, used, n_zero, each)))
+
+
+def _fitted(params: ProjectionParams, n_points: int) -> tuple[ProjectionParams, list[str]]:
+    """The parameters as ``n_points`` rows allow them, and sentences on what was changed."""
+    notes = []
+    if params.method != "pca" and n_points < _LEAST_ROWS:
+        notes.append(f"{n_points} rows are too few for {params.method}: principal components are shown.")
+        params = replace(params, method="pca")
+    if params.method == "tsne" and params.perplexity > (n_points - 1) / 3:
+        notes.append(
+            f"Perplexity {params.perplexity:g} was lowered to {(n_points - 1) / 3:.3g}: there are {n_points} rows."
+        )
+        params = replace(params, perplexity=(n_points - 1) / 3)
+    if params.method == "umap" and params.n_neighbors > n_points - 1:
+        notes.append(f"n_neighbors {params.n_neighbors} was lowered to {n_points - 1}: there are {n_points} rows.")
+        params = replace(params, n_neighbors=n_points - 1)
+    return params, notes
+
+
+def _empty(stack: LayerStack, rows: Indices, params: ProjectionParams, k: int, n_rows: int) -> Projection:
+    first, n_layers, n = stack.matrices[0], len(stack), len(rows)
+    return Projection(
+        coords=np.full((n_layers, n, params.n_components), np.nan, dtype=np.float32),
+        row_index=rows,
+        text_index=_taken(first.text_index, rows, rows),
+        token_index=_taken(first.token_index, rows, np.full(n, -1)),
+        trustworthiness=np.full(n_layers, np.nan),
+        neighbour_overlap=np.full(n_layers, np.nan),
+        overlap_by_chance=min(1.0, k / max(1, n - 1)),
+        explained_variance_ratio=np.full((n_layers if params.method == "pca" else 0, params.n_components), np.nan),
+        k=k,
+        method=params.method,
+        perplexity=params.perplexity,
+        n_rows=n_rows,
+        n_dims=stack.rows[0].shape[1],
+    )
+
+
+def _taken(index: Array | None, rows: Indices, otherwise: Indices) -> Indices:
+    return np.asarray(otherwise if index is None else index[rows], dtype=np.int64)
+
+
+def _lay_out(
+    values: Projection,
+    layer: int,
+    x: AnyRows,
+    reference: Floats | None,
+    params: ProjectionParams,
+    seed: int,
+    report: Report,
+) -> Floats:
+    """Fill one layer's map and its quality; the map is the next layer's reference."""
+    n, k = len(x), values.k
+    wanted = {"pca": k, "tsne": int(np.ceil(3 * params.perplexity)), "umap": params.n_neighbors - 1}[params.method]
+    distances, indices = nearest_neighbours(x, min(n - 1, max(wanted, k)))
+    near = (distances**2 / 2 if params.metric == "cosine" else distances)[:, :wanted], indices[:, :wanted]
+    start, ratios = pca_layout(x, params.n_components)
+    report(0, 1, "neighbours found")
+    if params.method == "pca":
+        values.explained_variance_ratio[layer] = ratios
+        coords = with_matching_signs(start, reference) if params.align and reference is not None else start
+    else:
+        if params.align and reference is not None:
+            start = reference
+        if params.method == "tsne":
+            coords = tsne_layout(
+                near, start, perplexity=params.perplexity, n_iter=params.n_iter, seed=seed, report=report
+            )
+        else:
+            coords = umap_layout(
+                x,
+                near,
+                start,
+                n_neighbors=params.n_neighbors,
+                min_dist=params.min_dist,
+                n_iter=params.n_iter,
+                seed=seed,
+            )
+        coords = aligned(coords, start)
+    values.coords[layer] = coords
+    if 2 * k < n:
+        values.trustworthiness[layer] = trustworthiness(x, coords, k)
+        values.neighbour_overlap[layer] = shared_share(indices[:, :k], nearest_neighbours(coords, k)[1]).mean()
+    return coords
+
+
+def _undefined(values: Projection, layer: int, reason: str | None) -> list[Undefined]:
+    names = ["trustworthiness", "neighbour_overlap"]
+    if reason is None:
+        few = f"{len(values.row_index)} rows are too few to compare {values.k} neighbours"
+        return [Undefined(name, (layer,), few) for name in names if np.isnan(getattr(values, name)[layer])]
+    if len(values.explained_variance_ratio):
+        names.append("explained_variance_ratio")
+    return [Undefined(name, (layer,), reason) for name in ("coords", *names)]
+
+
+def _notes(values: Projection, stack: LayerStack, params: ProjectionParams, n_zero: int, each: str) -> list[str]:
+    notes = []
+    if len(values.row_index) < values.n_rows:
+        notes.append(f"{len(values.row_index)} of {values.n_rows} rows were drawn by the seed.")
+    if params.method != "pca":
+        notes.append("Distances and cluster sizes in the map say little; see trustworthiness and neighbour overlap.")
+    if params.align and len(stack) > 1:
+        how = (
+            "The signs of each {0} follow"
+            if params.method == "pca"
+            else "Each {0} starts from, and is turned to match,"
+        )
+        notes.append(f"{how.format(each)} the {each} before it.")
+    if n_zero:
+        notes.append(f"Up to {n_zero} rows of a {each} are zero and have no direction; they stay at the origin.")
+    return notes
+
+
+PROJECTION = Metric(
+    name="projection",
+    version=2,
+    title="Projection",
+    scope="stack",
+    params=ProjectionParams,
+    result=Projection,
+    run=run_projection,
+    worker="layouts",
+    aliases=("pca", "tsne", "umap"),
+)

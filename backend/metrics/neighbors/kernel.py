@@ -1,0 +1,255 @@
+"""Exact nearest neighbours, and how many of them two representations of the same texts share."""
+
+import functools
+import hashlib
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from backend.errors import InvalidRequest
+from backend.values.activations import Report, no_report
+
+Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
+AnyRows = npt.NDArray[np.floating]
+
+_BLOCK_BYTES = 32 * 2**20  # of one block of the float32 search; a few such arrays live at the same time
+_GAP_BYTES = 2**20  # of the differences that are taken at a time: they stay in the processor's cache
+_WORTH_COMPILING = 30_000_000  # differences in one block: below, compiling takes longer than it saves
+_MOST_THREADS = 8
+_EXTRA = 16  # candidates beyond k, so that almost every row is certain after one pass
+
+
+def nearest_neighbours(x: AnyRows, k: int, *, report: Report = no_report) -> tuple[Floats, Indices]:
+    """The ``k`` nearest other rows of every row, exact in float64 whatever the offset or the spread of a column.
+
+    ``x`` is (n_rows, n_dims) of any float type. Returns Euclidean distances (n_rows, k), ascending, and row numbers
+    (n_rows, k); a row is never its own neighbour, a copy of it is one at distance 0, ties go to the lower number.
+    Memory grows with n_rows, not with its square. Raises InvalidRequest unless 1 <= k < n_rows and all is finite.
+    """
+    x = checked_rows(x)
+    if not 1 <= k < len(x):
+        raise InvalidRequest(
+            f"{k} nearest neighbours were asked for among {len(x)} rows.", "Give a k from 1 to one less than the rows."
+        )
+    first, group = distinct_rows(x)
+    if len(first) == len(x):
+        return _search(x, k, report)
+    distances, indices = np.zeros((len(first), 0)), np.zeros((len(first), 0), dtype=np.int64)
+    if len(first) > 1:
+        distances, indices = _search(x[first], min(k, len(first) - 1), report)
+    return _with_copies(distances, indices, group, k)
+
+
+def checked_rows(x: AnyRows) -> AnyRows:
+    """``x`` itself when it is a matrix of finite numbers; raises InvalidRequest otherwise."""
+    x = np.asarray(x)
+    if x.ndim != 2 or not np.issubdtype(x.dtype, np.floating):
+        raise InvalidRequest(
+            f"A matrix of floats is needed, not {x.dtype} of shape {x.shape}.", "Give rows by dimensions."
+        )
+    if not all(np.isfinite(x[start : start + 4096]).all() for start in range(0, len(x), 4096)):
+        raise InvalidRequest("Some activations are not finite numbers.", "Run the model in float32 or bfloat16.")
+    return x
+
+
+def distinct_rows(x: AnyRows) -> tuple[Indices, Indices]:
+    """Rows that differ: the first row of each (n_distinct,), ascending, and for every row its place there (n_rows,).
+
+    Rows are told apart by a 128-bit digest of their values; 0 and -0 are the same value.
+    """
+    digests = np.empty((len(x), 2), dtype=np.uint64)
+    for start in range(0, len(x), 4096):
+        for i, row in enumerate(np.ascontiguousarray(x[start : start + 4096]) + 0, start=start):
+            digests[i] = np.frombuffer(hashlib.blake2b(row, digest_size=16).digest(), dtype=np.uint64)
+    keys = digests.view([("high", np.uint64), ("low", np.uint64)]).ravel()
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    return first[order].astype(np.int64), place[inverse.ravel()].astype(np.int64)
+
+
+def neighbour_overlap(x: AnyRows, y: AnyRows, k: int) -> Floats:
+    """Share of the ``k`` nearest neighbours that each row has in both ``x`` and ``y``: (n_rows,), in [0, 1].
+
+    The rows of both are the same texts in the same order; widths may differ. Unrelated representations share
+    ``k / (n_rows - 1)`` of them by chance. Raises InvalidRequest where the row counts differ.
+    """
+    if len(x) != len(y):
+        raise InvalidRequest(
+            f"The two sides have {len(x)} and {len(y)} rows.", "Compare representations of the same texts."
+        )
+    return shared_share(nearest_neighbours(x, k)[1], nearest_neighbours(y, k)[1])
+
+
+def shared_share(a: Indices, b: Indices) -> Floats:
+    """Share of equal row numbers between the rows of ``a`` and ``b``, both (n_rows, k): (n_rows,), in [0, 1]."""
+    both = np.sort(np.concatenate([a, b], axis=1), axis=1)
+    return np.asarray((both[:, 1:] == both[:, :-1]).sum(axis=1) / a.shape[1], dtype=np.float64)
+
+
+def sampled_rows(n_rows: int, max_rows: int, seed: int) -> Indices:
+    """Row numbers to work on, ascending: all of them, or ``max_rows`` drawn without replacement."""
+    if n_rows <= max_rows:
+        return np.arange(n_rows, dtype=np.int64)
+    return np.sort(np.random.default_rng(seed).choice(n_rows, max_rows, replace=False)).astype(np.int64)
+
+
+def unit_rows(x: AnyRows) -> Floats:
+    """Every row divided by its norm, in float64; a row of norm 0 stays 0. The scale of a row does not overflow."""
+    wide = np.asarray(x, dtype=np.float64)
+    largest = np.abs(wide).max(axis=1, initial=0.0, keepdims=True)
+    wide = np.divide(wide, largest, out=np.zeros_like(wide), where=largest > 0)
+    norms = np.linalg.norm(wide, axis=1, keepdims=True)
+    return np.asarray(np.divide(wide, norms, out=np.zeros_like(wide), where=norms > 0), dtype=np.float64)
+
+
+def _search(x: AnyRows, k: int, report: Report) -> tuple[Floats, Indices]:
+    """Neighbours among distinct rows, block by block, on all processors."""
+    n_rows = len(x)
+    distances, indices = np.empty((n_rows, k)), np.empty((n_rows, k), dtype=np.int64)
+    matrix = _search_matrix(x)
+    n_threads = min(_MOST_THREADS, os.cpu_count() or 1)
+    size = max(1, min(-(-n_rows // n_threads), _BLOCK_BYTES // (4 * n_rows)))
+    blocks = [np.arange(start, min(start + size, n_rows)) for start in range(0, n_rows, size)]
+    with ThreadPoolExecutor(n_threads) as pool:
+        try:
+            found = pool.map(lambda rows: _search_block(x, matrix, rows, k), blocks)
+            for rows in blocks:
+                report(int(rows[0]), n_rows, "searching neighbours")
+                distances[rows], indices[rows] = next(found)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    report(n_rows, n_rows, "searching neighbours")
+    return distances, indices
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _SearchMatrix:
+    """Centred rows in float32, divided by their largest entry ``1 / scale``.
+
+    ``rows`` is (n_rows, n_dims + 1), the last column holding the lowered squared norm of each row.
+    """
+
+    rows: npt.NDArray[np.float32]
+    scale: float
+
+
+def _search_matrix(x: AnyRows) -> _SearchMatrix:
+    """The matrix that candidates are searched in, with room for rounding in its squared norms.
+
+    Rounding of the rows and of their products moves a squared distance by less than ``slack (|a|^2 + |b|^2)``: so
+    squared distances from norms lowered by that share are lower bounds. The growth of rounding errors with the square
+    root of the number of terms, and a factor for safety, are those of Higham and Mary (2019).
+    """
+    mean = x.mean(axis=0, dtype=np.float64)
+    blocks = [slice(start, start + 4096) for start in range(0, len(x), 4096)]
+    largest = max(float(np.abs(x[block] - mean).max(initial=0.0)) for block in blocks)
+    scale = 1.0 / largest if largest > 0 else 1.0
+    slack = 2 * float(np.finfo(np.float32).eps) * (2 * np.sqrt(x.shape[1]) + 8)
+    rows = np.empty((len(x), x.shape[1] + 1), dtype=np.float32)
+    for block in blocks:
+        part = (x[block] - mean) * scale
+        rows[block, :-1] = part
+        rows[block, -1] = np.einsum("ij,ij->i", part, part) * (1 - slack)
+    return _SearchMatrix(rows, scale)
+
+
+def _search_block(x: AnyRows, matrix: _SearchMatrix, rows: Indices, k: int) -> tuple[Floats, Indices]:
+    """Neighbours of some rows: candidates by their lower bounds, exact distances for those, and a proof.
+
+    A row whose k-th exact distance is below the bound of every row that was not looked at is done; the few others
+    look at all rows whose bound is not above it.
+    """
+    n_candidates = min(k + _EXTRA, len(x) - 1)
+    left = matrix.rows[rows] * np.float32(-2)
+    own_norms = left[:, -1] / np.float32(-2)
+    left[:, -1] = 1
+    bound = left @ matrix.rows.T  # but for the row's own norm
+    bound[np.arange(len(rows)), rows] = np.inf
+    near = np.argpartition(bound, n_candidates - 1, axis=1)[:, :n_candidates]
+    edge = np.take_along_axis(bound, near, axis=1).max(axis=1)
+    distances, near = _ascending(_exact_distances(x, rows, near), near)
+    limit = (distances[:, k - 1] * matrix.scale) ** 2 * (1 + 1e-6) - own_norms
+    if n_candidates < len(x) - 1:
+        for i in np.flatnonzero(edge <= limit):
+            wider = np.flatnonzero(bound[i] <= limit[i])[None]
+            sure, wider = _ascending(_exact_distances(x, rows[i : i + 1], wider), wider)
+            distances[i, :k], near[i, :k] = sure[0, :k], wider[0, :k]
+    return distances[:, :k], near[:, :k]
+
+
+def _exact_distances(x: AnyRows, rows: Indices, near: Indices) -> Floats:
+    """float64 distances (n, m) of rows ``rows`` (n,) to their own candidates ``near`` (n, m), by differences."""
+    if near.size * x.shape[1] >= _WORTH_COMPILING and x.dtype in (np.float32, np.float64):
+        compiled = _compiled_distances()
+        if compiled is not None:
+            return compiled(np.ascontiguousarray(x), rows, near, np.empty(near.shape))
+    distances = np.empty(near.shape)
+    width = min(near.shape[1], max(1, _GAP_BYTES // (8 * x.shape[1])))
+    gathered, gap = np.empty((width, x.shape[1]), dtype=x.dtype), np.empty((width, x.shape[1]))
+    for i, row in enumerate(rows):
+        for start in range(0, near.shape[1], width):
+            part = near[i, start : start + width]
+            here = gap[: len(part)]
+            np.take(x, part, axis=0, out=gathered[: len(part)], mode="clip")  # "raise" would make a copy first
+            np.subtract(gathered[: len(part)], x[row], out=here, dtype=np.float64)
+            distances[i, start : start + width] = np.einsum("ij,ij->i", here, here)
+    return np.sqrt(distances, out=distances)
+
+
+@functools.cache
+def _compiled_distances() -> Callable[[AnyRows, Indices, Indices, Floats], Floats] | None:
+    """The same loop compiled by numba (which UMAP brings), five times faster; None where numba is not there.
+
+    It is compiled once a process, in about a second. It takes no threads of numba's own and lets go of the
+    interpreter, so the threads of ``_search`` run it side by side.
+    """
+    try:
+        import numba
+    except ImportError:
+        return None
+    compiled: Callable[[AnyRows, Indices, Indices, Floats], Floats] = numba.njit(
+        nogil=True, fastmath={"reassoc", "contract"}
+    )(_distances_loop)
+    return compiled
+
+
+def _distances_loop(x: AnyRows, rows: Indices, near: Indices, distances: Floats) -> Floats:
+    for i in range(near.shape[0]):
+        for j in range(near.shape[1]):
+            total = 0.0
+            for dim in range(x.shape[1]):
+                gap = np.float64(x[rows[i], dim]) - np.float64(x[near[i, j], dim])
+                total += gap * gap
+            distances[i, j] = np.sqrt(total)
+    return distances
+
+
+def _ascending(distances: Floats, indices: Indices) -> tuple[Floats, Indices]:
+    """Both sorted by distance within each row, equal distances by the lower row number."""
+    order = np.lexsort((indices, distances), axis=1)
+    return np.take_along_axis(distances, order, axis=1), np.take_along_axis(indices, order, axis=1)
+
+
+def _with_copies(distances: Floats, indices: Indices, group: Indices, k: int) -> tuple[Floats, Indices]:
+    """Neighbours of all rows, from those of the distinct rows: copies at distance 0, then every neighbour's copies."""
+    by_group = np.argsort(group, kind="stable")
+    members = np.split(by_group, np.flatnonzero(np.diff(group[by_group])) + 1)
+    out, found = np.empty((len(group), k)), np.empty((len(group), k), dtype=np.int64)
+    for own, copies in enumerate(members):
+        groups = [copies[: k + 1], *(members[j][:k] for j in indices[own])]
+        others = np.concatenate(groups)
+        gaps = np.repeat(np.concatenate([[0.0], distances[own]]), [len(part) for part in groups])
+        order = np.lexsort((others, gaps))[: k + 1]
+        others, gaps = others[order], gaps[order]
+        for row in copies:
+            keep = others != row
+            out[row], found[row] = gaps[keep][:k], others[keep][:k]
+    return out, found

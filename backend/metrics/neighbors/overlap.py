@@ -1,0 +1,141 @@
+"""Shared nearest neighbours, layer by layer: the metric ``neighbour_overlap``."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from backend.metrics.base import Metric, Outcome, param
+from backend.metrics.neighbors.kernel import (
+    AnyRows,
+    Floats,
+    Indices,
+    nearest_neighbours,
+    sampled_rows,
+    shared_share,
+    unit_rows,
+)
+from backend.metrics.shared.degenerate import named, same_rows, undefined_entries, why_undefined
+from backend.metrics.shared.progress import part_of
+from backend.values.activations import Labels, LayerStack, Report
+
+_NO_CHOICE = "every other row is a neighbour: there are only {n} rows"
+
+
+@dataclass(frozen=True, slots=True)
+class OverlapParams:
+    """Parameters of ``neighbour_overlap``."""
+
+    k: int = param(10, "Neighbours of a row.", low=1, high=500)
+    metric: str = param("euclidean", "Distance between rows.", choices=("euclidean", "cosine"))
+    max_rows: int = param(5000, "The most rows compared, drawn by the seed.", low=10, high=50_000)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NeighbourOverlap:
+    """Shared neighbours, in [0, 1].
+
+    ``overlap`` (n_xs, n_ys) is the mean over rows for each pair of layers, ``by_chance`` what unrelated layers share.
+    ``per_row`` (n_pairs, n_points) has each row's own value for ``pairs`` (n_pairs, 2), which hold positions in the two
+    stacks: the layers at the same position of two stacks, or the neighbouring layers of one. ``row_index`` and
+    ``text_index`` (n_points,) say which row of the activations and which text a value belongs to; ``n_dims`` is the width of the first stack.
+    """
+
+    overlap: Floats
+    by_chance: float
+    per_row: Floats
+    pairs: Indices
+    row_index: Indices
+    text_index: Indices
+    k: int
+    n_rows: int
+    n_dims: int
+
+
+def run_neighbour_overlap(
+    stacks: Sequence[LayerStack], labels: Labels | None, params: OverlapParams, seed: int, report: Report
+) -> Outcome:
+    """Compare the neighbours of every row between all layers of one stack, or of two over the same texts."""
+    same_rows(stacks)
+    xs, ys = stacks[0], stacks[-1]
+    n_rows = len(xs.rows[0])
+    rows = sampled_rows(n_rows, params.max_rows, seed)
+    k = max(1, min(params.k, len(rows) - 2))
+    graphs, reasons = _graphs(stacks, rows, k, params.metric, report)
+    first, second = graphs[0], graphs[-1]
+    steps = range(min(len(xs), len(ys))) if len(stacks) > 1 else range(len(xs) - 1)
+    pairs = np.array([(i, i if len(stacks) > 1 else i + 1) for i in steps], dtype=np.int64).reshape(-1, 2)
+    overlap = np.array([[_mean(a, b) for b in second] for a in first])
+    per_row = np.array([_shares(first[i], second[j], len(rows)) for i, j in pairs]).reshape(len(pairs), len(rows))
+    index = xs.matrices[0].text_index
+    values = NeighbourOverlap(
+        overlap=overlap,
+        by_chance=min(1.0, k / max(1, len(rows) - 1)),
+        per_row=per_row,
+        pairs=pairs,
+        row_index=rows,
+        text_index=rows if index is None else np.asarray(index[rows], dtype=np.int64),
+        k=k,
+        n_rows=n_rows,
+        n_dims=xs.rows[0].shape[1],
+    )
+
+    def why(name: str, at: tuple[int, ...]) -> str:
+        i, j = at[:2] if name == "overlap" and len(at) > 1 else (pairs[at[0]] if name == "per_row" else (at[0], 0))
+        left, right = reasons[0][i], reasons[-1][j]
+        return named(xs, int(i), left) if left is not None else named(ys, int(j), str(right))
+
+    return Outcome(values, undefined_entries(values, why), _notes(values, params, n_rows))
+
+
+def _graphs(
+    stacks: Sequence[LayerStack], rows: Indices, k: int, metric: str, report: Report
+) -> tuple[list[list[Indices | None]], list[list[str | None]]]:
+    """Neighbours of every layer of every stack (None where undefined), and why those are undefined."""
+    graphs: list[list[Indices | None]] = [[] for _ in stacks]
+    reasons: list[list[str | None]] = [[] for _ in stacks]
+    total, done = sum(map(len, stacks)), 0
+    for side, stack in enumerate(stacks):
+        for layer, matrix in enumerate(stack.rows):
+            inner = part_of(report, done, total, stack.layer_names[layer])
+            inner(0, 1, "")
+            x: AnyRows = np.asarray(matrix[rows])
+            reason = why_undefined(x, min_rows=2, step=stack.step)
+            if reason is None and len(rows) < 3:
+                reason = _NO_CHOICE.format(n=len(rows))
+            if reason is None and metric == "cosine":
+                x = unit_rows(x)
+                reason = "all rows point the same way" if why_undefined(x, step=stack.step) else None
+            graphs[side].append(None if reason else nearest_neighbours(x, k, report=inner)[1])
+            reasons[side].append(reason)
+            done += 1
+    report(total, total, "")
+    return graphs, reasons
+
+
+def _shares(a: Indices | None, b: Indices | None, n_points: int) -> Floats:
+    return np.full(n_points, np.nan) if a is None or b is None else shared_share(a, b)
+
+
+def _mean(a: Indices | None, b: Indices | None) -> float:
+    return float("nan") if a is None or b is None else float(shared_share(a, b).mean())
+
+
+def _notes(values: NeighbourOverlap, params: OverlapParams, n_rows: int) -> tuple[str, ...]:
+    notes = [f"Unrelated layers share {values.by_chance:.3g} of their {values.k} neighbours by chance."]
+    if len(values.row_index) < n_rows:
+        notes.append(f"{len(values.row_index)} of {n_rows} rows were drawn by the seed.")
+    if values.k < params.k:
+        notes.append(f"k {params.k} was lowered to {values.k}: there are {len(values.row_index)} rows.")
+    return tuple(notes)
+
+
+NEIGHBOUR_OVERLAP = Metric(
+    name="neighbour_overlap",
+    version=1,
+    title="Shared nearest neighbours",
+    scope="pair",
+    params=OverlapParams,
+    result=NeighbourOverlap,
+    run=run_neighbour_overlap,
+)

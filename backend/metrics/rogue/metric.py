@@ -1,0 +1,248 @@
+"""Rogue dimensions of every layer of a stack, and how many of them two stacks share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from backend.errors import InvalidRequest
+from backend.metrics.base import Metric, Outcome, param
+from backend.metrics.rogue.kernel import (
+    RANKINGS,
+    beyond,
+    cosine_contribution,
+    dimension_mean,
+    dimension_variance,
+    highest,
+    ranking_scores,
+)
+from backend.metrics.shared.degenerate import named, undefined_entries, why_undefined
+from backend.metrics.shared.linalg import Floats, Ints, as_matrix
+from backend.values.activations import Labels, LayerStack, Report
+
+_STAGE = "Rogue dimensions"
+_BY_HELP = "Ranking: variance, cosine (contribution to the average cosine) or mean (of |mean|)."
+
+
+@dataclass(frozen=True, slots=True)
+class RogueParams:
+    """Which dimensions are singled out, and how many texts the spike plot draws."""
+
+    top: int = param(10, "Dimensions in each ranking.", low=1, high=1000)
+    by: str = param("variance", _BY_HELP, choices=RANKINGS)
+    n_std: float = param(3.0, "Standard deviations beyond which a dimension is an outlier.", low=0.5, high=20.0)
+    n_lines: int = param(10, "Texts drawn in the spike plot, spread evenly over the set.", low=1, high=200)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RogueResult:
+    """Rogue dimensions for each layer.
+
+    Arrays of all dimensions (n_layers, n_dims): ``variance``, ``mean``, ``cosine`` (contributions, summing to
+    ``average_cosine``), ``outlier`` (mean activation beyond n_std) and ``rogue`` (ranked quantity more than n_std above
+    its mean over dimensions). Rankings (n_layers, top): ``top_variance``, ``top_cosine``, ``top_mean``, with the value
+    beside each index; -1 where the layer is degenerate. ``principal`` (n_layers,) is the highest-variance dimension, -1
+    where there is none. ``lines`` (n_layers, n_lines, n_dims) are the activations of the rows ``line_rows``, which
+    belong to the texts ``line_texts``. ``appearing`` (m,) are the dimensions that are rogue in some layer, with the
+    index of their first such layer in ``first_layer`` and their number of such layers in ``n_layers_rogue``.
+    """
+
+    variance: Floats
+    mean: Floats
+    cosine: Floats
+    average_cosine: Floats
+    outlier: npt.NDArray[np.bool_]
+    rogue: npt.NDArray[np.bool_]
+    principal: Ints
+    top_variance: Ints
+    top_variance_value: Floats
+    top_cosine: Ints
+    top_cosine_value: Floats
+    top_mean: Ints
+    top_mean_value: Floats
+    lines: npt.NDArray[np.float32]
+    line_rows: Ints
+    line_texts: Ints
+    appearing: Ints
+    first_layer: Ints
+    n_layers_rogue: Ints
+    by: str
+    n_std: float
+    n_rows: int
+    n_dims: int
+
+
+def _run_rogue(stacks: Sequence[LayerStack], _labels: Labels | None, params: Any, seed: int, report: Report) -> Outcome:
+    stack = stacks[0]
+    n_rows, n_dims = stack.rows[0].shape
+    variance, mean, cosine = (np.full((len(stack), n_dims), np.nan) for _ in range(3))
+    reasons = []
+    for index, x in enumerate(map(as_matrix, stack.rows)):
+        report(index, len(stack), _STAGE)
+        reasons.append(why_undefined(x, step=stack.step))
+        variance[index], mean[index], cosine[index] = dimension_variance(x), dimension_mean(x), cosine_contribution(x)
+        if reasons[-1] == "all rows are identical":
+            variance[index] = 0.0  # to rounding
+    scores = {"variance": variance, "cosine": cosine, "mean": np.abs(mean)}
+    tops = {name: _top(scores[name], min(params.top, n_dims)) for name in RANKINGS}
+    ranked = scores[params.by]
+    rogue = np.array([beyond(row, params.n_std, above_only=True) for row in ranked])
+    appearing, first, count = _appearing(rogue)
+    rows = _line_rows(n_rows, params.n_lines, seed)
+    texts = stack.matrices[0].text_index
+    result = RogueResult(
+        variance=variance,
+        mean=mean,
+        cosine=cosine,
+        average_cosine=cosine.sum(axis=1),
+        outlier=np.array([beyond(row, params.n_std) for row in mean]),
+        rogue=rogue,
+        principal=np.array([_principal(row) for row in variance], dtype=np.int64),
+        top_variance=tops["variance"][0],
+        top_variance_value=tops["variance"][1],
+        top_cosine=tops["cosine"][0],
+        top_cosine_value=tops["cosine"][1],
+        top_mean=tops["mean"][0],
+        top_mean_value=tops["mean"][1],
+        lines=np.array([np.asarray(x)[rows] for x in stack.rows], dtype=np.float32),
+        line_rows=rows,
+        line_texts=rows if texts is None else texts[rows].astype(np.int64),
+        appearing=appearing,
+        first_layer=first,
+        n_layers_rogue=count,
+        by=params.by,
+        n_std=params.n_std,
+        n_rows=n_rows,
+        n_dims=n_dims,
+    )
+
+    def why(_field: str, index: tuple[int, ...]) -> str:
+        return named(stack, index[0], reasons[index[0]] or "fewer than 2 rows have a direction")
+
+    return Outcome(result, undefined_entries(result, why), _notes(params, rows, n_rows))
+
+
+def _top(scores: Floats, top: int) -> tuple[Ints, Floats]:
+    """Indices and values of the highest scores of each layer, (n_layers, top): -1 and NaN where undefined."""
+    indices, values = np.full((len(scores), top), -1, dtype=np.int64), np.full((len(scores), top), np.nan)
+    for layer, row in enumerate(scores):
+        if not np.isnan(row).any() and row.max(initial=0.0) > 0:
+            indices[layer] = highest(row, top)
+            values[layer] = row[indices[layer]]
+    return indices, values
+
+
+def _principal(variance: Floats) -> int:
+    return int(np.argmax(variance)) if variance.size and np.nanmax(variance, initial=0.0) > 0 else -1
+
+
+def _appearing(rogue: npt.NDArray[np.bool_]) -> tuple[Ints, Ints, Ints]:
+    """Dimensions rogue in some layer, by first layer and then index; that layer's index; in how many layers."""
+    dims = np.flatnonzero(rogue.any(axis=0))
+    first = rogue.argmax(axis=0)[dims]
+    order = np.lexsort((dims, first))
+    dims, first = dims[order], first[order]
+    return dims.astype(np.int64), first.astype(np.int64), rogue[:, dims].sum(axis=0).astype(np.int64)
+
+
+def _line_rows(n_rows: int, n_lines: int, seed: int) -> Ints:
+    """One row from each of ``n_lines`` equal stretches of the rows, drawn with ``seed``; all rows where there are fewer."""
+    if n_rows <= n_lines:
+        return np.arange(n_rows, dtype=np.int64)
+    edges = np.linspace(0, n_rows, n_lines + 1).astype(np.int64)
+    rng = np.random.default_rng(seed)
+    return rng.integers(edges[:-1], edges[1:]).astype(np.int64)
+
+
+def _notes(params: Any, rows: Ints, n_rows: int) -> tuple[str, ...]:
+    return (f"Ranked by {params.by} over {n_rows} rows; the lines are {len(rows)} of them.",)
+
+
+@dataclass(frozen=True, slots=True)
+class RogueOverlapParams:
+    """Which dimensions are compared."""
+
+    top: int = param(10, "Dimensions of each layer that are compared.", low=1, high=1000)
+    by: str = param("variance", _BY_HELP, choices=RANKINGS)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RogueOverlapResult:
+    """Share of the top dimensions that two layers have in common, ``matrix`` (n_xs, n_ys) in [0, 1].
+
+    ``chance`` is the expected share of two random choices, top / n_dims.
+    """
+
+    matrix: Floats
+    chance: float
+    top: int
+    by: str
+    within: bool
+    n_rows: int
+    n_dims: int
+
+
+def _run_overlap(
+    stacks: Sequence[LayerStack], _labels: Labels | None, params: Any, _seed: int, report: Report
+) -> Outcome:
+    first, second = stacks[0], stacks[-1]
+    widths = (first.rows[0].shape[1], second.rows[0].shape[1])
+    if widths[0] != widths[1]:
+        raise InvalidRequest(
+            f"{first.model} has {widths[0]} dimensions, {second.model} {widths[1]}: their dimensions do not correspond.",
+            "Compare two models of the same width, such as a model before and after fine-tuning.",
+        )
+    top, total = min(params.top, widths[0]), sum(map(len, stacks))
+    done, sides = 0, []
+    for stack in stacks:
+        sets = []
+        for x in stack.rows:
+            report(done, total, "Overlap of rogue dimensions")
+            done += 1
+            sets.append(_chosen(x, params.by, top, stack.step))
+        sides.append(sets)
+    xs, ys = sides[0], sides[-1]
+    matrix = np.array([[np.nan if a is None or b is None else len(a & b) / top for b in ys] for a in xs])
+    result = RogueOverlapResult(
+        matrix, top / widths[0], top, params.by, len(stacks) == 1, first.rows[0].shape[0], widths[0]
+    )
+
+    def why(_field: str, index: tuple[int, ...]) -> str:
+        stack, layer = (first, index[0]) if xs[index[0]] is None else (second, index[1])
+        return named(
+            stack, layer, why_undefined(stack.rows[layer], step=stack.step) or "fewer than 2 rows have a direction"
+        )
+
+    note = f"By chance, two random choices of {top} of {widths[0]} dimensions share {top / widths[0]:.2g} of them."
+    return Outcome(result, undefined_entries(result, why), (note,))
+
+
+def _chosen(x: npt.ArrayLike, by: str, top: int, step: float) -> set[int] | None:
+    """The top dimensions of a layer, or None where they are undefined."""
+    scores = ranking_scores(x, by)
+    flat = by == "variance" and why_undefined(x, step=step) is not None
+    return None if flat or np.isnan(scores).any() else set(highest(scores, top).tolist())
+
+
+ROGUE = Metric(
+    name="rogue",
+    version=1,
+    title="Rogue dimensions",
+    scope="stack",
+    params=RogueParams,
+    result=RogueResult,
+    run=_run_rogue,
+    aliases=("rogue_dimensions",),
+)
+
+ROGUE_OVERLAP = Metric(
+    name="rogue_overlap",
+    version=1,
+    title="Overlap of rogue dimensions",
+    scope="pair",
+    params=RogueOverlapParams,
+    result=RogueOverlapResult,
+    run=_run_overlap,
+)

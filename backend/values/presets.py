@@ -1,0 +1,370 @@
+"""As in the paper: for each metric that a paper has, the settings that give what its text describes, and what it leaves open.
+
+One table for everybody: the pages, ``analyse --as-in-the-paper``, ``compute(..., as_in_the_paper=True)`` and docs/metrics.md.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from backend.errors import InvalidRequest
+from backend.values.labels import field_label, value_words
+from backend.values.specs import ModelInfo, PostProcess
+
+GPTOLOGY = "GPTology"
+MATTON = "Matton & de Oliveira"
+ZHOU = "Zhou & Srikumar (2022)"
+RAZZHIGAEV = "Razzhigaev et al. (2024)"
+TOKENS, FIRST, LAST_OR_FIRST = "tokens", "cls", "last token of decoders, [CLS] of encoders"
+ALL, BLOCKS, LAST = "all", "blocks", "last"
+GENERAL = "general"  # the built-in set of general text
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """The settings with which a metric is what a paper's text describes.
+
+    ``place`` is where the paper has it. ``pooling`` is TOKENS (all of them, no special ones), FIRST or LAST_OR_FIRST; rows that
+    are words stay words. ``layers`` are ALL, BLOCKS or LAST; ``params`` those of the metric that the paper settles; ``texts`` and
+    ``basis`` are GENERAL where the paper reads general text (for a basis: beside the task's own). ``open`` is what the text leaves
+    open and how it is settled here, ``unlike`` what stays different all the same. Post-processing is none.
+    """
+
+    metric: str
+    paper: str
+    place: str
+    pooling: str
+    layers: str = LAST
+    params: Mapping[str, Any] = field(default_factory=dict)
+    texts: str = ""
+    basis: str = ""
+    open: tuple[str, ...] = ()
+    unlike: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> str:
+        """Paper and place."""
+        return f"{self.paper}, {self.place}"
+
+    def pooling_for(self, info: ModelInfo, unit: str = "text") -> str:
+        """The pooling for one model; a model without [CLS], of which the papers say nothing, keeps its own."""
+        if unit != "text":
+            return "words"
+        if self.pooling == TOKENS:
+            return TOKENS
+        if self.pooling == LAST_OR_FIRST and info.family == "decoder":
+            return "last"
+        return "cls" if info.has_cls else info.default_pooling
+
+    def layers_for(self, info: ModelInfo) -> tuple[int, ...]:
+        """The layer numbers for one model."""
+        n_layers = len(info.layer_names)
+        if self.layers == BLOCKS:
+            return tuple(range(1, info.n_blocks + 1))
+        return (n_layers - 1,) if self.layers == LAST else tuple(range(n_layers))
+
+
+_LAST_TOKEN = (
+    "the pooling: the last token is named for figures 2 and 3 only, and nothing for BERT, whose classifier reads [CLS]"
+)
+_WHICH_LAST = 'what "decoder block 12" is: the last layer is taken, which in GPT-2 is the final norm after block 12, as the head reads it'
+_ONE_MILLION = (
+    "the PCA is of 1,000,000 sentences of Wikipedia there (32,000 were enough); the built-in general texts are 328"
+)
+_TEST_PART = "the test rows are each data set's own test part: name it where the texts have a validation part too"
+_BATCH = "the batches of the anisotropy: only those of the dimension are said to be shuffled; here all are"
+_SPECIAL = "whether special tokens count: they are left out"
+_ENWIK8 = "the texts are enwik8, cleaned, and as many tokens as the paper does not say; here: all tokens of the texts that are chosen"
+_PROJECT_OUT = (
+    "what the last layer of OPT-350m is: the library's list of hidden states ends after `project_out` (512 dimensions), the layers "
+    "here end with the last block before it (1,024), and the figure says so"
+)
+_PROBE_LAYER = "the layer of the tables: the last one is taken"
+
+PRESETS: dict[str, Preset] = {
+    preset.metric: preset
+    for preset in (
+        Preset(
+            "cka",
+            GPTOLOGY,
+            "section 2.1, figure 1",
+            LAST_OR_FIRST,
+            BLOCKS,
+            {"kernel": "linear", "debiased": False},
+            open=(
+                'kernel and bias: "dot-product-based" and the squared norm of the cross-covariance are read as linear and biased',
+                _LAST_TOKEN,
+            ),
+        ),
+        Preset(
+            "rogue",
+            GPTOLOGY,
+            "section 2.2.2, figures 3 and 4",
+            LAST_OR_FIRST,
+            BLOCKS,
+            {"by": "variance"},
+            open=("how far out a dimension is rogue, and how many texts are drawn",),
+        ),
+        Preset(
+            "rogue_overlap",
+            GPTOLOGY,
+            "section 2.2.2",
+            LAST_OR_FIRST,
+            LAST,
+            {"by": "variance", "top": 10},
+            open=(_WHICH_LAST,),
+        ),
+        Preset(
+            "projection",
+            GPTOLOGY,
+            "section 2.1, figure 2",
+            LAST_OR_FIRST,
+            BLOCKS,
+            {"method": "tsne"},
+            open=("perplexity and iterations",),
+            unlike=("the blocks are aligned to each other here, which the paper does not mention",),
+        ),
+        Preset(
+            "threshold",
+            GPTOLOGY,
+            "section 3, figure 5",
+            LAST_OR_FIRST,
+            LAST,
+            {"dimension": -1, "method": "svm", "head": "auto"},
+            open=(_WHICH_LAST, "whether the dimension is standardised before the SVM: it is"),
+        ),
+        Preset(
+            "ablation",
+            GPTOLOGY,
+            "section 3, figure 6",
+            LAST_OR_FIRST,
+            LAST,
+            {"mode": "zero", "head": "auto"},
+            open=(_WHICH_LAST, "over which rows the variance is taken: the training rows"),
+        ),
+        Preset(
+            "spectrum",
+            MATTON,
+            "section 3.1.3",
+            FIRST,
+            LAST,
+            texts=GENERAL,
+            unlike=(_ONE_MILLION,),
+        ),
+        Preset(
+            "variance_ratio",
+            MATTON,
+            "section 3.1.3, figure 4",
+            FIRST,
+            LAST,
+            {"n_components": 20},
+            texts=GENERAL,
+            open=("whether one basis serves both models: each has its own",),
+            unlike=(_ONE_MILLION,),
+        ),
+        Preset(
+            "component_accuracy",
+            MATTON,
+            "section 3.1, figures 1 to 3",
+            FIRST,
+            LAST,
+            {"head": "fitted"},
+            basis=GENERAL,
+            open=("the linear classifier's penalty: C = 1", "how often random dimensions are drawn"),
+            unlike=(_ONE_MILLION, _TEST_PART),
+        ),
+        Preset(
+            "neurons",
+            MATTON,
+            "section 3.2, table 3, figures 5 and 6",
+            FIRST,
+            LAST,
+            {"n_folds": 5, "score": "mean over folds", "n_select": 0, "max_rows": 200_000},
+            open=(
+                "the softmax classifier's penalty (C = 1) and standardising",
+                "whether folds are stratified: they are",
+            ),
+            unlike=(
+                _TEST_PART,
+                "more than 200,000 training rows are sampled; with many classes only the 16 most promising candidates of a step are cross-validated, which a note says",
+            ),
+        ),
+        Preset(
+            "direct_probe",
+            ZHOU,
+            "section 2.2, tables 2 to 4, figures 2 and 4",
+            FIRST,
+            LAST,
+            {"max_rows": 20_000},
+            open=(_PROBE_LAYER,),
+            unlike=("more than 20,000 rows of a part are sampled",),
+        ),
+        Preset(
+            "probing",
+            ZHOU,
+            "section 2.1, tables 2 to 4",
+            FIRST,
+            LAST,
+            {
+                "grid": "full",
+                "sizes": (32, 64, 128, 256),
+                "exponents": (-7, -6, -5, -4, -3, -2, -1, 0),
+                "n_seeds": 5,
+                "max_rows": 20_000,
+            },
+            open=(
+                _PROBE_LAYER,
+                "which rows the grid is searched on: a part of the training rows held out",
+                "the steps of the L2 weight between 1e-7 and 1: powers of ten",
+            ),
+            unlike=("more than 20,000 rows of a part are sampled",),
+        ),
+        Preset(
+            "movement",
+            ZHOU,
+            "sections 4.3 and 4.5, figures 3 and 5",
+            FIRST,
+            ALL,
+            {"min_rows": 1},
+            open=("the rows whose centroids are taken: all with a label",),
+            unlike=("the maps are shown less the drift that all labels share unless you choose otherwise",),
+        ),
+        Preset(
+            "anisotropy",
+            RAZZHIGAEV,
+            "sections 2.2 and 2.3, figures 1 to 3",
+            TOKENS,
+            ALL,
+            {"bands": "batches", "batch_rows": 4096},
+            texts=GENERAL,
+            open=(_BATCH, _SPECIAL, _PROJECT_OUT),
+            unlike=(_ENWIK8,),
+        ),
+        Preset(
+            "average_cosine",
+            RAZZHIGAEV,
+            "sections 2.2 and 2.3",
+            TOKENS,
+            ALL,
+            {"bands": "batches", "batch_rows": 4096},
+            texts=GENERAL,
+            open=(_SPECIAL, _PROJECT_OUT),
+            unlike=(_ENWIK8,),
+        ),
+        Preset(
+            "intrinsic_dimension",
+            RAZZHIGAEV,
+            "sections 2.2 and 2.4, figures 4 and 5",
+            TOKENS,
+            ALL,
+            {"estimators": "all", "preset": "paper notebook", "bands": "batches", "batch_rows": 4096},
+            texts=GENERAL,
+            open=(
+                "which ratios the line is fitted to: the text drops none, the paper's notebook the largest 80 %, and so does this",
+                "the neighbours of the other two estimators",
+                _SPECIAL,
+                _PROJECT_OUT,
+            ),
+            unlike=(_ENWIK8,),
+        ),
+    )
+}
+
+
+def preset_of(metric: str) -> Preset:
+    """The preset of a metric; raises InvalidRequest that lists those that have one."""
+    if metric not in PRESETS:
+        raise InvalidRequest(
+            f"No paper has '{metric}', so it cannot be as in the paper.",
+            f"These can: {', '.join(PRESETS)}.",
+        )
+    return PRESETS[metric]
+
+
+def deviations(
+    preset: Preset,
+    info: ModelInfo,
+    params: Any,
+    *,
+    pooling: str,
+    layers: Sequence[int],
+    texts: str,
+    unit: str = "text",
+    all_tokens: bool = True,
+    special: bool = False,
+    postprocess: Sequence[PostProcess] = (),
+    basis: str | None = None,
+    n_rows: int | None = None,
+) -> tuple[str, ...]:
+    """What differs from the paper, one phrase each: "pooling mean (paper: cls)"; empty where nothing does.
+
+    ``params`` is a value of the metric's parameter class, ``layers`` the layer numbers asked for (more than the paper's are no
+    difference: they change no number), ``texts`` and ``basis`` are names of text sets, ``n_rows`` how many rows there are, where
+    it is known: too few make one batch.
+    """
+    wanted = preset.pooling_for(info, unit)
+    found = [] if pooling == wanted else [f"pooling {pooling} (paper: {wanted})"]
+    if wanted == pooling == TOKENS:
+        found += [] if all_tokens else ["a sample of the tokens (paper: all)"]
+        found += ["special tokens too (paper: left out)"] if special else []
+    missing = set(preset.layers_for(info)) - set(layers)
+    if missing:
+        found.append(f"layers without {info.layer_names[max(missing)]} (paper: {_LAYERS[preset.layers]})")
+    if preset.texts and texts != preset.texts:
+        found.append(f"texts {texts} (paper: general text, here the set {preset.texts})")
+    if preset.basis and basis != preset.basis:
+        found.append(f"general texts {basis or 'none'} (paper: general text, here the set {preset.basis})")
+    if postprocess:
+        found.append("post-processing (paper: none)")
+    fields = {one.name: one for one in dataclasses.fields(params)}
+    for name, value in preset.params.items():
+        given = getattr(params, name)
+        if given != value:
+            label, *words = (field_label(fields[name]), value_words(name, given), value_words(name, value))
+            found.append(
+                f"{label if label.startswith('TwoNN') else label[0].lower() + label[1:]}: {words[0]} (paper: {words[1]})"
+            )
+    if getattr(params, "bands", "") == "batches" and n_rows is not None and n_rows < 2 * params.batch_rows:
+        found.append(f"one batch of {n_rows:,} rows (paper: batches of at least {preset.params['batch_rows']:,})")
+    return tuple(found)
+
+
+_LAYERS = {ALL: "all", BLOCKS: "the blocks", LAST: "the last"}
+
+
+def preset_status(preset: Preset, changed: Sequence[str]) -> str:
+    """One sentence: as in the paper, or what is changed."""
+    return f"As in {preset.source}." if not changed else f"Unlike {preset.source}: {'; '.join(changed)}."
+
+
+def left_open(preset: Preset) -> str:
+    """What the paper leaves open, and what stays unlike it, as sentences; empty where neither is."""
+    parts = [f"Left open by the paper: {'; '.join(preset.open)}."] if preset.open else []
+    return " ".join([*parts, *([f"Unlike it all the same: {'; '.join(preset.unlike)}."] if preset.unlike else [])])
+
+
+def preset_table() -> str:
+    """The table as Markdown, one row a metric: what docs/metrics.md shows."""
+    lines = ["| metric | paper | settings | left open by its text, and how it is settled | unlike it all the same |"]
+    lines.append("|---|---|---|---|---|")
+    for one in PRESETS.values():
+        cells = [f"`{one.metric}`", one.source, _settings(one), "; ".join(one.open), "; ".join(one.unlike)]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _settings(preset: Preset) -> str:
+    pooling = {TOKENS: "pooling tokens, all of them", FIRST: "pooling cls"}.get(preset.pooling, preset.pooling)
+    parts = [pooling, f"layers: {_LAYERS[preset.layers]}"]
+    parts += [f"texts: {preset.texts}"] if preset.texts else []
+    parts += [f"basis texts: {preset.basis}"] if preset.basis else []
+    return "; ".join([*parts, *(f"`{name}` {_said(value)}" for name, value in preset.params.items())])
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return f"{value:,}" if isinstance(value, int) and value >= 10_000 else str(value)

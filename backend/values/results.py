@@ -1,0 +1,97 @@
+"""What a metric returns and a page draws: numbers, the reason for every undefined one, and where they came from."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from backend.values.specs import SeriesInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Undefined:
+    """A number that does not exist: which field of the result, at which index, and why."""
+
+    field: str
+    index: tuple[int, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where one stack of activations came from, as shown beside every figure."""
+
+    model: str
+    commit: str
+    texts: str
+    pooling: str
+    layers: tuple[int, ...]
+    layer_names: tuple[str, ...]
+    n_rows: int
+    n_dims: int
+    n_truncated: int = 0
+    n_empty: int = 0
+    max_length: int = 0
+    postprocess: tuple[str, ...] = ()
+    sample: str = ""  # of a part of a text set: what it is part of
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """The result of one analysis.
+
+    ``values`` is the metric's own result dataclass (numpy arrays, numbers, strings). Every NaN in it has an entry in
+    ``undefined``. ``notes`` are sentences that belong on the figure: sampling, truncation, small-sample bias.
+    ``recipe`` is the JSON form of the AnalysisSpec that made it.
+    """
+
+    fingerprint: str
+    metric: str
+    version: int
+    values: Any
+    undefined: tuple[Undefined, ...] = ()
+    notes: tuple[str, ...] = ()
+    sources: tuple[Source, ...] = ()
+    seed: int = 0
+    recipe: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeriesResult:
+    """One metric over a series: a result for each of its steps, in order.
+
+    ``joint``: the metric takes all checkpoints together, and ``results`` is that one result.
+    """
+
+    series: SeriesInfo
+    results: tuple[Result, ...]
+    joint: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NormOutliers:
+    """The published outlier rule (Kovaleva et al. 2021) on one model.
+
+    ``norm`` names the norm within a block; ``weights`` and ``biases`` have a row of n_dims numbers for each block
+    (``biases`` is empty where the norm has none, and then no dimension can be an outlier by the rule). ``dims`` are the
+    dimensions beyond ``n_std`` standard deviations in weight and bias, both, in more than ``more_than`` blocks.
+    """
+
+    norm: str
+    weights: tuple[tuple[float, ...], ...]
+    biases: tuple[tuple[float, ...], ...]
+    dims: tuple[int, ...]
+    n_std: float
+    more_than: int
+    note: str = ""
+
+    @property
+    def flat(self) -> tuple[int, ...]:
+        """The blocks, counted from 1, whose weights are all equal, or their biases: the rule is undefined there."""
+        pairs = zip(self.weights, self.biases or self.weights, strict=True)
+        return tuple(n for n, both in enumerate(pairs, 1) if any(min(line) == max(line) for line in both))
+
+    @property
+    def undefined(self) -> bool:
+        """Whether the rule could name no dimension, whatever the numbers: too few blocks are left without the flat ones."""
+        return bool(self.flat) and len(self.weights) - len(self.flat) <= self.more_than

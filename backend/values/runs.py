@@ -1,0 +1,95 @@
+"""What is known of a run of fine-tuning: where it stands, what it was made from, how good it is at each step."""
+
+import math
+from dataclasses import dataclass, field
+
+from backend.values.recipes import Recipe
+
+PREFIX = "run:"
+RUN_STATES = ("running", "done", "stopped", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """One run.
+
+    ``task`` is the fingerprint of the FinetuneTask; ``base`` and ``commit`` name the model it began from, ``texts`` and
+    ``table`` (the digest of the whole table) what it learns from. ``steps`` are the saved steps in order, ``accuracies``
+    and ``losses`` those of each on the ``n_test`` rows called ``judged_on``; ``epochs`` is the epoch at each of them.
+    ``frozen`` is the accuracy on the same rows of a linear head fitted on the base's own last layer with the pooling
+    ``frozen_pooling``, which is what the tuned head reads; ``frozen_mean`` that with mean pooling. ``majority`` is the
+    accuracy of always guessing the largest class. ``threads`` are those of the CPU: sums of more or fewer parts round
+    otherwise. Where the test rows of the texts took no part in choosing a step,
+    ``test_accuracy`` and ``test_frozen`` (n_final rows) are on them; they are NaN otherwise.
+    """
+
+    name: str
+    task: str
+    base: str
+    commit: str
+    texts: str
+    table: str
+    unit: str
+    label: str
+    classes: tuple[str, ...]
+    recipe: Recipe
+    state: str = "running"
+    device: str = ""
+    threads: int = 0
+    versions: dict[str, str] = field(default_factory=dict)
+    n_train: int = 0
+    n_test: int = 0
+    n_final: int = 0
+    judged_on: str = ""
+    n_lost: int = 0
+    total_steps: int = 0
+    steps: tuple[int, ...] = ()
+    epochs: tuple[float, ...] = ()
+    accuracies: tuple[float, ...] = ()
+    losses: tuple[float, ...] = ()
+    majority: float = math.nan
+    frozen: float = math.nan
+    frozen_pooling: str = ""
+    frozen_mean: float = math.nan
+    test_accuracy: float = math.nan
+    test_frozen: float = math.nan
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+    created: float = 0.0
+    owner: str = ""
+    error: str = ""
+    hint: str = ""
+    folder: str = ""
+
+    @property
+    def best_step(self) -> int | None:
+        """The saved step with the highest accuracy, the earliest of equals; None where nothing is saved."""
+        if not self.steps:
+            return None
+        return self.steps[max(range(len(self.steps)), key=lambda place: (self.accuracies[place], -place))]
+
+    @property
+    def step(self) -> int | None:
+        """The step that ``run:NAME`` stands for: the last saved one; the best where the recipe has a patience.
+
+        How the run ended plays no part: a process that is killed does not change what a name means.
+        """
+        if not self.steps:
+            return None
+        return self.best_step if self.recipe.patience else self.steps[-1]
+
+    @property
+    def model(self) -> str:
+        """The name of the run's model: ``run:NAME``; while that may still come to mean another step, with the step."""
+        name = f"{PREFIX}{self.name}"
+        return name if self.state == "done" or self.step is None else f"{name}@{step_name(self.step)}"
+
+    @property
+    def accuracy(self) -> float:
+        """The accuracy at ``step``; NaN where nothing is saved."""
+        return math.nan if self.step is None else self.accuracies[self.steps.index(self.step)]
+
+
+def step_name(step: int) -> str:
+    """The name of a saved step: that of its folder, and what stands after the @ in ``run:NAME@step-00128``."""
+    return f"step-{step:05d}"

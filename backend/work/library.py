@@ -1,0 +1,140 @@
+"""The text sets that are there: the built-in ones and those in the store, by digest, or by a name that only one has."""
+
+import re
+import time
+from collections import Counter
+from functools import lru_cache
+
+from backend.errors import InvalidRequest, TextSetError
+from backend.forms.codec import read_json, to_json
+from backend.forms.fingerprint import label_spec, text_set_spec
+from backend.store import Store
+from backend.textsets.builtin import BUILTIN, builtin_table
+from backend.textsets.codec import table_from_json, table_to_json
+from backend.values.specs import LabelSpec, TextSetSpec
+from backend.values.texts import MOST_CLASSES, TextSetInfo, TextTable, named_set
+
+_DIGEST = re.compile(r"[0-9a-f]{40}")
+
+
+class Library:
+    """Text sets over one store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._specs: dict[str, TextSetSpec] = {}  # of the tables that this process has read, by their digest
+        self._labels: dict[tuple[str, str], LabelSpec] = {}
+
+    def infos(self) -> list[TextSetInfo]:
+        """All text sets: the built-in ones first, then the stored ones, newest first.
+
+        A line that a newer version wrote in a form that is not known here is left out.
+        """
+        found = [(digest, read_json(TextSetInfo, line)) for digest, line in self._store.text_infos()]
+        stored = [info for digest, info in found if info is not None and info.spec.table == digest]
+        return [_builtin_info(name) for name in BUILTIN] + sorted(stored, key=lambda info: -info.created)
+
+    def info(self, name: str) -> TextSetInfo:
+        """The text set of that digest or name; raises InvalidRequest where there is none, or more than one."""
+        return named_set(self.infos(), name)
+
+    def table(self, which: TextSetSpec | str) -> TextTable:
+        """The rows of a text set; raises TextSetError where it is not (or no longer) there."""
+        if isinstance(which, TextSetSpec):
+            return self._table(which.table, which.name)
+        if _DIGEST.fullmatch(which):
+            return self._table(which, which[:10])
+        return self._table(self.info(which).spec.table, which)
+
+    def _table(self, digest: str, shown: str) -> TextTable:
+        for name in BUILTIN:
+            if _builtin_info(name).spec.table == digest:
+                return builtin_table(name)
+        text = self._store.get_texts(digest)
+        if text is None:
+            if self._store.texts_are_damaged(digest):
+                raise _damaged(shown)
+            raise TextSetError(f"The text set '{shown}' is not in the store.", "Add it again on the page Texts.")
+        table = table_from_json(text)
+        if digest not in self._specs:
+            spec = text_set_spec(table)
+            if spec.table != digest:
+                self._store.spoil_texts(digest, "its rows are not those of its digest")
+                raise _damaged(shown)
+            self._specs[digest] = spec
+        return table
+
+    def spec(self, which: TextSetSpec) -> TextSetSpec:
+        """What the table of ``which`` hashes to, whatever else ``which`` says; raises TextSetError where it is not there."""
+        for name in BUILTIN:
+            if _builtin_info(name).spec.table == which.table:
+                return _builtin_info(name).spec
+        if which.table not in self._specs or not self._store.has_texts(which.table):
+            self._table(which.table, which.name)
+        return self._specs[which.table]
+
+    def label_spec(self, which: TextSetSpec, column: str) -> LabelSpec:
+        """What a column of the table of ``which`` hashes to; raises InvalidRequest where it has no such column."""
+        key = which.table, column
+        if key not in self._labels:
+            table = self._table(which.table, which.name)
+            if column not in table.columns:
+                raise InvalidRequest(
+                    f"The text set '{table.name}' has no column '{column}'.",
+                    f"Its columns: {', '.join(table.columns) or 'none'}.",
+                )
+            self._labels[key] = label_spec(table, column)
+        return self._labels[key]
+
+    def save(self, table: TextTable) -> TextSetInfo:
+        """Keep a text set; saving the same content twice gives the same text set.
+
+        Raises TextSetError for the name of a built-in set: that always stands for the built-in one.
+        """
+        if table.name in BUILTIN:
+            raise TextSetError(f"'{table.name}' is the name of a built-in text set.", "Give this one another name.")
+        info = text_set_info(table, created=time.time())
+        self._store.put_texts(info.spec.table, table_to_json(table), to_json(info, {}))
+        return info
+
+    def delete(self, digest: str) -> int:
+        """Forget a text set with its activations and results, unless another set has the same texts."""
+        info = self.info(digest)
+        if info.builtin:
+            raise TextSetError(f"'{info.spec.name}' is built in and stays.", "Only text sets that you added can go.")
+        self._store.remove_texts(info.spec.table)
+        if any(other.spec.digest == info.spec.digest for other in self.infos()):
+            return 0
+        return self._store.delete_texts(info.spec.digest)
+
+
+def _damaged(shown: str) -> TextSetError:
+    return TextSetError(
+        f"The stored text set '{shown}' is damaged: what is on disk is not what was saved. It was set aside.",
+        "Add it again on the page Texts: the same file gives the same text set, and what was computed from it is found again.",
+    )
+
+
+def text_set_info(table: TextTable, *, builtin: bool = False, created: float = 0.0) -> TextSetInfo:
+    """The line that stands for ``table`` in the list."""
+    classes: tuple[str, ...] = ()
+    if table.label:
+        cells = [cell for cell in table.columns[table.label] if cell is not None]
+        counts = Counter(cells)
+        classes = tuple(sorted(counts, key=lambda cell: (-counts[cell], cell))[:MOST_CLASSES])
+    return TextSetInfo(
+        text_set_spec(table),
+        builtin,
+        table.pairs is not None,
+        tuple(table.columns),
+        table.label,
+        table.split,
+        classes,
+        table.notices,
+        created,
+    )
+
+
+@lru_cache
+def _builtin_info(name: str) -> TextSetInfo:
+    return text_set_info(builtin_table(name), builtin=True)

@@ -1,0 +1,138 @@
+"""The models of one process: names resolved, facts remembered in the store, weights kept loaded up to a budget."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from backend.forms.codec import read_json, to_json
+from backend.forms.fingerprint import EXTRACTION_VERSION
+from backend.settings import Settings
+from backend.store import Store
+from backend.values.activations import Report
+from backend.values.history import History, history_of, history_text
+from backend.values.specs import ModelInfo, ModelSpec, SeriesInfo, SeriesTask
+
+if TYPE_CHECKING:
+    from backend.models.loading import LoadedModel, LoadedModels
+    from backend.models.resolve import ModelFiles
+
+
+class ModelHost:
+    """Resolves, describes and loads models.
+
+    ``roots`` None lets local folders lie anywhere (command line, notebook); a tuple lets them lie below these only.
+    """
+
+    def __init__(self, store: Store, settings: Settings, roots: tuple[Path, ...] | None) -> None:
+        self._store, self._settings, self._roots = store, settings, roots
+        self._runs = settings.runs_folder
+        self._loaded: LoadedModels | None = None
+
+    def resolve(self, name: str, dtype: str) -> ModelInfo:
+        """What ``name`` stands for now; raises ModelError where it stands for nothing that can be run."""
+        from backend.models.resolve import resolve
+
+        if dtype == "auto":
+            dtype = self._dtype()
+        spec = resolve(name, dtype=dtype, roots=self._roots, runs=self._runs)
+        for known_by in {name.strip(), spec.name}:
+            self._note_name(replace(spec, name=known_by))
+        return self.known(spec)
+
+    def confirm(self, spec: ModelSpec) -> None:
+        """Raise ModelError, as resolve does, where the name of ``spec`` does not stand for its commit.
+
+        A name that once did is remembered: a folder may change afterwards, what was computed from it stays what it is.
+        """
+        if not knows_name(self._store, spec):
+            from backend.models.resolve import model_files
+
+            model_files(spec, roots=self._roots, weights=False, runs=self._runs)
+            self._note_name(spec)
+
+    def series(self, task: SeriesTask, report: Report) -> SeriesInfo:
+        """The checkpoints that a name stands for now; raises ModelError where there are fewer than two to use."""
+        from backend.models.series import choose, find_members, series_info
+
+        members = find_members(task.name, roots=self._roots, runs=self._runs)
+        wanted = choose(members, task.steps, task.at_most)
+        done = iter(range(len(wanted)))
+
+        def look_up(name: str) -> ModelInfo:
+            report(next(done), len(wanted), "Looking up the checkpoints")
+            return self.resolve(name, task.dtype)
+
+        return series_info(task.name, members, wanted, look_up)
+
+    def known(self, spec: ModelSpec) -> ModelInfo:
+        """The facts about a resolved model: from the store, or from its configuration."""
+        key = f"model/{EXTRACTION_VERSION}/{spec.commit}/{spec.dtype}"  # a new version may know other facts
+        info: ModelInfo | None = read_json(ModelInfo, self._store.record(key))
+        if info is not None:
+            return replace(info, spec=spec)
+        from backend.models.loading import describe
+
+        info = describe(spec, roots=self._roots, runs=self._runs)
+        info = replace(info, tuned=bool(self.history(spec)))
+        self._store.set_record(key, to_json(info, {}))
+        return info
+
+    def history(self, spec: ModelSpec) -> History:
+        """Which rows the fine-tunings behind a model have seen: from the store, or from the model's files.
+
+        Raises ModelError where they are damaged, or needed and gone.
+        """
+        key = f"history/{spec.commit}"
+        text = self._store.record(key)
+        if isinstance(text, str):
+            return history_of(text, spec.name)
+        from backend.models.past import read_history
+        from backend.models.resolve import model_files
+
+        found = read_history(model_files(spec, roots=self._roots, weights=False, runs=self._runs))
+        self._store.set_record(key, history_text(found))
+        return found
+
+    def load(self, spec: ModelSpec) -> "LoadedModel":
+        """The model with its weights, loaded or still loaded."""
+        from backend.models.device import choose_device
+        from backend.models.loading import LoadedModels
+
+        if self._loaded is None:
+            self._loaded = LoadedModels(self._settings.model_bytes)
+        device = choose_device(self._settings.device)
+        return self._loaded.get(spec, device=device, roots=self._roots, runs=self._runs)
+
+    def files(self, spec: ModelSpec) -> "ModelFiles":
+        """Where the files of a model are, its weights too; raises ModelError as load does."""
+        from backend.models.resolve import model_files
+
+        return model_files(spec, roots=self._roots, runs=self._runs)
+
+    def release(self) -> None:
+        """Let go of the models in memory."""
+        if self._loaded is not None:
+            self._loaded.clear()
+
+    def _note_name(self, spec: ModelSpec) -> None:
+        if not knows_name(self._store, spec):
+            names = self._store.record(_names_key(spec)) or []
+            self._store.set_record(_names_key(spec), [*names, spec.name])
+
+    def _dtype(self) -> str:
+        if self._settings.dtype != "auto":
+            return self._settings.dtype
+        if self._settings.device == "cpu":
+            return "float32"
+        from backend.models.device import choose_device, choose_dtype
+
+        return choose_dtype("auto", choose_device(self._settings.device))
+
+
+def knows_name(store: Store, spec: ModelSpec) -> bool:
+    """Whether the name of ``spec`` was found before to stand for its commit."""
+    return spec.name in (store.record(_names_key(spec)) or [])
+
+
+def _names_key(spec: ModelSpec) -> str:
+    return f"names/{spec.commit}"

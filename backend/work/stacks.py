@@ -1,0 +1,133 @@
+"""From specs to what metrics are given: the layers of a stack, and with them the model's head and the model itself."""
+
+from dataclasses import replace
+from functools import partial
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from backend.errors import StoreError
+from backend.forms.fingerprint import content_digest, fingerprint
+from backend.metrics.base import Metric
+from backend.settings import Settings
+from backend.store import Store
+from backend.values.activations import NUMBER_STEPS, Activations, Array, LayerStack
+from backend.values.specs import ActivationSpec
+from backend.work.library import Library
+from backend.work.modelhost import ModelHost
+from backend.work.planning import require_same_words
+
+_BLANKING = ("remove_dims", "remove_rogue")  # the steps that leave the other dimensions what a head was trained on
+
+
+class Stacks:
+    """Opens the activations of a store as stacks."""
+
+    def __init__(self, store: Store, library: Library, models: ModelHost, settings: Settings) -> None:
+        self._store, self._library, self._models, self._settings = store, library, models, settings
+
+    def stacks(
+        self, inputs: tuple[ActivationSpec, ...], metric: Metric, fit: npt.NDArray[np.int64] | None = None
+    ) -> list[LayerStack]:
+        """The stacks of ``inputs``, which are in the store, with what ``metric`` asks for; raises StoreError if not.
+
+        With ``fit`` the steps before the metric are fitted on these rows of the first text set; a second one has its own.
+        """
+        texts = inputs[0].texts.digest
+        plain = [self.plain(group, fit if group[0].texts.digest == texts else None) for group in groups_of(inputs)]
+        require_same_words(plain)
+        return [self._equipped(stack, group, metric) for stack, group in zip(plain, groups_of(inputs), strict=True)]
+
+    def _equipped(self, stack: LayerStack, group: tuple[ActivationSpec, ...], metric: Metric) -> LayerStack:
+        """``stack`` with the head and the network that ``metric`` asks for."""
+        first = group[0]
+        if metric.head and self._models.known(first.model).has_head:
+            stack = self._with_head(stack, first)
+        if metric.network:
+            from backend.models.network import TextNetwork
+
+            table = self._library.table(first.texts)
+            load = partial(self._models.load, first.model)
+            stack = replace(stack, network=TextNetwork(load, group[-1], table, self._settings.batch_tokens))
+        return stack
+
+    def _with_head(self, stack: LayerStack, spec: ActivationSpec) -> LayerStack:
+        if any(step.kind not in _BLANKING for step in spec.postprocess):
+            return replace(stack, why_no_head="the model's own was not trained on post-processed activations")
+        from backend.models.heads import own_head
+
+        head, why = own_head(self._models.load(spec.model))
+        return replace(stack, head=head, why_no_head=why)
+
+    def plain(self, group: tuple[ActivationSpec, ...], fit: npt.NDArray[np.int64] | None = None) -> LayerStack:
+        """The stack of one group of inputs without head and network; ``fit`` as for ``stacks``."""
+        first = group[0]
+        info = self._models.known(first.model)
+        meta = self._store.array_meta(fingerprint(replace(first, postprocess=())))
+        return LayerStack(
+            model=first.model.name,
+            pooling=first.pooling,
+            layers=tuple(spec.layer for spec in group),
+            layer_names=tuple(info.layer_names[spec.layer] for spec in group),
+            caveats=info.caveats,
+            matrices=tuple(self._activations(spec, fit) for spec in group),
+            texts_digest=first.texts.digest,
+            n_truncated=int(meta.get("n_truncated", 0)),
+            n_empty=int(meta.get("n_empty", 0)),
+            n_distinct=int(meta.get("n_distinct", first.texts.n_rows)),
+            n_sentences=int(meta.get("n_sentences", 0)),
+            n_lost=int(meta.get("n_lost", 0)),
+            n_bare=int(meta.get("n_bare", 0)),
+            lost_at=str(meta.get("lost_at", "")),
+            dtype=first.model.dtype,
+        )
+
+    def _activations(self, spec: ActivationSpec, fit: npt.NDArray[np.int64] | None) -> Activations:
+        digest = fingerprint(spec)
+        if fit is not None and fits_rows(spec):
+            digest = content_digest(digest.encode(), b"fitted on", fit.astype("<i8").tobytes())
+        rows = self._store.open_array(digest)
+        if rows is None and spec.postprocess:
+            from backend.metrics.postprocess import postprocess
+
+            base = cast("Any", self._opened(fingerprint(replace(spec, postprocess=()))))
+            processed = postprocess(base, spec.postprocess, fit, step=NUMBER_STEPS[spec.model.dtype])
+            self._store.put_array(digest, processed, {"texts": [spec.texts.digest]})
+        rows = self._opened(digest)
+        if spec.pooling not in ("tokens", "words"):
+            return Activations(cast("Any", rows), np.arange(len(rows)))
+        index = self._store.open_array(rows_digest(spec))
+        if index is None:
+            raise StoreError(f"The list of {spec.pooling} behind these activations is gone.", "Run it again.")
+        if spec.pooling == "words":
+            return Activations(cast("Any", rows), cast("Any", index))
+        return Activations(cast("Any", rows), cast("Any", index[:, 0]), cast("Any", index[:, 1]))
+
+    def _opened(self, digest: str) -> Array:
+        rows = self._store.open_array(digest)
+        if rows is None:
+            raise StoreError("Activations were evicted from the cache while they were needed.", "Run it again.")
+        return rows
+
+
+def fits_rows(spec: ActivationSpec) -> bool:
+    """Whether a step before the metric takes something of the rows: means, variances, components."""
+    return any(step.kind != "remove_dims" for step in spec.postprocess)
+
+
+def groups_of(inputs: tuple[ActivationSpec, ...]) -> list[tuple[ActivationSpec, ...]]:
+    """The inputs as stacks: neighbours that differ only in their layer belong together; a layer starts over a stack."""
+    stacks: list[list[ActivationSpec]] = []
+    for spec in inputs:
+        same = stacks and replace(spec, layer=stacks[-1][0].layer) == stacks[-1][0]
+        if same and spec.layer > stacks[-1][-1].layer:
+            stacks[-1].append(spec)
+        else:
+            stacks.append([spec])
+    return [tuple(stack) for stack in stacks]
+
+
+def rows_digest(spec: ActivationSpec) -> str:
+    """Where the store keeps which text and token each row of pooling "tokens" is, which word each of pooling "words"."""
+    return fingerprint(replace(spec, layer=-1, postprocess=()))

@@ -1,0 +1,274 @@
+"""Doing a fine-tuning task: which rows it has, the frozen head beside it, where the run stands; and the runs that are there."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from backend.errors import Cancelled, EmbedscopeError, InvalidRequest
+from backend.forms.fingerprint import fingerprint
+from backend.metrics import METRICS
+from backend.metrics.shared.heads import accuracy, fit_linear
+from backend.metrics.shared.splits import Split, SplitParams, split_rows
+from backend.models.runfolder import RunFolder, check_name, read_runs
+from backend.settings import Settings
+from backend.store.processes import process_alive, process_name
+from backend.values.activations import Labels, Report
+from backend.values.history import History, history_text, trained_on
+from backend.values.recipes import checked
+from backend.values.runs import RunInfo
+from backend.values.specs import ActivationSpec, FinetuneTask
+from backend.values.texts import TextTable
+from backend.work.library import Library
+from backend.work.modelhost import ModelHost
+from backend.work.planning import known_labels, labels_of
+from backend.work.provenance import versions
+from backend.work.stacks import Stacks
+
+_VALIDATION = ("validation", "valid", "val", "dev", "development")
+_FEWEST_ROWS = 8
+
+Ints = npt.NDArray[np.int64]
+Fill = Callable[[tuple[ActivationSpec, ...], Report], None]
+
+
+def all_runs(runs: Path) -> list[RunInfo]:
+    """The runs below ``runs``, newest first; one whose process is gone is stopped, whatever its file says."""
+    return [_alive(info) for info in read_runs(runs)]
+
+
+def run_log(runs: Path, name: str) -> list[dict[str, Any]]:
+    """The log of a run, line by line; raises InvalidRequest where there is none of that name."""
+    folder = RunFolder(runs, name)
+    if folder.read() is None:
+        raise InvalidRequest(f"There is no run '{name}'.", "The list of runs says which there are.")
+    return folder.log()
+
+
+class Training:
+    """Does fine-tuning tasks; ``fill`` brings activations into the store, for the frozen head."""
+
+    def __init__(self, library: Library, models: ModelHost, stacks: Stacks, settings: Settings, fill: Fill) -> None:
+        self._library, self._models, self._stacks = library, models, stacks
+        self._settings, self._fill = settings, fill
+
+    def run(self, task: FinetuneTask, report: Report) -> RunInfo:
+        """Fine-tune, or go on where an interrupted run of the same task stopped; a run that is done stays as it is.
+
+        Raises InvalidRequest for a name that another run has, a recipe out of range and rows that cannot be learned
+        from; otherwise as backend.models.finetuning.finetune.
+        """
+        folder = RunFolder(self._settings.runs_folder, check_name(task.name))
+        checked(task.recipe)
+        before = _earlier(folder, task)
+        if before is not None and before.state == "done":
+            return before
+        table = self._library.table(task.texts)
+        rows, split, final = _rows(table, task, self._models.history(task.base))
+        try:
+            info = before or self._begun(task, table, split)
+            info = _written(folder, replace(info, state="running", owner=process_name(), error="", hint=""))
+            if not np.isfinite(info.frozen):
+                info = _written(folder, self._with_frozen(info, task, table, split, final, report))
+            from backend.models.finetuning import finetune
+
+            self._models.release()  # the base that the frozen head read is not needed beside the one that is trained
+            done = finetune(self._models.files(task.base), rows, info, folder, report)
+            done = folder.write(replace(done, state="done", owner=""))
+        except (Cancelled, KeyboardInterrupt):
+            _end(folder, "stopped", None)
+            raise
+        except BaseException as error:
+            _end(folder, "failed", error)
+            raise
+        folder.end_resume()
+        return done
+
+    def _begun(self, task: FinetuneTask, table: TextTable, split: Split) -> RunInfo:
+        from backend.models.device import choose_device
+
+        return RunInfo(
+            name=task.name,
+            task=fingerprint(task),
+            base=task.base.name,
+            commit=task.base.commit,
+            texts=task.texts.name,
+            table=task.texts.table,
+            unit=table.unit,
+            label=task.labels.column,
+            classes=split.info.classes,
+            recipe=task.recipe,
+            device=choose_device(self._settings.device),
+            threads=self._settings.threads or os.cpu_count() or 1,
+            versions={**versions(), "accelerate": version("accelerate")},
+            n_train=split.info.n_train,
+            n_test=split.info.n_test,
+            judged_on=split.info.test_name,
+            majority=split.info.majority,
+            notes=(*split.notes, *([f"The texts are a part: {table.sample}."] if table.sample else [])),
+            created=time.time(),
+        )
+
+    def _with_frozen(
+        self, info: RunInfo, task: FinetuneTask, table: TextTable, split: Split, final: Ints, report: Report
+    ) -> RunInfo:
+        """The accuracy of a linear head on the base's own last layer, which training has to beat."""
+        known = self._models.known(task.base)
+        pooling = "words" if table.spans is not None else "last" if known.family == "decoder" else "cls"
+        if known.family == "encoder-decoder":
+            raise InvalidRequest(
+                f"The model '{task.base.name}' is an encoder-decoder.", "Choose an encoder or a decoder to fine-tune."
+            )
+        found = {}
+        for name in dict.fromkeys((pooling, "words" if pooling == "words" else "mean")):
+            spec = ActivationSpec(
+                task.base,
+                task.texts,
+                len(known.layer_names) - 1,
+                name,
+                min(task.recipe.max_length, known.usual_length or known.max_length),
+            )
+            self._fill((spec,), report)
+            report(0, 0, "Fitting a head on the frozen model")
+            stack = self._stacks.stacks((spec,), METRICS["average_cosine"])[0]
+            matrix = stack.matrices[0]
+            labels = labels_of(table, task.labels.column, stack).values
+            kept = np.arange(len(table)) if matrix.text_index is None else matrix.text_index
+            parts = [np.flatnonzero(np.isin(kept, part)) for part in (split.train, split.test, final)]
+            train, test, last = parts
+            if not len(train) or not len(test):
+                raise InvalidRequest(
+                    f"No row is left to {'judge by' if len(train) else 'learn from'} within "
+                    f"{task.recipe.max_length} tokens.",
+                    "Raise max_length, or split the sentences.",
+                )
+            head = fit_linear(matrix.rows[train], labels[train], len(info.classes), step=stack.step)
+            found[name] = [
+                accuracy(head, matrix.rows[part], labels[part]) if len(part) else float("nan") for part in (test, last)
+            ]
+        mean = found.get("mean", found[pooling])
+        return replace(
+            info,
+            frozen=found[pooling][0],
+            frozen_pooling=pooling,
+            frozen_mean=mean[0],
+            test_frozen=found[pooling][1],
+        )
+
+
+def _earlier(folder: RunFolder, task: FinetuneTask) -> RunInfo | None:
+    """The run of that name, if it is of the same task."""
+    info = folder.read()
+    if info is None:
+        if folder.path.exists() and any(folder.path.iterdir()):
+            raise InvalidRequest(
+                f"The folder {folder.path} holds something that is no run.", "Choose another name, or move it away."
+            )
+        return None
+    if info.task != fingerprint(task):
+        if not info.steps and _alive(info).state != "running":
+            return None  # it never came to anything: the name is free
+        raise InvalidRequest(
+            f"A run called '{task.name}' is there already, of another model, text set or recipe.",
+            "Choose another name, or delete its folder.",
+        )
+    if _alive(info).state == "running" and info.owner != process_name():
+        raise InvalidRequest(f"The run '{task.name}' is being trained by another process.", "Wait for it to end.")
+    return info
+
+
+def _rows(table: TextTable, task: FinetuneTask, before: History) -> tuple[Any, Split, Ints]:
+    """The rows to learn from, to judge each step by, and (where that chose a step) to judge the last by.
+
+    What the base was trained on ``before`` judges nothing.
+    """
+    from backend.models.finetuning import TrainingRows
+
+    recipe = task.recipe
+    labels = known_labels(table, task.labels.column, before)
+    params = SplitParams(test_share=recipe.held_out, drop_single=recipe.drop_single)
+    split = split_rows(labels, params, recipe.seed)
+    final: Ints = np.array([], dtype=np.int64)
+    if not split.info.seeded and recipe.patience and split.info.test_name.casefold() not in _VALIDATION:
+        final = split.test  # rows that decide when to stop are no test
+        values = np.full(len(labels.values), -1, dtype=np.int64)
+        values[split.train] = labels.values[split.train]
+        inner = split_rows(replace(labels, values=values, split=None), params, recipe.seed)
+        info = replace(inner.info, test_name="held out", n_unlabelled=split.info.n_unlabelled)
+        notes = (f"Early stopping looks at {len(inner.test):,} training rows that are held out (seed {recipe.seed}).",)
+        split = Split(inner.train, inner.test, inner.y_train, inner.y_test, info, (*split.notes, *notes))
+    if split.info.seeded:
+        split = _renamed(split, "held out")
+    _require_learnable(labels, split, final)
+    kept = trained_on(
+        task.name,
+        table,
+        (task.texts.name, task.texts.table),
+        seen=split.train,
+        held=np.concatenate([split.test, final]),
+        chose=bool(recipe.patience),
+    )
+    text = history_text(before + History((kept,)))
+    rows = TrainingRows(table.texts, table.pairs, table.spans, labels.values, split.train, split.test, final, text)
+    return rows, split, final
+
+
+def _renamed(split: Split, name: str) -> Split:
+    """``split`` with its test rows called ``name``."""
+    info = replace(split.info, test_name=name)
+    return Split(split.train, split.test, split.y_train, split.y_test, info, split.notes)
+
+
+def _require_learnable(labels: Labels, split: Split, final: Ints) -> None:
+    counts = np.bincount(split.y_train, minlength=len(labels.classes))
+    judged = np.concatenate([split.y_test, labels.values[final]])
+    present = np.bincount(judged, minlength=len(labels.classes)) > 0
+    absent = [labels.classes[number] for number in np.flatnonzero(present & (counts == 0))]
+    if absent:
+        listed = ", ".join(f"'{name}'" for name in absent[:5]) + (" ..." if len(absent) > 5 else "")
+        raise InvalidRequest(
+            f"No training row is of class {listed}.",
+            "Give training rows of every class, or take the other rows of it out.",
+        )
+    if split.info.n_train < _FEWEST_ROWS:
+        raise InvalidRequest(
+            f"{split.info.n_train} training rows are too few.", f"Give {_FEWEST_ROWS} or more, and better hundreds."
+        )
+
+
+def _written(folder: RunFolder, info: RunInfo) -> RunInfo:
+    from backend.models.runfolder import cannot_write
+
+    try:
+        folder.path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(folder.path, error) from None
+    return folder.write(info)
+
+
+def _end(folder: RunFolder, state: str, error: BaseException | None) -> None:
+    """Say in run.json how the run ended, if that can still be written."""
+    info = folder.read()
+    if info is None:
+        return
+    message, hint = "", ""
+    if isinstance(error, EmbedscopeError):
+        message, hint = error.message, error.hint
+    elif error is not None:
+        message = f"An unforeseen error: {type(error).__name__}: {error}"
+    try:
+        folder.write(replace(info, state=state, owner="", error=message, hint=hint))
+    except EmbedscopeError:
+        return  # the disk is full: the dead owner says as much
+
+
+def _alive(info: RunInfo) -> RunInfo:
+    if info.state != "running" or (info.owner and process_alive(info.owner)):
+        return info
+    return replace(info, state="stopped", owner="", error="The process that trained it ended.", hint="Start it again.")

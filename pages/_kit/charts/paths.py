@@ -1,0 +1,220 @@
+"""Charts of moving label centroids: paths over layers or models, and the difference vectors of two models."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from pages._kit.charts.base import COLOUR_SCALE, MUTED, Floats, base_figure, colour, layer_ticks, safe, with_legend
+
+MOST_NAMED = 12
+FRAMES = {"centred": "To each other", "raw": "As they are", "scaled": "To each other, layers at one scale"}
+FRAME_HELP = (
+    "To each other: less the mean of all labels in each layer, so that a drift of all does not hide how they part. As they are: "
+    "with that drift. At one scale: also divided by how far the labels of the first model lie from their mean in that layer."
+)
+PATHS_CAPTION = (
+    "One line a label, from the small marker to the arrowhead. The plane keeps two directions only, so lengths are to be read "
+    "in the table, not here: those are taken in the full space."
+)
+DIFFERENCES_CAPTION = (
+    "The way of each label's centroid from the first model to the last. Labels near each other went the same way; at the "
+    "cross a label "
+)
+STILL = {
+    "raw": "did not move",
+    "centred": "moved as the mean of all labels",
+    "scaled": "moved as the mean of all labels",
+}
+LENGTHS_CAPTION = (
+    "Length of each label's difference vector in the full space; where labels are shown to each other, less the mean one. Divided "
+    "by the spread of the first model's labels (their mean distance from their mean), the layers compare: at 1 a label moved as "
+    "far as the labels lie from their middle. Bars: two standard errors."
+)
+_FAINT = 0.3
+
+
+def paths_chart(
+    coords: Floats, steps: Sequence[str], classes: Sequence[str], named: Sequence[int], shares: Floats
+) -> go.Figure:
+    """Paths (n_steps, n_labels, 2) over ``steps``, with an arrowhead at the end; the labels in ``named`` in colour.
+
+    ``shares`` (2,) are what the axes hold of all. A step without coordinates is left out, and the line has a gap there.
+    """
+    figure = _plane(shares)
+    chosen = list(named)[:MOST_NAMED]
+    places = _places(coords[:, chosen], [_short(classes[label]) for label in chosen])
+    for label in [*(i for i in range(len(classes)) if i not in chosen), *chosen]:
+        path = coords[:, label]
+        known = np.flatnonzero(np.isfinite(path).all(axis=1))
+        if not len(known):
+            continue
+        bright = label in chosen
+        shade = colour(chosen.index(label)) if bright else MUTED
+        sizes, symbols, angles = (
+            np.linspace(5, 9, len(path)) * (1 if bright else 0.5),
+            ["circle"] * len(path),
+            np.zeros(len(path)),
+        )
+        if len(known) > 1:
+            last, way = known[-1], path[known[-1]] - path[known[-2]]
+            sizes[last], symbols[last] = (15 if bright else 7), "arrow"
+            angles[last] = np.degrees(
+                np.arctan2(way[0], way[1])
+            )  # from above, as Plotly counts; both axes have one scale
+        name, written = safe(classes[label]), [""] * len(path)
+        if bright:
+            written[known[-1]] = safe(_short(classes[label]))
+        figure.add_scatter(
+            x=path[:, 0].astype(np.float32),
+            y=path[:, 1].astype(np.float32),
+            mode="lines+markers+text",
+            name=name,
+            opacity=1 if bright else _FAINT,
+            line={"color": shade, "width": 2 if bright else 1},
+            marker={"size": sizes, "symbol": symbols, "angle": angles, "color": shade, "opacity": 1},
+            text=written,
+            textposition=places[chosen.index(label)] if bright else "top center",
+            textfont={"color": shade, "size": 13},
+            cliponaxis=False,
+            hovertext=[safe(step) for step in steps],
+            hovertemplate=f"{name}<br>%{{hovertext}}<extra></extra>",
+        )
+    return figure
+
+
+def difference_arrows(
+    coords: Floats, classes: Sequence[str], named: Sequence[int], shares: Floats, frame: str = "raw"
+) -> go.Figure:
+    """Difference vectors of one layer (n_labels, 2) as arrows from the origin; the labels in ``named`` in colour."""
+    start = np.where(np.isfinite(coords), 0.0, np.nan)
+    figure = paths_chart(np.stack([start, coords]), [STILL[frame], "moved here"], classes, named, shares)
+    _origin(figure, frame)
+    return figure
+
+
+def difference_cloud(
+    coords: Floats, layers: Sequence[str], classes: Sequence[str], shares: Floats, frame: str = "raw"
+) -> go.Figure:
+    """Difference vectors of all layers (n_layers, n_labels, 2) in one plane, one point a label, coloured by layer."""
+    figure = _plane(shares)
+    n_layers, n_labels = coords.shape[:2]
+    flat = coords.reshape(-1, 2)
+    numbers = np.repeat(np.arange(n_layers), n_labels)
+    ticks = layer_ticks(layers, most=13)
+    figure.add_scatter(
+        x=flat[:, 0].astype(np.float32),
+        y=flat[:, 1].astype(np.float32),
+        mode="markers",
+        marker={
+            "color": numbers.astype(np.int32),
+            "colorscale": COLOUR_SCALE,
+            "cmin": 0,
+            "cmax": max(1, n_layers - 1),
+            "size": 9,
+            "line": {"width": 0.5, "color": MUTED},
+            "colorbar": {"title": {"text": "layer"}, "thickness": 14, **ticks},
+        },
+        text=[f"{safe(name)}<br>{safe(layer)}" for layer in layers for name in classes],
+        hovertemplate="%{text}<extra></extra>",
+    )
+    _origin(figure, frame)
+    return figure
+
+
+def lengths_chart(
+    lengths: Floats,
+    errors: Floats | None,
+    layers: Sequence[str],
+    classes: Sequence[str],
+    named: Sequence[int],
+    title: str,
+) -> go.Figure:
+    """Lengths (n_layers, n_labels) over depth, with two standard ``errors`` as bars; the labels in ``named`` in colour."""
+    figure = base_figure(x_title="Layer", y_title=title)
+    chosen = list(named)[:MOST_NAMED]
+    for label in [*(i for i in range(len(classes)) if i not in chosen), *chosen]:
+        bright, name = label in chosen, safe(classes[label])
+        if not np.isfinite(lengths[:, label]).any():
+            continue
+        shade = colour(chosen.index(label)) if bright else MUTED
+        bars = None if errors is None or not bright else {"array": 2 * errors[:, label], "thickness": 1, "width": 3}
+        figure.add_scatter(
+            x=np.arange(len(layers), dtype=np.float32),
+            y=lengths[:, label].astype(np.float32),
+            error_y=bars,
+            mode="lines+markers",
+            name=name,
+            showlegend=bright,
+            opacity=1 if bright else _FAINT,
+            line={"color": shade, "width": 2 if bright else 1},
+            marker={"size": 6 if bright else 3},
+            text=[safe(layer) for layer in layers],
+            hovertemplate=f"{name}, %{{text}}<br><b>%{{y:.4g}}</b><extra></extra>",
+        )
+    figure.update_xaxes(**layer_ticks(layers))
+    return with_legend(figure.update_yaxes(rangemode="tozero"))
+
+
+def _plane(shares: Floats) -> go.Figure:
+    """An empty plane of two principal axes at one scale, with their shares in the titles."""
+    titles = [
+        f"Component {axis}" + (f" ({share:.0%})" if np.isfinite(share) else "") for axis, share in enumerate(shares, 1)
+    ]
+    figure = base_figure(x_title=titles[0], y_title=titles[1])
+    figure.update_yaxes(scaleanchor="x", scaleratio=1)
+    return figure.update_layout(dragmode="pan")
+
+
+def _origin(figure: go.Figure, frame: str) -> None:
+    figure.add_scatter(
+        x=[0.0],
+        y=[0.0],
+        mode="markers",
+        marker={"symbol": "cross-thin", "size": 14, "line": {"width": 2, "color": MUTED}},
+        hovertemplate=f"{STILL[frame]}<extra></extra>",
+    )
+
+
+_SIDES = (
+    "middle right", "top right", "bottom right", "top center", "bottom center", "middle left", "top left", "bottom left",
+)  # fmt: skip
+_LETTER, _LINE = 0.011, 0.045  # of the plane's extent: about the width of a letter, the height of a line
+
+
+def _places(paths: Floats, names: Sequence[str]) -> list[str]:
+    """Where to write each name beside the end of its path (n_steps, n_paths, 2): the way it was going, or another side.
+
+    A side whose text would lie on a text before it is passed over, as long as there is another.
+    """
+    extent = float(np.ptp(paths[np.isfinite(paths).all(axis=-1)], axis=0).max(initial=0.0)) or 1.0
+    taken: list[tuple[Floats, Floats]] = []
+    found = []
+    for path, name in zip(np.moveaxis(paths, 1, 0), names, strict=True):
+        known = path[np.isfinite(path).all(axis=1)]
+        best = _beyond(known) if len(known) else _SIDES[0]
+        size = extent * np.array([_LETTER * len(name), _LINE])
+        end = known[-1] if len(known) else np.zeros(2)
+        boxes = {side: end + _shift(side) * (size / 2 + extent * 0.03) for side in (best, *_SIDES)}
+        free = [side for side, at in boxes.items() if all((np.abs(at - b) > (size + s) / 2).any() for b, s in taken)]
+        found.append(free[0] if free else best)
+        taken.append((boxes[found[-1]], size))
+    return found
+
+
+def _shift(side: str) -> Floats:
+    y, x = side.split()
+    return np.array([{"left": -1.0, "center": 0.0, "right": 1.0}[x], {"bottom": -1.0, "middle": 0.0, "top": 1.0}[y]])
+
+
+def _beyond(path: Floats) -> str:
+    """The side of the end of ``path`` (n_steps, 2) that it was going to, so that a name there does not lie on it."""
+    way = path[-1] - path[-2] if len(path) > 1 else np.zeros(2)
+    if abs(way[1]) > 2 * abs(way[0]):
+        return "top center" if way[1] > 0 else "bottom center"
+    side = "right" if way[0] >= 0 else "left"
+    return f"middle {side}" if abs(way[0]) > 2 * abs(way[1]) else f"{'top' if way[1] > 0 else 'bottom'} {side}"
+
+
+def _short(name: str, n_chars: int = 18) -> str:
+    return name if len(name) <= n_chars else name[: n_chars - 1] + "…"

@@ -1,0 +1,163 @@
+"""As in the paper: a switch that sets everything to what a paper's text describes, and a line that says what differs from it."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+from streamlit.errors import StreamlitAPIException
+
+from backend import PRESETS, ModelInfo, Preset, deviations, left_open, preset_status
+from pages._kit.state.selection import Selection
+from pages._kit.state.session import plain, workbench
+
+_BEFORE = "_before_the_paper"  # what the sidebar said, by switch
+_SETS = "Sets pooling, layers, texts and the settings of this page. Off puts back what was there before."
+# what sidebar and pages begin with
+_DEFAULTS = {
+    "projection_method": "pca",
+    "pooling": "mean",
+    "layers": "all",
+    "post": [],
+    "all_tokens": False,
+    "special": False,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """The switch of one page: whether it is on, the metrics that a paper has, the ``box`` that the settings go into, and
+    the place of the line below both."""
+
+    on: bool
+    presets: tuple[Preset, ...]
+    info: ModelInfo
+    box: Any
+    line: Any
+    extra: Mapping[str, Any]
+    key: str
+
+    def form(self, metric: str, key: str) -> dict[str, Any]:
+        """``key`` and ``values`` of a metric's form of parameters: as in the paper its fields begin at the paper's values."""
+        preset = next((one for one in self.presets if one.metric == metric), None)
+        if not self.on or preset is None:
+            return {"key": key, "values": None}
+        return {"key": f"{key}_paper", "values": workbench().metrics()[metric].params(**preset.params)}
+
+    def say(
+        self,
+        here: Selection,
+        params: Mapping[str, Mapping[str, Any]],
+        *,
+        layers: Sequence[int] | None = None,
+        basis: str | None = None,
+        n_rows: int | None = None,
+    ) -> None:
+        """Fill the line: what is as in the paper, and what is not.
+
+        ``params`` are those of each metric, ``layers`` the page's own, ``n_rows`` how many rows there are, once it is known.
+        """
+        if not self.presets or here.texts is None:
+            return
+        shown = here.layers if layers is None else tuple(layers)
+        numbers = range(len(self.info.layer_names)) if isinstance(shown, str) else shown
+        changed: dict[str, None] = {}
+        for preset in self.presets:
+            kind = workbench().metrics()[preset.metric].params
+            found = deviations(
+                preset,
+                self.info,
+                kind(**{**preset.params, **params.get(preset.metric, {})}),
+                pooling=here.pooling,
+                layers=[int(number) for number in numbers],
+                texts=here.texts.spec.name,
+                unit=here.texts.spec.unit,
+                all_tokens=here.tokens is None or here.tokens.limit is None,
+                special=here.tokens is not None and here.tokens.special,
+                postprocess=here.postprocess,
+                basis=basis,
+                n_rows=n_rows,
+            )
+            changed |= dict.fromkeys(found)
+        said = preset_status(self.presets[0], list(changed))
+        if len(self.presets) > 1:
+            papers = " and ".join(dict.fromkeys(preset.paper for preset in self.presets))
+            said = f"Unlike {papers}: {'; '.join(changed)}." if changed else f"As in {papers}."
+        icon = ":material/difference:" if changed else ":material/menu_book:"
+        with self.line.container():
+            st.caption(f"{icon} {plain(said)}")
+            if changed and self.on:
+                st.button(
+                    "Set again", key=f"{self.key}_again", on_click=_set, args=(self.presets, self.info, self.extra)
+                )
+
+
+def paper_choice(
+    metrics: Sequence[str], here: Selection, info: ModelInfo, page: str, *, extra: Mapping[str, Any] | None = None
+) -> Paper:
+    """Draw the switch of a page whose numbers are those of ``metrics``, nothing where no paper has any of them.
+
+    ``info`` is the model whose family decides; ``extra`` are widgets of the page that are set too, by key. The switch is in
+    the address, and so is what it sets in the sidebar.
+    """
+    presets = tuple(PRESETS[metric] for metric in metrics if metric in PRESETS)
+    key, more = f"paper_{page}", extra or {}
+    if not presets:
+        return Paper(False, (), info, st.expander("Settings", icon=":material/tune:"), None, more, key)
+    left, right = st.columns([1, 3], vertical_alignment="center")
+    with left:
+        on = st.toggle(
+            "As in the paper",
+            key=key,
+            bind="query-params",
+            help="\n\n".join(
+                [_SETS, *(f"**{plain(preset.source)}.** {plain(left_open(preset))}" for preset in presets)]
+            ),
+            on_change=_turned,
+            args=(key, presets, info, more),
+        )
+    with right:
+        box = st.expander("Settings", icon=":material/tune:")
+    return Paper(bool(on), presets, info, box, st.empty(), more, key)
+
+
+def _turned(key: str, presets: Sequence[Preset], info: ModelInfo, extra: Mapping[str, Any]) -> None:
+    """Set everything, or put back what was there before: after a reload, which forgets it, the sidebar's defaults, and the texts stay."""
+    if st.session_state.get(key):
+        wanted = _wanted(presets, info, extra)
+        st.session_state[f"{_BEFORE}_{key}"] = {name: st.session_state.get(name) for name in wanted}
+        _set(presets, info, extra)
+        return
+    wanted = _wanted(presets, info, extra)
+    otherwise = {name: value for name, value in _DEFAULTS.items() if name in wanted}
+    for name, value in st.session_state.pop(f"{_BEFORE}_{key}", otherwise).items():
+        if value is not None:
+            st.session_state[name] = value
+
+
+def _set(presets: Sequence[Preset], info: ModelInfo, extra: Mapping[str, Any]) -> None:
+    for name, value in _wanted(presets, info, extra).items():
+        st.session_state[name] = value
+        if value is True:
+            with suppress(
+                StreamlitAPIException
+            ):  # a widget on show writes its value into the address by itself, and forbids it
+                st.query_params[name] = "true"
+
+
+def _wanted(presets: Sequence[Preset], info: ModelInfo, extra: Mapping[str, Any]) -> dict[str, Any]:
+    """The widgets of the sidebar (and of the page) and what the papers want of them."""
+    first = presets[0]
+    layers = first.layers_for(info)
+    whole = len(layers) == len(info.layer_names)
+    found: dict[str, Any] = {
+        "pooling": first.pooling_for(info),
+        "layers": "all" if whole else f"{layers[0]}-{layers[-1]}" if len(layers) > 1 else str(layers[0]),
+        "post": [],
+    }
+    if first.pooling == "tokens":
+        found |= {"all_tokens": True, "special": False}
+    if first.texts:
+        found["texts"] = first.texts
+    return {**found, **extra}

@@ -1,0 +1,267 @@
+"""Long work as a page shows it: what it costs, Run, progress with Cancel, and the result when it is there.
+
+The status is always read before the result: a job that ends between the two then shows its result one look later,
+while the other order could show "done" with nothing to show. Only queued and running jobs are ever watched, so a result
+that was evicted offers Run again and never reruns the page for ever.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from backend import (
+    ActivationSpec,
+    AnalysisSpec,
+    BatchTask,
+    Cost,
+    EstimateTask,
+    JobStatus,
+    ModelSpec,
+    Result,
+    fingerprint,
+)
+from backend.values.specs import Task
+from pages._kit.show import wording
+from pages._kit.state.session import plain, show_problem, workbench
+
+POLL_SECONDS = 0.5
+_ASKED = "_tasks_asked_for"
+
+
+def run_panel(
+    specs: Sequence[AnalysisSpec], key: str, *, run_label: str = "Run", partial: bool = False
+) -> list[Result] | list[Result | None] | None:
+    """The results of ``specs`` in their order, or None while they are not all there (then the panel shows the rest).
+
+    Results that are stored come at once, with no button. Otherwise the panel shows the cost and a Run button, then
+    progress with Cancel, then, if it went wrong, the reason and Run again. A job that somebody else started for the
+    same thing is joined. With ``partial`` the list comes as soon as one result is there, None in the open places.
+    """
+    bench = workbench()
+    statuses = [bench.status(fingerprint(spec)) for spec in specs]
+    results = [bench.peek(spec) for spec in specs]
+    missing = [i for i, result in enumerate(results) if result is None]
+    if not missing:
+        return results
+    with st.container(key=f"{key}_panel"):
+        active = [status for i in missing if (status := statuses[i]) is not None and status.active]
+        if active:
+            watch([status.id for status in active], key=key)
+        else:
+            _offer(bench, [specs[i] for i in missing], [statuses[i] for i in missing], key, run_label)
+    return results if partial and len(missing) < len(specs) else None
+
+
+def batch_panel(task: BatchTask, key: str, *, run_label: str = "Run") -> tuple[Result, ...] | None:
+    """The results of a batch in the order of its analyses, or None while they are not all there.
+
+    As ``run_panel``, with one job, one bar and one Cancel for all of them. What was done before a cancel or a failure is
+    kept: the button then does the rest. The cost is that of one model, taken times the models still to be run.
+    """
+    bench = workbench()
+    status = bench.status(fingerprint(task))
+    results: tuple[Result, ...] | None = bench.peek(task)
+    if results is not None:
+        return results
+    with st.container(key=f"{key}_panel"):
+        if status is not None and status.active:
+            watch([status.id], key=key)
+        else:
+            _offer_batch(bench, task, status, key, run_label)
+    return None
+
+
+def _offer_batch(bench: Any, task: BatchTask, status: JobStatus | None, key: str, run_label: str) -> None:
+    missing = [spec for spec in task.analyses if bench.peek(spec) is None]
+    n_there = len(task.analyses) - len(missing)
+    if status is not None and status.state == "failed":
+        show_problem(*_reason(status))
+    elif status is not None and status.state == "cancelled":
+        st.info("It was cancelled.", icon=":material/stop_circle:")
+    elif status is not None and status.state == "done":
+        _show_ended(status)
+    if n_there:
+        stay = "is stored already and stays" if n_there == 1 else "are stored already and stay"
+        st.caption(f"{n_there:,} of {wording.count(len(task.analyses), 'result')} {stay}.")
+    cost_line = st.container()
+    again = status is not None and status.state in ("failed", "cancelled")
+    label = "Do the rest" if n_there else "Run again" if again else run_label
+    if st.button(label, key=f"{key}_run", type="primary", icon=":material/play_arrow:"):
+        bench.start(task)
+        st.rerun()
+    with cost_line:
+        _show_batch_cost(bench, missing, key)
+
+
+def _show_batch_cost(bench: Any, missing: list[AnalysisSpec], key: str) -> None:
+    """The cost of one model, measured, times the models: a measurement of each would load them all."""
+    by_model: dict[ModelSpec, dict[ActivationSpec, None]] = {}
+    for spec in missing:
+        for wanted in spec.inputs:
+            if not bench.is_cached([wanted]):
+                by_model.setdefault(wanted.model, {})[wanted] = None
+    last: tuple[ActivationSpec, ...] = tuple(next(reversed(by_model.values()), ()))
+    if not last:
+        st.caption(cost_sentence(Cost(0, 0, 0, 0, 0.0), missing))
+        return
+    cost = obtain(EstimateTask(last), f"{key}_cost", what="Estimating what this will take from a small sample")
+    if cost is None:
+        return
+    n = len(by_model)
+    whole = replace(
+        cost, n_texts=n * cost.n_texts, n_tokens=n * cost.n_tokens, n_bytes=n * cost.n_bytes, seconds=n * cost.seconds
+    )
+    note = f"{cost.note}, of the last of {wording.count(n, 'checkpoint')}"
+    st.caption(cost_sentence(whole, missing), help=plain(note) if cost.n_texts else None)
+
+
+def obtain(task: Task, key: str, *, what: str, otherwise: Callable[[], bool] | None = None) -> Any | None:
+    """The result of a small ``task``, started without being asked; None while it is not there.
+
+    ``what`` says what is going on ("Reading the file"). A task that failed in this session is shown with its reason and
+    a Try again button; it is not started again by itself. ``otherwise`` may show something better than the failure: it
+    returns whether it did.
+    """
+    bench = workbench()
+    job_id = fingerprint(task)
+    status = bench.status(job_id)
+    result = bench.peek(task)
+    if result is not None:
+        return result
+    asked: set[str] = st.session_state.setdefault(_ASKED, set())
+    if status is None or (not status.active and job_id not in asked):
+        status = bench.start(task)
+    asked.add(job_id)
+    if status.active:
+        watch([job_id], key=key, what=what)
+        return None
+    if (result := bench.peek(task)) is not None:
+        return result
+    if otherwise is not None and otherwise():
+        return None
+    with st.container(key=f"{key}_problem"):
+        show_problem(*_reason(status))
+        if st.button("Try again", key=f"{key}_retry", icon=":material/refresh:"):
+            bench.start(task)
+            st.rerun()
+    return None
+
+
+def watch(job_ids: Sequence[str], *, key: str, what: str = "") -> None:
+    """Show the progress of jobs that work, and rerun the page when one of them ends. ``what`` hides bar and Cancel."""
+    _watch(tuple(job_ids), key, what)
+
+
+@st.fragment(run_every=POLL_SECONDS)
+def _watch(job_ids: tuple[str, ...], key: str, what: str) -> None:
+    bench = workbench()
+    statuses = [bench.status(job_id) for job_id in job_ids]
+    working = [status for status in statuses if status is not None and status.active]
+    if len(working) < len(job_ids):
+        st.rerun()
+    if what:
+        st.caption(f":material/hourglass_top: {plain(what)} …")
+        return
+    for status in working:
+        show_progress(status)
+    if st.button("Cancel", key=f"{key}_cancel", icon=":material/stop_circle:"):
+        for status in working:
+            bench.cancel(status.id)
+    st.caption("It goes on when you leave this page or close the tab; come back and it is here.")
+
+
+def show_progress(status: JobStatus, *, title: bool = True) -> None:
+    """One job's bar: its title (if wanted), stage, count and time left."""
+    share = min(max(status.done / status.total, 0.0), 1.0) if status.total else 0.0
+    parts = [status.stage or ("waiting for its turn" if status.state == "queued" else "starting")]
+    if status.total:
+        parts.append(f"{status.done:,} of {status.total:,}")
+    if status.eta_seconds is not None:
+        parts.append(f"{wording.duration(status.eta_seconds)} left")
+    about = f"**{plain(status.title)}**: " if title else ""
+    st.progress(share, text=about + plain(", ".join(parts)))
+
+
+def _offer(bench: Any, specs: list[AnalysisSpec], statuses: list[JobStatus | None], key: str, run_label: str) -> None:
+    again = False
+    for status in statuses:
+        if status is not None and status.state in ("failed", "cancelled", "done"):
+            again = True
+            _show_ended(status)
+    cost_line = st.container()
+    label = "Run again" if again else run_label
+    if st.button(label, key=f"{key}_run", type="primary", icon=":material/play_arrow:"):
+        for spec in specs:
+            bench.start(spec)
+        st.rerun()
+    with cost_line:
+        _show_cost(bench, specs, key)
+
+
+def _show_ended(status: JobStatus) -> None:
+    if status.state == "failed":
+        show_problem(*_reason(status))
+    elif status.state == "cancelled":
+        st.info("It was cancelled. Run again starts it over.", icon=":material/stop_circle:")
+    else:
+        st.info("The result is no longer in the cache: older entries make room for new ones.", icon=":material/info:")
+
+
+def _reason(status: JobStatus) -> tuple[str, str]:
+    if status.state == "cancelled":
+        return "It was cancelled.", "Try again to start it once more."
+    if status.state == "done":
+        return "The result is no longer in the cache.", "Try again to compute it once more."
+    return status.error or "It failed without a reason.", status.hint or "The log of the backend service says more."
+
+
+def _show_cost(bench: Any, specs: list[AnalysisSpec], key: str) -> None:
+    task = EstimateTask(tuple(dict.fromkeys(wanted for spec in specs for wanted in spec.inputs)))
+    cost = obtain(task, f"{key}_cost", what="Estimating what this will take from a small sample")
+    if cost is not None:
+        counted = (
+            "; tokens are counted with the special ones, which pass through the model too" if cost.n_tokens else ""
+        )
+        if not cost.n_texts and any(bench.metrics()[spec.metric].network for spec in specs):
+            st.caption("The activations are in the cache already; the network is then run again, as said above.")
+            return
+        st.caption(cost_sentence(cost, specs), help=plain(cost.note + counted) or None)
+
+
+def work_left(specs: Sequence[AnalysisSpec]) -> str:
+    """What the metrics of ``specs`` still have to go through: "2 metrics, 7 layers of 440 rows each"."""
+    names = dict.fromkeys(spec.metric for spec in specs)
+    inputs = dict.fromkeys(wanted for spec in specs for wanted in spec.inputs)
+    rows = dict.fromkeys(_row_words(wanted) for wanted in inputs)
+    return f"{wording.count(len(names), 'metric')}, {wording.count(len(inputs), 'layer')} of {' or '.join(rows)}"
+
+
+def _row_words(wanted: ActivationSpec) -> str:
+    texts = wording.count(wanted.texts.n_rows, "text")
+    if wanted.pooling != "tokens":
+        return wording.count(wanted.texts.n_rows, "row")
+    if wanted.tokens is None or wanted.tokens.limit is None:
+        return f"all token vectors of {texts}"
+    return f"up to {wanted.tokens.limit:,} token vectors"
+
+
+def cost_sentence(cost: Cost, specs: Sequence[AnalysisSpec] = ()) -> str:
+    """What a run will take, in one line of Markdown."""
+    if not cost.n_texts:
+        left = f": {work_left(specs)}" if specs else ""
+        return (
+            f"The activations are in the cache already: no forward pass. What is left is the computation{left}; how long "
+            "it takes is not estimated."
+        )
+    about = "" if cost.seconds < 1 else "about "
+    parts = [
+        wording.count(cost.n_texts, "text"),
+        wording.count(cost.n_tokens, "token"),
+        f"{wording.size(cost.n_bytes)} on disk",
+        f"{about}{wording.duration(cost.seconds)} for the forward pass",
+    ]
+    if cost.n_truncated:
+        parts.append(f"{cost.n_truncated:,} longer than the limit, to be truncated")
+    return ":material/schedule: This run: " + " · ".join(parts)

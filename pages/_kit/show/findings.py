@@ -1,0 +1,159 @@
+"""What belongs beside a figure: how many rows it stands on, the notes of the metric, why a number is undefined."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+
+from backend import Result, Source, TextTable, Undefined
+from pages._kit.charts.base import short_model
+from pages._kit.show.wording import count
+from pages._kit.state.session import plain
+
+
+def heading(title: str, what: str, how: str) -> None:
+    """A page's title and its two sentences: what it shows, and how to read it."""
+    st.title(title)
+    st.markdown(f"{what} {how}")
+
+
+def one_model_note(n_models: int) -> None:
+    """Say, where the sidebar has ``n_models`` > 1, that this page shows one of them, chosen in the box Model."""
+    if n_models > 1:
+        st.caption(f"One model at a time: of the {n_models} in the sidebar, this page shows the one in the box Model.")
+
+
+def reasons(result: Result, field: str) -> dict[tuple[int, ...], str]:
+    """Why each undefined number of ``field`` is undefined, by its index; an entry covers all that begins with its own."""
+    found = {}
+    for gap in result.undefined:
+        if gap.field == field:
+            for rest in np.ndindex(np.shape(getattr(result.values, field))[len(gap.index) :]):
+                found[(*gap.index, *rest)] = gap.reason
+    return found
+
+
+def provenance(results: Sequence[Result]) -> None:
+    """Where the figure came from: model, rows, dimensions, pooling, truncation; then the notes of its metrics."""
+    for line in dict.fromkeys(source_line(source) for result in results for source in result.sources):
+        st.caption(plain(line))
+    doubts = split_warnings(results)
+    for doubt in doubts:
+        st.warning(plain(doubt), icon=":material/warning:")
+    for note in notes_of(results):
+        if not note.endswith(doubts):
+            st.caption(f":material/info: {plain(note)}")
+
+
+def split_warnings(results: Sequence[Result]) -> tuple[str, ...]:
+    """What makes these results doubtful: rows that a model may have been trained on."""
+    splits = [getattr(result.values, "split", None) for result in results]  # of a movement it is a split's name
+    own = [result.values for result in results]
+    return tuple(dict.fromkeys(doubt for one in (*splits, *own) for doubt in getattr(one, "warnings", ())))
+
+
+def notes_of(results: Sequence[Result]) -> list[str]:
+    """The notes of several results, each once; where models differ in them, with the models that they are about."""
+    about = {id(result): tuple(dict.fromkeys(source.model for source in result.sources)) for result in results}
+    if len(set(about.values())) < 2:
+        return list(dict.fromkeys(note for result in results for note in result.notes))
+    said: dict[tuple[str, str], list[tuple[str, ...]]] = {}
+    for result in results:
+        for note in result.notes:
+            said.setdefault((result.metric, note), []).append(about[id(result)])
+    lines: dict[str, None] = {}
+    for (metric, note), who in said.items():
+        asked = {about[id(result)] for result in results if result.metric == metric}
+        each = "Every model" if all(len(models) == 1 for models in asked) else "Every comparison"
+        names = [" with ".join(map(short_model, models)) for models in dict.fromkeys(who)]
+        lines[f"{each if len(asked) > 1 and set(who) == asked else ', '.join(names)}: {note}"] = None
+    return list(lines)
+
+
+def widest_error(n_test: int) -> float:
+    """1.96 standard errors of a binomial share over ``n_test`` rows, for a share of one half; other shares have less."""
+    return 1.96 * math.sqrt(0.25 / max(n_test, 1))
+
+
+def sampling_error(n_test: int, row_name: str = "text", runs: Sequence[str] = ()) -> str:
+    """How far chance may move an accuracy on ``n_test`` rows, as a sentence, in percentage points.
+
+    ``runs`` are those that had held the test rows out of their training.
+    """
+    points = 100 * widest_error(n_test)
+    by = f", held out by {' and '.join(runs)}" if runs else ""
+    return (
+        f"Sampling error of an accuracy: at most ± {points:.1f} points (95 %, {count(n_test, f'test {row_name}')}{by})."
+    )
+
+
+def share_of_chance(p: float) -> str:
+    """McNemar's p as it is written in tables and captions."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+PAIRED = (
+    "Two accuracies on the same rows are compared by the rows that only one of them gets right (McNemar's exact test, p): below "
+    "0.05 they differ by more than chance does in one of twenty cases."
+)
+
+
+def holders(split: Any) -> tuple[str, ...]:
+    """The runs whose own held-out rows are the test rows of ``split``."""
+    return split.runs if split.held_out else ()
+
+
+def source_line(source: Source) -> str:
+    """One stack of activations in one line."""
+    parts = [
+        f"{source.model} on {source.texts}",
+        f"n = {source.n_rows:,} rows of {source.n_dims:,} dimensions",
+        f"pooling {source.pooling}",
+    ]
+    if source.n_truncated:
+        parts.append(f"{count(source.n_truncated, 'text')} truncated to {source.max_length:,} tokens")
+    if source.n_empty:
+        parts.append(f"{count(source.n_empty, 'empty text')}")
+    if source.postprocess:
+        parts.append(f"after {', '.join(source.postprocess)}")
+    return " · ".join(parts)
+
+
+def undefined_note(
+    results: Sequence[Result],
+    fields: Sequence[str],
+    *,
+    crosses: bool = False,
+    expected: Callable[[Undefined], bool] = lambda _: False,
+) -> None:
+    """Say which numbers of these fields do not exist, and why; nothing where all do.
+
+    ``crosses`` says that the figure marks them ×. What is ``expected``, such as the end of every curve, is left for the
+    page to say in a line.
+    """
+    gaps = [gap for result in results for gap in result.undefined if gap.field in fields and not expected(gap)]
+    why = list(dict.fromkeys(gap.reason for gap in gaps))
+    if not why:
+        return
+    listed = "".join(f"\n- {plain(reason)}" for reason in why[:6])
+    more = f"\n- and {count(len(why) - 6, 'more reason')}" if len(why) > 6 else ""
+    pooled = {source.pooling for result in results for source in result.sources}
+    first = any("embedding" in reason and "identical" in reason for reason in why) and "cls" in pooled
+    because = (
+        "\n\nBefore the first block no token has seen any other, so the first one ([CLS]) is the same vector in every "
+        "text. The pooling mean or last has no such gap."
+    )
+    st.info(
+        f"Some numbers are undefined. They are {'marked × and ' if crosses else ''}left out, not drawn as 0:\n"
+        f"{listed}{more}{because if first else ''}"
+    )
+
+
+def labels_of(table: TextTable, column: str | None, text_index: npt.NDArray[np.int64]) -> list[str | None] | None:
+    """The label of each point, whose text is ``text_index``; None where no column is chosen."""
+    if column is None:
+        return None
+    return [table.columns[column][text] for text in text_index]

@@ -1,0 +1,242 @@
+"""A Plotly chart that keeps zoom, camera and selection when its data changes, follows the theme and can be scrubbed.
+
+``st.plotly_chart`` draws from scratch at every change. Here a component calls ``Plotly.react`` on the figure in place,
+with the plotly.min.js of the installed plotly package, served by Streamlit's static serving: nothing is fetched from
+elsewhere. Where static serving is off, and under AppTest, ``st.plotly_chart`` takes over with the same return value.
+"""
+
+import json
+import logging
+import os
+import sys
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import plotly
+import plotly.graph_objects as go
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from pages._kit.charts.base import MUTED, ON_DARK
+
+FALLBACK_VARIABLE = "EMBEDSCOPE_PLAIN_CHARTS"
+_HERE = Path(__file__).parent
+_SCRIPT_NAME = f"plotly-{plotly.__version__}.min.js"
+_COMPONENT = st.components.v2.component(
+    "embedscope_plot",
+    css=(_HERE / "plot.css").read_text(encoding="utf-8"),
+    js="\n".join((_HERE / name).read_text(encoding="utf-8") for name in ("plot.js", "plot_theme.js")),
+    isolate_styles=False,
+)
+
+PLAIN_CONFIG = {"displaylogo": False, "showSendToCloud": False}  # plotly.js 4 would offer to upload the figure
+
+Select = Literal["none", "points", "cells"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frames:
+    """Coordinates for each step of a slider inside the chart; moving it needs no server.
+
+    ``coordinates[frame][trace]`` is an (n, 2) or (n, 3) array for that trace of the figure; ``names`` and ``captions`` are plain
+    text, one a frame; ``label`` says what the slider chooses. ``shown`` has, for a trace that only shows and hides points
+    of its own, which of its n points each frame shows: booleans (n_frames, n). ``cursor`` (n_frames,) places a vertical line
+    in every panel. Charts of the same ``link`` move together; one
+    that ``follows`` has no slider of its own.
+    """
+
+    label: str
+    names: Sequence[str]
+    coordinates: Sequence[Sequence[npt.NDArray[np.floating[Any]]]]
+    captions: Sequence[str] = ()
+    initial: int = 0
+    shown: Mapping[int, npt.NDArray[np.bool_]] = field(default_factory=dict)
+    cursor: Sequence[float] = ()
+    link: str = ""
+    follows: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What is chosen in a chart: the ids (``customdata``) of points, or one cell (row, column), and the frame shown."""
+
+    ids: tuple[Any, ...] = ()
+    cell: tuple[int, int] | None = None
+    trace: int | None = None
+    frame: int | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.ids) or self.cell is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    key: str
+    height: int
+    alt: str
+    view: str
+    select: Select
+    file_name: str
+    script: str = f"app/static/{_SCRIPT_NAME}"
+    aspect: float | None = None
+    on_dark: dict[str, str] = field(default_factory=lambda: dict(ON_DARK))
+
+
+def plot(
+    figure: go.Figure,
+    *,
+    key: str,
+    alt: str,
+    height: int = 480,
+    aspect: float | None = None,
+    view: str = "",
+    select: Select = "none",
+    frames: Frames | None = None,
+    file_name: str = "embedscope",
+    on_select: Callable[[], None] | None = None,
+) -> Selection:
+    """Draw ``figure`` in the width of its container and return what is selected in it.
+
+        ``alt`` describes the chart to those who cannot see it. ``height`` is in pixels; with ``aspect`` it is at most that
+    XX another value when the axes mean something else. ``select`` "points" returns the
+        ``customdata`` of clicked, boxed or lassoed points (one value a point), "cells" the row and column of a clicked
+        heatmap cell. ``file_name`` names the images saved from the mode bar.
+    """
+    if not component_available():
+        return _plain(figure, key, alt, height, select, frames, on_select)
+    options = _Options(key, height, alt, view, select, file_name, aspect=aspect)
+    result = _COMPONENT(
+        key=key,
+        data=_payload(figure, options, frames),
+        on_selection_change=on_select or _nothing,
+        on_frame_change=_nothing,
+    )
+    return _selection(result.get("selection"), result.get("frame"), frames)
+
+
+def component_available() -> bool:
+    """Whether charts are drawn by the component: static serving is on, the script is in place, no test stands in."""
+    if os.environ.get(FALLBACK_VARIABLE) or "streamlit.testing.v1" in sys.modules:
+        return False
+    context = get_script_run_ctx()
+    if context is None or not st.get_option("server.enableStaticServing"):
+        return False
+    return provide_script(Path(context.main_script_path).parent / "static")
+
+
+def provide_script(folder: Path) -> bool:
+    """Put plotly.min.js of the installed plotly into the served ``folder``; False where that cannot be done."""
+    target = folder / _SCRIPT_NAME
+    if target.is_file():
+        return True
+    source = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+    partial = target.with_suffix(f".{os.getpid()}.partial")
+    try:
+        folder.mkdir(exist_ok=True)
+        partial.write_bytes(source.read_bytes())
+        partial.replace(target)
+    except OSError as error:
+        logging.getLogger(__name__).warning("Charts lose their zoom at each change: %s", error)
+        return False
+    return True
+
+
+def _payload(figure: go.Figure, options: _Options, frames: Frames | None) -> bytes:
+    """The chart as UTF-8 JSON: bytes are hashed and sent as they are, where a dict would be encoded twice."""
+    stated = {name: getattr(options, name) for name in _Options.__dataclass_fields__}
+    sent = None if frames is None else _encoded_frames(frames)
+    rest = json.dumps({"options": stated, "frames": sent})
+    return f'{{"figure":{figure.to_json(engine="json")},{rest[1:]}'.encode()
+
+
+def _encoded_frames(frames: Frames) -> dict[str, Any]:
+    coordinates = [[[_encoded(axis) for axis in points.T] for points in traces] for traces in frames.coordinates]
+    return {
+        "label": frames.label,
+        "names": list(frames.names),
+        "captions": list(frames.captions),
+        "initial": frames.initial,
+        "coordinates": coordinates,
+        "shown": {trace: _encoded_bits(shown) for trace, shown in frames.shown.items()},
+        "cursor": list(frames.cursor),
+        "link": frames.link,
+        "follows": frames.follows,
+    }
+
+
+def _encoded(values: npt.NDArray[Any]) -> dict[str, str]:
+    return {"dtype": "f4", "bdata": b64encode(np.ascontiguousarray(values, "<f4").tobytes()).decode("ascii")}
+
+
+def _encoded_bits(shown: npt.NDArray[np.bool_]) -> dict[str, str]:
+    """Booleans (n_frames, n), eight to a byte, the first in the lowest bit; every frame begins a byte."""
+    packed = np.packbits(shown, axis=1, bitorder="little")
+    return {"dtype": "u1", "bdata": b64encode(packed.tobytes()).decode("ascii")}
+
+
+def _selection(stated: Any, frame: Any, frames: Frames | None) -> Selection:
+    """The component's state as a Selection; whatever a hostile client sends, the types hold."""
+    stated = stated if isinstance(stated, dict) else {}
+    ids = stated.get("ids")
+    cell = stated.get("cell")
+    shown = frame if isinstance(frame, int) and not isinstance(frame, bool) else None
+    if frames is not None:
+        known = shown is not None and 0 <= shown < len(frames.names)
+        shown = shown if known else frames.initial
+    chosen = tuple(value for value in ids if isinstance(value, int | float | str)) if isinstance(ids, list) else ()
+    if isinstance(cell, list) and len(cell) == 3 and all(isinstance(part, int) and part >= 0 for part in cell):
+        return Selection(chosen, (cell[1], cell[2]), cell[0], shown)
+    return Selection(chosen, None, None, shown)
+
+
+def _nothing() -> None:
+    """Streamlit keeps a component's state only where a callback is given for it."""
+
+
+def _plain(
+    figure: go.Figure,
+    key: str,
+    alt: str,
+    height: int,
+    select: Select,
+    frames: Frames | None,
+    on_select: Callable[[], None] | None,
+) -> Selection:
+    """The same chart by ``st.plotly_chart``: without the kept zoom, with the slider outside the chart."""
+    figure = go.Figure(figure).update_layout(height=height)
+    frame = None if frames is None else _plain_frame(figure, frames, key)
+    if select == "none":
+        st.plotly_chart(figure, key=key, alt=alt, config=PLAIN_CONFIG)
+        return Selection(frame=frame)
+    event = st.plotly_chart(figure, key=key, alt=alt, on_select=on_select or "rerun", config=PLAIN_CONFIG)
+    points = event["selection"]["points"]
+    if select == "points":
+        return Selection(ids=tuple(point["customdata"] for point in points if "customdata" in point), frame=frame)
+    return Selection(frame=frame)
+
+
+def _plain_frame(figure: go.Figure, frames: Frames, key: str) -> int:
+    frame, shared = frames.initial, f"_frame_of_{frames.link}"
+    if frames.follows:
+        frame = min(st.session_state.get(shared, frame), len(frames.names) - 1)
+    elif len(frames.names) > 1:
+        steps = range(len(frames.names))
+        names = list(frames.names)
+        frame = st.select_slider(frames.label, steps, frame, format_func=names.__getitem__, key=f"{key}_frame")
+    if frames.link:
+        st.session_state[shared] = frame
+    for trace, points in zip(figure.data, frames.coordinates[frame] if frames.coordinates else (), strict=False):
+        trace.update({name: np.ascontiguousarray(axis) for name, axis in zip("xyz", points.T, strict=False)})
+    for place, shown in frames.shown.items():
+        trace = figure.data[place]
+        trace.update({name: np.where(shown[frame], trace[name], np.nan).astype(np.float32) for name in "xy"})
+    if frames.cursor:
+        figure.add_vline(x=frames.cursor[frame], line={"color": MUTED, "width": 1.5})
+    if frames.captions and not frames.follows:
+        st.caption(frames.captions[frame].replace("$", "\\$"))
+    return frame

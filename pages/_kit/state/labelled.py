@@ -1,0 +1,86 @@
+"""What the pages about labels share: the label column they need, the model and the layer they look at, the split."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from backend import ModelInfo
+from pages._kit.charts.base import short_model
+from pages._kit.state.selection import Selection
+from pages._kit.state.session import plain
+
+_NONE = "(none)"
+_NEARLY_ALL = 0.9  # of the pairs of labels
+
+
+def label_ready(here: Selection) -> str:
+    """The chosen label column; without one, say what is needed and end the page here."""
+    if label_missing(here) or here.label is None:
+        st.stop()
+    return here.label
+
+
+def label_missing(here: Selection) -> bool:
+    """Whether there is no label for each row; says what is needed then."""
+    if here.tokens is not None:
+        st.info(
+            "This page needs one row for each text, but the pooling is tokens. Choose mean, last or cls in the sidebar.",
+            icon=":material/tune:",
+        )
+    elif here.label is None:
+        named = plain(here.texts.spec.name) if here.texts is not None else ""
+        st.info(
+            f"The text set {named} has no label column, or none is chosen. Choose one under Label in the sidebar, or add "
+            "texts with labels on the page Texts; the built-in sets sentiment and topics have labels.",
+            icon=":material/label:",
+        )
+    return here.tokens is not None or here.label is None
+
+
+def choose_model(models: Sequence[ModelInfo], key: str, *, label: str = "Model", first: int = 0) -> ModelInfo:
+    """One of the sidebar's models; no widget where there is one only."""
+    names = [info.spec.name for info in models]
+    if len(names) == 1:
+        return models[0]
+    name = st.selectbox(label, names, index=first, format_func=short_model, key=key, persist_state="session", width=260)
+    return models[names.index(name)]
+
+
+def choose_other(here: Selection, model: ModelInfo, key: str, about: str) -> ModelInfo | None:
+    """Another of the sidebar's models to compare ``model`` with, if there is one; ``about`` is the help of its box."""
+    others = {info.spec.name: info for info in here.models if info is not model}
+    if not others:
+        st.caption("Add a second model in the sidebar (such as the one before fine-tuning) to compare the two.")
+        return None
+    name = st.selectbox(
+        "Compare with",
+        [_NONE, *others],
+        index=1,
+        format_func=short_model,
+        key=key,
+        persist_state="session",
+        width=260,
+        help=about,
+    )
+    return others.get(name)
+
+
+def choose_layer(info: ModelInfo, key: str) -> int:
+    """A layer number of ``info``, the last one to begin with."""
+    numbers = list(range(len(info.layer_names)))
+    chosen = st.selectbox(
+        "Layer",
+        numbers,
+        index=len(numbers) - 1,
+        format_func=info.layer_names.__getitem__,
+        key=f"{key}_{len(numbers)}",
+        persist_state="session",
+        width=200,
+    )
+    return chosen if chosen in numbers else numbers[-1]
+
+
+def random_labels_too(control_apart: Any) -> Any:
+    """Where nearly all pairs of labels are apart with the labels shuffled too, so that the number of clusters says nothing."""
+    return control_apart > _NEARLY_ALL

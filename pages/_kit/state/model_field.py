@@ -1,0 +1,176 @@
+"""The field that names the models of every page; a series of checkpoints that is named there becomes models, too."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from backend import ModelInfo, ResolveTask, SeriesInfo, SeriesMember, SeriesTask, fingerprint
+from pages._kit.charts.base import short_model
+from pages._kit.flow.progress import obtain
+from pages._kit.state.session import plain, workbench
+
+DEFAULT_MODEL = "minilm"
+MOST_MODELS = 6
+MOST_NAME_CHARS = 300
+AT_MOST = 12  # checkpoints of a series, where nobody says otherwise
+DYNAMICS = "pages/training/dynamics/page.py"
+_KNOWN = "_known_models"
+
+
+def choose_models(names: Sequence[str]) -> None:
+    """Make ``names`` the shared models; for button callbacks."""
+    st.session_state["model"] = list(names)
+
+
+def chosen_names() -> list[str]:
+    """The names in the model field, resolved or not."""
+    return list(st.session_state.get("model", [DEFAULT_MODEL]))
+
+
+def is_name(name: Any) -> bool:
+    """Whether that can be the name of a model or a series at all."""
+    return isinstance(name, str) and 0 < len(name.strip()) <= MOST_NAME_CHARS and name.isprintable()
+
+
+def series_task(name: str, *, steps: tuple[int, ...] = (), at_most: int = AT_MOST) -> SeriesTask:
+    """What finds the checkpoints of the series ``name``; of a run, the pattern ``@*`` means all of them."""
+    name = name.strip()
+    if name.startswith("run:"):
+        name = name.removesuffix("@*")
+    return SeriesTask(name, steps=steps, at_most=0 if steps else at_most)
+
+
+def model_field() -> tuple[tuple[ModelInfo, ...], str, bool]:
+    """The field and what it says: the models, what is missing, and whether waiting will not help."""
+    known: dict[str, None] = st.session_state.setdefault(_KNOWN, {DEFAULT_MODEL: None})
+    runs = [run.model for run in workbench().runs() if run.steps]
+    st.session_state.setdefault("model", [DEFAULT_MODEL])  # not as the field's default: one that changes may empty it
+    names = st.multiselect(
+        "Models",
+        list(dict.fromkeys([*known, *runs])),
+        accept_new_options=True,
+        max_selections=MOST_MODELS,
+        select_all=False,
+        placeholder="Hub id, folder or alias",
+        key="model",
+        bind="query-params",
+        help="`minilm`, a Hugging Face id such as `gpt2` or `EleutherAI/pythia-160m@step1000`, or a local folder. "
+        "Type a name and press Enter. Pages that compare models use all of them. A series of checkpoints (a folder of "
+        "them, or `EleutherAI/pythia-160m@step*`) offers its steps.",
+    )
+    if not names:
+        return (), "Choose a model in the sidebar.", False
+    infos: list[ModelInfo] = []
+    waiting, failures, series = [], [], []
+    for place, name in enumerate(names):
+        if not is_name(name):
+            st.error("A model name has up to 300 printable characters.", icon=":material/error:")
+            failures.append("A model name has up to 300 printable characters.")
+            continue
+        info, state, why = _look_up(name, place)
+        if info is not None:
+            known[name] = None
+            if info.spec not in [other.spec for other in infos]:
+                infos.append(info)
+            _say_step(name, info)
+        elif state == "failed":
+            failures.append(why)
+        else:
+            (series if state == "series" else waiting).append(name)
+    if failures:
+        return tuple(infos), failures[0], True
+    problem = f"Looking up {', '.join(waiting)} (see the sidebar)." if waiting else ""
+    if series:
+        problem = f"{short_model(series[0])} is a series of checkpoints: choose some of its steps in the sidebar."
+    return tuple(infos), problem, False
+
+
+def _say_step(name: str, info: ModelInfo) -> None:
+    """Which step a run's name stands for, where that may change: a link with the step in it does not."""
+    if not name.strip().startswith("run:") or info.spec.name == name.strip():
+        return
+    short, _, step = info.spec.name.partition("@")
+    run = next((one for one in workbench().runs() if f"run:{one.name}" == short), None)
+    if run is not None and run.state != "done":
+        st.caption(
+            f"{plain(name)} is {plain(step)} of a run that is {run.state}; later it may be another step. "
+            f"{plain(info.spec.name)} stays what it is."
+        )
+
+
+def _look_up(name: str, place: int) -> tuple[ModelInfo | None, str, str]:
+    """The model of one name; without one, whether it is a "series", is still "waiting", or "failed", and why."""
+    pattern = any(mark in name.partition("@")[2] for mark in "*?")
+    offered: list[bool] = []
+
+    def offer() -> bool:
+        if pattern or name.startswith(("/", ".", "~")):
+            offered.append(offer_series(name, f"series_{place}", quiet=not pattern))
+        return bool(offered) and offered[-1]
+
+    task = ResolveTask(name.strip())
+    if pattern:
+        if offer():
+            return None, "series", ""
+        status = workbench().status(fingerprint(series_task(name)))
+    else:
+        info = obtain(task, f"model_{place}", what=f"Looking up {name}", otherwise=offer)
+        if info is not None:
+            return info, "", ""
+        if offered and offered[-1]:
+            return None, "series", ""
+        status = workbench().status(fingerprint(task))
+    if status is not None and status.state == "failed":
+        return None, "failed", f"{status.error} {status.hint}"
+    return None, "waiting", ""
+
+
+def offer_series(name: str, key: str, *, quiet: bool) -> bool:
+    """Offer the steps of a series as models; False where the name is no series (said here unless ``quiet``)."""
+    task = series_task(name)
+    what = f"Looking up the checkpoints of {short_model(name)}"
+    found: SeriesInfo | None = obtain(task, key, what=what, otherwise=(lambda: True) if quiet else None)
+    if found is None:
+        status = workbench().status(fingerprint(task))
+        return status is not None and status.active
+    total = f" of {found.n_found:,}" if found.n_found > len(found.members) else ""
+    with st.container(border=True, key=f"{key}_offer"):
+        st.markdown(f"**{plain(short_model(name))}** is a series: {len(found.members)}{total} checkpoints.")
+        ends = [found.members[0], found.members[-1]]
+        st.button(
+            "Take first and last",
+            key=f"{key}_ends",
+            on_click=_take,
+            args=(name, ends),
+            help=" and ".join(f"Step {member.step:,}" for member in ends),
+        )
+        picked = st.multiselect(
+            "Steps",
+            found.steps,
+            format_func=lambda step: f"{step:,}",
+            select_all=False,
+            max_selections=MOST_MODELS,
+            placeholder="Choose steps",
+            key=f"{key}_steps",
+        )
+        chosen = [member for member in found.members if member.step in picked]
+        st.button("Take these", key=f"{key}_take", on_click=_take, args=(name, chosen), disabled=not chosen)
+        st.page_link(
+            DYNAMICS, label="All steps: Dynamics", query_params={"series": task.name}, icon=":material/timeline:"
+        )
+        if found.broken:
+            listed = "; ".join(f"step {item.step:,}: {item.reason.rstrip('.')}" for item in found.broken)
+            st.caption(f"Not usable: {plain(listed)}.")
+    return True
+
+
+def _take(name: str, members: Sequence[SeriesMember]) -> None:
+    """Put these checkpoints in the place of the series, or after the others; no more than the field holds."""
+    taken = [member.model.spec.name for member in members]
+    names: list[str] = []
+    for other in chosen_names():
+        names += taken if other == name else [other]
+    if name not in chosen_names():
+        names += taken
+    choose_models(list(dict.fromkeys(names))[:MOST_MODELS])

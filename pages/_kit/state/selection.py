@@ -1,0 +1,314 @@
+"""The choice that all pages share: models, text set, pooling, layers, label and seed, in the sidebar and in the URL."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from backend import ModelInfo, PostProcess, TextSetInfo, TokenSample, sets_meant, told_apart
+from pages._kit.show import wording
+from pages._kit.state.model_field import chosen_names, model_field
+from pages._kit.state.rows import pooling_choice, pooling_problem, rows_form, rows_problem
+from pages._kit.state.session import plain, workbench
+
+DEFAULT_TEXTS = "sentiment"
+MOST_SEED = 2**31 - 1
+NO_LABEL = "(none)"
+_STYLE = Path(__file__).with_name("sidebar.css")
+_KEPT = "_selection"
+_LINKED = "_linked_values"
+_DRAWN = "_linked_values_drawn"
+_AGAIN = "_values_to_set_again"
+_NEXT_TEXTS = "_next_texts"
+_LABELLED = "_labelled_texts"
+_CHOSEN, _GONE = "_chosen_texts", "_gone_texts"
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What the sidebar says: resolved models, the text set, and how to look at them.
+
+    ``layers`` is "all" or layer numbers; ``label`` the label column or None; ``tokens`` says which token vectors are
+    kept with pooling "tokens" (None otherwise); ``postprocess`` are the steps before any metric. While anything is
+    missing or wrong, ``problem`` is a sentence that says so (``failed``: and waiting will not help) and the other
+    fields hold what is known. ``warning`` is about a choice that is not what the link asked for; ``unread`` says what
+    is wrong with the choice whatever the models.
+    """
+
+    models: tuple[ModelInfo, ...] = ()
+    texts: TextSetInfo | None = None
+    pooling: str = "mean"
+    layers: str | tuple[int, ...] = "all"
+    label: str | None = None
+    seed: int = 0
+    problem: str = ""
+    failed: bool = False
+    warning: str = ""
+    postprocess: tuple[PostProcess, ...] = ()
+    tokens: TokenSample | None = None
+    unread: str = ""
+
+    @property
+    def rows(self) -> dict[str, Any]:
+        """What ``Workbench.analysis`` must be told about the rows, whatever the models, layers and metric."""
+        return {
+            "texts": self.texts,
+            "pooling": self.pooling,
+            "seed": self.seed,
+            "postprocess": self.postprocess,
+            "tokens": self.tokens,
+            "beside": self.models,  # whatever is on show is judged by the same rows
+        }
+
+    @property
+    def row_name(self) -> str:
+        """What one row is: a text, a token, a word or a pair of words."""
+        unit = "text" if self.texts is None else self.texts.spec.unit
+        return wording.row_name(unit) if self.tokens is None else "token"
+
+
+def current() -> Selection:
+    """The shared choice as the sidebar left it in this run."""
+    return st.session_state.get(_KEPT, Selection(problem="The sidebar has not been drawn yet."))
+
+
+def ready() -> Selection:
+    """The shared choice; while it is not complete, say what is missing and end the page here."""
+    selection = current()
+    if selection.warning:
+        st.warning(plain(selection.warning), icon=":material/link_off:")
+    if selection.problem:
+        show_open(selection)
+        st.stop()
+    return selection
+
+
+def ready_for(models: Sequence[ModelInfo]) -> Selection:
+    """The shared choice with ``models`` in the place of the sidebar's own; where it does not fit them, end the page here."""
+    shared = current()
+    problem = shared.unread or _unfit(models, shared.pooling, shared.layers, shared.postprocess)
+    st.session_state[_KEPT] = replace(shared, models=tuple(models), problem=problem, failed=bool(problem))
+    return ready()
+
+
+def show_open(selection: Selection) -> None:
+    """Why nothing can be shown yet: in red where waiting will not help."""
+    show, icon = (st.error, ":material/error:") if selection.failed else (st.info, ":material/tune:")
+    show(plain(selection.problem), icon=icon)
+
+
+def sidebar() -> Selection:
+    """Draw the shared widgets into the sidebar and keep what they say for ``current``."""
+    st.session_state[_KEPT] = Selection(problem="The backend service has not answered yet.")
+    text_sets = workbench().text_sets()
+    st.session_state.update(st.session_state.pop(_AGAIN, {}))
+    with st.sidebar:
+        st.html(_STYLE)
+        models, model_problem, failed = model_field()
+        texts, warning = _texts(text_sets)
+        pooling = pooling_choice(texts)
+        label = _label(texts)
+        left, right = st.columns(2)
+        with left:
+            layers, unread = _layers()
+        with right:
+            seed = _seed()
+        tokens, steps = rows_form(pooling, seed)
+        layer_problem = unread or _layers_problem(models, layers)
+        if layer_problem:
+            st.error(plain(layer_problem), icon=":material/error:")
+    if texts is None:
+        unread = unread or "There is no text set. Add one on the page Texts."
+    problem = model_problem or unread or _unfit(models, pooling, layers, steps)
+    failed = failed or (bool(problem) and not model_problem)
+    selection = Selection(
+        models,
+        texts,
+        pooling,
+        layers,
+        label,
+        seed,
+        problem,
+        postprocess=steps,
+        tokens=tokens,
+        failed=failed,
+        warning=warning,
+        unread=unread,
+    )
+    st.session_state[_KEPT] = selection
+    return selection
+
+
+def choose_texts(name: str) -> None:
+    """Make ``name`` (a ``shown_name``) the shared text set; for button callbacks."""
+    st.session_state["texts"] = name
+
+
+def choose_texts_next(table: str) -> None:
+    """Make the text set with this table digest the shared one in the next run; for code that runs after the sidebar."""
+    st.session_state[_NEXT_TEXTS] = table
+
+
+def parse_layers(text: str) -> str | tuple[int, ...] | None:
+    """``all``, or numbers and ranges such as ``0, 3-6`` as sorted layer numbers; None where it cannot be read."""
+    text = text.strip().lower()
+    if text in ("", "all"):
+        return "all"
+    numbers: set[int] = set()
+    for part in re.split(r"[,\s]+", re.sub(r"\s*-\s*", "-", text)):
+        match = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", part, re.ASCII)
+        if match is None:
+            return None
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last < first:
+            return None
+        numbers.update(range(first, last + 1))
+    return tuple(sorted(numbers))
+
+
+def _texts(text_sets: Sequence[TextSetInfo]) -> tuple[TextSetInfo | None, str]:
+    options = {info.shown_name: info for info in text_sets}  # with their digests: nobody else's saving renames one
+    if not options:
+        return None, ""
+    names = list(options)
+    linked = st.session_state.setdefault(_LINKED, {"texts": st.query_params.get("texts")})
+    following = st.session_state.pop(_NEXT_TEXTS, None)
+    for name, info in options.items():
+        if info.spec.table == following:
+            choose_texts(name)
+            linked["texts"] = None
+    asked = linked["texts"]
+    meant = sets_meant(text_sets, asked) if asked is not None and asked not in options else []
+    if len(meant) == 1:  # a link by the name alone, which only one set has: the field drops what it does not offer
+        choose_texts(meant[0].shown_name)
+        choose_texts_next(meant[0].spec.table)  # once more: what is set in its first run is not put into the address
+        linked["texts"] = None
+    chosen = st.selectbox(
+        "Text set",
+        names,
+        index=names.index(DEFAULT_TEXTS) if DEFAULT_TEXTS in options else 0,
+        key="texts",
+        bind="query-params",
+        on_change=_by_hand,
+        help="The texts that the models read. Add your own on the page Texts.",
+    )
+    if len(meant) == 1:
+        _once_more()
+    if chosen not in options:  # a client may send anything
+        chosen = names[0]
+    return options[chosen], _instead(linked["texts"], meant, options, chosen)
+
+
+@st.fragment(run_every=1.5)
+def _once_more() -> None:
+    """Run the page a second time, once the browser has had time to draw its fields, with the models set again.
+
+    What it is told in one run it forgets in the next if it has drawn nothing between the two.
+    """
+    if st.session_state.pop(_DRAWN, False):
+        st.session_state[_AGAIN] = {"model": chosen_names()}
+        st.rerun()
+    st.session_state[_DRAWN] = True
+
+
+def _by_hand() -> None:
+    """A choice in the sidebar: what a link asked for, or what is gone, is of no interest any more."""
+    st.session_state[_LINKED]["texts"] = None
+    st.session_state.pop(_GONE, None)
+
+
+def _instead(asked: str | None, meant: Sequence[TextSetInfo], options: dict[str, TextSetInfo], chosen: str) -> str:
+    """What to say where the set on show is not the one that the link asked for, or that was chosen before."""
+    if len(meant) > 1:
+        listed = "; ".join(f"{info.shown_name}, {told_apart(info)}" for info in meant)
+        return (
+            f"The link asks for the text set '{str(asked)[:80]}', and {len(meant)} are called that: {listed}. Choose one of "
+            f"them. This is '{chosen}' instead."
+        )
+    if asked is not None and asked not in options and not meant:
+        return f"The link asks for the text set '{asked[:80]}', which is not here. This is '{chosen}' instead."
+    before = st.session_state.get(_CHOSEN)
+    st.session_state[_CHOSEN] = chosen
+    if before is not None and before not in options:
+        st.session_state[_GONE] = before, chosen
+    gone, instead = st.session_state.get(_GONE, ("", ""))
+    if gone and instead == chosen:
+        return f"The text set '{gone}', which was chosen here, is no longer there. This is '{chosen}' instead."
+    return ""
+
+
+def _moved(texts: TextSetInfo | None) -> bool:
+    """Whether another text set was chosen in this session before."""
+    if texts is None:
+        return False
+    before = st.session_state.get(_LABELLED, texts.spec.table)
+    st.session_state[_LABELLED] = texts.spec.table
+    return bool(before != texts.spec.table)
+
+
+def _label(texts: TextSetInfo | None) -> str | None:
+    columns = list(texts.columns) if texts is not None else []
+    options = [NO_LABEL, *columns]
+    first = columns.index(texts.label) + 1 if texts is not None and texts.label in columns else 0
+    moved = _moved(texts)
+    if moved and st.session_state.get("label", NO_LABEL) != NO_LABEL:
+        st.session_state["label"] = options[first]  # a column of the set before would stay, if this one has it too
+    chosen = st.selectbox(
+        "Label",
+        options,
+        index=0 if moved else first,  # never two values in one run
+        key="label",
+        bind="query-params",
+        disabled=not columns,
+        help="The column that colours the points.",
+    )
+    return chosen if chosen in columns else None
+
+
+def _unfit(
+    models: Sequence[ModelInfo], pooling: str, layers: str | tuple[int, ...], steps: tuple[PostProcess, ...]
+) -> str:
+    """Why the shared choice cannot be used on these models; empty where it can."""
+    return pooling_problem(models, pooling) or _layers_problem(models, layers) or rows_problem(models, steps)
+
+
+def _layers_problem(models: Sequence[ModelInfo], layers: str | tuple[int, ...]) -> str:
+    for info in models:
+        last = len(info.layer_names) - 1
+        if layers != "all" and int(layers[-1]) > last:
+            return f"Layers: {info.spec.name} has layers 0 to {last}, there is no {layers[-1]}."
+    return ""
+
+
+def _layers() -> tuple[str | tuple[int, ...], str]:
+    text = st.text_input(
+        "Layers",
+        "all",
+        max_chars=200,
+        key="layers",
+        bind="query-params",
+        help="`all`, or numbers and ranges such as `0, 3-6`. Layer 0 is the embedding output, layer i the output of "
+        "block i; a model that ends in a final norm has one layer more.",
+    )
+    layers = parse_layers(str(text)[:200])
+    problem = ""
+    if layers is None:
+        problem = f"Layers: '{str(text)[:40]}' cannot be read. Write all, or numbers such as 0, 3-6."
+    return layers or "all", problem
+
+
+def _seed() -> int:
+    seed = st.number_input(
+        "Seed",
+        min_value=0,
+        max_value=MOST_SEED,
+        value=0,
+        step=1,
+        key="seed",
+        bind="query-params",
+        help="Start of every random step: samples, t-SNE, UMAP. The same seed gives the same figure.",
+    )
+    return seed if isinstance(seed, int) and 0 <= seed <= MOST_SEED else 0

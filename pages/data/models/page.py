@@ -1,0 +1,122 @@
+"""Models: what the chosen ones are made of, and how to name another."""
+
+import streamlit as st
+
+from backend import ModelInfo, ResolveTask
+from pages._kit.flow.progress import obtain
+from pages._kit.show import wording
+from pages._kit.state import model_field, selection
+from pages._kit.state.session import plain, workbench
+
+FAMILIES = {"encoder": "encoder", "decoder": "decoder", "encoder-decoder": "encoder of an encoder-decoder"}
+
+
+def facts(info: ModelInfo) -> dict[str, str]:
+    """What is known of a model without running it, in the order of the table."""
+    head = f"classification: {', '.join(info.labels) or 'unnamed classes'}" if info.has_head else "none"
+    return {
+        "Name": info.spec.name,
+        "Architecture": f"{info.architecture} ({FAMILIES.get(info.family, info.family)})",
+        "Blocks": f"{info.n_blocks}",
+        "Layers": f"{len(info.layer_names)}: {_shortened(info.layer_names)}",
+        "Dimensions": f"{info.n_dims:,}",
+        "Parameters": wording.parameters(info.n_parameters),
+        "Weights": f"{wording.size(info.n_bytes)} as {info.spec.dtype}",
+        "Longest text": _lengths(info),
+        "[CLS] token": "yes" if info.has_cls else "no",
+        "Usual pooling": info.default_pooling,
+        "Head": head,
+        "Commit": info.spec.commit,
+    }
+
+
+def _lengths(info: ModelInfo) -> str:
+    most = wording.count(info.max_length, "token")
+    if not info.usual_length or info.usual_length == info.max_length:
+        return most
+    return f"{info.usual_length:,} tokens as its package has it; {most} if asked for"
+
+
+def _shortened(names: tuple[str, ...]) -> str:
+    return ", ".join(names) if len(names) <= 4 else f"{names[0]}, {names[1]}, … {names[-1]}"
+
+
+def show_facts(infos: list[ModelInfo], key: str) -> None:
+    """A table with one column for each model."""
+    columns = [facts(info) for info in infos]
+    table: dict[str, list[str]] = {" ": list(columns[0])[1:]}
+    for column in columns:
+        table[column["Name"]] = list(column.values())[1:]
+    st.dataframe(table, hide_index=True, key=key, height="content", alt="Facts about each model")
+    for info in infos:
+        for remark in (*info.remarks, *info.package):
+            st.caption(f":material/info: {plain(f'{info.spec.name}: {remark}')}")
+
+
+def use_alone(name: str) -> None:
+    """Make the model the only one that is chosen."""
+    model_field.choose_models([name])
+
+
+def add(name: str) -> None:
+    """Put the model beside those that are chosen."""
+    model_field.choose_models([*model_field.chosen_names(), name])
+
+
+def look_up() -> None:
+    """The field for another model's name, its facts, and the buttons that choose it."""
+    name = st.text_input(
+        "Model",
+        key="models_name",
+        max_chars=model_field.MOST_NAME_CHARS,
+        placeholder="gpt2, EleutherAI/pythia-160m@step1000 or /path/to/a/folder",
+        persist_state="session",
+    ).strip()
+    if not name:
+        return
+    info = obtain(
+        ResolveTask(name),
+        "models_lookup",
+        what=f"Looking up {name}",
+        otherwise=lambda: model_field.offer_series(name, "models_series", quiet=True),
+    )
+    if info is None:
+        return
+    show_facts([info], "models_found")
+    chosen = model_field.chosen_names()
+    with st.container(horizontal=True):
+        st.button("Use this model", key="models_use", on_click=use_alone, args=(name,), type="primary")
+        full = name in chosen or len(chosen) >= model_field.MOST_MODELS
+        st.button("Add it for comparison", key="models_add", on_click=add, args=(name,), disabled=full)
+    if name in chosen:
+        st.caption("It is among the chosen models.")
+
+
+st.title("Models")
+here = selection.current()
+if here.models:
+    st.subheader("Chosen")
+    show_facts(list(here.models), "models_chosen")
+st.subheader("Look up another")
+look_up()
+st.subheader("How to name a model")
+st.markdown("""
+| You write | It means |
+|---|---|
+| `minilm` | all-MiniLM-L6-v2, the encoder that comes with Embedscope: works offline |
+| `gpt2`, `EleutherAI/pythia-160m` | a repository on the Hugging Face hub, at its main branch |
+| `EleutherAI/pythia-160m@step1000` | the same at a branch, tag or commit |
+| `/models/my-encoder` | a local folder in the Hugging Face layout, below one of the model roots |
+| `/models/my-run`, `EleutherAI/pythia-160m@step*` | a series: a folder of checkpoints, or revisions that match; take some of its steps, or all on the page Dynamics |
+
+Weights are read from safetensors files only, and code that comes with a model is never run.
+""")
+roots = workbench().model_roots()
+if roots:
+    st.caption("Local folders can be opened below these roots:")
+    st.code("\n".join(roots), language=None)
+else:
+    st.caption(
+        "No model root is set, so local folders cannot be opened here. "
+        "Start with `EMBEDSCOPE_MODEL_ROOTS=/path/to/models make run` to allow one."
+    )

@@ -1,0 +1,155 @@
+"""Overview: a first look at one model on one text set, with one click."""
+
+from typing import Any
+
+import streamlit as st
+
+from backend import AnalysisSpec, ModelInfo, Result, TextSetInfo
+from pages._kit.charts.depth import Series, profile_lines
+from pages._kit.charts.layer_pairs import cka_heatmap
+from pages._kit.charts.maps import projection_scatter
+from pages._kit.flow.progress import run_panel
+from pages._kit.show import wording
+from pages._kit.show.findings import reasons
+from pages._kit.show.plot import plot
+from pages._kit.state import selection
+from pages._kit.state.session import plain, workbench
+
+WHAT = (
+    "Embedscope shows how a transformer lays out texts in space, layer by layer: which layers do the same work, "
+    "how crowded the space is, where your labels come apart. "
+    "Choose a model and texts in the sidebar, press Run, and follow the link below a figure to look closer."
+)
+HEIGHT = 380
+
+
+def first_specs(model: ModelInfo, here: selection.Selection) -> list[AnalysisSpec]:
+    """CKA of every layer with every other, a map of the last layer, and the anisotropy of the model over depth."""
+    bench = workbench()
+    shared: dict[str, Any] = {"models": [model], **here.rows}
+    chosen = range(len(model.layer_names)) if here.layers == "all" else here.layers
+    last = max((layer for layer in chosen if layer <= model.n_blocks), default=chosen[-1])
+    return [
+        bench.analysis("cka", layers=here.layers, **shared),
+        bench.analysis("projection", layers=[last], params={"method": "pca"}, **shared),
+        bench.analysis("anisotropy", layers=here.layers, **shared),
+    ]
+
+
+def facts(model: ModelInfo, texts: TextSetInfo) -> None:
+    """The small numbers above the figures."""
+    with st.container(horizontal=True, key="overview_facts"):
+        st.metric("Layers", len(model.layer_names), help=plain(", ".join(model.layer_names)), width="content")
+        st.metric("Dimensions", f"{model.n_dims:,}", width="content")
+        st.metric("Parameters", wording.parameters(model.n_parameters), width="content")
+        st.metric("Texts", f"{texts.spec.n_rows:,}", width="content")
+        st.metric("Classes", len(texts.classes) or "none", width="content")
+
+
+def show_cka(result: Result) -> None:
+    """Layer against layer."""
+    names = result.sources[0].layer_names
+    gaps = {(row, column): reason for (row, column), reason in reasons(result, "matrix").items()}
+    figure = cka_heatmap(result.values.matrix, names, names, gaps).update_xaxes(tickangle=-45)
+    plot(figure, key="overview_cka", alt="CKA of every layer with every other", height=HEIGHT, file_name="cka")
+
+
+def show_map(result: Result, here: selection.Selection) -> None:
+    """The texts of one layer as points."""
+    assert here.texts is not None
+    table, points = workbench().text_set(here.texts), result.values
+    labels = [table.columns[here.label][text] for text in points.text_index] if here.label else None
+    shares = [f"{share:.0%} of the variance" for share in points.explained_variance_ratio[0]]
+    drawn = projection_scatter(
+        points.coords[0],
+        texts=table.shown,
+        labels=labels,
+        text_index=points.text_index,
+        token_index=points.token_index,
+        axis_titles=(f"First component, {shares[0]}", f"Second component, {shares[1]}"),
+    )
+    plot(
+        drawn.figure,
+        key="overview_projection",
+        alt="The texts in two dimensions",
+        height=HEIGHT,
+        file_name="projection",
+    )
+
+
+def show_profile(result: Result) -> None:
+    """Anisotropy over depth."""
+    values, source = result.values, result.sources[0]
+    gaps = {index[0]: reason for index, reason in reasons(result, "anisotropy").items()}
+    line = Series(
+        source.model,
+        source.layer_names,
+        values.anisotropy,
+        low=values.anisotropy_low,
+        high=values.anisotropy_high,
+        reference=values.anisotropy_isotropic,
+        undefined=gaps,
+    )
+    figure = profile_lines([line], y_title="Anisotropy", y_range=None)
+    plot(figure, key="overview_profile", alt="Anisotropy over depth", height=HEIGHT, file_name="anisotropy")
+
+
+def card(title: str, sentence: str, page: str, link: str, result: Result | None, draw: Any) -> None:
+    """One figure with what it means and the way to its page."""
+    with st.container(border=True):
+        st.subheader(title)
+        st.caption(sentence)
+        if result is None:
+            st.caption(":material/hourglass_empty: Not computed yet: see above.")
+        else:
+            draw(result)
+            for note in result.notes:
+                st.caption(plain(note))
+        st.page_link(f"pages/geometry/{page}/page.py", label=link, icon=":material/arrow_forward:")
+
+
+def show(found: list[Result | None], model: ModelInfo, here: selection.Selection) -> None:
+    """The three figures, side by side where there is room."""
+    left, right = st.columns(2)
+    with left:
+        card(
+            "Which layers are alike",
+            "CKA: 1 is the same geometry, 0 unrelated.",
+            "similarity",
+            "Similarity: other kernels, two models",
+            found[0],
+            show_cka,
+        )
+    with right:
+        layer = "" if found[1] is None else f" of {found[1].sources[0].layer_names[0]}"
+        card(
+            "Where the texts lie",
+            f"The first two principal components{plain(layer)}; each point is a text.",
+            "projection",
+            "Projection: t-SNE, UMAP, every layer",
+            found[1],
+            lambda result: show_map(result, here),
+        )
+    card(
+        "How one-sided the space is",
+        "Anisotropy: the share of all variance along one single direction, layer by layer.",
+        "profiles",
+        "Profiles: cosine, intrinsic dimension, several models",
+        found[2],
+        show_profile,
+    )
+
+
+st.title("Overview")
+st.markdown(WHAT)
+here = selection.ready()
+model = here.models[0]
+assert here.texts is not None
+st.caption(f"{plain(model.spec.name)} on {plain(here.texts.spec.name)}, pooling {here.pooling}")
+if len(here.models) > 1:
+    others = len(here.models) - 1
+    st.caption(f"Overview shows the first of the {others + 1} models chosen; Similarity and Profiles compare them.")
+facts(model, here.texts)
+found = run_panel(first_specs(model, here), "overview", partial=True)
+if found is not None:
+    show(found, model, here)

@@ -1,0 +1,297 @@
+"""Adding a text set: a file, pasted lines or a hub data set; read, looked at, columns chosen, then saved."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+
+import streamlit as st
+
+from backend import (
+    HubReadTask,
+    JoinTask,
+    ReadOptions,
+    ReadTask,
+    SampleTask,
+    TextColumns,
+    TextPreview,
+    TextSetInfo,
+    fingerprint,
+)
+from pages._kit.flow.progress import obtain, watch
+from pages._kit.show import wording
+from pages._kit.state import selection
+from pages._kit.state.session import plain, show_problem, workbench
+from pages.data.texts.add_source import Source, given_source
+from pages.data.texts.part import part_name, rows_choice
+
+NONE = "(none)"
+SHOWN = "texts_shown"  # the key of the field that says which text set the page shows
+_SHOWN_NEXT = "_texts_shown_next"
+_SAVED = "_saved_text_set"
+_SAVING = "_saving_text_set"
+
+
+def add_form() -> None:
+    """The whole way from bytes to a saved text set; every choice stays when something is refused."""
+    way = st.segmented_control(
+        "From", ["File", "Pasted text", "Hub data set", "Two sets joined"], default="File", required=True, key="add_way"
+    )
+    if way == "Hub data set":
+        _hub_form()
+        return
+    if way == "Two sets joined":
+        _join_form()
+        return
+    found = given_source(way == "File")
+    if found is None:
+        return
+    source, options = found
+    task = ReadTask(source.blob, source.file_name, "preview", options)
+    preview = obtain(task, "add_preview", what=f"Reading {source.file_name}")
+    if preview is not None:
+        _columns_and_save(source, options, preview)
+
+
+def add_section() -> None:
+    """The form; once a text set is saved, one line that says so in its place, and the button that opens it again."""
+    if _confirmed():
+        st.button("Add another text set", key="add_another", icon=":material/add:", on_click=_again)
+    else:
+        add_form()
+
+
+def _confirmed() -> bool:
+    """Whether a text set was saved last, and is still there; says so."""
+    info: TextSetInfo | None = st.session_state.get(_SAVED)
+    if info is None:
+        return False
+    text_sets = workbench().text_sets()
+    if info.spec.table not in {other.spec.table for other in text_sets}:
+        del st.session_state[_SAVED]
+        return False
+    here = selection.current().texts
+    chosen = here is not None and here.spec.table == info.spec.table
+    name = plain(info.spec.name)
+    then = " Every page uses it now." if chosen else ""
+    count = wording.count(info.spec.n_rows, wording.row_name(info.spec.unit))
+    st.success(f"Saved '{name}' with {count}.{then}", icon=":material/check_circle:")
+    for notice in info.notices:
+        st.warning(plain(notice), icon=":material/info:")
+    return True
+
+
+def show_saved(names: Mapping[str, TextSetInfo]) -> None:
+    """Put the text set that was saved in the last run into the field SHOWN, before that is drawn."""
+    table = st.session_state.pop(_SHOWN_NEXT, None)
+    name = next((name for name, info in names.items() if info.spec.table == table), None)
+    if name is not None:
+        st.session_state[SHOWN] = name
+
+
+def forget(table: str) -> None:
+    """Drop what this session remembers of a text set that was deleted."""
+    saved: TextSetInfo | None = st.session_state.get(_SAVED)
+    if saved is not None and saved.spec.table == table:
+        del st.session_state[_SAVED]
+
+
+def _again() -> None:
+    st.session_state.pop(_SAVED, None)
+    st.session_state["add_text"] = ""  # it is kept when the page is left, and would offer the saved texts again
+
+
+def _columns_and_save(source: Source, options: ReadOptions, preview: TextPreview) -> None:
+    row = "row" if preview.unit == "text" else wording.row_name(preview.unit)
+    st.caption(f"{wording.count(preview.n_rows, row)} · {plain(preview.format)} · {plain(preview.encoding)}")
+    _show_guesses(preview)
+    for notice in preview.notices:
+        st.warning(plain(notice), icon=":material/info:")
+    st.dataframe(
+        [dict(zip(preview.columns, row, strict=False)) for row in preview.rows],
+        key="add_rows",
+        height="content" if len(preview.rows) < 8 else 300,
+    )
+    columns = _choose_columns(preview, preview.header) if preview.unit == "text" else TextColumns()
+    rows = rows_choice("add_part", preview.n_rows, label=columns.label is not None or preview.unit != "text")
+    stem = _stem(source.file_name)
+    part = "" if rows is None else f"{rows.by}{rows.n}"
+    name = st.text_input(
+        "Name of the text set",
+        value=(stem if rows is None else part_name(stem, rows))[:80],
+        key=f"add_name_{source.blob[:8]}{part}",
+        max_chars=80,
+    ).strip()
+    if not name:
+        show_problem("The text set has no name.", "Give it one to save it.")
+        return
+    if options.header is None:
+        options = replace(options, header=preview.header)  # as it is shown
+    task = ReadTask(source.blob, source.file_name, name, replace(options, columns=columns, rows=rows), save=True)
+    if st.button("Save", key="add_save", type="primary", icon=":material/save:"):
+        workbench().start(task)  # also where it was saved before and deleted since
+        st.session_state[_SAVING] = task
+    if st.session_state.get(_SAVING) == task:
+        _save(task)
+
+
+def _show_guesses(preview: TextPreview) -> None:
+    """What was found out about the file, each with what it could be as well."""
+    if not preview.guesses:
+        return
+    lines = "".join(
+        f"\n- {plain(guess.what)}: **{plain(guess.took)}**"
+        + (f"; otherwise {plain(guess.other)}" if guess.other else "")
+        for guess in preview.guesses
+    )
+    st.markdown(f"Found out from the file (choose above where it is wrong):{lines}")
+
+
+def part_form(info: TextSetInfo, name: str) -> None:
+    """Which part of a text set to keep as one of its own, and the button that does it."""
+    rows = rows_choice(f"part_{info.spec.table[:8]}", info.spec.n_rows, label=info.label is not None, all_rows=False)
+    assert rows is not None
+    chosen = st.text_input(
+        "Name of the part",
+        value=part_name(name, rows)[:80],
+        key=f"part_name_{info.spec.table[:8]}_{rows.by}{rows.n}",
+        max_chars=80,
+    ).strip()
+    if not chosen:
+        show_problem("The part has no name.", "Give it one to save it.")
+        return
+    task = SampleTask(info.spec.table, chosen, rows)
+    if st.button("Save the part", key="part_save", icon=":material/content_cut:"):
+        workbench().start(task)
+        st.session_state[_SAVING] = task
+    if st.session_state.get(_SAVING) == task:
+        _save(task)
+
+
+def _save(task: ReadTask | HubReadTask | JoinTask | SampleTask) -> None:
+    status = workbench().status(fingerprint(task))
+    if status is not None and status.active:
+        watch([status.id], key="add_saving", what=f"Saving {task.name}")
+        return
+    info = obtain(task, "add_saving", what=f"Saving {task.name}")
+    if info is not None:
+        del st.session_state[_SAVING]
+        st.session_state[_SAVED] = info
+        selection.choose_texts_next(info.spec.table)
+        st.session_state[_SHOWN_NEXT] = info.spec.table  # the field may be on the page already
+        st.rerun()
+
+
+def _choose_columns(preview: TextPreview, header: bool) -> TextColumns:
+    names = list(preview.columns)
+    table = hashlib.sha256("|".join(names).encode("utf-8", "replace")).hexdigest()[:8]  # other columns, other choices
+    if len(names) == 1:
+        return TextColumns(text=0 if not header else names[0])
+    optional = [NONE, *names]
+
+    def pick(label: str, guess: str | None, key: str, about: str, *, needed: bool = False) -> str | int | None:
+        options = names if needed else optional
+        index = options.index(guess) if guess in options else 0
+        chosen = st.selectbox(label, options, index=index, key=f"{key}_{table}", help=about)
+        return _reference(chosen, names, header)
+
+    left, right = st.columns(2)
+    with left:
+        text = pick("Text column", preview.guess_text, "add_column_text", "The texts themselves.", needed=True)
+        label = pick(
+            "Label", preview.guess_label, "add_column_label", "What colours the points: a class for each text."
+        )
+    with right:
+        pair = pick("Second text", preview.guess_pair, "add_column_pair", "For tasks on pairs, such as a question.")
+        split = pick(
+            "Split", preview.guess_split, "add_column_split", "Which rows are for training, which for testing."
+        )
+    used = {text, label, pair, split}
+    rest = [name for name in names if _reference(name, names, header) not in used]
+    kept = st.multiselect(
+        "Other columns to keep",
+        rest,
+        default=rest if preview.format == "labelled" else None,  # further labels: fine ones beside coarse ones
+        key=f"add_column_more_{table}",
+        help="They can colour points too.",
+    )
+    metadata = tuple(reference for name in kept if (reference := _reference(name, names, header)) is not None)
+    return TextColumns(text, pair, label, split, metadata)
+
+
+def _reference(name: str | None, names: list[str], header: bool) -> str | int | None:
+    """How the reader is told which column is meant: by name, or by number where there is no header."""
+    if name is None or name not in names:
+        return None
+    return name if header else names.index(name)
+
+
+def _hub_form() -> None:
+    with st.form("add_hub", border=False):
+        path = st.text_input("Data set", key="hub_path", placeholder="stanfordnlp/sst2", max_chars=200).strip()
+        left, right = st.columns(2)
+        config = left.text_input("Configuration", key="hub_config", placeholder="the default one").strip()
+        split = right.text_input("Split", key="hub_split", placeholder="train").strip()
+        text = left.text_input("Text column", key="hub_text", placeholder="found out").strip()
+        label = right.text_input("Label column", key="hub_label", placeholder="found out").strip()
+        pair = left.text_input("Second text column", key="hub_pair", placeholder="none").strip()
+        name = right.text_input("Name of the text set", key="hub_name", placeholder="the data set's").strip()
+        asked = st.form_submit_button("Fetch", type="primary", icon=":material/download:")
+    if asked:
+        if not path:
+            show_problem("No data set is named.", "Write its id on the hub, such as stanfordnlp/sst2.")
+            return
+        columns = TextColumns(text or None, pair or None, label or None)
+        wanted = HubReadTask(path, name or path, config or None, split or None, columns)
+        workbench().start(wanted)
+        st.session_state[_SAVING] = wanted
+    task = st.session_state.get(_SAVING)
+    if isinstance(task, HubReadTask):
+        _save(task)
+
+
+def _stem(file_name: str) -> str:
+    return file_name.rpartition("/")[2].rpartition(".")[0] or file_name
+
+
+def _join_form() -> None:
+    """Two labelled text sets into one with a split column: what the pages under Labels fit on, and what they test on."""
+    text_sets = workbench().text_sets()
+    labelled = {info.spec.table: info for info in text_sets if info.label is not None}
+    if len(labelled) < 2:
+        st.info("Two text sets with labels are needed: add them first.", icon=":material/label:")
+        return
+    st.caption("The rows of the first become the split train, those of the second the split test.")
+    left, right = st.columns(2)
+    digests = list(labelled)
+
+    def named(digest: str) -> str:
+        return labelled[digest].shown_name
+
+    train = left.selectbox("To fit on", digests, format_func=named, key="join_train")
+    test = right.selectbox("To test on", digests, index=1, format_func=named, key="join_test")
+    first, second = labelled[train], labelled[test]
+    if train == test:
+        show_problem("Both are the same text set.", "Choose two: what is fitted on must not be tested on.")
+        return
+    if not set(first.classes) & set(second.classes):
+        show_problem(
+            f"'{first.spec.name}' and '{second.spec.name}' have no class in common: "
+            f"{', '.join(first.classes[:4])} against {', '.join(second.classes[:4])}.",
+            "Choose two sets that are labelled alike.",
+        )
+        return
+    name = st.text_input(
+        "Name of the text set",
+        value=f"{first.spec.name} + {second.spec.name}"[:80],
+        key=f"join_name_{train[:8]}_{test[:8]}",
+        max_chars=80,
+    ).strip()
+    if not name:
+        show_problem("The text set has no name.", "Give it one to save it.")
+        return
+    task = JoinTask(train, test, name)
+    if st.button("Join", key="join_save", type="primary", icon=":material/join:"):
+        workbench().start(task)
+        st.session_state[_SAVING] = task
+    if st.session_state.get(_SAVING) == task:
+        _save(task)

@@ -1,0 +1,230 @@
+"""Components: how variance is shared out among principal components, and what fine-tuning does to that."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from backend import ModelInfo, Result
+from pages._kit.charts.base import short_model
+from pages._kit.charts.spectrum import (
+    CAPTION,
+    SUMMED_CAPTION,
+    gained,
+    log_caption,
+    ratio_caption,
+    spectrum_chart,
+    variance_ratio_chart,
+)
+from pages._kit.flow.controls import params_form
+from pages._kit.flow.paper import paper_choice
+from pages._kit.flow.progress import run_panel
+from pages._kit.show.export import downloads
+from pages._kit.show.findings import heading, provenance, undefined_note
+from pages._kit.show.plot import plot
+from pages._kit.state.labelled import choose_model
+from pages._kit.state.pair import choose_pair, say_order
+from pages._kit.state.selection import Selection, ready
+from pages._kit.state.session import plain, workbench
+
+WHAT = "Along how many directions do the rows vary?"
+HOW = (
+    "Principal components are ordered by the share of the variance that they hold: a line that falls at once means that "
+    "a few directions hold nearly all of it."
+)
+SPECTRUM, RATIO = "Each layer", "Tuned against base"
+MARKS = (1, 2, 5, 10, 20, 50, 100)
+
+
+def settings(metric: str, here: Selection, info: ModelInfo) -> dict[str, Any]:
+    """The metric's own parameters."""
+    paper = paper_choice([metric], here, info, f"components_{metric}")
+    with paper.box:
+        chosen = params_form(workbench().metrics()[metric].params, **paper.form(metric, f"components_{metric}"))
+    paper.say(here, {metric: chosen})
+    return chosen
+
+
+def show_spectrum(here: Selection) -> None:
+    """Explained variance by component, one line a layer."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        model = choose_model(here.models, "components_model")
+        summed = st.toggle(
+            "Summed up",
+            key="components_summed",
+            persist_state="session",
+            help="The share that the first components hold together, instead of each one's own.",
+        )
+    params = settings("spectrum", here, model)
+    spec = workbench().analysis("spectrum", models=[model], layers=here.layers, params=params, **here.rows)
+    found = run_panel([spec], "components")
+    if found is None:
+        return
+    ratios, source = found[0].values.ratios, found[0].sources[0]
+    figure = None
+    if np.isfinite(ratios).any():
+        figure = spectrum_chart(ratios, source.layer_names, cumulative=bool(summed))
+        alt = f"Explained variance of {ratios.shape[1]} principal components in {len(ratios)} layers of {source.model}"
+        view = f"{source.model} {summed} {ratios.shape[1]}"
+        plot(figure, key="components_spectrum", alt=alt, height=480, view=view, file_name="spectrum")
+    else:
+        st.info("There is nothing to draw: no layer has any variance.")
+    caption = SUMMED_CAPTION if summed else " ".join(filter(None, (CAPTION, log_caption(ratios))))
+    st.caption(caption)
+    undefined_note(found, ["ratios"])
+    marks = [mark for mark in MARKS if mark <= ratios.shape[1]]
+    st.subheader("Share of the variance that the first components hold")
+    st.dataframe(shares_table(ratios, source.layer_names, marks), hide_index=True, column_config=percent(marks))
+    provenance(found)
+    if figure is not None:
+        columns = ["layer", *(f"component {i}" for i in range(1, ratios.shape[1] + 1))]
+        rows = [[name, *map(float, line)] for name, line in zip(source.layer_names, ratios, strict=True)]
+        title = f"Spectrum of {source.model}"
+        downloads(
+            "components", "spectrum", table=(columns, rows), results=found, figure=figure, title=title, caption=caption
+        )
+
+
+def shares_table(ratios: Any, layers: Sequence[str], marks: Sequence[int]) -> pd.DataFrame:
+    """For each layer the share that its first 1, 2, 5 ... components hold together, and how many hold 90 %."""
+    summed = np.cumsum(ratios, axis=1)
+    columns: dict[str, Any] = {"layer": list(layers)}
+    columns |= {f"first {mark}": summed[:, mark - 1] for mark in marks}
+    columns["components for 90 %"] = [
+        int(np.searchsorted(line, 0.9) + 1) if line[-1] >= 0.9 else None for line in np.nan_to_num(summed)
+    ]
+    return pd.DataFrame(columns).astype({"components for 90 %": "Int64"})
+
+
+def percent(marks: Sequence[int]) -> dict[str, Any]:
+    """The columns of shares, in percent."""
+    return {f"first {mark}": st.column_config.NumberColumn(format="percent") for mark in marks}
+
+
+def n_classes_of(here: Selection) -> int | None:
+    """The number of different labels in the chosen column, or None."""
+    if here.label is None or here.texts is None:
+        return None
+    return len({label for label in workbench().text_set(here.texts).columns[here.label] if label is not None})
+
+
+def comparable(tuned: ModelInfo, base: ModelInfo, here: Selection) -> bool:
+    """Whether the two can be compared layer by layer; says why where they cannot."""
+    depths = (len(tuned.layer_names), len(base.layer_names))
+    if here.layers == "all" and depths[0] != depths[1]:
+        st.info(
+            f"These models have {depths[0]} and {depths[1]} layers: a ratio needs the same layers in both. "
+            "Choose layers that both have in the sidebar."
+        )
+        return False
+    return True
+
+
+def show_ratio(here: Selection, row: DeltaGenerator) -> None:
+    """The ratio of explained variances, tuned over base, for the leading components; ``row`` is that of the view."""
+    with row:
+        order = choose_pair(here.models, "components")
+        if order is None:
+            return
+        say_order(order)
+    base, tuned = order.models
+    if not comparable(tuned, base, here):
+        return
+    params = settings("variance_ratio", here, tuned)
+    spec = workbench().analysis("variance_ratio", models=[tuned, base], layers=here.layers, params=params, **here.rows)
+    found = run_panel([spec], "components_ratio")
+    if found is not None:
+        draw_ratio(found[0], here)
+
+
+def draw_ratio(result: Result, here: Selection) -> None:
+    """Chart, table, notes and downloads of a variance ratio."""
+    values, names = result.values, result.sources[0].layer_names
+    tuned, base = (source.model for source in result.sources)
+    n_classes = n_classes_of(here)
+    drawable = [place for place in range(len(names)) if np.isfinite(values.ratio[place]).any()]
+    last = [place for place in drawable if names[place].startswith("block")][-1:] or drawable[-1:]
+    chosen = st.multiselect(
+        "Layers on show",
+        drawable,
+        default=last,
+        format_func=names.__getitem__,
+        key=f"components_layers_{len(names)}",
+        select_all=True,
+    )
+    figure, n_shown = None, values.ratio.shape[1]
+    n_components = min(min(source.n_rows, source.n_dims) for source in result.sources)
+    marked_lines = any(values.n_above_one[place] > 0 for place in chosen)
+    caption = ratio_caption(n_shown, n_components, n_classes, marked=marked_lines or not chosen)
+    if chosen:
+        marked = n_classes if n_classes is not None and n_classes <= n_shown else None
+        figure = variance_ratio_chart(
+            values.ratio[chosen],
+            [names[place] for place in chosen],
+            [int(values.n_above_one[place]) for place in chosen],
+            n_classes=marked,
+            n_components=n_components,
+            models=(tuned, base),
+        )
+        alt = f"Explained variance of {tuned} over that of {base}, by component, in {len(chosen)} layers"
+        view = f"{tuned} {base} {values.ratio.shape}"
+        plot(figure, key="components_ratio_chart", alt=alt, height=460, view=view, file_name="variance-ratio")
+    st.caption(caption)
+    undefined_note([result], ["ratio"])
+    table = {
+        "layer": list(names),
+        "components at or above 1": [
+            gained(int(count), n_shown, n_components) if i in drawable else None
+            for i, count in enumerate(values.n_above_one)
+        ],
+    }
+    said = f"; the label '{plain(here.label)}' has {n_classes} classes" if here.label and n_classes else ""
+    st.subheader("How many leading components gained")
+    st.caption(f"Counted from the first until one falls below 1{said}.")
+    st.dataframe(pd.DataFrame(table), hide_index=True)
+    provenance([result])
+    if figure is not None:
+        columns = [
+            f"layer ({short_model(tuned)} over {short_model(base)})",
+            "components at or above 1",
+            *(f"component {i + 1}" for i in range(values.ratio.shape[1])),
+        ]
+        rows = [
+            [name, int(above) if i in drawable else None, *map(float, line)]
+            for i, (name, above, line) in enumerate(zip(names, values.n_above_one, values.ratio, strict=True))
+        ]
+        title = f"Variance ratio, after over before: {short_model(tuned)} over {short_model(base)}"
+        downloads(
+            "components_ratio",
+            "variance-ratio",
+            table=(columns, rows),
+            results=[result],
+            figure=figure,
+            title=title,
+            caption=caption,
+        )
+
+
+heading("Components", WHAT, HOW)
+here = ready()
+view = SPECTRUM
+row = st.container(horizontal=True, vertical_alignment="bottom")
+if len(here.models) > 1:
+    view = row.segmented_control(
+        "View",
+        [SPECTRUM, RATIO],
+        default=SPECTRUM,
+        required=True,
+        key="components_view",
+        bind="query-params",
+        help="What fine-tuning did to the spectrum needs the tuned model and its base, both in the sidebar, in any order.",
+    )
+else:
+    st.caption(":material/compare: Choose two models in the sidebar to compare a tuned one with its base.")
+if view == RATIO:
+    show_ratio(here, row)
+else:
+    show_spectrum(here)

@@ -1,0 +1,85 @@
+"""The panel, on demand, that asks whether an intrinsic dimension depends on how many rows there are."""
+
+import numpy as np
+import streamlit as st
+
+from backend import Result
+from pages._kit.charts.base import short_model
+from pages._kit.flow.controls import params_form
+from pages._kit.flow.progress import run_panel
+from pages._kit.show.export import downloads
+from pages._kit.show.findings import provenance, undefined_note
+from pages._kit.show.plot import plot
+from pages._kit.state.selection import Selection
+from pages._kit.state.session import workbench
+from pages.geometry.profiles.scale_charts import scale_caption, scale_chart
+
+ALL_LAYERS = -1
+
+
+def scale_panel(here: Selection) -> None:
+    """A switch; behind it the estimate of one layer, or of all, from ever fewer rows."""
+    wanted = st.toggle(
+        "Does the dimension depend on the number of rows?",
+        key="scale_wanted",
+        persist_state="session",
+        help="Estimates it again from half of the rows, a quarter, and so on.",
+    )
+    if not wanted:
+        return
+    with st.container(horizontal=True):
+        model = here.models[0]
+        if len(here.models) > 1:
+            names = [info.spec.name for info in here.models]
+            name = st.selectbox(
+                "Model", names, format_func=short_model, key="scale_model", persist_state="session", width=220
+            )
+            model = here.models[names.index(name)]
+        numbers = list(range(len(model.layer_names))) if here.layers == "all" else [int(n) for n in here.layers]
+        last = max((number for number in numbers if number <= model.n_blocks), default=numbers[-1])
+        layer = st.selectbox(
+            "Layer",
+            [ALL_LAYERS, *numbers],
+            index=numbers.index(last) + 1,
+            format_func=lambda number: "all layers" if number == ALL_LAYERS else model.layer_names[number],
+            key=f"scale_layer_{len(model.layer_names)}",
+            width=220,
+        )
+    with st.expander("Settings", icon=":material/tune:"):
+        params = params_form(workbench().metrics()["dimension_scale"].params, "scale")
+    layers = tuple(numbers) if layer == ALL_LAYERS else (layer,)
+    spec = workbench().analysis("dimension_scale", models=[model], layers=layers, params=params, **here.rows)
+    found = run_panel([spec], "scale")
+    if found is not None:
+        _show(found[0], int(params["n_sizes"]))
+
+
+def _show(result: Result, n_sizes: int) -> None:
+    values, source = result.values, result.sources[0]
+    if not np.isfinite(values.mean).any():
+        undefined_note([result], ["mean"])
+        return
+    figure = scale_chart(values.sizes, values.mean, values.std, source.layer_names)
+    alt = (
+        f"Intrinsic dimension ({values.estimator}) of {source.model} from {values.sizes[0]} to {values.sizes[-1]} rows"
+    )
+    view = f"{source.model} {values.estimator}"
+    plot(figure, key="scale_chart", alt=alt, height=420, view=view, file_name="dimension-scale")
+    caption = scale_caption(values.estimator, values.sizes, values.mean, n_draws=values.n_draws, n_sizes=n_sizes)
+    st.caption(caption)
+    undefined_note([result], ["mean"])
+    provenance([result])
+    rows = [
+        [name, int(size), float(mean), float(std)]
+        for name, line, spread in zip(source.layer_names, values.mean, values.std, strict=True)
+        for size, mean, std in zip(values.sizes, line, spread, strict=True)
+    ]
+    downloads(
+        "scale",
+        "dimension-scale",
+        table=(["layer", "rows", "mean", "std"], rows),
+        results=[result],
+        figure=figure,
+        title=f"Intrinsic dimension of {source.model} against the number of rows",
+        caption=caption,
+    )

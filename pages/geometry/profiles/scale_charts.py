@@ -1,0 +1,89 @@
+"""The chart of an estimate of intrinsic dimension against the number of rows that it was made from."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import plotly.graph_objects as go
+from plotly.colors import sample_colorscale
+
+from pages._kit.charts.base import COLOUR_SCALE, MUTED, Floats, base_figure, colour, safe
+
+LEAST_ROWS = 32  # below this no size is drawn, unless the set itself is smaller
+ESTIMATOR_NAMES = {
+    "two_nn": "TwoNN",
+    "two_nn_mle": "TwoNN by maximum likelihood",
+    "mle": "maximum likelihood (Levina and Bickel)",
+    "mada": "MADA",
+    "method_of_moments": "method of moments",
+}
+
+
+def scale_caption(estimator: str, sizes: npt.NDArray[Any], mean: Floats, *, n_draws: int, n_sizes: int) -> str:
+    """What is drawn and how to read it, true of these numbers; ``n_sizes`` is how many sizes were asked for."""
+    drawn = f"{ESTIMATOR_NAMES.get(estimator, estimator)}, from all {int(sizes[-1]):,} rows (right)"
+    if len(sizes) > 1:
+        drawn += (
+            f", from half of them, and so on. Below the right end a point is the mean of {n_draws} random draws, its bar one "
+            "standard deviation up and down; draws share rows, so the bars of the larger sizes read low. All rows make a "
+            "single estimate, without a bar"
+        )
+    drawn += "."
+    if len(sizes) < n_sizes:
+        drawn += f" {len(sizes)} of the {n_sizes} sizes asked for: no draw has fewer than {LEAST_ROWS} rows."
+    return f"{drawn} {_verdict(sizes, mean)}"
+
+
+def _verdict(sizes: npt.NDArray[Any], mean: Floats) -> str:
+    """How flat lines are to be read, by where these end beside the limit."""
+    ends = mean[:, -1][np.isfinite(mean[:, -1])]
+    limit = 2 * np.log10(sizes[-1])
+    n_above = int((ends > limit).sum())
+    above = (
+        f"The dotted line, 2 log10(n), is the largest dimension that n rows can show ({limit:.1f} at the right end). What "
+        "lies above it is a lower bound, however flat the line"
+    )
+    below = "below it, a line that has become flat is a dimension, one that still rises at its right end a lower bound"
+    if n_above == len(ends):
+        which = "the line ends above it" if len(ends) == 1 else f"all {n_above} lines end above it"
+        return f"{above}; here {which}."
+    if n_above == 0:
+        return f"{above}; {below}. Here {'the line ends' if len(ends) == 1 else 'all lines end'} below it."
+    return f"{above}; {below}. Here {n_above} of {len(ends)} lines end above it."
+
+
+def scale_chart(sizes: npt.NDArray[Any], mean: Floats, std: Floats, layers: Sequence[str]) -> go.Figure:
+    """``mean`` and ``std`` (n_layers, n_sizes) against ``sizes`` (n_sizes,), one line a layer, dark (early) to light."""
+    figure = base_figure(x_title="Rows (logarithmic)", y_title="Intrinsic dimension (dimensions)")
+    shades = sample_colorscale(COLOUR_SCALE, np.linspace(0.2, 0.92, max(len(layers), 2)))
+    if len(layers) == 1:
+        shades = [colour(0)]
+    for line, spread, layer, shade in zip(mean, std, layers, shades, strict=False):
+        if not np.isfinite(line).any():
+            continue
+        figure.add_scatter(
+            x=np.asarray(sizes, np.int32),
+            y=np.asarray(line, np.float32),
+            error_y={"type": "data", "array": np.nan_to_num(spread).astype(np.float32), "thickness": 1.2, "width": 3},
+            mode="lines+markers",
+            name=safe(layer),
+            line={"color": shade, "width": 2},
+            hovertemplate=f"{safe(layer)}, %{{x:,}} rows<br><b>%{{y:.2f}}</b><extra></extra>",
+        )
+    figure.add_scatter(
+        x=np.asarray(sizes, np.int32),
+        y=(2 * np.log10(sizes)).astype(np.float32),
+        mode="lines",
+        name="2 log10(n)",
+        line={"color": MUTED, "dash": "dot", "width": 1.5},
+        hovertemplate="%{x:,} rows can show<br><b>%{y:.1f} dimensions</b><extra></extra>",
+    )
+    figure.update_xaxes(
+        type="log", tickmode="array", tickvals=[int(n) for n in sizes], ticktext=[f"{n:,}" for n in sizes]
+    )
+    figure.update_yaxes(rangemode="tozero")
+    return figure.update_layout(
+        showlegend=True,
+        legend={"orientation": "v", "x": 1.02, "xanchor": "left", "yref": "paper", "y": 1, "yanchor": "top"},
+    )

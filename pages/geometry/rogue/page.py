@@ -1,0 +1,303 @@
+"""Rogue: dimensions whose values stand out from all others, layer by layer."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from backend import ModelInfo, Result
+from pages._kit.charts.base import short_model
+from pages._kit.charts.layer_pairs import cka_heatmap
+from pages._kit.show.export import downloads
+from pages._kit.show.findings import heading, provenance, reasons, undefined_note
+from pages._kit.show.plot import plot
+from pages._kit.state.pair import ordered, say_order
+from pages._kit.state.selection import Selection, ready
+from pages._kit.state.session import plain, workbench
+from pages.geometry.rogue.charts import BOTH, CAPTION, GRID_CAPTION, OUTLIER, ROGUE, grid_height, spike_grid, spike_plot
+from pages.geometry.rogue.norms import norm_panel
+from pages.geometry.rogue.outlier_charts import DEPTH_CAPTION, MOST_DIMS, appearing_chart, appearing_height
+from pages.geometry.rogue.rankings import RANKINGS, SHORT, choose_ranking, ranked, scores_of
+
+WHAT = "Does a handful of dimensions dominate the vectors?"
+HOW = (
+    "A dimension is rogue in a layer where its score lies far above the scores of all others. You choose the score: the "
+    "variance over the texts, the share of the average cosine, or |mean|; the three can disagree."
+)
+ONE, ALL, OVERLAP, NORMS = "One layer", "All layers", "Overlap", "Norm weights"
+N_NAMED = 3
+MAP_WIDTH = 580
+
+
+def choose_model(models: Sequence[ModelInfo]) -> ModelInfo:
+    """One of the sidebar's models."""
+    if len(models) == 1:
+        return models[0]
+    names = [info.spec.name for info in models]
+    name = st.selectbox("Model", names, format_func=short_model, key="rogue_model", persist_state="session", width=220)
+    return models[names.index(name)]
+
+
+def choose_layer(result: Result) -> int:
+    """The position of the layer on show: by a slider, the last block at first."""
+    names = result.sources[0].layer_names
+    if len(names) == 1:
+        return 0
+    blocks = [place for place, name in enumerate(names) if name.startswith("block")]
+    first = blocks[-1] if blocks else len(names) - 1
+    key = f"rogue_layer_{len(names)}"
+    place = st.select_slider("Layer", range(len(names)), first, format_func=names.__getitem__, key=key)
+    return int(place)
+
+
+def named(result: Result, layer: int, *, count: int = N_NAMED) -> dict[int, str]:
+    """The rogue dimensions that lead the ranking in use, then the outliers by |mean|, and which of the two each is."""
+    values = result.values
+    leading = [dim for dim in getattr(values, f"top_{values.by}")[layer] if dim >= 0 and values.rogue[layer, dim]]
+    outliers = [dim for dim in values.top_mean[layer] if dim >= 0 and values.outlier[layer, dim]]
+    return {int(dim): _kind(values, layer, dim) for dim in (*leading[:count], *outliers[:count])}
+
+
+def _kind(values: Any, layer: int, dim: int) -> str:
+    if values.rogue[layer, dim] and values.outlier[layer, dim]:
+        return BOTH
+    return ROGUE if values.rogue[layer, dim] else OUTLIER
+
+
+def say_none(result: Result, layer: int) -> None:
+    """Where a layer has no rogue dimension, say so, and which one comes nearest."""
+    values = result.values
+    leading = int(getattr(values, f"top_{values.by}")[layer][0])
+    if leading < 0 or values.principal[layer] < 0 or values.rogue[layer].any():
+        return
+    st.info(
+        f"No dimension of this layer is rogue by {RANKINGS[values.by]}: none stands more than {values.n_std:g} standard "
+        f"deviations above the others. The highest is dimension {leading}."
+    )
+
+
+def say_flat(result: Result) -> None:
+    """Name the layers in which all texts have the same vector: nothing varies there, so nothing leads by variance."""
+    names = result.sources[0].layer_names
+    flat = [name for name, principal in zip(names, result.values.principal, strict=True) if principal < 0]
+    if flat:
+        st.info(
+            f"No dimension varies in {plain(', '.join(flat))}: all rows are identical there, or cannot be compared."
+        )
+
+
+def draw_layer(result: Result, layer: int, texts: Sequence[str]) -> go.Figure | None:
+    """The spike plot of one layer."""
+    values, source = result.values, result.sources[0]
+    lines = values.lines[layer]
+    name = source.layer_names[layer]
+    if not np.isfinite(lines).all():
+        st.info("This layer holds values that are not finite numbers: nothing can be drawn.")
+        return None
+    shown = [texts[i] for i in values.line_texts]
+    figure = spike_plot(lines, texts=shown, marks=named(result, layer), ranking=SHORT[values.by])
+    alt = f"Activations of {len(lines)} texts on {lines.shape[1]} dimensions in {name} of {source.model}"
+    view = f"{source.model} {lines.shape[1]}"
+    say_none(result, layer)
+    plot(figure, key="rogue_layer", alt=alt, height=440, view=view, file_name="rogue-layer")
+    return figure
+
+
+def draw_all(result: Result) -> go.Figure:
+    """Every layer in one figure."""
+    values, source = result.values, result.sources[0]
+    marks = [named(result, layer, count=1) for layer in range(len(source.layers))]
+    figure = spike_grid(list(values.lines), source.layer_names, marks=marks, ranking=SHORT[values.by])
+    alt = f"Activations of {values.lines.shape[1]} texts in {len(source.layers)} layers of {source.model}"
+    height = grid_height(len(source.layers))
+    plot(figure, key="rogue_all", alt=alt, height=height, view=source.model, file_name="rogue-layers")
+    return figure
+
+
+def ranking_table(result: Result, layer: int) -> pd.DataFrame:
+    """The leading dimensions of all three rankings of a layer, with everything that is known of each."""
+    values = result.values
+    order = [values.by, *(name for name in RANKINGS if name != values.by)]
+    rankings = {name: [int(dim) for dim in getattr(values, f"top_{name}")[layer] if dim >= 0] for name in order}
+    dims = list(dict.fromkeys(dim for ranked in rankings.values() for dim in ranked))
+    whole = values.average_cosine[layer]
+    columns: dict[str, Sequence[Any]] = {
+        "dimension": dims,
+        "score (standard deviations)": scores_of(values)[layer][dims],
+        "variance": values.variance[layer][dims],
+        "mean": values.mean[layer][dims],
+        "cosine contribution": values.cosine[layer][dims],
+        "share of average cosine": values.cosine[layer][dims] / whole if whole else np.full(len(dims), np.nan),
+        "rogue": values.rogue[layer][dims],
+        "outlier": values.outlier[layer][dims],
+    }
+    for name, leading in rankings.items():
+        columns[f"rank by {name}"] = [leading.index(dim) + 1 if dim in leading else None for dim in dims]
+    return pd.DataFrame(columns).astype({f"rank by {name}": "Int64" for name in rankings})
+
+
+def appearing_table(result: Result) -> pd.DataFrame:
+    """Where along depth each rogue dimension first appears."""
+    values, names = result.values, result.sources[0].layer_names
+    return pd.DataFrame(
+        {
+            "dimension": values.appearing,
+            "first layer": [names[layer] for layer in values.first_layer],
+            "in how many layers": values.n_layers_rogue,
+        }
+    )
+
+
+def show_tables(result: Result, layer: int) -> None:
+    """The rankings of one layer."""
+    values, names = result.values, result.sources[0].layer_names
+    st.subheader(f"Leading dimensions of {plain(names[layer])}")
+    st.caption(
+        f"Click a heading to sort. Score: how far a dimension's {RANKINGS[values.by]} lies above the mean over all "
+        f"dimensions, in standard deviations; a dimension is rogue above {values.n_std:g}. Outlier: a mean activation that "
+        "far from the mean of all dimensions, on either side, whatever the score. None as a rank: "
+        f"not among the {values.top_variance.shape[1]} leading ones."
+    )
+    st.dataframe(ranking_table(result, layer), hide_index=True)
+
+
+def show_appearing(result: Result) -> None:
+    """At which depth dimensions become rogue, and for how long they stay so."""
+    values, names = result.values, result.sources[0].layer_names
+    st.subheader(f"Where dimensions are rogue by {RANKINGS[values.by]}")
+    if not len(values.appearing):
+        st.caption("No dimension of any layer on show stands out that far.")
+        return
+    figure = appearing_chart(values.appearing.tolist(), values.rogue, scores_of(values), names)
+    height = appearing_height(len(values.appearing))
+    alt = f"Layers of {result.sources[0].model} in which each of {len(values.appearing)} dimensions is rogue"
+    plot(figure, key="rogue_appearing", alt=alt, height=height, view=f"{names} {height}", file_name="rogue-depth")
+    more = len(values.appearing) - MOST_DIMS
+    filled = (
+        f"Filled: the dimension's {RANKINGS[values.by]} lies more than {values.n_std:g} standard deviations above the mean "
+        "over all dimensions of the layer. "
+    )
+    st.caption(
+        filled + DEPTH_CAPTION + (f" The first {MOST_DIMS} are drawn; the table has {more} more." if more > 0 else "")
+    )
+    st.dataframe(appearing_table(result), hide_index=True)
+
+
+def show_spikes(view: str, result: Result, here: Selection) -> None:
+    """Spike plot, tables, notes and downloads."""
+    assert here.texts is not None
+    if view == ALL:
+        layer = int(np.argmax(result.values.principal >= 0))
+        figure: go.Figure | None = draw_all(result)
+        caption = GRID_CAPTION
+    else:
+        layer = choose_layer(result)
+        figure = draw_layer(result, layer, workbench().text_set(here.texts).shown)
+        caption = CAPTION
+    st.caption(caption)
+    say_flat(result)
+    undefined_note([result], ["top_variance_value", "top_cosine_value", "cosine", "variance"])
+    if view == ONE:
+        show_tables(result, layer)
+    show_appearing(result)
+    provenance([result])
+    if figure is not None:
+        title = f"Rogue dimensions of {result.sources[0].model}"
+        table = every_dimension(result)
+        downloads("rogue", "rogue", table=table, results=[result], figure=figure, title=title, caption=caption)
+
+
+def every_dimension(result: Result) -> tuple[list[str], list[list[Any]]]:
+    """One row for each layer and dimension."""
+    values = result.values
+    fields = ("variance", "mean", "cosine", "rogue", "outlier")
+    scores = scores_of(values)
+    rows = [
+        [name, dim, float(scores[layer, dim]), *(getattr(values, field)[layer, dim].item() for field in fields)]
+        for layer, name in enumerate(result.sources[0].layer_names)
+        for dim in range(values.variance.shape[1])
+    ]
+    return ["layer", "dimension", f"score by {values.by} (standard deviations)", *fields], rows
+
+
+def choose_other(models: Sequence[ModelInfo], model: ModelInfo) -> list[ModelInfo]:
+    """The model to compare with, the first other one of the same width at first; empty for the same model."""
+    rest = [info for info in models if info is not model]
+    others = [info for info in rest if info.n_dims == model.n_dims]
+    chosen = ""
+    if others:
+        names = [*(info.spec.name for info in others), ""]
+        chosen = st.selectbox(
+            "Compare with",
+            names,
+            format_func=lambda name: short_model(name) if name else "the same model",
+            key="rogue_other",
+            width=260,
+        )
+    wider = [f"{short_model(info.spec.name)} has {info.n_dims:,}" for info in rest if info.n_dims != model.n_dims]
+    if wider:
+        st.caption(
+            f":material/info: {plain(short_model(model.spec.name))} has {model.n_dims:,} dimensions, "
+            f"{plain(', '.join(wider))}: dimensions of models of different width do not correspond, so their overlap is not "
+            "defined."
+        )
+    return [info for info in others if info.spec.name == chosen]
+
+
+def show_overlap(here: Selection, model: ModelInfo, by: str) -> None:
+    """How many leading dimensions two layers share, within a model or between two of the same width."""
+    pair = [model, *choose_other(here.models, model)]
+    if len(pair) > 1:
+        order = ordered([info for info in here.models if info in pair])
+        say_order(order)
+        pair = list(order.models)
+    result = ranked("rogue_overlap", pair, here, by)
+    if result is None:
+        return
+    values, first, second = result.values, result.sources[0], result.sources[-1]
+    why = {(index[0], index[1]): reason for index, reason in reasons(result, "matrix").items()}
+    names_x, names_y = second.layer_names, first.layer_names
+    figure = cka_heatmap(
+        values.matrix, names_x, names_y, why, x_name=second.model, y_name=first.model, value_name="overlap"
+    )
+    alt = f"Share of the {values.top} leading dimensions that layers of {first.model} and {second.model} have in common"
+    view = f"{first.model} {second.model}"
+    with st.container(width=MAP_WIDTH):  # the map is square: in a wider chart its colour bar would stand far away
+        plot(figure, key="rogue_overlap_map", alt=alt, height=520, aspect=0.9, view=view, file_name="overlap")
+    caption = (
+        f"Each cell is the share of the {values.top} dimensions leading by {RANKINGS[values.by]} that two layers have in "
+        f"common, from 0 to 1."
+    )
+    if values.within:
+        caption += " The diagonal is 1 by construction: there a layer is compared with itself."
+    st.caption(caption)
+    undefined_note([result], ["matrix"])
+    provenance([result])
+    rows = [[name, *map(float, line)] for name, line in zip(names_y, values.matrix, strict=True)]
+    title = f"Overlap of rogue dimensions: {' and '.join(dict.fromkeys((first.model, second.model)))}"
+    table = (
+        ["layer" if values.within else f"layer of {first.model} (row) and {second.model} (column)", *names_x],
+        rows,
+    )
+    downloads("overlap", "rogue-overlap", table=table, results=[result], figure=figure, title=title, caption=caption)
+
+
+heading("Rogue dimensions", WHAT, HOW)
+here = ready()
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    view = st.segmented_control(
+        "View", [ONE, ALL, OVERLAP, NORMS], default=ONE, required=True, key="rogue_view", bind="query-params"
+    )
+    model = choose_model(here.models)
+    by = choose_ranking() if view != NORMS else ""
+if view == OVERLAP:
+    show_overlap(here, model, by)
+elif view == NORMS:
+    norm_panel(model)
+else:
+    found = ranked("rogue", [model], here, by)
+    if found is not None:
+        show_spikes(str(view), found, here)

@@ -1,0 +1,64 @@
+"""What makes a dimension rogue: the choice of the score, and the result that goes with it."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from backend import ModelInfo, Result
+from pages._kit.flow.controls import params_form
+from pages._kit.flow.paper import paper_choice
+from pages._kit.flow.progress import obtain, run_panel
+from pages._kit.state.selection import Selection
+from pages._kit.state.session import workbench
+
+RANKINGS = {"variance": "variance over the texts", "cosine": "share of the average cosine", "mean": "|mean|"}
+SHORT = {"variance": "variance", "cosine": "cosine share", "mean": "|mean|"}  # the address holds these
+
+
+def choose_ranking() -> str:
+    """The score that decides which dimensions are rogue."""
+    by = st.segmented_control(
+        "Score",
+        list(RANKINGS),
+        format_func=lambda name: SHORT.get(name, name),
+        default="variance",
+        required=True,
+        key="rogue_by",
+        bind="query-params",
+        help="What makes a dimension rogue: the variance of its values over the texts, its share of the average cosine of "
+        "all pairs of texts, or how far its mean lies from 0.",
+    )
+    return str(by)
+
+
+def ranked(metric: str, models: Sequence[ModelInfo], here: Selection, by: str) -> Result | None:
+    """The result of ``metric`` with the ranking ``by``, behind a Run button.
+
+    Where the result of another ranking is there and the activations are too, this one comes without being asked for.
+    """
+    row, bench = workbench().metrics()[metric], workbench()
+    shared: dict[str, Any] = {"models": models, "layers": here.layers, **here.rows}
+    paper = paper_choice([metric], here, models[0], metric, extra={"rogue_by": "variance"})
+    with paper.box:
+        rest = [field.name for field in dataclasses.fields(row.params) if field.name != "by"]
+        params = params_form(row.params, only=rest, **paper.form(metric, metric))
+    paper.say(here, {metric: {**params, "by": by}})
+    specs = {name: bench.analysis(metric, params={**params, "by": name}, **shared) for name in RANKINGS}
+    wanted = specs[by]
+    others = [spec for name, spec in specs.items() if name != by]
+    if bench.peek(wanted) is None and bench.is_cached(wanted.inputs) and any(map(bench.peek, others)):
+        found: Result | None = obtain(wanted, f"{metric}_ranked", what=f"Ranking by {RANKINGS[by]}")
+        return found
+    results = run_panel([wanted], metric)
+    return None if results is None else results[0]
+
+
+def scores_of(values: Any) -> Any:
+    """How far the ranked quantity of each dimension lies above the mean over dimensions, in standard deviations."""
+    ranked_by = np.abs(values.mean) if values.by == "mean" else getattr(values, values.by)
+    spread = ranked_by.std(axis=1, keepdims=True)
+    away = ranked_by - ranked_by.mean(axis=1, keepdims=True)
+    return np.divide(away, spread, out=np.full_like(away, np.nan), where=spread > 0)

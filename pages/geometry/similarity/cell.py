@@ -1,0 +1,93 @@
+"""What a click on a cell of CKA opens: its value, and its two layers side by side."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import streamlit as st
+
+from backend import ModelInfo, Result
+from pages._kit.charts.base import short_model
+from pages._kit.charts.layer_pairs import Reasons
+from pages._kit.charts.maps import projection_scatter
+from pages._kit.flow.progress import obtain
+from pages._kit.show.findings import labels_of, reasons
+from pages._kit.show.plot import plot
+from pages._kit.state.selection import Selection
+from pages._kit.state.session import plain, workbench
+
+HINT = ":material/ads_click: Click a cell to see its two layers."
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Two layers and the number that compares them: of the row first, of the column second.
+
+    ``layers`` are layer numbers of ``models``; ``baseline`` is what independent data would give, None where that says
+    nothing; ``reason`` says why an undefined ``value`` is undefined.
+    """
+
+    models: tuple[ModelInfo, ModelInfo]
+    layers: tuple[int, int]
+    value: float
+    reason: str = ""
+    baseline: float | None = None
+    value_name: str = "CKA"
+
+    def turned(self) -> "Cell":
+        """The same with row and column exchanged."""
+        return replace(self, models=self.models[::-1], layers=self.layers[::-1])
+
+
+def cell_reasons(result: Result) -> Reasons:
+    """Why cells of a CKA's matrix are undefined, by (row, column)."""
+    return {(index[0], index[1]): reason for index, reason in reasons(result, "matrix").items()}
+
+
+def cell_of(result: Result, models: tuple[ModelInfo, ModelInfo], at: tuple[int, int]) -> Cell:
+    """The cell (row, column) of a CKA of the first model's layers with the second's."""
+    layers = (result.sources[0].layers[at[0]], result.sources[-1].layers[at[1]])
+    value, baseline = float(result.values.matrix[at]), float(result.values.baseline[at])
+    return Cell(models, layers, value, cell_reasons(result).get(at, ""), baseline)
+
+
+def describe(cell: Cell) -> None:
+    """The two layers of a cell and their value."""
+    st.metric(cell.value_name, f"{cell.value:.3f}" if np.isfinite(cell.value) else "undefined", width="content")
+    lines = [
+        f"**{plain(model.layer_names[layer])}** of {plain(short_model(model.spec.name))}"
+        for model, layer in zip(cell.models, cell.layers, strict=True)
+    ]
+    st.markdown("  \n".join(lines))
+    if not np.isfinite(cell.value):
+        st.caption(plain(cell.reason))
+    elif cell.baseline is not None:
+        st.caption(f"Independent data of this size would give about {cell.baseline:.2f}.")
+
+
+def side_by_side(cell: Cell, here: Selection) -> None:
+    """The rows in the first two principal components of both layers of a cell."""
+    assert here.texts is not None
+    specs = [
+        workbench().analysis("projection", models=[model], layers=(layer,), params={"method": "pca"}, **here.rows)
+        for model, layer in zip(cell.models, cell.layers, strict=True)
+    ]
+    st.subheader("The two layers side by side")
+    name = "Laying out the two layers"
+    maps = [obtain(spec, f"similarity_map_task_{place}", what=name) for place, spec in enumerate(specs)]
+    if maps[0] is None or maps[1] is None:
+        return
+    table = workbench().text_set(here.texts)
+    for place, (side, result) in enumerate(zip(st.columns(2), maps, strict=True)):
+        source, values = result.sources[0], result.values
+        name = f"{short_model(source.model)}, {source.layer_names[0]}"
+        with side:
+            st.caption(plain(f"{name}: first two principal components"))
+            drawn = projection_scatter(
+                values.coords[0],
+                texts=table.shown,
+                labels=labels_of(table, here.label, values.text_index),
+                text_index=values.text_index,
+                token_index=values.token_index,
+                axis_titles=("First component", "Second component"),
+            )
+            plot(drawn.figure, key=f"similarity_map_{place}", alt=f"Texts in {name}", height=380, view=name)

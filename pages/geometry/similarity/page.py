@@ -1,0 +1,255 @@
+"""Similarity: CKA of layer against layer, within one model, between two, the difference of two, or many."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from backend import AnalysisSpec, ModelInfo, Ordered, Result
+from pages._kit.charts.base import Floats, short_model
+from pages._kit.charts.layer_pairs import (
+    CAPTION,
+    DIFFERENCE_CAPTION,
+    Reasons,
+    cka_diagonal,
+    cka_difference,
+    cka_heatmap,
+)
+from pages._kit.flow.controls import params_form
+from pages._kit.flow.paper import paper_choice
+from pages._kit.flow.progress import run_panel
+from pages._kit.show.export import downloads
+from pages._kit.show.findings import heading, provenance, undefined_note
+from pages._kit.show.plot import Selection, plot
+from pages._kit.state.pair import in_order, ordered, say_order
+from pages._kit.state.rows import pairing_warning
+from pages._kit.state.selection import Selection as Shared
+from pages._kit.state.selection import ready
+from pages._kit.state.session import workbench
+from pages.geometry.similarity.cell import HINT, Cell, cell_of, cell_reasons, describe, side_by_side
+from pages.geometry.similarity.grid import grid_panel
+
+WHAT = "Which layers arrange the texts in the same way? CKA compares two layers, whatever their widths."
+HOW = (
+    "Bright cells are layers with the same geometry, dark cells unrelated ones; click a cell to see its two layers side "
+    "by side."
+)
+WITHIN, BETWEEN, DIFFERENCE = "Within one model", "Between two models", "Difference of two models"
+GRID = "All models"
+MATRIX, DIAGONAL = "Matrix", "Along depth"
+
+
+def settings(info: ModelInfo, here: Shared) -> dict[str, Any]:
+    """The metric's own parameters; the bandwidth only where it counts."""
+    params = workbench().metrics()["cka"].params
+    paper = paper_choice(["cka"], here, info, "similarity")
+    form = paper.form("cka", "similarity")
+    with paper.box:
+        chosen = params_form(params, only=("kernel", "debiased"), **form)
+        if chosen["kernel"] == "rbf":
+            chosen |= params_form(params, only=("bandwidth",), **form)
+    paper.say(here, {"cka": chosen})
+    return chosen
+
+
+def choose_models(models: Sequence[ModelInfo]) -> tuple[str, list[ModelInfo]]:
+    """What to compare, and with which of the sidebar's models."""
+    if len(models) == 1:
+        return WITHIN, [models[0]]
+    modes = [WITHIN, BETWEEN, DIFFERENCE, *([GRID] if len(models) > 2 else [])]
+    mode = st.segmented_control(
+        "Compare", modes, default=BETWEEN, required=True, key="similarity_mode", bind="query-params"
+    )
+    if mode == GRID:
+        return GRID, list(models)
+    if len(models) == 2 and mode != WITHIN:
+        return str(mode), list(ordered(models).models) if mode == DIFFERENCE else list(models)
+    names = [info.spec.name for info in models]
+    shared: dict[str, Any] = {"format_func": short_model, "persist_state": "session", "width": 260}
+    with st.container(horizontal=True):
+        first = st.selectbox("Model", names, key="similarity_first", **shared)
+        if mode == WITHIN:
+            return WITHIN, [models[names.index(first)]]
+        second = st.selectbox("with" if mode == BETWEEN else "and", names, index=1, key="similarity_second", **shared)
+        pair = [models[names.index(first)], models[names.index(second)]]
+        if mode == DIFFERENCE and first != second:
+            pair = list(ordered(pair).models)
+    return str(mode), pair
+
+
+def order_of(mode: str, models: Sequence[ModelInfo]) -> Ordered | None:
+    """Of a difference, which of the two models is before and which after."""
+    return in_order(models) if mode == DIFFERENCE and models[0] is not models[-1] else None
+
+
+def specs_for(mode: str, models: Sequence[ModelInfo], here: Shared, params: dict[str, Any]) -> list[AnalysisSpec]:
+    """One comparison, or one for each model whose difference is asked for."""
+    groups = [[model] for model in models] if mode == DIFFERENCE else [list(models)]
+    shared: dict[str, Any] = {"layers": here.layers, **here.rows}
+    return [workbench().analysis("cka", models=group, params=params, **shared) for group in groups]
+
+
+def layer_names(result: Result) -> tuple[Sequence[str], Sequence[str]]:
+    """The names of the matrix's rows and columns."""
+    return result.sources[0].layer_names, result.sources[-1].layer_names
+
+
+def matrix_of(mode: str, found: Sequence[Result]) -> tuple[Floats, Reasons]:
+    """The numbers to draw: one matrix, or the second, of the model after, minus the first, of the one before."""
+    if mode != DIFFERENCE:
+        return found[0].values.matrix, cell_reasons(found[0])
+    return found[1].values.matrix - found[0].values.matrix, {**cell_reasons(found[1]), **cell_reasons(found[0])}
+
+
+def difference_name(found: Sequence[Result]) -> str:
+    """What is subtracted from what, by name."""
+    before, after = (short_model(result.sources[0].model) for result in found)
+    return f"{after} minus {before}"
+
+
+def comparable(mode: str, found: Sequence[Result]) -> bool:
+    """Whether the difference of two matrices exists; says why where it does not."""
+    if mode != DIFFERENCE or found[0].values.matrix.shape == found[1].values.matrix.shape:
+        return True
+    depths = " and ".join(str(len(result.sources[0].layer_names)) for result in found)
+    st.info(f"These models have {depths} layers: a difference needs as many in both. Choose {BETWEEN} instead.")
+    return False
+
+
+def draw(mode: str, found: Sequence[Result]) -> tuple[go.Figure, Selection]:
+    """The heatmap; returns the figure and the clicked cell."""
+    matrix, why = matrix_of(mode, found)
+    rows, columns = layer_names(found[0])
+    y_name, x_name = found[0].sources[0].model, found[0].sources[-1].model
+    if mode == DIFFERENCE:
+        figure = cka_difference(matrix, columns, rows, why, name=difference_name(found))
+        alt = f"CKA of {found[1].sources[0].model} minus that of {y_name}, {len(rows)} layers"
+    else:
+        figure = cka_heatmap(matrix, columns, rows, why, x_name=x_name, y_name=y_name)
+        alt = f"CKA of {len(rows)} layers of {y_name} with {len(columns)} layers of {x_name}, from 0 to 1"
+    view = f"{y_name} {x_name} {matrix.shape}"
+    chosen = plot(
+        figure, key=f"similarity_{mode}", alt=alt, height=560, aspect=0.9, view=view, select="cells", file_name="cka"
+    )
+    return figure, chosen
+
+
+def draw_depth(mode: str, found: Sequence[Result]) -> go.Figure | None:
+    """The line over depth: layers of the same number where there are two models, else each layer and the next."""
+    matrix, _ = matrix_of(mode, found)
+    rows, _ = layer_names(found[0])
+    if mode == WITHIN:
+        values, names = np.diagonal(matrix, 1), [f"{a} and {b}" for a, b in pairwise(rows)]
+        st.caption("CKA of each layer with the next one: a dip is where the model changes the geometry most.")
+    else:
+        values = np.diagonal(matrix)
+        names = list(rows[: len(values)])
+        st.caption(
+            "The layers with the same number in both models, from the embedding output on." + undrawn(matrix.shape)
+        )
+    if not np.isfinite(values).any():
+        st.info("There is nothing to draw: fewer than two layers, or every value is undefined.")
+        return None
+    name = difference_name(found) if mode == DIFFERENCE else ""
+    figure = cka_diagonal(values, names, difference=mode == DIFFERENCE, name=name)
+    plot(figure, key="similarity_depth", alt="CKA along depth", height=420, view=mode, file_name="cka-depth")
+    return figure
+
+
+def undrawn(shape: tuple[int, ...]) -> str:
+    """What to know of two models of unequal depth: which layers have no partner, and that equal numbers are not equal depths."""
+    extra = abs(shape[0] - shape[1])
+    if not extra:
+        return ""
+    which = "first" if shape[0] > shape[1] else "second"
+    return (
+        f" The {which} model has {extra} more, which are not drawn, and layers of one number lie at different depths of the "
+        "two: the matrix shows every pair."
+    )
+
+
+def clicked(mode: str, found: Sequence[Result], models: Sequence[ModelInfo], at: tuple[int, int] | None) -> Cell | None:
+    """The cell of a click; None where nothing was clicked, or the click was on a larger matrix."""
+    matrix, why = matrix_of(mode, found)
+    if at is None or at[0] >= matrix.shape[0] or at[1] >= matrix.shape[1]:
+        return None
+    if mode != DIFFERENCE:
+        return cell_of(found[0], (models[0], models[-1]), at)
+    cell = cell_of(found[1], (models[-1], models[-1]), at)
+    return replace(
+        cell, value=float(matrix[at]), reason=why.get(at, ""), baseline=None, value_name="After minus before"
+    )
+
+
+def table_of(mode: str, found: Sequence[Result]) -> tuple[list[str], list[list[Any]]]:
+    """The matrix with its layer names, for the table and the CSV."""
+    matrix, _ = matrix_of(mode, found)
+    rows, columns = layer_names(found[0])
+    corner = "layer" if mode != DIFFERENCE else f"layer ({difference_name(found)})"
+    return [corner, *columns], [[name, *map(float, line)] for name, line in zip(rows, matrix, strict=True)]
+
+
+def choose_view(order: Ordered | None) -> str:
+    """The matrix or the line along depth; beside it, of a difference, which model is before."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        view = st.segmented_control(
+            "View",
+            [MATRIX, DIAGONAL],
+            default=MATRIX,
+            required=True,
+            key="similarity_view",
+            persist_state="session",
+            label_visibility="collapsed",
+        )
+        if order is not None:
+            say_order(order)
+    return str(view)
+
+
+def show(mode: str, found: Sequence[Result], models: Sequence[ModelInfo], here: Shared) -> None:
+    """Figure, cell, notes, table and downloads."""
+    view = choose_view(order_of(mode, models))
+    caption = DIFFERENCE_CAPTION if mode == DIFFERENCE else CAPTION
+    if view == DIAGONAL:
+        figure = draw_depth(mode, found)
+    else:
+        row = st.container(horizontal=True)
+        with row.container(width=640):
+            figure, chosen = draw(mode, found)
+        cell = clicked(mode, found, models, chosen.cell)
+        with row.container(width=240):
+            if cell is None:
+                st.caption(HINT)
+            else:
+                describe(cell)
+        st.caption(caption)
+        if cell is not None:
+            side_by_side(cell, here)
+    undefined_note(found, ["matrix"])
+    provenance(found)
+    columns, rows = table_of(mode, found)
+    with st.expander("Table", icon=":material/table:"):
+        st.dataframe(pd.DataFrame([row[1:] for row in rows], index=[row[0] for row in rows], columns=columns[1:]))
+    if figure is not None:
+        names = difference_name(found) if mode == DIFFERENCE else " and ".join(model.spec.name for model in models)
+        title = f"CKA, {mode.lower()}: {names}"
+        table = (columns, rows)
+        downloads("similarity", "cka", table=table, results=found, figure=figure, title=title, caption=caption)
+
+
+heading("Similarity", WHAT, HOW)
+here = ready()
+mode, models = choose_models(in_order(here.models).models)
+if mode == GRID:
+    grid_panel(models, here, settings(models[0], here))
+else:
+    if mode == BETWEEN:
+        pairing_warning(models, here.tokens)
+    found = run_panel(specs_for(mode, models, here, settings(models[0], here)), "similarity")
+    if found is not None and comparable(mode, found):
+        show(mode, found, models, here)

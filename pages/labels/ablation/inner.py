@@ -1,0 +1,199 @@
+"""The section "Inside the network": overwrite dimensions after a block, run the rest of the model, see what is left."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from backend import ModelInfo, Result, paired_error
+from pages._kit.flow.controls import params_form
+from pages._kit.flow.progress import run_panel
+from pages._kit.show.export import downloads
+from pages._kit.show.findings import provenance, undefined_note
+from pages._kit.show.plot import plot
+from pages._kit.state.selection import Selection
+from pages._kit.state.session import plain, workbench
+from pages.labels.ablation.inner_charts import (
+    CAPTION,
+    LOSS_CAPTION,
+    ORDER_NAMES,
+    inner_accuracy_chart,
+    inner_loss_chart,
+)
+
+WHAT = (
+    "Here the dimensions are overwritten after a block, for every token, and the blocks that follow run on that. If a few "
+    "dimensions take the accuracy down, or the loss up, and as many random ones do not, the network relies on them; later "
+    "blocks may also put back what was taken."
+)
+ORDERS = ("all", "highest", "lowest", "random", "named")
+_OTHER = ("steps", "n_texts", "n_draws", "head", "classes", "test_share", "test_split", "control")
+_N_STEPS = 6  # between none and all, where nobody names them
+
+
+def inner_panel(here: Selection, model: ModelInfo) -> None:
+    """A switch; behind it the choice of block, dimensions and filling, Run, and the curves of ``model``."""
+    st.subheader("Inside the network")
+    st.markdown(WHAT)
+    wanted = st.toggle(
+        "Run the rest of the network on what is left",
+        key="inner_wanted",
+        persist_state="session",
+        help="Each number of dimensions takes a pass of the model over a sample of the test texts.",
+    )
+    if not wanted or not _possible(here, model):
+        return
+    params = _choice(model)
+    _announce(here, params)
+    rows: dict[str, Any] = {**here.rows, "postprocess": ()}
+    spec = workbench().analysis("inner_ablation", models=[model], layers="all", label=here.label, params=params, **rows)
+    found = run_panel([spec], "inner")
+    if found is not None:
+        _show(found[0])
+
+
+def _possible(here: Selection, model: ModelInfo) -> bool:
+    """Whether there is anything to judge by; if not, say what is needed."""
+    if here.tokens is not None:
+        st.info("This needs one row for each text: choose the pooling mean, last or cls.", icon=":material/tune:")
+        return False
+    if here.label is None and model.family != "decoder":
+        st.info(
+            f"{plain(model.spec.name)} predicts no tokens, so only labels can say what is lost. Choose a label column in the "
+            "sidebar, or a causal language model such as GPT-2.",
+            icon=":material/label:",
+        )
+        return False
+    return True
+
+
+def _choice(model: ModelInfo) -> dict[str, Any]:
+    numbers = list(range(len(model.layer_names)))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        layer = st.selectbox(
+            "After",
+            numbers,
+            index=(len(numbers) - 1) // 2,
+            format_func=model.layer_names.__getitem__,
+            key=f"inner_layer_{len(numbers)}",
+            persist_state="session",
+            width=200,
+        )
+        order = st.selectbox(
+            "Dimensions",
+            ORDERS,
+            format_func=lambda name: {**ORDER_NAMES, "all": "all orders", "named": "named"}[name],
+            key="inner_order",
+            persist_state="session",
+            width=240,
+            help="Which dimensions go first, by their variance over the training texts in that layer.",
+        )
+        mode = st.segmented_control(
+            "Overwrite with", ["zero", "mean"], default="zero", required=True, key="inner_mode", persist_state="session"
+        )
+    cls = workbench().metrics()["inner_ablation"].params
+    named = params_form(cls, "inner", only=("dims",)) if order == "named" else {}
+    with st.expander("Settings", icon=":material/tune:"):
+        other = params_form(cls, "inner", only=_OTHER)
+    chosen = layer if layer in numbers else numbers[(len(numbers) - 1) // 2]
+    return {"layer": chosen, "mode": str(mode), "order": "all" if order == "named" else order, **named, **other}
+
+
+def _announce(here: Selection, params: dict[str, Any]) -> None:
+    """What the run takes, and what of the sidebar does not count here."""
+    if params.get("dims"):
+        lines, steps = 1 + params["n_draws"], min(len(set(params["dims"])), _N_STEPS)
+    else:
+        lines = {"all": 2 + params["n_draws"], "random": params["n_draws"]}.get(params["order"], 1)
+        steps = _N_STEPS
+    passes = lines * (len(set(params["steps"])) or steps) + 2
+    what = (
+        "The loss per token needs no labels." if here.label is None else f"Classes: the column '{plain(here.label)}'."
+    )
+    st.caption(f"{what} About {passes} runs of the network over at most {params['n_texts']:,} texts.")
+    if here.postprocess:
+        st.caption("Inside the network there are only the model's own activations: post-processing is left out here.")
+
+
+def _show(result: Result) -> None:
+    values, source = result.values, result.sources[0]
+    view = f"{source.model} {values.layer} {len(values.n_overwritten)}"
+    about = f"dimensions overwritten after {values.layer_name} of {source.model}"
+    figure = None
+    if np.isfinite(values.accuracy).any():
+        figure = inner_accuracy_chart(values)
+        alt = f"Test accuracy against the number of {about}"
+        plot(figure, key="inner_accuracy", alt=alt, height=460, view=view, file_name="inner-ablation-accuracy")
+        head = "the model's own head" if values.own_head else "a fitted head"
+        st.caption(f"{CAPTION} Read with {head} on {plain(values.read_name)}.")
+        st.markdown(plain(says(values, values.accuracy, "{:.1%} of the texts are right", chance=True)))
+    if np.isfinite(values.loss).any():
+        loss = inner_loss_chart(values)
+        figure = figure or loss
+        alt = f"Loss per token against the number of {about}"
+        plot(loss, key="inner_loss", alt=alt, height=420, view=view, file_name="inner-ablation-loss")
+        st.caption(LOSS_CAPTION)
+        st.markdown(plain(says(values, values.loss, "a token costs {:.2f} nats")))
+    fields = [name for name in ("accuracy", "loss") if name == "accuracy" or values.n_tokens]
+    undefined_note([result], fields if values.split is not None else ["loss"])
+    provenance([result])
+    numbers = table(values)
+    with st.expander("The numbers", icon=":material/table:"):
+        st.dataframe(numbers, hide_index=True)
+    if figure is not None:
+        downloads(
+            "inner",
+            "inner-ablation",
+            table=(list(numbers.columns), numbers.values.tolist()),
+            results=[result],
+            figure=figure,
+            title=f"Ablation inside the network, after {values.layer_name}",
+            caption=CAPTION,
+        )
+
+
+def says(values: Any, lines: Any, wording: str, *, chance: bool = False) -> str:
+    """What the curves show: where the first order lies furthest from random dimensions, or else what overwriting all does.
+
+    With ``chance`` also how far chance may move the difference that is named, text by text.
+    """
+    steps, orders = values.n_overwritten, values.orders
+    first = int(np.argmax(np.isfinite(lines).all(axis=1)))
+    start = f"With nothing overwritten {wording.format(lines[first, 0])}"
+    right = values.right.astype(np.float64)
+
+    def sure(one: Any, two: Any, looks: int = 1) -> str:
+        if not chance:
+            return ""
+        error = paired_error(two - one, n_looks=looks)
+        return (
+            f" The difference: {100 * float((two - one).mean()):+.1f} ± {100 * error:.1f} points (95 %, text by text)."
+        )
+
+    if "random" in orders and orders[first] != "random":
+        other = orders.index("random")
+        place = int(np.argmax(np.abs(lines[first] - lines[other])))
+        if place:
+            return (
+                f"{start}; with {steps[place]:,} dimensions overwritten ({ORDER_NAMES[orders[first]]}) "
+                f"{wording.format(lines[first, place])}, with as many random ones {wording.format(lines[other, place])} "
+                f"(the widest gap of {len(steps)} points).{sure(right[other, place], right[first, place], len(steps))}"
+            )
+    return f"{start}; with {steps[-1]:,} dimensions overwritten {wording.format(lines[first, -1])}.{sure(right[first, 0], right[first, -1])}"
+
+
+def table(values: Any) -> pd.DataFrame:
+    """One row for each order and number of dimensions."""
+    n_steps = len(values.n_overwritten)
+    columns = {
+        "order": np.repeat([ORDER_NAMES[order] for order in values.orders], n_steps),
+        "dimensions overwritten": np.tile(values.n_overwritten, len(values.orders)),
+        "accuracy": values.accuracy.ravel(),
+        "accuracy ± std": values.accuracy_std.ravel(),
+        "shuffled labels": values.control.ravel(),
+        "shuffled, ± std": values.control_std.ravel(),
+        "loss (nats per token)": values.loss.ravel(),
+        "loss ± std": values.loss_std.ravel(),
+    }
+    return pd.DataFrame({name: column for name, column in columns.items() if not pd.isna(column).all()})

@@ -1,0 +1,284 @@
+"""Ablation: what a classification head still gets right while dimensions are removed, and what becomes of the layer."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from backend import AnalysisSpec, ModelInfo, PostProcess, Result, TextTable, Undefined, fingerprint
+from pages._kit.flow.controls import params_form
+from pages._kit.flow.paper import paper_choice
+from pages._kit.flow.progress import run_panel
+from pages._kit.show.export import downloads
+from pages._kit.show.findings import heading, holders, one_model_note, provenance, sampling_error, undefined_note
+from pages._kit.show.plot import Frames, plot
+from pages._kit.state.labelled import choose_layer, choose_model, label_missing
+from pages._kit.state.selection import Selection, ready
+from pages._kit.state.session import plain, workbench
+from pages.labels.ablation.charts import (
+    CAPTION,
+    GEOMETRY_CAPTION,
+    MAP_CAPTION,
+    MEASURES,
+    NAMES,
+    Curve,
+    accuracy_chart,
+    curves_of,
+    geometry_chart,
+    reading,
+    right_wrong_map,
+    step_name,
+)
+from pages.labels.ablation.inner import inner_panel
+
+WHAT = "Which dimensions does the classification head need?"
+HOW = (
+    "Dimensions are removed in an order, and after each one the head is asked again. If the curve of the highest variance "
+    "falls at once, the head lives on the rogue dimensions; if the curve of the lowest stays up to the end, a few dimensions do."
+)
+METHODS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
+LINK = "ablation"
+ASKED = "_ablation_map"
+FILLED = {"mean": "their mean over the training rows", "zero": "0"}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the controls say: the model and its layer, how the map is laid out, and the ablation that is asked for."""
+
+    here: Selection
+    model: ModelInfo
+    layer: int
+    method: str
+    spec: AnalysisSpec
+
+    def map_spec(self, removed: tuple[int, ...] = ()) -> AnalysisSpec:
+        """The projection of the layer, with these dimensions removed first."""
+        steps = (PostProcess("remove_dims", dims=removed),) if removed else ()
+        rows = {**self.here.rows, "postprocess": (*self.here.postprocess, *steps)}
+        params = {"method": self.method}
+        return workbench().analysis("projection", models=[self.model], layers=[self.layer], params=params, **rows)
+
+
+def choose_order(curves: dict[str, Curve]) -> Curve:
+    """The order whose k the slider moves."""
+    chosen = st.segmented_control(
+        "Remove",
+        list(curves),
+        default="highest",
+        required=True,
+        format_func=lambda name: NAMES[name].partition(" (")[0],
+        key=f"ablation_order_{len(curves)}",
+        help="Whose numbers, geometry and map the slider shows. Hand-picked dimensions are named in the settings.",
+    )
+    return curves.get(str(chosen), curves["highest"])
+
+
+def zoom_of(curve: Curve) -> str:
+    """What the kept zoom depends on: hand-picked dimensions have an axis of their own length."""
+    return f" {len(curve.dims)} picked" if curve.name == "chosen" else ""
+
+
+def draw_curves(choice: Choice, result: Result, curves: dict[str, Curve], curve: Curve) -> tuple[go.Figure, int]:
+    """The accuracies with the slider; returns the figure and the k where the slider was let go."""
+    source = result.sources[0]
+    figure = accuracy_chart(curves, result.values, shown=curve.name)
+    steps = range(len(curve.accuracy))
+    frames = Frames(
+        "Removed",
+        [step_name(curve, k) for k in steps],
+        [],
+        [reading(curve, k) for k in steps],
+        cursor=steps,
+        link=LINK,
+    )
+    alt = f"Test accuracy against the number of removed dimensions in {source.layer_names[0]} of {source.model}"
+    view = f"{source.model} {source.layer_names[0]} {result.values.n_dims}{zoom_of(curve)}"
+    state = plot(figure, key="ablation_curves", alt=alt, height=430, view=view, frames=frames, file_name="ablation")
+    own = "the model's own head" if result.values.own_head[0] else "a fitted head"
+    filled = FILLED[result.values.modes[0]]
+    error = sampling_error(result.values.split.n_test, choice.here.row_name, holders(result.values.split))
+    st.caption(f"{CAPTION} Removed dimensions are set to {filled}. Read by {own}. {error}")
+    return figure, int(state.frame or 0)
+
+
+def draw_geometry(result: Result, curves: dict[str, Curve], curve: Curve) -> None:
+    """The four measures, following the slider."""
+    figure = geometry_chart(curves, shown=curve.name)
+    steps = range(len(curve.accuracy))
+    frames = Frames("", [str(k) for k in steps], [], cursor=steps, link=LINK, follows=True)
+    alt = f"Anisotropy, average cosine, TwoNN and neighbour overlap against removed dimensions, {NAMES[curve.name]}"
+    view = f"{result.sources[0].model} {result.sources[0].layer_names[0]}{zoom_of(curve)}"
+    plot(figure, key="ablation_geometry", alt=alt, height=460, view=view, frames=frames, file_name="ablation-geometry")
+    st.caption(f"{GEOMETRY_CAPTION} Where every dimension is removed there is no geometry, and the lines end.")
+
+
+def draw_map(result: Result, curve: Curve, shown: Result, table: TextTable, removed: str) -> None:
+    """The projection ``shown``, its points right or wrong by the slider; ``removed`` says what it was computed without."""
+    values, source = result.values, shown.sources[0]
+    if curve.predictions is None:
+        st.info(
+            'The map cannot be coloured: the predictions are too many to be kept. Lower "Most rows" in the settings.'
+        )
+        return
+    _, at, place = np.intersect1d(values.sample, shown.values.row_index, return_indices=True)
+    rows, coordinates = values.sample[at], shown.values.coords[0][place]
+    if not np.isfinite(coordinates).any():
+        st.info("There is no map: with these dimensions removed, all texts have the same vector.")
+        return
+    method = shown.values.method
+    titles = ["Component 1", "Component 2"] if method == "pca" else ["", ""]
+    names = [values.split.classes[number] for number in values.sample_classes[at]]
+    texts = table.shown
+    figure = right_wrong_map(coordinates, [texts[row] for row in shown.values.text_index[place]], names, rows, titles)
+    right = curve.predictions[:, at] == values.sample_classes[at]
+    steps = [str(k) for k in range(len(curve.accuracy))]
+    frames = Frames("", steps, [], shown={0: right, 1: ~right}, link=LINK, follows=True)
+    alt = f"{METHODS[method]} of {len(rows):,} test texts in {source.layer_names[0]} of {source.model}, right or wrong"
+    view = f"{method} {source.model} {source.layer_names[0]} {removed}"
+    plot(figure, key="ablation_map", alt=alt, height=460, view=view, frames=frames, file_name="ablation-map")
+    n_test = values.split.n_test
+    part = "" if len(rows) == n_test else f" {len(rows):,} of {n_test:,} test texts are among those laid out and kept."
+    st.caption(f"{METHODS[method]} {removed or 'of the whole layer'}. {MAP_CAPTION}{part}")
+
+
+def map_panel(choice: Choice, result: Result, curve: Curve, whole: Result | None, k: int) -> None:
+    """The map, as it is or computed again without the removed dimensions."""
+    assert choice.here.texts is not None
+    table = workbench().text_set(choice.here.texts)
+    mine = (fingerprint(choice.spec), choice.method)
+    asked = st.session_state.get(ASKED, {})
+    with st.container(horizontal=True, vertical_alignment="center"):
+        possible = 0 < k < result.values.n_dims
+        label = f"Recompute the map at k = {k:,}" if possible else "Recompute the map at this k"
+        if st.button(label, key="ablation_recompute", icon=":material/refresh:", disabled=not possible):
+            said = f"after removing {k:,} dimensions, {NAMES[curve.name].partition(' (')[0]}"
+            asked = {"of": mine, "dims": tuple(map(int, curve.dims[:k])), "said": said}
+            st.session_state[ASKED] = asked
+            workbench().start(choice.map_spec(asked["dims"]))
+        again = asked.get("of") == mine
+        if again and st.button("Back to the whole layer", key="ablation_whole", icon=":material/undo:"):
+            st.session_state[ASKED] = {}
+            st.rerun()
+    if again:
+        found = run_panel([choice.map_spec(asked["dims"])], "ablation_map")
+        if found is not None:
+            draw_map(result, curve, found[0], table, asked["said"])
+            return
+    if whole is not None:
+        draw_map(result, curve, whole, table, "")
+
+
+def rows_of(curves: dict[str, Curve], values: Any) -> tuple[list[str], list[list[Any]]]:
+    """One row for each order and k; geometry where it was measured."""
+    rows = []
+    for curve in curves.values():
+        measured = {int(k): place for place, k in enumerate(curve.grid)}
+        for k, accuracy in enumerate(curve.accuracy):
+            removed = int(curve.dims[k - 1]) if k and curve.name != "random" else None
+            band = (
+                [float(values.random_low[0, k]), float(values.random_high[0, k])]
+                if curve.name == "random"
+                else [None, None]
+            )
+            at = measured.get(k)
+            geometry = [None if at is None else float(curve.geometry[measure][at]) for measure in MEASURES]
+            rows.append(
+                [
+                    curve.name,
+                    k,
+                    removed,
+                    float(accuracy),
+                    *band,
+                    float(curve.control[k]),
+                    float(curve.control_std[k]),
+                    *geometry,
+                ]
+            )
+    return [
+        "order",
+        "k",
+        "removed last",
+        "accuracy",
+        "lowest draw",
+        "highest draw",
+        "control",
+        "control ± std",
+        *MEASURES,
+    ], rows
+
+
+def is_end(values: Any, gap: Undefined) -> bool:
+    """Whether a number of the geometry is undefined because no dimension is left, as at the end of every order."""
+    whole = dict.fromkeys(MEASURES, (values.grid, 3)) | {f"chosen_{name}": (values.chosen_grid, 2) for name in MEASURES}
+    grid, n_axes = whole[gap.field]
+    return len(gap.index) == n_axes and bool(grid[gap.index[-1]] == values.n_dims)
+
+
+def show(choice: Choice, result: Result, whole: Result | None) -> None:
+    """Curves, map, geometry, table, notes and downloads."""
+    values = result.values
+    if not np.isfinite(values.accuracy[0]).any():
+        st.info("There is nothing to ablate: this layer tells its texts nothing apart.")
+        undefined_note([result], ["accuracy"])
+        provenance([result])
+        return
+    curves = curves_of(values)
+    curve = choose_order(curves)
+    figure, k = draw_curves(choice, result, curves, curve)
+    left, right = st.columns(2)
+    with left:
+        draw_geometry(result, curves, curve)
+    with right:
+        map_panel(choice, result, curve, whole, k)
+    columns, rows = rows_of(curves, values)
+    with st.expander("The numbers", icon=":material/table:"):
+        st.dataframe(pd.DataFrame(rows, columns=columns), hide_index=True)
+    measured = [*MEASURES, *(f"chosen_{measure}" for measure in MEASURES)]
+    undefined_note([result], measured, expected=partial(is_end, values))
+    provenance([result])
+    source = result.sources[0]
+    title = f"Ablation at the head, {source.layer_names[0]} of {source.model}"
+    downloads(
+        "ablation", "ablation", table=(columns, rows), results=[result], figure=figure, title=title, caption=CAPTION
+    )
+
+
+def head_section(here: Selection, model: ModelInfo, label: str) -> None:
+    """Everything about ablation at the head."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        layer = choose_layer(model, "ablation_layer")
+        method = str(
+            st.segmented_control(
+                "Map",
+                list(METHODS),
+                default="pca",
+                required=True,
+                format_func=METHODS.__getitem__,
+                key="ablation_method",
+            )
+        )
+    paper = paper_choice(["ablation"], here, model, "ablation")
+    with paper.box:
+        params = params_form(workbench().metrics()["ablation"].params, **paper.form("ablation", "ablation"))
+    paper.say(here, {"ablation": params}, layers=[layer])
+    spec = workbench().analysis("ablation", models=[model], layers=[layer], label=label, params=params, **here.rows)
+    st.caption(f"Classes: the column '{plain(label)}'.")
+    choice = Choice(here, model, layer, method, spec)
+    found = run_panel([spec, choice.map_spec()], "ablation", partial=True)
+    if found is not None and found[0] is not None:
+        show(choice, found[0], found[1])
+
+
+heading("Ablation", WHAT, HOW)
+here = ready()
+model = choose_model(here.models, "ablation_model")
+one_model_note(len(here.models))
+st.subheader("At the head")
+if not label_missing(here) and here.label is not None:
+    head_section(here, model, here.label)
+inner_panel(here, model)

@@ -1,0 +1,95 @@
+"""Charts of accuracy against the number of components, and against the rows that a basis was fitted on."""
+
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from pages._kit.charts.base import MUTED, Floats, add_band, base_figure, colour, with_legend
+from pages._kit.charts.threshold import majority_line, margin_name
+
+CAPTION = (
+    "Share of the test texts whose class a linear classifier finds from the first k directions alone. A line that is high "
+    "from the start means that a few directions carry the labels; random dimensions show what any k numbers would do."
+)
+SAMPLE_CAPTION = (
+    "The same classifier, always on the same number of components, while the basis is fitted on ever more rows. Where the "
+    "line is flat, more rows make the basis no better."
+)
+
+
+def component_accuracy_chart(values: Any, layer: int) -> go.Figure:
+    """The curves of one ``layer`` of a ComponentAccuracy; the control is faint, random dimensions have a band."""
+    figure = base_figure(x_title="Number of components k", y_title="Test accuracy (share of texts)")
+    counts = values.n_components.astype(np.int32)
+    control, spread = values.control[layer], values.control_std[layer]
+    if np.isfinite(spread).any():
+        add_band(figure, counts, control - spread, control + spread)
+    _line(figure, counts, control, "shuffled labels", MUTED, width=1.2, opacity=0.6)
+    mean, std = values.random[layer], values.random_std[layer]
+    if np.isfinite(mean).any():
+        add_band(figure, counts, mean - std, mean + std)
+    _line(figure, counts, mean, "k random dimensions (mean ± std)", "#8C8C8C", dash="dot")
+    _line(figure, counts, values.general[layer], "components of the general texts", colour(1))
+    _line(figure, counts, values.in_domain[layer], "components of these texts", colour(0), width=2.6)
+    majority_line(figure, values.split.majority)
+    full = float(values.fitted[layer])
+    if np.isfinite(full):
+        figure.add_hline(y=full, line={"color": colour(2), "dash": "dash", "width": 1.5})
+        above = full - values.split.majority
+        apart = 0 if abs(above) > 0.05 else (14 if above >= 0 else -14)  # else the two names would lie on each other
+        margin_name(figure, full, "all dimensions", colour(2), shift=apart)
+    if values.own_head[layer]:
+        figure.add_scatter(
+            x=[int(counts[-1])],
+            y=[float(values.full[layer])],
+            mode="markers",
+            name="the model's own head",
+            marker={"color": colour(3), "size": 10, "symbol": "diamond"},
+            hovertemplate="the model's own head<br><b>%{y:.1%}</b><extra></extra>",
+        )
+    figure.update_xaxes(type="log", tickmode="array", tickvals=_ticks(int(counts[-1])))
+    figure.update_yaxes(range=[0, 1.03])
+    return with_legend(figure)
+
+
+def sample_chart(values: Any, layer: int) -> go.Figure:
+    """Accuracy with a fixed number of components against the rows of the basis, for one ``layer``."""
+    figure = base_figure(x_title="Rows that the basis is fitted on", y_title="Test accuracy (share of texts)")
+    sizes = values.sample_sizes.astype(np.int32)
+    _line(figure, sizes, values.sample_general[layer], "components of the general texts", colour(1))
+    _line(figure, sizes, values.sample_in_domain[layer], "components of these texts", colour(0), width=2.6)
+    figure.update_xaxes(type="log", tickmode="array", tickvals=sizes)
+    figure.update_yaxes(range=[0, 1.03])
+    return with_legend(figure)
+
+
+def _ticks(last: int) -> list[int]:
+    """1, 2, 5, 10, ... and the last, without the neighbours it would collide with."""
+    usual = [step * 10**power for power in range(6) for step in (1, 2, 5)]
+    return [*(tick for tick in usual if tick < 0.75 * last), last]
+
+
+def _line(
+    figure: go.Figure,
+    x: Any,
+    y: Floats,
+    name: str,
+    shade: str,
+    *,
+    width: float = 2,
+    dash: str = "solid",
+    opacity: float = 1,
+) -> None:
+    if not np.isfinite(y).any():
+        return
+    figure.add_scatter(
+        x=x,
+        y=np.asarray(y, np.float32),
+        mode="lines+markers",
+        name=name,
+        opacity=opacity,
+        line={"color": shade, "width": width, "dash": dash},
+        marker={"size": 5},
+        hovertemplate=f"{name}<br>%{{x}}: <b>%{{y:.1%}}</b><extra></extra>",
+    )

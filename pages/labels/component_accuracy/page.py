@@ -1,0 +1,145 @@
+"""Component accuracy: how many principal components of a layer it takes to know the labels."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from backend import Result, TextSetInfo
+from pages._kit.flow.controls import params_form
+from pages._kit.flow.paper import paper_choice
+from pages._kit.flow.progress import run_panel
+from pages._kit.show.export import downloads
+from pages._kit.show.findings import (
+    PAIRED,
+    heading,
+    holders,
+    one_model_note,
+    provenance,
+    sampling_error,
+    undefined_note,
+)
+from pages._kit.show.plot import plot
+from pages._kit.state.labelled import choose_layer, choose_model, label_ready
+from pages._kit.state.selection import Selection, ready
+from pages._kit.state.session import plain, workbench
+from pages.labels.component_accuracy.charts import CAPTION, SAMPLE_CAPTION, component_accuracy_chart, sample_chart
+
+WHAT = "How many directions does it take to tell the classes apart?"
+HOW = (
+    "A linear classifier is fitted on the first k principal components of the training texts and judged on the test "
+    "texts. If few components do as well as all dimensions, the classes lie along the strongest directions."
+)
+NONE = "(none)"
+
+
+def choose_basis(here: Selection) -> TextSetInfo | None:
+    """The text set of the general basis: any but the one in the sidebar."""
+    assert here.texts is not None
+    others = {info.spec.table: info for info in workbench().text_sets() if info.spec.digest != here.texts.spec.digest}
+    options = [NONE, *others]
+    general = next((digest for digest, info in others.items() if info.builtin and info.spec.name == "general"), NONE)
+    chosen = st.selectbox(
+        "General texts",
+        options,
+        index=options.index(general),
+        format_func=lambda digest: others[digest].shown_name if digest in others else digest,
+        key="component_basis",
+        persist_state="session",
+        width=260,
+        help="A second basis is fitted on these texts: do directions of language at large know the labels too?",
+    )
+    return others.get(chosen)
+
+
+def show(result: Result, row_name: str) -> None:
+    """Both charts, the table, notes and downloads."""
+    values, source = result.values, result.sources[0]
+    name = source.layer_names[0]
+    if not np.isfinite(values.in_domain[0]).any():
+        st.info("There is nothing to draw: this layer tells its texts nothing apart.")
+        undefined_note([result], ["in_domain", "full"])
+        provenance([result])
+        return
+    figure = component_accuracy_chart(values, 0)
+    alt = f"Test accuracy against the number of principal components, {name} of {source.model}"
+    view = f"{source.model} {name} {values.n_dims}"
+    plot(figure, key="component_accuracy_chart", alt=alt, height=480, view=view, file_name="component-accuracy")
+    error = sampling_error(values.split.n_test, row_name, holders(values.split))
+    own = " The model's own head, which was trained in another way, is a diamond." if values.own_head[0] else ""
+    st.caption(f"{CAPTION} All dimensions: a fitted head of the same kind.{own} {error} {PAIRED}")
+    st.subheader("How many rows does a basis need?")
+    alt = f"Test accuracy with {values.sample_components} components against the rows of the basis"
+    plot(sample_chart(values, 0), key="component_sample_chart", alt=alt, height=380, view=view, file_name="basis-rows")
+    st.caption(f"{SAMPLE_CAPTION} Here: {values.sample_components} components. {error}")
+    st.subheader("The numbers")
+    numbers = table(values)
+    st.dataframe(numbers, hide_index=True, column_config=percent())
+    undefined_note([result], ["in_domain", "full"])
+    provenance([result])
+    downloads(
+        "component_accuracy",
+        "component-accuracy",
+        table=(list(numbers.columns), numbers.values.tolist()),
+        results=[result],
+        figure=figure,
+        title=f"Accuracy by component, {name}",
+        caption=CAPTION,
+    )
+
+
+def table(values: Any) -> pd.DataFrame:
+    """One row for each number of components."""
+    return pd.DataFrame(
+        {
+            "components": values.n_components,
+            "these texts": values.in_domain[0],
+            "p (against all dimensions)": values.in_domain_p[0],
+            "general texts": values.general[0],
+            "random dimensions": values.random[0],
+            "± std": values.random_std[0],
+            "shuffled labels": values.control[0],
+            "shuffled, ± std": values.control_std[0],
+            "all dimensions": np.full(len(values.n_components), values.fitted[0]),
+            **({"own head": np.full(len(values.n_components), values.full[0])} if values.own_head[0] else {}),
+        }
+    )
+
+
+def percent() -> dict[str, Any]:
+    """The columns of accuracies, in percent."""
+    names = (
+        "these texts",
+        "general texts",
+        "random dimensions",
+        "± std",
+        "shuffled labels",
+        "shuffled, ± std",
+        "all dimensions",
+        "own head",
+    )
+    return {name: st.column_config.NumberColumn(format="percent") for name in names}
+
+
+heading("Component accuracy", WHAT, HOW)
+here = ready()
+label = label_ready(here)
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    model = choose_model(here.models, "component_model")
+    layer = choose_layer(model, "component_layer")
+    basis = choose_basis(here)
+one_model_note(len(here.models))
+paper = paper_choice(["component_accuracy"], here, model, "component_accuracy")
+with paper.box:
+    params = params_form(
+        workbench().metrics()["component_accuracy"].params, **paper.form("component_accuracy", "component_accuracy")
+    )
+paper.say(here, {"component_accuracy": params}, layers=[layer], basis=None if basis is None else basis.spec.name)
+spec = workbench().analysis(
+    "component_accuracy", models=[model], layers=[layer], label=label, params=params, basis=basis, **here.rows
+)
+st.caption(f"Classes: the column '{plain(label)}'.")
+found = run_panel([spec], "component_accuracy")
+if found is not None:
+    show(found[0], here.row_name)

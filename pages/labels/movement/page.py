@@ -1,0 +1,344 @@
+"""Movement: the paths of the labels' centroids over the layers of a model, and from a model to the tuned one."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from backend import ModelInfo, Result
+from pages._kit.charts.base import short_model, titled
+from pages._kit.charts.paths import (
+    DIFFERENCES_CAPTION,
+    FRAME_HELP,
+    FRAMES,
+    LENGTHS_CAPTION,
+    MOST_NAMED,
+    PATHS_CAPTION,
+    STILL,
+    difference_arrows,
+    difference_cloud,
+    lengths_chart,
+    paths_chart,
+)
+from pages._kit.flow.controls import params_form
+from pages._kit.flow.paper import paper_choice
+from pages._kit.flow.progress import run_panel
+from pages._kit.show.export import downloads
+from pages._kit.show.findings import heading, provenance, undefined_note
+from pages._kit.show.plot import plot
+from pages._kit.show.wording import ROWS_COUNT
+from pages._kit.state.labelled import label_ready
+from pages._kit.state.pair import in_order, ordered, say_order
+from pages._kit.state.selection import Selection, ready
+from pages._kit.state.session import plain, workbench
+
+WHAT = "Which way do the labels go?"
+HOW = (
+    "The mean of each label's rows (its centroid) makes a path through the layers of a model, and, with two models or more, "
+    "from the base to the tuned one or over the checkpoints of a training."
+)
+ONE_LAYER, ALL_LAYERS = "One layer", "All layers"
+FIRST_NAMED, MOST_ROWS = 6, 50
+CERTAIN_ROWS = 10  # of a label, to be drawn in colour to begin with
+FIELDS = ["coords", "layer_coords", "error", "path", "difference", "difference_relative", "difference_coords"]
+
+
+def choose_series(here: Selection) -> list[ModelInfo]:
+    """The models to go through, from before to after; only those of the first one's shape can be compared with it."""
+    if len(here.models) == 1:
+        st.caption(
+            "Add a second model in the sidebar (the base of a tuned one, or the checkpoints of a training) to see "
+            "how the labels move from one to the other."
+        )
+        return list(here.models)
+    shapes = {info.spec.name: (info.n_dims, len(info.layer_names)) for info in here.models}
+    names = [info.spec.name for info in in_order(here.models).models if info.spec.name in shapes]
+    chosen = st.multiselect(
+        "Models, from before to after",
+        names,
+        default=[name for name in names if shapes[name] == shapes[names[0]]],
+        format_func=short_model,
+        key=f"movement_models_{' '.join(names)}",
+        placeholder="Choose the models in the order of the training",
+        help="Runs, cards and steps tell which comes before which; where they do not, the order in this box does. One alone "
+        "shows its layers only.",
+    )
+    if not chosen:
+        st.info("Choose a model.", icon=":material/tune:")
+        st.stop()
+    odd = [name for name in chosen if shapes[name] != shapes[chosen[0]]]
+    if odd:
+        first = f"{short_model(chosen[0])} ({shapes[chosen[0]][1]} layers of {shapes[chosen[0]][0]} dimensions)"
+        listed = ", ".join(f"{short_model(name)} ({shapes[name][1]} of {shapes[name][0]})" for name in odd)
+        st.info(
+            f"{plain(listed)} cannot be compared with {plain(first)}: a movement is from a model to one trained from it. "
+            "Take it out of the box, or choose it alone.",
+            icon=":material/tune:",
+        )
+        st.stop()
+    models = [next(info for info in here.models if info.spec.name == name) for name in chosen]
+    if len(models) < 2:
+        return models
+    found = ordered(models) if len(models) == 2 else in_order(models)
+    say_order(found)
+    return list(found.models)
+
+
+def choose_named(values: Any) -> list[int]:
+    """The labels drawn in colour: all where they are few, else those chosen."""
+    known = [int(label) for label in np.flatnonzero(values.counts)]
+    if len(known) <= MOST_NAMED:
+        return known
+    lengths = values.difference[-1] if len(values.difference) else values.displacement[0]
+    certain = [label for label in known if values.counts[label] >= CERTAIN_ROWS] or known
+    order = np.argsort(-np.nan_to_num(lengths, nan=-1.0), kind="stable")
+    farthest = [int(label) for label in order if label in certain][:FIRST_NAMED]
+    chosen: list[int] = st.multiselect(
+        f"Labels in colour (of {len(known)})",
+        known,
+        default=farthest,
+        format_func=values.classes.__getitem__,
+        max_selections=MOST_NAMED,
+        key=f"movement_labels_{len(values.classes)}",
+        help=f"Up to {MOST_NAMED}; the others are grey, and their names are in the hover. To begin with: those of {CERTAIN_ROWS} rows or more that go farthest.",
+    )
+    return chosen
+
+
+def choose_frame(frames: Sequence[str]) -> int:
+    """The place of the frame in the result."""
+    chosen = st.segmented_control(
+        "Show the labels",
+        list(FRAMES),
+        format_func=FRAMES.__getitem__,
+        default="centred",
+        required=True,
+        key="movement_frame",
+        persist_state="session",
+        help=FRAME_HELP,
+    )
+    return frames.index(str(chosen))
+
+
+def show_layers(result: Result, named: Sequence[int], frame: int) -> go.Figure:
+    """Paths over the layers of one model."""
+    values, names = result.values, [short_model(source.model) for source in result.sources]
+    layers = result.sources[0].layer_names
+    st.subheader("Over the layers")
+    place = 0
+    if len(names) > 1:
+        place = st.selectbox(
+            "Model",
+            range(len(names)),
+            len(names) - 1,
+            format_func=names.__getitem__,
+            key=f"movement_of_{len(names)}",
+            width=260,
+        )
+    figure = paths_chart(values.coords[frame, place], layers, values.classes, named, values.explained[frame])
+    alt = f"Paths of {len(values.classes)} label centroids over {len(layers)} layers of {names[place]}"
+    plot(
+        figure,
+        key="movement_paths",
+        alt=alt,
+        height=520,
+        view=f"{names} {frame} {values.classes}",
+        file_name="label-paths",
+    )
+    st.caption(f"From {plain(layers[0])} to {plain(layers[-1])}. {PATHS_CAPTION}")
+    return figure
+
+
+def show_models(result: Result, named: Sequence[int], frame: int, layer: int) -> None:
+    """From the first model to the last in one layer, and the difference vectors."""
+    values, sources = result.values, result.sources
+    names, layers = [short_model(source.model) for source in sources], sources[0].layer_names
+    figure = paths_chart(
+        values.layer_coords[frame, :, layer], names, values.classes, named, values.layer_explained[frame, layer]
+    )
+    alt = f"Paths of {len(values.classes)} label centroids in {layers[layer]}, from {names[0]} to {names[-1]}"
+    view = f"{names} {frame} {layer} {values.classes}"
+    plot(figure, key="movement_models", alt=alt, height=480, view=view, file_name="label-paths-models")
+    st.caption(f"{plain(layers[layer])}, from {plain(names[0])} to {plain(names[-1])}. {PATHS_CAPTION}")
+    st.subheader(plain(f"Difference vectors: {names[-1]} minus {names[0]}"))
+    kept = values.frames[frame]
+    kind = st.segmented_control(
+        "Of", [ONE_LAYER, ALL_LAYERS], default=ONE_LAYER, required=True, key="movement_kind", persist_state="session"
+    )
+    if kind == ALL_LAYERS:
+        figure = difference_cloud(
+            values.difference_coords[frame], layers, values.classes, values.difference_explained[frame], kept
+        )
+    else:
+        figure = difference_arrows(
+            values.difference_layer_coords[frame, layer],
+            values.classes,
+            named,
+            values.difference_layer_explained[frame, layer],
+            kept,
+        )
+    figure = titled(figure, f"After minus before: {names[-1]} minus {names[0]}")
+    alt = f"Difference vectors of {len(values.classes)} label centroids, {names[-1]} minus {names[0]}"
+    plot(figure, key="movement_differences", alt=alt, height=480, view=f"{view} {kind}", file_name="difference-vectors")
+    st.caption(f"{plain(names[-1])} minus {plain(names[0])}. {DIFFERENCES_CAPTION}{STILL[kept]}.")
+
+
+def show_lengths(result: Result, named: Sequence[int], frame: int) -> None:
+    """How long the difference vectors are, over depth: whole, or less what all labels do together."""
+    values, layers = result.values, result.sources[0].layer_names
+    relative = st.toggle("Relative to how far the labels lie apart", value=True, key="movement_relative")
+    lengths, errors, title = values.difference, values.difference_error, "Movement"
+    if values.frames[frame] != "raw":
+        lengths, errors, title = values.difference_apart, values.difference_apart_error, "Movement to each other"
+    if relative:
+        scale = np.where(values.spread[0] > 0, values.spread[0], np.nan)[:, None]
+        lengths, errors, title = lengths / scale, errors / scale, f"{title} / spread"
+    first, last = (short_model(result.sources[place].model) for place in (0, -1))
+    figure = titled(
+        lengths_chart(lengths, errors, layers, values.classes, named, title),
+        f"After minus before: {last} minus {first}",
+    )
+    alt = f"Length of the difference vectors of {len(values.classes)} labels over {len(layers)} layers"
+    view = f"{layers} {relative} {title}"
+    plot(figure, key="movement_lengths", alt=alt, height=400, view=view, file_name="movement-lengths")
+    st.caption(LENGTHS_CAPTION)
+
+
+def labels_table(result: Result, layer: int) -> pd.DataFrame:
+    """One row for each label, all lengths in the full space."""
+    values, several = result.values, len(result.sources) > 1
+    names = [short_model(source.model) for source in result.sources]
+    last = len(values.error) - 1
+    columns: dict[str, Any] = {
+        "label": list(values.classes),
+        "rows": values.counts,
+        "path, layers": values.path[last],
+        "first to last layer": values.displacement[last],
+        "error, last layer": values.error[last, -1],
+    }
+    if several:
+        columns |= {
+            f"{names[-1]} minus {names[0]}": values.difference[layer],
+            "its error": values.difference_error[layer],
+            "relative": values.difference_relative[layer],
+            "to each other": values.difference_apart[layer],
+            "path, models": values.model_path[layer],
+        }
+    by = f"{names[-1]} minus {names[0]}" if several else "first to last layer"
+    return pd.DataFrame(columns).sort_values(by, ascending=False, kind="stable", na_position="last")
+
+
+def layers_table(result: Result) -> pd.DataFrame:
+    """One row for each layer: how far the labels lie from their mean, and how much of a step all of them share."""
+    values = result.values
+    last = len(values.spread) - 1
+    columns: dict[str, Any] = {
+        "layer": list(result.sources[0].layer_names),
+        "spread of labels": values.spread[last],
+    }
+    columns["step common to all"] = np.r_[np.nan, values.step_common[last]]
+    if len(result.sources) > 1:
+        columns[f"spread, {short_model(result.sources[0].model)}"] = values.spread[0]
+        columns["mean movement"] = [
+            float(np.mean(one[np.isfinite(one)])) if np.isfinite(one).any() else np.nan for one in values.difference
+        ]
+        columns["movement common to all"] = values.difference_common
+    return pd.DataFrame(columns)
+
+
+def show_rows(series: Sequence[ModelInfo], layer: int) -> None:
+    """The rows whose neighbours changed most from the first model to the last, in one layer."""
+    st.subheader(f"{here.row_name.capitalize()}s whose neighbours changed most")
+    spec = workbench().analysis("neighbour_overlap", models=[series[0], series[-1]], layers=here.layers, **here.rows)
+    found = run_panel([spec], "movement_rows")
+    if found is None or here.texts is None or layer >= len(found[0].values.pairs):
+        return
+    values, table = found[0].values, workbench().text_set(here.texts)
+    order = np.argsort(values.per_row[layer], kind="stable")[:MOST_ROWS]
+    numbers = values.text_index[order]
+    shares = st.column_config.NumberColumn(format="percent")
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "row": numbers + 1,
+                "label": [table.columns[label][number] for number in numbers],
+                "neighbours kept": values.per_row[layer][order],
+                here.row_name: [table.shown[number] for number in numbers],
+            }
+        ),
+        hide_index=True,
+        column_config={"neighbours kept": shares},
+    )
+    st.caption(
+        f"Of its {values.k} nearest neighbours in {plain(short_model(series[0].spec.name))}, the share that each still has in "
+        f"{plain(short_model(series[-1].spec.name))}; unrelated models would share {values.by_chance:.1%}. The {len(order)} lowest. {ROWS_COUNT}"
+    )
+
+
+def show(result: Result) -> None:
+    """Paths, difference vectors, tables, notes and downloads."""
+    values, layers = result.values, result.sources[0].layer_names
+    several = len(result.sources) > 1
+    frame = choose_frame(values.frames)
+    named = choose_named(values)
+    figure = show_layers(result, named, frame)
+    layer = len(layers) - 1
+    if several:
+        st.subheader("From model to model")
+        if len(layers) > 1:
+            key = f"movement_layer_{len(layers)}"
+            layer = int(st.select_slider("Layer", range(len(layers)), layer, format_func=layers.__getitem__, key=key))
+        show_models(result, named, frame, layer)
+        show_lengths(result, named, frame)
+    st.subheader("The numbers")
+    whose = f" of {plain(short_model(result.sources[-1].model))}" if several else ""
+    models = f"; from model to model in {plain(layers[layer])}" if several else ""
+    st.caption(
+        f"All lengths are distances in the full space; over the layers{whose}{models}. Errors are standard errors. The spread is "
+        "the mean distance of the labels from their mean; a step or movement common to all is the share of its squared "
+        "length that every label makes alike."
+    )
+    number = st.column_config.NumberColumn(format="%.4g")
+    percent = st.column_config.NumberColumn(format="percent")
+    table = labels_table(result, layer)
+    st.dataframe(table, hide_index=True, column_config=dict.fromkeys(table.columns[2:], number))
+    by_layer = layers_table(result)
+    formats = {name: percent if "common" in name else number for name in by_layer.columns[1:]}
+    st.dataframe(by_layer, hide_index=True, column_config=formats)
+    if several:
+        show_rows(series, layer)
+    undefined_note([result], FIELDS)
+    provenance([result])
+    rows = [
+        [short_model(source.model), name, label, *map(float, (values.error[m, i, j], *values.coords[frame, m, i, j]))]
+        for m, source in enumerate(result.sources)
+        for i, name in enumerate(layers)
+        for j, label in enumerate(values.classes)
+    ]
+    downloads(
+        "movement",
+        "movement",
+        table=(["model", "layer", "label", "standard error", "axis_1", "axis_2"], rows),
+        results=[result],
+        figure=figure,
+        title=f"Movement of labels in {', '.join(short_model(source.model) for source in result.sources)}",
+        caption=PATHS_CAPTION,
+    )
+
+
+heading("Movement", WHAT, HOW)
+here = ready()
+label = label_ready(here)
+series = choose_series(here)
+paper = paper_choice(["movement"], here, series[0], "movement")
+with paper.box:
+    params = params_form(workbench().metrics()["movement"].params, **paper.form("movement", "movement"))
+paper.say(here, {"movement": params})
+spec = workbench().analysis("movement", models=series, layers=here.layers, label=label, params=params, **here.rows)
+st.caption(f"Classes: the column '{plain(label)}'.")
+found = run_panel([spec], "movement")
+if found is not None:
+    show(found[0])

@@ -1,0 +1,84 @@
+"""Chart of the classifier probes: accuracy over depth, of networks and linear classifiers, true labels and shuffled."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from pages._kit.charts.base import DASHES, MUTED, safe, with_legend
+from pages._kit.charts.depth import Series, profile_lines
+from pages._kit.charts.threshold import majority_line
+
+CAPTION = (
+    "Share of the test texts whose class a classifier finds that was trained on this layer alone: the mean of several "
+    "trainings of one network, its band one standard deviation up and down, and a linear classifier, dashed. The faint grey lines are "
+    "the same classifiers trained on shuffled labels, the mean over the shuffles and its standard deviation; the dotted line guesses the largest class."
+)
+NETWORK, LINEAR = "network (mean ± std)", "linear probe"
+SHUFFLED = "shuffled labels (linear: dashed)"
+_CONTROLS = (
+    ("control_accuracy", "control_std", "network", 0),
+    ("linear_control", "linear_control_std", "linear probe", 1),
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Probed:
+    """One model on the chart: its ``name`` ("" where it is the only one), its result, its layers, what is undefined."""
+
+    name: str
+    values: Any
+    layers: Sequence[str]
+    undefined: Mapping[int, str]
+
+
+def probe_chart(models: Sequence[Probed]) -> go.Figure:
+    """Test accuracy over the layers of one model or two."""
+    series = []
+    for place, one in enumerate(models):
+        values, behind = one.values, f", {one.name}" if one.name else ""
+        std = np.nan_to_num(values.accuracy_std)
+        known = np.isfinite(values.accuracy_std).any()
+        first, second = (2 * place, 2 * place + 1) if len(models) == 1 else (place, place)
+        linear = Series(LINEAR + behind, one.layers, values.linear_accuracy, place=second, style=1)
+        band = {"low": values.accuracy - std, "high": values.accuracy + std} if known else {}
+        label = NETWORK if known else "network"
+        series += [
+            linear,
+            Series(label + behind, one.layers, values.accuracy, undefined=one.undefined, place=first, **band),
+        ]
+    figure = profile_lines(series, y_title="Test accuracy (share of texts)", y_range=(0, 1.03))
+    for place, one in enumerate(models):
+        _controls(figure, one, named=place == 0)
+    if models:
+        majority_line(figure, models[0].values.majority)
+    return with_legend(figure)
+
+
+def _controls(figure: go.Figure, one: Probed, *, named: bool) -> None:
+    """The accuracies with shuffled labels, faint, which share one entry of the legend: that of the model ``named``."""
+    behind = f", {safe(one.name)}" if one.name else ""
+    for field, spread, kind, style in _CONTROLS:
+        line = np.asarray(getattr(one.values, field), np.float32)
+        std = np.asarray(getattr(one.values, spread), np.float32)
+        if np.isfinite(line).any():
+            figure.add_scatter(
+                x=np.arange(len(line), dtype=np.float32),
+                y=line,
+                error_y={
+                    "type": "data",
+                    "array": std,
+                    "width": 2,
+                    "thickness": 1,
+                    "visible": bool(np.isfinite(std).any()),
+                },
+                mode="lines",
+                name=SHUFFLED,
+                legendgroup=SHUFFLED,
+                showlegend=named and style == 0,
+                opacity=0.5,
+                line={"color": MUTED, "width": 1.2, "dash": DASHES[style]},
+                hovertemplate=f"{kind} on shuffled labels{behind}<br><b>%{{y:.3f}}</b><extra></extra>",
+            )

@@ -1,0 +1,246 @@
+"""Probes: how well trained classifiers tell the labels from each layer, beside the clusters of the labels."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from backend import ModelInfo, Result, compared_networks
+from pages._kit.charts.base import short_model
+from pages._kit.flow.controls import params_form
+from pages._kit.flow.paper import paper_choice
+from pages._kit.flow.progress import run_panel
+from pages._kit.show.export import downloads
+from pages._kit.show.findings import heading, holders, provenance, reasons, sampling_error, undefined_note
+from pages._kit.show.plot import plot
+from pages._kit.state.labelled import choose_model, choose_other, label_ready, random_labels_too
+from pages._kit.state.pair import in_order
+from pages._kit.state.selection import Selection, ready
+from pages._kit.state.session import plain, workbench
+from pages.labels.probes.charts import CAPTION, Probed, probe_chart
+
+WHAT = "What can a classifier learn about the labels from each layer alone?"
+HOW = (
+    "Networks of two hidden layers, chosen on the training texts, are trained from several starts on frozen activations, with a "
+    "linear classifier beside them. Far above the faint lines of shuffled labels: the layer knows the labels. Where the "
+    "network is above the linear probe, it knows them in a form that no plane cuts out."
+)
+TABLES_HOW = (
+    "The form of tables 3 and 4 of Zhou and Srikumar: a representation is linear for the labels where the convex hulls of the "
+    "training texts need no more clusters than there are labels. Fewer clusters and a higher accuracy after "
+    "fine-tuning: the labels lie more simply. With few texts in many dimensions everything is linear; the notes below say so."
+)
+COMPARE = "The same probes on the layers of this model, over the same texts and the same rows."
+SHARES = (
+    "test accuracy", "± std", "training accuracy", "± std, training", "linear, test", "linear, training",
+    "shuffled labels", "shuffled, linear", "shuffled, ± std", "shuffled, linear, ± std", "selectivity", "selectivity, linear", "accuracy", "chosen at",
+)  # fmt: skip
+FIELDS = ["accuracy", "accuracy_std", "train_std"]
+
+
+def draw(results: Sequence[Result], row_name: str) -> go.Figure:
+    """Accuracy over depth."""
+    probed = [
+        Probed(
+            short_model(result.sources[0].model) if len(results) > 1 else "",
+            result.values,
+            result.sources[0].layer_names,
+            {at[0]: why for at, why in reasons(result, "accuracy").items()},
+        )
+        for result in results
+    ]
+    figure = probe_chart(probed)
+    names = " and ".join(result.sources[0].model for result in results)
+    alt = f"Test accuracy of a network and a linear probe over {len(probed[0].layers)} layers of {names}"
+    plot(
+        figure, key="probes_profile", alt=alt, height=460 if len(results) == 1 else 520, view=names, file_name="probes"
+    )
+    of = results[0].values
+    st.caption(f"{CAPTION} {sampling_error(of.n_test_used, row_name, holders(of.split))}")
+    return figure
+
+
+def setting(values: Any, layer: int) -> str:
+    """The network that was used in one layer, in a few characters."""
+    if not values.hidden[layer].all():
+        return ""
+    one, two = values.hidden[layer]
+    return f"{one} x {two}, L2 {values.weight[layer]:.0e}"
+
+
+def numbers_table(results: Sequence[Result]) -> pd.DataFrame:
+    """One row for each layer of each model."""
+    parts = []
+    for result in results:
+        values, source = result.values, result.sources[0]
+        layers = range(len(source.layer_names))
+        columns: dict[str, Any] = {"model": short_model(source.model)} if len(results) > 1 else {}
+        columns |= {
+            "layer": list(source.layer_names),
+            "test accuracy": values.accuracy,
+            "± std": values.accuracy_std,
+            "training accuracy": values.train_accuracy,
+            "± std, training": values.train_std,
+            "network": [setting(values, layer) for layer in layers],
+            "hidden 1": values.hidden[:, 0],
+            "hidden 2": values.hidden[:, 1],
+            "L2 weight": values.weight,
+            "linear, test": values.linear_accuracy,
+            "linear, training": values.linear_train,
+            "selectivity": values.selectivity,
+            "selectivity, linear": values.linear_selectivity,
+            "shuffled labels": values.control_accuracy,
+            "shuffled, ± std": values.control_std,
+            "shuffled, linear": values.linear_control,
+            "shuffled, linear, ± std": values.linear_control_std,
+            "chosen at": values.held_accuracy,
+            "trainings": values.n_fits,
+            "not converged": values.n_unconverged,
+        }
+        parts.append(pd.DataFrame(columns))
+    return pd.concat(parts, ignore_index=True)
+
+
+def between(results: Sequence[Result]) -> str:
+    """The networks of the two models in the last layer that both have, row by row."""
+    shared = [name for name in results[0].sources[0].layer_names if name in results[1].sources[0].layer_names]
+    if not shared or results[0].sources[0].layer_names != results[1].sources[0].layer_names:
+        return ""
+    found = compared_networks(results[0], results[1], len(shared) - 1)
+    if found is None:
+        return "The two models were judged on different test rows, and are not compared."
+    names = [short_model(result.sources[0].model) for result in results]
+    return (
+        f"{shared[-1]}, from {names[0]} to {names[1]}: {100 * found[0]:+.1f} ± {100 * found[1]:.1f} points for the networks (95 %, row "
+        "by row on the same test rows)."
+    )
+
+
+def formats() -> dict[str, Any]:
+    """Shares in percent, counts whole."""
+    found: dict[str, Any] = {name: st.column_config.NumberColumn(format="percent") for name in SHARES}
+    found["clusters"] = st.column_config.NumberColumn(format="%d")
+    found["chosen at"] = st.column_config.NumberColumn(
+        format="percent",
+        help="The chosen network's accuracy in the search, on training texts held out for it: too high.",
+    )
+    return found
+
+
+def clusters_of(clusters: Result | None, model: str, layer: str) -> tuple[int | None, float]:
+    """Labels and clusters of the training rows in a layer of a model; None and NaN where they are not known."""
+    for side, source in enumerate(clusters.sources if clusters is not None else ()):
+        if clusters is not None and source.model == model and layer in source.layer_names:
+            counts = clusters.values.other_n_clusters if side else clusters.values.n_clusters
+            return clusters.values.n_labels, float(counts[source.layer_names.index(layer)])
+    return None, float("nan")
+
+
+def paper_table(models: Sequence[ModelInfo], probes: Sequence[Result] | None, clusters: Result | None) -> pd.DataFrame:
+    """Representation against linear?, clusters and accuracy: what is not there yet stays empty."""
+    rows = []
+    for place, info in enumerate(models):
+        result = probes[place] if probes else None
+        for layer in _layers(info, result, clusters):
+            n_labels, n_clusters = clusters_of(clusters, info.spec.name, layer)
+            known = n_labels is not None and np.isfinite(n_clusters)
+            at = result.sources[0].layer_names.index(layer) if result is not None else -1
+            rows.append(
+                {
+                    "representation": short_model(info.spec.name),
+                    "layer": layer,
+                    "linear?": _linear(clusters, info.spec.name, layer, n_clusters == n_labels) if known else "",
+                    "labels": n_labels,
+                    "clusters": n_clusters,
+                    "accuracy": float(result.values.accuracy[at]) if result is not None else float("nan"),
+                    "± std": float(result.values.accuracy_std[at]) if result is not None else float("nan"),
+                }
+            )
+    return pd.DataFrame(rows).astype({"labels": "Int64"})
+
+
+def _linear(clusters: Result | None, model: str, layer: str, apart: bool) -> str:
+    """Whether the labels are apart; "as random" where labels put on the rows at random are as well."""
+    if not apart:
+        return "no"
+    if clusters is not None and clusters.sources[0].model == model and layer in clusters.sources[0].layer_names:
+        by_chance = clusters.values.control_apart[clusters.sources[0].layer_names.index(layer)]
+        if random_labels_too(by_chance):
+            return "yes, but so are random labels"
+    return "yes"
+
+
+def _layers(info: ModelInfo, result: Result | None, clusters: Result | None) -> Sequence[str]:
+    if result is not None:
+        return result.sources[0].layer_names
+    found = [source for source in clusters.sources if source.model == info.spec.name] if clusters is not None else []
+    return found[0].layer_names if found else ()
+
+
+def show(results: Sequence[Result], row_name: str) -> None:
+    """Profile, table, notes and downloads."""
+    figure = draw(results, row_name)
+    st.subheader("The numbers")
+    numbers = numbers_table(results)
+    if len(results) > 1:
+        st.caption(plain(between(results)))
+    shown = numbers.drop(columns=["hidden 1", "hidden 2", "L2 weight"])
+    numbers = numbers.drop(columns="network")
+    st.dataframe(shown, hide_index=True, column_config=formats())
+    undefined_note(results, FIELDS, crosses=True)
+    provenance(results)
+    downloads(
+        "probes",
+        "probes",
+        table=(list(numbers.columns), numbers.astype(object).where(numbers.notna(), None).values.tolist()),
+        results=results,
+        figure=figure,
+        title=f"Classifier probes on {' and '.join(result.sources[0].model for result in results)}",
+        caption=CAPTION,
+    )
+
+
+def show_paper_table(
+    here: Selection, models: Sequence[ModelInfo], label: str, params: dict[str, Any], probes: Sequence[Result] | None
+) -> None:
+    """The clusters of the same rows, run from here, and both in one table."""
+    st.subheader("Clusters and accuracy")
+    st.caption(TABLES_HOW)
+    shared = {name: params[name] for name in ("test_share", "test_split", "drop_single", "control", "max_rows")}
+    spec = workbench().analysis(
+        "direct_probe", models=models[::-1], layers=here.layers, label=label, params=shared, **here.rows
+    )
+    found = run_panel([spec], "probes_clusters", run_label="Find the clusters")
+    clusters = found[0] if found else None
+    if clusters is None and not probes:
+        return
+    table = paper_table(models, probes, clusters)
+    st.dataframe(table, hide_index=True, column_config=formats())
+    if clusters is not None:
+        undefined_note([clusters], ["n_clusters", "other_n_clusters"])
+        provenance([clusters])
+
+
+heading("Probes", WHAT, HOW)
+here = ready()
+label = label_ready(here)
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    model = choose_model(here.models, "probes_model")
+    other = choose_other(here, model, "probes_other", COMPARE)
+models = [model] if other is None else list(in_order([info for info in here.models if info in (model, other)]).models)
+paper = paper_choice(["probing"], here, model, "probes")
+with paper.box:
+    params = params_form(workbench().metrics()["probing"].params, **paper.form("probing", "probes"))
+paper.say(here, {"probing": params})
+specs = [
+    workbench().analysis("probing", models=[one], layers=here.layers, label=label, params=params, **here.rows)
+    for one in models
+]
+st.caption(f"Classes: the column '{plain(label)}'.")
+found = run_panel(specs, "probes")
+if found is not None:
+    show(found, here.row_name)
+show_paper_table(here, models, label, params, found)

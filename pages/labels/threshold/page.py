@@ -1,0 +1,139 @@
+"""Threshold: how well a single dimension of each layer tells the classes, beside the full representation."""
+
+from typing import Any
+
+import streamlit as st
+
+from backend import Result
+from pages._kit.charts.threshold import CAPTION, HISTOGRAM_CAPTION, class_histogram, threshold_profile
+from pages._kit.flow.controls import params_form
+from pages._kit.flow.paper import paper_choice
+from pages._kit.flow.progress import run_panel
+from pages._kit.show.export import downloads
+from pages._kit.show.findings import (
+    PAIRED,
+    heading,
+    holders,
+    one_model_note,
+    provenance,
+    reasons,
+    sampling_error,
+    undefined_note,
+)
+from pages._kit.show.plot import plot
+from pages._kit.state.labelled import choose_model, label_ready
+from pages._kit.state.selection import ready
+from pages._kit.state.session import plain, workbench
+from pages.labels.threshold.table import file_table, screen_table
+
+WHAT = "Does one dimension alone know the classes?"
+HOW = (
+    "In each layer the dimension of highest variance (or one that you name) is cut where the training texts come apart "
+    "best, and the test texts are judged by these cuts. Near the line of all dimensions: that one dimension carries the labels."
+)
+TABLE_CAPTION = (
+    "Accuracies over the test rows, but for the column of the training rows. Cut: the dimension's line in intervals, each of one class. "
+    "Fitted head: softmax regression, on that one dimension and on all, which p compares."
+)
+TRAIN, TEST = "Training texts", "Test texts"
+ACCURACIES = (
+    "cut of one dimension", "cut, training rows", "fitted head on that one", "fitted head on all", "own head",
+    "shuffled labels", "± std",
+)  # fmt: skip
+
+
+def what_is_cut(params: dict[str, Any]) -> str:
+    """The name of the dimension in legends."""
+    return "highest-variance dimension" if params["dimension"] < 0 else f"dimension {params['dimension']}"
+
+
+def draw_profile(result: Result, params: dict[str, Any], row_name: str) -> Any:
+    """Accuracy over depth."""
+    names = result.sources[0].layer_names
+    undefined = {at[0]: why for at, why in reasons(result, "accuracy").items()}
+    figure = threshold_profile(result.values, names, undefined, what=what_is_cut(params))
+    alt = f"Test accuracy of one dimension and of all dimensions over {len(names)} layers of {result.sources[0].model}"
+    view = f"{result.sources[0].model} {names}"
+    plot(figure, key="threshold_profile", alt=alt, height=440, view=view, file_name="threshold")
+    error = sampling_error(result.values.split.n_test, row_name, holders(result.values.split))
+    st.caption(f"{CAPTION} {error} {PAIRED}")
+    return figure
+
+
+def choose_layer(result: Result) -> int:
+    """The position of the layer whose histogram is shown: the last one to begin with, not the one best on the test texts."""
+    names = result.sources[0].layer_names
+    if len(names) == 1:
+        return 0
+    key = f"threshold_layer_{len(names)}"
+    return int(st.select_slider("Layer", range(len(names)), len(names) - 1, format_func=names.__getitem__, key=key))
+
+
+def draw_histogram(result: Result) -> None:
+    """The dimension of one layer by class, with its cuts."""
+    values, source = result.values, result.sources[0]
+    st.subheader("The dimension by class")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        layer = choose_layer(result)
+        rows = st.segmented_control("Rows", [TEST, TRAIN], default=TEST, required=True, key="threshold_rows")
+    name = source.layer_names[layer]
+    if values.dimension[layer] < 0:
+        st.info(f"There is nothing to cut in {plain(name)}: {plain(reasons(result, 'accuracy')[(layer,)])}.")
+        return
+    figure = class_histogram(values, layer, train=rows == TRAIN)
+    alt = f"Histogram of dimension {values.dimension[layer]} in {name} of {source.model}, by class"
+    view = f"{source.model} {name} {values.dimension[layer]}"
+    plot(figure, key="threshold_histogram", alt=alt, height=420, view=view, file_name="threshold-histogram")
+    st.caption(f"{HISTOGRAM_CAPTION} {plain(intervals(values, layer))}")
+
+
+def intervals(values: Any, layer: int) -> str:
+    """The intervals of one layer in words, where they are few enough to be read."""
+    classes = [values.split.classes[number] for number in values.interval_classes[layer]]
+    cuts = [f"{cut:.4g}" for cut in values.thresholds[layer]]
+    if not cuts:
+        return f"No cut does better than calling everything '{classes[0]}'."
+    if len(cuts) > 8:
+        return f"{len(classes)} intervals."
+    parts = [f"'{classes[0]}' up to {cuts[0]}"]
+    parts += [f"'{name}' up to {cut}" for name, cut in zip(classes[1:-1], cuts[1:], strict=True)]
+    return f"Here: {', '.join(parts)}, '{classes[-1]}' above."
+
+
+def show(result: Result, params: dict[str, Any], row_name: str) -> None:
+    """Profile, histogram, table, notes and downloads."""
+    figure = draw_profile(result, params, row_name)
+    draw_histogram(result)
+    st.subheader("The numbers")
+    numbers = screen_table(result)
+    percent = {name: st.column_config.NumberColumn(format="percent") for name in ACCURACIES}
+    st.dataframe(numbers, hide_index=True, column_config=percent)
+    st.caption(TABLE_CAPTION)
+    undefined_note([result], ["accuracy"], crosses=True)
+    provenance([result])
+    whole = file_table(result)
+    downloads(
+        "threshold",
+        "threshold",
+        table=(list(whole.columns), whole.astype(object).where(whole.notna(), None).values.tolist()),
+        results=[result],
+        figure=figure,
+        title=f"Threshold on one dimension of {result.sources[0].model}",
+        caption=CAPTION,
+    )
+
+
+heading("Threshold", WHAT, HOW)
+here = ready()
+label = label_ready(here)
+model = choose_model(here.models, "threshold_model")
+one_model_note(len(here.models))
+paper = paper_choice(["threshold"], here, model, "threshold")
+with paper.box:
+    params = params_form(workbench().metrics()["threshold"].params, **paper.form("threshold", "threshold"))
+paper.say(here, {"threshold": params})
+spec = workbench().analysis("threshold", models=[model], layers=here.layers, label=label, params=params, **here.rows)
+st.caption(f"Classes: the column '{plain(label)}'.")
+found = run_panel([spec], "threshold")
+if found is not None:
+    show(found[0], params, here.row_name)

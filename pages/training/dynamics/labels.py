@@ -1,0 +1,221 @@
+"""The view Labels of the page Dynamics: distances, movement, thresholds and heads, probes over the checkpoints."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from backend import FITTED, Result, SeriesInfo, compared, compared_networks
+from pages._kit.charts.base import short_model
+from pages._kit.charts.clusters import TWO_CAPTION
+from pages._kit.charts.paths import FRAME_HELP, FRAMES, MOST_NAMED, PATHS_CAPTION, paths_chart
+from pages._kit.show.findings import PAIRED, holders, sampling_error, share_of_chance
+from pages._kit.show.plot import plot
+from pages._kit.state.labelled import label_ready
+from pages._kit.state.selection import Selection
+from pages._kit.state.session import plain
+from pages.training.dynamics.charts import LABELS_CAPTION, label_lines
+from pages.training.dynamics.grids import UNIT, Measure, Wanted, found_series, save, settings, show_measures
+from pages.training.dynamics.series import series_provenance, undefined_over_steps
+
+
+def labels(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
+    """What the label pages say, over the checkpoints."""
+    label = label_ready(here)
+    st.caption(f"Classes: the column '{plain(label)}'.")
+    shown = st.segmented_control(
+        "Shown",
+        list(SHOWN),
+        default="Distances",
+        required=True,
+        key="dynamics_labels",
+        bind="query-params",
+    )
+    SHOWN.get(str(shown), _distances)(series, here, logarithmic)
+
+
+def _thresholds(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
+    params = settings(["threshold"], here)
+    wanted = Wanted("threshold")
+    of_test = "on the test rows"
+    measures = [
+        Measure(wanted, "accuracy", "One dimension", "Accuracy", f"Accuracy {of_test} of a cut through the layer's dimension of highest variance.", ("heatmap", "steps"), UNIT),
+        Measure(wanted, "fitted_accuracy", "All dimensions", "Accuracy", f"Accuracy {of_test} of a head fitted on all dimensions of the layer, at every step alike.", ("heatmap", "steps"), UNIT),
+        Measure(wanted, "control_accuracy", "One dimension, labels shuffled", "Accuracy", f"The same cut with shuffled labels, {of_test}, the mean over shuffles: what chance gives.", ("steps",), UNIT),
+    ]  # fmt: skip
+    if not params["threshold"]["control"]:
+        measures.pop()
+    found = found_series(series, here, [wanted], params, "dynamics_threshold")
+    if found is not None:
+        split = found[wanted][0].values.split
+        st.caption(sampling_error(split.n_test, here.row_name, holders(split)))
+        st.caption(plain(_first_and_last(series, found[wanted])))
+        show_measures(measures, series, here, found, logarithmic=logarithmic, key="dynamics_threshold")
+
+
+def _first_and_last(series: SeriesInfo, results: Sequence[Result]) -> str:
+    """All dimensions of the last layer at the first and at the last step, row by row."""
+    layer = len(results[0].sources[0].layer_names) - 1
+    which = f"All dimensions of {results[0].sources[0].layer_names[layer]}, step {series.steps[0]:,} to {series.steps[-1]:,}"
+    found = compared(results[0], results[-1], FITTED, layer)
+    if isinstance(found, str):
+        return f"{which}: {found}."
+    return (
+        f"{which}: {100 * found.difference:+.1f} points; of {found.n_rows:,} test rows {found.n_gained:,} became right and "
+        f"{found.n_lost:,} wrong, p {share_of_chance(found.p)}. {PAIRED}"
+    )
+
+
+def _networks_first_and_last(series: SeriesInfo, results: Sequence[Result]) -> str:
+    """The probes of the last layer at the first and at the last step, row by row."""
+    layer = len(results[0].sources[0].layer_names) - 1
+    found = compared_networks(results[0], results[-1], layer)
+    if found is None or found[0] != found[0]:
+        return ""
+    which = f"Networks on {results[0].sources[0].layer_names[layer]}, step {series.steps[0]:,} to {series.steps[-1]:,}"
+    return f"{which}: {100 * found[0]:+.1f} ± {100 * found[1]:.1f} points (95 %, row by row on the same test rows)."
+
+
+def _distances(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
+    """Zhou and Srikumar: least distances (figure 2), spatial similarity to the original (figure 4), clusters."""
+    params = settings(["direct_probe"], here)
+    every = st.toggle(
+        "Similarity of every second layer only", value=True, key="dynamics_every", persist_state="session"
+    )
+    wanted = Wanted("direct_probe", "first")
+    step = series.steps[0]
+    alike = Measure(
+        wanted,
+        "across",
+        f"Spatial similarity to step {step:,}",
+        "Spatial similarity",
+        "Correlation of the distances between labels in a layer with those in the same layer at the first checkpoint, which "
+        "has 1 by construction. It needs three labels.",
+        ("steps", "heatmap"),
+        (-1.0, 1.0),
+        mean=False,
+        every=2 if every else 1,
+    )
+    clusters = Measure(
+        wanted,
+        "n_clusters",
+        "Clusters",
+        "Clusters",
+        "As many clusters as labels: a linear classifier can tell all labels apart.",
+        ("heatmap", "steps"),
+    )
+    found = found_series(series, here, [wanted], params, "dynamics_direct_probe")
+    if found is None:
+        return
+    results = found[wanted]
+    names, classes = results[0].sources[0].layer_names, results[0].values.split.classes
+    st.subheader("Each label's distance to its nearest")
+    layer = len(names) - 1
+    if len(names) > 1:
+        key = f"dynamics_layer_{len(names)}"
+        layer = int(st.select_slider("Layer", range(len(names)), layer, format_func=names.__getitem__, key=key))
+    minimum = np.array([result.values.minimum[layer] for result in results])
+    figure = label_lines(series.steps, minimum, classes, logarithmic=logarithmic)
+    alt = f"Least distance of each of {len(classes)} labels in {names[layer]} over the training step"
+    view = f"{series.name} {series.steps} {classes} {logarithmic}"
+    plot(figure, key="dynamics_least", alt=alt, height=420, view=view, file_name="least-distance")
+    st.caption(LABELS_CAPTION if len(classes) > 2 else TWO_CAPTION)
+    show_measures(
+        [alike, clusters],
+        series,
+        here,
+        found,
+        logarithmic=logarithmic,
+        key="dynamics_direct_probe",
+        more={f"Least distances, {names[layer]}": figure},
+    )
+
+
+def _movement(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
+    """Zhou and Srikumar, figure 3: the way of each label's centroid over the checkpoints, in one plane."""
+    params = settings(["movement"], here)
+    wanted = Wanted("movement")
+    found = found_series(series, here, [wanted], params, "dynamics_movement")
+    if found is None:
+        return
+    result = found[wanted][0]
+    values, layers = result.values, result.sources[0].layer_names
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        frame = st.segmented_control(
+            "Show the labels",
+            list(FRAMES),
+            format_func=FRAMES.__getitem__,
+            default="centred",
+            required=True,
+            key="dynamics_frame",
+            persist_state="session",
+            help=FRAME_HELP,
+        )
+    at = ("raw", "centred", "scaled").index(str(frame))
+    layer = len(layers) - 1
+    if len(layers) > 1:
+        key = f"dynamics_movement_layer_{len(layers)}"
+        layer = int(st.select_slider("Layer", range(len(layers)), layer, format_func=layers.__getitem__, key=key))
+    steps = [f"step {step:,}" for step in series.steps]
+    coords, shares = values.layer_coords[at, :, layer], values.layer_explained[at, layer]
+    order = np.argsort(-np.nan_to_num(values.difference[layer], nan=-1.0), kind="stable")
+    named = [int(label) for label in order if values.counts[label]][:MOST_NAMED]
+    figure = paths_chart(coords, steps, values.classes, sorted(named), shares)
+    name = short_model(series.name)
+    alt = f"Paths of {len(values.classes)} label centroids in {layers[layer]} over {len(steps)} checkpoints of {name}"
+    view = f"{series.name} {series.steps} {at} {layer} {values.classes}"
+    plot(figure, key="dynamics_paths", alt=alt, height=520, view=view, file_name="label-paths-steps")
+    st.caption(f"{plain(layers[layer])}, from {steps[0]} to {steps[-1]}; each marker is a checkpoint. {PATHS_CAPTION}")
+    st.dataframe(_lengths(result, layer), hide_index=True, key="dynamics_lengths")
+    undefined_over_steps([result], ["layer_coords", "model_path", "difference", "difference_error"])
+    series_provenance(series, [result])
+    rows = [
+        [step, layers[i], label, *map(float, values.layer_coords[at, m, i, j])]
+        for m, step in enumerate(series.steps)
+        for i in range(len(layers))
+        for j, label in enumerate(values.classes)
+    ]
+    table = (["step", "layer", "label", "axis_1", "axis_2"], rows)
+    save(table, series, found, {f"Paths of the labels, {layers[layer]}": figure}, key="dynamics_movement")
+
+
+def _lengths(result: Result, layer: int) -> pd.DataFrame:
+    """How far each label went in one layer, in the full space."""
+    values = result.values
+    columns: dict[str, Any] = {
+        "label": list(values.classes),
+        "rows": values.counts,
+        "path over the checkpoints": values.model_path[layer],
+        "first to last checkpoint": values.difference[layer],
+        "its standard error": values.difference_error[layer],
+        "relative to the labels' spread": values.difference_relative[layer],
+    }
+    return pd.DataFrame(columns).sort_values("first to last checkpoint", ascending=False, kind="stable")
+
+
+def _probes(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
+    """Accuracy and selectivity of the classifier probes."""
+    st.caption("Probes are trained at every step and layer: minutes for a few hundred texts, hours for thousands.")
+    params = settings(["probing"], here)
+    wanted = Wanted("probing")
+    measures = [
+        Measure(wanted, "accuracy", "Probe of two hidden layers", "Accuracy", "Mean accuracy on the test rows over the trainings.", ("heatmap", "steps"), UNIT),
+        Measure(wanted, "linear_accuracy", "Linear probe", "Accuracy", "Accuracy on the test rows of a linear classifier.", ("heatmap", "steps"), UNIT),
+        Measure(wanted, "selectivity", "Selectivity", "Accuracy above shuffled labels", "Accuracy of the probe minus that of the same probe on shuffled labels.", ("heatmap", "steps"), (-0.5, 1.0)),
+    ]  # fmt: skip
+    found = found_series(series, here, [wanted], params, "dynamics_probing")
+    if found is not None:
+        of = found[wanted][0].values
+        st.caption(sampling_error(of.n_test_used, here.row_name, holders(of.split)))
+        st.caption(plain(_networks_first_and_last(series, found[wanted])))
+        show_measures(measures, series, here, found, logarithmic=logarithmic, key="dynamics_probing")
+
+
+SHOWN: dict[str, Callable[[SeriesInfo, Selection, bool], None]] = {
+    "Distances": _distances,
+    "Movement": _movement,
+    "Thresholds and heads": _thresholds,
+    "Probes": _probes,
+}

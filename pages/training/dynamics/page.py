@@ -1,0 +1,43 @@
+"""Dynamics: every metric over the checkpoints of a training run."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from backend import SeriesInfo
+from pages._kit.show.findings import heading
+from pages._kit.state.selection import Selection, ready_for
+from pages.training.dynamics import views as views
+from pages.training.dynamics.labels import labels
+from pages.training.dynamics.series import choose_series
+
+WHAT = "How does the geometry change while a model is trained or fine-tuned?"
+HOW = (
+    "Every metric is computed at each checkpoint of a series. Look for the step at which a profile takes its shape, for layers "
+    "that change early or late, and for numbers that rise and fall again."
+)
+VIEWS: dict[str, Callable[[SeriesInfo, Selection, bool], None]] = {
+    "Anisotropy": views.anisotropy,
+    "Intrinsic dimension": views.dimension,
+    "CKA": views.cka,
+    "Rogue": views.rogue,
+    "Labels": labels,
+    "Map": views.moving_map,
+    "Any metric": views.any_metric,
+}
+
+heading("Dynamics", WHAT, HOW)
+series = choose_series()
+here = ready_for(series.models)
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    view = st.segmented_control(
+        "View", list(VIEWS), default="Anisotropy", required=True, key="dynamics_view", bind="query-params"
+    )
+    logarithmic = view == "Map" or st.toggle(
+        "Logarithmic steps",
+        value=True,
+        key="log_steps",
+        bind="query-params",
+        help="Places a step at log(step + 1): early steps come apart, and step 0 has a place.",
+    )
+VIEWS.get(str(view), views.anisotropy)(series, here, bool(logarithmic))

@@ -1,0 +1,178 @@
+"""Which series of checkpoints a page shows, and which of its steps; kept in the address."""
+
+import re
+from collections.abc import Sequence
+
+import streamlit as st
+
+from backend import Result, SeriesInfo
+from pages._kit.charts.base import short_model
+from pages._kit.flow.progress import obtain
+from pages._kit.show.findings import notes_of, split_warnings
+from pages._kit.show.wording import count
+from pages._kit.state.model_field import AT_MOST, MOST_NAME_CHARS, is_name, series_task
+from pages._kit.state.session import plain, workbench
+
+MOST_STEPS = 64
+_KNOWN = "_known_series"
+
+
+def choose_series() -> SeriesInfo:
+    """The series of the address or of the field, without the checkpoints that cannot be used; else the page ends here."""
+    known: dict[str, None] = st.session_state.setdefault(_KNOWN, {})
+    asked = st.session_state.get("series", st.query_params.get("series"))
+    names = list(dict.fromkeys([*_runs(), *known, *([asked] if is_name(asked) else [])]))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.selectbox(
+            "Series",
+            names,
+            index=None,
+            accept_new_options=True,
+            placeholder="Folder of checkpoints, or owner/name@step*",
+            key="series",
+            bind="query-params",
+            width=420,
+            help="A folder with one folder a checkpoint (checkpoint-500, step-00128), hub revisions that match a pattern "
+            "(`EleutherAI/pythia-160m@step*`), or a fine-tuning run (`run:name`). Type it and press Enter.",
+        )
+        at_most, steps, problem = _steps()
+    if name is None or not str(name).strip():
+        _explain()
+        st.stop()
+    if not is_name(name):
+        st.error(f"The name of a series has up to {MOST_NAME_CHARS} printable characters.", icon=":material/error:")
+        st.stop()
+    if problem:
+        st.error(plain(problem), icon=":material/error:")
+        st.stop()
+    task = series_task(str(name), steps=steps, at_most=at_most)
+    found: SeriesInfo | None = obtain(task, "dynamics_series", what=f"Looking up the checkpoints of {name}")
+    if found is None:
+        st.stop()
+    known[str(name)] = None
+    _say(found, steps)
+    return found
+
+
+def _runs() -> list[str]:
+    """The names of the fine-tuning runs made here."""
+    runs = getattr(workbench(), "runs", None)
+    return [] if runs is None else [f"run:{run.name}" for run in runs()]
+
+
+def _steps() -> tuple[int, tuple[int, ...], str]:
+    """At most how many checkpoints; or these steps; and what is wrong with what was written."""
+    at_most = st.number_input(
+        "At most",
+        min_value=2,
+        max_value=MOST_STEPS,
+        value=AT_MOST,
+        step=1,
+        key="at_most",
+        bind="query-params",
+        width=130,
+        help="How many checkpoints are taken, spread evenly over the logarithm of the step, the first and the last always.",
+    )
+    text = st.text_input(
+        "Steps",
+        "",
+        key="steps",
+        bind="query-params",
+        max_chars=500,
+        placeholder="spread",
+        width=180,
+        help="These steps alone, such as `0, 512, 2745`; empty: spread over the run.",
+    )
+    steps = parse_steps(str(text)[:500])
+    problem = f"Steps: '{str(text)[:40]}' cannot be read. Write whole numbers: 0, 512, 2745." if steps is None else ""
+    if steps is not None and len(steps) > MOST_STEPS:
+        problem = f"Steps: {len(steps)} are more than {MOST_STEPS}."
+    whole = isinstance(at_most, int) and 2 <= at_most <= MOST_STEPS
+    return at_most if whole else AT_MOST, steps or (), problem
+
+
+def parse_steps(text: str) -> tuple[int, ...] | None:
+    """Whole numbers with commas or spaces between them, sorted; empty for none, None where it cannot be read."""
+    parts = [part for part in re.split(r"[,;\s]+", text.strip()) if part]
+    if not all(re.fullmatch(r"\d{1,12}", part, re.ASCII) for part in parts):
+        return None
+    return tuple(sorted({int(part) for part in parts}))
+
+
+def _explain() -> None:
+    st.info(
+        "Name a series of checkpoints above: a folder of them, revisions on the hub that match a pattern, or a fine-tuning "
+        "run. The texts, the pooling, the layers, the label and the seed come from the sidebar; its models are not used.",
+        icon=":material/timeline:",
+    )
+    roots = workbench().model_roots()
+    if roots:
+        st.caption("Folders can be opened below these roots:")
+        st.code("\n".join(roots), language=None)
+
+
+def _say(found: SeriesInfo, steps: Sequence[int]) -> None:
+    """What was taken of what there is; broken checkpoints are named, and left out only when that is asked for."""
+    left = (
+        ""
+        if steps or len(found.members) + len(found.broken) >= found.n_found
+        else (f" of {found.n_found:,}, spread evenly over the logarithm of the step")
+    )
+    listed = ", ".join(f"{step:,}" for step in found.steps)
+    st.caption(f"{count(len(found.members), 'checkpoint')}{left}: steps {listed}.")
+    if not found.broken:
+        return
+    lines = "".join(f"\n- step {item.step:,}: {plain(item.reason.rstrip('.'))}" for item in found.broken)
+    st.warning(f"{count(len(found.broken), 'checkpoint')} cannot be used:\n{lines}", icon=":material/broken_image:")
+    leave = st.toggle("Leave them out", key="leave_out", bind="query-params", help="Go on with the others.")
+    if not leave:
+        st.stop()
+
+
+def undefined_over_steps(results: Sequence[Result], fields: Sequence[str]) -> None:
+    """Say once for each reason which numbers of these fields do not exist; nothing where all do."""
+    counts: dict[str, int] = {}
+    for result in results:
+        for gap in result.undefined:
+            if gap.field in fields:
+                reason = bare_reason(result, gap.reason)
+                counts[reason] = counts.get(reason, 0) + 1
+    if not counts:
+        return
+    listed = "".join(f"\n- {plain(reason)} ({count(number, 'time')})" for reason, number in list(counts.items())[:6])
+    more = f"\n- and {count(len(counts) - 6, 'more reason')}" if len(counts) > 6 else ""
+    st.info(
+        f"Some numbers are undefined. They are marked × and left out, not drawn as 0; hover a × for its step and layer:\n"
+        f"{listed}{more}"
+    )
+
+
+def bare_reason(result: Result, reason: str) -> str:
+    """A reason without the model and the layer before it, which differ at every step."""
+    for source in result.sources:
+        for layer in source.layer_names:
+            reason = reason.removeprefix(f"{source.model}, {layer}: ")
+    return reason
+
+
+def series_provenance(series: SeriesInfo, results: Sequence[Result]) -> None:
+    """Where the figures came from, in one line for the whole series; then the notes of the metrics."""
+    source = results[0].sources[0]
+    steps = ", ".join(f"{step:,}" for step in series.steps)
+    parts = [
+        f"{short_model(series.name)} at steps {steps} on {source.texts}",
+        f"n = {source.n_rows:,} rows of {source.n_dims:,} dimensions",
+        f"pooling {source.pooling}",
+    ]
+    if source.n_truncated:
+        parts.append(f"{count(source.n_truncated, 'text')} truncated to {source.max_length:,} tokens")
+    if source.postprocess:
+        parts.append(f"after {', '.join(source.postprocess)}")
+    st.caption(plain(" · ".join(parts)))
+    doubts = split_warnings(results)
+    for doubt in doubts:
+        st.warning(plain(doubt), icon=":material/warning:")
+    for note in notes_of(results):
+        if note.endswith(doubts):
+            continue
+        st.caption(f":material/info: {plain(note)}")

@@ -1,0 +1,320 @@
+"""Fine-tune: train a model on the chosen texts and labels, watch it, and take its checkpoints to the other pages."""
+
+import re
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from backend import RECIPES, EmbedscopeError, JobStatus, Recipe, RunInfo
+from pages._kit.charts.base import short_model
+from pages._kit.flow.controls import params_form
+from pages._kit.flow.progress import show_progress
+from pages._kit.show import wording
+from pages._kit.show.findings import heading
+from pages._kit.show.plot import plot
+from pages._kit.state import selection
+from pages._kit.state.labelled import choose_model, label_missing
+from pages._kit.state.model_field import choose_models, chosen_names
+from pages._kit.state.selection import Selection
+from pages._kit.state.session import plain, show_problem, workbench
+from pages.training.finetune.charts import CAPTION, course_chart
+
+WHAT = "Teach a model your labels, and keep its checkpoints."
+HOW = (
+    "A head is put on the model of the sidebar and both are trained on the chosen texts. The steps that are saved, close "
+    "together at the beginning and then one an epoch, are a series: Dynamics shows how the geometry changes along it, "
+    "Report what is different at the end."
+)
+NAMES = {
+    "gptology": "gptology: GPTology (batches of 4 x 32, 10 epochs)",
+    "matton": "matton: Matton & de Oliveira (slanted triangle, lower layers slower, early stopping)",
+    "zhou": "zhou: Zhou & Srikumar (3e-5, warm-up, 10 epochs)",
+    "zhou-base": "zhou-base: the same, 3 epochs",
+}
+BADGES = {
+    "running": ":blue-badge[:material/play_circle: running]",
+    "done": ":green-badge[:material/check_circle: done]",
+    "stopped": ":orange-badge[:material/stop_circle: stopped]",
+    "failed": ":red-badge[:material/error: failed]",
+}
+SHOWN = "finetune_run"
+POLL_SECONDS = 1.0
+DIVERGED = "diverged"
+_NOT_SHORT = ("epochs", "learning_rate", "seed")
+
+
+def suggested(base: str, texts: str, recipe: str) -> str:
+    """A name for a run that no other has."""
+    parts = (short_model(base).rpartition("/")[2], texts.rpartition("/")[2].partition(".")[0], recipe)
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", "-".join(parts)).strip("-.")[:60] or "run"
+    taken = {info.name for info in workbench().runs()}
+    return next(
+        one for number in range(1, len(taken) + 2) if (one := name if number == 1 else f"{name}-{number}") not in taken
+    )
+
+
+def new_run(here: Selection, label: str) -> None:
+    """The form for a run, and its button."""
+    model = choose_model(here.models, "finetune_model", label="Base model")
+    assert here.texts is not None
+    st.caption(
+        f"{plain(short_model(model.spec.name))} ({wording.parameters(model.n_parameters)} parameters) on "
+        f"{wording.count(here.texts.spec.n_rows, here.row_name)} of {plain(here.texts.spec.name)}, labels: the column "
+        f"'{plain(label)}'."
+    )
+    name = st.selectbox("Recipe", list(RECIPES), format_func=NAMES.get, key="finetune_recipe", persist_state="session")
+    recipe = RECIPES[name]
+    with st.container(horizontal=True):
+        values = params_form(Recipe, f"finetune_{name}", only=_NOT_SHORT, values=recipe)
+    with st.expander("All settings of the recipe", icon=":material/tune:"):
+        rest = [field for field in Recipe.__dataclass_fields__ if field not in _NOT_SHORT]
+        values |= params_form(Recipe, f"finetune_{name}", only=rest, values=recipe)
+    about = f"{model.spec.commit}-{here.texts.spec.table}-{name}-{len(workbench().runs())}"
+    run_name = st.text_input(
+        "Name of the run",
+        value=suggested(model.spec.name, here.texts.spec.name, name),
+        key=f"finetune_name_{about}",
+        max_chars=80,
+        help="Its model is then called run:NAME everywhere, a step of it run:NAME@step-00128.",
+    ).strip()
+    if st.button("Fine-tune", key="finetune_start", type="primary", icon=":material/play_arrow:"):
+        start(run_name, model.spec.name, here.texts, label, recipe, values)
+
+
+def start(name: str, model: str, texts: Any, label: str, recipe: Recipe, changes: dict[str, Any]) -> None:
+    """Begin a run, or go on with it, and show it from now on."""
+    bench = workbench()
+    try:
+        task = bench.finetuning(name, model=model, texts=texts, label=label, recipe=recipe, changes=changes)
+        status = bench.start(task)
+    except EmbedscopeError as error:
+        show_problem(error.message, error.hint)
+        return
+    st.session_state["_finetune_job"] = status.id
+    st.session_state["_finetune_next"] = name
+    st.rerun()
+
+
+def resume(info: RunInfo) -> None:
+    """Go on with an interrupted run from its last saved step."""
+    start(info.name, info.base, info.table, info.label, info.recipe, {})
+
+
+def waiting() -> JobStatus | None:
+    """The run that was started and has no folder yet, or that could not begin; None otherwise."""
+    job_id = st.session_state.get("_finetune_job")
+    status = workbench().status(job_id) if job_id else None
+    if status is None or any(info.task == job_id for info in workbench().runs()):
+        return None
+    return status
+
+
+@st.fragment(run_every=POLL_SECONDS)
+def watch_beginning(job_id: str) -> None:
+    """Until the run has a folder: where its job stands."""
+    status = workbench().status(job_id)
+    if status is None or not status.active or any(info.task == job_id for info in workbench().runs()):
+        st.rerun()
+        return
+    show_progress(status)
+
+
+def show_beginning() -> None:
+    """The job that has not come to its first step, or why it did not."""
+    status = waiting()
+    if status is None:
+        return
+    if status.active:
+        watch_beginning(status.id)
+        st.caption("The base is looked at first: a head on it, frozen, is what training has to beat.")
+    elif status.state == "failed":
+        show_problem(status.error or "It failed without a reason.", status.hint)
+
+
+def choose_run(infos: list[RunInfo]) -> RunInfo:
+    """The run that is shown: the one of the link or just started, else the newest."""
+    names = [info.name for info in infos]
+    wanted = st.session_state.pop("_finetune_next", None)
+    if wanted in names:
+        st.session_state[SHOWN] = wanted
+    elif st.session_state.get(SHOWN) not in names:
+        asked = st.query_params.get("run")
+        st.session_state[SHOWN] = asked if asked in names else names[0]
+    about = {info.name: f"{info.name} · {short_model(info.base)} on {info.texts}" for info in infos}
+    chosen = st.selectbox("Run", names, key=SHOWN, format_func=about.get)
+    st.query_params["run"] = chosen
+    return infos[names.index(chosen)]
+
+
+def show_run(info: RunInfo) -> None:
+    """One run: where it stands, its course, its numbers, and what can be done with it."""
+    status = workbench().status(info.task)
+    if status is not None and status.active:
+        live(info.name, info.task)
+    else:
+        if info.state == "failed":
+            show_problem(info.error or "It failed without a reason.", info.hint)
+        draw(info)
+        ended(info)
+
+
+@st.fragment(run_every=POLL_SECONDS)
+def live(name: str, job_id: str) -> None:
+    """A run that works, drawn again each second; the page is drawn anew when it ends."""
+    bench = workbench()
+    status = bench.status(job_id)
+    if status is None or not status.active:
+        st.rerun()
+        return
+    show_progress(status)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button("Cancel", key="finetune_cancel", icon=":material/stop_circle:"):
+            bench.cancel(job_id)
+        st.caption("What is saved stays, and the run can go on from there. It goes on when you leave this page.")
+    info = next((one for one in bench.runs() if one.name == name), None)
+    if info is not None:
+        draw(info)
+
+
+def draw(info: RunInfo) -> None:
+    """Badge, numbers and the course of a run."""
+    st.markdown(f"**{plain(info.name)}** &nbsp; {BADGES.get(info.state, '')}")
+    numbers(info)
+    log = workbench().run_log(info.name)
+    if log:
+        alt = f"Loss and accuracy of the run {info.name} over {info.total_steps} steps"
+        plot(
+            course_chart(info, log),
+            key="finetune_course",
+            alt=alt,
+            height=520,
+            view=info.name,
+            file_name=f"run-{info.name}",
+        )
+        st.caption(CAPTION)
+
+
+def numbers(info: RunInfo) -> None:
+    """Accuracy before and after on the same rows."""
+    rows = wording.count(info.n_test, "row")
+    on = f"{rows} ({plain(info.judged_on)})" if info.judged_on else rows
+    with st.container(horizontal=True):
+        st.metric("Largest class", share(info.majority), help="What always guessing it would get right.")
+        reads = f"A linear head on the base's own last layer, pooling {info.frozen_pooling or '-'}, fitted on the training rows."
+        st.metric("Head on the frozen base", share(info.frozen), help=reads)
+        more = (
+            f"{100 * (info.accuracy - info.frozen):+.1f} points" if info.steps and info.frozen == info.frozen else None
+        )
+        name = (
+            "Fine-tuned" if info.state == "done" else "Best saved step" if info.recipe.patience else "Last saved step"
+        )
+        st.metric(name, share(info.accuracy), more, help=f"At step {info.step}." if info.steps else None)
+        if info.test_accuracy == info.test_accuracy:
+            about = f"On {info.n_final:,} rows that chose nothing; head on the frozen base {share(info.test_frozen)}."
+            st.metric("Fine-tuned, test rows", share(info.test_accuracy), help=about)
+    judged = f"Accuracy on {on}"
+    if info.n_train:
+        judged += f"; trained on {wording.count(info.n_train, 'row')}"
+    if info.frozen_pooling != "mean" and info.frozen_mean == info.frozen_mean:
+        judged += f". A head on the frozen base with mean pooling has an accuracy of {share(info.frozen_mean)}"
+    so_far = " so far" if info.state == "running" else ""
+    st.caption(f"{judged}. Device: {plain(info.device)}. {wording.duration(info.seconds)} of training{so_far}.")
+
+
+def ended(info: RunInfo) -> None:
+    """What stands below a run that does not work: why it ended, its steps, and where to go from here."""
+    if info.state in ("stopped", "failed") and DIVERGED not in info.error:  # the same recipe would diverge again
+        last = f"from step {info.steps[-1]:,} of {info.total_steps:,}" if info.steps else "from the beginning"
+        st.button(
+            f"Go on {last}",
+            key="finetune_resume",
+            icon=":material/play_arrow:",
+            on_click=_ask_resume,
+            args=(info.name,),
+        )
+    if info.steps:
+        next_pages(info)
+        st.subheader("Saved steps")
+        table = pd.DataFrame(
+            {
+                "step": info.steps,
+                "epoch": info.epochs,
+                "accuracy": info.accuracies,
+                "loss": info.losses,
+                "model": [f"run:{info.name}@step-{step:05d}" for step in info.steps],
+            }
+        )
+        accuracy = st.column_config.NumberColumn(format="percent")
+        st.dataframe(table, hide_index=True, column_config={"accuracy": accuracy}, key="finetune_steps")
+    for note in info.notes:
+        st.caption(f":material/info: {plain(note)}")
+    with st.expander("Recipe, base and data", icon=":material/receipt_long:"):
+        st.json(
+            {
+                "base": info.base,
+                "commit": info.commit,
+                "texts": info.texts,
+                "table": info.table,
+                "label": info.label,
+                "classes": list(info.classes),
+                "recipe": {name: getattr(info.recipe, name) for name in Recipe.__dataclass_fields__},
+                "versions": info.versions,
+                "folder": info.folder,
+            }
+        )
+
+
+def next_pages(info: RunInfo) -> None:
+    """The ways from a run to the pages that look at it."""
+    pair = [info.base, info.model]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.page_link(
+            "pages/training/dynamics/page.py",
+            label="Watch its geometry change: Dynamics",
+            query_params={"series": f"run:{info.name}"},
+            icon=":material/timeline:",
+        )
+        if chosen_names() == pair:
+            st.page_link(
+                "pages/training/report/page.py", label="Before and after: Report", icon=":material/compare_arrows:"
+            )
+        else:
+            st.button(
+                "Compare base and tuned",
+                key="finetune_pair",
+                icon=":material/compare_arrows:",
+                on_click=choose_models,
+                args=(pair,),
+                help="Takes both into the sidebar, for Report and every other page.",
+            )
+
+
+def _ask_resume(name: str) -> None:
+    st.session_state["_finetune_resume"] = name
+
+
+def share(value: float) -> str:
+    """An accuracy in percent; a dash where it is not known."""
+    return f"{100 * value:.1f} %" if value == value else "–"
+
+
+heading("Fine-tune", WHAT, HOW)
+asked = st.session_state.pop("_finetune_resume", None)
+runs = workbench().runs()
+for one in runs:
+    if one.name == asked:
+        resume(one)
+show_beginning()
+with st.expander("New run", icon=":material/add:", expanded=not runs):
+    here = selection.current()
+    if here.problem:
+        selection.show_open(here)
+    elif not label_missing(here) and here.label is not None:
+        new_run(here, here.label)
+if runs:
+    show_run(choose_run(runs))
+elif waiting() is None:
+    st.caption(
+        "No run yet. On the command line: `python -m backend finetune --texts reviews.csv --text text --label label --name mine`."
+    )

@@ -1,0 +1,106 @@
+"""What can be taken away from a report: its summary as CSV, all of it as JSON with the recipes, as one HTML page."""
+
+import html
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from pages._kit.charts.base import for_paper
+from pages._kit.show.export import csv_text, json_text
+
+Table = tuple[Sequence[str], Sequence[Sequence[Any]]]
+_CONFIG = {"displaylogo": False, "showSendToCloud": False, "responsive": True}
+_STYLE = (
+    "body{font-family:Helvetica,Arial,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1f2430}"
+    "table{border-collapse:collapse;margin:1rem 0}td,th{border-bottom:1px solid #ddd;padding:.35rem .6rem;text-align:left;"
+    "vertical-align:top}p.caption{color:#555;font-size:.9rem}"
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Section:
+    """One part of a report: a heading, a figure or a table or both, and how to read it; a ``square`` figure is kept narrow."""
+
+    title: str
+    caption: str = ""
+    figure: go.Figure | None = None
+    table: Table | None = None
+    square: bool = False
+
+
+def report_downloads(
+    key: str,
+    name: str,
+    *,
+    title: str,
+    table: Table,
+    document: Callable[[], dict[str, Any]],
+    sections: Sequence[Section],
+    notes: Sequence[str],
+) -> None:
+    """Three buttons; a file is made when its button is pressed. ``table`` is the CSV's columns and rows."""
+    with st.container(horizontal=True, key=f"{key}_downloads"):
+        st.download_button(
+            "CSV",
+            lambda: csv_text(*table).encode("utf-8-sig"),
+            f"{name}.csv",
+            "text/csv",
+            key=f"{key}_csv",
+            icon=":material/table:",
+            help="The table above.",
+        )
+        st.download_button(
+            "JSON and recipes",
+            lambda: json_text([document()]).encode(),
+            f"{name}.json",
+            "application/json",
+            key=f"{key}_json",
+            icon=":material/data_object:",
+            help="The numbers, and the recipe of every analysis: `python -m backend run report.json` computes them again.",
+        )
+        st.download_button(
+            "HTML report",
+            lambda: html_report(title, sections, notes).encode(),
+            f"{name}.html",
+            "text/html",
+            key=f"{key}_html",
+            icon=":material/web:",
+            help="The report in one file that opens without the dashboard and without a network (5 MB).",
+        )
+
+
+def html_report(title: str, sections: Sequence[Section], notes: Sequence[str] = ()) -> str:
+    """A report as one HTML page, plotly.js inside it once; all words are escaped."""
+    parts, script = [], True
+    for section in sections:
+        parts.append(f"<h2>{html.escape(section.title)}</h2>")
+        if section.table is not None:
+            parts.append(_table(*section.table))
+        if section.figure is not None:
+            figure = for_paper(section.figure)
+            chart = figure.to_html(full_html=False, include_plotlyjs=script, config=_CONFIG, default_height=460)
+            parts.append(f'<div style="max-width:34rem">{chart}</div>' if section.square else chart)
+            script = False
+        if section.caption:
+            parts.append(f'<p class="caption">{html.escape(section.caption)}</p>')
+    parts += [f"<p>{html.escape(line)}</p>" for line in notes]
+    name = html.escape(title)
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{name}</title><style>{_STYLE}</style></head>'
+        f"<body><h1>{name}</h1>{''.join(parts)}</body></html>"
+    )
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    head = "".join(f"<th>{html.escape(str(name))}</th>" for name in columns)
+    body = "".join("<tr>" + "".join(f"<td>{html.escape(_cell(value))}</td>" for value in row) + "</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,256 @@
+"""The figures of a report, a section each: drawn on the page, and returned for the downloaded file."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from backend import ReportPlan, Result, label_changes, layer_rows, moved_rows
+from pages._kit.charts.base import MUTED, short_model
+from pages._kit.charts.clusters import TWO_CAPTION, change_chart
+from pages._kit.charts.depth import Series, profile_lines
+from pages._kit.charts.layer_pairs import cka_difference, cka_heatmap
+from pages._kit.charts.spectrum import ratio_caption, variance_ratio_chart
+from pages._kit.charts.threshold import majority_line, margin_name
+from pages._kit.show.findings import holders, reasons, sampling_error
+from pages._kit.show.plot import plot
+from pages._kit.state.session import plain
+from pages.training.report.files import Section
+
+Found = Mapping[str, Result]
+SIMILARITY = "Which layers changed"
+DIMENSIONS = "Which dimensions lead"
+COMPONENTS = "How variance is shared out"
+ACCURACIES = "What the layers know of the labels"
+LABELS = "How far apart the labels lie"
+MOVED = "Which {}s moved"
+MAP_WIDTH = 400
+MAPS_CAPTION = (
+    "CKA of layer against layer, of the model before and of the model after, from 0 (unrelated) to 1 (the same geometry). "
+    "Their difference is after minus before: blue where layers have become less alike, red where more; its scale goes as far as "
+    "the largest change, at least to 0.01."
+)
+KEPT_CAPTION = (
+    "Each layer before against the same layer after, on the same texts: its geometry (CKA), its leading dimensions, and the "
+    "nearest neighbours of each text. 1: as it was. Layers that fine-tuning leaves alone stay near 1."
+)
+UNITS = "In units of the activations: a model whose vectors have become longer has larger distances all over."
+LEAST_CAPTION = (
+    "Each label's distance to the label nearest to it, before and after. Named are the three whose distance grew most (or fell "
+    "least, where all fell) and the three whose distance grew least (or fell most); labels that tie with one outside their three "
+    f"bear no rank. The others are grey. {UNITS}"
+)
+MOVED_CAPTION = (
+    "Share of the nearest neighbours before that are among the nearest neighbours after, in the full space of the layer, not on a "
+    "map of it; the rows that kept least come first. Rows count from 1."
+)
+
+
+def similarity(found: Found) -> list[Section]:
+    """The CKA matrices and their difference, and what each layer kept."""
+    st.subheader(SIMILARITY)
+    before, after = found["cka_base"], found["cka_tuned"]
+    names = before.sources[0].layer_names
+    figures = {}
+    for title, result in (("Before", before), ("After", after)):
+        figures[title] = cka_heatmap(result.values.matrix, names, names, _cells(result))
+    difference = after.values.matrix - before.values.matrix
+    gaps = {**_cells(after), **_cells(before)}
+    figures["After minus before"] = cka_difference(difference, names, names, gaps)
+    row = st.container(horizontal=True)
+    for place, (title, figure) in enumerate(figures.items()):
+        with row.container(width=MAP_WIDTH):
+            st.markdown(f"**{title}**")
+            alt = f"CKA of {len(names)} layers with each other: {title.lower()}"
+            plot(figure, key=f"report_cka_{place}", alt=alt, height=400, aspect=0.95, view=str(names), file_name="cka")
+    st.caption(MAPS_CAPTION)
+    captions = ["", "", MAPS_CAPTION]
+    parts = [
+        Section(f"{SIMILARITY}: {title.lower()}", caption, figure, square=True)
+        for (title, figure), caption in zip(figures.items(), captions, strict=True)
+    ]
+    kept = _kept(found, names)
+    plot(kept, key="report_kept", alt=f"What {len(names)} layers kept", height=400, view=str(names), file_name="kept")
+    st.caption(KEPT_CAPTION)
+    return [*parts, Section("What each layer kept", KEPT_CAPTION, kept)]
+
+
+def _cells(result: Result) -> dict[tuple[int, int], str]:
+    return {(at[0], at[1]): reason for at, reason in reasons(result, "matrix").items()}
+
+
+def _kept(found: Found, names: Sequence[str]) -> go.Figure:
+    """CKA, common rogue dimensions and kept neighbours, layer by layer."""
+    series = []
+    for place, (part, field, name) in enumerate(
+        (
+            ("cka", "matrix", "geometry (CKA)"),
+            ("rogue_overlap", "matrix", f"top {found['rogue_overlap'].values.top} dimensions"),
+            ("neighbours", "overlap", f"{found['neighbours'].values.k} nearest neighbours"),
+        )
+    ):
+        result = found[part]
+        why = {at[0]: reason for at, reason in reasons(result, field).items() if at[0] == at[1]}
+        values = np.diagonal(getattr(result.values, field))
+        series.append(Series(name, names, values, undefined=why, place=place))
+    lowest = min(0.0, *(float(np.nanmin(one.values, initial=0.0)) for one in series))
+    figure = profile_lines(series, y_title="Kept (CKA, or share in common)", y_range=(lowest - 0.03, 1.03))
+    chance = float(found["neighbours"].values.by_chance)
+    figure.add_hline(y=chance, line={"color": MUTED, "dash": "dot", "width": 1})
+    margin_name(figure, chance, "neighbours,<br>by chance", MUTED, shift=8)
+    return figure
+
+
+def dimensions(plan: ReportPlan, found: Found) -> list[Section]:
+    """The table of the layers: principal rogue dimensions, overlaps, leading components."""
+    st.subheader(DIMENSIONS)
+    frame = pd.DataFrame([_layer_cells(row) for row in layer_rows(found)])
+    whole = ("highest variance, before", "highest variance, after", "components gained")
+    frame = frame.astype(dict.fromkeys(whole, "Int64"))
+    number = st.column_config.NumberColumn(format="%.3f")
+    shares = [name for name in frame.columns if frame[name].dtype.kind == "f"]
+    st.dataframe(frame, hide_index=True, column_config=dict.fromkeys(shares, number))
+    values = found["rogue_overlap"].values
+    caption = (
+        f"Top {values.top} in common: share of the {values.top} dimensions of highest variance that both models have; by chance "
+        f"{values.chance:.2g}. Highest variance: the index of the one dimension that varies most over all rows. Components gained: leading "
+        "principal components before the first whose share of the variance fell."
+    )
+    st.caption(caption)
+    cells = frame.astype(object).where(frame.notna(), None).values.tolist()
+    return [Section(DIMENSIONS, caption, table=(list(frame.columns), cells))]
+
+
+def _layer_cells(row: Any) -> dict[str, Any]:
+    cells = {
+        "layer": row.layer,
+        "highest variance, before": row.principal_before,
+        "highest variance, after": row.principal_after,
+        "top in common": row.rogue_overlap,
+        "components gained": row.components_gained,
+        "CKA": row.cka,
+        "neighbours kept": row.neighbours_kept,
+    }
+    floats = ("top in common", "CKA", "neighbours kept")
+    return {name: float("nan") if value is None and name in floats else value for name, value in cells.items()}
+
+
+def components(plan: ReportPlan, found: Found) -> list[Section]:
+    """The ratio of explained variances in the layer of the summary."""
+    st.subheader(COMPONENTS)
+    result = found["variance_ratio"]
+    values, source = result.values, result.sources[0]
+    at, layer = source.layers.index(plan.layer), plan.base.layer_names[plan.layer]
+    n_components = min(min(one.n_rows, one.n_dims) for one in result.sources)
+    if not np.isfinite(values.ratio[at]).any():
+        st.info(f"There is nothing to draw: {plain(layer)} has no variance in one of the models.")
+        return []
+    n_classes = _n_classes(found)
+    shown = values.ratio.shape[1]
+    figure = variance_ratio_chart(
+        values.ratio[[at]],
+        [layer],
+        [int(values.n_above_one[at])],
+        n_classes=n_classes if n_classes is not None and n_classes <= shown else None,
+        n_components=n_components,
+        models=(plan.tuned.spec.name, plan.base.spec.name),
+    )
+    caption = ratio_caption(shown, n_components, n_classes, marked=bool(values.n_above_one[at] > 0))
+    alt = f"Explained variance after over before, of {shown} components in {layer}"
+    plot(figure, key="report_ratio", alt=alt, height=400, view=f"{layer} {shown}", file_name="variance-ratio")
+    st.caption(caption)
+    return [Section(COMPONENTS, caption, figure)]
+
+
+def _n_classes(found: Found) -> int | None:
+    return int(found["threshold_base"].values.split.n_used) if "threshold_base" in found else None
+
+
+def accuracies(found: Found, row_name: str) -> list[Section]:
+    """Accuracy of the highest-variance dimension and of all dimensions over depth, before and after."""
+    st.subheader(ACCURACIES)
+    series = []
+    for place, (part, name) in enumerate((("threshold_base", "before"), ("threshold_tuned", "after"))):
+        result = found[part]
+        why = {at[0]: reason for at, reason in reasons(result, "accuracy").items()}
+        names = result.sources[0].layer_names
+        values = result.values
+        series += [
+            Series(f"all dimensions, {name}", names, values.fitted_accuracy, undefined=why, place=place),
+            Series(f"highest variance, {name}", names, values.accuracy, undefined=why, place=place, style=2),
+        ]
+    figure = profile_lines(series, y_title="Test accuracy (share of texts)", y_range=(0, 1.03))
+    split = found["threshold_base"].values.split
+    majority_line(figure, split.majority)
+    plot(
+        figure,
+        key="report_accuracy",
+        alt="Accuracy over depth, before and after",
+        height=440,
+        view=str(names),
+        file_name="accuracy",
+    )
+    caption = (
+        "Share of the test rows whose class is found from all dimensions of a layer by a fitted head (solid) and by a cut through the dimension of "
+        f"highest variance over the training rows (dotted), before and after. {sampling_error(split.n_test, row_name, holders(split))}"
+    )
+    st.caption(caption)
+    return [Section(ACCURACIES, caption, figure)]
+
+
+def labels(plan: ReportPlan, found: Found) -> list[Section]:
+    """Each label's least distance before and after, and the table of it."""
+    st.subheader(LABELS)
+    result = found["clusters"]
+    values = result.values
+    changes = label_changes(result)
+    columns = ["label", "before", "after", "change", "distance"]
+    rows = [[one.label, one.before, one.after, one.change, one.verdict] for one in changes]
+    parts: list[Section] = []
+    both = np.array([values.other_minimum[0], values.minimum[0]])
+    if np.isfinite(both).any():
+        models = (f"before: {short_model(plan.base.spec.name)}", f"after: {short_model(plan.tuned.spec.name)}")
+        figure = change_chart(*both, models, values.split.classes)
+        caption = LEAST_CAPTION if len(changes) > 2 else f"{TWO_CAPTION} {UNITS}"
+        alt = f"Least distance of {len(changes)} labels before and after"
+        plot(
+            figure, key="report_least", alt=alt, height=420, view=str(values.split.classes), file_name="label-distances"
+        )
+        st.caption(caption)
+        parts.append(Section(LABELS, caption, figure))
+    st.dataframe(pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[1:4], "float64")), hide_index=True)
+    return [*parts, Section("Each label", table=(columns, rows))]
+
+
+def moved(
+    plan: ReportPlan, found: Found, texts: Sequence[str], labels_of: Sequence[Any], row_name: str
+) -> list[Section]:
+    """The rows that kept least of their neighbours."""
+    title = MOVED.format(row_name)
+    st.subheader(title)
+    result = found["neighbours"]
+    rows = moved_rows(result, plan.layer)
+    layer = plain(plan.base.layer_names[plan.layer])
+    if not rows:
+        at = result.sources[0].layers.index(plan.layer)
+        st.info(
+            f"Nothing is known of {layer}: {plain(reasons(result, 'overlap').get((at, at), 'it has no neighbours'))}."
+        )
+        return []
+    caption = (
+        f"{MOVED_CAPTION} The mean over {len(result.values.row_index):,} rows is "
+        f"{np.mean(result.values.per_row[result.sources[0].layers.index(plan.layer)]):.2f}; unrelated spaces share "
+        f"{result.values.by_chance:.2g} by chance."
+    )
+    cells = []
+    for one in rows:
+        label = [labels_of[one.text]] if labels_of else []
+        cells.append([one.text + 1, one.kept, *label, texts[one.text]])
+    columns = ["row", "neighbours kept", *(["class"] if labels_of else []), "text"]
+    percent = st.column_config.NumberColumn(format="percent")
+    st.dataframe(pd.DataFrame(cells, columns=columns), hide_index=True, column_config={"neighbours kept": percent})
+    st.caption(caption)
+    return [Section(title, caption, table=(columns, cells))]
