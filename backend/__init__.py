@@ -38,6 +38,8 @@ from backend.values.recipes import RECIPES, Recipe
 from backend.values.results import NormOutliers, Result, SeriesResult, Source, Undefined
 from backend.values.runs import RunInfo
 from backend.values.specs import (
+    POOLINGS,
+    POSTPROCESS_STEPS,
     ActivationSpec,
     AnalysisSpec,
     BatchTask,
@@ -60,6 +62,7 @@ from backend.values.specs import (
     SeriesInfo,
     SeriesMember,
     SeriesTask,
+    Task,
     TextColumns,
     TextSetSpec,
     TokenSample,
@@ -76,6 +79,8 @@ answer_to_old_names()
 __all__ = [
     "FITTED",
     "GENERAL",
+    "POOLINGS",
+    "POSTPROCESS_STEPS",
     "PRESETS",
     "RECIPES",
     "SETTINGS",
@@ -124,6 +129,7 @@ __all__ = [
     "Source",
     "StoreError",
     "SummaryRow",
+    "Task",
     "TextColumns",
     "TextPreview",
     "TextSetError",

@@ -1,6 +1,8 @@
 """The house stands: the layers hold, imports are light, no page lies where the legacy router would find it."""
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -33,6 +35,53 @@ def test_the_layers_hold() -> None:
     linter = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run([linter], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
+
+
+# contract -> modules that break it, each with the line that does
+PLANTED = {
+    "The layers of the backend hold": {
+        "backend/values/planted.py": "from backend.forms import codec",
+        "backend/store/planted.py": "from backend.metrics import METRICS",
+    },
+    "The backend knows no front end": {"backend/forms/planted.py": "import streamlit"},
+    "Pages never touch the model stack": {"pages/geometry/rogue/planted.py": "import torch"},
+    "Model code lives in backend.models only": {"backend/textsets/planted.py": "import transformers"},
+    "Pages use what import backend offers and nothing below it": {
+        "pages/labels/planted.py": "from backend.values.specs import Task",
+        "pages/_kit/state/planted.py": "from backend import metrics",
+    },
+    "A section of pages imports the kit and itself, the kit imports no section": {
+        "pages/training/report/planted.py": "from pages.labels.ablation.charts import CAPTION",
+        "pages/_kit/show/planted.py": "from pages.data.texts import adding",
+    },
+    "Families of metrics build on those below them": {
+        "backend/metrics/shared/planted.py": "from backend.metrics.neighbors import kernel",
+        "backend/metrics/threshold/planted.py": "from backend.metrics.ablation import kernel",
+        "backend/metrics/probing/planted.py": "from backend.metrics.movement import kernel",
+    },
+    "Values need the standard library and numpy alone": {"backend/values/lineage.py": "import pandas"},
+}
+
+
+def test_every_contract_catches_what_breaks_it(tmp_path: Path) -> None:
+    for name in ("backend", "pages"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for plants in PLANTED.values():
+        for place, line in plants.items():
+            path = tmp_path / place
+            path.write_text(path.read_text(encoding="utf-8") + line + "\n" if path.exists() else line + "\n")
+    linter = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([linter, "--no-cache"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1, done.stdout + done.stderr
+    kept = re.findall(r"^(.+?) KEPT", done.stdout, re.MULTILINE)
+    assert not kept, "a contract that nothing breaks here: plant a line for it in PLANTED"
+    reports = re.split(r"^(.+)\n-+$", done.stdout.partition("Broken contracts")[2], flags=re.MULTILINE)
+    said = dict(zip(reports[1::2], reports[2::2], strict=True))
+    for contract, plants in PLANTED.items():
+        for place in plants:
+            importer = place.removesuffix(".py").replace("/", ".")
+            assert re.search(rf"{re.escape(importer)} -> \S+ \(l\.\d+\)", said[contract]), (contract, place)
 
 
 def test_no_page_lies_directly_in_pages() -> None:

@@ -20,9 +20,9 @@ from backend import (
     JobStatus,
     ModelSpec,
     Result,
+    Task,
     fingerprint,
 )
-from backend.values.specs import Task
 from pages._kit.show import wording
 from pages._kit.state.session import plain, show_problem, workbench
 

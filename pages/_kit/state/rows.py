@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from backend import ModelInfo, PostProcess, TextSetInfo, TokenSample
-from backend.values.specs import POOLINGS, POSTPROCESS_STEPS
+from backend import POOLINGS, POSTPROCESS_STEPS, ModelInfo, PostProcess, TextSetInfo, TokenSample
 from pages._kit.state.session import plain
 
 POOLING_CHOICES = (*POOLINGS, "tokens")
