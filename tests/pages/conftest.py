@@ -9,6 +9,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import backend
+from pages._kit.show import finding as finding_module
+from pages._kit.show.finding import Finding
 from pages._kit.state import session
 from tests.models.tiny import SEGMENTS, TEXTS, WORDS, bert_config, save
 
@@ -93,3 +95,17 @@ def run_page() -> Callable[[AppTest, str], AppTest]:
         return at
 
     return running
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> dict[str, Finding]:
+    """The figures that pages have shown in this test, by key: the last of each, with its table and files."""
+    seen: dict[str, Finding] = {}
+    offer = finding_module._offer
+
+    def seeing(finding: Finding) -> None:
+        seen[finding.key] = finding
+        offer(finding)
+
+    monkeypatch.setattr(finding_module, "_offer", seeing)
+    return seen

@@ -70,6 +70,31 @@ def test_a_second_model_is_compared_layer_by_layer(open_page, run_page, small_wo
         np.testing.assert_allclose(steps[name], expected, rtol=1e-5)
 
 
+def test_every_figure_has_a_table_of_its_own_numbers(open_page, run_page, shown, small_world: SmallWorld) -> None:
+    run_page(open_page(KEY, 0, 1), KEY)
+    values = small_world.computed(METRIC, 0, 1, label="label").values
+    one, other = (short_model(name) for name in small_world.models[:2])
+    counts = shown["clusters_count"].numbers()
+    np.testing.assert_array_equal(counts[f"clusters, {one}"], values.n_clusters)
+    np.testing.assert_array_equal(counts[f"clusters, {other}"], values.other_n_clusters)
+    distances = shown["clusters_matrix"].numbers()
+    np.testing.assert_array_equal(distances["distance"], values.distances[-1])
+    first = distances.iloc[0]
+    assert [first["label"], first["other label"]] == [values.split.classes[label] for label in values.pairs[0]]
+    least = shown["clusters_least"].numbers()
+    np.testing.assert_array_equal(least[f"least distance, {one}"], values.minimum.ravel())
+    assert list(least["label"][:3]) == list(values.split.classes) and least["layer"][2] == least["layer"][0]
+    change = shown["clusters_change"].numbers().set_index("label")
+    np.testing.assert_array_equal(
+        change.loc[list(values.split.classes), f"least distance, {other}"], values.other_minimum[-1]
+    )
+    alike = shown["clusters_alike"].numbers()
+    np.testing.assert_array_equal(alike[f"{one} against {other}, layer by layer"], np.diagonal(values.across))
+    layers = shown["clusters_layers"].numbers()
+    np.testing.assert_array_equal(layers.iloc[:, 1:], values.similarity)
+    assert list(layers.columns[1:]) == list(layers.iloc[:, 0])
+
+
 def test_a_layer_of_identical_rows_says_so(open_page, run_page) -> None:
     """Before the first block, pooling cls gives every text one vector."""
     at = run_page(open_page(KEY, 0, pooling="cls"), KEY)

@@ -39,10 +39,7 @@ def downloads(
     """
     if documents is None:
         documents = [result_document(result) for result in results]
-    sources = dict.fromkeys(source_line(source) for result in results for source in result.sources)
-    seeds = f"Seed {', '.join(str(seed) for seed in dict.fromkeys(result.seed for result in results))}"
-    commits = dict.fromkeys(f"{s.model} is commit {s.commit}" for result in results for s in result.sources)
-    notes = list(dict.fromkeys([*sources, *notes_of(results), seeds, *commits]))
+    notes = origin(results)
     table = with_sample(table, results)
     with st.container(horizontal=True, key=f"{key}_downloads"):
         st.download_button(
@@ -74,15 +71,28 @@ def downloads(
         )
 
 
+def origin(results: Sequence[Result]) -> list[str]:
+    """Where numbers came from, line by line, for a file: models and texts, notes, seeds, commits."""
+    sources = [source_line(source) for result in results for source in result.sources]
+    seeds = ", ".join(str(seed) for seed in dict.fromkeys(result.seed for result in results))
+    commits = [f"{source.model} is commit {source.commit}" for result in results for source in result.sources]
+    return list(dict.fromkeys([*sources, *notes_of(results), *([f"Seed {seeds}"] if seeds else []), *commits]))
+
+
 def with_sample(
     table: tuple[Sequence[str], Sequence[Sequence[Any]]], results: Sequence[Result]
 ) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
     """``table`` with a column that says which part of a text set its numbers are of; as it is for whole ones."""
-    parts = dict.fromkeys(source.sample for result in results for source in result.sources if source.sample)
-    if not parts:
+    part = part_of(results)
+    if not part:
         return table
     columns, rows = table
-    return [*columns, "texts"], [[*row, "; ".join(parts)] for row in rows]
+    return [*columns, "texts"], [[*row, part] for row in rows]
+
+
+def part_of(results: Sequence[Result]) -> str:
+    """Which part of a text set results are of; empty for whole ones."""
+    return "; ".join(dict.fromkeys(s.sample for result in results for s in result.sources if s.sample))
 
 
 def csv_text(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

@@ -134,8 +134,19 @@ def undefined_note(
     ``crosses`` says that the figure marks them ×. What is ``expected``, such as the end of every curve, is left for the
     page to say in a line.
     """
+    say_undefined(undefined_reasons(results, fields, expected), results, crosses=crosses)
+
+
+def undefined_reasons(
+    results: Sequence[Result], fields: Sequence[str], expected: Callable[[Undefined], bool] = lambda _: False
+) -> list[str]:
+    """Why numbers of these fields do not exist, each reason once; without what is ``expected``."""
     gaps = [gap for result in results for gap in result.undefined if gap.field in fields and not expected(gap)]
-    why = list(dict.fromkeys(gap.reason for gap in gaps))
+    return list(dict.fromkeys(gap.reason for gap in gaps))
+
+
+def say_undefined(why: Sequence[str], results: Sequence[Result], *, crosses: bool = False) -> None:
+    """A box with these reasons, at most six of them; nothing where there is none."""
     if not why:
         return
     listed = "".join(f"\n- {plain(reason)}" for reason in why[:6])

@@ -102,13 +102,13 @@ def plot(
 ) -> Selection:
     """Draw ``figure`` in the width of its container and return what is selected in it.
 
-        ``alt`` describes the chart to those who cannot see it. ``height`` is in pixels; with ``aspect`` it is at most that
-    XX another value when the axes mean something else. ``select`` "points" returns the
-        ``customdata`` of clicked, boxed or lassoed points (one value a point), "cells" the row and column of a clicked
-        heatmap cell. ``file_name`` names the images saved from the mode bar.
+    ``alt`` describes the chart to those who cannot see it. ``height`` is in pixels; with ``aspect`` it is at most that
+    share of the width. Zoom, camera and selection are kept while ``view`` stays the same: give it another value when the
+    axes mean something else. ``select`` "points" returns the ``customdata`` of clicked, boxed or lassoed points (one value a
+    point), "cells" the row and column of a clicked heatmap cell. ``file_name`` names the images saved from the mode bar.
     """
     if not component_available():
-        return _plain(figure, key, alt, height, select, frames, on_select)
+        return _plain(figure, key, alt, height, select, frames, file_name, on_select)
     options = _Options(key, height, alt, view, select, file_name, aspect=aspect)
     result = _COMPONENT(
         key=key,
@@ -205,15 +205,17 @@ def _plain(
     height: int,
     select: Select,
     frames: Frames | None,
+    file_name: str,
     on_select: Callable[[], None] | None,
 ) -> Selection:
     """The same chart by ``st.plotly_chart``: without the kept zoom, with the slider outside the chart."""
     figure = go.Figure(figure).update_layout(height=height)
     frame = None if frames is None else _plain_frame(figure, frames, key)
+    config = {**PLAIN_CONFIG, "toImageButtonOptions": {"filename": file_name}}
     if select == "none":
-        st.plotly_chart(figure, key=key, alt=alt, config=PLAIN_CONFIG)
+        st.plotly_chart(figure, key=key, alt=alt, config=config)
         return Selection(frame=frame)
-    event = st.plotly_chart(figure, key=key, alt=alt, on_select=on_select or "rerun", config=PLAIN_CONFIG)
+    event = st.plotly_chart(figure, key=key, alt=alt, on_select=on_select or "rerun", config=config)
     points = event["selection"]["points"]
     if select == "points":
         return Selection(ids=tuple(point["customdata"] for point in points if "customdata" in point), frame=frame)

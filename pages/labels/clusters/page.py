@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
 from backend import Result
@@ -27,14 +26,22 @@ from pages._kit.charts.layer_pairs import cka_heatmap
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
-from pages._kit.show.export import downloads
-from pages._kit.show.findings import heading, provenance, reasons, undefined_note
-from pages._kit.show.plot import plot
+from pages._kit.show.finding import Finding, elsewhere, said_once, show
+from pages._kit.show.findings import heading, reasons
 from pages._kit.show.wording import ROWS_COUNT, count
 from pages._kit.state.labelled import choose_model, choose_other, label_ready, random_labels_too
 from pages._kit.state.pair import change_name, ordered, say_order
 from pages._kit.state.selection import ready
 from pages._kit.state.session import plain, workbench
+from pages.labels.clusters.tables import (
+    column_formats,
+    counts_table,
+    distance_table,
+    filled,
+    of_model,
+    other_name,
+    own_name,
+)
 
 WHAT = "Do the regions of the labels overlap?"
 HOW = (
@@ -43,47 +50,33 @@ HOW = (
 )
 COMPARE = "How alike do the labels lie in the same layer of this model, over the same texts?"
 MOST_TEXTS = 500
-FIELDS = [
-    "n_clusters",
-    "test_n_clusters",
-    "distances",
-    "train_test",
-    "other_train_test",
-    "similarity",
-    "other_n_clusters",
-    "across",
-]
 
 
-def show_counts(result: Result) -> go.Figure:
+def show_counts(result: Result) -> None:
     """Clusters against labels over depth, and how much of it chance would give."""
     values, source = result.values, result.sources[0]
-    figure = count_chart(values, source.layer_names, own_name(result), other_name(result))
-    alt = f"Number of clusters in {len(source.layer_names)} layers of {source.model}, beside {values.n_labels} labels"
-    plot(figure, key="clusters_count", alt=alt, height=380, view=source.model, file_name="clusters")
-    st.caption(COUNT_CAPTION)
+    table = counts_table(result)
+    show(
+        Finding(
+            key="clusters_count",
+            title=f"Clusters of {source.model}",
+            figure=count_chart(values, source.layer_names, own_name(result), other_name(result)),
+            caption=COUNT_CAPTION,
+            table=table,
+            results=[result],
+            fields=["n_clusters", "test_n_clusters", "other_n_clusters"],
+            alt=f"Number of clusters in {len(source.layer_names)} layers of {source.model}, beside {values.n_labels} labels",
+            height=380,
+            view=source.model,
+        )
+    )
     if says_nothing(values):
         st.warning(
             "Here the number of clusters says nothing: there are so few rows for so many dimensions that labels put on them at "
             "random are apart as well. Look at the distances, and at accuracies (Probes).",
             icon=":material/warning:",
         )
-    return figure
-
-
-def other_name(result: Result) -> str:
-    """The second model, short; empty where there is none."""
-    return short_model(result.sources[1].model) if len(result.sources) > 1 else ""
-
-
-def own_name(result: Result) -> str:
-    """The first model, short, where there are two: what is of one of them alone bears its name."""
-    return short_model(result.sources[0].model) if len(result.sources) > 1 else ""
-
-
-def of_model(name: str, model: str) -> str:
-    """A column's name with its model, where there is one to be named."""
-    return f"{name}, {model}" if model else name
+    st.dataframe(table, hide_index=True, column_config=column_formats(own_name(result), other_name(result)))
 
 
 def before_and_after(result: Result, layer: int) -> tuple[Floats, Floats]:
@@ -98,76 +91,70 @@ def says_nothing(values: Any) -> bool:
     return bool(np.any((values.n_clusters == values.n_labels) & (random_labels_too(values.control_apart))))
 
 
-def counts_table(result: Result) -> pd.DataFrame:
-    """One row for each layer: the paper's tables 2 and 3."""
-    values = result.values
-    columns: dict[str, Any] = {
-        "layer": list(result.sources[0].layer_names),
-        "labels": values.n_labels,
-        "clusters": values.n_clusters,
-        "pairs of labels apart": values.apart,
-        "the same, labels shuffled": values.control_apart,
-        "shuffled, ± std": values.control_apart_std,
-        "test labels": values.test_n_labels,
-        "test clusters": values.test_n_clusters,
-        "train against test": values.train_test,
-        "rows left out": values.conflict.sum(axis=1),
-    }
-    of_texts, own = ("layer", "labels", "test labels"), own_name(result)
-    columns = {name if name in of_texts else of_model(name, own): column for name, column in columns.items()}
-    if len(values.other_n_clusters):
-        same = min(values.across.shape)
-        blank = np.full(len(values.n_clusters) - same, np.nan)
-        other = other_name(result)
-        columns[f"clusters, {other}"] = np.r_[values.other_n_clusters[:same], blank]
-        columns[f"train against test, {other}"] = np.r_[values.other_train_test[:same], blank]
-        columns[f"alike with {other}"] = np.r_[np.diagonal(values.across), blank]
-    return pd.DataFrame(columns)
-
-
-def column_formats(own: str, other: str) -> dict[str, Any]:
-    """Shares in percent, correlations with three digits, counts whole; ``own`` and ``other`` are the models, of two."""
-    percent, number = st.column_config.NumberColumn(format="percent"), st.column_config.NumberColumn(format="%.3f")
-    whole = st.column_config.NumberColumn(format="%d")
-    formats = {
-        "pairs of labels apart": percent,
-        "the same, labels shuffled": percent,
-        "shuffled, ± std": percent,
-        "train against test": number,
-        "clusters": whole,
-        "test clusters": whole,
-    }
-    named = {of_model(name, model): form for model in (own, other) for name, form in formats.items()}
-    return {**named, f"alike with {other}": number}
-
-
 def show_distances(result: Result) -> None:
     """The matrix of one layer, and each label's least distance over all."""
-    values, source = result.values, result.sources[0]
-    classes, names = values.split.classes, source.layer_names
+    names = result.sources[0].layer_names
     st.subheader("Distances between labels")
     layer = len(names) - 1
     if len(names) > 1:
         key = f"clusters_layer_{len(names)}"
         layer = int(st.select_slider("Layer", range(len(names)), layer, format_func=names.__getitem__, key=key))
-    if np.isfinite(values.distances[layer]).any():
-        figure = distance_matrix(values.pairs, values.distances[layer], classes, own_name(result))
-        alt = f"Distances between {len(classes)} labels in {names[layer]} of {source.model}"
-        height = min(820, 300 + 22 * len(classes))
-        plot(figure, key="clusters_matrix", alt=alt, height=height, view=str(classes), file_name="label-distances")
-        st.caption(MATRIX_CAPTION)
-    else:
-        st.info("No two labels have a distance in this layer; the reasons stand below.")
+    show_matrix(result, layer)
     show_split(result, layer)
-    st.subheader("Each label's distance to its nearest")
-    figure = least_chart(values.minimum, names, classes, own_name(result))
-    alt = f"Least distance of each of {len(classes)} labels over the layers of {source.model}"
-    plot(
-        figure, key="clusters_least", alt=alt, height=420, view=f"{source.model} {classes}", file_name="least-distance"
-    )
-    st.caption(LEAST_CAPTION if len(classes) > 2 else TWO_CAPTION)
+    show_least(result)
     show_change(result, layer)
     st.dataframe(least_table(result, layer), hide_index=True)
+
+
+def show_matrix(result: Result, layer: int) -> None:
+    """The distances of all pairs of labels in one layer."""
+    values, source = result.values, result.sources[0]
+    classes, name, distances = values.split.classes, source.layer_names[layer], values.distances[layer]
+    known = bool(np.isfinite(distances).any())
+    show(
+        Finding(
+            key="clusters_matrix",
+            title=f"Distances between labels in {name} of {source.model}",
+            figure=distance_matrix(values.pairs, distances, classes, own_name(result)) if known else None,
+            caption=MATRIX_CAPTION,
+            table=lambda: distance_table(result, layer),
+            results=[result],
+            fields=["distances"],
+            expected=elsewhere(layer),
+            empty="No two labels have a distance in this layer.",
+            layer=name,
+            alt=f"Distances between {len(classes)} labels in {name} of {source.model}",
+            height=min(820, 300 + 22 * len(classes)),
+            view=str(classes),
+        )
+    )
+
+
+def show_least(result: Result) -> None:
+    """Each label's least distance over the layers."""
+    values, source = result.values, result.sources[0]
+    classes, names = values.split.classes, source.layer_names
+    st.subheader("Each label's distance to its nearest")
+    show(
+        Finding(
+            key="clusters_least",
+            title=f"Least distance of each label in {source.model}",
+            figure=least_chart(values.minimum, names, classes, own_name(result)),
+            caption=LEAST_CAPTION if len(classes) > 2 else TWO_CAPTION,
+            table=pd.DataFrame(
+                {
+                    "layer": np.repeat(names, len(classes)),
+                    "label": list(classes) * len(names),
+                    of_model("least distance", own_name(result)): values.minimum.ravel(),
+                }
+            ),
+            results=[result],
+            fields=["minimum"],
+            alt=f"Least distance of each of {len(classes)} labels over the layers of {source.model}",
+            height=420,
+            view=f"{source.model} {classes}",
+        )
+    )
 
 
 def show_change(result: Result, layer: int) -> None:
@@ -177,14 +164,25 @@ def show_change(result: Result, layer: int) -> None:
         return
     assert order is not None
     before, after = (short_model(info.spec.name) for info in order.models)
-    name = result.sources[0].layer_names[layer]
-    models = (f"before: {before}", f"after: {after}")
-    figure = change_chart(*before_and_after(result, layer), models, values.split.classes)
-    alt = f"Least distance of each of {len(values.split.classes)} labels in {name} of {before} and of {after}"
-    view = f"{before} {after} {layer}"
-    how = CHANGE_CAPTION if len(values.split.classes) > 2 else TWO_CAPTION
-    plot(figure, key="clusters_change", alt=alt, height=420, view=view, file_name="least-distance-change")
-    st.caption(f"{plain(name)}, from {plain(before)} to {plain(after)}. {how}")
+    name, classes = result.sources[0].layer_names[layer], values.split.classes
+    own, others = before_and_after(result, layer)
+    how = CHANGE_CAPTION if len(classes) > 2 else TWO_CAPTION
+    show(
+        Finding(
+            key="clusters_change",
+            title=f"Least distance of each label in {name}, from {before} to {after}",
+            figure=change_chart(own, others, (f"before: {before}", f"after: {after}"), classes),
+            caption=f"{name}, from {before} to {after}. {how}",
+            table=lambda: least_table(result, layer),
+            results=[result],
+            fields=["minimum", "other_minimum"],
+            expected=elsewhere(layer),
+            layer=name,
+            alt=f"Least distance of each of {len(classes)} labels in {name} of {before} and of {after}",
+            height=420,
+            view=f"{before} {after} {layer}",
+        )
+    )
 
 
 def least_table(result: Result, layer: int) -> pd.DataFrame:
@@ -244,21 +242,6 @@ def show_split(result: Result, layer: int) -> None:
         st.caption("Left out: a text of another label has the same vector, so that nothing can split the two.")
 
 
-def distance_rows(result: Result) -> list[list[Any]]:
-    """Every distance of two labels: of the training and of the test rows, and of the second model where there is one."""
-    values, classes = result.values, result.values.split.classes
-    first, other = result.sources[0], result.sources[-1]
-    parts = [(first, values.split.train_name, values.distances), (first, values.split.test_name, values.test_distances)]
-    if len(values.other_distances):
-        parts.append((other, values.split.train_name, values.other_distances))
-    return [
-        [short_model(source.model), rows, name, classes[a], classes[b], float(distance)]
-        for source, rows, distances in parts
-        for name, line in zip(source.layer_names, distances, strict=True)
-        for (a, b), distance in zip(values.pairs, line, strict=True)
-    ]
-
-
 def show_similarity(result: Result) -> None:
     """Spatial similarity: training against test, tuned against base, layer against layer."""
     values, source = result.values, result.sources[0]
@@ -270,19 +253,50 @@ def show_similarity(result: Result) -> None:
         lines.append((f"training against test rows, {other}", values.other_train_test[: len(names)]))
         lines.append((f"{short_model(source.model)} against {other}, layer by layer", np.diagonal(values.across)))
     if any(np.isfinite(line).any() for _, line in lines):
-        figure = similarity_chart(lines, names)
-        alt = f"Spatial similarity over the layers of {source.model}"
-        plot(figure, key="clusters_alike", alt=alt, height=360, view=str(names), file_name="spatial-similarity")
+        show(
+            Finding(
+                key="clusters_alike",
+                title=f"Spatial similarity over the layers of {source.model}",
+                figure=similarity_chart(lines, names),
+                caption="",
+                table=pd.DataFrame({"layer": names} | {name: filled(line, len(names)) for name, line in lines}),
+                results=[result],
+                fields=["train_test", "other_train_test", "across"],
+                height=360,
+                view=str(names),
+            )
+        )
     if not np.isfinite(values.similarity).any():
         st.info("Two labels have one distance, and a correlation needs three: add texts of a third label.")
         return
+    show_layers(result)
+
+
+def show_layers(result: Result) -> None:
+    """How alike the labels lie in each two layers."""
+    values, source = result.values, result.sources[0]
+    names = source.layer_names
     why = {(index[0], index[1]): reason for index, reason in reasons(result, "similarity").items()}
     figure = cka_heatmap(values.similarity, names, names, why, value_name="similarity")
     if own_name(result):
         titled(figure, own_name(result))
-    alt = f"Spatial similarity of {len(names)} layers of {source.model} with each other"
-    plot(figure, key="clusters_layers", alt=alt, height=480, view=str(names), file_name="layer-similarity")
-    st.caption(SIMILARITY_CAPTION)
+    table = pd.DataFrame(values.similarity, columns=list(names))
+    table.insert(0, of_model("layer", own_name(result)), list(names))
+    show(
+        Finding(
+            key="clusters_layers",
+            title=f"Spatial similarity of the layers of {source.model}",
+            figure=figure,
+            caption=SIMILARITY_CAPTION,
+            table=table,
+            results=[result],
+            fields=["similarity"],
+            crosses=True,
+            alt=f"Spatial similarity of {len(names)} layers of {source.model} with each other",
+            height=480,
+            view=str(names),
+        )
+    )
 
 
 heading("Clusters", WHAT, HOW)
@@ -310,21 +324,7 @@ with st.container(horizontal=True):
         say_order(order)
 found = run_panel([spec], "clusters")
 if found is not None:
-    result = found[0]
-    figure = show_counts(result)
-    table = counts_table(result)
-    st.dataframe(table, hide_index=True, column_config=column_formats(own_name(result), other_name(result)))
-    show_distances(result)
-    show_similarity(result)
-    undefined_note(found, FIELDS)
-    provenance(found)
-    rows = distance_rows(result)
-    downloads(
-        "clusters",
-        "clusters",
-        table=(["model", "rows", "layer", "label", "other label", "distance"], rows),
-        results=found,
-        figure=figure,
-        title=f"Clusters of {result.sources[0].model}",
-        caption=COUNT_CAPTION,
-    )
+    with said_once():
+        show_counts(found[0])
+        show_distances(found[0])
+        show_similarity(found[0])
