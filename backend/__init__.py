@@ -21,6 +21,7 @@ from backend.errors import (
 )
 from backend.forms.documents import result_document, series_document
 from backend.forms.fingerprint import fingerprint
+from backend.metrics.rogue.kernel import standard_scores
 from backend.metrics.shared.paired import paired_error
 from backend.old_names import answer as answer_to_old_names
 from backend.reports.compare import FITTED, compared, compared_networks
@@ -162,6 +163,7 @@ __all__ = [
     "result_document",
     "series_document",
     "sets_meant",
+    "standard_scores",
     "summary_rows",
     "told_apart",
 ]

@@ -100,13 +100,8 @@ def _dimensions(found: Found, at: int) -> list[SummaryRow]:
         rows.append(_row("principal", math.nan, math.nan, reason=why))
     else:
         rows.append(_row("principal", before, after, difference=0.0 if before == after else None))
-    shares = [_share(side.variance[at], int(side.principal[at])) for side in sides]
-    rows.append(_row("principal_share", *shares, reason=why))
+    rows.append(_row("principal_share", *(side.principal_share[at] for side in sides), reason=why))
     return rows
-
-
-def _share(variance: npt.NDArray[np.float64], dim: int) -> float:
-    return float(variance[dim] / variance.sum()) if dim >= 0 else math.nan
 
 
 def _components(found: Found, at: int) -> list[SummaryRow]:

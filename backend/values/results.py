@@ -74,13 +74,18 @@ class NormOutliers:
 
     ``norm`` names the norm within a block; ``weights`` and ``biases`` have a row of n_dims numbers for each block
     (``biases`` is empty where the norm has none, and then no dimension can be an outlier by the rule). ``dims`` are the
-    dimensions beyond ``n_std`` standard deviations in weight and bias, both, in more than ``more_than`` blocks.
+    dimensions beyond ``n_std`` standard deviations in weight and bias, both, in more than ``more_than`` blocks. For each of
+    these, in their order: ``n_blocks`` counts the blocks where both are beyond, ``furthest_weight`` and ``furthest_bias``
+    are the largest distances from the block's mean over all blocks, in standard deviations, whichever the side.
     """
 
     norm: str
     weights: tuple[tuple[float, ...], ...]
     biases: tuple[tuple[float, ...], ...]
     dims: tuple[int, ...]
+    n_blocks: tuple[int, ...]
+    furthest_weight: tuple[float, ...]
+    furthest_bias: tuple[float, ...]
     n_std: float
     more_than: int
     note: str = ""

@@ -298,7 +298,7 @@ class Runner:
         return Limits.of(self._settings)
 
     def _norm_outliers(self, task: NormTask, report: Report) -> NormOutliers:
-        from backend.metrics.rogue.kernel import layer_norm_outliers
+        from backend.metrics.rogue.kernel import beyond_in_both, layer_norm_outliers, standard_scores
         from backend.models.norms import output_norms
 
         report(0, 1, "Loading the model")
@@ -306,9 +306,8 @@ class Runner:
         norm, weights, biases = norms.name, norms.weights, norms.biases
         if biases is None:
             note = f"The norm '{norm}' has no bias, so the rule, which asks for both, does not apply."
-            return NormOutliers(norm, _tuples(weights), (), (), task.n_std, task.more_than, note)
+            return NormOutliers(norm, _tuples(weights), (), (), (), (), (), task.n_std, task.more_than, note)
         dims = layer_norm_outliers(weights, biases, n_std=task.n_std, more_than=task.more_than)
-        named = tuple(int(dim) for dim in dims)
         said = []
         if not norms.is_output:
             said.append(f"'{norm}' is the last norm within a block here; the paper's norm is a block's output.")
@@ -316,7 +315,20 @@ class Runner:
             one = "one norm" if norms.n_distinct == 1 else f"{norms.n_distinct} norms"
             said.append(f"The {len(weights)} blocks share {one}: an outlier counts in every block that has it.")
         note = " ".join(said)
-        found = NormOutliers(norm, _tuples(weights), _tuples(biases), named, task.n_std, task.more_than, note)
+        n_blocks = beyond_in_both(weights, biases, task.n_std)[:, dims].sum(axis=0)
+        furthest = [np.abs(np.nan_to_num(standard_scores(one)))[:, dims].max(axis=0) for one in (weights, biases)]
+        found = NormOutliers(
+            norm=norm,
+            weights=_tuples(weights),
+            biases=_tuples(biases),
+            dims=tuple(dims.tolist()),
+            n_blocks=tuple(n_blocks.tolist()),
+            furthest_weight=tuple(furthest[0].tolist()),
+            furthest_bias=tuple(furthest[1].tolist()),
+            n_std=task.n_std,
+            more_than=task.more_than,
+            note=note,
+        )
         if not found.flat:
             return found
         where = "every block" if len(found.flat) == len(weights) else f"block {', '.join(map(str, found.flat))}"

@@ -13,6 +13,7 @@ from backend.metrics.rogue.kernel import (
     outlier_dimensions,
     principal_rogue_dimension,
     rogue_dimensions,
+    standard_scores,
 )
 from backend.metrics.rogue.metric import ROGUE, ROGUE_OVERLAP, RogueOverlapParams, RogueParams
 from backend.values.activations import no_report
@@ -123,6 +124,55 @@ def test_the_profile_of_a_stack():
     assert found.n_layers_rogue.tolist() == [2]
     assert found.outlier[1].nonzero()[0].tolist() == [11]
     assert outcome.undefined == ()
+
+
+@pytest.mark.parametrize("by", ["variance", "cosine", "mean"])
+def test_the_score_is_the_ranked_quantity_in_standard_deviations(by):
+    layers = [layer(80, 40), with_rogues()]
+    found = ROGUE.run([stack_of(layers)], None, RogueParams(by=by), 0, no_report).values
+    for index, x in enumerate(layers):
+        quantity = {"variance": x.var(axis=0), "cosine": contribution_by_pairs(x), "mean": np.abs(x.mean(axis=0))}[by]
+        away = quantity - quantity.mean()
+        np.testing.assert_allclose(found.score[index], away / np.sqrt((away**2).mean()), rtol=1e-9, atol=1e-12)
+    assert ((found.score > found.n_std) == found.rogue).all()
+
+
+def test_one_of_d_dimensions_that_are_equal_else_scores_the_root_of_d_less_one():
+    x = np.vstack([np.ones(26), -np.ones(26)])
+    x[:, 3] *= 2  # variances 1, and 4 in one of them
+    found = ROGUE.run([stack_of([x])], None, RogueParams(), 0, no_report).values
+    others = np.arange(26) != 3
+    assert found.score[0, 3] == pytest.approx(5)  # sqrt(26 - 1)
+    np.testing.assert_allclose(found.score[0, others], -1 / 5)
+    assert found.principal_share.tolist() == [pytest.approx(4 / 29)]
+
+
+def test_the_share_of_the_principal_dimension_is_that_of_the_total_variance():
+    layers = [with_rogues(), layer(80, 40)]
+    found = ROGUE.run([stack_of(layers)], None, RogueParams(by="mean"), 0, no_report).values
+    expected = [x.var(axis=0).max() / np.trace(np.cov(x.T, bias=True)) for x in layers]
+    np.testing.assert_allclose(found.principal_share, expected, rtol=1e-9)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_score_that_does_not_exist_says_why():
+    same, equal = np.tile(with_rogues(1), (80, 1)), np.tile([[1.0], [-1.0]], (40, 40))
+    outcome = ROGUE.run([stack_of([same, equal, with_rogues()])], None, RogueParams(), 0, no_report)
+    assert np.isnan(outcome.values.score[:2]).all() and np.isfinite(outcome.values.score[2]).all()
+    assert np.isnan(outcome.values.principal_share).tolist() == [True, False, False]
+    why = {entry.index: entry.reason for entry in outcome.undefined if entry.field == "score"}
+    assert set(why) == {(0,), (1,)}
+    assert "all rows are identical" in why[0,] and "all dimensions have the same value" in why[1,]
+    assert {entry.index for entry in outcome.undefined if entry.field == "principal_share"} == {(0,)}
+
+
+@pytest.mark.filterwarnings("error")
+def test_standard_scores_of_equal_unknown_or_no_values_do_not_exist():
+    equal = np.full(192, 0.02)  # their mean and their standard deviation are off by an ulp
+    found = standard_scores([equal, np.where(np.arange(192) == 4, np.nan, 1.0), np.arange(192)])
+    assert np.isnan(found[:2]).all()
+    assert found[2].mean() == pytest.approx(0, abs=1e-12) and found[2].std() == pytest.approx(1)
+    assert standard_scores(np.zeros((0, 5))).shape == (0, 5)
 
 
 def test_the_spike_lines_are_rows_spread_evenly_over_the_texts():

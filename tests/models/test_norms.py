@@ -7,11 +7,13 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModel, BertConfig, BertModel, GPT2Config, GPT2Model, LlamaConfig, LlamaModel
 
-from backend import NormTask
+from backend import NormTask, fingerprint
 from backend.bench.workbench import Workbench
+from backend.forms.codec import to_json
 from backend.models.loading import load
 from backend.models.norms import output_norms
 from backend.models.resolve import resolve
+from backend.store import Store
 from tests.models.tiny import tokenizer
 
 BERT = BertConfig(
@@ -22,6 +24,7 @@ BERT = BertConfig(
     vocab_size=200,
     max_position_embeddings=64,
 )
+TABLE = ("n_blocks", "furthest_weight", "furthest_bias")
 
 
 def _saved(model: torch.nn.Module, folder: Path) -> Path:
@@ -44,6 +47,10 @@ def test_bert_gives_its_output_layer_norm_and_the_rule_finds_what_was_planted(be
     found = bench.wait(NormTask(info.spec))
     assert found.norm == "output.LayerNorm"
     assert found.dims == (7,)
+    assert found.n_blocks == (5,)
+    for values, furthest in ((found.weights, found.furthest_weight), (found.biases, found.furthest_bias)):
+        away = [abs(line[7] - np.mean(line)) / np.std(line) for line in values]
+        np.testing.assert_allclose(furthest, [max(away)], rtol=1e-9)
     np.testing.assert_allclose(found.biases[4], model.encoder.layer[4].output.LayerNorm.bias.detach(), rtol=1e-6)
 
 
@@ -74,6 +81,19 @@ def test_pre_norm_families_give_the_last_norm_of_the_block(
     found = output_norms(load(spec, device="cpu", roots=None))
     assert (found.name, found.weights.shape, found.biases is not None) == (norm, (2, 32), has_bias)
     assert not found.is_output and found.n_distinct == 2
+
+
+def test_a_record_of_before_the_rule_had_its_table_is_made_again(bench: Workbench, tmp_path: Path) -> None:
+    info = bench.model(str(_saved(BertModel(BERT), tmp_path / "old")))
+    task = NormTask(info.spec, 0.5, 0)
+    found = bench.wait(task)
+    old = {name: value for name, value in to_json(found, {}).items() if name not in TABLE}
+    store = Store(bench.settings.cache, budget=10**9)
+    store.set_record(f"task/{fingerprint(task)}", old)
+    store.close()
+    assert bench.peek(task) is None
+    again = bench.wait(task)
+    assert [getattr(again, name) for name in TABLE] == [getattr(found, name) for name in TABLE]
 
 
 def test_an_untrained_norm_leaves_the_rule_undefined(bench: Workbench, tmp_path: Path) -> None:

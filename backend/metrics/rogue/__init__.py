@@ -9,6 +9,7 @@ from backend.metrics.rogue.kernel import (
     outlier_dimensions,
     principal_rogue_dimension,
     rogue_dimensions,
+    standard_scores,
 )
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "outlier_dimensions",
     "principal_rogue_dimension",
     "rogue_dimensions",
+    "standard_scores",
 ]

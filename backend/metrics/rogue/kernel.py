@@ -113,6 +113,21 @@ def beyond(values: Floats, n_std: float, *, above_only: bool = False) -> npt.NDA
     return out
 
 
+def standard_scores(values: npt.ArrayLike) -> Floats:
+    """How far each entry of ``values`` (n_layers, n_dims) lies above the mean of its layer, in standard deviations.
+
+    Standard deviations of all entries of the layer, divided by n_dims. NaN throughout a layer whose entries are all
+    equal, to the last bit, or of which one is NaN.
+    """
+    numbers = np.asarray(values, dtype=np.float64)
+    if not numbers.size:
+        return np.full(numbers.shape, np.nan)
+    flat = np.ptp(numbers, axis=1, keepdims=True) == 0
+    spread = np.where(flat, np.nan, numbers.std(axis=1, keepdims=True))
+    out: Floats = (numbers - numbers.mean(axis=1, keepdims=True)) / spread
+    return out
+
+
 def layer_norm_outliers(
     weights: npt.ArrayLike, biases: npt.ArrayLike, *, n_std: float = 3.0, more_than: int = 3
 ) -> Ints:
@@ -129,5 +144,10 @@ def layer_norm_outliers(
             f"LayerNorm weights have shape {scale.shape}, biases {shift.shape}.",
             "Give two (layers, dimensions) arrays.",
         )
-    both = [beyond(one, n_std) & beyond(other, n_std) for one, other in zip(scale, shift, strict=True)]
-    return np.flatnonzero(np.sum(both, axis=0) > more_than).astype(np.int64)
+    return np.flatnonzero(beyond_in_both(scale, shift, n_std).sum(axis=0) > more_than).astype(np.int64)
+
+
+def beyond_in_both(weights: Floats, biases: Floats, n_std: float) -> npt.NDArray[np.bool_]:
+    """Where weight and bias both lie beyond ``n_std`` standard deviations of their layer, (n_layers, n_dims) like them."""
+    both = [beyond(one, n_std) & beyond(other, n_std) for one, other in zip(weights, biases, strict=True)]
+    return np.array(both, dtype=bool).reshape(weights.shape)

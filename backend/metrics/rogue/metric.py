@@ -17,6 +17,7 @@ from backend.metrics.rogue.kernel import (
     dimension_variance,
     highest,
     ranking_scores,
+    standard_scores,
 )
 from backend.metrics.shared.degenerate import named, undefined_entries, why_undefined
 from backend.metrics.shared.linalg import Floats, Ints, as_matrix
@@ -42,10 +43,11 @@ class RogueResult:
 
     Arrays of all dimensions (n_layers, n_dims): ``variance``, ``mean``, ``cosine`` (contributions, summing to
     ``average_cosine``), ``outlier`` (mean activation beyond n_std) and ``rogue`` (ranked quantity more than n_std above
-    its mean over dimensions). Rankings (n_layers, top): ``top_variance``, ``top_cosine``, ``top_mean``, with the value
-    beside each index; -1 where the layer is degenerate. ``principal`` (n_layers,) is the highest-variance dimension, -1
-    where there is none. ``lines`` (n_layers, n_lines, n_dims) are the activations of the rows ``line_rows``, which
-    belong to the texts ``line_texts``. ``appearing`` (m,) are the dimensions that are rogue in some layer, with the
+    its mean over dimensions); ``score``, how far above that mean it lies, in standard deviations over the dimensions.
+    Rankings (n_layers, top): ``top_variance``, ``top_cosine``, ``top_mean``, with the value beside each index; -1 where the
+    layer is degenerate. ``principal`` (n_layers,) is the highest-variance dimension, -1 where there is none, and
+    ``principal_share`` its share of the layer's variance. ``lines`` (n_layers, n_lines, n_dims) are the activations of the
+    rows ``line_rows``, which belong to the texts ``line_texts``. ``appearing`` (m,) are the dimensions that are rogue in some layer, with the
     index of their first such layer in ``first_layer`` and their number of such layers in ``n_layers_rogue``.
     """
 
@@ -55,7 +57,9 @@ class RogueResult:
     average_cosine: Floats
     outlier: npt.NDArray[np.bool_]
     rogue: npt.NDArray[np.bool_]
+    score: Floats
     principal: Ints
+    principal_share: Floats
     top_variance: Ints
     top_variance_value: Floats
     top_cosine: Ints
@@ -89,6 +93,7 @@ def _run_rogue(stacks: Sequence[LayerStack], _labels: Labels | None, params: Any
     tops = {name: _top(scores[name], min(params.top, n_dims)) for name in RANKINGS}
     ranked = scores[params.by]
     rogue = np.array([beyond(row, params.n_std, above_only=True) for row in ranked])
+    principal = np.array([_principal(row) for row in variance], dtype=np.int64)
     appearing, first, count = _appearing(rogue)
     rows = _line_rows(n_rows, params.n_lines, seed)
     texts = stack.matrices[0].text_index
@@ -99,7 +104,9 @@ def _run_rogue(stacks: Sequence[LayerStack], _labels: Labels | None, params: Any
         average_cosine=cosine.sum(axis=1),
         outlier=np.array([beyond(row, params.n_std) for row in mean]),
         rogue=rogue,
-        principal=np.array([_principal(row) for row in variance], dtype=np.int64),
+        score=standard_scores(ranked),
+        principal=principal,
+        principal_share=np.array([_share(row, dim) for row, dim in zip(variance, principal.tolist(), strict=True)]),
         top_variance=tops["variance"][0],
         top_variance_value=tops["variance"][1],
         top_cosine=tops["cosine"][0],
@@ -118,8 +125,11 @@ def _run_rogue(stacks: Sequence[LayerStack], _labels: Labels | None, params: Any
         n_dims=n_dims,
     )
 
-    def why(_field: str, index: tuple[int, ...]) -> str:
-        return named(stack, index[0], reasons[index[0]] or "fewer than 2 rows have a direction")
+    def why(field: str, index: tuple[int, ...]) -> str:
+        reason = reasons[index[0]]
+        if field == "score" and not np.isnan(ranked[index[0]]).any():
+            reason = reason or "all dimensions have the same value, so that no standard deviation tells them apart"
+        return named(stack, index[0], reason or "fewer than 2 rows have a direction")
 
     return Outcome(result, undefined_entries(result, why), _notes(params, rows, n_rows))
 
@@ -136,6 +146,11 @@ def _top(scores: Floats, top: int) -> tuple[Ints, Floats]:
 
 def _principal(variance: Floats) -> int:
     return int(np.argmax(variance)) if variance.size and np.nanmax(variance, initial=0.0) > 0 else -1
+
+
+def _share(variance: Floats, dim: int) -> float:
+    """The share of the layer's variance that is along dimension ``dim``; NaN where there is none."""
+    return float(variance[dim] / variance.sum()) if dim >= 0 else float("nan")
 
 
 def _appearing(rogue: npt.NDArray[np.bool_]) -> tuple[Ints, Ints, Ints]:
@@ -228,7 +243,7 @@ def _chosen(x: npt.ArrayLike, by: str, top: int, step: float) -> set[int] | None
 
 ROGUE = Metric(
     name="rogue",
-    version=1,
+    version=2,
     title="Rogue dimensions",
     scope="stack",
     params=RogueParams,

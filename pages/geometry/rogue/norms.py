@@ -13,7 +13,7 @@ from pages._kit.flow.progress import obtain
 from pages._kit.show.export import csv_text, json_text
 from pages._kit.show.plot import plot
 from pages._kit.state.session import plain
-from pages.geometry.rogue.outlier_charts import NORM_CAPTION, norm_lines, standardised
+from pages.geometry.rogue.outlier_charts import NORM_CAPTION, norm_lines
 
 
 def norm_panel(model: ModelInfo) -> None:
@@ -112,12 +112,10 @@ def norm_table(found: NormOutliers) -> pd.DataFrame:
     """For each outlier dimension: in how many blocks weight and bias both stand out, and how far they go."""
     if not found.dims:
         return pd.DataFrame()
-    scores = [np.nan_to_num(standardised(np.array(values))) for values in (found.weights, found.biases)]
-    both = (np.abs(scores[0]) > found.n_std) & (np.abs(scores[1]) > found.n_std)
     columns: dict[str, Any] = {
-        "dimension": list(found.dims),
-        "blocks where both stand out": [int(both[:, dim].sum()) for dim in found.dims],
-        "largest weight (standard deviations)": [float(np.abs(scores[0][:, dim]).max()) for dim in found.dims],
-        "largest bias (standard deviations)": [float(np.abs(scores[1][:, dim]).max()) for dim in found.dims],
+        "dimension": found.dims,
+        "blocks where both stand out": found.n_blocks,
+        "largest weight (standard deviations)": found.furthest_weight,
+        "largest bias (standard deviations)": found.furthest_bias,
     }
     return pd.DataFrame(columns)

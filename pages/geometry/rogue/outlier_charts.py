@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
 
+from backend import standard_scores
 from pages._kit.charts.base import COLOUR_SCALE, MUTED, PALETTE, Floats, base_figure, layer_ticks, safe
 
 DEPTH_CAPTION = (
@@ -64,14 +65,6 @@ def appearing_height(n_dims: int) -> int:
     return 130 + 24 * min(max(n_dims, 1), MOST_DIMS)
 
 
-def standardised(values: Floats) -> Floats:
-    """Distances from the mean over dimensions in standard deviations, block by block; NaN where all values are equal."""
-    flat = np.ptp(values, axis=1, keepdims=True) == 0
-    spread = np.where(flat, np.nan, values.std(axis=1, keepdims=True))
-    out: Floats = (values - values.mean(axis=1, keepdims=True)) / spread
-    return out
-
-
 def norm_lines(weights: Floats, biases: Floats, dims: Sequence[int], n_std: float) -> go.Figure:
     """Weights and biases of each block in standard deviations, with the limits at +/- ``n_std`` and ``dims`` named.
 
@@ -82,7 +75,7 @@ def norm_lines(weights: Floats, biases: Floats, dims: Sequence[int], n_std: floa
     shades = sample_colorscale(COLOUR_SCALE, np.linspace(0.2, 0.92, max(len(weights), 2)))
     across = np.arange(weights.shape[1], dtype=np.int32)
     for row, (word, values) in enumerate(parts, 1):
-        scores = standardised(values)
+        scores = standard_scores(values)
         for block, (line, raw, shade) in enumerate(zip(scores, values, shades, strict=False), 1):
             figure.add_scatter(
                 x=across,

@@ -20,7 +20,7 @@ from pages._kit.state.session import plain, workbench
 from pages.geometry.rogue.charts import BOTH, CAPTION, GRID_CAPTION, OUTLIER, ROGUE, grid_height, spike_grid, spike_plot
 from pages.geometry.rogue.norms import norm_panel
 from pages.geometry.rogue.outlier_charts import DEPTH_CAPTION, MOST_DIMS, appearing_chart, appearing_height
-from pages.geometry.rogue.rankings import RANKINGS, SHORT, choose_ranking, ranked, scores_of
+from pages.geometry.rogue.rankings import RANKINGS, SHORT, choose_ranking, ranked
 
 WHAT = "Does a handful of dimensions dominate the vectors?"
 HOW = (
@@ -126,7 +126,7 @@ def ranking_table(result: Result, layer: int) -> pd.DataFrame:
     whole = values.average_cosine[layer]
     columns: dict[str, Sequence[Any]] = {
         "dimension": dims,
-        "score (standard deviations)": scores_of(values)[layer][dims],
+        "score (standard deviations)": values.score[layer][dims],
         "variance": values.variance[layer][dims],
         "mean": values.mean[layer][dims],
         "cosine contribution": values.cosine[layer][dims],
@@ -171,7 +171,7 @@ def show_appearing(result: Result) -> None:
     if not len(values.appearing):
         st.caption("No dimension of any layer on show stands out that far.")
         return
-    figure = appearing_chart(values.appearing.tolist(), values.rogue, scores_of(values), names)
+    figure = appearing_chart(values.appearing.tolist(), values.rogue, values.score, names)
     height = appearing_height(len(values.appearing))
     alt = f"Layers of {result.sources[0].model} in which each of {len(values.appearing)} dimensions is rogue"
     plot(figure, key="rogue_appearing", alt=alt, height=height, view=f"{names} {height}", file_name="rogue-depth")
@@ -199,7 +199,7 @@ def show_spikes(view: str, result: Result, here: Selection) -> None:
         caption = CAPTION
     st.caption(caption)
     say_flat(result)
-    undefined_note([result], ["top_variance_value", "top_cosine_value", "cosine", "variance"])
+    undefined_note([result], ["top_variance_value", "top_cosine_value", "cosine", "variance", "score"])
     if view == ONE:
         show_tables(result, layer)
     show_appearing(result)
@@ -214,9 +214,8 @@ def every_dimension(result: Result) -> tuple[list[str], list[list[Any]]]:
     """One row for each layer and dimension."""
     values = result.values
     fields = ("variance", "mean", "cosine", "rogue", "outlier")
-    scores = scores_of(values)
     rows = [
-        [name, dim, float(scores[layer, dim]), *(getattr(values, field)[layer, dim].item() for field in fields)]
+        [name, dim, float(values.score[layer, dim]), *(getattr(values, field)[layer, dim].item() for field in fields)]
         for layer, name in enumerate(result.sources[0].layer_names)
         for dim in range(values.variance.shape[1])
     ]

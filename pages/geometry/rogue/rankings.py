@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
 from backend import ModelInfo, Result
@@ -54,11 +53,3 @@ def ranked(metric: str, models: Sequence[ModelInfo], here: Selection, by: str) -
         return found
     results = run_panel([wanted], metric)
     return None if results is None else results[0]
-
-
-def scores_of(values: Any) -> Any:
-    """How far the ranked quantity of each dimension lies above the mean over dimensions, in standard deviations."""
-    ranked_by = np.abs(values.mean) if values.by == "mean" else getattr(values, values.by)
-    spread = ranked_by.std(axis=1, keepdims=True)
-    away = ranked_by - ranked_by.mean(axis=1, keepdims=True)
-    return np.divide(away, spread, out=np.full_like(away, np.nan), where=spread > 0)

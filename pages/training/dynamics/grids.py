@@ -1,7 +1,7 @@
 """Numbers of a layer over the checkpoints of a series: asked for as one job, drawn in three forms, taken away as files."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,9 +50,9 @@ class Wanted:
 class Measure:
     """One number a layer, and how it is drawn.
 
-    ``take`` gives the (n_layers,) numbers of a result; the reasons of those that are undefined are under ``field``.
-    ``forms`` are keys of FORMS, in the order in which they are drawn; ``mean`` says whether a mean over layers means
-    anything; ``every`` 2 draws every second layer.
+    ``field`` is that of the result with the numbers, and with the reasons of those that are undefined. ``forms`` are keys
+    of FORMS, in the order in which they are drawn; ``mean`` says whether a mean over layers means anything; ``every`` 2
+    draws every second layer.
     """
 
     wanted: Wanted
@@ -64,13 +64,12 @@ class Measure:
     value_range: tuple[float, float] | None = None
     mean: bool = True
     every: int = 1
-    take: Callable[[Any], Any] | None = None
 
     @property
     def key(self) -> str:
         """What tells its widgets and columns apart."""
         against = f"_{self.wanted.against}" if self.wanted.against else ""
-        return f"{self.wanted.metric}_{self.name if self.take else self.field}{against}".replace(" ", "_").lower()
+        return f"{self.wanted.metric}_{self.field}{against}".replace(" ", "_").lower()
 
 
 Found = dict[Wanted, tuple[Result, ...]]
@@ -131,10 +130,9 @@ def grid_of(measure: Measure, series: SeriesInfo, results: Sequence[Result]) -> 
     """The numbers of a measure by checkpoint and layer, with the reasons of the undefined ones."""
     rows, why = [], {}
     for step, result in enumerate(results):
-        taken = measure.take(result.values) if measure.take else layer_values(result.values, measure.field)
-        rows.append(np.asarray(taken, np.float64))
+        rows.append(layer_values(result.values, measure.field))
         for index, reason in reasons(result, measure.field).items():
-            if len(index) < 2 or measure.take or index[0] == index[1]:
+            if len(index) < 2 or index[0] == index[1]:
                 why.setdefault((step, int(index[0])), bare_reason(result, reason))
     return Grid(series.steps, results[0].sources[0].layer_names, np.array(rows), why)
 
@@ -216,7 +214,7 @@ def table_of(measures: Sequence[Measure], series: SeriesInfo, found: Found) -> t
         columns.append(measure.key)
         parts.append(grid_of(measure, series, results).values)
         for end in ("_low", "_high"):
-            band = None if measure.take else getattr(results[0].values, f"{measure.field}{end}", None)
+            band = getattr(results[0].values, f"{measure.field}{end}", None)
             if band is not None:
                 columns.append(f"{measure.key}{end}")
                 parts.append(np.array([layer_values(result.values, measure.field + end) for result in results]))

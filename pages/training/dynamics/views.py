@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
 from backend import SeriesInfo
@@ -80,26 +79,18 @@ def cka(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
         show_measures(measures, series, here, found, logarithmic=logarithmic, key="dynamics_cka")
 
 
-def principal_share(values: Any) -> Any:
-    """Share of a layer's variance that its principal rogue dimension has, (n_layers,)."""
-    return values.top_variance_value[:, 0] / np.where(
-        values.variance.sum(axis=1) > 0, values.variance.sum(axis=1), np.nan
-    )
-
-
 def rogue(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
     """How large the principal rogue dimension is, and whether the same dimensions stay on top."""
     params = settings(["rogue_overlap"], here)
     top = params["rogue_overlap"]["top"]
     share = Measure(
         Wanted("rogue"),
-        "top_variance_value",
+        "principal_share",
         "Principal rogue dimension",
         "Share of the variance",
         "The share of a layer's variance along its dimension of highest variance; which dimension that is may change from "
         "step to step, and stands below.",
         ("heatmap", "steps"),
-        take=principal_share,
     )
     overlaps = [
         Measure(
