@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import cast
 
 from backend.errors import EmbedscopeError
 from backend.forms.codec import Codec, read_json
@@ -17,6 +17,7 @@ from backend.values.results import NormOutliers, Result
 from backend.values.specs import (
     ActivationSpec,
     AnalysisSpec,
+    Answer,
     BatchTask,
     EstimateTask,
     FinetuneTask,
@@ -26,6 +27,7 @@ from backend.values.specs import (
     ModelInfo,
     NormTask,
     ReadTask,
+    Request,
     ResolveTask,
     SampleTask,
     SeriesInfo,
@@ -55,8 +57,11 @@ class Follower:
 
     # Looking, starting, following
 
-    def peek(self, task: Task) -> Any:
-        """The result of ``task`` if it is there (Result, ModelInfo, TextPreview, TextSetInfo or Cost), else None."""
+    def peek(self, task: Request[Answer]) -> Answer | None:
+        """What ``task`` asks for (a Result, ModelInfo, TextSetInfo, Cost and so on) if it is there, else None."""
+        return cast(Answer | None, self._peek(cast(Task, task)))
+
+    def _peek(self, task: Task) -> object:
         if isinstance(task, AnalysisSpec):
             return self._peek_result(task)
         if isinstance(task, BatchTask):
@@ -90,9 +95,9 @@ class Follower:
         """Whether all these activations are in this process's store."""
         return all(self._store.has_array(fingerprint(replace(spec, postprocess=()))) for spec in inputs)
 
-    def start(self, task: Task) -> JobStatus:
+    def start(self, task: Request[object]) -> JobStatus:
         """Begin ``task``, or join the job that does it already."""
-        return self._executor.start(task)
+        return self._executor.start(cast(Task, task))
 
     def status(self, job_id: str) -> JobStatus | None:
         """Where a job stands, or None."""
@@ -106,12 +111,12 @@ class Follower:
         """All known jobs, newest first."""
         return self._executor.jobs()
 
-    def wait(self, task: Task, report: Report = no_report) -> Any:
+    def wait(self, task: Request[Answer], report: Report = no_report) -> Answer:
         """Do ``task``, or join who does it, and return its result; raises EmbedscopeError where it fails."""
         if not isinstance(task, _LOOKED_AT_AGAIN) and (found := self.peek(task)) is not None:
             return found
         for _ in range(2):  # again where what was there turned out to be damaged, or of a form that is not known here
-            job = self._followed(task, report)
+            job = self._followed(cast(Task, task), report)
             if job is None or job.state != "done":
                 raise EmbedscopeError(job.error if job else "The job is gone.", job.hint if job else "Run it again.")
             if (found := self.peek(task)) is not None:
@@ -143,7 +148,7 @@ def _as_asked(result: Result, spec: AnalysisSpec) -> Result:
     return replace(result, sources=tuple(sources))
 
 
-def _result_kind(task: Task) -> Any:
+def _result_kind(task: Task) -> type:
     if isinstance(task, ResolveTask):
         return ModelInfo
     if isinstance(task, SeriesTask):

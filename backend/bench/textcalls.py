@@ -76,7 +76,7 @@ class TextCalls(Follower):
         shown = name or f"{train.spec.name} + {test.spec.name}"
         if isinstance(self._executor, InlineExecutor):
             return self._library.save(join(self._library.table(train.spec), self._library.table(test.spec), shown))
-        return cast(TextSetInfo, self.wait(JoinTask(train.spec.table, test.spec.table, shown)))
+        return self.wait(JoinTask(train.spec.table, test.spec.table, shown))
 
     def sample_texts(
         self, texts: TextSetInfo, rows: int, *, by: str = "first", seed: int = 0, name: str = ""
@@ -86,7 +86,7 @@ class TextCalls(Follower):
             name
             or f"{texts.spec.name}, {'first ' if by == 'first' else ''}{rows:,}{'' if by == 'first' else f' by {by}'}"
         )
-        return cast(TextSetInfo, self.wait(SampleTask(texts.spec.table, shown, RowSample(rows, by, seed))))
+        return self.wait(SampleTask(texts.spec.table, shown, RowSample(rows, by, seed)))
 
     def add_texts(self, texts: Sequence[str], *, name: str = "texts") -> TextSetInfo:
         """Keep a list of texts as a text set."""

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePath
-from typing import Any, cast
+from typing import Any
 
 from backend.bench.textcalls import TextCalls
 from backend.errors import InvalidRequest, ModelError
@@ -23,6 +23,7 @@ from backend.values.specs import (
     AnalysisSpec,
     BatchTask,
     FinetuneTask,
+    LabelSpec,
     ModelInfo,
     PostProcess,
     ResolveTask,
@@ -41,7 +42,7 @@ class Workbench(TextCalls):
 
     def model(self, name: str, *, dtype: str = "auto", report: Report = no_report) -> ModelInfo:
         """What ``name`` stands for (the alias minilm, a hub id with an optional @revision, a local folder)."""
-        return cast(ModelInfo, self.wait(ResolveTask(name, dtype), report))
+        return self.wait(ResolveTask(name, dtype), report)
 
     def series(
         self,
@@ -58,7 +59,7 @@ class Workbench(TextCalls):
         Raises ModelError that names those which are missing or broken, unless ``skip_broken`` leaves them out.
         """
         task = SeriesTask(name, dtype, tuple(steps), at_most)
-        found = cast(SeriesInfo, self.wait(task, report))
+        found = self.wait(task, report)
         if found.broken and not skip_broken:
             listed = "; ".join(f"step {item.step}: {item.reason.rstrip('.')}" for item in found.broken[:5])
             raise ModelError(
@@ -115,7 +116,7 @@ class Workbench(TextCalls):
             beside=beside,
         )
 
-    def _labels(self, texts: TextSetInfo, label: str | None) -> Any:
+    def _labels(self, texts: TextSetInfo, label: str | None) -> LabelSpec:
         column = label or texts.label
         if column is None or column not in texts.columns:
             if not texts.columns:
@@ -155,7 +156,7 @@ class Workbench(TextCalls):
         ``as_in_the_paper`` what is not given here is as in the paper that has the metric, and notes say what differs still.
         """
         if isinstance(metric_name, AnalysisSpec):
-            return cast(Result, self.wait(metric_name, report))
+            return self.wait(metric_name, report)
         metric(metric_name)  # an unknown name is said before any model is looked at
         names = [model] if isinstance(model, str | ModelInfo) else list(model)
         infos, others = (
@@ -183,7 +184,7 @@ class Workbench(TextCalls):
         notes: tuple[str, ...] = (order,) if order else ()
         if as_in_the_paper:
             asked, _ = self.as_in_the_paper(metric_name, infos[0], asked)
-        result = cast(Result, self.wait(self.analysis(metric_name, models=infos, **asked), report))
+        result = self.wait(self.analysis(metric_name, models=infos, **asked), report)
         if as_in_the_paper:
             notes += self.unlike_the_paper(metric_name, infos[0], asked, result.sources[0].n_rows)
         return replace(result, notes=(*result.notes, *notes))
@@ -265,7 +266,7 @@ class Workbench(TextCalls):
 
     def compute_series(self, task: BatchTask, series: SeriesInfo, report: Report = no_report) -> SeriesResult:
         """The results of ``series_analyses``, from the store or computed now."""
-        results = cast(tuple[Result, ...], self.wait(task, report))
+        results = self.wait(task, report)
         return SeriesResult(series, results, joint=metric(results[0].metric).scope == "models")
 
     def recipe(self, spec: AnalysisSpec) -> dict[str, Any]:
@@ -336,7 +337,7 @@ class Workbench(TextCalls):
 
     def finetune(self, name: str, *, report: Report = no_report, **choice: Any) -> RunInfo:
         """Fine-tune (arguments as for ``finetuning``), or go on with an interrupted run of the same task."""
-        return cast(RunInfo, self.wait(self.finetuning(name, report=report, **choice), report))
+        return self.wait(self.finetuning(name, report=report, **choice), report)
 
     # The instance
 

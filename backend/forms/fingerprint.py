@@ -9,13 +9,13 @@ import hashlib
 import struct
 from typing import Any
 
-from backend.values.specs import ActivationSpec, AnalysisSpec, LabelSpec, Task, TextSetSpec
+from backend.values.specs import ActivationSpec, AnalysisSpec, LabelSpec, Request, TextSetSpec
 from backend.values.texts import Cell, TextTable
 
 EXTRACTION_VERSION = 2  # raise it when extraction computes other numbers from the same request
 
 
-def fingerprint(spec: ActivationSpec | Task) -> str:
+def fingerprint(spec: ActivationSpec | Request[object]) -> str:
     """Digest of ``spec`` as 40 hex digits; fields marked NOT_IN_KEY do not count."""
     hasher = hashlib.blake2b(digest_size=20)
     hasher.update(_encode(spec))

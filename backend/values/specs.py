@@ -7,9 +7,16 @@ not at its default.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from backend.values.recipes import Recipe
+
+if TYPE_CHECKING:
+    from backend.values.results import NormOutliers, Result  # noqa: F401 - these are named by the tasks below
+    from backend.values.runs import RunInfo  # noqa: F401
+    from backend.values.texts import Cost, TextPreview, TextSetInfo  # noqa: F401
+
+Answer = TypeVar("Answer", covariant=True)
 
 NOT_IN_KEY: Mapping[str, Any] = {"key": False}
 KEY_IF_SET: Mapping[str, Any] = {"key": "if set"}  # a later field: at its default the digest stays as it was before
@@ -21,6 +28,12 @@ UNITS = ("text", "word", "word_pair")
 WORD_TASKS = ("upos", "deprel", "supersense role", "supersense function")  # what a CoNLL-U file is read for
 ROWS_BY = ("first", "label", "random")  # how a part of the rows of a text set is taken
 POSTPROCESS_STEPS = ("centre", "standardise", "remove_rogue", "remove_components", "whiten", "remove_dims")
+
+
+class Request(Generic[Answer]):
+    """What can be asked for; ``Answer`` is the class of what comes back. For type checkers: it has no field of its own."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +122,7 @@ class ActivationSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class AnalysisSpec:
+class AnalysisSpec(Request["Result"]):
     """One metric on one or more activation matrices. ``version`` is the metric's own.
 
     ``beside`` are fine-tuned models that the result is compared with: rows that they were trained on are no test rows
@@ -244,7 +257,7 @@ class ReadOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class ResolveTask:
+class ResolveTask(Request["ModelInfo"]):
     """Find out what a model name stands for: the result is a ModelInfo."""
 
     name: str
@@ -252,7 +265,7 @@ class ResolveTask:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadTask:
+class ReadTask(Request["TextPreview | TextSetInfo"]):
     """Read uploaded bytes (by the digest of the stored blob) into a text set; ``save`` False gives a preview only."""
 
     blob: str
@@ -263,7 +276,7 @@ class ReadTask:
 
 
 @dataclass(frozen=True, slots=True)
-class HubReadTask:
+class HubReadTask(Request["TextSetInfo"]):
     """Read a data set from the hub into a text set."""
 
     path: str
@@ -275,7 +288,7 @@ class HubReadTask:
 
 
 @dataclass(frozen=True, slots=True)
-class SampleTask:
+class SampleTask(Request["TextSetInfo"]):
     """Keep a part of a text set, by the digest of its table, as a text set of its own."""
 
     table: str
@@ -284,7 +297,7 @@ class SampleTask:
 
 
 @dataclass(frozen=True, slots=True)
-class JoinTask:
+class JoinTask(Request["TextSetInfo"]):
     """Join two text sets into one with a split column: "train" for the rows of the first, "test" for the second's.
 
     ``train`` and ``test`` are the digests of the two tables: of the labels too, which a TextSetSpec's identity is not.
@@ -296,14 +309,14 @@ class JoinTask:
 
 
 @dataclass(frozen=True, slots=True)
-class EstimateTask:
+class EstimateTask(Request["Cost"]):
     """What the activations of these inputs will cost: texts, tokens, bytes on disk, seconds (from a measured sample)."""
 
     inputs: tuple[ActivationSpec, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class NormTask:
+class NormTask(Request["NormOutliers"]):
     """The published outlier rule over the weights and biases of each block's output norm: a NormOutliers."""
 
     model: ModelSpec
@@ -312,7 +325,7 @@ class NormTask:
 
 
 @dataclass(frozen=True, slots=True)
-class SeriesTask:
+class SeriesTask(Request[SeriesInfo]):
     """Find the checkpoints that a name stands for: the result is a SeriesInfo.
 
     ``name`` is a run of fine-tuning, a folder of checkpoints, or a hub id with a pattern of revisions
@@ -327,7 +340,7 @@ class SeriesTask:
 
 
 @dataclass(frozen=True, slots=True)
-class BatchTask:
+class BatchTask(Request["tuple[Result, ...]"]):
     """Several analyses as one job, in order. Each has its own result, so what was done before a cancel stays done."""
 
     analyses: tuple[AnalysisSpec, ...]
@@ -335,7 +348,7 @@ class BatchTask:
 
 
 @dataclass(frozen=True, slots=True)
-class FinetuneTask:
+class FinetuneTask(Request["RunInfo"]):
     """Fine-tune ``base`` on labelled texts: a run called ``name``, with its checkpoints in a folder of that name."""
 
     base: ModelSpec

@@ -7,7 +7,7 @@ that was evicted offers Run again and never reruns the page for ever.
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Literal, TypeVar, overload
 
 import streamlit as st
 
@@ -19,20 +19,33 @@ from backend import (
     EstimateTask,
     JobStatus,
     ModelSpec,
+    Request,
     Result,
-    Task,
     fingerprint,
 )
 from pages._kit.show import wording
 from pages._kit.state.session import plain, show_problem, workbench
 
+if TYPE_CHECKING:
+    from backend.bench.workbench import Workbench
+
+Answer = TypeVar("Answer")
+
 POLL_SECONDS = 0.5
 _ASKED = "_tasks_asked_for"
 
 
+@overload
+def run_panel(
+    specs: Sequence[AnalysisSpec], key: str, *, run_label: str = "Run", partial: Literal[False] = False
+) -> list[Result] | None: ...
+@overload
+def run_panel(
+    specs: Sequence[AnalysisSpec], key: str, *, run_label: str = "Run", partial: Literal[True]
+) -> list[Result | None] | None: ...
 def run_panel(
     specs: Sequence[AnalysisSpec], key: str, *, run_label: str = "Run", partial: bool = False
-) -> list[Result] | list[Result | None] | None:
+) -> Sequence[Result | None] | None:
     """The results of ``specs`` in their order, or None while they are not all there (then the panel shows the rest).
 
     Results that are stored come at once, with no button. Otherwise the panel shows the cost and a Run button, then
@@ -62,7 +75,7 @@ def batch_panel(task: BatchTask, key: str, *, run_label: str = "Run") -> tuple[R
     """
     bench = workbench()
     status = bench.status(fingerprint(task))
-    results: tuple[Result, ...] | None = bench.peek(task)
+    results = bench.peek(task)
     if results is not None:
         return results
     with st.container(key=f"{key}_panel"):
@@ -73,7 +86,7 @@ def batch_panel(task: BatchTask, key: str, *, run_label: str = "Run") -> tuple[R
     return None
 
 
-def _offer_batch(bench: Any, task: BatchTask, status: JobStatus | None, key: str, run_label: str) -> None:
+def _offer_batch(bench: "Workbench", task: BatchTask, status: JobStatus | None, key: str, run_label: str) -> None:
     missing = [spec for spec in task.analyses if bench.peek(spec) is None]
     n_there = len(task.analyses) - len(missing)
     if status is not None and status.state == "failed":
@@ -95,7 +108,7 @@ def _offer_batch(bench: Any, task: BatchTask, status: JobStatus | None, key: str
         _show_batch_cost(bench, missing, key)
 
 
-def _show_batch_cost(bench: Any, missing: list[AnalysisSpec], key: str) -> None:
+def _show_batch_cost(bench: "Workbench", missing: list[AnalysisSpec], key: str) -> None:
     """The cost of one model, measured, times the models: a measurement of each would load them all."""
     by_model: dict[ModelSpec, dict[ActivationSpec, None]] = {}
     for spec in missing:
@@ -117,7 +130,7 @@ def _show_batch_cost(bench: Any, missing: list[AnalysisSpec], key: str) -> None:
     st.caption(cost_sentence(whole, missing), help=plain(note) if cost.n_texts else None)
 
 
-def obtain(task: Task, key: str, *, what: str, otherwise: Callable[[], bool] | None = None) -> Any | None:
+def obtain(task: Request[Answer], key: str, *, what: str, otherwise: Callable[[], bool] | None = None) -> Answer | None:
     """The result of a small ``task``, started without being asked; None while it is not there.
 
     ``what`` says what is going on ("Reading the file"). A task that failed in this session is shown with its reason and
@@ -184,7 +197,9 @@ def show_progress(status: JobStatus, *, title: bool = True) -> None:
     st.progress(share, text=about + plain(", ".join(parts)))
 
 
-def _offer(bench: Any, specs: list[AnalysisSpec], statuses: list[JobStatus | None], key: str, run_label: str) -> None:
+def _offer(
+    bench: "Workbench", specs: list[AnalysisSpec], statuses: list[JobStatus | None], key: str, run_label: str
+) -> None:
     again = False
     for status in statuses:
         if status is not None and status.state in ("failed", "cancelled", "done"):
@@ -217,7 +232,7 @@ def _reason(status: JobStatus) -> tuple[str, str]:
     return status.error or "It failed without a reason.", status.hint or "The log of the backend service says more."
 
 
-def _show_cost(bench: Any, specs: list[AnalysisSpec], key: str) -> None:
+def _show_cost(bench: "Workbench", specs: list[AnalysisSpec], key: str) -> None:
     task = EstimateTask(tuple(dict.fromkeys(wanted for spec in specs for wanted in spec.inputs)))
     cost = obtain(task, f"{key}_cost", what="Estimating what this will take from a small sample")
     if cost is not None:

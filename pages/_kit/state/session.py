@@ -4,12 +4,15 @@ import gc
 import string
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 import backend
 from backend import EmbedscopeError, ServiceError
+
+if TYPE_CHECKING:
+    from backend.bench.workbench import Workbench
 
 _PUNCTUATION = str.maketrans({mark: f"\\{mark}" for mark in string.punctuation})
 
@@ -26,7 +29,7 @@ def freeze_once() -> bool:
 
 
 @st.cache_resource(show_spinner=False)
-def _open() -> Any:
+def _open() -> "Workbench":
     if not backend.read_settings().backend:  # without a service every analysis would run, and freeze, the dashboard
         raise ServiceError(
             "The dashboard was started without its backend service.",
@@ -35,7 +38,7 @@ def _open() -> Any:
     return backend.open_workbench()
 
 
-def workbench() -> Any:
+def workbench() -> "Workbench":
     """The workbench of this process; raises ServiceError while the backend service cannot be reached."""
     return _open()
 

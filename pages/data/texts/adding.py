@@ -48,7 +48,7 @@ def add_form() -> None:
     source, options = found
     task = ReadTask(source.blob, source.file_name, "preview", options)
     preview = obtain(task, "add_preview", what=f"Reading {source.file_name}")
-    if preview is not None:
+    if isinstance(preview, TextPreview):
         _columns_and_save(source, options, preview)
 
 
@@ -173,7 +173,7 @@ def _save(task: ReadTask | HubReadTask | JoinTask | SampleTask) -> None:
         watch([status.id], key="add_saving", what=f"Saving {task.name}")
         return
     info = obtain(task, "add_saving", what=f"Saving {task.name}")
-    if info is not None:
+    if isinstance(info, TextSetInfo):
         del st.session_state[_SAVING]
         st.session_state[_SAVED] = info
         selection.choose_texts_next(info.spec.table)
