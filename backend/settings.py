@@ -23,14 +23,14 @@ class Setting:
 SETTINGS = (
     Setting("EMBEDSCOPE_CACHE", str(PROJECT / "cache"), "Folder for activations, results, text sets and job records."),
     Setting(
-        "EMBEDSCOPE_CACHE_BYTES", 20 * 1024 * MIB, "Bytes the cache may take on disk; least recently used goes first."
+        "EMBEDSCOPE_CACHE_BYTES", 20 * 1024 * MIB, "Most bytes the cache may take on disk; the least recently used entries go first."
     ),
     Setting(
         "EMBEDSCOPE_MODEL_ROOTS", "", "Folders (separated like PATH) below which the dashboard may open local models."
     ),
-    Setting("EMBEDSCOPE_RUNS", "", "Folder of fine-tuning runs, never cleared; empty means: runs in the cache folder."),
-    Setting("EMBEDSCOPE_BACKEND", "", "Address of the backend service; empty means: compute in this process."),
-    Setting("EMBEDSCOPE_TOKEN", "", "Token of the backend service; empty means: the one stored in the cache folder."),
+    Setting("EMBEDSCOPE_RUNS", "", "Folder of fine-tuning runs, never cleared; empty: runs in the cache folder."),
+    Setting("EMBEDSCOPE_BACKEND", "", "Address of the backend service; empty: compute in this process."),
+    Setting("EMBEDSCOPE_TOKEN", "", "Token of the backend service; empty: the one stored in the cache folder."),
     Setting("EMBEDSCOPE_HOST", "127.0.0.1", "Address the dashboard listens on."),
     Setting("EMBEDSCOPE_PORT", 8501, "Port of the dashboard."),
     Setting("EMBEDSCOPE_SERVICE_HOST", "127.0.0.1", "Address the backend service listens on."),
@@ -39,19 +39,19 @@ SETTINGS = (
     Setting(
         "EMBEDSCOPE_DTYPE",
         "auto",
-        "Number format models run in: auto (bfloat16 on CUDA, else float32), float32, bfloat16, float16.",
+        "Number format that models run in: auto (bfloat16 on CUDA, else float32), float32, bfloat16, float16.",
     ),
     Setting(
         "EMBEDSCOPE_MODEL_BYTES",
         8 * 1024 * MIB,
-        "Bytes of loaded models a worker keeps; least recently used goes first.",
+        "Most bytes of loaded models that a worker keeps; the least recently used model goes first.",
     ),
-    Setting("EMBEDSCOPE_BATCH_TOKENS", 4096, "Tokens (padding included) in one forward pass."),
-    Setting("EMBEDSCOPE_THREADS", 0, "Threads a worker computes with; 0 means: one for each core."),
-    Setting("EMBEDSCOPE_MAX_UPLOAD_BYTES", 25 * MIB, "Largest file of texts that is read."),
-    Setting("EMBEDSCOPE_MAX_ROWS", 200_000, "Most rows a text set may have."),
-    Setting("EMBEDSCOPE_MAX_TEXT_CHARS", 100_000, "Most characters one text may have."),
-    Setting("EMBEDSCOPE_READ_BYTES", 2048 * MIB, "Memory that the process which reads uploads may take."),
+    Setting("EMBEDSCOPE_BATCH_TOKENS", 4096, "Most tokens in one forward pass, padding included."),
+    Setting("EMBEDSCOPE_THREADS", 0, "Threads that each worker uses; 0: one per core."),
+    Setting("EMBEDSCOPE_MAX_UPLOAD_BYTES", 25 * MIB, "Largest text file that is read."),
+    Setting("EMBEDSCOPE_MAX_ROWS", 200_000, "Most rows in a text set."),
+    Setting("EMBEDSCOPE_MAX_TEXT_CHARS", 100_000, "Most characters in a text."),
+    Setting("EMBEDSCOPE_READ_BYTES", 2048 * MIB, "Most memory that the process reading uploads may use."),
 )
 
 
