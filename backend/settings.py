@@ -23,7 +23,9 @@ class Setting:
 SETTINGS = (
     Setting("EMBEDSCOPE_CACHE", str(PROJECT / "cache"), "Folder for activations, results, text sets and job records."),
     Setting(
-        "EMBEDSCOPE_CACHE_BYTES", 20 * 1024 * MIB, "Most bytes the cache may take on disk; the least recently used entries go first."
+        "EMBEDSCOPE_CACHE_BYTES",
+        20 * 1024 * MIB,
+        "Most bytes the cache may take on disk; the least recently used entries go first.",
     ),
     Setting(
         "EMBEDSCOPE_MODEL_ROOTS", "", "Folders (separated like PATH) below which the dashboard may open local models."
