@@ -14,7 +14,7 @@ import backend
 from backend import RunInfo, TextSetInfo
 from backend.bench.workbench import Workbench
 from backend.forms.fingerprint import fingerprint
-from backend.values.history import ROWS_FILE, history_of, row_digests
+from backend.values.history import ROWS_FILE, TableDigests, history_of
 from tests.runs import FAST, base, line, rows, saved, tuned
 
 SEEDS = (0, 1, 7)
@@ -50,7 +50,7 @@ def seen_by(bench: Workbench, name: str) -> set[int]:
 
 def judged(bench: Workbench, texts: TextSetInfo, result: Any) -> list[int]:
     """The digests of the test rows, by the numbers that the metric ``ablation`` gives of them."""
-    return [int(digest) for digest in row_digests(bench.text_set(texts))[result.values.sample]]
+    return [int(digest) for digest in TableDigests(bench.text_set(texts)).rows[result.values.sample]]
 
 
 def ablated(bench: Workbench, model: str, texts: TextSetInfo, seed: int = 0, **choice: Any) -> Any:
@@ -136,7 +136,7 @@ def test_another_text_set_that_shares_texts_with_the_training_is_said_and_its_sh
     mixed = [[f"  {row[0].upper()} ", *row[1:]] for row in rows(30, 0)] + rows(30, 0, first=200)
     texts = saved(bench, folder, mixed, split=False, name="mixed")
     seen = seen_by(bench, "a")
-    n_shared = len(seen & {int(digest) for digest in row_digests(bench.text_set(texts))})
+    n_shared = len(seen & {int(digest) for digest in TableDigests(bench.text_set(texts)).rows})
     assert 20 < n_shared < 31
     for seed in SEEDS:
         result = ablated(bench, "run:a", texts, seed)
@@ -152,7 +152,7 @@ def test_an_own_split_loses_the_test_rows_that_were_trained_on(home: Any) -> Non
     seen = seen_by(bench, "a")
     table = [*rows(20, 0, first=300), *rows(0, 40)]
     texts = saved(bench, folder, table, name="split")
-    n_shared = len(seen & {int(digest) for digest in row_digests(bench.text_set(texts))})
+    n_shared = len(seen & {int(digest) for digest in TableDigests(bench.text_set(texts)).rows})
     result = ablated(bench, "run:a", texts)
     assert result.values.split.n_test == 40 - n_shared and result.values.split.n_seen == n_shared
     assert f"{n_shared} test rows were left out: 'a' was trained on their texts." in result.values.split.warnings[0]
@@ -208,7 +208,7 @@ def test_numbers_about_rows_that_were_trained_on_say_so(home: Any) -> None:
 def test_where_nothing_is_new_there_is_a_refusal_that_says_what_to_do(home: Any) -> None:
     bench, folder, texts, _ = home
     table, seen = bench.text_set(texts), seen_by(bench, "a")
-    known = [row for row, digest in zip(rows(N, 0), row_digests(table), strict=True) if int(digest) in seen]
+    known = [row for row, digest in zip(rows(N, 0), TableDigests(table).rows, strict=True) if int(digest) in seen]
     only = saved(bench, folder, known, split=False, name="only")
     with pytest.raises(backend.EmbedscopeError, match="'a' was trained on all 54 labelled rows") as caught:
         ablated(bench, "run:a", only)

@@ -11,6 +11,7 @@ import unicodedata
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,31 @@ class History:
         return History(self.trained + other.trained, tuple(dict.fromkeys(self.unknown + other.unknown)))
 
 
+class TableDigests:
+    """The digests of the rows of a table and of their texts, each worked out once, when it is first asked for."""
+
+    def __init__(self, table: TextTable) -> None:
+        self._table = table
+        self.plain = table.pairs is None and table.spans is None  # a row is one text, and so is its digest
+
+    @cached_property
+    def rows(self) -> Digests:
+        """The digest of every row (n_rows,): of its text, of its two texts in order, or of its word in its sentence."""
+        table = self._table
+        if table.spans is not None:
+            keys = [f"{_plain(text)}\0{span}" for text, span in zip(table.texts, table.spans, strict=True)]
+            return _hashed("word", keys)
+        if table.pairs is not None:
+            return _hashed("pair", [f"{_plain(a)}\0{_plain(b)}" for a, b in zip(table.texts, table.pairs, strict=True)])
+        return self.texts[0]
+
+    @cached_property
+    def texts(self) -> list[Digests]:
+        """The digests of the single texts of every row, (n_rows,) each: of its text or sentence, and of the second text."""
+        parts = (self._table.texts, self._table.pairs)
+        return [_hashed("text", [_plain(text) for text in part]) for part in parts if part is not None]
+
+
 def trained_on(
     run: str,
     table: TextTable,
@@ -70,32 +96,30 @@ def trained_on(
 
     ``name`` are the name and the digest of the text set.
     """
-    rows = row_digests(table)
+    digests = TableDigests(table)
     seen, held = np.asarray(seen, dtype=np.int64), np.asarray(held, dtype=np.int64)
-    apart = table.pairs is not None or table.spans is not None
-    read = [np.unique(part[seen]) for part in text_digests(table)] if apart else []
+    read = [] if digests.plain else [np.unique(part[seen]) for part in digests.texts]
     return Trained(
         run,
         *name,
         chose,
-        np.unique(rows[seen]),
-        np.unique(rows[held]),
+        np.unique(digests.rows[seen]),
+        np.unique(digests.rows[held]),
         np.unique(np.concatenate(read)) if read else np.zeros(0, dtype=np.uint64),
     )
 
 
-def seen_rows(table: TextTable, history: History) -> SeenRows | None:
-    """Which rows of ``table`` the fine-tunings of ``history`` have seen; None where there are none."""
+def seen_rows(digests: TableDigests, history: History) -> SeenRows | None:
+    """Which rows of a table the fine-tunings of ``history`` have seen; None where there are none."""
     if not history:
         return None
-    rows, parts = row_digests(table), text_digests(table)
-    plain = table.pairs is None and table.spans is None
-    seen, held, chose, near = (np.zeros(len(table), dtype=bool) for _ in range(4))
+    rows = digests.rows
+    seen, held, chose, near = (np.zeros(len(rows), dtype=bool) for _ in range(4))
     for one in history.trained:
         mine = np.isin(rows, one.seen)
         read = np.concatenate([one.read, one.seen])  # of single texts a row is its text
-        beside = np.any([np.isin(part, read) for part in parts], axis=0)
-        seen |= (mine | beside) if plain else mine
+        beside = np.any([np.isin(part, read) for part in digests.texts], axis=0)
+        seen |= (mine | beside) if digests.plain else mine
         near |= beside
         held_here = np.isin(rows, one.held)
         held |= held_here
@@ -110,24 +134,9 @@ def seen_rows(table: TextTable, history: History) -> SeenRows | None:
     )
 
 
-def row_copies(table: TextTable) -> npt.NDArray[np.int64]:
+def row_copies(digests: TableDigests) -> npt.NDArray[np.int64]:
     """A number for every row (n_rows,), the same for rows with the same text."""
-    return np.unique(row_digests(table), return_inverse=True)[1].astype(np.int64)
-
-
-def row_digests(table: TextTable) -> Digests:
-    """The digest of every row (n_rows,): of its text, of its two texts in order, or of its word in its sentence."""
-    if table.spans is not None:
-        keys = [f"{_plain(text)}\0{span}" for text, span in zip(table.texts, table.spans, strict=True)]
-        return _hashed("word", keys)
-    if table.pairs is not None:
-        return _hashed("pair", [f"{_plain(a)}\0{_plain(b)}" for a, b in zip(table.texts, table.pairs, strict=True)])
-    return text_digests(table)[0]
-
-
-def text_digests(table: TextTable) -> list[Digests]:
-    """The digests of the single texts of every row, (n_rows,) each: of its text or sentence, and of the second text."""
-    return [_hashed("text", [_plain(t) for t in part]) for part in (table.texts, table.pairs) if part is not None]
+    return np.unique(digests.rows, return_inverse=True)[1].astype(np.int64)
 
 
 def _plain(text: str) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from backend.errors import InvalidRequest
 from backend.values.activations import Labels, LayerStack
-from backend.values.history import History, row_copies, seen_rows
+from backend.values.history import History, TableDigests, row_copies, seen_rows
 from backend.values.specs import ActivationSpec
 from backend.values.texts import TextTable
 
@@ -65,5 +65,5 @@ def known_labels(table: TextTable, column: str, history: History | None = None) 
     """Labels of all rows of a text set, with their copies and with what ``history`` has seen of them."""
     from backend.textsets.classes import encode_labels
 
-    labels = encode_labels(table, column)
-    return replace(labels, copies=row_copies(table), seen=seen_rows(table, history or History()))
+    labels, digests = encode_labels(table, column), TableDigests(table)
+    return replace(labels, copies=row_copies(digests), seen=seen_rows(digests, history or History()))
