@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,12 +46,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("shared")
 
 
+def settings_over(cache: Path) -> Settings:
+    """Settings that compute in this process, on one thread, with cache and runs in the folder ``cache``."""
+    own: dict[str, Any] = {"cache": cache, "runs": None, "backend": "", "token": "", "model_roots": ()}
+    return dataclasses.replace(read_settings(), **own, device="cpu", threads=1)
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Settings over an empty cache, computing in this process."""
-    return dataclasses.replace(
-        read_settings(), cache=tmp_path / "cache", backend="", token="", model_roots=(), device="cpu", threads=1
-    )
+    return settings_over(tmp_path / "cache")
 
 
 @pytest.fixture

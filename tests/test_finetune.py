@@ -1,6 +1,5 @@
 """A run of fine-tuning from the task to its folder: what is learned, saved and said; interrupted; refused."""
 
-import dataclasses
 import errno
 import json
 import os
@@ -22,7 +21,6 @@ from backend import (
     Settings,
     StoreError,
     open_workbench,
-    read_settings,
 )
 from backend.bench.wiring import wire_workers
 from backend.bench.workbench import Workbench
@@ -30,6 +28,7 @@ from backend.errors import Cancelled
 from backend.models import runfolder
 from backend.store import Store
 from backend.work.runner import Runner
+from tests.conftest import settings_over
 from tests.runs import CLASSES, FAST, base, rows, saved, tuned, weights
 from tests.test_words import conllu
 
@@ -40,17 +39,7 @@ LAST, LEARNED = "step-00012", "step-00040"
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workbench, Path]]:
     """A workbench with the run "whole" of twelve steps, and "learned" of forty, for tests that only look at them."""
     folder = tmp_path_factory.mktemp("home")
-    settings = dataclasses.replace(
-        read_settings(),
-        cache=folder / "cache",
-        runs=None,
-        backend="",
-        token="",
-        model_roots=(),
-        device="cpu",
-        threads=1,
-    )
-    workbench = open_workbench(settings)
+    workbench = open_workbench(settings_over(folder / "cache"))
     tuned(workbench, folder, "whole")
     tuned(workbench, folder, "learned", texts=saved(workbench, folder, rows(80), name="many"))
     yield workbench, folder

@@ -15,6 +15,7 @@ from backend import RunInfo, TextSetInfo
 from backend.bench.workbench import Workbench
 from backend.forms.fingerprint import fingerprint
 from backend.values.history import ROWS_FILE, TableDigests, history_of
+from tests.conftest import settings_over
 from tests.runs import FAST, base, line, rows, saved, tuned
 
 SEEDS = (0, 1, 7)
@@ -25,17 +26,7 @@ N = 60
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workbench, Path, TextSetInfo, RunInfo]]:
     """A workbench, its folder, sixty texts without a split, and the run "a" that was trained on 54 of them."""
     folder = tmp_path_factory.mktemp("held-out")
-    settings = replace(
-        backend.read_settings(),
-        cache=folder / "cache",
-        runs=None,
-        backend="",
-        token="",
-        model_roots=(),
-        device="cpu",
-        threads=1,
-    )
-    bench = backend.open_workbench(settings)
+    bench = backend.open_workbench(settings_over(folder / "cache"))
     texts = saved(bench, folder, rows(N, 0), split=False, name="all")
     yield bench, folder, texts, tuned(bench, folder, "a", texts=texts)
     bench.close()

@@ -13,6 +13,7 @@ import backend
 from backend import InvalidRequest, Undefined
 from backend.metrics.shared.paired import mcnemar, paired_error
 from backend.reports.words import READINGS, TITLES, Reading
+from tests.conftest import settings_over
 from tests.models.tiny import SEGMENTS, TEXTS, WORDS, bert_config, save
 from tests.test_command_line import _run
 
@@ -38,10 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def bench(folder: Path) -> Any:
-    settings = dataclasses.replace(
-        backend.read_settings(), cache=folder / "cache", backend="", token="", model_roots=(), device="cpu"
-    )
-    opened = backend.open_workbench(settings)
+    opened = backend.open_workbench(settings_over(folder / "cache"))
     yield opened
     opened.close()
 

@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backend import EmbedscopeError, JobStatus, open_workbench, read_settings
+from backend import EmbedscopeError, JobStatus, open_workbench
 from backend.bench.workbench import Workbench
 from backend.forms.fingerprint import fingerprint
 from backend.jobs.base import JobBook
 from backend.store.seal import Seal
 from backend.values.specs import AnalysisSpec, BatchTask
-from tests.conftest import review_lines
+from tests.conftest import review_lines, settings_over
 
 METRICS = ("average_cosine", "neurons")
 LINES = {
@@ -47,10 +47,7 @@ class Cache:
 
     def open(self) -> Workbench:
         """A workbench as a new process would open it."""
-        settings = dataclasses.replace(
-            read_settings(), cache=self.folder, backend="", token="", model_roots=(), device="cpu", threads=1
-        )
-        return open_workbench(settings)
+        return open_workbench(settings_over(self.folder))
 
     def files(self, kind: str) -> list[Path]:
         return sorted(path for path in (self.folder / kind).glob("??/*") if path.is_file())
