@@ -47,9 +47,9 @@ class Library:
         return self._table(self.info(which).spec.table, which)
 
     def _table(self, digest: str, shown: str) -> TextTable:
-        for name in BUILTIN:
-            if _builtin_info(name).spec.table == digest:
-                return builtin_table(name)
+        known = builtin_name(digest)
+        if known is not None:
+            return builtin_table(known)
         text = self._store.get_texts(digest)
         if text is None:
             if self._store.texts_are_damaged(digest):
@@ -66,9 +66,9 @@ class Library:
 
     def spec(self, which: TextSetSpec) -> TextSetSpec:
         """What the table of ``which`` hashes to, whatever else ``which`` says; raises TextSetError where it is not there."""
-        for name in BUILTIN:
-            if _builtin_info(name).spec.table == which.table:
-                return _builtin_info(name).spec
+        known = builtin_name(which.table)
+        if known is not None:
+            return _builtin_info(known).spec
         if which.table not in self._specs or not self._store.has_texts(which.table):
             self._table(which.table, which.name)
         return self._specs[which.table]
@@ -106,6 +106,11 @@ class Library:
         if any(other.spec.digest == info.spec.digest for other in self.infos()):
             return 0
         return self._store.delete_texts(info.spec.digest)
+
+
+def builtin_name(digest: str) -> str | None:
+    """The name of the built-in text set whose table has this digest, or None."""
+    return next((name for name in BUILTIN if _builtin_info(name).spec.table == digest), None)
 
 
 def _damaged(shown: str) -> TextSetError:
