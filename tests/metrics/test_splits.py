@@ -2,12 +2,15 @@
 
 import numpy as np
 import pytest
+from scipy.stats import binom, norm
 
 from backend.errors import InvalidRequest
 from backend.forms.fingerprint import fingerprint
-from backend.metrics.shared.splits import SplitParams, split_rows
-from backend.values.activations import Labels
+from backend.metrics import METRICS, parse_params
+from backend.metrics.shared.splits import SplitParams, sampling_error, split_rows
+from backend.values.activations import Labels, no_report
 from backend.values.specs import AnalysisSpec
+from tests.metrics.stacks import stack_of
 
 
 def labels(values, split=None, classes=None):
@@ -103,3 +106,27 @@ def test_every_case_without_a_split_is_refused_with_a_hint(values, split, params
     with pytest.raises(InvalidRequest, match=said) as caught:
         split_rows(labels(np.array(values, dtype=np.int64), split, classes), SplitParams(**params), 0)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("n", [1, 12, 100, 872])
+def test_the_sampling_error_is_the_closed_form_and_the_widest_of_all_accuracies(n):
+    assert sampling_error(n) == pytest.approx(0.98 / np.sqrt(n))
+    errors = norm.ppf(0.975) * np.sqrt(binom(n, np.linspace(0, 1, 101)).var()) / n
+    assert errors.argmax() == 50 and sampling_error(n) == pytest.approx(errors.max(), rel=1e-4)
+
+
+def test_accuracies_at_one_half_are_off_by_no_more_in_about_19_of_20_cases():
+    rights = np.random.default_rng(0).binomial(400, 0.5, 20_000) / 400
+    assert np.mean(np.abs(rights - 0.5) <= sampling_error(400)) == pytest.approx(0.95, abs=0.01)
+
+
+QUICK = {"ablation": {"n_draws": 1}, "probing": {"grid": "fixed", "n_seeds": 1}}
+
+
+@pytest.mark.parametrize("name", ["threshold", "ablation", "component_accuracy", "neurons", "probing"])
+def test_every_metric_of_accuracies_says_its_sampling_error(name):
+    x = np.random.default_rng(0).standard_normal((48, 5))
+    given = labels(np.tile([0, 1], 24), ["train"] * 32 + ["test"] * 16)
+    row = METRICS[name]
+    found = row.run([stack_of([x])], given, parse_params(row.params, QUICK.get(name, {})), 0, no_report).values
+    assert found.split.n_test == 16 and found.sampling_error == pytest.approx(0.98 / 4)

@@ -23,6 +23,7 @@ from backend.metrics.shared.splits import (
     SplitInfo,
     control_note,
     mean_and_spread,
+    sampling_error,
     shuffles,
     split_rows,
     why_no_control,
@@ -70,6 +71,7 @@ class AblationResult:
     predicted classes, -1 where undefined, without layers where that would be too many. ``modes`` (n_layers) say what
     removed dimensions are set to: "zero", "mean", or "" where undefined. The fields that begin with
     ``chosen`` are the same for the hand-picked ``dims``, (n_layers, n + 1), with n_layers 0 where none were picked.
+    ``sampling_error`` is the most that an accuracy may be off by chance, half a 95 % interval.
     """
 
     accuracy: Floats
@@ -100,6 +102,7 @@ class AblationResult:
     orders: tuple[str, ...]
     dims: tuple[int, ...]
     split: SplitInfo
+    sampling_error: float
     modes: tuple[str, ...]
     n_draws: int
     n_shuffles: int
@@ -203,6 +206,7 @@ def _empty(stack: LayerStack, work: _Work) -> AblationResult:
         orders=ORDERS,
         dims=work.params.dims,
         split=work.split.info,
+        sampling_error=sampling_error(work.split.info.n_test),
         modes=("",) * n_layers,
         n_draws=work.params.n_draws,
         n_shuffles=len(work.shuffled),
@@ -358,7 +362,7 @@ def _notes(values: AblationResult, work: _Work) -> list[str]:
 
 ABLATION = Metric(
     name="ablation",
-    version=4,
+    version=5,
     title="Ablation at the head",
     scope="stack",
     params=AblationParams,

@@ -18,6 +18,7 @@ from backend.metrics.shared.splits import (
     SplitInfo,
     control_note,
     mean_and_spread,
+    sampling_error,
     shuffles,
     split_rows,
     why_no_control,
@@ -55,7 +56,8 @@ class ComponentAccuracy:
     accuracy of the same kind of classifier on all dimensions, and ``in_domain_p`` (n_layers, n_k) McNemar's exact p of each point
     of ``in_domain`` against it. ``full`` (n_layers,) is that of the head that was asked for, ``own_head`` whether it is the model's
     own. ``sample_in_domain`` and ``sample_general`` (n_layers, n_sizes):
-    accuracy with ``sample_components`` components of a basis fitted on so many rows (``sample_sizes``).
+    accuracy with ``sample_components`` components of a basis fitted on so many rows (``sample_sizes``). ``sampling_error`` is the
+    most that an accuracy may be off by chance, half a 95 % interval.
     """
 
     n_components: Ints
@@ -76,6 +78,7 @@ class ComponentAccuracy:
     n_basis_rows: int
     n_shuffles: int
     split: SplitInfo
+    sampling_error: float
     n_rows: int
     n_dims: int
 
@@ -165,6 +168,7 @@ def _empty(
         n_basis_rows=n_basis,
         n_shuffles=params.n_shuffles if params.control else 0,
         split=split.info,
+        sampling_error=sampling_error(split.info.n_test),
         n_rows=n_rows,
         n_dims=n_dims,
     )
@@ -249,7 +253,7 @@ def _notes(values: ComponentAccuracy, general: LayerStack | None, params: Compon
 
 COMPONENT_ACCURACY = Metric(
     name="component_accuracy",
-    version=4,
+    version=5,
     title="Accuracy by principal component",
     scope="stack",
     params=ComponentAccuracyParams,

@@ -29,6 +29,7 @@ from backend.metrics.shared.splits import (
     SplitParams,
     control_note,
     mean_and_spread,
+    sampling_error,
     shuffles,
     split_rows,
     why_no_control,
@@ -76,7 +77,7 @@ class NeuronsResult:
     ``single_train`` and ``single_test`` (n_layers, n_dims): accuracy of each dimension alone. With shuffled labels, mean and
     standard deviation over shuffles: ``control_cross_validated``, ``control_accuracy`` and their ``..._std``;
     ``control_single_test`` (n_layers, n_shuffles, n_dims) of each shuffle; with no layer where they were not asked for. All
-    accuracies are in [0, 1].
+    accuracies are in [0, 1]; ``sampling_error`` is the most that one on the test rows may be off by chance, half a 95 % interval.
 
     Of the best dimension (the first chosen): ``edges`` (n_layers, n_bins + 1) and ``train_counts``, ``test_counts``
     (n_layers, n_classes, n_bins) of its values; the fitted borders, one entry each: at ``cut_value`` in layer number
@@ -114,6 +115,7 @@ class NeuronsResult:
     wrong_class: Ints
     wrong_guess: Ints
     split: SplitInfo
+    sampling_error: float
     n_chosen_on: int
     n_folds: int
     n_shuffles: int
@@ -201,6 +203,7 @@ def _run_neurons(
         else np.zeros((0, 0, n_dims)),
         **_joined(looks),
         split=split.info,
+        sampling_error=sampling_error(split.info.n_test),
         n_chosen_on=own.n_chosen_on,
         n_folds=params.n_folds,
         n_shuffles=len(shuffled),
@@ -381,7 +384,7 @@ def _notes(result: NeuronsResult, split: Split, params: Any, size: int) -> tuple
 
 NEURONS = Metric(
     name="neurons",
-    version=3,
+    version=4,
     title="Salient neurons",
     scope="stack",
     params=NeuronsParams,

@@ -25,7 +25,7 @@ from backend.metrics.probing.result import ProbingParams, ProbingResult, probing
 from backend.metrics.shared.degenerate import named, undefined_entries
 from backend.metrics.shared.heads import accuracy, fit_linear, predictions
 from backend.metrics.shared.linalg import Floats, Ints, Matrix
-from backend.metrics.shared.splits import Split, mean_and_spread, split_rows, why_no_control
+from backend.metrics.shared.splits import Split, mean_and_spread, sampling_error, split_rows, why_no_control
 from backend.metrics.threshold.metric import why_no_classifier
 from backend.values.activations import Labels, LayerStack, Report
 
@@ -241,6 +241,7 @@ def _result(
         linear_right=np.nan_to_num(np.array(linear_right)).astype(bool),
         test_rows=rows.test.astype(np.int64),
         majority=float(np.mean(rows.y_test == largest)),
+        sampling_error=sampling_error(len(rows.test)),
         n_used=len(rows.train),
         n_test_used=len(rows.test),
         split=split.info,
@@ -251,7 +252,7 @@ def _result(
 
 PROBING = Metric(
     name="probing",
-    version=2,
+    version=3,
     title="Classifier probes",
     scope="stack",
     params=ProbingParams,

@@ -81,7 +81,8 @@ class ProbingResult:
     ``linear_right`` whether the linear classifier does. ``hidden`` (n_layers, 2) and ``weight``: the setting that was used (0 and
     NaN where there is none); ``held_accuracy`` its accuracy in the search. ``n_fits`` networks were trained for a layer,
     ``n_unconverged`` of them stopped at 1,000 passes. Accuracies in [0, 1]. ``grid``: how the setting was chosen;
-    ``n_used`` and ``n_test_used`` rows took part, and guessing the largest class gives ``majority`` on the latter.
+    ``n_used`` and ``n_test_used`` rows took part, guessing the largest class gives ``majority`` on the latter, and an accuracy
+    on them may be off by chance by ``sampling_error`` at most, half a 95 % interval.
     """
 
     accuracy: Floats
@@ -111,6 +112,7 @@ class ProbingResult:
     linear_right: npt.NDArray[np.bool_]
     test_rows: Ints
     majority: float
+    sampling_error: float
     n_used: int
     n_test_used: int
     split: SplitInfo

@@ -1,5 +1,6 @@
 """Which rows a classifier is fitted on and which it is judged by. Test rows never take part in a fit."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -110,6 +111,14 @@ def mean_and_spread(values: Sequence[npt.ArrayLike], shape: tuple[int, ...] = ()
     nothing: Floats = np.full(shape, np.nan)
     mean = found.mean(axis=0) if len(values) else nothing
     return np.asarray(mean), np.asarray(found.std(axis=0, ddof=1) if len(values) > 1 else nothing)
+
+
+def sampling_error(n_test: int) -> float:
+    """Half a 95 % interval of an accuracy over ``n_test`` rows, where it is widest: at an accuracy of one half.
+
+    1.96 standard errors of a binomial share, 0.98 / sqrt(n_test), as a share in [0, 1]; other accuracies have less.
+    """
+    return 1.96 * math.sqrt(0.25 / max(n_test, 1))
 
 
 def why_no_control(field: str, params: SplitParams) -> str:

@@ -15,7 +15,15 @@ from backend.metrics.shared.head_classes import HeadParams
 from backend.metrics.shared.heads import ChosenHead, choose_head, fit_linear, head_notes, predictions
 from backend.metrics.shared.linalg import Floats, Ints, Matrix, as_matrix
 from backend.metrics.shared.paired import mcnemar
-from backend.metrics.shared.splits import Split, SplitInfo, control_note, mean_and_spread, split_rows, why_no_control
+from backend.metrics.shared.splits import (
+    Split,
+    SplitInfo,
+    control_note,
+    mean_and_spread,
+    sampling_error,
+    split_rows,
+    why_no_control,
+)
 from backend.metrics.threshold.kernel import METHODS, MOST_INTERVALS, Threshold, threshold_accuracy
 from backend.values.activations import Labels, LayerStack, Report
 
@@ -43,7 +51,8 @@ class ThresholdResult:
     ``fitted_accuracy`` is that of a linear head fitted on all dimensions of the training rows, ``single_accuracy`` that of the
     same kind of head fitted on that dimension alone, and ``single_p`` McNemar's exact p of the two: readers of one kind, on the
     same rows. ``full_accuracy`` is of the head that was asked for on all dimensions, and ``own_head`` says that it is the model's
-    own, which nothing here was fitted like. Accuracies are on the test rows, in [0, 1].
+    own, which nothing here was fitted like. Accuracies are on the test rows, in [0, 1]; ``sampling_error`` is the most that one of
+    them may be off by chance, half a 95 % interval.
     ``right`` (n_layers, 4, n_test) says which test rows (``test_rows``, row numbers) each of READERS gets right, without
     layers where that would be too many.
     ``thresholds`` has the cuts of each layer, ascending, in the units of the activations, ``interval_classes`` the
@@ -67,6 +76,7 @@ class ThresholdResult:
     train_counts: Ints
     test_counts: Ints
     split: SplitInfo
+    sampling_error: float
     right: npt.NDArray[np.bool_]
     test_rows: Ints
     method: str
@@ -137,6 +147,7 @@ def _run(stacks: Sequence[LayerStack], labels: Labels | None, params: Any, seed:
         train_counts=counts[0],
         test_counts=counts[1],
         split=split.info,
+        sampling_error=sampling_error(split.info.n_test),
         right=right if right.size <= MOST_RIGHT else right[:0],
         test_rows=split.test.astype(np.int64),
         method=params.method,
@@ -213,7 +224,7 @@ def _notes(params: Any, split: Split, result: ThresholdResult) -> list[str]:
 
 THRESHOLD = Metric(
     name="threshold",
-    version=3,
+    version=4,
     title="Threshold on one dimension",
     scope="stack",
     params=ThresholdParams,

@@ -1,6 +1,5 @@
 """What belongs beside a figure: how many rows it stands on, the notes of the metric, why a number is undefined."""
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -73,17 +72,12 @@ def notes_of(results: Sequence[Result]) -> list[str]:
     return list(lines)
 
 
-def widest_error(n_test: int) -> float:
-    """1.96 standard errors of a binomial share over ``n_test`` rows, for a share of one half; other shares have less."""
-    return 1.96 * math.sqrt(0.25 / max(n_test, 1))
-
-
-def sampling_error(n_test: int, row_name: str = "text", runs: Sequence[str] = ()) -> str:
-    """How far chance may move an accuracy on ``n_test`` rows, as a sentence, in percentage points.
+def sampling_error_words(error: float, n_test: int, row_name: str = "text", runs: Sequence[str] = ()) -> str:
+    """How far chance may move an accuracy on ``n_test`` rows, by the result's ``error``, as a sentence, in percentage points.
 
     ``runs`` are those that had held the test rows out of their training.
     """
-    points = 100 * widest_error(n_test)
+    points = 100 * error
     by = f", held out by {' and '.join(runs)}" if runs else ""
     return (
         f"Sampling error of an accuracy: at most ± {points:.1f} points (95 %, {count(n_test, f'test {row_name}')}{by})."

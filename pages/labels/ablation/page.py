@@ -14,7 +14,7 @@ from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
 from pages._kit.show.export import downloads
-from pages._kit.show.findings import heading, holders, one_model_note, provenance, sampling_error, undefined_note
+from pages._kit.show.findings import heading, holders, one_model_note, provenance, sampling_error_words, undefined_note
 from pages._kit.show.plot import Frames, plot
 from pages._kit.state.labelled import choose_layer, choose_model, label_missing
 from pages._kit.state.selection import Selection, ready
@@ -101,7 +101,9 @@ def draw_curves(choice: Choice, result: Result, curves: dict[str, Curve], curve:
     state = plot(figure, key="ablation_curves", alt=alt, height=430, view=view, frames=frames, file_name="ablation")
     own = "the model's own head" if result.values.own_head[0] else "a fitted head"
     filled = FILLED[result.values.modes[0]]
-    error = sampling_error(result.values.split.n_test, choice.here.row_name, holders(result.values.split))
+    error = sampling_error_words(
+        result.values.sampling_error, result.values.split.n_test, choice.here.row_name, holders(result.values.split)
+    )
     st.caption(f"{CAPTION} Removed dimensions are set to {filled}. Read by {own}. {error}")
     return figure, int(state.frame or 0)
 

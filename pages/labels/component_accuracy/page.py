@@ -17,7 +17,7 @@ from pages._kit.show.findings import (
     holders,
     one_model_note,
     provenance,
-    sampling_error,
+    sampling_error_words,
     undefined_note,
 )
 from pages._kit.show.plot import plot
@@ -66,7 +66,7 @@ def show(result: Result, row_name: str) -> None:
     alt = f"Test accuracy against the number of principal components, {name} of {source.model}"
     view = f"{source.model} {name} {values.n_dims}"
     plot(figure, key="component_accuracy_chart", alt=alt, height=480, view=view, file_name="component-accuracy")
-    error = sampling_error(values.split.n_test, row_name, holders(values.split))
+    error = sampling_error_words(values.sampling_error, values.split.n_test, row_name, holders(values.split))
     own = " The model's own head, which was trained in another way, is a diamond." if values.own_head[0] else ""
     st.caption(f"{CAPTION} All dimensions: a fitted head of the same kind.{own} {error} {PAIRED}")
     st.subheader("How many rows does a basis need?")

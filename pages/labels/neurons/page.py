@@ -14,7 +14,7 @@ from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
 from pages._kit.show.export import downloads
-from pages._kit.show.findings import PAIRED, heading, provenance, reasons, share_of_chance, undefined_note, widest_error
+from pages._kit.show.findings import PAIRED, heading, provenance, reasons, share_of_chance, undefined_note
 from pages._kit.show.plot import Frames, plot
 from pages._kit.state.labelled import choose_layer, choose_model, label_ready
 from pages._kit.state.pair import in_order
@@ -189,7 +189,7 @@ def show_one(results: list[Result], here: Selection) -> None:
     st.caption(
         "Test accuracy with all dimensions, the best one, the best five, and as many as there are classes; shuffled is "
         "the control with shuffled labels. The dimensions were chosen without the test rows. An accuracy over "
-        f"{n_test:,} texts may be off by {widest_error(n_test):.0%} either way. {PAIRED}"
+        f"{n_test:,} texts may be off by {results[0].values.sampling_error:.0%} either way. {PAIRED}"
     )
     for result in results:
         st.caption(plain(_against_all(result)))

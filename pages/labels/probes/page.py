@@ -14,7 +14,7 @@ from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
 from pages._kit.show.export import downloads
-from pages._kit.show.findings import heading, holders, provenance, reasons, sampling_error, undefined_note
+from pages._kit.show.findings import heading, holders, provenance, reasons, sampling_error_words, undefined_note
 from pages._kit.show.plot import plot
 from pages._kit.state.labelled import choose_model, choose_other, label_ready, random_labels_too
 from pages._kit.state.pair import in_order
@@ -59,7 +59,7 @@ def draw(results: Sequence[Result], row_name: str) -> go.Figure:
         figure, key="probes_profile", alt=alt, height=460 if len(results) == 1 else 520, view=names, file_name="probes"
     )
     of = results[0].values
-    st.caption(f"{CAPTION} {sampling_error(of.n_test_used, row_name, holders(of.split))}")
+    st.caption(f"{CAPTION} {sampling_error_words(of.sampling_error, of.n_test_used, row_name, holders(of.split))}")
     return figure
 
 

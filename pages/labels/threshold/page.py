@@ -17,7 +17,7 @@ from pages._kit.show.findings import (
     one_model_note,
     provenance,
     reasons,
-    sampling_error,
+    sampling_error_words,
     undefined_note,
 )
 from pages._kit.show.plot import plot
@@ -55,7 +55,9 @@ def draw_profile(result: Result, params: dict[str, Any], row_name: str) -> Any:
     alt = f"Test accuracy of one dimension and of all dimensions over {len(names)} layers of {result.sources[0].model}"
     view = f"{result.sources[0].model} {names}"
     plot(figure, key="threshold_profile", alt=alt, height=440, view=view, file_name="threshold")
-    error = sampling_error(result.values.split.n_test, row_name, holders(result.values.split))
+    error = sampling_error_words(
+        result.values.sampling_error, result.values.split.n_test, row_name, holders(result.values.split)
+    )
     st.caption(f"{CAPTION} {error} {PAIRED}")
     return figure
 

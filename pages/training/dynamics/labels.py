@@ -11,7 +11,7 @@ from backend import FITTED, Result, SeriesInfo, compared, compared_networks
 from pages._kit.charts.base import short_model
 from pages._kit.charts.clusters import TWO_CAPTION
 from pages._kit.charts.paths import FRAME_HELP, FRAMES, MOST_NAMED, PATHS_CAPTION, paths_chart
-from pages._kit.show.findings import PAIRED, holders, sampling_error, share_of_chance
+from pages._kit.show.findings import PAIRED, holders, sampling_error_words, share_of_chance
 from pages._kit.show.plot import plot
 from pages._kit.state.labelled import label_ready
 from pages._kit.state.selection import Selection
@@ -49,8 +49,8 @@ def _thresholds(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
         measures.pop()
     found = found_series(series, here, [wanted], params, "dynamics_threshold")
     if found is not None:
-        split = found[wanted][0].values.split
-        st.caption(sampling_error(split.n_test, here.row_name, holders(split)))
+        of = found[wanted][0].values
+        st.caption(sampling_error_words(of.sampling_error, of.split.n_test, here.row_name, holders(of.split)))
         st.caption(plain(_first_and_last(series, found[wanted])))
         show_measures(measures, series, here, found, logarithmic=logarithmic, key="dynamics_threshold")
 
@@ -208,7 +208,7 @@ def _probes(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
     found = found_series(series, here, [wanted], params, "dynamics_probing")
     if found is not None:
         of = found[wanted][0].values
-        st.caption(sampling_error(of.n_test_used, here.row_name, holders(of.split)))
+        st.caption(sampling_error_words(of.sampling_error, of.n_test_used, here.row_name, holders(of.split)))
         st.caption(plain(_networks_first_and_last(series, found[wanted])))
         show_measures(measures, series, here, found, logarithmic=logarithmic, key="dynamics_probing")
 

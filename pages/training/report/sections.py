@@ -15,7 +15,7 @@ from pages._kit.charts.depth import Series, profile_lines
 from pages._kit.charts.layer_pairs import cka_difference, cka_heatmap
 from pages._kit.charts.spectrum import ratio_caption, variance_ratio_chart
 from pages._kit.charts.threshold import majority_line, margin_name
-from pages._kit.show.findings import holders, reasons, sampling_error
+from pages._kit.show.findings import holders, reasons, sampling_error_words
 from pages._kit.show.plot import plot
 from pages._kit.state.session import plain
 from pages.training.report.files import Section
@@ -183,8 +183,8 @@ def accuracies(found: Found, row_name: str) -> list[Section]:
             Series(f"highest variance, {name}", names, values.accuracy, undefined=why, place=place, style=2),
         ]
     figure = profile_lines(series, y_title="Test accuracy (share of texts)", y_range=(0, 1.03))
-    split = found["threshold_base"].values.split
-    majority_line(figure, split.majority)
+    of = found["threshold_base"].values
+    majority_line(figure, of.split.majority)
     plot(
         figure,
         key="report_accuracy",
@@ -195,7 +195,7 @@ def accuracies(found: Found, row_name: str) -> list[Section]:
     )
     caption = (
         "Share of the test rows whose class is found from all dimensions of a layer by a fitted head (solid) and by a cut through the dimension of "
-        f"highest variance over the training rows (dotted), before and after. {sampling_error(split.n_test, row_name, holders(split))}"
+        f"highest variance over the training rows (dotted), before and after. {sampling_error_words(of.sampling_error, of.split.n_test, row_name, holders(of.split))}"
     )
     st.caption(caption)
     return [Section(ACCURACIES, caption, figure)]
