@@ -1,9 +1,8 @@
 """The dashboard's entry point: the table of pages and the sidebar they share."""
 
-from pathlib import Path
-
 import streamlit as st
 
+from pages._kit.show.links import MARK, page_file
 from pages._kit.state import selection, session
 
 PAGES = {
@@ -48,7 +47,7 @@ def page(path: str, title: str, about: str) -> st.Page:
     """
     address = path.rpartition("/")[2]
     return st.Page(
-        f"pages/{path}/page.py",
+        page_file(path),
         title=title,
         url_path="start" if address == "overview" else address,  # the first page's own address is the root
         default=address == "overview",
@@ -60,18 +59,17 @@ def no_page() -> None:
     """Stands at /overview, which Streamlit would call missing: it serves the first page at the root alone."""
 
 
-ART = Path(__file__).parent / "pages" / "_kit"
 table = {section: [page(*row) for row in rows] for section, rows in PAGES.items()}
 table["Data"].append(st.Page(no_page, title="Overview", url_path="overview", visibility="hidden"))
 chosen = st.navigation(table, expanded=True)
 if chosen.url_path == "overview":  # before any widget takes its value from the address, which goes along
     st.switch_page(
-        "pages/data/overview/page.py", query_params={key: st.query_params.get_all(key) for key in st.query_params}
+        page_file(PAGES["Data"][0][0]), query_params={key: st.query_params.get_all(key) for key in st.query_params}
     )
 st.set_page_config(
-    page_title=f"{chosen.title} · Embedscope", page_icon=str(ART / "mark.svg"), layout="wide", initial_sidebar_state=340
+    page_title=f"{chosen.title} · Embedscope", page_icon=str(MARK), layout="wide", initial_sidebar_state=340
 )
-st.logo(str(ART / "wordmark.svg"), size="large", icon_image=str(ART / "mark.svg"))
+st.logo(str(MARK.with_name("wordmark.svg")), size="large", icon_image=str(MARK))
 session.freeze_once()
 with session.problems_shown():
     selection.sidebar()

@@ -31,7 +31,7 @@ from backend.reports.plan import SPLIT_FIELDS, ReportPlan, check_pair, plan_repo
 from backend.reports.rows import LabelChange, LayerRow, MovedRow, label_changes, layer_rows, moved_rows
 from backend.reports.summary import SummaryRow, summary_rows
 from backend.reports.words import number_text, number_texts
-from backend.settings import SETTINGS, Settings, read_settings
+from backend.settings import DASHBOARD, SETTINGS, Settings, read_settings
 from backend.values.labels import field_label
 from backend.values.lineage import Ordered
 from backend.values.presets import GENERAL, PRESETS, Preset, deviations, left_open, preset_status
@@ -70,15 +70,15 @@ from backend.values.specs import (
     TokenSample,
 )
 from backend.values.texts import Cost, TextPreview, TextSetInfo, TextTable, sets_meant, told_apart
+from backend.version import __version__
 
 if TYPE_CHECKING:
     from backend.bench.workbench import Workbench
 
-__version__ = "0.1.0"
-
 answer_to_old_names()
 
 __all__ = [
+    "DASHBOARD",
     "FITTED",
     "GENERAL",
     "POOLINGS",
@@ -141,6 +141,7 @@ __all__ = [
     "TextTable",
     "TokenSample",
     "Undefined",
+    "__version__",
     "check_pair",
     "compared",
     "compared_networks",

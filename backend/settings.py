@@ -1,13 +1,17 @@
 """SETTINGS: every setting with its default and help. The environment is read here and nowhere else."""
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from backend.errors import InvalidRequest
 
-PROJECT = Path(__file__).resolve().parent.parent
+PROJECT = Path(__file__).resolve().parent.parent  # the folder that backend and pages are imported from
+_INSTALLED = PROJECT / "embedscope"  # where a wheel puts app.py and what Streamlit wants beside it (setup.py)
+INSTALLED = (_INSTALLED / "app.py").is_file()
+DASHBOARD = _INSTALLED if INSTALLED else PROJECT
 MIB = 1024 * 1024
 
 
@@ -20,8 +24,16 @@ class Setting:
     help: str
 
 
+def _default_cache() -> Path:
+    """In a checkout beside app.py; else this user's own folder of data, since it holds uploaded texts and trained models."""
+    if not INSTALLED:
+        return PROJECT / "cache"
+    data = os.environ.get("XDG_DATA_HOME", "")
+    return (Path(data) if data else Path("~/.local/share").expanduser()) / "embedscope"
+
+
 SETTINGS = (
-    Setting("EMBEDSCOPE_CACHE", str(PROJECT / "cache"), "Folder for activations, results, text sets and job records."),
+    Setting("EMBEDSCOPE_CACHE", str(_default_cache()), "Folder for activations, results, text sets and job records."),
     Setting(
         "EMBEDSCOPE_CACHE_BYTES",
         20 * 1024 * MIB,
@@ -85,6 +97,14 @@ class Settings:
     def runs_folder(self) -> Path:
         """The folder of fine-tuning runs."""
         return self.runs or self.cache / "runs"
+
+
+def own_command(module: str) -> list[str]:
+    """How another process of Embedscope is started, with DASHBOARD as its working folder.
+
+    An installed package is found wherever one is, and must not be hidden by what lies in a working folder.
+    """
+    return [sys.executable, *(["-P"] if INSTALLED else []), "-m", module]
 
 
 def read_settings() -> Settings:

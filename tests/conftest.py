@@ -2,11 +2,13 @@
 
 import dataclasses
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,7 @@ from backend.bench.workbench import Workbench
 
 ROOT = Path(__file__).resolve().parents[1]
 NO_SHARED = "the shared folder of real data and models is not here (EMBEDSCOPE_SHARED names it)"
+_PACKAGED = ("app.py", "pyproject.toml", "setup.py", "README.md", "requirements.txt", "backend", "pages", ".streamlit")
 SUBJECTS = ("film", "hotel", "novel", "phone", "concert", "meal", "museum", "train", "garden", "lecture")
 VERDICTS = (
     "was a delight",
@@ -132,6 +135,31 @@ def stop_service(service: Service) -> None:
     except subprocess.TimeoutExpired:
         service.process.kill()
         service.process.wait()
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The content of a wheel made of this project, unpacked."""
+    source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("installed")
+    for name in _PACKAGED:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, source / name)
+    command = ["pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", ".", "."]
+    done = subprocess.run([sys.executable, "-m", *command], cwd=source, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(next(source.glob("embedscope-*.whl"))) as wheel:
+        wheel.extractall(target)
+    return target
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    """A working folder with modules of the same names as the project's."""
+    for name in ("backend", "pages", "app"):
+        (tmp_path / f"{name}.py").write_text("raise AssertionError('a module of the working folder')\n")
+    return tmp_path
 
 
 @pytest.fixture(scope="session")

@@ -88,6 +88,11 @@ def test_no_page_lies_directly_in_pages() -> None:
     assert not list((ROOT / "pages").glob("*.py")), "the legacy router would run it without app.py, past any login"
 
 
+def test_links_between_pages_hold_in_an_installed_package_too() -> None:
+    for path in [ROOT / "app.py", *(ROOT / "pages").rglob("*.py")]:
+        assert not re.search(r"""["']pages/""", path.read_text(encoding="utf-8")), f"{path}: use page_file"
+
+
 def test_streamlit_and_plotly_stay_in_the_front_end() -> None:
     for path in (ROOT / "backend").rglob("*.py"):
         text = path.read_text(encoding="utf-8")

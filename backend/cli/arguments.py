@@ -2,6 +2,8 @@
 
 import argparse
 import dataclasses
+import sys
+from pathlib import PurePath
 from typing import Any, NoReturn
 
 from backend.cli import commands
@@ -20,9 +22,14 @@ class _Parser(argparse.ArgumentParser):
         raise InvalidRequest(f"{message[0].upper()}{message[1:]}.", f"See: {self.prog} --help")
 
 
+def _called() -> str:
+    """What the user called: the installed command, or this package by Python."""
+    return "embedscope" if PurePath(sys.argv[0]).stem == "embedscope" else "python -m backend"
+
+
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     """The parsed arguments; ``.command`` is the function to call with them."""
-    parser = _Parser(prog="python -m backend", description="Embedscope: the geometry of transformer embeddings.")
+    parser = _Parser(prog=_called(), description="Embedscope: the geometry of transformer embeddings.")
     add = parser.add_subparsers(title="commands", required=True, metavar="COMMAND").add_parser
     _analyse(add("analyse", help="compute one metric and print or write its result"))
     run = add("run", help="run a recipe exported from a page or by analyse --out")
@@ -61,7 +68,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
 
 def _analyse(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--metric", required=True, help="see: python -m backend metrics")
+    add("--metric", required=True, help=f"see: {_called()} metrics")
     add("--model", action="append", metavar="NAME", help="alias, hub id[@revision] or folder; repeat it for two models")
     add(
         "--series",

@@ -11,7 +11,6 @@ import os
 import queue
 import signal
 import subprocess
-import sys
 import threading
 import time
 from dataclasses import dataclass, field, replace
@@ -24,7 +23,7 @@ from backend.jobs.base import Progress, ended, new_job
 from backend.jobs.local import StoreExecutor
 from backend.jobs.worker import KINDS
 from backend.metrics import METRICS
-from backend.settings import PROJECT
+from backend.settings import DASHBOARD, own_command
 from backend.store import Store
 from backend.values.specs import (
     AnalysisSpec,
@@ -179,11 +178,11 @@ class _Process:
         self._kind = kind
         log = (cache / f"worker-{kind}.log").open("ab")
         self._popen = subprocess.Popen(
-            [sys.executable, "-m", "backend", "worker", kind],
+            [*own_command("backend"), "worker", kind],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            cwd=PROJECT,
+            cwd=DASHBOARD,
             env={**os.environ, "EMBEDSCOPE_CACHE": str(cache), "EMBEDSCOPE_RUNS": str(runs), "EMBEDSCOPE_BACKEND": ""},
             start_new_session=True,
         )

@@ -11,7 +11,7 @@ import types
 
 from backend.bench.wiring import CODEC, open_store, stored_token, wire_workers
 from backend.errors import ServiceError
-from backend.settings import PROJECT, Settings
+from backend.settings import DASHBOARD, INSTALLED, Settings, own_command
 from backend.values.specs import ResolveTask
 
 
@@ -50,13 +50,13 @@ def up(settings: Settings) -> int:
     address = f"http://127.0.0.1:{settings.service_port}"
     environment = {**os.environ, "EMBEDSCOPE_TOKEN": token, "EMBEDSCOPE_BACKEND": address}
     signal.signal(signal.SIGTERM, _interrupt)
-    service = [sys.executable, "-m", "backend", "serve"]
-    dashboard = [sys.executable, "-m", "pages._kit.launch"]
+    service = [*own_command("backend"), "serve"]
+    dashboard = own_command("pages._kit.launch")
     dashboard += ["--server.port", str(settings.port), "--server.address", settings.host, "--server.headless", "true"]
     processes: list[subprocess.Popen[bytes]] = []
     try:
         for command in (service, dashboard):
-            processes.append(subprocess.Popen(command, cwd=PROJECT, env=environment, start_new_session=True))
+            processes.append(subprocess.Popen(command, cwd=DASHBOARD, env=environment, start_new_session=True))
         _wait_until_listening(processes, settings)
         sys.stdout.write(f"\nEmbedscope is at http://{_shown(settings.host)}:{settings.port} (Ctrl-C ends it)\n\n")
         sys.stdout.flush()
@@ -107,7 +107,8 @@ def _require_free(port: int, what: str, name: str) -> None:
     if _listening(port):
         raise ServiceError(
             f"Port {port}, meant for the {what}, is taken.",
-            f"Is Embedscope running already? Otherwise choose another: {name}={port + 10} make run.",
+            f"Is Embedscope running already? Otherwise choose another: {name}={port + 10} "
+            f"{'embedscope up' if INSTALLED else 'make run'}.",
         )
 
 

@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from backend.values.activations import LayerStack
 from backend.values.results import Source
 from backend.values.specs import POOLINGS, ActivationSpec, ModelInfo, PostProcess, TokenSample
+from backend.version import __version__
 
 _PACKAGES = ("torch", "transformers", "numpy", "scipy", "scikit-learn", "umap-learn", "openTSNE")
 _STEPS = {
@@ -132,7 +133,7 @@ def _token_rows(n_rows: int, tokens: TokenSample) -> str:
 
 @lru_cache
 def _versions() -> tuple[tuple[str, str], ...]:
-    found = [("embedscope", "0.1.0")]
+    found = [("embedscope", __version__)]
     for package in _PACKAGES:
         try:
             found.append((package, version(package)))

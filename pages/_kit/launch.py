@@ -5,12 +5,13 @@ has reached ``st.navigation``; whoever opens a deep link first is then told "Pag
 """
 
 import sys
-from pathlib import Path
 
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.web import cli
 
-APP = Path(__file__).resolve().parents[2] / "app.py"
+from backend import DASHBOARD
+
+APP = DASHBOARD / "app.py"
 
 if __name__ == "__main__":
     PagesManager.uses_pages_directory = False

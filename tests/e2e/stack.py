@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,8 +16,11 @@ START_SECONDS = 120
 
 
 @contextmanager
-def running(folder: Path, **settings: str) -> Iterator[str]:
-    """Start the service and the dashboard with their cache in ``folder``; yields the dashboard's address."""
+def running(folder: Path, *, options: Sequence[str] = (), cwd: Path = ROOT, **settings: str) -> Iterator[str]:
+    """Start the service and the dashboard with their cache in ``folder``; yields the dashboard's address.
+
+    ``options`` are Python's own; ``settings`` go into the environment.
+    """
     port, service_port = free_ports(2)
     environment = {
         **os.environ,
@@ -33,8 +36,8 @@ def running(folder: Path, **settings: str) -> Iterator[str]:
     log = folder / "up.log"
     with log.open("wb") as output:
         up = subprocess.Popen(
-            [sys.executable, "-m", "backend", "up"],
-            cwd=ROOT,
+            [sys.executable, *options, "-m", "backend", "up"],
+            cwd=cwd,
             env=environment,
             stdout=output,
             stderr=subprocess.STDOUT,

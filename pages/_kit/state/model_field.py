@@ -8,13 +8,14 @@ import streamlit as st
 from backend import ModelInfo, ResolveTask, SeriesInfo, SeriesMember, SeriesTask, fingerprint
 from pages._kit.charts.base import short_model
 from pages._kit.flow.progress import obtain
+from pages._kit.show.links import page_file
 from pages._kit.state.session import plain, workbench
 
 DEFAULT_MODEL = "minilm"
 MOST_MODELS = 6
 MOST_NAME_CHARS = 300
 AT_MOST = 12  # checkpoints of a series, where nobody says otherwise
-DYNAMICS = "pages/training/dynamics/page.py"
+DYNAMICS = page_file("training/dynamics")
 _KNOWN = "_known_models"
 
 

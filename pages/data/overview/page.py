@@ -11,6 +11,7 @@ from pages._kit.charts.maps import projection_scatter
 from pages._kit.flow.progress import run_panel
 from pages._kit.show import wording
 from pages._kit.show.findings import reasons
+from pages._kit.show.links import page_file
 from pages._kit.show.plot import plot
 from pages._kit.state import selection
 from pages._kit.state.session import plain, workbench
@@ -105,7 +106,7 @@ def card(title: str, sentence: str, page: str, link: str, result: Result | None,
             draw(result)
             for note in result.notes:
                 st.caption(plain(note))
-        st.page_link(f"pages/geometry/{page}/page.py", label=link, icon=":material/arrow_forward:")
+        st.page_link(page_file(f"geometry/{page}"), label=link, icon=":material/arrow_forward:")
 
 
 def show(found: list[Result | None], model: ModelInfo, here: selection.Selection) -> None:

@@ -12,6 +12,7 @@ from pages._kit.flow.controls import params_form
 from pages._kit.flow.progress import show_progress
 from pages._kit.show import wording
 from pages._kit.show.findings import heading
+from pages._kit.show.links import page_file
 from pages._kit.show.plot import plot
 from pages._kit.state import selection
 from pages._kit.state.labelled import choose_model, label_missing
@@ -270,14 +271,14 @@ def next_pages(info: RunInfo) -> None:
     pair = [info.base, info.model]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.page_link(
-            "pages/training/dynamics/page.py",
+            page_file("training/dynamics"),
             label="Watch its geometry change: Dynamics",
             query_params={"series": f"run:{info.name}"},
             icon=":material/timeline:",
         )
         if chosen_names() == pair:
             st.page_link(
-                "pages/training/report/page.py", label="Before and after: Report", icon=":material/compare_arrows:"
+                page_file("training/report"), label="Before and after: Report", icon=":material/compare_arrows:"
             )
         else:
             st.button(

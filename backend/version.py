@@ -1,0 +1,3 @@
+"""The version of Embedscope, for the package, for results and for people; this is the one place it stands at."""
+
+__version__ = "0.1.0"
