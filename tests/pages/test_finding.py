@@ -76,16 +76,27 @@ def test_the_page_says_everything_and_says_it_once() -> None:
     assert len(at.get("plotly_chart")) == 2
     np.testing.assert_array_equal(numbers(figure(at)["data"][0]["y"]), [0.1 + 0.2, np.nan])
     boxes = [box.value.replace("\\", "") for box in at.info]
-    assert len(boxes) == 3 and "all rows are *identical*" in boxes[0] and "too few rows" in boxes[0]
+    assert len(boxes) == 2 and "all rows are *identical*" in boxes[0] and "too few rows" in boxes[0]
     assert "another field" not in said(at), "it is not drawn"
     assert "given above, are marked × and left out here as well" in said(at)
-    assert "There is nothing to draw" in boxes[1] and "too few rows" in boxes[2]
+    assert boxes[1].startswith("There is nothing to draw") and "too few rows" in boxes[1]
+
+
+def test_below_each_figure_stands_what_is_new() -> None:
+    at = AppTest.from_file(str(APP))
+    at.query_params["below"] = "each"
+    at.run()
+    assert [value for value in (caption.value.replace("\\", "") for caption in at.caption) if "given above" not in value] == [
+        "A *line* of a_b_c.", "minilm on reviews of films · n = 10 rows of 4 dimensions · pooling mean", ":material/info: Debiased.",
+        "A *line* of a_b_c.", "gpt2 on reviews of films · n = 10 rows of 4 dimensions · pooling mean",
+    ]  # fmt: skip
 
 
 def test_every_figure_offers_its_own_files() -> None:
     at = AppTest.from_file(str(APP)).run()
     buttons = at.get("download_button")
-    assert [button.label for button in buttons] == ["CSV", "Parquet", "JSON and recipe", "HTML figure"] * 2
+    files = ["CSV", "Parquet", "JSON and recipe"]
+    assert [button.label for button in buttons] == [*files, "HTML figure", *files, "HTML figure", *files]
 
 
 def test_the_csv_is_the_table_and_no_spreadsheet_runs_it() -> None:

@@ -17,8 +17,8 @@ How a page uses it::
 
 Drawn are, from top to bottom: the figure, its caption, what is undefined in ``fields`` and why, provenance and notes,
 and the downloads. A page with several figures wraps them in ``with said_once():``; then provenance and notes of all of
-them come once, where the block ends, and a reason that was given under one figure is not listed again under the next.
-A figure of one layer names it (``layer``) and leaves out the gaps of others (``expected=elsewhere(place)``). A figure whose
+them come once, where the block ends (or, with ``said_once(below_each=True)``, below the first figure that they are about), and
+a reason that was given under one figure is not listed again under the next. A figure of one layer names it (``layer``) and leaves out the gaps of others (``expected=elsewhere(place)``). A figure whose
 numbers are in no ``Result`` gives ``documents`` for the JSON file and ``about`` (model, text set) for the file names.
 """
 
@@ -55,7 +55,8 @@ def _whole(_: Undefined) -> bool:
 class Finding:
     """A figure with its numbers and where they come from.
 
-    ``title``, ``caption`` and ``alt`` (the title, if empty) are plain text. ``table`` holds the numbers that the figure draws,
+    ``title``, ``caption`` and ``alt`` (the title, if empty) are plain text; ``shared`` is what a page says once for several figures,
+    and so stands in the files alone. ``table`` holds the numbers that the figure draws,
     or makes them when they are asked for. ``fields`` are those of ``results`` that are drawn; a gap for which ``expected`` is true
     is not said, and ``crosses`` says that the figure marks gaps ×. ``name`` (the key, if empty), ``layer`` and ``about``
     (model and text set, where no result says them) make the names of files. ``documents`` make the JSON file, where that is not
@@ -71,6 +72,7 @@ class Finding:
     fields: Sequence[str] = ()
     expected: Callable[[Undefined], bool] = _whole
     crosses: bool = False
+    shared: str = ""
     empty: str = NOTHING
     name: str = ""
     layer: str = ""
@@ -97,32 +99,31 @@ def elsewhere(layer: int) -> Callable[[Undefined], bool]:
 
 @dataclass(slots=True)
 class _Said:
+    below_each: bool
     results: dict[str, Result] = field(default_factory=dict)
-    reasons: dict[str, None] = field(default_factory=dict)
+    reasons: set[str] = field(default_factory=set)
+    lines: set[str] = field(default_factory=set)
 
 
 _SAID: ContextVar[_Said | None] = ContextVar("said", default=None)
 
 
 @contextmanager
-def said_once() -> Iterator[None]:
-    """Within this block findings are shown without provenance and notes; those of all of them are said at its end."""
-    block = _Said()
+def said_once(*, below_each: bool = False) -> Iterator[None]:
+    """Within this block provenance and notes are said once: of all findings at its end, or of each what is new."""
+    block = _Said(below_each)
     token = _SAID.set(block)
     try:
         yield
     finally:
         _SAID.reset(token)
-    if block.results:
-        provenance(list(block.results.values()))
+    provenance(list(block.results.values()))
 
 
 def show(finding: Finding) -> Selection:
     """Draw a figure with caption, gaps, origin and downloads; returns what is selected in it."""
     chosen = Selection()
-    if finding.figure is None:
-        st.info(plain(finding.empty))
-    else:
+    if finding.figure is not None:
         chosen = plot(
             finding.figure,
             key=finding.key,
@@ -136,27 +137,30 @@ def show(finding: Finding) -> Selection:
         )
         if finding.caption:
             st.caption(plain(finding.caption))
-    _say(finding)
-    if finding.figure is not None:
-        _offer(finding)
+    block = _SAID.get() or _Said(below_each=True)
+    _say_gaps(finding, block)
+    if block.below_each:
+        provenance(finding.results, block.lines)
+    else:
+        block.results |= {result.fingerprint: result for result in finding.results}
+    _offer(finding)
     return chosen
 
 
-def _say(finding: Finding) -> None:
-    """What is undefined, and where the numbers come from, each once in a block of findings."""
-    block = _SAID.get()
-    known = {} if block is None else block.reasons
+def _say_gaps(finding: Finding, block: _Said) -> None:
+    """What is undefined and why; reasons that stand above already in few words."""
     why = undefined_reasons(finding.results, finding.fields, finding.expected)
-    new = [reason for reason in why if reason not in known]
-    say_undefined(new, finding.results, crosses=finding.crosses)
-    if why and not new:
+    new = [reason for reason in why if reason not in block.reasons]
+    block.reasons |= set(why)
+    if finding.figure is None:
+        say_undefined(why, finding.results, lead=finding.empty)
+        if not why:
+            st.info(plain(finding.empty))
+    elif new:
+        say_undefined(new, finding.results, crosses=finding.crosses)
+    elif why:
         crosses = "marked × and " if finding.crosses else ""
         st.caption(f"Numbers that are undefined, for reasons given above, are {crosses}left out here as well.")
-    if block is None:
-        provenance(finding.results)
-        return
-    block.results |= {result.fingerprint: result for result in finding.results}
-    block.reasons |= dict.fromkeys(new)
 
 
 def _offer(finding: Finding) -> None:
@@ -194,6 +198,8 @@ def _offer(finding: Finding) -> None:
             icon=":material/data_object:",
             help=_RECIPE_HELP if recipe else "All that this figure is drawn from.",
         )
+        if finding.figure is None:
+            return
         st.download_button(
             "HTML figure",
             lambda: html_file(finding),
@@ -253,4 +259,5 @@ def html_file(finding: Finding) -> bytes:
     assert finding.figure is not None
     why = undefined_reasons(finding.results, finding.fields, finding.expected)
     notes = [*(f"Undefined: {reason}" for reason in why), *origin(finding.results)]
-    return html_page(finding.figure, title=finding.title, caption=finding.caption, notes=notes).encode()
+    caption = " ".join(filter(None, (finding.caption, finding.shared)))
+    return html_page(finding.figure, title=finding.title, caption=caption, notes=notes).encode()

@@ -1,6 +1,6 @@
 """What belongs beside a figure: how many rows it stands on, the notes of the metric, why a number is undefined."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableSet, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,16 +35,25 @@ def reasons(result: Result, field: str) -> dict[tuple[int, ...], str]:
     return found
 
 
-def provenance(results: Sequence[Result]) -> None:
-    """Where the figure came from: model, rows, dimensions, pooling, truncation; then the notes of its metrics."""
-    for line in dict.fromkeys(source_line(source) for result in results for source in result.sources):
-        st.caption(plain(line))
+def provenance(results: Sequence[Result], said: MutableSet[str] | None = None) -> None:
+    """Where the figure came from: model, rows, dimensions, pooling, truncation; then the notes of its metrics.
+
+    Lines in ``said`` are left out, and those that are said now are put there.
+    """
+    said = set() if said is None else said
+    sources = [source_line(source) for result in results for source in result.sources]
     doubts = split_warnings(results)
+    notes = [note for note in notes_of(results) if not note.endswith(doubts)]
+    for line in dict.fromkeys(sources):
+        if line not in said:
+            st.caption(plain(line))
     for doubt in doubts:
-        st.warning(plain(doubt), icon=":material/warning:")
-    for note in notes_of(results):
-        if not note.endswith(doubts):
+        if doubt not in said:
+            st.warning(plain(doubt), icon=":material/warning:")
+    for note in notes:
+        if note not in said:
             st.caption(f":material/info: {plain(note)}")
+    said |= {*sources, *doubts, *notes}
 
 
 def split_warnings(results: Sequence[Result]) -> tuple[str, ...]:
@@ -139,8 +148,8 @@ def undefined_reasons(
     return list(dict.fromkeys(gap.reason for gap in gaps))
 
 
-def say_undefined(why: Sequence[str], results: Sequence[Result], *, crosses: bool = False) -> None:
-    """A box with these reasons, at most six of them; nothing where there is none."""
+def say_undefined(why: Sequence[str], results: Sequence[Result], *, crosses: bool = False, lead: str = "") -> None:
+    """A box with these reasons, at most six of them, after ``lead`` if that is not the usual; nothing where there is none."""
     if not why:
         return
     listed = "".join(f"\n- {plain(reason)}" for reason in why[:6])
@@ -151,10 +160,8 @@ def say_undefined(why: Sequence[str], results: Sequence[Result], *, crosses: boo
         "\n\nBefore the first block no token has seen any other, so the first one ([CLS]) is the same vector in every "
         "text. The pooling mean or last has no such gap."
     )
-    st.info(
-        f"Some numbers are undefined. They are {'marked × and ' if crosses else ''}left out, not drawn as 0:\n"
-        f"{listed}{more}{because if first else ''}"
-    )
+    left_out = f"Some numbers are undefined. They are {'marked × and ' if crosses else ''}left out, not drawn as 0:"
+    st.info(f"{plain(lead) or left_out}\n{listed}{more}{because if first else ''}")
 
 
 def labels_of(table: TextTable, column: str | None, text_index: npt.NDArray[np.int64]) -> list[str | None] | None:

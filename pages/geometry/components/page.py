@@ -22,9 +22,8 @@ from pages._kit.charts.spectrum import (
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
-from pages._kit.show.export import downloads
-from pages._kit.show.findings import heading, provenance, undefined_note
-from pages._kit.show.plot import plot
+from pages._kit.show.finding import NOTHING, Finding, said_once, show
+from pages._kit.show.findings import heading
 from pages._kit.state.labelled import choose_model
 from pages._kit.state.pair import choose_pair, say_order
 from pages._kit.state.selection import Selection, ready
@@ -64,28 +63,35 @@ def show_spectrum(here: Selection) -> None:
     if found is None:
         return
     ratios, source = found[0].values.ratios, found[0].sources[0]
-    figure = None
-    if np.isfinite(ratios).any():
-        figure = spectrum_chart(ratios, source.layer_names, cumulative=bool(summed))
-        alt = f"Explained variance of {ratios.shape[1]} principal components in {len(ratios)} layers of {source.model}"
-        view = f"{source.model} {summed} {ratios.shape[1]}"
-        plot(figure, key="components_spectrum", alt=alt, height=480, view=view, file_name="spectrum")
-    else:
-        st.info("There is nothing to draw: no layer has any variance.")
-    caption = SUMMED_CAPTION if summed else " ".join(filter(None, (CAPTION, log_caption(ratios))))
-    st.caption(caption)
-    undefined_note(found, ["ratios"])
-    marks = [mark for mark in MARKS if mark <= ratios.shape[1]]
-    st.subheader("Share of the variance that the first components hold")
-    st.dataframe(shares_table(ratios, source.layer_names, marks), hide_index=True, column_config=percent(marks))
-    provenance(found)
-    if figure is not None:
-        columns = ["layer", *(f"component {i}" for i in range(1, ratios.shape[1] + 1))]
-        rows = [[name, *map(float, line)] for name, line in zip(source.layer_names, ratios, strict=True)]
-        title = f"Spectrum of {source.model}"
-        downloads(
-            "components", "spectrum", table=(columns, rows), results=found, figure=figure, title=title, caption=caption
+    with said_once():
+        draw_spectrum(found[0], summed=bool(summed))
+        marks = [mark for mark in MARKS if mark <= ratios.shape[1]]
+        st.subheader("Share of the variance that the first components hold")
+        st.dataframe(shares_table(ratios, source.layer_names, marks), hide_index=True, column_config=percent(marks))
+
+
+def draw_spectrum(result: Result, *, summed: bool) -> None:
+    """The share of the variance by component, each one's own or summed up."""
+    ratios, source = result.values.ratios, result.sources[0]
+    drawn = np.cumsum(ratios, axis=1) if summed else ratios
+    table = pd.DataFrame(drawn, columns=[f"component {i}" for i in range(1, ratios.shape[1] + 1)])
+    table.insert(0, "layer", list(source.layer_names))
+    known = bool(np.isfinite(ratios).any())
+    show(
+        Finding(
+            key="components_spectrum",
+            title=f"Spectrum of {source.model}{', summed up' if summed else ''}",
+            figure=spectrum_chart(ratios, source.layer_names, cumulative=summed) if known else None,
+            caption=SUMMED_CAPTION if summed else " ".join(filter(None, (CAPTION, log_caption(ratios)))),
+            table=table,
+            results=[result],
+            fields=["ratios"],
+            empty="There is nothing to draw: no layer has any variance.",
+            name="components-summed" if summed else "components-spectrum",
+            alt=f"Explained variance of {ratios.shape[1]} principal components in {len(ratios)} layers of {source.model}",
+            view=f"{source.model} {summed} {ratios.shape[1]}",
         )
+    )
 
 
 def shares_table(ratios: Any, layers: Sequence[str], marks: Sequence[int]) -> pd.DataFrame:
@@ -141,9 +147,8 @@ def show_ratio(here: Selection, row: DeltaGenerator) -> None:
 
 
 def draw_ratio(result: Result, here: Selection) -> None:
-    """Chart, table, notes and downloads of a variance ratio."""
+    """Chart and table of a variance ratio."""
     values, names = result.values, result.sources[0].layer_names
-    tuned, base = (source.model for source in result.sources)
     n_classes = n_classes_of(here)
     drawable = [place for place in range(len(names)) if np.isfinite(values.ratio[place]).any()]
     last = [place for place in drawable if names[place].startswith("block")][-1:] or drawable[-1:]
@@ -155,57 +160,56 @@ def draw_ratio(result: Result, here: Selection) -> None:
         key=f"components_layers_{len(names)}",
         select_all=True,
     )
-    figure, n_shown = None, values.ratio.shape[1]
-    n_components = min(min(source.n_rows, source.n_dims) for source in result.sources)
-    marked_lines = any(values.n_above_one[place] > 0 for place in chosen)
-    caption = ratio_caption(n_shown, n_components, n_classes, marked=marked_lines or not chosen)
-    if chosen:
-        marked = n_classes if n_classes is not None and n_classes <= n_shown else None
-        figure = variance_ratio_chart(
-            values.ratio[chosen],
-            [names[place] for place in chosen],
-            [int(values.n_above_one[place]) for place in chosen],
-            n_classes=marked,
-            n_components=n_components,
-            models=(tuned, base),
-        )
-        alt = f"Explained variance of {tuned} over that of {base}, by component, in {len(chosen)} layers"
-        view = f"{tuned} {base} {values.ratio.shape}"
-        plot(figure, key="components_ratio_chart", alt=alt, height=460, view=view, file_name="variance-ratio")
-    st.caption(caption)
-    undefined_note([result], ["ratio"])
-    table = {
-        "layer": list(names),
-        "components at or above 1": [
-            gained(int(count), n_shown, n_components) if i in drawable else None
+    with said_once():
+        show(ratio_finding(result, chosen, n_classes))
+        said = f"; the label '{plain(here.label)}' has {n_classes} classes" if here.label and n_classes else ""
+        st.subheader("How many leading components gained")
+        st.caption(f"Counted from the first until one falls below 1{said}.")
+        n_shown = values.ratio.shape[1]
+        gains = [
+            gained(int(count), n_shown, n_components(result)) if i in drawable else None
             for i, count in enumerate(values.n_above_one)
-        ],
-    }
-    said = f"; the label '{plain(here.label)}' has {n_classes} classes" if here.label and n_classes else ""
-    st.subheader("How many leading components gained")
-    st.caption(f"Counted from the first until one falls below 1{said}.")
-    st.dataframe(pd.DataFrame(table), hide_index=True)
-    provenance([result])
-    if figure is not None:
-        columns = [
-            f"layer ({short_model(tuned)} over {short_model(base)})",
-            "components at or above 1",
-            *(f"component {i + 1}" for i in range(values.ratio.shape[1])),
         ]
-        rows = [
-            [name, int(above) if i in drawable else None, *map(float, line)]
-            for i, (name, above, line) in enumerate(zip(names, values.n_above_one, values.ratio, strict=True))
-        ]
-        title = f"Variance ratio, after over before: {short_model(tuned)} over {short_model(base)}"
-        downloads(
-            "components_ratio",
-            "variance-ratio",
-            table=(columns, rows),
-            results=[result],
-            figure=figure,
-            title=title,
-            caption=caption,
-        )
+        st.dataframe(pd.DataFrame({"layer": list(names), "components at or above 1": gains}), hide_index=True)
+
+
+def n_components(result: Result) -> int:
+    """How many principal components two models have in common."""
+    return min(min(source.n_rows, source.n_dims) for source in result.sources)
+
+
+def ratio_finding(result: Result, chosen: Sequence[int], n_classes: int | None) -> Finding:
+    """The variance ratio of the ``chosen`` layers."""
+    values, names = result.values, result.sources[0].layer_names
+    tuned, base = (source.model for source in result.sources)
+    n_shown, layers = values.ratio.shape[1], [names[place] for place in chosen]
+    above = [int(values.n_above_one[place]) for place in chosen]
+    figure = variance_ratio_chart(
+        values.ratio[chosen],
+        layers,
+        above,
+        n_classes=n_classes if n_classes is not None and n_classes <= n_shown else None,
+        n_components=n_components(result),
+        models=(tuned, base),
+    )
+    table = pd.DataFrame(values.ratio[chosen], columns=[f"component {i + 1}" for i in range(n_shown)])
+    table.insert(0, f"layer ({short_model(tuned)} over {short_model(base)})", layers)
+    table.insert(1, "components at or above 1", above)
+    return Finding(
+        key="components_ratio_chart",
+        title=f"Variance ratio, after over before: {short_model(tuned)} over {short_model(base)}",
+        figure=figure if chosen else None,
+        caption=ratio_caption(n_shown, n_components(result), n_classes, marked=not chosen or any(above)),
+        table=table,
+        results=[result],
+        fields=["ratio"],
+        empty="Choose a layer to draw." if np.isfinite(values.ratio).any() else NOTHING,
+        name="components-variance-ratio",
+        layer="+".join(layers) if len(layers) < 3 else "",
+        alt=f"Explained variance of {tuned} over that of {base}, by component, in {len(chosen)} layers",
+        height=460,
+        view=f"{tuned} {base} {values.ratio.shape}",
+    )
 
 
 heading("Components", WHAT, HOW)
