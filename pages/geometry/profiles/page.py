@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
 from backend import AnalysisSpec, ModelInfo, Result
@@ -13,9 +12,7 @@ from pages._kit.charts.base import short_model
 from pages._kit.charts.depth import (
     BAND_CAPTION,
     CAPTION,
-    CORRECTED,
     CORRECTED_CAPTION,
-    REFERENCE,
     REFERENCE_CAPTION,
     Series,
     has_reference,
@@ -24,19 +21,19 @@ from pages._kit.charts.depth import (
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import Paper, paper_choice
 from pages._kit.flow.progress import run_panel
-from pages._kit.show.export import downloads
-from pages._kit.show.findings import heading, provenance, reasons, undefined_note
+from pages._kit.show.finding import Finding, said_once, show
+from pages._kit.show.findings import heading, reasons
 from pages._kit.show.measures import MEASURES, Measure
-from pages._kit.show.plot import plot
 from pages._kit.state.pair import in_order
 from pages._kit.state.selection import Selection, ready
-from pages._kit.state.session import plain, workbench
+from pages._kit.state.session import workbench
 from pages.geometry.profiles.scale import scale_panel
 
 WHAT = "How do single numbers about the space change from the embedding output to the last layer?"
 HOW = "Each line is a model, each point a layer: look where along depth a number rises, falls or jumps."
 
 DEFAULTS = ("Anisotropy", "Average cosine", "Intrinsic dimension (TwoNN)")
+ENDS = ("", "_low", "_high", "_corrected", "_isotropic")  # a measure, its band, and the lines beside it
 Found = Mapping[tuple[str, int], Result]
 
 
@@ -100,82 +97,71 @@ def has_band(lines: Sequence[Series]) -> bool:
     return any(line.low is not None and bool(np.isfinite(line.low).any()) for line in lines)
 
 
-def draw(measure: Measure, found: Mapping[int, Result], *, row_name: str, relative: bool) -> go.Figure | None:
-    """One measure of all models as a chart; None (and the reason) where every number is undefined."""
+def draw(measure: Measure, found: Mapping[int, Result], *, row_name: str, relative: bool) -> bool:
+    """One measure of all models as a chart; whether it has a band."""
     st.subheader(measure.name)
-    lines = lines_of(measure, found)
-    banded = measure.bias if has_band(lines) else ""
-    mended = CORRECTED_CAPTION if any(line.corrected is not None for line in lines) else ""
-    said = (measure.meant(row_name), banded, mended, REFERENCE_CAPTION if has_reference(lines) else "")
-    st.caption(" ".join(part for part in said if part))
     if not found:
+        st.caption(measure.meant(row_name))
         st.caption(":material/hourglass_empty: Not computed yet: see above.")
-        return None
-    if not any(np.isfinite(line.values).any() for line in lines):
-        why = next((reason for line in lines for reason in line.undefined.values()), "no reason was given")
-        st.info(f"Undefined in every layer: {plain(why)}")
-        return None
-    figure = profile_lines(lines, y_title=measure.axis, relative=relative)
+        return False
+    lines = lines_of(measure, found)
+    known, banded = any(np.isfinite(line.values).any() for line in lines), has_band(lines)
+    parts = (
+        measure.meant(row_name),
+        measure.bias if banded else "",
+        CORRECTED_CAPTION if any(line.corrected is not None for line in lines) else "",
+        REFERENCE_CAPTION if has_reference(lines) else "",
+    )
     names = ", ".join(line.name for line in lines)
-    alt = f"{measure.name} over depth of {names}"
-    view = f"{relative} {names}"
-    plot(figure, key=f"profiles_{measure.field}", alt=alt, height=380, view=view, file_name=measure.field)
-    return figure
+    show(
+        Finding(
+            key=f"profiles_{measure.field}",
+            title=f"{measure.name} over depth",
+            figure=profile_lines(lines, y_title=measure.axis, relative=relative) if known else None,
+            caption=" ".join(filter(None, parts)),
+            shared=f"{CAPTION} {BAND_CAPTION}" if banded else CAPTION,
+            table=lambda: table_of([measure], {(measure.metric, at): result for at, result in found.items()}),
+            results=list(found.values()),
+            fields=[measure.field],
+            empty="Undefined in every layer.",
+            alt=f"{measure.name} over depth of {names}",
+            height=380,
+            view=f"{relative} {names}",
+        )
+    )
+    return banded
 
 
-def table_of(measures: Sequence[Measure], found: Found) -> tuple[list[str], list[list[Any]]]:
-    """One row for each model and layer; for each measure its value and the ends of its band."""
-    corrected = {"isoscore", "participation_ratio"}
-    fields = [
-        (measure.metric, measure.field + end)
-        for measure in measures
-        for end in ("", "_low", "_high", *(["_corrected"] if measure.field in corrected else []))
-    ]
-    rows = []
+def table_of(measures: Sequence[Measure], found: Found) -> pd.DataFrame:
+    """One row for each model and layer: its depth from 0 to 1, of each measure the value, and what is drawn beside it."""
+    rows: list[dict[str, Any]] = []
     for place in sorted({at for _, at in found}):
         mine = {metric: result for (metric, at), result in found.items() if at == place}
         source = next(iter(mine.values())).sources[0]
         for layer, name in enumerate(source.layer_names):
-            stored = [getattr(mine[metric].values, field, None) if metric in mine else None for metric, field in fields]
-            rows.append([source.model, name, *(None if value is None else float(value[layer]) for value in stored)])
-    return ["model", "layer", *(field for _, field in fields)], rows
+            row: dict[str, Any] = {"model": source.model, "layer": name}
+            row["relative depth"] = layer / max(len(source.layer_names) - 1, 1)
+            for measure in measures:
+                values = mine[measure.metric].values if measure.metric in mine else None
+                for field in (measure.field + end for end in ENDS):
+                    stored = getattr(values, field, None)
+                    row |= {} if stored is None else {field: float(stored[layer])}
+            rows.append(row)
+    return pd.DataFrame(rows)
 
 
-def show(measures: Sequence[Measure], found: Found, *, row_name: str, relative: bool) -> None:
-    """The charts, two beside each other, then notes, table and downloads."""
+def show_all(measures: Sequence[Measure], found: Found, *, row_name: str, relative: bool) -> None:
+    """The charts, two beside each other, then notes and table."""
     sides = st.columns(2) if len(measures) > 1 else [st.container()]
-    figures: list[tuple[Measure, go.Figure]] = []
-    bands: dict[str, bool] = {}
-    for place, measure in enumerate(measures):
-        mine = {at: result for (metric, at), result in found.items() if metric == measure.metric}
-        with sides[place % len(sides)]:
-            figure = draw(measure, mine, row_name=row_name, relative=relative)
-            bands[measure.name] = has_band(lines_of(measure, mine))
-        if figure is not None:
-            figures.append((measure, figure))
-    st.caption(f"{CAPTION} {BAND_CAPTION}" if any(bands.values()) else CAPTION)
-    results = list(found.values())
-    undefined_note(results, [measure.field for measure in measures])
-    provenance(results)
-    columns, rows = table_of(measures, found)
+    with said_once():
+        bands = []
+        for place, measure in enumerate(measures):
+            mine = {at: result for (metric, at), result in found.items() if metric == measure.metric}
+            with sides[place % len(sides)]:
+                bands.append(draw(measure, mine, row_name=row_name, relative=relative))
+        st.caption(f"{CAPTION} {BAND_CAPTION}" if any(bands) else CAPTION)
     with st.expander("Table", icon=":material/table:"):
-        st.dataframe(pd.DataFrame(rows, columns=columns), hide_index=True)
-    if not figures or len(found) < len({measure.metric for measure in measures}):
-        return  # what is saved is the whole choice, or nothing
-    names = [measure.name for measure, _ in figures]
-    chosen = names[0]
-    if len(names) > 1:
-        chosen = st.selectbox("Figure to save", names, key="profiles_saved", width=320)
-    figure = dict(zip(names, (figure for _, figure in figures), strict=True))[chosen]
-    traces = {trace.name for trace in figure.data}
-    mended, dashed = (
-        (CORRECTED_CAPTION if CORRECTED in traces else ""),
-        (REFERENCE_CAPTION if REFERENCE in traces else ""),
-    )
-    bias = next(f"{BAND_CAPTION} {one.bias}" for one, _ in figures if one.name == chosen) if bands[chosen] else ""
-    caption = " ".join(part for part in (CAPTION, bias.strip(), mended, dashed) if part)
-    table = (columns, rows)
-    downloads("profiles", "profiles", table=table, results=results, figure=figure, title=chosen, caption=caption)
+        st.dataframe(table_of(measures, found), hide_index=True)
 
 
 heading("Profiles", WHAT, HOW)
@@ -207,6 +193,6 @@ else:
     paper.say(here, params, n_rows=min(n_rows, default=None))
     if results is not None:
         there = {key: result for key, result in zip(specs, results, strict=True) if result is not None}
-        show(chosen, there, row_name=here.row_name, relative=bool(relative))
+        show_all(chosen, there, row_name=here.row_name, relative=bool(relative))
     if "intrinsic_dimension" in metrics:
         scale_panel(here)

@@ -1,18 +1,17 @@
 """The panel, on demand, that asks whether an intrinsic dimension depends on how many rows there are."""
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from backend import Result
 from pages._kit.charts.base import short_model
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.progress import run_panel
-from pages._kit.show.export import downloads
-from pages._kit.show.findings import provenance, undefined_note
-from pages._kit.show.plot import plot
+from pages._kit.show.finding import Finding, show
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import workbench
-from pages.geometry.profiles.scale_charts import scale_caption, scale_chart
+from pages.geometry.profiles.scale_charts import ESTIMATOR_NAMES, scale_caption, scale_chart
 
 ALL_LAYERS = -1
 
@@ -56,30 +55,35 @@ def scale_panel(here: Selection) -> None:
 
 def _show(result: Result, n_sizes: int) -> None:
     values, source = result.values, result.sources[0]
-    if not np.isfinite(values.mean).any():
-        undefined_note([result], ["mean"])
-        return
-    figure = scale_chart(values.sizes, values.mean, values.std, source.layer_names)
-    alt = (
-        f"Intrinsic dimension ({values.estimator}) of {source.model} from {values.sizes[0]} to {values.sizes[-1]} rows"
+    name, sizes = ESTIMATOR_NAMES.get(values.estimator, values.estimator), values.sizes
+    known = bool(np.isfinite(values.mean).any())
+    show(
+        Finding(
+            key="scale_chart",
+            title=f"Intrinsic dimension ({name}) of {source.model} against the number of rows",
+            figure=scale_chart(sizes, values.mean, values.std, source.layer_names) if known else None,
+            caption=scale_caption(values.estimator, sizes, values.mean, n_draws=values.n_draws, n_sizes=n_sizes),
+            table=lambda: _table(result),
+            results=[result],
+            fields=["mean"],
+            name="profiles-dimension-scale",
+            alt=f"Intrinsic dimension ({values.estimator}) of {source.model} from {sizes[0]} to {sizes[-1]} rows",
+            height=420,
+            view=f"{source.model} {values.estimator}",
+        )
     )
-    view = f"{source.model} {values.estimator}"
-    plot(figure, key="scale_chart", alt=alt, height=420, view=view, file_name="dimension-scale")
-    caption = scale_caption(values.estimator, values.sizes, values.mean, n_draws=values.n_draws, n_sizes=n_sizes)
-    st.caption(caption)
-    undefined_note([result], ["mean"])
-    provenance([result])
-    rows = [
-        [name, int(size), float(mean), float(std)]
-        for name, line, spread in zip(source.layer_names, values.mean, values.std, strict=True)
-        for size, mean, std in zip(values.sizes, line, spread, strict=True)
-    ]
-    downloads(
-        "scale",
-        "dimension-scale",
-        table=(["layer", "rows", "mean", "std"], rows),
-        results=[result],
-        figure=figure,
-        title=f"Intrinsic dimension of {source.model} against the number of rows",
-        caption=caption,
+
+
+def _table(result: Result) -> pd.DataFrame:
+    """One row for each layer and number of rows."""
+    values, names = result.values, result.sources[0].layer_names
+    sizes = np.tile(values.sizes, len(names))
+    return pd.DataFrame(
+        {
+            "layer": np.repeat(names, len(values.sizes)),
+            "rows": sizes,
+            "mean": values.mean.ravel(),
+            "std": values.std.ravel(),
+            "most that so many rows can show": 2 * np.log10(sizes),
+        }
     )
