@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import streamlit as st
 
 from backend import Result, Source, TextTable, Undefined
@@ -169,3 +170,15 @@ def labels_of(table: TextTable, column: str | None, text_index: npt.NDArray[np.i
     if column is None:
         return None
     return [table.columns[column][text] for text in text_index]
+
+
+def points_table(result: Result, labels: Sequence[str | None] | None) -> pd.DataFrame:
+    """One row for each layer and point of a projection; the rows of the text set count from 1."""
+    values, names = result.values, result.sources[0].layer_names
+    n_layers, n_points, n_axes = values.coords.shape
+    columns: dict[str, Any] = {"layer": np.repeat(names, n_points), "row": np.tile(values.text_index + 1, n_layers)}
+    if (values.token_index >= 0).any():  # else the column would say nothing
+        columns["token"] = np.tile(values.token_index, n_layers)
+    columns["label"] = list(labels or [None] * n_points) * n_layers
+    flat = values.coords.reshape(n_layers * n_points, n_axes)
+    return pd.DataFrame(columns | {f"axis_{axis + 1}": flat[:, axis] for axis in range(n_axes)})

@@ -10,13 +10,13 @@ import streamlit as st
 
 from backend import AnalysisSpec, ModelInfo, Result, TextTable
 from pages._kit.charts.base import short_model
-from pages._kit.charts.maps import CAPTION, Projection, projection_scatter
+from pages._kit.charts.maps import CAPTION, projection_scatter
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
-from pages._kit.show.export import downloads
-from pages._kit.show.findings import heading, labels_of, provenance, reasons, undefined_note
-from pages._kit.show.plot import Frames, Selection, plot
+from pages._kit.show.finding import Finding, said_once, show
+from pages._kit.show.findings import heading, labels_of, points_table, reasons
+from pages._kit.show.plot import Frames, Selection
 from pages._kit.show.wording import ROWS_COUNT
 from pages._kit.state.selection import Selection as Shared
 from pages._kit.state.selection import ready
@@ -126,15 +126,13 @@ def _number(value: float) -> str:
     return f"{value:.2f}" if np.isfinite(value) else "undefined"
 
 
-def draw(result: Result, table: TextTable, here: Shared) -> tuple[Projection, Selection, Any]:
-    """The map with its slider; returns what was drawn, what is selected, and the labels."""
+def finding_of(result: Result, table: TextTable, here: Shared) -> Finding:
+    """The map with its slider over the layers."""
     values, source = result.values, result.sources[0]
     labels = labels_of(table, here.label, values.text_index)
     n_axes = values.coords.shape[2]
     titles = [f"Component {axis}" for axis in range(1, n_axes + 1)] if values.method == "pca" else [""] * n_axes
-    initial = min(
-        len(source.layers) - 1, max(i for i, name in enumerate(source.layer_names) if name) if source.layers else 0
-    )
+    initial = len(source.layers) - 1
     drawn = projection_scatter(
         values.coords[initial],
         texts=table.shown,
@@ -145,24 +143,21 @@ def draw(result: Result, table: TextTable, here: Shared) -> tuple[Projection, Se
         same_scale=values.method != "pca",
     )
     captions = [quality(result, layer) for layer in range(len(source.layers))]
-    frames = Frames("Layer", source.layer_names, drawn.coordinates(values.coords), captions, initial)
-    chosen = plot(
-        drawn.figure,
+    return Finding(
         key="projection_map",
+        title=f"{METHODS[values.method]} of {source.model}",
+        figure=drawn.figure,
+        caption=CAPTION,
+        table=lambda: points_table(result, labels),
+        results=[result],
+        fields=["coords", "trustworthiness", "neighbour_overlap"],
+        name=f"projection-{values.method}",
         alt=f"{METHODS[values.method]} of {len(values.text_index):,} {here.row_name}s in {source.model}, one point each",
         height=600,
         view=f"{values.method} {n_axes} {source.model} {source.texts}",
         select="points",
-        frames=frames,
-        file_name=f"projection-{values.method}",
+        frames=Frames("Layer", source.layer_names, drawn.coordinates(values.coords), captions, initial),
     )
-    return drawn, chosen, labels
-
-
-def _last_defined(coords: Any) -> int:
-    """The last layer that could be laid out."""
-    defined = np.flatnonzero(np.isfinite(coords).all(axis=(1, 2)))
-    return int(defined[-1]) if len(defined) else 0
 
 
 def show_quality(result: Result, layer: int) -> None:
@@ -208,48 +203,14 @@ def list_selected(chosen: Selection, table: TextTable, here: Shared) -> None:
     st.dataframe(shown, hide_index=True, column_config={"text": st.column_config.TextColumn(width="large")})
 
 
-def table_of(result: Result, labels: Any) -> tuple[list[str], list[list[Any]]]:
-    """One row for each layer and point; the rows of the text set count from 1."""
-    values, source = result.values, result.sources[0]
-    axes = [f"axis_{axis}" for axis in range(1, values.coords.shape[2] + 1)]
-    rows = [
-        [
-            name,
-            int(text) + 1,
-            int(token),
-            None if labels is None else labels[point],
-            *map(float, values.coords[layer, point]),
-        ]
-        for layer, name in enumerate(source.layer_names)
-        for point, (text, token) in enumerate(zip(values.text_index, values.token_index, strict=True))
-    ]
-    whole = all(token < 0 for token in values.token_index)  # no tokens: the column would say nothing
-    names = ["layer", "row", "token", "label", *axes]
-    return [name for name in names if name != "token" or not whole], [
-        row[:2] + row[3:] if whole else row for row in rows
-    ]
-
-
-def show(result: Result, here: Shared) -> None:
-    """Map, quality, selected texts, notes and downloads."""
+def show_map(result: Result, here: Shared) -> None:
+    """Map, quality, selected texts and notes."""
     assert here.texts is not None
     table = workbench().text_set(here.texts)
-    drawn, chosen, labels = draw(result, table, here)
-    st.caption(CAPTION)
-    show_quality(result, chosen.frame if chosen.frame is not None else 0)
-    list_selected(chosen, table, here)
-    undefined_note([result], ["coords", "trustworthiness", "neighbour_overlap"])
-    provenance([result])
-    title = f"{METHODS[result.values.method]} of {result.sources[0].model}"
-    downloads(
-        "projection",
-        "projection",
-        table=table_of(result, labels),
-        results=[result],
-        figure=drawn.figure,
-        title=title,
-        caption=CAPTION,
-    )
+    with said_once():
+        chosen = show(finding_of(result, table, here))
+        show_quality(result, chosen.frame if chosen.frame is not None else 0)
+        list_selected(chosen, table, here)
 
 
 heading("Projection", WHAT, HOW)
@@ -257,4 +218,4 @@ here = ready()
 model, spec = choose(here)
 found = run_panel([spec], "projection")
 if found is not None:
-    show(found[0], here)
+    show_map(found[0], here)
