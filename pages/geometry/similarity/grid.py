@@ -5,15 +5,14 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations_with_replacement
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from backend import ModelInfo, Result
 from pages._kit.charts.base import short_model
 from pages._kit.flow.progress import run_panel
-from pages._kit.show.export import downloads
-from pages._kit.show.findings import provenance, undefined_note
+from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.plot import Selection as Chosen
-from pages._kit.show.plot import plot
 from pages._kit.state.rows import pairing_warning
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import workbench
@@ -36,37 +35,44 @@ def grid_panel(models: Sequence[ModelInfo], here: Selection, params: dict[str, A
     names = [info.spec.name for info in models]
     layers = [_layers(info, here) for info in models]
     gaps = {pair: cell_reasons(result) for pair, result in found.items()}
-    figure = cka_grid({pair: result.values.matrix for pair, result in found.items()}, names, layers, gaps)
-    alt = f"CKA of all layers of {len(models)} models, every pair of them, from 0 to 1"
     shown = hashlib.sha256(repr((names, layers)).encode()).hexdigest()[:8]  # a click counts for what it was made on
-    chosen = plot(
-        figure,
-        key=f"similarity_grid_{shown}",
-        alt=alt,
-        height=grid_height(len(models)),
-        view=" ".join(names),
-        select="cells",
-        file_name="cka-grid",
-    )
-    st.caption(CAPTION)
-    cell = _clicked(found, models, chosen)
-    if cell is None:
-        st.caption(HINT)
-    else:
-        describe(cell)
-        side_by_side(cell, here)
-    there = list(found.values())
-    undefined_note(there, ["matrix"])
-    provenance(there)
+    with said_once():
+        chosen = show(
+            Finding(
+                key=f"similarity_grid_{shown}",
+                title=f"CKA of {', '.join(map(short_model, names))}",
+                figure=cka_grid({pair: result.values.matrix for pair, result in found.items()}, names, layers, gaps),
+                caption=CAPTION,
+                table=lambda: _table(found, names, layers),
+                results=list(found.values()),
+                fields=["matrix"],
+                crosses=True,
+                name="similarity-cka-grid",
+                alt=f"CKA of all layers of {len(models)} models, every pair of them, from 0 to 1",
+                height=grid_height(len(models)),
+                view=" ".join(names),
+                select="cells",
+            )
+        )
+        cell = _clicked(found, models, chosen)
+        if cell is None:
+            st.caption(HINT)
+        else:
+            describe(cell)
+            side_by_side(cell, here)
+
+
+def _table(
+    found: Mapping[tuple[int, int], Result], names: Sequence[str], layers: Sequence[Sequence[str]]
+) -> pd.DataFrame:
+    """One row for each pair of layers of each pair of models, each pair once."""
     rows = [
         [names[i], layers[i][row], names[j], layers[j][column], float(value)]
         for (i, j), result in found.items()
         for row, line in enumerate(result.values.matrix)
         for column, value in enumerate(line)
     ]
-    table = (["model", "layer", "other model", "other layer", "cka"], rows)
-    title = f"CKA of {', '.join(map(short_model, names))}"
-    downloads("similarity", "cka-grid", table=table, results=there, figure=figure, title=title, caption=CAPTION)
+    return pd.DataFrame(rows, columns=["model", "layer", "other model", "other layer", "cka"])
 
 
 def _clicked(found: Mapping[tuple[int, int], Result], models: Sequence[ModelInfo], chosen: Chosen) -> Cell | None:

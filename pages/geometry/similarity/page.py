@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
 from backend import AnalysisSpec, ModelInfo, Ordered, Result
@@ -23,9 +22,9 @@ from pages._kit.charts.layer_pairs import (
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
-from pages._kit.show.export import downloads
-from pages._kit.show.findings import heading, provenance, undefined_note
-from pages._kit.show.plot import Selection, plot
+from pages._kit.show.finding import Finding, said_once, show
+from pages._kit.show.findings import heading
+from pages._kit.show.plot import Selection
 from pages._kit.state.pair import in_order, ordered, say_order
 from pages._kit.state.rows import pairing_warning
 from pages._kit.state.selection import Selection as Shared
@@ -42,6 +41,7 @@ HOW = (
 WITHIN, BETWEEN, DIFFERENCE = "Within one model", "Between two models", "Difference of two models"
 GRID = "All models"
 MATRIX, DIAGONAL = "Matrix", "Along depth"
+FILES = {WITHIN: "similarity-cka", BETWEEN: "similarity-cka", DIFFERENCE: "similarity-cka-difference"}
 
 
 def settings(info: ModelInfo, here: Shared) -> dict[str, Any]:
@@ -121,8 +121,8 @@ def comparable(mode: str, found: Sequence[Result]) -> bool:
     return False
 
 
-def draw(mode: str, found: Sequence[Result]) -> tuple[go.Figure, Selection]:
-    """The heatmap; returns the figure and the clicked cell."""
+def draw(mode: str, found: Sequence[Result]) -> Selection:
+    """The heatmap; returns the clicked cell."""
     matrix, why = matrix_of(mode, found)
     rows, columns = layer_names(found[0])
     y_name, x_name = found[0].sources[0].model, found[0].sources[-1].model
@@ -132,33 +132,61 @@ def draw(mode: str, found: Sequence[Result]) -> tuple[go.Figure, Selection]:
     else:
         figure = cka_heatmap(matrix, columns, rows, why, x_name=x_name, y_name=y_name)
         alt = f"CKA of {len(rows)} layers of {y_name} with {len(columns)} layers of {x_name}, from 0 to 1"
-    view = f"{y_name} {x_name} {matrix.shape}"
-    chosen = plot(
-        figure, key=f"similarity_{mode}", alt=alt, height=560, aspect=0.9, view=view, select="cells", file_name="cka"
+    return show(
+        Finding(
+            key=f"similarity_{mode}",
+            title=title_of(mode, found),
+            figure=figure,
+            caption=DIFFERENCE_CAPTION if mode == DIFFERENCE else CAPTION,
+            table=lambda: table_of(mode, found),
+            results=found,
+            fields=["matrix"],
+            crosses=True,
+            name=FILES[mode],
+            alt=alt,
+            height=560,
+            aspect=0.9,
+            view=f"{y_name} {x_name} {matrix.shape}",
+            select="cells",
+        )
     )
-    return figure, chosen
 
 
-def draw_depth(mode: str, found: Sequence[Result]) -> go.Figure | None:
+def title_of(mode: str, found: Sequence[Result]) -> str:
+    """What is compared with what."""
+    models = dict.fromkeys(short_model(source.model) for result in found for source in result.sources)
+    return f"CKA, {mode.lower()}: {difference_name(found) if mode == DIFFERENCE else ' and '.join(models)}"
+
+
+def draw_depth(mode: str, found: Sequence[Result]) -> None:
     """The line over depth: layers of the same number where there are two models, else each layer and the next."""
     matrix, _ = matrix_of(mode, found)
     rows, _ = layer_names(found[0])
     if mode == WITHIN:
         values, names = np.diagonal(matrix, 1), [f"{a} and {b}" for a, b in pairwise(rows)]
-        st.caption("CKA of each layer with the next one: a dip is where the model changes the geometry most.")
+        how = "CKA of each layer with the next one: a dip is where the model changes the geometry most."
     else:
         values = np.diagonal(matrix)
         names = list(rows[: len(values)])
-        st.caption(
-            "The layers with the same number in both models, from the embedding output on." + undrawn(matrix.shape)
-        )
-    if not np.isfinite(values).any():
-        st.info("There is nothing to draw: fewer than two layers, or every value is undefined.")
-        return None
+        how = "The layers with the same number in both models, from the embedding output on." + undrawn(matrix.shape)
     name = difference_name(found) if mode == DIFFERENCE else ""
-    figure = cka_diagonal(values, names, difference=mode == DIFFERENCE, name=name)
-    plot(figure, key="similarity_depth", alt="CKA along depth", height=420, view=mode, file_name="cka-depth")
-    return figure
+    known = bool(np.isfinite(values).any())
+    show(
+        Finding(
+            key="similarity_depth",
+            title=f"{title_of(mode, found)}, along depth",
+            figure=cka_diagonal(values, names, difference=mode == DIFFERENCE, name=name) if known else None,
+            caption=how,
+            table=pd.DataFrame({"layers" if mode == WITHIN else "layer": names, f"cka {name}".strip(): values}),
+            results=found,
+            fields=["matrix"],
+            empty="There is nothing to draw: fewer than two layers, or every value is undefined.",
+            name=f"{FILES[mode]}-depth",
+            alt="CKA along depth",
+            height=420,
+            view=mode,
+        )
+    )
 
 
 def undrawn(shape: tuple[int, ...]) -> str:
@@ -186,12 +214,17 @@ def clicked(mode: str, found: Sequence[Result], models: Sequence[ModelInfo], at:
     )
 
 
-def table_of(mode: str, found: Sequence[Result]) -> tuple[list[str], list[list[Any]]]:
-    """The matrix with its layer names, for the table and the CSV."""
+def table_of(mode: str, found: Sequence[Result]) -> pd.DataFrame:
+    """The matrix: a row for each layer, named in the first column, and a column for each layer of the other model."""
     matrix, _ = matrix_of(mode, found)
     rows, columns = layer_names(found[0])
-    corner = "layer" if mode != DIFFERENCE else f"layer ({difference_name(found)})"
-    return [corner, *columns], [[name, *map(float, line)] for name, line in zip(rows, matrix, strict=True)]
+    corner = "layer"
+    if mode != WITHIN:
+        first, second = (short_model(found[0].sources[place].model) for place in (0, -1))
+        corner = f"layer ({difference_name(found) if mode == DIFFERENCE else f'{first} by {second}'})"
+    table = pd.DataFrame(matrix, columns=list(columns))
+    table.insert(0, corner, list(rows))
+    return table
 
 
 def choose_view(order: Ordered | None) -> str:
@@ -211,35 +244,27 @@ def choose_view(order: Ordered | None) -> str:
     return str(view)
 
 
-def show(mode: str, found: Sequence[Result], models: Sequence[ModelInfo], here: Shared) -> None:
-    """Figure, cell, notes, table and downloads."""
+def show_pair(mode: str, found: Sequence[Result], models: Sequence[ModelInfo], here: Shared) -> None:
+    """Figure, cell, table and notes."""
     view = choose_view(order_of(mode, models))
-    caption = DIFFERENCE_CAPTION if mode == DIFFERENCE else CAPTION
-    if view == DIAGONAL:
-        figure = draw_depth(mode, found)
-    else:
-        row = st.container(horizontal=True)
-        with row.container(width=640):
-            figure, chosen = draw(mode, found)
-        cell = clicked(mode, found, models, chosen.cell)
-        with row.container(width=240):
-            if cell is None:
-                st.caption(HINT)
-            else:
-                describe(cell)
-        st.caption(caption)
-        if cell is not None:
-            side_by_side(cell, here)
-    undefined_note(found, ["matrix"])
-    provenance(found)
-    columns, rows = table_of(mode, found)
+    with said_once():
+        if view == DIAGONAL:
+            draw_depth(mode, found)
+        else:
+            row = st.container(horizontal=True)
+            with row.container(width=640):
+                chosen = draw(mode, found)
+            cell = clicked(mode, found, models, chosen.cell)
+            with row.container(width=240):
+                if cell is None:
+                    st.caption(HINT)
+                else:
+                    describe(cell)
+            if cell is not None:
+                side_by_side(cell, here)
     with st.expander("Table", icon=":material/table:"):
-        st.dataframe(pd.DataFrame([row[1:] for row in rows], index=[row[0] for row in rows], columns=columns[1:]))
-    if figure is not None:
-        names = difference_name(found) if mode == DIFFERENCE else " and ".join(model.spec.name for model in models)
-        title = f"CKA, {mode.lower()}: {names}"
-        table = (columns, rows)
-        downloads("similarity", "cka", table=table, results=found, figure=figure, title=title, caption=caption)
+        table = table_of(mode, found)
+        st.dataframe(table.set_index(table.columns[0]).rename_axis(None))
 
 
 heading("Similarity", WHAT, HOW)
@@ -252,4 +277,4 @@ else:
         pairing_warning(models, here.tokens)
     found = run_panel(specs_for(mode, models, here, settings(models[0], here)), "similarity")
     if found is not None and comparable(mode, found):
-        show(mode, found, models, here)
+        show_pair(mode, found, models, here)
