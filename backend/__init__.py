@@ -21,12 +21,13 @@ from backend.errors import (
 )
 from backend.forms.documents import result_document, series_document
 from backend.forms.fingerprint import fingerprint
+from backend.metrics.direct_probe.kernel import growth as least_distance_growth
 from backend.metrics.rogue.kernel import standard_scores
-from backend.metrics.shared.paired import paired_error
 from backend.old_names import answer as answer_to_old_names
-from backend.reports.compare import FITTED, compared, compared_networks
+from backend.reports.compare import FITTED, compared, compared_networks, mean_change
 from backend.reports.cross_task import CrossTaskRow, cross_task_rows, plan_cross_task
 from backend.reports.documents import cross_task_document, report_document
+from backend.reports.over_steps import complete_layers, mean_over_layers
 from backend.reports.plan import SPLIT_FIELDS, ReportPlan, check_pair, plan_report
 from backend.reports.rows import LabelChange, LayerRow, MovedRow, label_changes, layer_rows, moved_rows
 from backend.reports.summary import SummaryRow, summary_rows
@@ -37,7 +38,7 @@ from backend.values.lineage import Ordered
 from backend.values.presets import GENERAL, PRESETS, Preset, deviations, left_open, preset_status
 from backend.values.recipes import RECIPES, Recipe
 from backend.values.results import NormOutliers, Result, SeriesResult, Source, Undefined
-from backend.values.runs import RunInfo
+from backend.values.runs import RunInfo, moving_mean
 from backend.values.specs import (
     POOLINGS,
     POSTPROCESS_STEPS,
@@ -145,6 +146,7 @@ __all__ = [
     "check_pair",
     "compared",
     "compared_networks",
+    "complete_layers",
     "cross_task_document",
     "cross_task_rows",
     "deviations",
@@ -152,12 +154,15 @@ __all__ = [
     "fingerprint",
     "label_changes",
     "layer_rows",
+    "least_distance_growth",
     "left_open",
+    "mean_change",
+    "mean_over_layers",
     "moved_rows",
+    "moving_mean",
     "number_text",
     "number_texts",
     "open_workbench",
-    "paired_error",
     "plan_cross_task",
     "plan_report",
     "preset_status",

@@ -1,11 +1,14 @@
 """The house stands: the layers hold, imports are light, no page lies where the legacy router would find it."""
 
+import ast
 import json
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -140,3 +143,47 @@ def test_every_kernel_has_its_public_path() -> None:
         for name in names.split():
             assert callable(getattr(face, name)), (family, name)
             assert name in face.__all__
+
+
+COMPUTES = re.compile(
+    r"(nan)?(mean|median|average|std|var|percentile|quantile)|corrcoef|cov|cumsum|cumprod|searchsorted|polyfit|interp"
+    r"|trapezoid|convolve|histogram|bincount|norm|svd|eigh|lstsq"
+)
+DRAWN = {"pages/labels/neurons/charts.py": {"histogram"}}  # the heights of the bars
+
+
+def computed_in(source: str) -> set[str]:
+    """What the text of a page computes by itself: statistics that it calls, and libraries for them that it imports."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {one.name for one in node.names if one.name.startswith(("scipy", "statistics", "numpy.linalg"))}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(("scipy", "statistics", "numpy")):
+            found |= {f"{node.module}.{one.name}" for one in node.names}
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and COMPUTES.fullmatch(node.func.attr):
+            found.add(node.func.attr)
+    return found
+
+
+def test_pages_compute_no_statistics_of_their_own() -> None:
+    """A number that a user reads is a field of a result, so that page, JSON and command line agree."""
+    found = {
+        path.relative_to(ROOT).as_posix(): computed_in(path.read_text(encoding="utf-8"))
+        for path in [ROOT / "app.py", *(ROOT / "pages").rglob("*.py")]
+    }
+    assert {path: calls for path, calls in found.items() if calls} == DRAWN
+
+
+@pytest.mark.parametrize(
+    ("source", "caught"),
+    [
+        ("import numpy as np\nx = np.linalg.norm([1.0])", {"norm"}),
+        ("y = values.minimum.std(axis=1, ddof=1)", {"std"}),
+        ("from scipy.stats import zscore", {"scipy.stats.zscore"}),
+        ("import statistics", {"statistics"}),
+        ("from numpy import corrcoef as c", {"numpy.corrcoef"}),
+        ("average = values.average_cosine[0]", set()),
+    ],
+)
+def test_a_statistic_that_a_page_computes_is_caught(source: str, caught: set[str]) -> None:
+    assert computed_in(source) == caught

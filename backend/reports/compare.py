@@ -1,7 +1,5 @@
 """Two results of one metric compared row by row: which test rows each reader gets right."""
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
@@ -39,8 +37,16 @@ def compared_networks(first: Result, second: Result, at: int = 0) -> tuple[float
     """Change of ``probing``'s accuracy in layer ``at`` and half its 95 % interval, row by row; None on different rows."""
     if not same_rows(first, second, "test_rows"):
         return None
-    change: npt.NDArray[Any] = second.values.right[at].astype(np.float64) - first.values.right[at]
-    return float(change.mean()), paired_error(change)
+    return mean_change(first.values.right[at], second.values.right[at])
+
+
+def mean_change(first: npt.ArrayLike, second: npt.ArrayLike, *, n_looks: int = 1) -> tuple[float, float]:
+    """Mean of ``second`` minus ``first`` (n_rows,), how right two readers are row by row, and half its 95 % interval.
+
+    ``n_looks``: of how many such differences this one is the widest.
+    """
+    change = np.asarray(second, np.float64) - np.asarray(first, np.float64)
+    return float(change.mean()), paired_error(change, n_looks=n_looks)
 
 
 def same_rows(first: Result, second: Result, field: str) -> bool:

@@ -3,6 +3,9 @@
 import math
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
+
 from backend.values.recipes import Recipe
 
 PREFIX = "run:"
@@ -93,3 +96,12 @@ class RunInfo:
 def step_name(step: int) -> str:
     """The name of a saved step: that of its folder, and what stands after the @ in ``run:NAME@step-00128``."""
     return f"step-{step:05d}"
+
+
+def moving_mean(values: npt.NDArray[np.float64], around: int) -> npt.NDArray[np.float64]:
+    """Mean of the ``around`` values about each of ``values`` (n,); of fewer at the ends."""
+    half = around // 2
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    places = np.arange(len(values))
+    low, high = np.maximum(places - half, 0), np.minimum(places + half + 1, len(values))
+    return np.asarray((total[high] - total[low]) / (high - low))

@@ -13,6 +13,7 @@ from backend.metrics.anisotropy.explained_variance import (
     SpectrumParams,
     VarianceRatioParams,
     components_above_one,
+    components_for,
     variance_ratio,
 )
 from backend.metrics.anisotropy.isotropic import (
@@ -294,6 +295,18 @@ def test_the_spectrum_sums_to_one_and_descends():
     np.testing.assert_allclose(ratios, expected / expected.sum(), rtol=1e-9)
     result = SPECTRUM.run([stack_of([x, 2 * x])], None, SpectrumParams(n_components=4), 0, no_report).values
     np.testing.assert_allclose(result.ratios, [ratios[:4], ratios[:4]], rtol=1e-9)
+    assert result.n_for_90.tolist() == [-1, -1], "the four that are kept hold less"
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_the_first_components_hold_together_of_a_known_spectrum():
+    x = np.vstack([np.diag([6.0, 3.0, 2.0, 1.0]), -np.diag([6.0, 3.0, 2.0, 1.0])])  # variances 36 : 9 : 4 : 1
+    flat = np.vstack([np.eye(4), -np.eye(4)])
+    result = SPECTRUM.run([stack_of([x, flat, np.ones((8, 4))])], None, SpectrumParams(), 0, no_report).values
+    np.testing.assert_allclose(result.summed[0], [0.72, 0.9, 0.98, 1.0])
+    np.testing.assert_allclose(result.summed[1], [0.25, 0.5, 0.75, 1.0])
+    assert np.isnan(result.summed[2]).all() and result.n_for_90[1:].tolist() == [4, -1]
+    assert components_for(np.array([0.5, 0.9, 1.0]), 0.9) == 2
 
 
 def test_the_variance_ratio_of_known_spectra():

@@ -352,6 +352,7 @@ def test_scale_plot():
     outcome = run(DIMENSION_SCALE, stack_of(x, np.ones((800, 20))), n_sizes=4, n_draws=3, seed=2)
     values = outcome.values
     np.testing.assert_array_equal(values.sizes, [100, 200, 400, 800])
+    np.testing.assert_allclose(10 ** (values.limit / 2), values.sizes)
     assert values.mean[0, -1] == pytest.approx(two_nn(x))
     rng = np.random.default_rng(2)
     draws = [two_nn(x[np.sort(rng.choice(np.arange(800), 100, replace=False))]) for _ in range(3)]

@@ -11,10 +11,13 @@ from scipy.optimize import linprog, minimize
 from backend.errors import Cancelled, InvalidRequest
 from backend.metrics.direct_probe import hulls
 from backend.metrics.direct_probe.hulls import distance, meet, scaled
-from backend.metrics.direct_probe.kernel import DirectProbe, direct_probe, sample_rows, spatial_similarity
+from backend.metrics.direct_probe.kernel import DirectProbe, direct_probe, growth, sample_rows, spatial_similarity
 from backend.metrics.direct_probe.merging import merge_apart
+from backend.metrics.direct_probe.metric import DIRECT_PROBE
+from backend.metrics.direct_probe.result import DirectProbeParams
 from backend.metrics.shared.rounding import same_pairs
-from backend.values.activations import no_report
+from backend.values.activations import Labels, no_report
+from tests.metrics.stacks import stack_of
 
 CUBE = np.array(list(product((0.0, 1.0), repeat=3)))
 
@@ -290,3 +293,27 @@ def test_spatial_similarity_is_the_correlation_of_the_distances():
     assert np.isnan(spatial_similarity(a, np.ones((5, 5))))
     with pytest.raises(InvalidRequest):
         spatial_similarity(a, b[:4, :4])
+
+
+def test_growth_is_from_the_first_known_distance_to_the_last():
+    minimum = np.array([[1.0, np.nan, 5.0, np.nan], [9.0, 2.0, np.nan, np.nan], [3.0, 2.5, np.nan, 7.0]])
+    np.testing.assert_array_equal(growth(minimum), [2.0, 0.5, np.nan, np.nan])
+
+
+def test_a_profile_says_how_the_labels_grow_apart_and_counts_what_is_left_out():
+    """Two cubes that are two apart, and four apart one layer on, and again with one row under both labels."""
+    layers = [np.vstack([CUBE, CUBE + [gap + 1.0, 0, 0]]) for gap in (2.0, 4.0)]
+    layers.append(layers[1].copy())
+    layers[2][15] = layers[2][0]
+    rows = [np.vstack([one, one[::5]]) for one in layers]  # the test rows are some of the same points
+    split = ("train",) * 16 + ("test",) * len(layers[0][::5])
+    classes = np.r_[np.repeat([0, 1], 8), np.repeat([0, 1], 8)[::5]]
+    params = DirectProbeParams(control=False)
+    values = DIRECT_PROBE.run([stack_of(rows)], Labels(classes, ("a", "b"), split), params, 0, no_report).values
+    np.testing.assert_allclose(values.minimum[:2], [[2, 2], [4, 4]])
+    np.testing.assert_allclose(values.growth, values.minimum[2] - values.minimum[0])
+    assert values.n_left_out.tolist() == [0, 0, 2]
+    assert (values.cluster_size[:2] == 8).all()
+    assert (values.cluster_size[2] == 0).sum() == 2
+    for number, size in zip(values.clusters[2], values.cluster_size[2], strict=True):
+        assert number < 0 or size == np.count_nonzero(values.clusters[2] == number)

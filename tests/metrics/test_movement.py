@@ -89,6 +89,9 @@ def test_one_label_moved_by_v_has_the_difference_vector_v_and_no_other_moves():
         own = centroids(x)
         scale = np.linalg.norm(own - own.mean(axis=0), axis=1).mean()
         np.testing.assert_allclose(values.difference_relative[place], values.difference[place] / scale)
+        apart = np.linalg.norm(v) * place * np.array([1, 2, 1]) / 3  # less the mean vector, v / 3
+        np.testing.assert_allclose(values.difference_apart_relative[place], apart / scale, atol=1e-12)
+    np.testing.assert_allclose(values.difference_mean, [0, 5 / 3, 10 / 3], atol=1e-12)
 
 
 def test_a_movement_common_to_all_labels_is_not_centred_away():
@@ -137,6 +140,8 @@ def test_what_is_apart_is_the_difference_less_the_mean_one_with_its_error():
     # along its own direction a length strays by one of the three dimensions' errors
     strayed = np.std([one.difference_apart[0] for one in found], axis=0) * np.sqrt(3)
     np.testing.assert_allclose(np.mean([one.difference_apart_error[0] for one in found], axis=0), strayed, rtol=0.12)
+    shares = [one.difference_apart_relative_error / one.difference_apart_relative for one in found]
+    np.testing.assert_allclose(shares, [one.difference_apart_error / one.difference_apart for one in found])
 
 
 def test_checkpoints_in_order_give_steps_a_path_and_the_last_minus_the_first():
@@ -230,6 +235,10 @@ def test_a_label_without_rows_and_one_with_a_single_row_say_so():
     assert reason_of(outcome, "coords", (0, 0, 0, 3, 0)) == "no row in use is of class 'absent'"
     assert "two rows" in reason_of(outcome, "error", (0, 0, 2))
     assert "two rows" in reason_of(outcome, "difference_error", (0, 2))
+    assert "two rows" in reason_of(outcome, "difference_relative_error", (0, 2))
+    np.testing.assert_allclose(
+        outcome.values.difference_mean, outcome.values.difference[:, :3].mean(axis=1), atol=1e-12
+    )
     said = " ".join(outcome.notes)
     assert "41 rows with a label, of 60" in said and "'c' (1)" in said and "Without a row in use: 'absent'" in said
 
@@ -251,7 +260,7 @@ def test_one_label_has_a_path_but_no_spread():
     outcome = moved([stack_of(matrices()), stack_of(matrices(seed=5))], Labels(np.zeros(N, np.int64), ("only",)))
     values = outcome.values
     assert np.isfinite(values.path).all() and np.isfinite(values.difference).all() and np.isnan(values.spread).all()
-    for field in ("spread", "difference_relative", "difference_common", "step_common"):
+    for field in ("spread", "difference_relative", "difference_relative_error", "difference_common", "step_common"):
         assert "one label has rows" in reason_of(outcome, field, (0, 0))
 
 
@@ -265,7 +274,9 @@ def test_a_constant_layer_has_a_place_but_no_scale():
     assert np.isfinite(values.coords[:2]).all() and np.isfinite(values.difference_coords[:2]).all()
     assert "all rows are identical" in reason_of(outcome, "coords", (2, 1, 0, 0, 0))
     assert "all rows are identical" in reason_of(outcome, "difference_coords", (2, 0, 0, 0))
-    assert "all rows are identical" in reason_of(outcome, "difference_relative", (0, 1))
+    for field in ("", "_error"):
+        assert "all rows are identical" in reason_of(outcome, f"difference_relative{field}", (0, 1))
+        assert "all rows are identical" in reason_of(outcome, f"difference_apart_relative{field}", (0, 1))
 
 
 def test_a_layer_that_is_not_finite_takes_its_own_numbers_along_only():

@@ -137,6 +137,17 @@ def test_the_score_is_the_ranked_quantity_in_standard_deviations(by):
     assert ((found.score > found.n_std) == found.rogue).all()
 
 
+def test_the_shares_of_the_average_cosine_sum_to_one_and_are_those_of_the_pairs():
+    layers = [with_rogues(30), np.vstack([np.eye(6), -np.eye(6)])[[0, 1]]]  # the second: two orthogonal rows
+    outcome = ROGUE.run([stack_of(layers[:1])], None, RogueParams(), 0, no_report)
+    pairs = contribution_by_pairs(layers[0])
+    np.testing.assert_allclose(outcome.values.cosine_share[0], pairs / pairs.sum(), atol=1e-10)
+    assert outcome.values.cosine_share.sum() == pytest.approx(1)
+    none = ROGUE.run([stack_of(layers[1:])], None, RogueParams(), 0, no_report)
+    assert none.values.average_cosine[0] == 0 and np.isnan(none.values.cosine_share).all()
+    assert next(entry.reason for entry in none.undefined if entry.field == "cosine_share").endswith("cosine is 0")
+
+
 def test_one_of_d_dimensions_that_are_equal_else_scores_the_root_of_d_less_one():
     x = np.vstack([np.ones(26), -np.ones(26)])
     x[:, 3] *= 2  # variances 1, and 4 in one of them

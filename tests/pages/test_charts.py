@@ -232,7 +232,7 @@ def test_a_shared_reference_names_all_its_models_and_is_grey_alone() -> None:
 def test_a_scale_plot_says_whether_flat_means_a_dimension(ends: list[float], said: str, unsaid: str) -> None:
     sizes = np.array([55, 110, 220, 440])
     mean = np.repeat(np.array(ends)[:, None], 4, axis=1)
-    caption = scale_caption("mada", sizes, mean, n_draws=7, n_sizes=6)
+    caption = scale_caption("mada", sizes, 2 * np.log10(sizes), mean, n_draws=7, n_sizes=6)
     assert caption.startswith("MADA, from all 440 rows")
     assert "mean of 7 random draws" in caption
     assert "4 of the 6 sizes asked for: no draw has fewer than 32 rows" in caption
@@ -240,7 +240,7 @@ def test_a_scale_plot_says_whether_flat_means_a_dimension(ends: list[float], sai
     reading = caption[caption.index("The dotted line") :]
     assert said in reading
     assert unsaid not in reading
-    assert "sizes asked for" not in scale_caption("mada", sizes, mean, n_draws=7, n_sizes=4)
+    assert "sizes asked for" not in scale_caption("mada", sizes, 2 * np.log10(sizes), mean, n_draws=7, n_sizes=4)
 
 
 def test_the_names_of_the_estimators_and_the_smallest_draw_are_those_of_the_metric() -> None:
@@ -285,7 +285,7 @@ def test_the_grid_has_a_panel_for_each_layer_with_its_extremes() -> None:
 
 def test_a_spectrum_leaves_out_undefined_layers() -> None:
     ratios = np.array([[np.nan] * 3, [0.6, 0.3, 0.1], [0.5, 0.3, 0.2]])
-    figure = spectrum_chart(ratios, LAYERS, cumulative=True)
+    figure = spectrum_chart(np.cumsum(ratios, axis=1), LAYERS, summed=True)
     assert [trace.name for trace in figure.data] == ["block 1", "block 2"]
     np.testing.assert_allclose(figure.data[0].y, [0.6, 0.9, 1.0], rtol=1e-6)
 

@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 
+from backend import complete_layers, mean_over_layers
 from pages._kit.charts.base import tick_places
 from pages.training.dynamics.charts import (
     Grid,
-    complete_layers,
     label_lines,
-    mean_over_layers,
     over_steps,
     places_of,
     shades,

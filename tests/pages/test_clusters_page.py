@@ -9,7 +9,6 @@ from pages._kit.charts.clusters import (
     count_chart,
     distance_matrix,
     extremes,
-    growth,
     least_chart,
     name_lines,
 )
@@ -128,7 +127,7 @@ def test_without_labels_or_with_tokens_the_page_says_what_to_do(open_page) -> No
 
 def test_the_labels_named_are_those_that_grow_most_and_least() -> None:
     minimum = np.array([[1.0] * 9, [2, 9, 3, 0.5, 5, 6, 7, 8, np.nan]])
-    change = growth(minimum)
+    change = backend.least_distance_growth(minimum)
     most, least = extremes(change)
     assert (most, least) == ([1, 7, 6], [3, 0, 2]) and np.isnan(change[8])
     drawn = least_chart(minimum, ["a", "b"], [f"<b>{i}" for i in range(9)])

@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from backend import Recipe, RunInfo
+from backend import Recipe, RunInfo, moving_mean
 from backend.errors import Cancelled, EmbedscopeError
-from pages.training.finetune.charts import course_chart, moving_mean
+from pages.training.finetune.charts import course_chart
 from tests.pages.conftest import SmallWorld
 from tests.pages.figures import figure, numbers, said
 

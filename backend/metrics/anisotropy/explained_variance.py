@@ -42,6 +42,12 @@ def components_above_one(ratios: Floats) -> int:
     return int(below[0]) if below.size else len(ratios)
 
 
+def components_for(summed: Floats, share: float) -> int:
+    """Number of leading components that hold ``share`` of the variance, ``summed`` (n_components,) ascending; -1 if none do."""
+    enough = np.flatnonzero(summed >= share)
+    return int(enough[0]) + 1 if enough.size else -1
+
+
 @dataclass(frozen=True, slots=True)
 class SpectrumParams:
     """How much of the spectrum is kept."""
@@ -51,9 +57,15 @@ class SpectrumParams:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SpectrumResult:
-    """Explained-variance ratios, ``ratios`` (n_layers, n_components), descending; all components sum to 1."""
+    """Explained-variance ratios, ``ratios`` (n_layers, n_components), descending; all components sum to 1.
+
+    ``summed`` (n_layers, n_components) are the shares that the first 1, 2, 3 ... components hold together, ``n_for_90``
+    (n_layers,) the number of components that hold 90 % of the variance: -1 where those kept hold less, or none is defined.
+    """
 
     ratios: Floats
+    summed: Floats
+    n_for_90: Ints
     n_rows: int
     n_dims: int
 
@@ -96,7 +108,9 @@ def _run_spectrum(
 ) -> Outcome:
     stack = stacks[0]
     ratios = _spectra(stack, params.n_components, report, 0, len(stack))
-    result = SpectrumResult(ratios, *stack.rows[0].shape)
+    summed = np.cumsum(ratios, axis=1)
+    n_for_90 = np.array([components_for(line, 0.9) for line in summed], dtype=np.int64)
+    result = SpectrumResult(ratios, summed, n_for_90, *stack.rows[0].shape)
 
     def why(_field: str, index: tuple[int, ...]) -> str:
         return named(stack, index[0], str(why_undefined(stack.rows[index[0]], step=stack.step)))
@@ -139,7 +153,7 @@ def _listed(stacks: Sequence[LayerStack]) -> str:
 
 SPECTRUM = Metric(
     name="spectrum",
-    version=1,
+    version=2,
     title="Spectrum (explained variance)",
     scope="stack",
     params=SpectrumParams,

@@ -36,9 +36,11 @@ class DimensionScale:
 
     ``sizes`` (n_sizes,) ascend; ``mean`` and ``std`` over the draws are (n_layers, n_sizes). Draws of half of the rows
     share half of them, so that ``std`` reads low at the larger sizes; at the largest there is one draw and no ``std``.
+    ``limit`` (n_sizes,), 2 log10 of the size, is about the largest dimension that so many rows can show.
     """
 
     sizes: Indices
+    limit: Floats
     mean: Floats
     std: Floats
     estimator: str
@@ -56,7 +58,8 @@ def run_dimension_scale(
     pool = sampled_rows(n_rows, params.max_rows, seed)
     sizes = _sizes(len(pool), params.n_sizes)
     empty = np.full((len(stack), len(sizes)), np.nan)
-    values = DimensionScale(sizes, empty, empty.copy(), params.estimator, params.n_draws, *stack.rows[0].shape)
+    limit = 2 * np.log10(np.maximum(1, sizes))
+    values = DimensionScale(sizes, limit, empty, empty.copy(), params.estimator, params.n_draws, *stack.rows[0].shape)
     reasons = {}
     for layer, x in enumerate(stack.rows):
         inner = part_of(report, layer, len(stack), stack.layer_names[layer])
@@ -90,7 +93,7 @@ def _small_sizes(values: DimensionScale, params: ScaleParams) -> list[str]:
             f"{k} neighbours{lowered} are more than a fifth of the rows at {listed} rows: a rise there comes from the "
             "estimator, not from the data."
         )
-    limit = 2 * np.log10(max(1, values.sizes[-1]))
+    limit = values.limit[-1]
     if np.nanmax(values.mean[:, -1], initial=0.0) > limit:
         notes.append(
             f"{values.sizes[-1]} rows resolve about {limit:.1f} dimensions (2 log10 n): read larger values as lower bounds."
@@ -130,7 +133,7 @@ def _fill(
 
 DIMENSION_SCALE = Metric(
     name="dimension_scale",
-    version=3,
+    version=4,
     title="Intrinsic dimension against the number of rows",
     scope="stack",
     params=ScaleParams,

@@ -230,3 +230,16 @@ def spatial_similarity(distances_a: npt.ArrayLike, distances_b: npt.ArrayLike) -
     if norm_a <= _ROUNDING * np.linalg.norm(a) or norm_b <= _ROUNDING * np.linalg.norm(b):
         return float("nan")
     return float(np.clip(spread_a @ spread_b / (norm_a * norm_b), -1.0, 1.0))
+
+
+def growth(minimum: Floats) -> Floats:
+    """How much each label's least distance grows over the first axis of ``minimum`` (n_steps, n_labels), (n_labels,).
+
+    The steps may be layers, models or checkpoints: the last known distance minus the first; NaN where fewer than two are known.
+    """
+    change = np.full(minimum.shape[1], np.nan)
+    for label in range(minimum.shape[1]):
+        known = minimum[np.isfinite(minimum[:, label]), label]
+        if len(known) > 1:
+            change[label] = known[-1] - known[0]
+    return change

@@ -12,6 +12,7 @@ from backend.metrics.direct_probe.kernel import (
     LEFT_OUT,
     DirectProbe,
     direct_probe,
+    growth,
     label_meetings,
     sample_rows,
     spatial_similarity,
@@ -156,13 +157,16 @@ def _values(
         n_labels=len(np.unique(y_train)),
         n_clusters=counts,
         clusters=clusters,
+        cluster_size=np.array([_sizes(line) for line in clusters], dtype=np.int64).reshape(clusters.shape),
         row_index=train if of_set is None else np.asarray(of_set, dtype=np.int64)[train],
         row_label=y_train,
         outside=outside,
         conflict=conflict,
+        n_left_out=conflict.sum(axis=1),
         pairs=pairs,
         distances=distances,
         minimum=minimum,
+        growth=growth(minimum),
         apart=apart,
         control_apart=control[0],
         control_apart_std=control[1],
@@ -185,6 +189,12 @@ def _values(
     )
 
 
+def _sizes(clusters: Ints) -> Ints:
+    """How many rows are in the cluster of each row; 0 of those that were left out."""
+    counts = np.bincount(clusters[clusters != LEFT_OUT], minlength=1)
+    return np.where(clusters == LEFT_OUT, 0, counts[clusters])
+
+
 def _outside(found: DirectProbe) -> Bools:
     """Rows that are in another cluster than the largest of their label (the first of equals)."""
     sizes = np.bincount(found.clusters[found.clusters >= 0], minlength=found.n_clusters)
@@ -198,7 +208,7 @@ def _outside(found: DirectProbe) -> Bools:
 
 DIRECT_PROBE = Metric(
     name="direct_probe",
-    version=4,
+    version=5,
     title="Clusters of labels (DirectProbe)",
     scope="pair",
     params=DirectProbeParams,

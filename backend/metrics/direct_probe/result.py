@@ -39,10 +39,11 @@ class DirectProbeResult:
 
     Labels are the classes of ``split``, ``pairs`` (n_pairs, 2) any two of them. ``n_clusters`` (n_layers,) is to be seen
     beside ``n_labels``; ``clusters`` (n_layers, n_used) is the cluster of each training row in use (``row_index`` in the
-    text set, of class ``row_label``), -1 where it was left out; ``outside`` marks the rows that are not in the largest
+    text set, of class ``row_label``), -1 where it was left out, and ``cluster_size`` the rows in it (0); ``outside`` marks the rows that are not in the largest
     cluster of their label, ``conflict`` those left out because a row of another label is the same point. ``distances`` (n_layers,
     n_pairs) are the least between clusters of two labels, ``minimum`` (n_layers, n_labels) the least from a label to any
-    other. ``apart`` is the share of pairs of labels whose whole hulls are, ``control_apart`` that with shuffled labels, the mean
+    other, ``growth`` (n_labels,) that of the last layer that has one less that of the first. ``n_left_out`` (n_layers,) counts the
+    rows of ``conflict``. ``apart`` is the share of pairs of labels whose whole hulls are, ``control_apart`` that with shuffled labels, the mean
     over shuffles, and ``control_apart_std`` their standard deviation.
     ``test_n_clusters`` and ``test_distances`` are of the test rows alone, ``train_test`` (n_layers,) the correlation of
     both parts' distances, ``similarity`` (n_layers, n_layers) that of two layers'. The fields ``other_`` are of the
@@ -53,13 +54,16 @@ class DirectProbeResult:
     n_labels: int
     n_clusters: Floats
     clusters: Ints
+    cluster_size: Ints
     row_index: Ints
     row_label: Ints
     outside: Bools
     conflict: Bools
+    n_left_out: Ints
     pairs: Ints
     distances: Floats
     minimum: Floats
+    growth: Floats
     apart: Floats
     control_apart: Floats
     control_apart_std: Floats
@@ -97,6 +101,8 @@ def why_missing(
     values: DirectProbeResult,
 ) -> str:
     """Why the number of ``field`` at ``index`` does not exist; ``found`` is by part: "" for training, test, other."""
+    if field == "growth":
+        return "the label has no distance in two layers"
     layer = index[0]
     side = field.partition("_")[0] if field.startswith(("test_", "other_")) else ""
     of = other if side == "other" and other is not None else stack

@@ -129,6 +129,8 @@ def _values(
     step, model_step = lengths(np.diff(centroids, axis=1)), lengths(np.diff(centroids, axis=0))
     differences = (centroids[-1] - centroids[0])[:n_compared]
     scale = np.where(spreads[0] > 0, spreads[0], np.nan)[:n_compared, None]
+    moved, apart = lengths(differences), lengths(_framed(differences[None], spreads[0], CENTRED)[0])
+    apart_error = _apart_error(paired, np.isfinite(differences).all(axis=2))
     return MovementResult(
         classes=labels.classes,
         counts=np.bincount(classes[classes >= 0], minlength=len(labels.classes)),
@@ -143,11 +145,15 @@ def _values(
         displacement=lengths(centroids[:, -1] - centroids[:, 0]),
         model_step=model_step,
         model_path=model_step.sum(axis=0)[:n_compared],
-        difference=lengths(differences),
+        difference=moved,
         difference_error=paired,
-        difference_relative=lengths(differences) / scale,
-        difference_apart=lengths(_framed(differences[None], spreads[0], CENTRED)[0]),
-        difference_apart_error=_apart_error(paired, np.isfinite(differences).all(axis=2)),
+        difference_relative=moved / scale,
+        difference_relative_error=paired / scale,
+        difference_apart=apart,
+        difference_apart_error=apart_error,
+        difference_apart_relative=apart / scale,
+        difference_apart_relative_error=apart_error / scale,
+        difference_mean=np.array([_mean_of_known(one) for one in moved], dtype=np.float64),
         difference_common=np.array([common_share(one) for one in differences], dtype=np.float64),
         frames=FRAMES,
         split=split,
@@ -157,6 +163,12 @@ def _values(
         n_dims=centroids.shape[-1],
         warnings=mostly_seen(labels, np.flatnonzero(classes >= 0), "the centroids"),
     )
+
+
+def _mean_of_known(values: Floats) -> float:
+    """The mean over the labels that have a value; NaN where none has."""
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else float("nan")
 
 
 def _framed(centroids: Floats, scale: Floats, frame: str) -> Floats:
@@ -210,7 +222,7 @@ def _maps(framed: Sequence[Floats]) -> dict[str, Floats]:
 
 MOVEMENT = Metric(
     name="movement",
-    version=2,
+    version=3,
     title="Movement of label centroids",
     scope="models",
     params=MovementParams,

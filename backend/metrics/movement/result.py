@@ -41,9 +41,10 @@ class MovementResult:
     From model to model (empty with one): ``model_step`` (n_models - 1, n_layers, n_labels) and its sum ``model_path``
     (n_layers, n_labels). ``difference`` (n_layers, n_labels) is the length of the difference vector, the last model's
     centroid minus the first's; ``difference_error`` the length of its standard error over the same rows;
-    ``difference_relative`` its share of the first model's ``spread``; ``difference_apart`` and ``difference_apart_error``
-    the same two lengths after the labels' mean difference vector is subtracted; ``difference_common`` (n_layers,) the share common
-    to all labels.
+    ``difference_apart`` and ``difference_apart_error`` the same two lengths after the labels' mean difference vector is
+    subtracted; ``difference_relative``, ``difference_relative_error``, ``difference_apart_relative`` and
+    ``difference_apart_relative_error`` all four as shares of the first model's ``spread``. ``difference_mean`` (n_layers,) is
+    the mean length over the labels, ``difference_common`` (n_layers,) the share common to all labels.
 
     Planes are drawn in each of the ``frames``: the centroids "raw"; "centred", less the mean of the labels in that layer
     of that model; "scaled", and divided by the first model's ``spread`` in that layer. ``coords`` (n_frames, n_models,
@@ -72,8 +73,12 @@ class MovementResult:
     difference: Floats
     difference_error: Floats
     difference_relative: Floats
+    difference_relative_error: Floats
     difference_apart: Floats
     difference_apart_error: Floats
+    difference_apart_relative: Floats
+    difference_apart_relative_error: Floats
+    difference_mean: Floats
     difference_common: Floats
     difference_coords: Floats
     difference_explained: Floats
@@ -104,8 +109,12 @@ _AXES = {  # of each array: what its indices stand for ("from" a layer or model 
     "difference": ("layer", "label"),
     "difference_error": ("layer", "label"),
     "difference_relative": ("layer", "label"),
+    "difference_relative_error": ("layer", "label"),
     "difference_apart": ("layer", "label"),
     "difference_apart_error": ("layer", "label"),
+    "difference_apart_relative": ("layer", "label"),
+    "difference_apart_relative_error": ("layer", "label"),
+    "difference_mean": ("layer",),
     "difference_common": ("layer",),
     "difference_coords": ("frame", "layer", "label"),
     "difference_layer_coords": ("frame", "layer", "label"),
@@ -113,7 +122,7 @@ _AXES = {  # of each array: what its indices stand for ("from" a layer or model 
     "difference_layer_explained": ("frame", "layer"),
 }
 _ENDS = ("difference",)  # fields that look at the first and the last model only
-_BY_LABEL_COUNT = ("spread", "step_common", "difference_common", "difference_relative")
+_BY_LABEL_COUNT = ("spread", "step_common", "difference_common")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,14 +144,14 @@ def why_missing(field: str, index: tuple[int, ...], values: MovementResult, fact
     for model, layer in looked_at:
         if (model, layer) in facts.reasons:
             return named(facts.stacks[model], layer, facts.reasons[model, layer])
-    if field in ("error", "difference_error", "difference_apart_error"):
+    if field.endswith("error") and np.isnan(getattr(values, field.replace("_relative", ""))[index]).any():
         return "the sampling error needs two rows of a label (of every label, where their mean is subtracted)"
-    if field in _BY_LABEL_COUNT and np.count_nonzero(values.counts) < 2:
+    if (field in _BY_LABEL_COUNT or "_relative" in field) and np.count_nonzero(values.counts) < 2:
         return "one label has rows: there is no other to compare it with"
     for model, layer in looked_at:
         if (model, layer) in facts.flat:
             return named(facts.stacks[model], layer, "all rows are identical, so the labels are at one point")
-    if field in ("coords", "difference_relative"):
+    if field == "coords" or "_relative" in field:
         return "the labels are at one point, so there is no scale"
     return "nothing moves, or all points are one"
 

@@ -42,7 +42,7 @@ class RogueResult:
     """Rogue dimensions for each layer.
 
     Arrays of all dimensions (n_layers, n_dims): ``variance``, ``mean``, ``cosine`` (contributions, summing to
-    ``average_cosine``), ``outlier`` (mean activation beyond n_std) and ``rogue`` (ranked quantity more than n_std above
+    ``average_cosine``) and ``cosine_share``, its share of that sum, ``outlier`` (mean activation beyond n_std) and ``rogue`` (ranked quantity more than n_std above
     its mean over dimensions); ``score``, how far above that mean it lies, in standard deviations over the dimensions.
     Rankings (n_layers, top): ``top_variance``, ``top_cosine``, ``top_mean``, with the value beside each index; -1 where the
     layer is degenerate. ``principal`` (n_layers,) is the highest-variance dimension, -1 where there is none, and
@@ -54,6 +54,7 @@ class RogueResult:
     variance: Floats
     mean: Floats
     cosine: Floats
+    cosine_share: Floats
     average_cosine: Floats
     outlier: npt.NDArray[np.bool_]
     rogue: npt.NDArray[np.bool_]
@@ -95,13 +96,15 @@ def _run_rogue(stacks: Sequence[LayerStack], _labels: Labels | None, params: Any
     rogue = np.array([beyond(row, params.n_std, above_only=True) for row in ranked])
     principal = np.array([_principal(row) for row in variance], dtype=np.int64)
     appearing, first, count = _appearing(rogue)
+    whole = cosine.sum(axis=1)
     rows = _line_rows(n_rows, params.n_lines, seed)
     texts = stack.matrices[0].text_index
     result = RogueResult(
         variance=variance,
         mean=mean,
         cosine=cosine,
-        average_cosine=cosine.sum(axis=1),
+        cosine_share=cosine / np.where(whole == 0, np.nan, whole)[:, None],
+        average_cosine=whole,
         outlier=np.array([beyond(row, params.n_std) for row in mean]),
         rogue=rogue,
         score=standard_scores(ranked),
@@ -129,6 +132,8 @@ def _run_rogue(stacks: Sequence[LayerStack], _labels: Labels | None, params: Any
         reason = reasons[index[0]]
         if field == "score" and not np.isnan(ranked[index[0]]).any():
             reason = reason or "all dimensions have the same value, so that no standard deviation tells them apart"
+        if field == "cosine_share" and whole[index[0]] == 0:
+            reason = reason or "the average cosine is 0"
         return named(stack, index[0], reason or "fewer than 2 rows have a direction")
 
     return Outcome(result, undefined_entries(result, why), _notes(params, rows, n_rows))

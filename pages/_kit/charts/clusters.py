@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from backend import least_distance_growth
 from pages._kit.charts.base import (
     COLOUR_SCALE,
     DASHES,
@@ -100,16 +101,6 @@ def distance_matrix(pairs: Any, distances: Floats, classes: Sequence[str], model
     return titled(figure, model) if model else figure
 
 
-def growth(minimum: Floats) -> Floats:
-    """How much each label's least distance (n_layers, n_labels) grows from the first to the last layer; NaN where unknown."""
-    change = np.full(minimum.shape[1], np.nan)
-    for label in range(minimum.shape[1]):
-        known = minimum[np.isfinite(minimum[:, label]), label]
-        if len(known) > 1:
-            change[label] = known[-1] - known[0]
-    return change
-
-
 def extremes(change: Floats) -> tuple[list[int], list[int]]:
     """The labels that grow most, in falling order, and those that grow least, in rising order; no label in both."""
     known = [int(label) for label in np.argsort(change, kind="stable") if np.isfinite(change[label])]
@@ -164,7 +155,7 @@ def named_extremes(minimum: Floats) -> dict[int, tuple[str, int, int]]:
 
     Nothing is said of two labels, whose distance is one and the same, nor of a label that ties with one outside its group.
     """
-    change = growth(minimum)
+    change = least_distance_growth(minimum)
     most, least = extremes(change)
     finite = np.isfinite(minimum)
     ranked = finite.any(axis=0).sum() > 2

@@ -74,18 +74,17 @@ def _hold(number: int) -> str:
 
 
 def spectrum_chart(
-    ratios: Floats, layers: Sequence[str], *, cumulative: bool = False, log: bool = True, name: str = ""
+    ratios: Floats, layers: Sequence[str], *, summed: bool = False, log: bool = True, name: str = ""
 ) -> go.Figure:
     """Explained-variance ``ratios`` (n_layers, n_components) by component, one line a layer, dark (early) to light.
 
-    ``cumulative`` adds them up from the first; ``log`` puts both axes on a logarithmic scale.
+    ``summed`` says that they are added up from the first; ``log`` puts both axes of others on a logarithmic scale.
     """
-    title = "Explained variance, summed (share)" if cumulative else "Explained variance (share)"
+    title = "Explained variance, summed (share)" if summed else "Explained variance (share)"
     figure = base_figure(x_title="Principal component", y_title=title)
-    shown = np.cumsum(ratios, axis=1) if cumulative else ratios
     shades = sample_colorscale(COLOUR_SCALE, np.linspace(0.2, 0.92, max(len(layers), 2)))
     components = np.arange(1, ratios.shape[1] + 1, dtype=np.int32)
-    for line, layer, shade in zip(shown, layers, shades, strict=False):
+    for line, layer, shade in zip(ratios, layers, shades, strict=False):
         if not np.isfinite(line).any():
             continue
         label = safe(f"{name}: {layer}" if name else layer)
@@ -97,8 +96,8 @@ def spectrum_chart(
             line={"color": shade, "width": 1.8},
             hovertemplate=f"{label}<br>component %{{x}}<br><b>%{{y:.4g}}</b><extra></extra>",
         )
-    if log and not cumulative:
-        top = float(np.log10(np.nanmax(shown, initial=1e-6)))
+    if log and not summed:
+        top = float(np.log10(np.nanmax(ratios, initial=1e-6)))
         figure.update_xaxes(type="log", dtick=1)
         figure.update_yaxes(type="log", dtick=1, exponentformat="power", range=[top - _LOG_DECADES, top + 0.2])
     return figure.update_layout(

@@ -62,18 +62,18 @@ def show_spectrum(here: Selection) -> None:
     found = run_panel([spec], "components")
     if found is None:
         return
-    ratios, source = found[0].values.ratios, found[0].sources[0]
+    values, source = found[0].values, found[0].sources[0]
     with said_once():
         draw_spectrum(found[0], summed=bool(summed))
-        marks = [mark for mark in MARKS if mark <= ratios.shape[1]]
+        marks = [mark for mark in MARKS if mark <= values.ratios.shape[1]]
         st.subheader("Share of the variance that the first components hold")
-        st.dataframe(shares_table(ratios, source.layer_names, marks), hide_index=True, column_config=percent(marks))
+        st.dataframe(shares_table(values, source.layer_names, marks), hide_index=True, column_config=percent(marks))
 
 
 def draw_spectrum(result: Result, *, summed: bool) -> None:
     """The share of the variance by component, each one's own or summed up."""
     ratios, source = result.values.ratios, result.sources[0]
-    drawn = np.cumsum(ratios, axis=1) if summed else ratios
+    drawn = result.values.summed if summed else ratios
     table = pd.DataFrame(drawn, columns=[f"component {i}" for i in range(1, ratios.shape[1] + 1)])
     table.insert(0, "layer", list(source.layer_names))
     known = bool(np.isfinite(ratios).any())
@@ -81,7 +81,7 @@ def draw_spectrum(result: Result, *, summed: bool) -> None:
         Finding(
             key="components_spectrum",
             title=f"Spectrum of {source.model}{', summed up' if summed else ''}",
-            figure=spectrum_chart(ratios, source.layer_names, cumulative=summed) if known else None,
+            figure=spectrum_chart(drawn, source.layer_names, summed=summed) if known else None,
             caption=SUMMED_CAPTION if summed else " ".join(filter(None, (CAPTION, log_caption(ratios)))),
             table=table,
             results=[result],
@@ -94,14 +94,11 @@ def draw_spectrum(result: Result, *, summed: bool) -> None:
     )
 
 
-def shares_table(ratios: Any, layers: Sequence[str], marks: Sequence[int]) -> pd.DataFrame:
+def shares_table(values: Any, layers: Sequence[str], marks: Sequence[int]) -> pd.DataFrame:
     """For each layer the share that its first 1, 2, 5 ... components hold together, and how many hold 90 %."""
-    summed = np.cumsum(ratios, axis=1)
     columns: dict[str, Any] = {"layer": list(layers)}
-    columns |= {f"first {mark}": summed[:, mark - 1] for mark in marks}
-    columns["components for 90 %"] = [
-        int(np.searchsorted(line, 0.9) + 1) if line[-1] >= 0.9 else None for line in np.nan_to_num(summed)
-    ]
+    columns |= {f"first {mark}": values.summed[:, mark - 1] for mark in marks}
+    columns["components for 90 %"] = [number if number > 0 else None for number in values.n_for_90.tolist()]
     return pd.DataFrame(columns).astype({"components for 90 %": "Int64"})
 
 

@@ -61,8 +61,10 @@ def _show(result: Result, n_sizes: int) -> None:
         Finding(
             key="scale_chart",
             title=f"Intrinsic dimension ({name}) of {source.model} against the number of rows",
-            figure=scale_chart(sizes, values.mean, values.std, source.layer_names) if known else None,
-            caption=scale_caption(values.estimator, sizes, values.mean, n_draws=values.n_draws, n_sizes=n_sizes),
+            figure=scale_chart(sizes, values.limit, values.mean, values.std, source.layer_names) if known else None,
+            caption=scale_caption(
+                values.estimator, sizes, values.limit, values.mean, n_draws=values.n_draws, n_sizes=n_sizes
+            ),
             table=lambda: _table(result),
             results=[result],
             fields=["mean"],
@@ -77,13 +79,12 @@ def _show(result: Result, n_sizes: int) -> None:
 def _table(result: Result) -> pd.DataFrame:
     """One row for each layer and number of rows."""
     values, names = result.values, result.sources[0].layer_names
-    sizes = np.tile(values.sizes, len(names))
     return pd.DataFrame(
         {
             "layer": np.repeat(names, len(values.sizes)),
-            "rows": sizes,
+            "rows": np.tile(values.sizes, len(names)),
             "mean": values.mean.ravel(),
             "std": values.std.ravel(),
-            "most that so many rows can show": 2 * np.log10(sizes),
+            "most that so many rows can show": np.tile(values.limit, len(names)),
         }
     )

@@ -20,7 +20,9 @@ ESTIMATOR_NAMES = {
 }
 
 
-def scale_caption(estimator: str, sizes: npt.NDArray[Any], mean: Floats, *, n_draws: int, n_sizes: int) -> str:
+def scale_caption(
+    estimator: str, sizes: npt.NDArray[Any], limit: Floats, mean: Floats, *, n_draws: int, n_sizes: int
+) -> str:
     """What is drawn and how to read it, true of these numbers; ``n_sizes`` is how many sizes were asked for."""
     drawn = f"{ESTIMATOR_NAMES.get(estimator, estimator)}, from all {int(sizes[-1]):,} rows (right)"
     if len(sizes) > 1:
@@ -32,13 +34,12 @@ def scale_caption(estimator: str, sizes: npt.NDArray[Any], mean: Floats, *, n_dr
     drawn += "."
     if len(sizes) < n_sizes:
         drawn += f" {len(sizes)} of the {n_sizes} sizes asked for: no draw has fewer than {LEAST_ROWS} rows."
-    return f"{drawn} {_verdict(sizes, mean)}"
+    return f"{drawn} {_verdict(limit[-1], mean)}"
 
 
-def _verdict(sizes: npt.NDArray[Any], mean: Floats) -> str:
+def _verdict(limit: float, mean: Floats) -> str:
     """How flat lines are to be read, by where these end beside the limit."""
     ends = mean[:, -1][np.isfinite(mean[:, -1])]
-    limit = 2 * np.log10(sizes[-1])
     n_above = int((ends > limit).sum())
     above = (
         f"The dotted line, 2 log10(n), is the largest dimension that n rows can show ({limit:.1f} at the right end). What "
@@ -53,8 +54,11 @@ def _verdict(sizes: npt.NDArray[Any], mean: Floats) -> str:
     return f"{above}; {below}. Here {n_above} of {len(ends)} lines end above it."
 
 
-def scale_chart(sizes: npt.NDArray[Any], mean: Floats, std: Floats, layers: Sequence[str]) -> go.Figure:
-    """``mean`` and ``std`` (n_layers, n_sizes) against ``sizes`` (n_sizes,), one line a layer, dark (early) to light."""
+def scale_chart(sizes: npt.NDArray[Any], limit: Floats, mean: Floats, std: Floats, layers: Sequence[str]) -> go.Figure:
+    """``mean`` and ``std`` (n_layers, n_sizes) against ``sizes`` (n_sizes,), one line a layer, dark (early) to light.
+
+    ``limit`` (n_sizes,) is the largest dimension that so many rows can show.
+    """
     figure = base_figure(x_title="Rows (logarithmic)", y_title="Intrinsic dimension (dimensions)")
     shades = sample_colorscale(COLOUR_SCALE, np.linspace(0.2, 0.92, max(len(layers), 2)))
     if len(layers) == 1:
@@ -73,7 +77,7 @@ def scale_chart(sizes: npt.NDArray[Any], mean: Floats, std: Floats, layers: Sequ
         )
     figure.add_scatter(
         x=np.asarray(sizes, np.int32),
-        y=(2 * np.log10(sizes)).astype(np.float32),
+        y=np.asarray(limit, np.float32),
         mode="lines",
         name="2 log10(n)",
         line={"color": MUTED, "dash": "dot", "width": 1.5},

@@ -123,14 +123,13 @@ def ranking_table(result: Result, layer: int) -> pd.DataFrame:
     order = [values.by, *(name for name in RANKINGS if name != values.by)]
     rankings = {name: [int(dim) for dim in getattr(values, f"top_{name}")[layer] if dim >= 0] for name in order}
     dims = list(dict.fromkeys(dim for ranked in rankings.values() for dim in ranked))
-    whole = values.average_cosine[layer]
     columns: dict[str, Sequence[Any]] = {
         "dimension": dims,
         "score (standard deviations)": values.score[layer][dims],
         "variance": values.variance[layer][dims],
         "mean": values.mean[layer][dims],
         "cosine contribution": values.cosine[layer][dims],
-        "share of average cosine": values.cosine[layer][dims] / whole if whole else np.full(len(dims), np.nan),
+        "share of average cosine": values.cosine_share[layer][dims],
         "rogue": values.rogue[layer][dims],
         "outlier": values.outlier[layer][dims],
     }

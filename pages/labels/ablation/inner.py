@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from backend import ModelInfo, Result, paired_error
+from backend import ModelInfo, Result, mean_change
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.progress import run_panel
 from pages._kit.show.export import downloads
@@ -166,10 +166,8 @@ def says(values: Any, lines: Any, wording: str, *, chance: bool = False) -> str:
     def sure(one: Any, two: Any, looks: int = 1) -> str:
         if not chance:
             return ""
-        error = paired_error(two - one, n_looks=looks)
-        return (
-            f" The difference: {100 * float((two - one).mean()):+.1f} ± {100 * error:.1f} points (95 %, text by text)."
-        )
+        change, error = mean_change(one, two, n_looks=looks)
+        return f" The difference: {100 * change:+.1f} ± {100 * error:.1f} points (95 %, text by text)."
 
     if "random" in orders and orders[first] != "random":
         other = orders.index("random")

@@ -18,7 +18,6 @@ from pages._kit.charts.clusters import (
     change_chart,
     count_chart,
     distance_matrix,
-    growth,
     least_chart,
     similarity_chart,
 )
@@ -193,7 +192,7 @@ def least_table(result: Result, layer: int) -> pd.DataFrame:
     columns: dict[str, Any] = {
         "label": list(values.split.classes),
         of_model("least distance", own): values.minimum[layer],
-        grown: growth(values.minimum),
+        grown: values.growth,
     }
     if layer < len(values.other_minimum):
         assert order is not None
@@ -215,7 +214,6 @@ def show_split(result: Result, layer: int) -> None:
     assert here.texts is not None
     texts, classes = workbench().text_set(here.texts).shown, values.split.classes
     numbers = values.row_index
-    pieces = np.bincount(values.clusters[layer][values.clusters[layer] >= 0])
     split = {classes[label] for label in values.row_label[outside]}
     st.caption(
         f"In {name} {count(len(split), 'label')} of {values.n_labels} {'is' if len(split) == 1 else 'are'} in pieces: "
@@ -229,7 +227,7 @@ def show_split(result: Result, layer: int) -> None:
                 "row": numbers[chosen] + 1,
                 "label": [classes[label] for label in values.row_label[chosen]],
                 "cluster": [str(number) if number >= 0 else "left out" for number in cluster],
-                "texts in it": [int(pieces[number]) if number >= 0 else None for number in cluster],
+                "texts in it": [int(size) or None for size in values.cluster_size[layer][chosen]],
                 "text": [texts[row] for row in numbers[chosen]],
             }
         ),

@@ -40,7 +40,7 @@ def counts_table(result: Result) -> pd.DataFrame:
         "test labels": values.test_n_labels,
         of_model("test clusters", own): values.test_n_clusters,
         of_model("train against test", own): values.train_test,
-        of_model("rows left out", own): values.conflict.sum(axis=1),
+        of_model("rows left out", own): values.n_left_out,
     }
     if len(values.other_n_clusters):
         columns[f"clusters, {other}"] = values.other_n_clusters

@@ -190,12 +190,12 @@ def show_lengths(result: Result, named: Sequence[int], frame: int) -> None:
     """How long the difference vectors are, over depth: whole, or less what all labels do together."""
     values, layers = result.values, result.sources[0].layer_names
     relative = st.toggle("Relative to how far the labels lie apart", value=True, key="movement_relative")
-    lengths, errors, title = values.difference, values.difference_error, "Movement"
+    field, title = "difference", "Movement"
     if values.frames[frame] != "raw":
-        lengths, errors, title = values.difference_apart, values.difference_apart_error, "Movement to each other"
+        field, title = "difference_apart", "Movement to each other"
     if relative:
-        scale = np.where(values.spread[0] > 0, values.spread[0], np.nan)[:, None]
-        lengths, errors, title = lengths / scale, errors / scale, f"{title} / spread"
+        field, title = f"{field}_relative", f"{title} / spread"
+    lengths, errors = getattr(values, field), getattr(values, f"{field}_error")
     first, last = (short_model(result.sources[place].model) for place in (0, -1))
     figure = titled(
         lengths_chart(lengths, errors, layers, values.classes, named, title),
@@ -242,9 +242,7 @@ def layers_table(result: Result) -> pd.DataFrame:
     columns["step common to all"] = np.r_[np.nan, values.step_common[last]]
     if len(result.sources) > 1:
         columns[f"spread, {short_model(result.sources[0].model)}"] = values.spread[0]
-        columns["mean movement"] = [
-            float(np.mean(one[np.isfinite(one)])) if np.isfinite(one).any() else np.nan for one in values.difference
-        ]
+        columns["mean movement"] = values.difference_mean
         columns["movement common to all"] = values.difference_common
     return pd.DataFrame(columns)
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
+from backend import complete_layers, mean_over_layers
 from pages._kit.charts.base import (
     COLOUR_SCALE,
     DASHES,
@@ -171,17 +172,6 @@ def step_heatmap(grid: Grid, *, value_name: str, value_range: tuple[float, float
     figure.update_xaxes(range=[-0.5, len(grid.steps) - 0.5], showgrid=False, **ticks)
     figure.update_yaxes(range=[-0.5, len(grid.layers) - 0.5], showgrid=False, **layer_ticks(grid.layers))
     return figure
-
-
-def complete_layers(values: Floats) -> npt.NDArray[np.int64]:
-    """The layers (their places) that are defined at every checkpoint: a mean over others would change its meaning."""
-    return np.flatnonzero(np.isfinite(values).all(axis=0))
-
-
-def mean_over_layers(values: Floats) -> Floats:
-    """The mean of the layers that are defined at every checkpoint, (n_steps,); NaN where there is none."""
-    whole = complete_layers(values)
-    return values[:, whole].mean(axis=1) if len(whole) else np.full(len(values), np.nan)
 
 
 def over_steps(

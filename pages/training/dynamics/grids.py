@@ -10,7 +10,16 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from backend import AnalysisSpec, BatchTask, InvalidRequest, Result, SeriesInfo, SeriesResult, series_document
+from backend import (
+    AnalysisSpec,
+    BatchTask,
+    InvalidRequest,
+    Result,
+    SeriesInfo,
+    SeriesResult,
+    complete_layers,
+    series_document,
+)
 from pages._kit.charts.base import Floats, short_model
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
@@ -26,7 +35,6 @@ from pages.training.dynamics.charts import (
     OVER_STEPS_CAPTION,
     PROFILE_CAPTION,
     Grid,
-    complete_layers,
     over_steps,
     step_heatmap,
     step_profiles,

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from backend import RunInfo
+from backend import RunInfo, moving_mean
 from pages._kit.charts.base import MUTED, base_figure, colour, safe, with_legend
 
 CAPTION = (
@@ -48,22 +48,12 @@ def _losses(figure: go.Figure, lines: Sequence[Mapping[str, Any]]) -> None:
     if len(steps) > _AROUND:
         figure.add_scatter(
             x=steps,
-            y=moving_mean(losses).astype(np.float32),
+            y=moving_mean(losses, _AROUND).astype(np.float32),
             mode="lines",
             name=f"mean of {_AROUND} steps",
             line={"color": colour(0), "width": 2.4},
             hovertemplate="step %{x}<br>mean loss <b>%{y:.3f}</b><extra></extra>",
         )
-
-
-def moving_mean(values: np.ndarray, around: int = _AROUND) -> np.ndarray:
-    """Mean of the ``around`` values about each of ``values`` (n,); of fewer at the ends."""
-    half = around // 2
-    total = np.concatenate([[0.0], np.cumsum(values)])
-    places = np.arange(len(values))
-    low, high = np.maximum(places - half, 0), np.minimum(places + half + 1, len(values))
-    found: np.ndarray = (total[high] - total[low]) / (high - low)
-    return found
 
 
 def _judged(figure: go.Figure, info: RunInfo, lines: Sequence[Mapping[str, Any]]) -> None:

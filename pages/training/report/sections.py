@@ -234,15 +234,15 @@ def moved(
     result = found["neighbours"]
     rows = moved_rows(result, plan.layer)
     layer = plain(plan.base.layer_names[plan.layer])
+    at = result.sources[0].layers.index(plan.layer)
     if not rows:
-        at = result.sources[0].layers.index(plan.layer)
         st.info(
             f"Nothing is known of {layer}: {plain(reasons(result, 'overlap').get((at, at), 'it has no neighbours'))}."
         )
         return []
     caption = (
         f"{MOVED_CAPTION} The mean over {len(result.values.row_index):,} rows is "
-        f"{np.mean(result.values.per_row[result.sources[0].layers.index(plan.layer)]):.2f}; unrelated spaces share "
+        f"{result.values.overlap[at, at]:.2f}; unrelated spaces share "
         f"{result.values.by_chance:.2g} by chance."
     )
     cells = []
