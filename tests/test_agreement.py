@@ -111,7 +111,7 @@ def test_no_edited_recipe_gives_numbers_and_no_key_is_poisoned(edited: Edited, t
             found = bench.compute(bench.from_recipe(data))
             pytest.fail(f"{what}: {found.sources}")
         assert caught.value.message and caught.value.hint, what
-        assert "unforeseen" not in caught.value.message.lower(), caught.value.message
+        assert "unexpected" not in caught.value.message.lower(), caught.value.message
     found, other = bench.wait(edited.spec), bench.wait(edited.spec_two)
     assert [result.sources[0].texts for result in (found, other)] == ["one.csv", "two.csv"]
     assert [result.sources[0].n_rows for result in (found, other)] == [60, 40]
@@ -154,7 +154,7 @@ def test_all_tasks_over_texts_are_compared(bench: Workbench, tmp_path: Path) -> 
         dataclasses.replace(tuned, base=wrong_model),
         dataclasses.replace(tuned, labels=dataclasses.replace(spec.labels, column="other")),
     ):
-        with pytest.raises(EmbedscopeError, match=r"does not agree|is not the one with the commit"):
+        with pytest.raises(EmbedscopeError, match=r"is inconsistent|is not the one with the commit"):
             bench.wait(task)
     assert not list(bench.settings.runs_folder.glob("*")), "no run is begun"
 

@@ -201,7 +201,7 @@ def test_an_analysis_that_no_form_would_make_is_refused(change: dict[str, Any]) 
 def test_labels_that_are_missing_are_asked_for() -> None:
     with pytest.raises(InvalidRequest, match="needs labels"):
         check_task(spec("neurons", labels=None))
-    with pytest.raises(InvalidRequest, match="no digest"):
+    with pytest.raises(InvalidRequest, match="not a digest"):
         check_task(spec("neurons", labels=LabelSpec("label", "x", 2)))
     with pytest.raises(InvalidRequest, match="one row for each label"):
         tokens = tuple(

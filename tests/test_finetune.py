@@ -123,7 +123,7 @@ def test_what_is_done_stays_and_a_name_stands_for_one_task(bench: Workbench, tmp
     info = tuned(bench, tmp_path)
     before = weights(info, LAST)
     assert tuned(bench, tmp_path) == info
-    with pytest.raises(EmbedscopeError, match="is there already") as caught:
+    with pytest.raises(EmbedscopeError, match="already exists") as caught:
         tuned(bench, tmp_path, changes={"epochs": 1})
     assert "another name" in caught.value.hint and weights(info, LAST) == before
     bench.clear_cache()

@@ -35,18 +35,18 @@ ON_TOP = run("more", "run:sst2@step-00003", folder="/runs/more")
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
-        ("minilm", "run:sst2", "run:sst2 began from minilm"),
-        ("minilm", "run:sst2@step-00003", "run:sst2 began from minilm"),
-        ("minilm", "/runs/sst2/step-00006", "run:sst2 began from minilm"),
-        ("minilm", "run:more", "run:more began from run:sst2@step-00003. run:sst2 began from minilm"),
-        ("run:sst2@step-00003", "run:more", "run:more began from run:sst2@step-00003"),
+        ("minilm", "run:sst2", "run:sst2 started from minilm"),
+        ("minilm", "run:sst2@step-00003", "run:sst2 started from minilm"),
+        ("minilm", "/runs/sst2/step-00006", "run:sst2 started from minilm"),
+        ("minilm", "run:more", "run:more started from run:sst2@step-00003. run:sst2 started from minilm"),
+        ("run:sst2@step-00003", "run:more", "run:more started from run:sst2@step-00003"),
         ("run:sst2@step-00003", "run:sst2", "Step 3 of run:sst2 comes before step 6"),
         ("run:sst2@step-00003", "/runs/sst2/step-00006", "Step 3 of run:sst2 comes before step 6"),
         ("a/b@step1", "a/b@step32", "Step 1 of a/b comes before step 32"),
-        ("a/b@step512", "a/b", "taken to be the end"),
-        ("a/b@step512", "a/b@main", "taken to be the end"),
+        ("a/b@step512", "a/b", "presumably ended"),
+        ("a/b@step512", "a/b@main", "presumably ended"),
         ("/m/out/checkpoint-9", "/m/out/checkpoint-10", "Step 9 of m/out comes before step 10"),
-        ("/m/out/checkpoint-9", "/m/out", "taken to be the end"),
+        ("/m/out/checkpoint-9", "/m/out", "presumably ended"),
     ],
 )
 @pytest.mark.parametrize("turned", [False, True])
@@ -62,7 +62,7 @@ def test_two_models_are_put_in_order_whichever_is_given_first(before: str, after
     "names",
     [
         ("minilm", "gpt2"),
-        ("run:sst2@step-00006", "run:more"),  # a later step than the one it began from
+        ("run:sst2@step-00006", "run:more"),  # a later step than the one it started from
         ("run:sst2", "run:other"),  # two runs of one base
         ("a/b@step1", "a/c@step32"),
         ("a/b@1f3c", "a/b@step32"),

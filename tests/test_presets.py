@@ -61,7 +61,7 @@ def test_whatever_differs_is_named_with_the_papers_setting() -> None:
     )  # fmt: skip
     assert found == (
         "pooling mean (paper: last)", "layers without block 2 (paper: the blocks)", "post-processing (paper: none)",
-        "bias removed: on (paper: off)",
+        "debiased: on (paper: off)",
     )  # fmt: skip
     rest = {"layers": (0, 1, 2), "texts": "mine"}
     names = METRICS["anisotropy"].params
@@ -140,7 +140,7 @@ def test_the_defaults_that_the_papers_do_not_share_are_known() -> None:
 
 
 def test_a_metric_that_no_paper_has_is_refused() -> None:
-    with pytest.raises(InvalidRequest, match="No paper has 'neighbour_overlap'") as caught:
+    with pytest.raises(InvalidRequest, match="No paper uses 'neighbour_overlap'") as caught:
         preset_of("neighbour_overlap")
     assert "cka" in caught.value.hint
 
@@ -169,7 +169,7 @@ def test_a_notebook_computes_what_the_paper_says(bench: Any, tmp_path: Path) -> 
     other = bench.compute(
         "cka", model=name, texts=TEXTS, pooling="mean", params={"debiased": True}, as_in_the_paper=True
     )
-    assert f"Unlike {PRESETS['cka'].source}: pooling mean (paper: last); bias removed: on (paper: off)." in other.notes
+    assert f"Unlike {PRESETS['cka'].source}: pooling mean (paper: last); debiased: on (paper: off)." in other.notes
 
 
 def test_the_command_line_takes_the_papers_settings(
@@ -195,7 +195,7 @@ def test_the_command_line_takes_the_papers_settings(
     assert document["sources"][0]["pooling"] == "mean" and len(document["sources"][0]["layers"]) == 1
     said = capsys.readouterr().err
     assert "pooling mean (paper: cls)" in said and "texts sentiment (paper: general text" in said
-    with pytest.raises(InvalidRequest, match="No paper has"):
+    with pytest.raises(InvalidRequest, match="No paper uses"):
         run("--metric", "neighbour_overlap", "--texts", "general", "--as-in-the-paper")
 
 

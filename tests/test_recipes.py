@@ -34,7 +34,7 @@ def test_changes_come_as_values_or_as_text() -> None:
         ({"epochs": 0}, "outside its range"),
         ({"warmup": 1.1}, "outside its range"),
         ({"dropout": "nan"}, "outside its range"),
-        ({"learning_rate": 0}, "teaches nothing"),
+        ({"learning_rate": 0}, "has no effect"),
         ({"learning_rate": "inf"}, "outside its range"),
         ({"schedule": "cosine"}, "cannot be 'cosine'"),
     ],

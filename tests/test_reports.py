@@ -76,7 +76,7 @@ def test_a_pair_that_does_not_correspond_is_refused_with_both_sizes(bench: Any, 
         planned(bench, folder, texts, "narrow")
     with pytest.raises(InvalidRequest, match=r"4 layers .*deep 5"):
         planned(bench, folder, texts, "deep")
-    with pytest.raises(InvalidRequest, match="block 1, which is not among"):
+    with pytest.raises(InvalidRequest, match="block 1, which is not a layer"):
         planned(bench, folder, texts, layers=[2, 3], layer="block 1")
 
 
@@ -94,7 +94,7 @@ def test_identical_models_differ_in_nothing(bench: Any, folder: Path, texts: Any
     for key in ("cka", "rogue_overlap", "neighbours", "spatial"):
         assert rows[key].after == pytest.approx(1), key
     assert "As before" in rows["cka_late"].meaning and "No layer changed" in rows["cka_lowest"].meaning
-    assert "0 moved away from their nearest, 0 came nearer, 3 stayed" in rows["least_distance"].meaning
+    assert "0 moved away from their nearest label, 0 moved closer, 3 stayed" in rows["least_distance"].meaning
     assert {one.verdict for one in backend.label_changes(found["clusters"])} == {"unchanged"}
     assert all(one.kept == 1 for one in backend.moved_rows(found["neighbours"], plan.layer))
 
@@ -197,7 +197,7 @@ def test_own_heads_are_compared_with_own_heads_and_fitted_ones_with_fitted(
     assert rows["threshold_loss"].after == pytest.approx(loss)
     assert rows["threshold_loss"].p == sides[1].single_p[3]
     for side in sides:
-        read = f"{100 * side.fitted_accuracy[3]:.1f} % with all and {100 * side.single_accuracy[3]:.1f} % with the one."
+        read = f"{100 * side.fitted_accuracy[3]:.1f} % with all dimensions and {100 * side.single_accuracy[3]:.1f} % with this one."
         assert read in rows["threshold_loss"].meaning
     for key in ("threshold", "threshold_loss"):
         assert all(str(side.dimension[3]) in rows[key].title for side in sides)
@@ -242,20 +242,20 @@ def test_a_change_is_judged_by_the_rows_that_one_reader_alone_gets_right() -> No
     few[[0, 1, 71, 72, 73, 74, 75]] ^= True
     many[70:80] = True
     for second, said in (
-        (few, "5 became right and 2 became wrong, within what"),
-        (many, "10 became right and 0 became wrong, more than"),
+        (few, "5 became right and 2 became wrong: not significant"),
+        (many, "10 became right and 0 became wrong: significant"),
     ):
         found = mcnemar(first, second)
         said_of = READINGS["threshold"](Reading(0.7, second.mean(), second.mean() - 0.7, {"paired": found}))
         assert said in said_of and "McNemar's exact test" in said_of
-    assert "the same of 100 test rows" in READINGS["threshold"](
+    assert "the same of the 100 test rows" in READINGS["threshold"](
         Reading(0.7, 0.7, 0.0, {"paired": mcnemar(first, first)})
     )
     lost = READINGS["threshold_loss"](
         Reading(0.1, 0.05, -0.05, {"paired": mcnemar(few, many), "heads": [("after", 0.8, 0.76)]})
     )
-    assert "After, 80.0 % with all and 76.0 % with the one." in lost
-    assert "less often right than one fitted alike on all" in lost and "knows all" not in lost
+    assert "After, 80.0 % with all dimensions and 76.0 % with this one." in lost
+    assert "is right less often than one fitted alike on all" in lost and "knows all" not in lost
 
 
 def test_labels_that_were_left_out_are_not_counted(bench: Any, folder: Path) -> None:

@@ -71,7 +71,7 @@ class Follower:
             wanted = fingerprint(task)
             return next((run for run in self._executor.runs() if run.task == wanted and run.state == "done"), None)
         if isinstance(task, EstimateTask) and self.is_cached(task.inputs):
-            return Cost(0, 0, 0, 0, 0.0, "every activation is in the cache")
+            return Cost(0, 0, 0, 0, 0.0, "all activations are in the cache")
         key = f"task/{fingerprint(task)}"
         data = self._store.record(key)
         if data is None and self._executor.fetch(task):
@@ -118,10 +118,14 @@ class Follower:
         for _ in range(2):  # again where what was there turned out to be damaged, or of a form that is not known here
             job = self._followed(cast(Task, task), report)
             if job is None or job.state != "done":
-                raise EmbedscopeError(job.error if job else "The job is gone.", job.hint if job else "Run it again.")
+                raise EmbedscopeError(
+                    job.error if job else "The job no longer exists.", job.hint if job else "Run it again."
+                )
             if (found := self.peek(task)) is not None:
                 return found
-        raise EmbedscopeError("The result was evicted before it could be read.", "Raise EMBEDSCOPE_CACHE_BYTES.")
+        raise EmbedscopeError(
+            "The result was removed from the cache before it could be read.", "Raise EMBEDSCOPE_CACHE_BYTES."
+        )
 
     def _followed(self, task: Task, report: Report) -> JobStatus | None:
         """Start ``task`` and follow it to its end."""

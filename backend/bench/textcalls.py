@@ -100,7 +100,7 @@ class TextCalls(Follower):
             raise InvalidRequest(
                 f"The file has {len(content) / 2**20:.1f} MB; at most {self.settings.max_upload_bytes / 2**20:.0f} "
                 "MB are read.",
-                "Take a part of it, or raise EMBEDSCOPE_MAX_UPLOAD_BYTES.",
+                "Use a part of it, or raise EMBEDSCOPE_MAX_UPLOAD_BYTES.",
             )
         return self._executor.upload(content)
 
@@ -117,7 +117,8 @@ def _content(path: Path, limit: int) -> bytes:
     try:
         if path.stat().st_size > limit:
             raise InvalidRequest(
-                f"{path} is larger than {limit / 2**20:.0f} MB.", "Raise EMBEDSCOPE_MAX_UPLOAD_BYTES, or take a part."
+                f"{path} is larger than {limit / 2**20:.0f} MB.",
+                "Use a part of it, or raise EMBEDSCOPE_MAX_UPLOAD_BYTES.",
             )
         return path.read_bytes()
     except OSError as error:

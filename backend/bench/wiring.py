@@ -66,5 +66,5 @@ def stored_token(cache: Path, *, make: bool) -> str:
         return path.read_text().strip()
     except OSError:
         raise ServiceError(
-            "The backend service's token is not known here.", "Set EMBEDSCOPE_TOKEN to the service's token."
+            "No token for the backend service was found.", "Set EMBEDSCOPE_TOKEN to the service's token."
         ) from None

@@ -64,7 +64,7 @@ class Workbench(TextCalls):
             listed = "; ".join(f"step {item.step}: {item.reason.rstrip('.')}" for item in found.broken[:5])
             raise ModelError(
                 f"{len(found.broken)} of the checkpoints of '{name}' cannot be used: {listed}.",
-                "Mend them, or leave them out (--skip-broken).",
+                "Repair them, or leave them out (--skip-broken).",
             )
         return found
 
@@ -121,7 +121,7 @@ class Workbench(TextCalls):
         if column is None or column not in texts.columns:
             if not texts.columns:
                 raise InvalidRequest(
-                    f"The text set '{texts.spec.name}' has no labels: it has no column beside its texts.",
+                    f"The text set '{texts.spec.name}' has no labels: it has only its texts.",
                     "Choose another text set, or add this one again with a label column.",
                 )
             listed = ", ".join(texts.columns)
@@ -243,7 +243,9 @@ class Workbench(TextCalls):
         row = metric(metric_name)
         models = series.models
         if against is not None and row.scope != "pair":
-            raise InvalidRequest(f"'{row.name}' does not compare two models.", "Leave out what to compare with.")
+            raise InvalidRequest(
+                f"'{row.name}' does not compare two models.", "Do not give a model or step to compare with."
+            )
         if row.scope == "models":
             groups: list[list[ModelInfo]] = [list(models)]
         else:
@@ -277,7 +279,7 @@ class Workbench(TextCalls):
         """The spec that a recipe describes; raises InvalidRequest where it is none."""
         task = self._codec.task_from_json(data)
         if not isinstance(task, AnalysisSpec):
-            raise InvalidRequest("That recipe is not an analysis.", "Export a recipe from a page, or with --out.")
+            raise InvalidRequest("The recipe is not an analysis.", "Export a recipe from a page, or with --out.")
         return task
 
     # Before and after

@@ -98,7 +98,7 @@ def job_title(task: Task) -> str:
     if isinstance(task, ReadTask):
         return f"{'save' if task.save else 'read'} {task.file_name}"
     if isinstance(task, HubReadTask):
-        return f"read {task.path} from the hub"
+        return f"fetch {task.path} from the hub"
     if isinstance(task, JoinTask):
         return f"join two text sets into {task.name}"
     if isinstance(task, SampleTask):
@@ -146,10 +146,10 @@ def explained(error: BaseException) -> tuple[str, str]:
     if isinstance(error, EmbedscopeError):
         return error.message, error.hint
     if isinstance(error, MemoryError):
-        return "The work ran out of memory.", "Take fewer texts, a smaller model, or a machine with more memory."
+        return "The work ran out of memory.", "Use fewer texts, a smaller model, or a machine with more memory."
     return (
-        f"An unforeseen error: {type(error).__name__}: {error}",
-        "This is a fault in Embedscope. Please report it with the command or page that led to it.",
+        f"Unexpected error: {type(error).__name__}: {error}",
+        "This is a bug in Embedscope. Please report it, with the command or page that led to it.",
     )
 
 
@@ -165,7 +165,9 @@ class JobBook:
         if job is None or job.id != job_id:
             return None
         if job.active and job.owner and not process_alive(job.owner):
-            return ended(job, EmbedscopeError("The process that did this ended before it was done.", "Run it again."))
+            return ended(
+                job, EmbedscopeError("The process that ran this job ended before it was done.", "Run it again.")
+            )
         return job
 
     def put(self, job: JobStatus) -> JobStatus:

@@ -131,4 +131,4 @@ def _service_error(error: urllib.error.HTTPError) -> EmbedscopeError:
         made: EmbedscopeError = kind(str(data["message"]), str(data["hint"]))
         return made
     except (ValueError, KeyError, TypeError):
-        return ServiceError(f"The backend service answered {error.code}.", "Look at its log.")
+        return ServiceError(f"The backend service answered {error.code}.", "See its log.")

@@ -35,7 +35,7 @@ class InlineExecutor(StoreExecutor):
         if done:
             return ended(job, None)
         while not self._lock(job.id):
-            report(0, 0, "Waiting for another process that computes the same")
+            report(0, 0, "Waiting for another process that is computing the same result")
             time.sleep(0.2)
         with self._held(job.id):
             return self._run(task, job, report)

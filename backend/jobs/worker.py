@@ -66,7 +66,7 @@ def _done(runner: Runner, codec: Codec, message: dict[str, Any], channel: "_Chan
         return {"event": "cancelled", "job": job, "error": error.message, "hint": error.hint}
     except Exception as error:
         text, hint = explained(error)
-        if text.startswith("An unforeseen"):
+        if text.startswith("Unexpected"):
             import traceback
 
             traceback.print_exc()  # into the worker's log, for whoever runs the instance

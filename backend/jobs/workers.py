@@ -244,7 +244,7 @@ class _Process:
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         hint = "Run it again: a new worker takes its place."
         if code == -signal.SIGKILL:
-            hint = "It may have run out of memory: take fewer texts or a smaller model, or just run it again."
+            hint = "It may have run out of memory: use fewer texts or a smaller model, or simply run it again."
         return {"event": "failed", "error": f"The worker process '{self._kind}' died ({how}).", "hint": hint}
 
 

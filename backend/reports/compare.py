@@ -8,8 +8,8 @@ from backend.metrics.threshold.metric import READERS
 from backend.values.results import Result
 
 CUT, SINGLE, FITTED, OWN = range(len(READERS))  # readers of ``threshold``; those of ``neurons`` are its four sizes
-OTHER_ROWS = "the two were judged on different test rows, and are not compared"
-NOT_KEPT = "which rows were right was not kept, so what chance may do is not judged"
+OTHER_ROWS = "the two were evaluated on different test rows, so they are not compared"
+NOT_KEPT = "which rows were right was not kept, so significance cannot be tested"
 
 
 def compared(first: Result, second: Result, reader: int, at: int = 0) -> Paired | str:

@@ -72,7 +72,7 @@ def plan_cross_task(
     """
     check_pair(base, tuned)
     if not sets:
-        raise InvalidRequest("No text set with labels was chosen.", "Choose one at least.")
+        raise InvalidRequest("No text set with labels was chosen.", "Choose at least one.")
     chosen = {"control": False, **(params or {})}
     shared = {name: value for name, value in chosen.items() if name in _SHARED} | {"control": False}
     specs = []

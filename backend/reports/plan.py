@@ -80,7 +80,7 @@ class ReportPlan:
 
 def check_pair(base: ModelInfo, tuned: ModelInfo) -> None:
     """Refuse two models whose layers or dimensions do not correspond; raises InvalidRequest that names both."""
-    names, how = (base.spec.name, tuned.spec.name), "Choose a model and what fine-tuning made of it."
+    names, how = (base.spec.name, tuned.spec.name), "Choose a model and its fine-tuned version."
     if base.n_dims != tuned.n_dims:
         raise InvalidRequest(
             f"{names[0]} has {base.n_dims:,} dimensions, {names[1]} {tuned.n_dims:,}: they do not correspond.", how
@@ -112,7 +112,7 @@ def reversed_pair(order: Ordered, base: ModelInfo) -> str:
     """Why ``base``, given as the model before, is the one after; empty where it is not, or where it is not known."""
     if not order.known or order.before is base:
         return ""
-    return f"{order.before.spec.name} is the model before and {order.after.spec.name} the one after, not the other way round. {order.reason}"
+    return f"{order.before.spec.name} came before and {order.after.spec.name} after, not the other way round. {order.reason}"
 
 
 def plan_report(
@@ -150,7 +150,7 @@ def plan_report(
         at = bench.analysis("cka", models=[base], texts=texts, layers=asked, **rows).inputs[-1].layer
     if at not in numbers:
         raise InvalidRequest(
-            f"The summary is to be about {base.layer_names[at]}, which is not among the layers of the report.",
+            f"The summary was asked for {base.layer_names[at]}, which is not a layer of the report.",
             "Choose a layer that the report has, or all layers.",
         )
     parts = {

@@ -196,7 +196,7 @@ def _of_own_heads(
     if all(owns):
         return _compared(key, pair, paired, why, **said)
     numbers = [number if own else None for number, own in zip(pair, owns, strict=True)]
-    reason = "" if owns[1] else "the model after has no head of its own that reads this layer and these labels"
+    reason = "" if owns[1] else "the model after fine-tuning has no head of its own for this layer and these labels"
     return _row(key, *numbers, reason=reason or why, paired="", **said)
 
 

@@ -13,10 +13,10 @@ def tested_on(found: Mapping[str, Result]) -> str:
     first = splits[0]
     rows = f"The {first.n_test:,} test rows"
     if first.held_out:
-        origin = f"{rows} are those that {' and '.join(repr(run) for run in first.runs)} held out of training."
+        origin = f"{rows} are those that {' and '.join(repr(run) for run in first.runs)} held out from training."
     elif first.seeded:
         origin = f"{rows} are drawn by the seed."
     else:
-        origin = f"{rows} are those of the texts' own split '{first.test_name}'."
+        origin = f"{rows} are the texts' own split '{first.test_name}'."
     doubts = dict.fromkeys(doubt for split in splits for doubt in split.warnings)
     return " ".join([origin, *doubts])

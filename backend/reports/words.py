@@ -35,17 +35,17 @@ TITLES: dict[str, tuple[str, str, str]] = {
     "cka": ("Geometry kept in this layer (CKA with the base)", "share", f"{_GPTOLOGY} 2.2.1, figure 1"),
     "cka_lowest": ("Geometry kept in the layer that changed most ({layer})", "share", f"{_GPTOLOGY} 2.2.1, figure 1"),
     "cka_late": (
-        "Likeness of the later half of the blocks to each other (mean CKA)",
+        "Similarity within the later half of the blocks (mean CKA)",
         "share",
         f"{_GPTOLOGY} 2.2.1, figure 1: the bow tie",
     ),
     "cka_halves": (
-        "Likeness of the earlier half of the blocks to the later half (mean CKA)",
+        "Similarity of the earlier to the later half of the blocks (mean CKA)",
         "share",
         f"{_GPTOLOGY} 2.2.1, figure 1: the bow tie",
     ),
     "rogue_overlap": (
-        "Rogue dimensions in common with the base (top {top})",
+        "Rogue dimensions shared with the base (top {top})",
         "share",
         f"{_GPTOLOGY} 2.2.2: 8 of 10, between two fine-tuned models",
     ),
@@ -65,7 +65,7 @@ TITLES: dict[str, tuple[str, str, str]] = {
         "count",
         f"{_MATTON} 3.1.3, figure 4: about the number of classes",
     ),
-    "neighbours": ("Nearest neighbours kept (mean over texts, {k} each)", "share", "not in the papers"),
+    "neighbours": ("Nearest neighbours kept (of {k}, mean over texts)", "share", "not in the papers"),
     "accuracy": ("Accuracy with all dimensions (fitted heads)", "accuracy", f"{_MATTON}, table 2"),
     "accuracy_own": (
         "Accuracy with the model's own head",
@@ -78,17 +78,17 @@ TITLES: dict[str, tuple[str, str, str]] = {
         f"{_GPTOLOGY} 3.2: 91.3 % (GPT-2), 76.0 % (BERT), SST-2",
     ),
     "threshold_loss": (
-        "Share of the accuracy that a fitted head loses on one dimension ({dims})",
+        "Share of the accuracy that a fitted head loses with one dimension alone ({dims})",
         "share",
         f"{_GPTOLOGY}, abstract: 1.6 % (GPT-2, SST-2)",
     ),
     "ablation": (
-        "Accuracy with the 3 dimensions of highest variance over the training rows left (fitted heads)",
+        "Accuracy with only the 3 dimensions of highest variance over the training rows (fitted heads)",
         "accuracy",
         f"{_GPTOLOGY} 3.2, figure 6",
     ),
     "ablation_own": (
-        "Accuracy with the 3 dimensions of highest variance over the training rows left (own heads)",
+        "Accuracy with only the 3 dimensions of highest variance over the training rows (own heads)",
         "accuracy",
         f"{_GPTOLOGY} 3.2, figure 6: hardly lower on SST-2, about 50 % on QNLI",
     ),
@@ -100,8 +100,8 @@ TITLES: dict[str, tuple[str, str, str]] = {
         f"{_MATTON}, table 3: IMDB 93.7 % after",
     ),
     "clusters": ("Clusters of the {n_labels} labels", "count", f"{_ZHOU} 4.2, table 3"),
-    "least_distance": ("Least distance of a label to any other (mean)", "distance", f"{_ZHOU} 4.3, figure 2; 4.4"),
-    "spatial": ("Likeness of the labels' layout (spatial similarity)", "correlation", f"{_ZHOU} 4.5, figure 4"),
+    "least_distance": ("Minimum distance of a label to any other (mean)", "distance", f"{_ZHOU} 4.3, figure 2; 4.4"),
+    "spatial": ("Spatial similarity of the labels' layout", "correlation", f"{_ZHOU} 4.5, figure 4"),
 }
 
 
@@ -152,22 +152,22 @@ def number_text(value: float | None, unit: str, *, signed: bool = False, extra: 
 
 def _cka(it: Reading) -> str:
     if it.here > 0.99:
-        return "The texts lie to each other as they did."
+        return "The texts have kept their arrangement."
     kept = "most" if it.here > 0.8 else "part" if it.here > 0.4 else "little"
-    return f"1 would be: the texts lie to each other as they did. Fine-tuning kept {kept} of this layer's geometry."
+    return f"1 would mean an unchanged arrangement of the texts. Fine-tuning kept {kept} of this layer's geometry."
 
 
 def _lowest(it: Reading) -> str:
     if it.here > 0.99:
         return "No layer changed."
-    return "Where this layer comes late, fine-tuning worked on the end of the network; early, on all of it."
+    return "If this layer comes late, fine-tuning changed mainly the end of the network; if it comes early, all of it."
 
 
 def _late(it: Reading) -> str:
     if as_before(it):
         return "As before."
     return (
-        "The later blocks became more alike: one wing of the bow tie, they work on one thing."
+        "The later blocks became more alike: one wing of the bow tie."
         if it.up > 0
         else "The later blocks became less alike: no bow tie."
     )
@@ -177,23 +177,23 @@ def _halves(it: Reading) -> str:
     if as_before(it):
         return "As before."
     return (
-        "The later blocks have left the earlier ones: the knot of the bow tie."
+        "The later blocks moved away from the earlier ones: the knot of the bow tie."
         if it.up < 0
-        else "The later blocks came nearer to the earlier ones."
+        else "The later blocks came closer to the earlier ones."
     )
 
 
 def _overlap(it: Reading) -> str:
     return (
-        f"Of the {it.said['top']} dimensions of highest variance, {round(it.here * it.said['top'])} are the base's; by "
-        f"chance {it.said['top'] * it.said['chance']:.2g} would be."
+        f"Of the {it.said['top']} dimensions of highest variance, {round(it.here * it.said['top'])} are the same as in the "
+        f"base; {it.said['top'] * it.said['chance']:.2g} would be by chance."
     )
 
 
 def _principal(it: Reading) -> str:
     if it.difference == 0:
         return "The same dimension leads."
-    return "Another dimension leads; a difference of indices has no meaning."
+    return "Another dimension leads; the difference between the indices has no meaning."
 
 
 def _principal_share(it: Reading) -> str:
@@ -207,7 +207,7 @@ def _principal_share(it: Reading) -> str:
 def _first(it: Reading) -> str:
     if as_before(it):
         return "As before."
-    return f"The vectors vary {'more' if it.up > 0 else 'less'} along one direction than before."
+    return f"A {'larger' if it.up > 0 else 'smaller'} share of the variance lies along one direction than before."
 
 
 def _gained(it: Reading) -> str:
@@ -222,8 +222,8 @@ def _gained(it: Reading) -> str:
 
 def _neighbours(it: Reading) -> str:
     return (
-        f"1 would be: every text kept its neighbours. Unrelated spaces share {it.said['chance']:.2g} by chance. The texts that "
-        "moved furthest are listed below."
+        f"1 would mean that every text kept its neighbours; unrelated spaces share {it.said['chance']:.2g} by chance. The texts "
+        "that moved furthest are listed below."
     )
 
 
@@ -239,41 +239,45 @@ def _change(it: Reading) -> str:
 def _discordant(paired: Paired, gained: str, lost: str) -> str:
     """The rows on which two readers differ, and what chance does."""
     if not paired.n_gained + paired.n_lost:
-        return f"the same of {paired.n_rows:,} test rows are right."
-    counts = f"of {paired.n_rows:,} test rows {paired.n_gained:,} {gained} and {paired.n_lost:,} {lost}"
+        return f"the same of the {paired.n_rows:,} test rows are right."
+    counts = f"of {paired.n_rows:,} test rows, {paired.n_gained:,} {gained} and {paired.n_lost:,} {lost}"
     often = "less than 0.1 %" if paired.p < 0.001 else f"{100 * paired.p:.2g} %" if paired.p < 1 else "100 %"
-    judged = "more than chance may do" if paired.differ else "within what chance may do"
-    return f"{counts}, {judged} (two equal readers differ as much in {often} of cases; McNemar's exact test)."
+    judged = "significant" if paired.differ else "not significant"
+    return (
+        f"{counts}: {judged} (two equally good classifiers differ this much in {often} of cases; McNemar's exact test)."
+    )
 
 
 def _accuracy(it: Reading) -> str:
-    return f"{_change(it)} Both are read by heads fitted alike; the largest class alone gives {100 * it.said['majority']:.1f} %."
+    return f"{_change(it)} Both models are read by heads fitted alike; guessing the largest class gives {100 * it.said['majority']:.1f} %."
 
 
 def _own(it: Reading) -> str:
     """The model's own head, compared where both models have one."""
     if it.before is None:
-        return "The base has no head for these labels: not compared. Heads fitted alike are, in a row above."
+        return (
+            "The base has no head for these labels, so this is not compared. A row above compares heads fitted alike."
+        )
     return _change(it)
 
 
 def _loss(it: Reading) -> str:
     paired = it.said["paired"]
-    words = f"After fine-tuning, a head fitted on that dimension alone is {'as' if it.here == 0 else 'less' if it.here > 0 else 'more'} often right"
+    words = f"After fine-tuning, a head fitted on that dimension alone is right {'as' if it.here == 0 else 'less' if it.here > 0 else 'more'} often"
     words += " as one fitted alike on all" if it.here == 0 else " than one fitted alike on all"
     heads = " ".join(
-        f"{side[0].upper()}{side[1:]}, {100 * full:.1f} % with all and {100 * one:.1f} % with the one."
+        f"{side[0].upper()}{side[1:]}, {100 * full:.1f} % with all dimensions and {100 * one:.1f} % with this one."
         for side, full, one in it.said["heads"]
         if math.isfinite(full)
     )
     if isinstance(paired, str):
         return f"{words}; {paired}. {heads}"
-    return f"{words}: {_discordant(paired, 'are right with all alone', 'with the one alone')} {heads}"
+    return f"{words}: {_discordant(paired, 'are right only with all dimensions', 'only with this one')} {heads}"
 
 
 def _ablation(it: Reading) -> str:
     return (
-        f"{_change(it)} The heads that were fitted on all {it.said['n_dims']:,} dimensions read these three alone; heads fitted on "
+        f"{_change(it)} Heads that were fitted on all {it.said['n_dims']:,} dimensions read only these three; heads fitted on "
         "three dimensions might do better."
     )
 
@@ -283,22 +287,22 @@ def _clusters(it: Reading) -> str:
     if it.here <= labels:
         was = "" if it.before is not None and it.before <= labels else ", which it could not before"
         few = it.said["n_used"] < 2 * (it.said["n_dims"] + 1)
-        alike = " With so few rows it could with random labels as well." if few else ""
-        return f"As many as labels: a linear classifier can tell all training rows apart{was}.{alike}"
-    return f"More than the {labels} labels: some label lies in pieces between others."
+        alike = " With so few rows it could do so for random labels as well." if few else ""
+        return f"As many clusters as labels: a linear classifier can separate all training rows{was}.{alike}"
+    return f"More clusters than the {labels} labels: at least one label is in pieces, with others between them."
 
 
 def _distance(it: Reading) -> str:
     return (
-        f"Of {it.said['n_labels']} labels {it.said['grew']} moved away from their nearest, {it.said['shrank']} came nearer, "
-        f"{it.said['unchanged']} stayed."
+        f"Of {it.said['n_labels']} labels, {it.said['grew']} moved away from their nearest label, {it.said['shrank']} moved "
+        f"closer, {it.said['unchanged']} stayed."
     )
 
 
 def _spatial(it: Reading) -> str:
     if it.here > 0.5:
-        return "The labels kept their places to each other, whatever the distances."
-    return "The labels changed places to each other."
+        return "The labels kept their arrangement, up to scale."
+    return "The arrangement of the labels changed."
 
 
 READINGS: dict[str, Callable[[Reading], str]] = {

@@ -82,7 +82,9 @@ class _Endpoints:
         try:
             task = self._codec.task_from_json(data)
         except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
-            raise InvalidRequest(f"That is not a task: {error}.", "Send what a page or --out wrote.") from None
+            raise InvalidRequest(
+                f"That is not a task: {error}.", "Send a file exported from a page or written by --out."
+            ) from None
         return JSONResponse(to_json(await run_in_threadpool(self._executor.start, task), {}))
 
     async def status(self, request: Request) -> Response:

@@ -58,7 +58,7 @@ def up(settings: Settings) -> int:
         for command in (service, dashboard):
             processes.append(subprocess.Popen(command, cwd=DASHBOARD, env=environment, start_new_session=True))
         _wait_until_listening(processes, settings)
-        sys.stdout.write(f"\nEmbedscope is at http://{_shown(settings.host)}:{settings.port} (Ctrl-C ends it)\n\n")
+        sys.stdout.write(f"\nEmbedscope is at http://{_shown(settings.host)}:{settings.port} (Ctrl-C to stop)\n\n")
         sys.stdout.flush()
         while all(process.poll() is None for process in processes):
             time.sleep(0.2)
@@ -90,11 +90,13 @@ def _wait_until_listening(processes: list[subprocess.Popen[bytes]], settings: Se
     waiting = [settings.service_port, settings.port]
     while waiting and time.monotonic() < deadline:
         if any(process.poll() is not None for process in processes):
-            raise ServiceError("The service or the dashboard ended at once.", "Its last lines above say why.")
+            raise ServiceError(
+                "The service or the dashboard stopped right after it started.", "See its last lines above."
+            )
         waiting = [port for port in waiting if not _listening(port)]
         time.sleep(0.1)
     if waiting:
-        raise ServiceError(f"Nothing listens on port {waiting[0]} after two minutes.", "Look at the lines above.")
+        raise ServiceError(f"Nothing is listening on port {waiting[0]} after two minutes.", "See the lines above.")
 
 
 def _listening(port: int) -> bool:
@@ -106,8 +108,8 @@ def _listening(port: int) -> bool:
 def _require_free(port: int, what: str, name: str) -> None:
     if _listening(port):
         raise ServiceError(
-            f"Port {port}, meant for the {what}, is taken.",
-            f"Is Embedscope running already? Otherwise choose another: {name}={port + 10} "
+            f"Port {port}, meant for the {what}, is in use.",
+            f"Is Embedscope already running? If not, choose another port: {name}={port + 10} "
             f"{'embedscope up' if INSTALLED else 'make run'}.",
         )
 

@@ -92,7 +92,7 @@ def _body(file: BinaryIO, n_whole: int) -> bytes:
     file.seek(n_whole - _TAIL.size)
     length, crc, mark = _TAIL.unpack(file.read(_TAIL.size))
     if mark != _MARK or not 0 < length <= min(_MOST, n_whole - _TAIL.size):
-        raise Damage("it has no seal: it was cut off, or something else wrote it")
+        raise Damage("it has no seal: it was truncated, or something else wrote it")
     file.seek(n_whole - _TAIL.size - length)
     body = file.read(length)
     if zlib.crc32(body) != crc:

@@ -266,8 +266,8 @@ class Store:
         if n_bytes > self.budget or n_bytes > free_on_disk:
             room = min(self.budget, free_on_disk)
             raise StoreError(
-                f"This needs {n_bytes / 1e9:.2f} GB in the cache, and at most {room / 1e9:.2f} GB can be had.",
-                "Take fewer texts or a smaller model, or raise EMBEDSCOPE_CACHE_BYTES, or free disk space.",
+                f"This needs {n_bytes / 1e9:.2f} GB in the cache, but at most {room / 1e9:.2f} GB can be made available.",
+                "Use fewer texts or a smaller model, raise EMBEDSCOPE_CACHE_BYTES, or free disk space.",
             )
         aside = [(0.0, _size(path), "", "", path) for path in self._files.aside_files()]
         entries = [

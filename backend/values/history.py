@@ -170,7 +170,7 @@ def history_of(text: str, model: str) -> History:
         data = json.loads(text)
         if data["format"] != _FORMAT:
             raise ModelError(
-                f"'{model}' says in a later format ({str(data['format'])[:20]}) which rows it was trained on.",
+                f"'{model}' records its training rows in a newer format ({str(data['format'])[:20]}).",
                 "Update Embedscope.",
             )
         trained = tuple(
@@ -186,7 +186,7 @@ def history_of(text: str, model: str) -> History:
         return History(trained, tuple(map(str, data["unknown"])))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelError(
-            f"The file {ROWS_FILE} of '{model}', which says what it was trained on, is damaged ({type(error).__name__}).",
+            f"The file {ROWS_FILE} of '{model}', which records its training rows, is damaged ({type(error).__name__}).",
             "Copy the model's folder again, with all its files.",
         ) from None
 

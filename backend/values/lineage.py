@@ -86,8 +86,8 @@ def put_in_order(models: Sequence[ModelInfo], runs: Sequence[RunInfo] = (), *, b
 
 def _unknown(n: int) -> str:
     if n == 2:
-        return "No run, card or step says which of the two was there first: they are taken in the order given."
-    return "Of some of these no run, card or step says which was there first: they are taken in the order given."
+        return "No run, card or step says which of the two came first, so the order given is used."
+    return "For some of these no run, card or step says which came first, so the order given is used."
 
 
 def _closed(pairs: set[tuple[int, int]], n: int) -> set[tuple[int, int]]:
@@ -112,7 +112,7 @@ def _by_step(first: ModelInfo, second: ModelInfo, at: _Place, beyond: _Place) ->
     if at.step is None or (beyond.step is not None and at.step >= beyond.step):
         return None
     if beyond.step is None:
-        return f"{_short(first)} is a checkpoint of the training that {_short(second)} is taken to be the end of."
+        return f"{_short(first)} is a checkpoint of the training run that presumably ended in {_short(second)}."
     return f"Step {at.step:,} of {_series(at.series)} comes before step {beyond.step:,}."
 
 
@@ -134,7 +134,7 @@ def _by_descent(first: ModelInfo, second: ModelInfo, runs: Sequence[RunInfo]) ->
         if run is None:
             return None
         name, commit = run.base, run.commit
-        said.append(f"{RUN}{run.name} began from {_shorter(run.base)}.")
+        said.append(f"{RUN}{run.name} started from {_shorter(run.base)}.")
     return None
 
 
@@ -147,7 +147,7 @@ def _parent(info: ModelInfo, runs: Sequence[RunInfo]) -> tuple[str, str, str]:
     """Name and commit of what a model was made from, and the sentence that says so."""
     run = _run(info.spec.name, runs)
     if run is not None:
-        return run.base, run.commit, f"{RUN}{run.name} began from {_shorter(run.base)}."
+        return run.base, run.commit, f"{RUN}{run.name} started from {_shorter(run.base)}."
     return info.base, info.base_commit, f"The card of {_short(info)} names {_shorter(info.base)} as its base."
 
 

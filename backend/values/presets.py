@@ -68,19 +68,19 @@ class Preset:
 _LAST_TOKEN = (
     "the pooling: the last token is named for figures 2 and 3 only, and nothing for BERT, whose classifier reads [CLS]"
 )
-_WHICH_LAST = 'what "decoder block 12" is: the last layer is taken, which in GPT-2 is the final norm after block 12, as the head reads it'
+_WHICH_LAST = 'what "decoder block 12" is: we use the last layer, which in GPT-2 is the final norm after block 12, as the head reads it'
 _ONE_MILLION = (
-    "the PCA is of 1,000,000 sentences of Wikipedia there (32,000 were enough); the built-in general texts are 328"
+    "the paper's PCA uses 1,000,000 Wikipedia sentences (32,000 were enough); the built-in general set has 328 texts"
 )
-_TEST_PART = "the test rows are each data set's own test part: name it where the texts have a validation part too"
-_BATCH = "the batches of the anisotropy: only those of the dimension are said to be shuffled; here all are"
-_SPECIAL = "whether special tokens count: they are left out"
-_ENWIK8 = "the texts are enwik8, cleaned, and as many tokens as the paper does not say; here: all tokens of the texts that are chosen"
+_TEST_PART = "the paper tests on each data set's own test split: name it if the texts have a validation split too"
+_BATCH = "the batches for the anisotropy: the paper says only of those for the dimension that they are shuffled; here all are"
+_SPECIAL = "whether special tokens count: here they are left out"
+_ENWIK8 = "the paper uses cleaned enwik8 and does not say how many tokens; here: all tokens of the chosen texts"
 _PROJECT_OUT = (
     "what the last layer of OPT-350m is: the library's list of hidden states ends after `project_out` (512 dimensions), the layers "
     "here end with the last block before it (1,024), and the figure says so"
 )
-_PROBE_LAYER = "the layer of the tables: the last one is taken"
+_PROBE_LAYER = "the layer of the tables: we use the last one"
 
 PRESETS: dict[str, Preset] = {
     preset.metric: preset
@@ -104,7 +104,7 @@ PRESETS: dict[str, Preset] = {
             LAST_OR_FIRST,
             BLOCKS,
             {"by": "variance"},
-            open=("how far out a dimension is rogue, and how many texts are drawn",),
+            open=("how far out a dimension must lie to be rogue, and how many texts are drawn",),
         ),
         Preset(
             "rogue_overlap",
@@ -132,7 +132,7 @@ PRESETS: dict[str, Preset] = {
             LAST_OR_FIRST,
             LAST,
             {"dimension": -1, "method": "svm", "head": "auto"},
-            open=(_WHICH_LAST, "whether the dimension is standardised before the SVM: it is"),
+            open=(_WHICH_LAST, "whether the dimension is standardised before the SVM: here it is"),
         ),
         Preset(
             "ablation",
@@ -141,7 +141,7 @@ PRESETS: dict[str, Preset] = {
             LAST_OR_FIRST,
             LAST,
             {"mode": "zero", "head": "auto"},
-            open=(_WHICH_LAST, "over which rows the variance is taken: the training rows"),
+            open=(_WHICH_LAST, "over which rows the variance is computed: here the training rows"),
         ),
         Preset(
             "spectrum",
@@ -160,7 +160,7 @@ PRESETS: dict[str, Preset] = {
             LAST,
             {"n_components": 20},
             texts=GENERAL,
-            open=("whether one basis serves both models: each has its own",),
+            open=("whether both models share one basis: here each has its own",),
             unlike=(_ONE_MILLION,),
         ),
         Preset(
@@ -183,11 +183,11 @@ PRESETS: dict[str, Preset] = {
             {"n_folds": 5, "score": "mean over folds", "n_select": 0, "max_rows": 200_000},
             open=(
                 "the softmax classifier's penalty (C = 1) and standardising",
-                "whether folds are stratified: they are",
+                "whether folds are stratified: here they are",
             ),
             unlike=(
                 _TEST_PART,
-                "more than 200,000 training rows are sampled; with many classes only the 16 most promising candidates of a step are cross-validated, which a note says",
+                "more than 200,000 training rows are sampled; with many classes only the 16 most promising candidates of a step are cross-validated, as a note says",
             ),
         ),
         Preset(
@@ -198,7 +198,7 @@ PRESETS: dict[str, Preset] = {
             LAST,
             {"max_rows": 20_000},
             open=(_PROBE_LAYER,),
-            unlike=("more than 20,000 rows of a part are sampled",),
+            unlike=("splits of more than 20,000 rows are sampled",),
         ),
         Preset(
             "probing",
@@ -215,10 +215,10 @@ PRESETS: dict[str, Preset] = {
             },
             open=(
                 _PROBE_LAYER,
-                "which rows the grid is searched on: a part of the training rows held out",
+                "which rows the grid is searched on: here a held-out part of the training rows",
                 "the steps of the L2 weight between 1e-7 and 1: powers of ten",
             ),
-            unlike=("more than 20,000 rows of a part are sampled",),
+            unlike=("splits of more than 20,000 rows are sampled",),
         ),
         Preset(
             "movement",
@@ -227,8 +227,8 @@ PRESETS: dict[str, Preset] = {
             FIRST,
             ALL,
             {"min_rows": 1},
-            open=("the rows whose centroids are taken: all with a label",),
-            unlike=("the maps are shown less the drift that all labels share unless you choose otherwise",),
+            open=("which rows the centroids are computed from: here all rows with a label",),
+            unlike=("by default the maps leave out the drift that all labels share",),
         ),
         Preset(
             "anisotropy",
@@ -261,7 +261,7 @@ PRESETS: dict[str, Preset] = {
             {"estimators": "all", "preset": "paper notebook", "bands": "batches", "batch_rows": 4096},
             texts=GENERAL,
             open=(
-                "which ratios the line is fitted to: the text drops none, the paper's notebook the largest 80 %, and so does this",
+                "which ratios the line is fitted to: the text drops none, the paper's notebook the largest 80 %; we follow the notebook",
                 "the neighbours of the other two estimators",
                 _SPECIAL,
                 _PROJECT_OUT,
@@ -276,8 +276,8 @@ def preset_of(metric: str) -> Preset:
     """The preset of a metric; raises InvalidRequest that lists those that have one."""
     if metric not in PRESETS:
         raise InvalidRequest(
-            f"No paper has '{metric}', so it cannot be as in the paper.",
-            f"These can: {', '.join(PRESETS)}.",
+            f"No paper uses '{metric}', so there are no settings as in a paper.",
+            f"There are settings for: {', '.join(PRESETS)}.",
         )
     return PRESETS[metric]
 

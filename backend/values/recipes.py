@@ -31,38 +31,41 @@ class Recipe:
 
     epochs: int = _setting(3, "Passes over the training rows.", low=1, high=1000)
     batch_size: int = _setting(
-        32, "Texts in one forward pass; for words, sentences with all their words.", low=1, high=4096
+        32, "Texts per forward pass; for words, sentences with all their words.", low=1, high=4096
     )
-    accumulation: int = _setting(1, "Forward passes whose gradients make one step.", low=1, high=1024)
+    accumulation: int = _setting(1, "Forward passes whose gradients are accumulated into one step.", low=1, high=1024)
     learning_rate: float = _setting(5e-5, "Peak learning rate, of the last layer and the head.", low=0.0)
     layer_decay: float = _setting(
-        1.0, "Each layer below has the learning rate of the one above times this; 1 for all alike.", low=0.1, high=1.0
+        1.0, "Each layer's learning rate is that of the layer above times this; 1: the same for all.", low=0.1, high=1.0
     )
     schedule: str = _setting(
         "linear",
-        "After the warm-up the learning rate falls to 0 (linear; slanted is the triangle of one cycle), or stays.",
+        "After the warm-up the learning rate falls to 0 (linear; slanted is a triangle of one cycle), or stays constant.",
         choices=SCHEDULES,
     )
     warmup: float = _setting(0.0, "Share of the steps over which the learning rate rises from 0.", low=0.0, high=1.0)
     weight_decay: float = _setting(0.0, "AdamW's weight decay; norms and biases have none.", low=0.0, high=1.0)
     dropout: float | None = _setting(
-        None, "Dropout on the vector that the head reads; none given: the model's own.", low=0.0, high=0.9
+        None, "Dropout on the vector that the head reads; empty: the model's own.", low=0.0, high=0.9
     )
     held_out: float = _setting(
-        0.1, "Share of the training rows to validate on, where the texts bring no such rows.", low=0.01, high=0.9
+        0.1,
+        "Share of the training rows held out for validation, if the texts have no validation rows.",
+        low=0.01,
+        high=0.9,
     )
     drop_single: bool = _setting(
-        False, "Leave out classes of one row, where the rows are drawn here.", label="Leave out classes of one row"
+        False, "Leave out classes of one row, if the split is drawn here.", label="Leave out classes of one row"
     )
     patience: int = _setting(
-        0, "Stop after so many epochs in a row without a better accuracy, and keep the best; 0: never.", low=0, high=100
+        0, "Stop after this many epochs without a better accuracy, and keep the best; 0: never.", low=0, high=100
     )
     max_length: int = _setting(
-        512, "Tokens taken of each text, or what the model or its package reads if that is less.", low=2, high=65536
+        512, "Tokens read of each text, or the limit of the model or its package if that is lower.", low=2, high=65536
     )
-    max_grad_norm: float = _setting(1.0, "Longer gradients are cut to this length; 0: never.", low=0.0)
-    seed: int = _setting(0, "Decides the new head, the order of the rows and the dropout.", low=0, high=2**31 - 1)
-    max_steps: int = _setting(0, "End after so many steps; 0: after the epochs.", low=0, high=2**31 - 1)
+    max_grad_norm: float = _setting(1.0, "Gradients are clipped to this norm; 0: never.", low=0.0)
+    seed: int = _setting(0, "Determines the new head, the order of the rows and the dropout.", low=0, high=2**31 - 1)
+    max_steps: int = _setting(0, "Stop after this many steps; 0: after the epochs.", low=0, high=2**31 - 1)
 
     @property
     def n_together(self) -> int:
@@ -127,7 +130,7 @@ def checked(given: Recipe) -> Recipe:
             to = "any" if high is None else f"{high:g}"
             raise InvalidRequest(f"'{f.name}' is {value}, outside its range.", f"Give a value from {low:g} to {to}.")
     if not given.learning_rate > 0.0:
-        raise InvalidRequest(f"A learning rate of {given.learning_rate} teaches nothing.", "Give one above 0.")
+        raise InvalidRequest(f"A learning rate of {given.learning_rate} has no effect.", "Give one above 0.")
     return given
 
 

@@ -141,7 +141,7 @@ def named_set(infos: Sequence[TextSetInfo], name: str) -> TextSetInfo:
         listed = "; ".join(f"{info.spec.table[:10]} ({told_apart(info)})" for info in meant)
         raise InvalidRequest(
             f"{len(meant)} text sets are called '{name}': {listed}.",
-            f"Say which one is meant by its digest, such as {meant[0].spec.table[:10]}.",
+            f"Give the digest of the one you mean, such as {meant[0].spec.table[:10]}.",
         )
     names = ", ".join(dict.fromkeys(info.spec.name for info in infos))
     raise InvalidRequest(f"There is no text set '{name}'.", f"Choose one of these, or add yours: {names}.")

@@ -67,7 +67,7 @@ def _check_set(library: Library, texts: TextSetSpec) -> None:
         f"'{name}' is {_short(given)} and not {_short(held)}" for name, given, held in pairs if given != held
     )
     raise InvalidRequest(
-        f"What this says of its texts does not agree: 'table' is the text set '{found.name}', but {listed}.",
+        f"What this says about its texts is inconsistent: 'table' is the text set '{found.name}', but {listed}.",
         f"For that text set write: {json.dumps(to_json(found, {}), ensure_ascii=False)}",
     )
 
@@ -76,7 +76,7 @@ def _check_labels(library: Library, texts: TextSetSpec, labels: LabelSpec) -> No
     found = library.label_spec(texts, labels.column)
     if found != labels:
         raise InvalidRequest(
-            f"What this says of its labels does not agree: the column '{labels.column}' of '{texts.name}' has "
+            f"What this says about its labels is inconsistent: the column '{labels.column}' of '{texts.name}' has "
             f"{found.n_classes} classes and the digest {found.digest[:12]}..., not {labels.n_classes} and "
             f"{labels.digest[:12]}....",
             f"For that column write: {json.dumps(to_json(found, {}), ensure_ascii=False)}",
@@ -102,7 +102,7 @@ def _check_input(item: ActivationSpec, info: ModelInfo) -> None:
         )
     if item.max_length > info.max_length:
         raise InvalidRequest(
-            f"{item.model.name} takes {info.max_length:,} tokens at most, and {item.max_length:,} are asked for.",
+            f"{item.model.name} takes at most {info.max_length:,} tokens, but {item.max_length:,} are asked for.",
             f"Write {info.max_length} or less as 'max_length'.",
         )
     for step in item.postprocess:

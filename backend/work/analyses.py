@@ -45,14 +45,14 @@ def analysis_spec(
     pooling = _pooling(pooling, models, texts)
     check_unit(row, texts, pooling, labels)
     if basis is not None and not row.basis:
-        raise InvalidRequest(f"'{row.name}' fits nothing on other texts.", "Leave the second text set out.")
+        raise InvalidRequest(f"'{row.name}' does not use a second text set.", "Leave the second text set out.")
     if basis is not None and basis.unit != texts.unit:
         raise InvalidRequest(
             f"'{texts.name}' and '{basis.name}' are of different kinds: {_rows_of(texts)} and {_rows_of(basis)}.",
             "Choose a second text set of the same kind.",
         )
     if max_length is not None and max_length < 1:
-        raise InvalidRequest(f"A length limit of {max_length} tokens leaves nothing.", "Give 1 or more.")
+        raise InvalidRequest(f"A limit of {max_length} tokens leaves nothing.", "Give 1 or more.")
     inputs = tuple(
         ActivationSpec(
             model=info.spec,
@@ -84,8 +84,8 @@ def check_unit(row: Metric, texts: TextSetSpec, pooling: str, labels: LabelSpec 
     """Raise InvalidRequest where rows of ``texts`` with ``pooling`` are not what the metric can be asked about."""
     if texts.n_rows < 2 and pooling != "tokens":
         raise InvalidRequest(
-            f"The text set '{texts.name}' has {texts.n_rows} text.",
-            "Geometry is about how texts lie to each other: give two at least, some hundreds for steady numbers.",
+            f"The text set '{texts.name}' has only {texts.n_rows} text.",
+            "Geometry compares texts with each other: give at least two, and a few hundred for stable numbers.",
         )
     if labels is not None and row.labels == "required" and pooling == "tokens":
         raise InvalidRequest(
@@ -146,12 +146,12 @@ def _check_pooling(pooling: str, texts: TextSetSpec) -> None:
     of_words = texts.unit != "text"
     if of_words and pooling != "words":
         raise InvalidRequest(
-            f"The rows of '{texts.name}' are {_rows_of(texts)}: the pooling '{pooling}' would give one vector a text.",
+            f"The rows of '{texts.name}' are {_rows_of(texts)}: the pooling '{pooling}' would give one vector per text.",
             "Choose the pooling words, or leave it out.",
         )
     if pooling == "words" and not of_words:
         raise InvalidRequest(
-            f"The rows of '{texts.name}' are texts, so the pooling 'words' has no words to go by.",
+            f"The rows of '{texts.name}' are texts, so the pooling 'words' does not apply.",
             "Choose cls, last, mean or tokens, or a text set of words (a CoNLL-U file, or lists of words).",
         )
 

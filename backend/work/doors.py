@@ -52,7 +52,7 @@ MOST_SEED = 2**31 - 1
 _MOST_TOKENS, _MOST_NAME, _MOST_TASKS = 2**24, 4096, 10_000
 _DIGEST = re.compile(r"[0-9a-f]{40}")
 _CODEC = Codec({name: row.params for name, row in METRICS.items()}, {})
-_AGAIN = "Export the recipe again, or take the value from one that works."
+_AGAIN = "Export the recipe again, or copy the value from one that works."
 
 
 def check_task(task: Task) -> None:
@@ -89,7 +89,7 @@ def _check_types(task: Task) -> None:
         raise InvalidRequest(f"This is no task: {error}.", "Build it with the workbench.") from None
     if not same:
         where = _difference(task, back, type(task).__name__)
-        raise InvalidRequest(f"{where}.", "Give the value in the type of the field: 1.0 is a number, 1 a whole one.")
+        raise InvalidRequest(f"{where}.", "Give a value of the field's type: 1.0 is a number, 1 a whole number.")
 
 
 def _difference(given: Any, wanted: Any, where: str) -> str:
@@ -113,12 +113,12 @@ def _check_analysis(spec: AnalysisSpec) -> None:
     row = METRICS[spec.metric]  # the codec knows no other
     if spec.version != row.version:
         raise InvalidRequest(
-            f"This asks for version {spec.version} of '{row.name}'; version {row.version} is what is computed here.",
-            f"Write {row.version} as its 'version' to compute it anew"
+            f"This asks for version {spec.version} of '{row.name}'; version {row.version} is computed here.",
+            f"Write {row.version} as its 'version' to compute it again"
             + (
                 ", or update Embedscope."
                 if spec.version > row.version
-                else ": the numbers may differ from those of old."
+                else ": the numbers may differ from the old ones."
             ),
         )
     check_params(spec.params)
@@ -294,7 +294,7 @@ def _one_of(what: str, value: str, choices: tuple[str, ...]) -> None:
 
 def _check_digest(what: str, value: str) -> None:
     if not _DIGEST.fullmatch(value):
-        raise InvalidRequest(f"{what[0].upper()}{what[1:]} is '{value[:60]}', which is no digest.", _AGAIN)
+        raise InvalidRequest(f"{what[0].upper()}{what[1:]} is '{value[:60]}', which is not a digest.", _AGAIN)
 
 
 def _check_text(what: str, value: str) -> None:
@@ -305,6 +305,6 @@ def _check_text(what: str, value: str) -> None:
         or any(ord(char) < 32 or 0xD800 <= ord(char) < 0xE000 for char in value)
     ):
         raise InvalidRequest(
-            f"The name of {what} is empty, longer than {_MOST_NAME} characters, or holds characters that are none.",
-            "Give it a name in plain characters.",
+            f"The name of {what} is empty, longer than {_MOST_NAME} characters, or holds control characters.",
+            "Give it a name of printable characters.",
         )

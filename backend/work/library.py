@@ -54,7 +54,7 @@ class Library:
         if text is None:
             if self._store.texts_are_damaged(digest):
                 raise _damaged(shown)
-            raise TextSetError(f"The text set '{shown}' is not in the store.", "Add it again on the page Texts.")
+            raise TextSetError(f"The text set '{shown}' is not in the store.", "Add it again on the Texts page.")
         table = table_from_json(text)
         if digest not in self._specs:
             spec = text_set_spec(table)
@@ -101,7 +101,10 @@ class Library:
         """Forget a text set with its activations and results, unless another set has the same texts."""
         info = self.info(digest)
         if info.builtin:
-            raise TextSetError(f"'{info.spec.name}' is built in and stays.", "Only text sets that you added can go.")
+            raise TextSetError(
+                f"'{info.spec.name}' is built in and cannot be deleted.",
+                "Only text sets that you added can be deleted.",
+            )
         self._store.remove_texts(info.spec.table)
         if any(other.spec.digest == info.spec.digest for other in self.infos()):
             return 0
@@ -115,8 +118,8 @@ def builtin_name(digest: str) -> str | None:
 
 def _damaged(shown: str) -> TextSetError:
     return TextSetError(
-        f"The stored text set '{shown}' is damaged: what is on disk is not what was saved. It was set aside.",
-        "Add it again on the page Texts: the same file gives the same text set, and what was computed from it is found again.",
+        f"The stored text set '{shown}' is damaged: the file on disk is not what was saved. It was set aside.",
+        "Add it again on the Texts page: the same file gives the same text set, and results computed from it are found again.",
     )
 
 

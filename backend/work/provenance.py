@@ -59,7 +59,7 @@ def stack_notes(
     notes = []
     for stack, spec in zip(stacks, specs, strict=True):
         if spec.texts.sample:
-            notes.append(f"The texts are a part: {spec.texts.sample}.")
+            notes.append(f"The texts are a sample: {spec.texts.sample}.")
         model = f"{spec.model.name}: " if len(stacks) > 1 else ""
         notes += [model + caveat for caveat in stack.caveats]
         if stack.pooling == "words":
@@ -68,7 +68,7 @@ def stack_notes(
             were = "was" if stack.n_truncated == 1 else "were"
             notes.append(
                 f"{model}{stack.n_truncated:,} of {spec.texts.n_rows:,} texts {were} longer than {spec.max_length:,} tokens and "
-                f"{were} cut there."
+                f"{were} truncated."
             )
         if stack.n_empty:
             one = stack.n_empty == 1
@@ -77,11 +77,11 @@ def stack_notes(
             )
         if stack.pooling != "words" and 2 * stack.n_distinct < spec.texts.n_rows:
             notes.append(
-                f"Only {stack.n_distinct} of the {spec.texts.n_rows} texts are different: is it the right column?"
+                f"Only {stack.n_distinct} of the {spec.texts.n_rows} texts are distinct: is this the right text column?"
             )
         if spec.postprocess:
             steps = ", then ".join(_said(step) for step in spec.postprocess)
-            by = f", by what {n_fit:,} training rows say" if n_fit and spec.texts == specs[0].texts else ""
+            by = f", fitted on {n_fit:,} training rows" if n_fit and spec.texts == specs[0].texts else ""
             notes.append(f"{model}Activations are {steps}{by}.")
         if spec.tokens is not None:
             notes.append(model + _token_rows(len(stack.matrices[0].rows), spec.tokens))

@@ -262,7 +262,7 @@ class Runner:
 
         content = self._store.get_blob(task.blob)
         if content is None:
-            raise TextSetError("The uploaded file is no longer there.", "Upload it again.")
+            raise TextSetError("The uploaded file is no longer available.", "Upload it again.")
         if not task.save:
             return preview(content, task.file_name, task.options, limits=self.limits())
         return self._library.save(read(content, task.file_name, task.name, task.options, limits=self.limits()))

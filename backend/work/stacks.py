@@ -107,7 +107,7 @@ class Stacks:
     def _opened(self, digest: str) -> Array:
         rows = self._store.open_array(digest)
         if rows is None:
-            raise StoreError("Activations were evicted from the cache while they were needed.", "Run it again.")
+            raise StoreError("Activations were removed from the cache while they were needed.", "Run it again.")
         return rows
 
 

@@ -47,7 +47,7 @@ def run_log(runs: Path, name: str) -> list[dict[str, Any]]:
     """The log of a run, line by line; raises InvalidRequest where there is none of that name."""
     folder = RunFolder(runs, name)
     if folder.read() is None:
-        raise InvalidRequest(f"There is no run '{name}'.", "The list of runs says which there are.")
+        raise InvalidRequest(f"There is no run '{name}'.", "See the list of runs.")
     return folder.log()
 
 
@@ -111,7 +111,7 @@ class Training:
             n_test=split.info.n_test,
             judged_on=split.info.test_name,
             majority=split.info.majority,
-            notes=(*split.notes, *([f"The texts are a part: {table.sample}."] if table.sample else [])),
+            notes=(*split.notes, *([f"The texts are a sample: {table.sample}."] if table.sample else [])),
             created=time.time(),
         )
 
@@ -146,7 +146,7 @@ class Training:
                 raise InvalidRequest(
                     f"No row is left to {'judge by' if len(train) else 'learn from'} within "
                     f"{task.recipe.max_length} tokens.",
-                    "Raise max_length, or split the sentences.",
+                    "Raise the token limit (max_length), or split the sentences.",
                 )
             head = fit_linear(matrix.rows[train], labels[train], len(info.classes), step=stack.step)
             found[name] = [
@@ -168,14 +168,14 @@ def _earlier(folder: RunFolder, task: FinetuneTask) -> RunInfo | None:
     if info is None:
         if folder.path.exists() and any(folder.path.iterdir()):
             raise InvalidRequest(
-                f"The folder {folder.path} holds something that is no run.", "Choose another name, or move it away."
+                f"The folder {folder.path} holds something that is not a run.", "Choose another name, or move it away."
             )
         return None
     if info.task != fingerprint(task):
         if not info.steps and _alive(info).state != "running":
             return None  # it never came to anything: the name is free
         raise InvalidRequest(
-            f"A run called '{task.name}' is there already, of another model, text set or recipe.",
+            f"A run called '{task.name}' already exists, for another model, text set or recipe.",
             "Choose another name, or delete its folder.",
         )
     if _alive(info).state == "running" and info.owner != process_name():
@@ -234,11 +234,11 @@ def _require_learnable(labels: Labels, split: Split, final: Ints) -> None:
         listed = ", ".join(f"'{name}'" for name in absent[:5]) + (" ..." if len(absent) > 5 else "")
         raise InvalidRequest(
             f"No training row is of class {listed}.",
-            "Give training rows of every class, or take the other rows of it out.",
+            "Add training rows of every class, or remove the other rows of this class.",
         )
     if split.info.n_train < _FEWEST_ROWS:
         raise InvalidRequest(
-            f"{split.info.n_train} training rows are too few.", f"Give {_FEWEST_ROWS} or more, and better hundreds."
+            f"{split.info.n_train} training rows are too few.", f"Give at least {_FEWEST_ROWS}, ideally hundreds."
         )
 
 
@@ -261,7 +261,7 @@ def _end(folder: RunFolder, state: str, error: BaseException | None) -> None:
     if isinstance(error, EmbedscopeError):
         message, hint = error.message, error.hint
     elif error is not None:
-        message = f"An unforeseen error: {type(error).__name__}: {error}"
+        message = f"Unexpected error: {type(error).__name__}: {error}"
     try:
         folder.write(replace(info, state=state, owner="", error=message, hint=hint))
     except EmbedscopeError:
@@ -271,4 +271,6 @@ def _end(folder: RunFolder, state: str, error: BaseException | None) -> None:
 def _alive(info: RunInfo) -> RunInfo:
     if info.state != "running" or (info.owner and process_alive(info.owner)):
         return info
-    return replace(info, state="stopped", owner="", error="The process that trained it ended.", hint="Start it again.")
+    return replace(
+        info, state="stopped", owner="", error="The training process ended unexpectedly.", hint="Start it again."
+    )

@@ -100,7 +100,7 @@ def test_what_is_found_out_is_shown_and_a_part_is_named_on_the_figure(address: s
     looking.go(tab, "Similarity")
     looking.run(tab)
     tab.get_by_text(
-        "The texts are a part: 40 of 60 rows of 'votes.csv', stratified by the label '1' (seed 0)."
+        "The texts are a sample: 40 of 60 rows of 'votes.csv', stratified by the label '1' (seed 0)."
     ).wait_for()
     looking.go(tab, "Texts")
     tab.get_by_text("A part: 40 of 60 rows of 'votes.csv'").wait_for()

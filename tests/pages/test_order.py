@@ -163,7 +163,7 @@ def test_a_reversed_report_says_so(small_world: SmallWorld, run: Any) -> None:
     base, tuned = (small_world.bench.model(name) for name in (small_world.models[0], "run:tuned"))
     plan = backend.plan_report(small_world.bench, tuned, base, texts=small_world.texts, pooling="mean")
     assert tuned.spec.name == f"run:tuned@step-{run.step:05d}"
-    assert plan.reversed.startswith(f"{base.spec.name} is the model before and {tuned.spec.name} the one after")
+    assert plan.reversed.startswith(f"{base.spec.name} came before and {tuned.spec.name} after")
     assert not backend.plan_report(small_world.bench, base, tuned, texts=small_world.texts, pooling="mean").reversed
     document = backend.report_document(plan, small_world.bench.wait(plan.task))
     assert document["report"]["reversed"] == plan.reversed

@@ -59,10 +59,10 @@ def test_what_is_drawn_is_what_the_settings_give(open_page, run_page, small_worl
     )
     np.testing.assert_allclose(numbers(figure(at)["data"][0]["z"]), bench.wait(spec).values.matrix, rtol=1e-6)
     at.toggle(key="similarity_paper_debiased").set_value(True).run()
-    assert "Unlike GPTology, section 2.1, figure 1: bias removed: on (paper: off)." in said(at)
+    assert "Unlike GPTology, section 2.1, figure 1: debiased: on (paper: off)." in said(at)
     at.session_state["pooling"] = "mean"
     at.run()
-    assert "pooling mean (paper: cls); bias removed: on (paper: off)" in said(at)
+    assert "pooling mean (paper: cls); debiased: on (paper: off)" in said(at)
     at.button(key="paper_similarity_again").click().run()
     assert at.session_state["pooling"] == "cls"
 

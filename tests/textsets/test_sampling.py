@@ -139,7 +139,7 @@ def test_every_result_of_a_part_says_so(bench: Workbench, monkeypatch: pytest.Mo
     said = "12 of 440 rows of 'sentiment', stratified by the label 'label' and the split 'split' (seed 1)"
     assert (part.spec.name, part.spec.n_rows, part.spec.sample) == ("sentiment, 12 by label", 12, said)
     result = bench.compute("average_cosine", texts=part, layers=[0, 1])
-    assert f"The texts are a part: {said}." in result.notes
+    assert f"The texts are a sample: {said}." in result.notes
     document = result_document(result)
     assert document["sources"][0]["sample"] == said
     assert document["recipe"]["inputs"][0]["texts"]["sample"] == said

@@ -124,7 +124,7 @@ def draw_map(result: Result, curve: Curve, shown: Result, table: TextTable, remo
     values, source = result.values, shown.sources[0]
     if curve.predictions is None:
         st.info(
-            'The map cannot be coloured: the predictions are too many to be kept. Lower "Most rows" in the settings.'
+            'The map cannot be coloured: the predictions are too many to be kept. Lower "Maximum rows" in the settings.'
         )
         return
     _, at, place = np.intersect1d(values.sample, shown.values.row_index, return_indices=True)
