@@ -21,8 +21,28 @@ from backend.errors import (
 )
 from backend.forms.documents import result_document, series_document
 from backend.forms.fingerprint import fingerprint
+from backend.metrics.ablation.inner import InnerAblation, InnerAblationParams
+from backend.metrics.ablation.metric import AblationParams, AblationResult
+from backend.metrics.anisotropy.cosine import AverageCosineParams, AverageCosineResult
+from backend.metrics.anisotropy.explained_variance import VarianceRatioParams, VarianceRatioResult
+from backend.metrics.anisotropy.metric import AnisotropyParams, AnisotropyResult
+from backend.metrics.anisotropy.spectra import SpectrumParams, SpectrumResult
+from backend.metrics.components.metric import ComponentAccuracy, ComponentAccuracyParams
+from backend.metrics.dimension.metric import DimensionParams, IntrinsicDimension
+from backend.metrics.dimension.scale import DimensionScale, ScaleParams
 from backend.metrics.direct_probe.kernel import growth as least_distance_growth
+from backend.metrics.direct_probe.result import DirectProbeParams, DirectProbeResult
+from backend.metrics.maps.projection import Projection, ProjectionParams
+from backend.metrics.maps.series import ProjectionSeries, ProjectionSeriesParams
+from backend.metrics.movement.result import MovementParams, MovementResult
+from backend.metrics.neighbors.overlap import NeighbourOverlap, OverlapParams
+from backend.metrics.neurons.metric import NeuronsParams, NeuronsResult
+from backend.metrics.probing.result import ProbingParams, ProbingResult
 from backend.metrics.rogue.kernel import standard_scores
+from backend.metrics.rogue.metric import RogueParams, RogueResult
+from backend.metrics.rogue.overlap import RogueOverlapParams, RogueOverlapResult
+from backend.metrics.similarity.kernel import CkaParams, CkaResult
+from backend.metrics.threshold.metric import ThresholdParams, ThresholdResult
 from backend.old_names import answer as answer_to_old_names
 from backend.reports.compare import FITTED, compared, compared_networks, mean_change
 from backend.reports.cross_task import CrossTaskRow, cross_task_rows, plan_cross_task
@@ -37,7 +57,16 @@ from backend.values.labels import field_label
 from backend.values.lineage import Ordered
 from backend.values.presets import GENERAL, PRESETS, Preset, deviations, left_open, preset_status
 from backend.values.recipes import RECIPES, Recipe
-from backend.values.results import NormOutliers, Result, SeriesResult, Source, Undefined
+from backend.values.results import (
+    NormOutliers,
+    Result,
+    SeriesResult,
+    Source,
+    Undefined,
+    result_of,
+    results_of,
+    values_of,
+)
 from backend.values.runs import RunInfo, moving_mean
 from backend.values.specs import (
     POOLINGS,
@@ -88,17 +117,34 @@ __all__ = [
     "RECIPES",
     "SETTINGS",
     "SPLIT_FIELDS",
+    "AblationParams",
+    "AblationResult",
     "ActivationSpec",
     "AnalysisSpec",
+    "AnisotropyParams",
+    "AnisotropyResult",
+    "AverageCosineParams",
+    "AverageCosineResult",
     "BatchTask",
     "BrokenMember",
     "Cancelled",
+    "CkaParams",
+    "CkaResult",
+    "ComponentAccuracy",
+    "ComponentAccuracyParams",
     "Cost",
     "CrossTaskRow",
+    "DimensionParams",
+    "DimensionScale",
+    "DirectProbeParams",
+    "DirectProbeResult",
     "EmbedscopeError",
     "EstimateTask",
     "FinetuneTask",
     "HubReadTask",
+    "InnerAblation",
+    "InnerAblationParams",
+    "IntrinsicDimension",
     "InvalidRequest",
     "JobStatus",
     "JoinTask",
@@ -109,11 +155,23 @@ __all__ = [
     "ModelInfo",
     "ModelSpec",
     "MovedRow",
+    "MovementParams",
+    "MovementResult",
+    "NeighbourOverlap",
+    "NeuronsParams",
+    "NeuronsResult",
     "NormOutliers",
     "NormTask",
     "Ordered",
+    "OverlapParams",
     "PostProcess",
     "Preset",
+    "ProbingParams",
+    "ProbingResult",
+    "Projection",
+    "ProjectionParams",
+    "ProjectionSeries",
+    "ProjectionSeriesParams",
     "ReadOptions",
     "ReadTask",
     "Recipe",
@@ -121,9 +179,14 @@ __all__ = [
     "Request",
     "ResolveTask",
     "Result",
+    "RogueOverlapParams",
+    "RogueOverlapResult",
+    "RogueParams",
+    "RogueResult",
     "RowSample",
     "RunInfo",
     "SampleTask",
+    "ScaleParams",
     "SeriesInfo",
     "SeriesMember",
     "SeriesResult",
@@ -131,6 +194,8 @@ __all__ = [
     "ServiceError",
     "Settings",
     "Source",
+    "SpectrumParams",
+    "SpectrumResult",
     "StoreError",
     "SummaryRow",
     "Task",
@@ -140,8 +205,12 @@ __all__ = [
     "TextSetInfo",
     "TextSetSpec",
     "TextTable",
+    "ThresholdParams",
+    "ThresholdResult",
     "TokenSample",
     "Undefined",
+    "VarianceRatioParams",
+    "VarianceRatioResult",
     "__version__",
     "check_pair",
     "compared",
@@ -169,11 +238,14 @@ __all__ = [
     "read_settings",
     "report_document",
     "result_document",
+    "result_of",
+    "results_of",
     "series_document",
     "sets_meant",
     "standard_scores",
     "summary_rows",
     "told_apart",
+    "values_of",
 ]
 
 

@@ -6,12 +6,21 @@ import math
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic
 
 from backend.errors import InvalidRequest
 from backend.values.activations import Labels, LayerStack, Report
-from backend.values.results import Undefined
+from backend.values.results import Undefined, Values
 from backend.values.specs import KEY_IF_SET
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    Params = TypeVar("Params", default=Any)  # a bare Metric is any row of the table, each with a class of its own
+else:
+    from typing import TypeVar
+
+    Params = TypeVar("Params")
 
 SCOPES = ("layer", "stack", "pair", "models")
 AFTER_FIRST, BEFORE_FIRST = (
@@ -21,16 +30,16 @@ AFTER_FIRST, BEFORE_FIRST = (
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Outcome:
+class Outcome(Generic[Values]):
     """What a metric's ``run`` returns: the values, the reason for each NaN, and sentences for the figure."""
 
-    values: Any
+    values: Values
     undefined: tuple[Undefined, ...] = ()
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(Generic[Params, Values]):
     """One row of METRICS.
 
     ``scope`` says what ``run`` is given: "layer" one stack of exactly one layer, "stack" one stack, "pair" one stack
@@ -45,9 +54,9 @@ class Metric:
     version: int
     title: str
     scope: str
-    params: type
-    result: type
-    run: Callable[[Sequence[LayerStack], Labels | None, Any, int, Report], Outcome]
+    params: type[Params]
+    result: type[Values]
+    run: Callable[[Sequence[LayerStack], Labels | None, Params, int, Report], Outcome[Values]]
     worker: str = "models"
     labels: str = "no"
     aliases: tuple[str, ...] = ()

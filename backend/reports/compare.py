@@ -3,16 +3,20 @@
 import numpy as np
 import numpy.typing as npt
 
+from backend.metrics.ablation.metric import AblationResult
+from backend.metrics.neurons.metric import NeuronsResult
+from backend.metrics.probing.result import ProbingResult
 from backend.metrics.shared.paired import Paired, mcnemar, paired_error
-from backend.metrics.threshold.metric import READERS
+from backend.metrics.threshold.metric import READERS, ThresholdResult
 from backend.values.results import Result
 
+Read = Result[ThresholdResult | NeuronsResult]  # both keep which test rows each of their readers gets right
 CUT, SINGLE, FITTED, OWN = range(len(READERS))  # readers of ``threshold``; those of ``neurons`` are its four sizes
 OTHER_ROWS = "the two were evaluated on different test rows, so they are not compared"
 NOT_KEPT = "which rows were right was not kept, so significance cannot be tested"
 
 
-def compared(first: Result, second: Result, reader: int, at: int = 0) -> Paired | str:
+def compared(first: Read, second: Read, reader: int, at: int = 0) -> Paired | str:
     """McNemar's test of one reader of ``threshold`` or ``neurons`` in layer ``at`` of two results, or why there is none."""
     a, b = first.values, second.values
     if not same_rows(first, second, "test_rows"):
@@ -22,7 +26,9 @@ def compared(first: Result, second: Result, reader: int, at: int = 0) -> Paired 
     return mcnemar(a.right[at, reader], b.right[at, reader])
 
 
-def compared_ablations(first: Result, second: Result, order: int, k: int) -> Paired | str:
+def compared_ablations(
+    first: Result[AblationResult], second: Result[AblationResult], order: int, k: int
+) -> Paired | str:
     """The same with ``k`` dimensions removed in that order of ``ablation``, over the test rows whose predictions are kept."""
     if not same_rows(first, second, "sample"):
         return OTHER_ROWS
@@ -33,7 +39,9 @@ def compared_ablations(first: Result, second: Result, order: int, k: int) -> Pai
     return mcnemar(*right)
 
 
-def compared_networks(first: Result, second: Result, at: int = 0) -> tuple[float, float] | None:
+def compared_networks(
+    first: Result[ProbingResult], second: Result[ProbingResult], at: int = 0
+) -> tuple[float, float] | None:
     """Change of ``probing``'s accuracy in layer ``at`` and half its 95 % interval, row by row; None on different rows."""
     if not same_rows(first, second, "test_rows"):
         return None

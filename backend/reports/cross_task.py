@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backend.errors import InvalidRequest
+from backend.metrics.direct_probe.result import DirectProbeResult
+from backend.metrics.probing.result import ProbingResult
 from backend.reports.compare import compared_networks
 from backend.reports.plan import check_pair
 from backend.reports.rows import GREW, SAME, SHRANK, label_changes, plain, reason_of
-from backend.values.results import Result
+from backend.values.results import Result, result_of, results_of
 from backend.values.specs import BatchTask, ModelInfo
 from backend.values.texts import TextSetInfo
 
@@ -92,7 +94,8 @@ def cross_task_rows(results: Sequence[Result], labels: Sequence[str]) -> tuple[C
 
 
 def _row(group: Sequence[Result], label: str) -> CrossTaskRow:
-    clusters, before, after = group
+    clusters = result_of(group[0], DirectProbeResult)
+    before, after = results_of(group[1:], ProbingResult)
     changes = label_changes(clusters)
     known = [one.change for one in changes if one.change is not None]
     why = reason_of(clusters, "minimum", (0,)) or reason_of(clusters, "other_minimum", (0,))

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from backend.forms.documents import plain_values
+from backend.metrics.direct_probe.result import DirectProbeResult
+from backend.metrics.neighbors.overlap import NeighbourOverlap
 from backend.reports.cross_task import CrossTaskRow
 from backend.reports.plan import ReportPlan
 from backend.reports.rows import label_changes, layer_rows, moved_rows
 from backend.reports.summary import summary_rows
-from backend.values.results import Result
+from backend.values.results import Result, result_of
 
 
 def report_document(plan: ReportPlan, results: Sequence[Result]) -> dict[str, Any]:
@@ -26,8 +28,10 @@ def report_document(plan: ReportPlan, results: Sequence[Result]) -> dict[str, An
         },
         "summary": plain_values(summary_rows(found, plan.layer)),
         "layers": plain_values(layer_rows(found)),
-        "labels": plain_values(label_changes(found["clusters"])) if "clusters" in found else [],
-        "moved": plain_values(moved_rows(found["neighbours"], plan.layer)),
+        "labels": plain_values(label_changes(result_of(found["clusters"], DirectProbeResult)))
+        if "clusters" in found
+        else [],
+        "moved": plain_values(moved_rows(result_of(found["neighbours"], NeighbourOverlap), plan.layer)),
         **_rest(results),
     }
 

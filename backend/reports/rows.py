@@ -7,7 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from backend.values.results import Result
+from backend.metrics.anisotropy.explained_variance import VarianceRatioResult
+from backend.metrics.direct_probe.result import DirectProbeResult
+from backend.metrics.neighbors.overlap import NeighbourOverlap
+from backend.metrics.rogue.metric import RogueResult
+from backend.metrics.rogue.overlap import RogueOverlapResult
+from backend.metrics.similarity.kernel import CkaResult
+from backend.metrics.threshold.metric import ThresholdResult
+from backend.values.results import Result, values_of
 
 Found = Mapping[str, Result]
 GREW, SHRANK, SAME = "grew", "shrank", "unchanged"
@@ -54,21 +61,24 @@ class MovedRow:
 
 def layer_rows(found: Found) -> tuple[LayerRow, ...]:
     """One row for each layer of the report."""
-    base, tuned = found["rogue_base"].values, found["rogue_tuned"].values
-    gained, kept = found["variance_ratio"].values, found["neighbours"].values
+    base, tuned = (values_of(found[part], RogueResult) for part in ("rogue_base", "rogue_tuned"))
+    gained = values_of(found["variance_ratio"], VarianceRatioResult)
+    kept = values_of(found["neighbours"], NeighbourOverlap)
+    cka, shared = values_of(found["cka"], CkaResult), values_of(found["rogue_overlap"], RogueOverlapResult)
     rows = []
     for at, name in enumerate(found["cka_base"].sources[0].layer_names):
         defined = bool(np.isfinite(gained.ratio[at]).any())
         labelled = {}
         for side, part in (("before", "threshold_base"), ("after", "threshold_tuned")):
             if part in found:
-                labelled[f"threshold_{side}"] = plain(found[part].values.accuracy[at])
-                labelled[f"accuracy_{side}"] = plain(found[part].values.fitted_accuracy[at])
+                heads = values_of(found[part], ThresholdResult)
+                labelled[f"threshold_{side}"] = plain(heads.accuracy[at])
+                labelled[f"accuracy_{side}"] = plain(heads.fitted_accuracy[at])
         rows.append(
             LayerRow(
                 layer=name,
-                cka=plain(found["cka"].values.matrix[at, at]),
-                rogue_overlap=plain(found["rogue_overlap"].values.matrix[at, at]),
+                cka=plain(cka.matrix[at, at]),
+                rogue_overlap=plain(shared.matrix[at, at]),
                 principal_before=_index(base.principal[at]),
                 principal_after=_index(tuned.principal[at]),
                 components_gained=int(gained.n_above_one[at]) if defined else None,
@@ -79,7 +89,7 @@ def layer_rows(found: Found) -> tuple[LayerRow, ...]:
     return tuple(rows)
 
 
-def label_changes(clusters: Result) -> tuple[LabelChange, ...]:
+def label_changes(clusters: Result[DirectProbeResult]) -> tuple[LabelChange, ...]:
     """Each label's least distance before and after, by the change, what grew most first; those without one last.
 
     ``clusters`` is direct_probe of the tuned model and its base (second), in one layer. Labels without a row in use, such as
@@ -101,7 +111,7 @@ def label_changes(clusters: Result) -> tuple[LabelChange, ...]:
     return tuple(sorted(changes, key=lambda one: math.inf if one.change is None else -one.change))
 
 
-def moved_rows(neighbours: Result, layer: int, *, most: int = 20) -> tuple[MovedRow, ...]:
+def moved_rows(neighbours: Result[NeighbourOverlap], layer: int, *, most: int = 20) -> tuple[MovedRow, ...]:
     """The rows that keep least of their nearest neighbours in the full space of a layer, those that keep least first.
 
     ``neighbours`` is neighbour_overlap of base and tuned; empty where the layer has no neighbours.

@@ -7,12 +7,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from backend.metrics.ablation.metric import AblationResult
+from backend.metrics.anisotropy.explained_variance import VarianceRatioResult
+from backend.metrics.direct_probe.result import DirectProbeResult
+from backend.metrics.neighbors.overlap import NeighbourOverlap
+from backend.metrics.neurons.metric import NeuronsResult
+from backend.metrics.rogue.metric import RogueResult
+from backend.metrics.rogue.overlap import RogueOverlapResult
 from backend.metrics.shared.paired import Paired, mcnemar
+from backend.metrics.similarity.kernel import CkaResult
+from backend.metrics.threshold.metric import ThresholdResult
 from backend.reports.compare import CUT, FITTED, NOT_KEPT, OTHER_ROWS, OWN, SINGLE, compared, compared_ablations
 from backend.reports.rows import GREW, SAME, SHRANK, Found, label_changes, plain, reason_of
 from backend.reports.tested import tested_on
 from backend.reports.words import READINGS, TITLES, Reading
-from backend.values.results import Result
+from backend.values.results import Result, result_of, results_of, values_of
 
 KEPT = 3  # dimensions left by the ablation of GPTology, figure 6
 
@@ -64,7 +73,7 @@ def summary_rows(found: Found, layer: int) -> tuple[SummaryRow, ...]:
 
 
 def _similarity(found: Found, at: int, name: str) -> list[SummaryRow]:
-    across, names = found["cka"].values.matrix, found["cka_base"].sources[0].layer_names
+    across, names = values_of(found["cka"], CkaResult).matrix, found["cka_base"].sources[0].layer_names
     along = np.diagonal(across)
     known = np.flatnonzero(np.isfinite(along))
     rows = [_with_itself("cka", found["cka"], "matrix", across, (at, at), layer=name)]
@@ -76,7 +85,7 @@ def _similarity(found: Found, at: int, name: str) -> list[SummaryRow]:
     within = np.array([(i, j) for i in late for j in late if i < j], dtype=np.int64).reshape(-1, 2)
     between = np.array([(i, j) for i in early for j in late], dtype=np.int64).reshape(-1, 2)
     for key, cells in (("cka_late", within), ("cka_halves", between)):
-        pair = [_mean(found[part].values.matrix, cells) for part in ("cka_base", "cka_tuned")]
+        pair = [_mean(values_of(found[part], CkaResult).matrix, cells) for part in ("cka_base", "cka_tuned")]
         rows.append(_row(key, *pair, reason="there are too few blocks, or a layer is undefined"))
     return rows
 
@@ -87,13 +96,13 @@ def _mean(matrix: npt.NDArray[np.float64], cells: npt.NDArray[np.int64]) -> floa
 
 def _dimensions(found: Found, at: int) -> list[SummaryRow]:
     overlap = found["rogue_overlap"]
-    values = overlap.values
+    values = values_of(overlap, RogueOverlapResult)
     rows = [
         _with_itself(
             "rogue_overlap", overlap, "matrix", values.matrix, (at, at), top=values.top, chance=float(values.chance)
         )
     ]
-    sides = [found[part].values for part in ("rogue_base", "rogue_tuned")]
+    sides = [values_of(found[part], RogueResult) for part in ("rogue_base", "rogue_tuned")]
     before, after = (int(side.principal[at]) for side in sides)
     why = "no dimension varies in this layer"
     if min(before, after) < 0:
@@ -106,11 +115,11 @@ def _dimensions(found: Found, at: int) -> list[SummaryRow]:
 
 def _components(found: Found, at: int) -> list[SummaryRow]:
     result = found["variance_ratio"]
-    values = result.values
+    values = values_of(result, VarianceRatioResult)
     why = reason_of(result, "ratio", (at,))
     defined = bool(np.isfinite(values.ratio[at]).any())
     gained = float(values.n_above_one[at]) if defined else math.nan
-    n_classes = found["threshold_base"].values.split.n_used if "threshold_base" in found else 0
+    n_classes = values_of(found["threshold_base"], ThresholdResult).split.n_used if "threshold_base" in found else 0
     return [
         _row("first_component", values.base[at, 0], values.tuned[at, 0], reason=why),
         _row("components_gained", None, gained, reason=why, n_shown=values.ratio.shape[1], n_classes=n_classes),
@@ -119,15 +128,15 @@ def _components(found: Found, at: int) -> list[SummaryRow]:
 
 def _movement(found: Found, at: int) -> list[SummaryRow]:
     result = found["neighbours"]
-    values = result.values
+    values = values_of(result, NeighbourOverlap)
     chance = float(values.by_chance)
     return [_with_itself("neighbours", result, "overlap", values.overlap, (at, at), k=values.k, chance=chance)]
 
 
 def _accuracies(found: Found, at: int) -> list[SummaryRow]:
-    sides = [found[part] for part in ("threshold_base", "threshold_tuned")]
+    sides = results_of([found[part] for part in ("threshold_base", "threshold_tuned")], ThresholdResult)
     split = sides[0].values.split
-    said = {"n_test": split.n_test, "majority": split.majority}
+    said: dict[str, Any] = {"n_test": split.n_test, "majority": split.majority}
     names = ("fitted_accuracy", "single_accuracy", "accuracy", "full_accuracy")
     full, single, cut, own = ([getattr(side.values, name)[at] for side in sides] for name in names)
     why = reason_of(sides[0], "accuracy", (at,)) or reason_of(sides[1], "accuracy", (at,))
@@ -159,7 +168,8 @@ def _ablations(found: Found, said: dict[str, Any]) -> list[SummaryRow]:
     """With three dimensions left: read by fitted heads, and by the models' own where there are any."""
     rows = []
     for key, prefix in (("ablation", ""), ("ablation_own", "own_")):
-        parts = [found.get(f"{prefix}ablation_{side}") for side in ("base", "tuned")]
+        there = [found.get(f"{prefix}ablation_{side}") for side in ("base", "tuned")]
+        parts = [None if part is None else result_of(part, AblationResult) for part in there]
         owns = [bool(part is not None and part.values.own_head[0]) for part in parts]
         if not any(owns) and key == "ablation_own":
             continue
@@ -201,7 +211,7 @@ def _of_own_heads(
 
 
 def _few_dimensions(found: Found) -> list[SummaryRow]:
-    sides = [found[part] for part in ("neurons_base", "neurons_tuned")]
+    sides = results_of([found[part] for part in ("neurons_base", "neurons_tuned")], NeuronsResult)
     split = sides[0].values.split
     n_classes = split.n_used
     rows = []
@@ -216,7 +226,7 @@ def _few_dimensions(found: Found) -> list[SummaryRow]:
 
 
 def _clusters(found: Found) -> list[SummaryRow]:
-    result = found["clusters"]
+    result = result_of(found["clusters"], DirectProbeResult)
     values = result.values
     counts = (values.other_n_clusters[0], values.n_clusters[0])
     why = reason_of(result, "n_clusters", (0,)) or reason_of(result, "other_n_clusters", (0,))

@@ -1,9 +1,21 @@
 """What a metric returns and a page draws: numbers, the reason for every undefined one, and where they came from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, cast
 
+from backend.errors import InvalidRequest
 from backend.values.specs import SeriesInfo
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    Values = TypeVar("Values", covariant=True, default=object)  # a bare Result is one of whatever metric
+else:
+    from typing import TypeVar
+
+    Values = TypeVar("Values", covariant=True)
+Wanted = TypeVar("Wanted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +47,11 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Result:
+class Result(Generic[Values]):
     """The result of one analysis.
 
-    ``values`` is the metric's own result dataclass (numpy arrays, numbers, strings). Every NaN in it has an entry in
+    ``values`` is the metric's own result dataclass (numpy arrays, numbers, strings): `values_of`, `result_of` and
+    `results_of` say which one it is, to the type checker and at run time. Every NaN in it has an entry in
     ``undefined``. ``notes`` are sentences that belong on the figure: sampling, truncation, small-sample bias.
     ``recipe`` is the JSON form of the AnalysisSpec that made it.
     """
@@ -46,14 +59,35 @@ class Result:
     fingerprint: str
     metric: str
     version: int
-    values: Any
+    values: Values
     undefined: tuple[Undefined, ...] = ()
     notes: tuple[str, ...] = ()
     sources: tuple[Source, ...] = ()
     seed: int = 0
-    recipe: dict[str, Any] = field(default_factory=dict)
+    recipe: dict[str, Any] = field(default_factory=dict)  # JSON
     versions: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+
+
+def values_of(result: Result, kind: type[Wanted]) -> Wanted:
+    """The values of ``result``, which are of class ``kind``; raises InvalidRequest where they are of another."""
+    if not isinstance(result.values, kind):
+        raise InvalidRequest(
+            f"That is a result of '{result.metric}' ({type(result.values).__name__}), not a {kind.__name__}.",
+            "Take the result of the metric that has these numbers.",
+        )
+    return result.values
+
+
+def result_of(result: Result, kind: type[Wanted]) -> Result[Wanted]:
+    """``result`` as one whose values are of class ``kind``; raises InvalidRequest where they are of another."""
+    values_of(result, kind)
+    return cast(Result[Wanted], result)
+
+
+def results_of(results: Sequence[Result], kind: type[Wanted]) -> list[Result[Wanted]]:
+    """``results`` as those whose values are of class ``kind``; raises InvalidRequest where one is of another."""
+    return [result_of(result, kind) for result in results]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

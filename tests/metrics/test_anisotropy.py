@@ -8,12 +8,9 @@ import pytest
 from backend.errors import Cancelled, InvalidRequest
 from backend.metrics.anisotropy.cosine import AVERAGE_COSINE, AverageCosineParams
 from backend.metrics.anisotropy.explained_variance import (
-    SPECTRUM,
     VARIANCE_RATIO,
-    SpectrumParams,
     VarianceRatioParams,
     components_above_one,
-    components_for,
     variance_ratio,
 )
 from backend.metrics.anisotropy.isotropic import (
@@ -35,6 +32,7 @@ from backend.metrics.anisotropy.metric import (
     participation_ratio_corrected,
     spectrum,
 )
+from backend.metrics.anisotropy.spectra import SPECTRUM, SpectrumParams, components_for
 from backend.values.activations import no_report
 from tests.metrics.stacks import layer, rotation, stack_of
 

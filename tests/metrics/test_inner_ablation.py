@@ -10,7 +10,7 @@ import torch
 import transformers
 
 from backend import EmbedscopeError, InvalidRequest, PostProcess
-from backend.metrics.ablation.inner import InnerAblationParams, run_inner_ablation
+from backend.metrics.ablation.inner import INNER_ABLATION, InnerAblationParams
 from backend.metrics.shared.heads import accuracy, choose_head, fit_linear
 from backend.metrics.shared.splits import split_rows
 from backend.values.activations import Activations, Labels, LayerStack, no_report
@@ -44,7 +44,7 @@ LABELS = Labels(Y, CLASSES)
 
 
 def run(given: LayerStack, labels: Labels | None = LABELS, seed: int = 0, **params: Any) -> Any:
-    return run_inner_ablation([given], labels, InnerAblationParams(**params), seed, no_report)
+    return INNER_ABLATION.run([given], labels, InnerAblationParams(**params), seed, no_report)
 
 
 def test_every_point_is_that_of_one_run_of_the_network() -> None:

@@ -15,7 +15,8 @@ from backend.metrics.rogue.kernel import (
     rogue_dimensions,
     standard_scores,
 )
-from backend.metrics.rogue.metric import ROGUE, ROGUE_OVERLAP, RogueOverlapParams, RogueParams
+from backend.metrics.rogue.metric import ROGUE, RogueParams
+from backend.metrics.rogue.overlap import ROGUE_OVERLAP, RogueOverlapParams
 from backend.values.activations import no_report
 from tests.metrics.stacks import layer, stack_of
 

@@ -148,9 +148,9 @@ class _Again:
         return (float(right.mean()), *control, loss)
 
 
-def run_inner_ablation(
+def run(
     stacks: Sequence[LayerStack], labels: Labels | None, params: InnerAblationParams, seed: int, report: Report
-) -> Outcome:
+) -> Outcome[InnerAblation]:
     """Run the network again for every order and number of dimensions, each set of dimensions once.
 
     Raises InvalidRequest for a layer that is not in the stack, dimensions or steps that do not exist, and where there is
@@ -340,7 +340,7 @@ INNER_ABLATION = Metric(
     scope="stack",
     params=InnerAblationParams,
     result=InnerAblation,
-    run=run_inner_ablation,
+    run=run,
     labels="optional",
     head=True,
     network=True,

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -111,7 +110,9 @@ class AblationResult:
     n_dims: int
 
 
-def _run(stacks: Sequence[LayerStack], labels: Labels | None, params: Any, seed: int, report: Report) -> Outcome:
+def run(
+    stacks: Sequence[LayerStack], labels: Labels | None, params: AblationParams, seed: int, report: Report
+) -> Outcome[AblationResult]:
     stack = stacks[0]
     assert labels is not None
     _check_dims(params.dims, stack.rows[0].shape[1])
@@ -163,7 +164,7 @@ class _Work:
     split: Split
     shuffled: list[Split]
     places: Ints
-    params: Any
+    params: AblationParams
     seed: int
     step: float
 
@@ -367,7 +368,7 @@ ABLATION = Metric(
     scope="stack",
     params=AblationParams,
     result=AblationResult,
-    run=_run,
+    run=run,
     labels="required",
     head=True,
 )

@@ -160,7 +160,9 @@ class AverageCosineResult:
     n_dims: int
 
 
-def _run(stacks: Sequence[LayerStack], _labels: Labels | None, params: Any, seed: int, report: Report) -> Outcome:
+def run(
+    stacks: Sequence[LayerStack], _labels: Labels | None, params: AverageCosineParams, seed: int, report: Report
+) -> Outcome[AverageCosineResult]:
     stack = stacks[0]
     n_rows, n_dims = stack.rows[0].shape
     layers: list[Banded] = []
@@ -199,7 +201,9 @@ def _run(stacks: Sequence[LayerStack], _labels: Labels | None, params: Any, seed
     return Outcome(result, undefined_entries(result, why), _notes(zeros))
 
 
-def _result(layers: list[Banded], zeros: npt.NDArray[np.int64], params: Any, n: int, d: int) -> AverageCosineResult:
+def _result(
+    layers: list[Banded], zeros: npt.NDArray[np.int64], params: AverageCosineParams, n: int, d: int
+) -> AverageCosineResult:
     size = batch_size(n, params.bands, params.batch_rows)
     fields: dict[str, Any] = {}
     for column, name in enumerate(("average_cosine", "average_cosine_centred")):
@@ -231,6 +235,6 @@ AVERAGE_COSINE = Metric(
     scope="stack",
     params=AverageCosineParams,
     result=AverageCosineResult,
-    run=_run,
+    run=run,
     aliases=("cosine",),
 )

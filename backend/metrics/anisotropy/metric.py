@@ -155,7 +155,7 @@ class AnisotropyResult:
 
 
 def _profiles(
-    stack: LayerStack, params: Any, seed: int, report: Report
+    stack: LayerStack, params: AnisotropyParams, seed: int, report: Report
 ) -> tuple[list[Banded], list[str | None], Floats]:
     """The measures of every layer with their bands, for each degenerate layer the reason, and corrected ratios."""
     layers, reasons, corrected = [], [], np.full(len(stack), np.nan)
@@ -201,7 +201,9 @@ def _with_errors(x: Matrix) -> tuple[Floats, Floats]:
     return measures_of(parts), standard_errors(x, parts)
 
 
-def _run(stacks: Sequence[LayerStack], _labels: Labels | None, params: Any, seed: int, report: Report) -> Outcome:
+def run(
+    stacks: Sequence[LayerStack], _labels: Labels | None, params: AnisotropyParams, seed: int, report: Report
+) -> Outcome[AnisotropyResult]:
     stack = stacks[0]
     layers, reasons, corrected = _profiles(stack, params, seed, report)
     n_rows, n_dims = stack.rows[0].shape
@@ -241,7 +243,7 @@ def _run(stacks: Sequence[LayerStack], _labels: Labels | None, params: Any, seed
     return Outcome(result, undefined_entries(result, why), _notes(params, n_rows, n_dims, layers))
 
 
-def _notes(params: Any, n_rows: int, n_dims: int, layers: list[Banded]) -> tuple[str, ...]:
+def _notes(params: AnisotropyParams, n_rows: int, n_dims: int, layers: list[Banded]) -> tuple[str, ...]:
     notes = []
     if n_rows < 2 * n_dims:
         notes.append(
@@ -262,6 +264,6 @@ ANISOTROPY = Metric(
     scope="stack",
     params=AnisotropyParams,
     result=AnisotropyResult,
-    run=_run,
+    run=run,
     aliases=("isoscore", "participation_ratio", "effective_rank"),
 )

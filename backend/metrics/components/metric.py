@@ -83,9 +83,9 @@ class ComponentAccuracy:
     n_dims: int
 
 
-def run_component_accuracy(
+def run(
     stacks: Sequence[LayerStack], labels: Labels | None, params: ComponentAccuracyParams, seed: int, report: Report
-) -> Outcome:
+) -> Outcome[ComponentAccuracy]:
     """All curves of every layer; ``stacks`` holds the labelled texts and, if asked for, the general ones."""
     assert labels is not None
     stack, general = stacks[0], stacks[1] if len(stacks) > 1 else None
@@ -258,7 +258,7 @@ COMPONENT_ACCURACY = Metric(
     scope="stack",
     params=ComponentAccuracyParams,
     result=ComponentAccuracy,
-    run=run_component_accuracy,
+    run=run,
     labels="required",
     head=True,
     basis=True,

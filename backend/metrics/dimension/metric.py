@@ -115,9 +115,9 @@ class _Profile:
                 self.reasons[name + suffix, layer] = reason
 
 
-def run_intrinsic_dimension(
+def run(
     stacks: Sequence[LayerStack], labels: Labels | None, params: DimensionParams, seed: int, report: Report
-) -> Outcome:
+) -> Outcome[IntrinsicDimension]:
     """Estimate the intrinsic dimension of every layer of one stack; the neighbour graph of a layer is shared."""
     stack, params = stacks[0], _with_preset(params)
     settings = Settings(params.discard_fraction, params.k, params.k_moments)
@@ -299,6 +299,6 @@ INTRINSIC_DIMENSION = Metric(
     scope="stack",
     params=DimensionParams,
     result=IntrinsicDimension,
-    run=run_intrinsic_dimension,
+    run=run,
     aliases=("two_nn", "mle", "mada", "method_of_moments"),
 )

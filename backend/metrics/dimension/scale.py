@@ -49,9 +49,9 @@ class DimensionScale:
     n_dims: int
 
 
-def run_dimension_scale(
+def run(
     stacks: Sequence[LayerStack], labels: Labels | None, params: ScaleParams, seed: int, report: Report
-) -> Outcome:
+) -> Outcome[DimensionScale]:
     """One estimate of every layer, from all of its rows and from ever smaller random draws."""
     stack = stacks[0]
     n_rows = len(stack.rows[0])
@@ -138,5 +138,5 @@ DIMENSION_SCALE = Metric(
     scope="stack",
     params=ScaleParams,
     result=DimensionScale,
-    run=run_dimension_scale,
+    run=run,
 )

@@ -33,9 +33,9 @@ from backend.metrics.shared.unseen import of_training
 from backend.values.activations import Labels, LayerStack, Report
 
 
-def run_direct_probe(
+def run(
     stacks: Sequence[LayerStack], labels: Labels | None, params: DirectProbeParams, seed: int, report: Report
-) -> Outcome:
+) -> Outcome[DirectProbeResult]:
     """Training and test part of the first stack, and of a second one over the same texts."""
     assert labels is not None
     same_rows(stacks)
@@ -213,7 +213,7 @@ DIRECT_PROBE = Metric(
     scope="pair",
     params=DirectProbeParams,
     result=DirectProbeResult,
-    run=run_direct_probe,
+    run=run,
     labels="required",
     aliases=("clusters",),
 )

@@ -79,9 +79,9 @@ class Projection:
     n_dims: int
 
 
-def run_projection(
+def run(
     stacks: Sequence[LayerStack], labels: Labels | None, params: ProjectionParams, seed: int, report: Report
-) -> Outcome:
+) -> Outcome[Projection]:
     """Lay out all layers of one stack; a layer whose rows are all identical stays without coordinates.
 
     UMAP never calls back, so that it is cancelled between layers only; t-SNE is, within 25 iterations.
@@ -91,7 +91,7 @@ def run_projection(
 
 def lay_out_all(
     stack: LayerStack, params: ProjectionParams, seed: int, report: Report, *, each: str = "layer"
-) -> Outcome:
+) -> Outcome[Projection]:
     """The maps of the matrices of ``stack``, each begun from the one before; ``each`` is what a note calls one of them.
 
     Raises InvalidRequest for 3 dimensions with another method than PCA.
@@ -241,7 +241,7 @@ PROJECTION = Metric(
     scope="stack",
     params=ProjectionParams,
     result=Projection,
-    run=run_projection,
+    run=run,
     worker="layouts",
     aliases=("pca", "tsne", "umap"),
 )

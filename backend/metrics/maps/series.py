@@ -30,9 +30,9 @@ class ProjectionSeries(Projection):
     layer_names: tuple[str, ...]
 
 
-def run_projection_series(
+def run(
     stacks: Sequence[LayerStack], labels: Labels | None, params: ProjectionSeriesParams, seed: int, report: Report
-) -> Outcome:
+) -> Outcome[ProjectionSeries]:
     """Lay out one layer of every stack over the same rows; a model whose rows are all identical has no coordinates."""
     same_rows(stacks)
     places = [_place(stack, params.layer) for stack in stacks]
@@ -67,7 +67,7 @@ PROJECTION_SERIES = Metric(
     scope="models",
     params=ProjectionSeriesParams,
     result=ProjectionSeries,
-    run=run_projection_series,
+    run=run,
     worker="layouts",
     direction=BEFORE_FIRST,
 )

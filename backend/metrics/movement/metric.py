@@ -28,9 +28,9 @@ from backend.values.activations import Labels, LayerStack, Report
 _MOST_BYTES = 1 << 30  # of all centroids together
 
 
-def run_movement(
+def run(
     stacks: Sequence[LayerStack], labels: Labels | None, params: MovementParams, _seed: int, report: Report
-) -> Outcome:
+) -> Outcome[MovementResult]:
     """Centroids of every label in every layer of every stack; the stacks are in the order of the training."""
     assert labels is not None
     same_rows(stacks)
@@ -227,7 +227,7 @@ MOVEMENT = Metric(
     scope="models",
     params=MovementParams,
     result=MovementResult,
-    run=run_movement,
+    run=run,
     labels="required",
     aliases=("centroids",),
     direction=BEFORE_FIRST,

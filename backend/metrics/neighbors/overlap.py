@@ -52,9 +52,9 @@ class NeighbourOverlap:
     n_dims: int
 
 
-def run_neighbour_overlap(
+def run(
     stacks: Sequence[LayerStack], labels: Labels | None, params: OverlapParams, seed: int, report: Report
-) -> Outcome:
+) -> Outcome[NeighbourOverlap]:
     """Compare the neighbours of every row between all layers of one stack, or of two over the same texts."""
     same_rows(stacks)
     xs, ys = stacks[0], stacks[-1]
@@ -137,5 +137,5 @@ NEIGHBOUR_OVERLAP = Metric(
     scope="pair",
     params=OverlapParams,
     result=NeighbourOverlap,
-    run=run_neighbour_overlap,
+    run=run,
 )

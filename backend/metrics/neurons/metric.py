@@ -153,9 +153,9 @@ class _Columns:
                 self.n_chosen_on = one.greedy.n_rows
 
 
-def _run_neurons(
-    stacks: Sequence[LayerStack], labels: Labels | None, params: Any, seed: int, report: Report
-) -> Outcome:
+def run(
+    stacks: Sequence[LayerStack], labels: Labels | None, params: NeuronsParams, seed: int, report: Report
+) -> Outcome[NeuronsResult]:
     assert labels is not None
     stack = stacks[0]
     report(0, max(1, len(stack)), "Splitting the rows")
@@ -248,7 +248,7 @@ def _degenerate(x: npt.NDArray[np.floating], split: Split, step: float) -> str |
 
 
 def _layer(
-    x: npt.NDArray[np.floating], split: Split, size: int, params: Any, step: float, seed: int, report: Report
+    x: npt.NDArray[np.floating], split: Split, size: int, params: NeuronsParams, step: float, seed: int, report: Report
 ) -> _Found:
     report(0, 10, "Every dimension alone")
     train, test = x[split.train], x[split.test]
@@ -281,7 +281,7 @@ def _layer(
 
 
 def _best_dimension(
-    x: npt.NDArray[np.floating], split: Split, found: _Found | None, params: Any, texts: Ints | None
+    x: npt.NDArray[np.floating], split: Split, found: _Found | None, params: NeuronsParams, texts: Ints | None
 ) -> dict[str, Any]:
     """Values of the first chosen dimension by class, the borders between the classes, and the test rows beyond them."""
     n_classes, n_bins = split.n_classes, params.n_bins
@@ -355,7 +355,7 @@ def _joined(looks: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return stacked
 
 
-def _notes(result: NeuronsResult, split: Split, params: Any, size: int) -> tuple[str, ...]:
+def _notes(result: NeuronsResult, split: Split, params: NeuronsParams, size: int) -> tuple[str, ...]:
     notes = [*split.notes]
     used, there = result.n_chosen_on, split.info.n_train
     sampled = f"a sample of {used:,} of {there:,} training rows" if used < there else f"all {there:,} training rows"
@@ -389,7 +389,7 @@ NEURONS = Metric(
     scope="stack",
     params=NeuronsParams,
     result=NeuronsResult,
-    run=_run_neurons,
+    run=run,
     labels="required",
     aliases=("salient",),
 )

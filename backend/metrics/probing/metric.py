@@ -63,7 +63,9 @@ class _Layer:
     reason: str | None = None
 
 
-def _run(stacks: Sequence[LayerStack], labels: Labels | None, params: Any, seed: int, report: Report) -> Outcome:
+def run(
+    stacks: Sequence[LayerStack], labels: Labels | None, params: ProbingParams, seed: int, report: Report
+) -> Outcome[ProbingResult]:
     stack = stacks[0]
     assert labels is not None
     settings = _settings(params, stack.rows[0].shape[1], len(labels.classes))
@@ -95,7 +97,7 @@ def _run(stacks: Sequence[LayerStack], labels: Labels | None, params: Any, seed:
     return Outcome(result, undefined_entries(result, why), notes)
 
 
-def _settings(params: Any, n_dims: int, n_classes: int) -> tuple[Setting, ...]:
+def _settings(params: ProbingParams, n_dims: int, n_classes: int) -> tuple[Setting, ...]:
     """The grid, or the one setting that was named."""
     if params.grid != "fixed":
         return all_settings(params.sizes, params.exponents, n_dims, n_classes)
@@ -107,7 +109,7 @@ def _settings(params: Any, n_dims: int, n_classes: int) -> tuple[Setting, ...]:
     return (Setting((int(params.hidden[0]), int(params.hidden[1])), 10.0**params.exponent),)
 
 
-def _rows(split: Split, params: Any, seed: int) -> _Rows:
+def _rows(split: Split, params: ProbingParams, seed: int) -> _Rows:
     used, used_test = (sample_rows(y, params.max_rows, seed) for y in (split.y_train, split.y_test))
     return _Rows(
         split.train[used],
@@ -119,7 +121,7 @@ def _rows(split: Split, params: Any, seed: int) -> _Rows:
     )
 
 
-def _search_fits(params: Any, settings: Sequence[Setting], rows: _Rows, seed: int) -> int:
+def _search_fits(params: ProbingParams, settings: Sequence[Setting], rows: _Rows, seed: int) -> int:
     """Networks that the search of one layer trains."""
     if params.grid == "fixed":
         return 0
@@ -132,7 +134,7 @@ def _probe(
     rows: _Rows,
     split: Split,
     settings: Sequence[Setting],
-    params: Any,
+    params: ProbingParams,
     seed: int,
     n_search: int,
     number_step: float,
@@ -200,7 +202,7 @@ def _start(seed: int, place: int) -> int:
 
 
 def _result(
-    layers: Sequence[_Layer], rows: _Rows, split: Split, params: Any, stack: LayerStack, n_settings: int
+    layers: Sequence[_Layer], rows: _Rows, split: Split, params: ProbingParams, stack: LayerStack, n_settings: int
 ) -> ProbingResult:
     def of(name: str) -> Floats:
         return np.array([getattr(layer, name) for layer in layers], dtype=np.float64)
@@ -257,7 +259,7 @@ PROBING = Metric(
     scope="stack",
     params=ProbingParams,
     result=ProbingResult,
-    run=_run,
+    run=run,
     worker="layouts",
     labels="required",
     aliases=("probes",),

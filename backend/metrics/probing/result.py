@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -121,7 +120,7 @@ class ProbingResult:
 
 
 def probing_notes(
-    params: Any,
+    params: ProbingParams,
     result: ProbingResult,
     settings: Sequence[Setting],
     layer_names: Sequence[str],

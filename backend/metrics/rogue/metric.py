@@ -1,13 +1,11 @@
-"""Rogue dimensions of every layer of a stack, and how many of them two stacks share."""
+"""Rogue dimensions of every layer of a stack."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from backend.errors import InvalidRequest
 from backend.metrics.base import Metric, Outcome, param
 from backend.metrics.rogue.kernel import (
     RANKINGS,
@@ -16,7 +14,6 @@ from backend.metrics.rogue.kernel import (
     dimension_mean,
     dimension_variance,
     highest,
-    ranking_scores,
     standard_scores,
 )
 from backend.metrics.shared.degenerate import named, undefined_entries, why_undefined
@@ -24,7 +21,7 @@ from backend.metrics.shared.linalg import Floats, Ints, as_matrix
 from backend.values.activations import Labels, LayerStack, Report
 
 _STAGE = "Rogue dimensions"
-_BY_HELP = "Ranking: variance, cosine (contribution to the average cosine) or mean (of |mean|)."
+BY_HELP = "Ranking: variance, cosine (contribution to the average cosine) or mean (of |mean|)."
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +29,7 @@ class RogueParams:
     """Which dimensions are singled out, and how many texts the spike plot draws."""
 
     top: int = param(10, "Dimensions in each ranking.", low=1, high=1000)
-    by: str = param("variance", _BY_HELP, choices=RANKINGS)
+    by: str = param("variance", BY_HELP, choices=RANKINGS)
     n_std: float = param(3.0, "Standard deviations beyond which a dimension is an outlier.", low=0.5, high=20.0)
     n_lines: int = param(10, "Texts drawn in the spike plot, spread evenly over the set.", low=1, high=200)
 
@@ -79,7 +76,9 @@ class RogueResult:
     n_dims: int
 
 
-def _run_rogue(stacks: Sequence[LayerStack], _labels: Labels | None, params: Any, seed: int, report: Report) -> Outcome:
+def run(
+    stacks: Sequence[LayerStack], _labels: Labels | None, params: RogueParams, seed: int, report: Report
+) -> Outcome[RogueResult]:
     stack = stacks[0]
     n_rows, n_dims = stack.rows[0].shape
     variance, mean, cosine = (np.full((len(stack), n_dims), np.nan) for _ in range(3))
@@ -176,74 +175,8 @@ def _line_rows(n_rows: int, n_lines: int, seed: int) -> Ints:
     return rng.integers(edges[:-1], edges[1:]).astype(np.int64)
 
 
-def _notes(params: Any, rows: Ints, n_rows: int) -> tuple[str, ...]:
+def _notes(params: RogueParams, rows: Ints, n_rows: int) -> tuple[str, ...]:
     return (f"Ranked by {params.by} over {n_rows} rows; the lines are {len(rows)} of them.",)
-
-
-@dataclass(frozen=True, slots=True)
-class RogueOverlapParams:
-    """Which dimensions are compared."""
-
-    top: int = param(10, "Dimensions of each layer that are compared.", low=1, high=1000)
-    by: str = param("variance", _BY_HELP, choices=RANKINGS)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class RogueOverlapResult:
-    """Share of the top dimensions that two layers have in common, ``matrix`` (n_xs, n_ys) in [0, 1].
-
-    ``chance`` is the expected share of two random choices, top / n_dims.
-    """
-
-    matrix: Floats
-    chance: float
-    top: int
-    by: str
-    within: bool
-    n_rows: int
-    n_dims: int
-
-
-def _run_overlap(
-    stacks: Sequence[LayerStack], _labels: Labels | None, params: Any, _seed: int, report: Report
-) -> Outcome:
-    first, second = stacks[0], stacks[-1]
-    widths = (first.rows[0].shape[1], second.rows[0].shape[1])
-    if widths[0] != widths[1]:
-        raise InvalidRequest(
-            f"{first.model} has {widths[0]} dimensions, {second.model} {widths[1]}: their dimensions do not correspond.",
-            "Compare two models of the same width, such as a model before and after fine-tuning.",
-        )
-    top, total = min(params.top, widths[0]), sum(map(len, stacks))
-    done, sides = 0, []
-    for stack in stacks:
-        sets = []
-        for x in stack.rows:
-            report(done, total, "Overlap of rogue dimensions")
-            done += 1
-            sets.append(_chosen(x, params.by, top, stack.step))
-        sides.append(sets)
-    xs, ys = sides[0], sides[-1]
-    matrix = np.array([[np.nan if a is None or b is None else len(a & b) / top for b in ys] for a in xs])
-    result = RogueOverlapResult(
-        matrix, top / widths[0], top, params.by, len(stacks) == 1, first.rows[0].shape[0], widths[0]
-    )
-
-    def why(_field: str, index: tuple[int, ...]) -> str:
-        stack, layer = (first, index[0]) if xs[index[0]] is None else (second, index[1])
-        return named(
-            stack, layer, why_undefined(stack.rows[layer], step=stack.step) or "fewer than 2 rows have a direction"
-        )
-
-    note = f"By chance, two random choices of {top} of {widths[0]} dimensions share {top / widths[0]:.2g} of them."
-    return Outcome(result, undefined_entries(result, why), (note,))
-
-
-def _chosen(x: npt.ArrayLike, by: str, top: int, step: float) -> set[int] | None:
-    """The top dimensions of a layer, or None where they are undefined."""
-    scores = ranking_scores(x, by)
-    flat = by == "variance" and why_undefined(x, step=step) is not None
-    return None if flat or np.isnan(scores).any() else set(highest(scores, top).tolist())
 
 
 ROGUE = Metric(
@@ -253,16 +186,6 @@ ROGUE = Metric(
     scope="stack",
     params=RogueParams,
     result=RogueResult,
-    run=_run_rogue,
+    run=run,
     aliases=("rogue_dimensions",),
-)
-
-ROGUE_OVERLAP = Metric(
-    name="rogue_overlap",
-    version=1,
-    title="Overlap of rogue dimensions",
-    scope="pair",
-    params=RogueOverlapParams,
-    result=RogueOverlapResult,
-    run=_run_overlap,
 )

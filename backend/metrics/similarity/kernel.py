@@ -6,7 +6,6 @@ Kornblith et al. (2019); the debiased form after Song et al. (2007); used layer 
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -235,7 +234,9 @@ def chance_level(n_rows: int, dims_x: int, dims_y: int, *, kernel: str = "linear
     return float(np.prod([1.0 + slope**2 * n_rows / dims for dims in (dims_x, dims_y)]) ** -0.5)
 
 
-def run_cka(stacks: Sequence[LayerStack], _labels: Labels | None, params: Any, _seed: int, report: Report) -> Outcome:
+def run(
+    stacks: Sequence[LayerStack], _labels: Labels | None, params: CkaParams, _seed: int, report: Report
+) -> Outcome[CkaResult]:
     """CKA within one stack, or between two given the same rows."""
     same_rows(stacks)
     first, second = stacks[0], stacks[-1]
@@ -276,6 +277,6 @@ CKA = Metric(
     scope="pair",
     params=CkaParams,
     result=CkaResult,
-    run=run_cka,
+    run=run,
     aliases=("linear_cka", "rbf_cka", "similarity"),
 )

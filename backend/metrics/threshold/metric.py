@@ -85,7 +85,9 @@ class ThresholdResult:
     n_dims: int
 
 
-def _run(stacks: Sequence[LayerStack], labels: Labels | None, params: Any, seed: int, report: Report) -> Outcome:
+def run(
+    stacks: Sequence[LayerStack], labels: Labels | None, params: ThresholdParams, seed: int, report: Report
+) -> Outcome[ThresholdResult]:
     stack = stacks[0]
     assert labels is not None
     n_rows, n_dims = stack.rows[0].shape
@@ -198,7 +200,7 @@ def _histogram(parts: tuple[Matrix, Matrix], split: Split, bins: int) -> tuple[F
     return edges, np.array(counts, dtype=np.int64)
 
 
-def _notes(params: Any, split: Split, result: ThresholdResult) -> list[str]:
+def _notes(params: ThresholdParams, split: Split, result: ThresholdResult) -> list[str]:
     notes = control_note(params, "the same cut")
     if result.own_head.any():
         notes.append(
@@ -229,7 +231,7 @@ THRESHOLD = Metric(
     scope="stack",
     params=ThresholdParams,
     result=ThresholdResult,
-    run=_run,
+    run=run,
     labels="required",
     aliases=("rogue_threshold",),
     head=True,

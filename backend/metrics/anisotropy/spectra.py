@@ -1,0 +1,76 @@
+"""How a layer's variance is spread over its principal components."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from backend.metrics.anisotropy.metric import spectrum
+from backend.metrics.base import Metric, Outcome, param
+from backend.metrics.shared.degenerate import named, undefined_entries, why_undefined
+from backend.metrics.shared.linalg import Floats, Ints
+from backend.values.activations import Labels, LayerStack, Report
+
+
+def components_for(summed: Floats, share: float) -> int:
+    """Number of leading components that hold ``share`` of the variance, ``summed`` (n_components,) ascending; -1 if none do."""
+    enough = np.flatnonzero(summed >= share)
+    return int(enough[0]) + 1 if enough.size else -1
+
+
+@dataclass(frozen=True, slots=True)
+class SpectrumParams:
+    """How much of the spectrum is kept."""
+
+    n_components: int = param(0, "Components kept of each layer; 0 keeps all.", low=0, high=100_000)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SpectrumResult:
+    """Explained-variance ratios, ``ratios`` (n_layers, n_components), descending; all components sum to 1.
+
+    ``summed`` (n_layers, n_components) are the shares that the first 1, 2, 3 ... components hold together, ``n_for_90``
+    (n_layers,) the number of components that hold 90 % of the variance: -1 where those kept hold less, or none is defined.
+    """
+
+    ratios: Floats
+    summed: Floats
+    n_for_90: Ints
+    n_rows: int
+    n_dims: int
+
+
+def spectra_of(stack: LayerStack, count: int, report: Report, start: int, total: int) -> Floats:
+    """(n_layers, count) explained-variance ratios, all components where ``count`` is 0."""
+    rows = []
+    for index, x in enumerate(stack.rows):
+        report(start + index, total, "Spectrum")
+        ratios = spectrum(x)
+        rows.append(ratios[:count] if count else ratios)
+    return np.array(rows)
+
+
+def run(
+    stacks: Sequence[LayerStack], _labels: Labels | None, params: SpectrumParams, _seed: int, report: Report
+) -> Outcome[SpectrumResult]:
+    stack = stacks[0]
+    ratios = spectra_of(stack, params.n_components, report, 0, len(stack))
+    summed = np.cumsum(ratios, axis=1)
+    n_for_90 = np.array([components_for(line, 0.9) for line in summed], dtype=np.int64)
+    result = SpectrumResult(ratios, summed, n_for_90, *stack.rows[0].shape)
+
+    def why(_field: str, index: tuple[int, ...]) -> str:
+        return named(stack, index[0], str(why_undefined(stack.rows[index[0]], step=stack.step)))
+
+    return Outcome(result, undefined_entries(result, why))
+
+
+SPECTRUM = Metric(
+    name="spectrum",
+    version=2,
+    title="Spectrum (explained variance)",
+    scope="stack",
+    params=SpectrumParams,
+    result=SpectrumResult,
+    run=run,
+)
