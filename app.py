@@ -18,6 +18,7 @@ PAGES = {
         ("geometry/profiles", "Profiles", "Anisotropy, cosine and intrinsic dimension over depth."),
         ("geometry/components", "Components", "Variance by principal component; tuned against base."),
         ("geometry/rogue", "Rogue", "Dimensions whose values stand out from all others, layer by layer."),
+        ("geometry/explorer", "Explorer", "Any metric with its form and its numbers, metrics of your own included."),
     ],
     "Labels": [
         ("labels/threshold", "Threshold", "What one dimension knows of the labels, layer by layer."),

@@ -27,6 +27,7 @@ from backend.metrics.anisotropy.cosine import AverageCosineParams, AverageCosine
 from backend.metrics.anisotropy.explained_variance import VarianceRatioParams, VarianceRatioResult
 from backend.metrics.anisotropy.metric import AnisotropyParams, AnisotropyResult
 from backend.metrics.anisotropy.spectra import SpectrumParams, SpectrumResult
+from backend.metrics.base import Metric, Outcome, param
 from backend.metrics.components.metric import ComponentAccuracy, ComponentAccuracyParams
 from backend.metrics.dimension.metric import DimensionParams, IntrinsicDimension
 from backend.metrics.dimension.scale import DimensionScale, ScaleParams
@@ -37,6 +38,7 @@ from backend.metrics.maps.series import ProjectionSeries, ProjectionSeriesParams
 from backend.metrics.movement.result import MovementParams, MovementResult
 from backend.metrics.neighbors.overlap import NeighbourOverlap, OverlapParams
 from backend.metrics.neurons.metric import NeuronsParams, NeuronsResult
+from backend.metrics.own import register_metric
 from backend.metrics.probing.result import ProbingParams, ProbingResult
 from backend.metrics.rogue.kernel import standard_scores
 from backend.metrics.rogue.metric import RogueParams, RogueResult
@@ -53,6 +55,7 @@ from backend.reports.rows import LabelChange, LayerRow, MovedRow, label_changes,
 from backend.reports.summary import SummaryRow, summary_rows
 from backend.reports.words import number_text, number_texts
 from backend.settings import DASHBOARD, SETTINGS, Settings, read_settings
+from backend.values.activations import Labels, LayerStack, Report, no_report
 from backend.values.labels import field_label
 from backend.values.lineage import Ordered
 from backend.values.presets import GENERAL, PRESETS, Preset, deviations, left_open, preset_status
@@ -150,7 +153,10 @@ __all__ = [
     "JoinTask",
     "LabelChange",
     "LabelSpec",
+    "Labels",
     "LayerRow",
+    "LayerStack",
+    "Metric",
     "ModelError",
     "ModelInfo",
     "ModelSpec",
@@ -163,6 +169,7 @@ __all__ = [
     "NormOutliers",
     "NormTask",
     "Ordered",
+    "Outcome",
     "OverlapParams",
     "PostProcess",
     "Preset",
@@ -175,6 +182,7 @@ __all__ = [
     "ReadOptions",
     "ReadTask",
     "Recipe",
+    "Report",
     "ReportPlan",
     "Request",
     "ResolveTask",
@@ -229,13 +237,16 @@ __all__ = [
     "mean_over_layers",
     "moved_rows",
     "moving_mean",
+    "no_report",
     "number_text",
     "number_texts",
     "open_workbench",
+    "param",
     "plan_cross_task",
     "plan_report",
     "preset_status",
     "read_settings",
+    "register_metric",
     "report_document",
     "result_document",
     "result_of",

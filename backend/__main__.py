@@ -9,9 +9,12 @@ from backend.errors import EmbedscopeError
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; no error reaches the user as a traceback unless it is a fault of ours."""
     from backend.cli.arguments import parse_arguments
+    from backend.metrics.own import load_own_metrics
+    from backend.settings import read_settings
 
     try:
         parsed = parse_arguments(arguments)
+        load_own_metrics(read_settings().metrics)
         code: int = parsed.command(parsed)
         sys.stdout.flush()
         return code

@@ -43,6 +43,9 @@ SETTINGS = (
         "EMBEDSCOPE_MODEL_ROOTS", "", "Folders (separated like PATH) below which the dashboard may open local models."
     ),
     Setting("EMBEDSCOPE_RUNS", "", "Folder of fine-tuning runs, never cleared; empty: runs in the cache folder."),
+    Setting(
+        "EMBEDSCOPE_METRICS", "", "Metrics of your own: modules, or full paths of .py files, with commas between them."
+    ),
     Setting("EMBEDSCOPE_BACKEND", "", "Address of the backend service; empty: compute in this process."),
     Setting("EMBEDSCOPE_TOKEN", "", "Token of the backend service; empty: the one stored in the cache folder."),
     Setting("EMBEDSCOPE_HOST", "127.0.0.1", "Address the dashboard listens on."),
@@ -77,6 +80,7 @@ class Settings:
     cache_bytes: int
     model_roots: tuple[Path, ...]
     runs: Path | None
+    metrics: tuple[str, ...]
     backend: str
     token: str
     host: str
@@ -118,6 +122,7 @@ def read_settings() -> Settings:
     roots = [part for part in str(values["model_roots"]).split(os.pathsep) if part]
     values["model_roots"] = tuple(Path(part).expanduser().resolve() for part in roots)
     values["runs"] = Path(values["runs"]).expanduser().resolve() if values["runs"] else None
+    values["metrics"] = tuple(part.strip() for part in str(values["metrics"]).split(",") if part.strip())
     return Settings(**values)
 
 

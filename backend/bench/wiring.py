@@ -12,18 +12,20 @@ from backend.jobs.base import Executor
 from backend.jobs.client import ClientExecutor
 from backend.jobs.inline import InlineExecutor
 from backend.jobs.workers import WorkersExecutor
-from backend.metrics import METRICS
+from backend.metrics import PARAMS, RESULTS
+from backend.metrics.own import load_own_metrics
 from backend.settings import Settings
 from backend.store import Store
 from backend.work.library import Library
 from backend.work.modelhost import ModelHost
 from backend.work.runner import Runner
 
-CODEC = Codec({name: row.params for name, row in METRICS.items()}, {name: row.result for name, row in METRICS.items()})
+CODEC = Codec(PARAMS, RESULTS)
 
 
 def wire_workbench(settings: Settings) -> Workbench:
     """A workbench that computes here, or through the service that the settings name."""
+    load_own_metrics(settings.metrics)
     store = open_store(settings)
     library = Library(store)
     executor: Executor

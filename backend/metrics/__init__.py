@@ -1,5 +1,7 @@
 """The metrics: pure functions, arrays in and numbers out, and one explicit table of all that can be asked for."""
 
+from collections.abc import Callable, Iterator, Mapping
+
 from backend.errors import InvalidRequest
 from backend.metrics.ablation.inner import INNER_ABLATION
 from backend.metrics.ablation.metric import ABLATION
@@ -46,7 +48,27 @@ METRICS: dict[str, Metric] = {
     "movement": MOVEMENT,
 }
 
-__all__ = ["METRICS", "Metric", "Outcome", "metric", "param", "parse_params"]
+__all__ = ["METRICS", "PARAMS", "RESULTS", "Metric", "Outcome", "metric", "param", "parse_params"]
+
+
+class _Classes(Mapping[str, type]):
+    """One class of each row of METRICS, those included that are registered later."""
+
+    def __init__(self, of: Callable[[Metric], type]) -> None:
+        self._of = of
+
+    def __getitem__(self, name: str) -> type:
+        return self._of(METRICS[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(METRICS)
+
+    def __len__(self) -> int:
+        return len(METRICS)
+
+
+PARAMS = _Classes(lambda row: row.params)
+RESULTS = _Classes(lambda row: row.result)
 
 
 def metric(name: str) -> Metric:

@@ -13,7 +13,7 @@ from typing import Any
 from backend.errors import InvalidRequest
 from backend.forms.codec import Codec
 from backend.forms.fingerprint import fingerprint
-from backend.metrics import METRICS
+from backend.metrics import METRICS, PARAMS
 from backend.metrics.base import Metric, check_params
 from backend.metrics.postprocess import check_step
 from backend.models.runfolder import check_name
@@ -51,7 +51,7 @@ from backend.work.stacks import groups_of
 MOST_SEED = 2**31 - 1
 _MOST_TOKENS, _MOST_NAME, _MOST_TASKS = 2**24, 4096, 10_000
 _DIGEST = re.compile(r"[0-9a-f]{40}")
-_CODEC = Codec({name: row.params for name, row in METRICS.items()}, {})
+_CODEC = Codec(PARAMS, {})
 _AGAIN = "Export the recipe again, or copy the value from one that works."
 
 

@@ -12,6 +12,7 @@ PAGES = {
     "Profiles": "profiles",
     "Components": "components",
     "Rogue": "rogue",
+    "Explorer": "explorer",
     "Threshold": "threshold",
     "Ablation": "ablation",
     "Neurons": "neurons",

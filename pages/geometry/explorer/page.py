@@ -1,0 +1,136 @@
+"""Explorer: any metric there is, those of users' own included, with the form that it describes and its numbers as they are."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from backend import Metric, ModelInfo, Result, TextSetInfo, result_document
+from pages._kit.charts.base import short_model
+from pages._kit.charts.depth import Series, profile_lines
+from pages._kit.flow.controls import params_form
+from pages._kit.flow.progress import run_panel
+from pages._kit.show.export import json_text
+from pages._kit.show.finding import Finding, show
+from pages._kit.show.findings import heading, provenance, reasons, undefined_note
+from pages._kit.state.labelled import choose_model
+from pages._kit.state.selection import Selection, ready
+from pages._kit.state.session import plain, workbench
+from pages.geometry.explorer.numbers import Numbers, name_of, numbers_of
+
+WHAT = "What does any one metric say of these texts?"
+HOW = (
+    "Choose a metric: its form shows its parameters, its numbers are listed, and what has one number a layer is drawn over "
+    "depth. The other pages draw their metrics better; a metric of your own is here."
+)
+CAPTION = (
+    "A list as long as there are layers is taken to be one number a layer. A × at the bottom marks an undefined one."
+)
+NONE = "none"
+
+
+def choose_metric() -> Metric:
+    """One row of the table of metrics; its name is in the address."""
+    known = workbench().metrics()
+    name = st.selectbox(
+        "Metric",
+        list(known),
+        format_func=lambda name: known[name].title if name in known else name,
+        key="metric",
+        bind="query-params",
+        width=420,
+    )
+    return known[name if name in known else next(iter(known))]
+
+
+def models_for(row: Metric, models: Sequence[ModelInfo]) -> list[ModelInfo]:
+    """As many of the sidebar's models as the metric takes, in the order that it takes them."""
+    if row.scope in ("layer", "stack"):
+        return [choose_model(models, "explorer_model")]
+    taken = models[:2] if row.scope == "pair" else models
+    if len(taken) < len(models):
+        st.caption(f"This metric takes two models: of the {len(models)} in the sidebar, the first two.")
+    found, note = workbench().directed(row.name, taken)
+    if note:
+        st.caption(plain(note))
+    return list(found)
+
+
+def choose_basis(row: Metric, here: Selection) -> TextSetInfo | None:
+    """A second text set, for a metric that fits something on other texts than it looks at."""
+    if not row.basis:
+        return None
+    own = None if here.texts is None else here.texts.spec.table
+    others = {info.shown_name: info for info in workbench().text_sets() if info.spec.table != own}
+    chosen = st.selectbox("Fitted on", [NONE, *others], key=f"explorer_{row.name}_basis", width=420)
+    return others.get(chosen)
+
+
+def show_single(numbers: Numbers) -> None:
+    """The fields that are one number or one text."""
+    rows = [(name_of(name), "none" if value is None else str(value)) for name, value in numbers.single.items()]
+    if rows:
+        st.dataframe(pd.DataFrame(rows, columns=["number", "value"]), hide_index=True, width="content")
+
+
+def show_layers(row: Metric, result: Result, numbers: Numbers) -> None:
+    """One field over depth, and all of them as a table."""
+    names = list(numbers.layered)
+    field = st.selectbox("Over depth", names, format_func=name_of, key=f"explorer_{row.name}_field", width=260)
+    name = field if field in names else names[0]
+    models = ", ".join(dict.fromkeys(short_model(source.model) for source in result.sources))
+    why = {index[0]: reason for index, reason in reasons(result, name).items()}
+    line = Series(models, numbers.layers, numbers.layered[name], undefined=why)
+    show(
+        Finding(
+            key="explorer",
+            title=f"{row.title}, {name_of(name)}: {models}",
+            figure=profile_lines([line], y_title=name_of(name)),
+            caption=CAPTION,
+            table=numbers.table,
+            results=[result],
+            fields=[name],
+            crosses=True,
+            name=f"{row.name}_{name}",
+            view=f"{row.name} {name} {numbers.layers}",
+        )
+    )
+    st.dataframe(numbers.table(), hide_index=True)
+
+
+def show_result(row: Metric, result: Result) -> None:
+    """Everything that a result holds, as far as it can be shown without knowing what it means."""
+    numbers = numbers_of(result)
+    show_single(numbers)
+    if numbers.layered:
+        show_layers(row, result, numbers)
+    undefined_note([result], [*numbers.single, *numbers.rest])
+    if numbers.rest:
+        listed = "; ".join(f"{name_of(name)} ({shape})" for name, shape in numbers.rest.items())
+        st.caption(f"In the JSON file alone: {plain(listed)}.")
+    if not numbers.layered:
+        provenance([result])
+        st.download_button(
+            "JSON and recipe",
+            lambda: json_text([result_document(result)]).encode(),
+            f"{row.name}.json",
+            "application/json",
+            key="explorer_json",
+            type="tertiary",
+            icon=":material/data_object:",
+        )
+
+
+heading("Explorer", WHAT, HOW)
+here = ready()
+row = choose_metric()
+models = models_for(row, here.models)
+params = params_form(row.params, f"explorer_{row.name}")
+basis = choose_basis(row, here)
+label = None if row.labels == "no" else here.label
+spec = workbench().analysis(
+    row.name, models=models, layers=here.layers, label=label, params=params, basis=basis, **here.rows
+)
+found = run_panel([spec], "explorer")
+if found is not None:
+    show_result(row, found[0])
