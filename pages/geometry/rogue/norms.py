@@ -1,17 +1,16 @@
 """The panel of the published outlier rule: the norms' weights and biases of one model, and the dimensions it names."""
 
 import dataclasses
-from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from backend import ModelInfo, NormOutliers, NormTask
+from backend import ModelInfo, NormOutliers, NormTask, standard_scores
+from pages._kit.charts.base import short_model
 from pages._kit.flow.progress import obtain
-from pages._kit.show.export import csv_text, json_text
-from pages._kit.show.plot import plot
+from pages._kit.show.finding import Finding, show
 from pages._kit.state.session import plain
 from pages.geometry.rogue.outlier_charts import NORM_CAPTION, norm_lines
 
@@ -58,54 +57,45 @@ def _show(found: NormOutliers, model: ModelInfo) -> None:
         named = "undefined" if found.undefined else ", ".join(map(str, found.dims)) or "none"
         counted = "" if found.undefined else f" ({len(found.dims)} of {weights.shape[1]:,})"
         st.metric(f"Outlier dimensions{counted}", named, width="content")
-    if len(found.flat) < len(weights):
-        _draw(found, weights, biases, model)
+    show(_finding(found, weights, biases, model))
     st.caption(
         plain(f"{model.spec.name}: norm '{found.norm}' of {len(weights)} blocks of {weights.shape[1]:,} dimensions")
     )
     table = norm_table(found)
     if len(table):
         st.dataframe(table, hide_index=True)
-    _downloads(found, model)
 
 
-def _draw(found: NormOutliers, weights: Any, biases: Any, model: ModelInfo) -> None:
-    figure = norm_lines(weights, biases, found.dims, found.n_std)
-    alt = f"Weights and biases of the norm {found.norm} in {len(weights)} blocks of {model.spec.name}"
-    height = 300 * (2 if len(biases) else 1) + 40
-    plot(figure, key="rogue_norms", alt=alt, height=height, view=model.spec.name, file_name="norms")
-    st.caption(NORM_CAPTION)
-
-
-def _downloads(found: NormOutliers, model: ModelInfo) -> None:
-    """The weights and biases as a table; all that was found, with the model and its commit, as JSON."""
-    pairs = zip(found.weights, found.biases or [()] * len(found.weights), strict=True)
-    rows = [
-        [block, dim, weight, bias]
-        for block, (weights, biases) in enumerate(pairs, 1)
-        for dim, (weight, bias) in enumerate(zip_longest(weights, biases))
-    ]
+def _finding(found: NormOutliers, weights: Any, biases: Any, model: ModelInfo) -> Finding:
     document = {"model": model.spec.name, "commit": model.spec.commit, **dataclasses.asdict(found)}
     document |= {"flat": found.flat, "undefined": found.undefined}
-    with st.container(horizontal=True):
-        st.download_button(
-            "CSV",
-            lambda: csv_text(["block", "dimension", "weight", "bias"], rows).encode("utf-8-sig"),
-            "norms.csv",
-            "text/csv",
-            key="norms_csv",
-            icon=":material/table:",
-            help="Weight and bias of every dimension in every block.",
-        )
-        st.download_button(
-            "JSON",
-            lambda: json_text([document]).encode(),
-            "norms.json",
-            "application/json",
-            key="norms_json",
-            icon=":material/data_object:",
-            help="The outlier dimensions, the limits they were found with, and all weights and biases.",
-        )
+    known = len(found.flat) < len(weights)
+    return Finding(
+        key="rogue_norms",
+        title=f"Weights and biases of the norm {found.norm} in {len(weights)} blocks of {model.spec.name}",
+        figure=norm_lines(weights, biases, found.dims, found.n_std) if known else None,
+        caption=NORM_CAPTION,
+        table=lambda: _weights_table(weights, biases),
+        empty="There is nothing to draw: in every block all weights are equal, or all biases.",
+        about=(short_model(model.spec.name),),
+        documents=lambda: [document],
+        height=300 * (2 if len(biases) else 1) + 40,
+        view=model.spec.name,
+    )
+
+
+def _weights_table(weights: Any, biases: Any) -> pd.DataFrame:
+    """Weight and bias of every dimension in every block, as they are and in standard deviations, as they are drawn."""
+    n_blocks, n_dims = weights.shape
+    columns: dict[str, Any] = {
+        "block": np.repeat(np.arange(1, n_blocks + 1), n_dims),
+        "dimension": np.tile(np.arange(n_dims), n_blocks),
+    }
+    for name, values in (("weight", weights), ("bias", biases)):
+        missing = np.full(weights.shape, np.nan)
+        columns[name] = (values if len(values) else missing).ravel()
+        columns[f"{name} (standard deviations)"] = (standard_scores(values) if len(values) else missing).ravel()
+    return pd.DataFrame(columns)
 
 
 def norm_table(found: NormOutliers) -> pd.DataFrame:

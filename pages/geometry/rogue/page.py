@@ -5,15 +5,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
 from backend import ModelInfo, Result
 from pages._kit.charts.base import short_model
 from pages._kit.charts.layer_pairs import cka_heatmap
-from pages._kit.show.export import downloads
-from pages._kit.show.findings import heading, provenance, reasons, undefined_note
-from pages._kit.show.plot import plot
+from pages._kit.show.finding import Finding, elsewhere, said_once, show
+from pages._kit.show.findings import heading, reasons
 from pages._kit.state.pair import ordered, say_order
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import plain, workbench
@@ -21,6 +19,7 @@ from pages.geometry.rogue.charts import BOTH, CAPTION, GRID_CAPTION, OUTLIER, RO
 from pages.geometry.rogue.norms import norm_panel
 from pages.geometry.rogue.outlier_charts import DEPTH_CAPTION, MOST_DIMS, appearing_chart, appearing_height
 from pages.geometry.rogue.rankings import RANKINGS, SHORT, choose_ranking, ranked
+from pages.geometry.rogue.tables import appearing_table, dimensions_table, lines_table, ranking_table
 
 WHAT = "Does a handful of dimensions dominate the vectors?"
 HOW = (
@@ -28,6 +27,7 @@ HOW = (
     "variance over the texts, the share of the average cosine, or |mean|; the three can disagree."
 )
 ONE, ALL, OVERLAP, NORMS = "One layer", "All layers", "Overlap", "Norm weights"
+FIELDS = ("top_variance_value", "top_cosine_value", "cosine", "variance", "score")
 N_NAMED = 3
 MAP_WIDTH = 580
 
@@ -89,64 +89,59 @@ def say_flat(result: Result) -> None:
         )
 
 
-def draw_layer(result: Result, layer: int, texts: Sequence[str]) -> go.Figure | None:
+def show_layer(result: Result, layer: int, texts: Sequence[str]) -> None:
     """The spike plot of one layer."""
     values, source = result.values, result.sources[0]
     lines = values.lines[layer]
     name = source.layer_names[layer]
-    if not np.isfinite(lines).all():
-        st.info("This layer holds values that are not finite numbers: nothing can be drawn.")
-        return None
-    shown = [texts[i] for i in values.line_texts]
-    figure = spike_plot(lines, texts=shown, marks=named(result, layer), ranking=SHORT[values.by])
-    alt = f"Activations of {len(lines)} texts on {lines.shape[1]} dimensions in {name} of {source.model}"
-    view = f"{source.model} {lines.shape[1]}"
-    say_none(result, layer)
-    plot(figure, key="rogue_layer", alt=alt, height=440, view=view, file_name="rogue-layer")
-    return figure
+    figure = None
+    if np.isfinite(lines).all():
+        shown = [texts[i] for i in values.line_texts]
+        figure = spike_plot(lines, texts=shown, marks=named(result, layer), ranking=SHORT[values.by])
+        say_none(result, layer)
+    show(
+        Finding(
+            key="rogue_layer",
+            title=f"Dimensions of {name} of {source.model}",
+            figure=figure,
+            caption=CAPTION,
+            table=lambda: pd.concat([dimensions_table(result, [layer]), lines_table(result, layer)], axis=1),
+            results=[result],
+            fields=FIELDS,
+            expected=elsewhere(layer),
+            empty="This layer holds values that are not finite numbers: nothing can be drawn.",
+            layer=name,
+            alt=f"Activations of {len(lines)} texts on {lines.shape[1]} dimensions in {name} of {source.model}",
+            height=440,
+            view=f"{source.model} {lines.shape[1]}",
+        )
+    )
 
 
-def draw_all(result: Result) -> go.Figure:
+def show_layers(result: Result) -> None:
     """Every layer in one figure."""
     values, source = result.values, result.sources[0]
     marks = [named(result, layer, count=1) for layer in range(len(source.layers))]
-    figure = spike_grid(list(values.lines), source.layer_names, marks=marks, ranking=SHORT[values.by])
-    alt = f"Activations of {values.lines.shape[1]} texts in {len(source.layers)} layers of {source.model}"
-    height = grid_height(len(source.layers))
-    plot(figure, key="rogue_all", alt=alt, height=height, view=source.model, file_name="rogue-layers")
-    return figure
 
+    def table() -> pd.DataFrame:
+        ends = {"lowest drawn": values.lines.min(axis=1), "highest drawn": values.lines.max(axis=1)}
+        dimensions = dimensions_table(result, range(len(source.layers)))
+        return dimensions.assign(**{name: end.ravel() for name, end in ends.items()})
 
-def ranking_table(result: Result, layer: int) -> pd.DataFrame:
-    """The leading dimensions of all three rankings of a layer, with everything that is known of each."""
-    values = result.values
-    order = [values.by, *(name for name in RANKINGS if name != values.by)]
-    rankings = {name: [int(dim) for dim in getattr(values, f"top_{name}")[layer] if dim >= 0] for name in order}
-    dims = list(dict.fromkeys(dim for ranked in rankings.values() for dim in ranked))
-    columns: dict[str, Sequence[Any]] = {
-        "dimension": dims,
-        "score (standard deviations)": values.score[layer][dims],
-        "variance": values.variance[layer][dims],
-        "mean": values.mean[layer][dims],
-        "cosine contribution": values.cosine[layer][dims],
-        "share of average cosine": values.cosine_share[layer][dims],
-        "rogue": values.rogue[layer][dims],
-        "outlier": values.outlier[layer][dims],
-    }
-    for name, leading in rankings.items():
-        columns[f"rank by {name}"] = [leading.index(dim) + 1 if dim in leading else None for dim in dims]
-    return pd.DataFrame(columns).astype({f"rank by {name}": "Int64" for name in rankings})
-
-
-def appearing_table(result: Result) -> pd.DataFrame:
-    """Where along depth each rogue dimension first appears."""
-    values, names = result.values, result.sources[0].layer_names
-    return pd.DataFrame(
-        {
-            "dimension": values.appearing,
-            "first layer": [names[layer] for layer in values.first_layer],
-            "in how many layers": values.n_layers_rogue,
-        }
+    show(
+        Finding(
+            key="rogue_all",
+            title=f"Dimensions of all layers of {source.model}",
+            figure=spike_grid(list(values.lines), source.layer_names, marks=marks, ranking=SHORT[values.by]),
+            caption=GRID_CAPTION,
+            table=table,
+            results=[result],
+            fields=FIELDS,
+            name="rogue-layers",
+            alt=f"Activations of {values.lines.shape[1]} texts in {len(source.layers)} layers of {source.model}",
+            height=grid_height(len(source.layers)),
+            view=source.model,
+        )
     )
 
 
@@ -170,55 +165,44 @@ def show_appearing(result: Result) -> None:
     if not len(values.appearing):
         st.caption("No dimension of any layer on show stands out that far.")
         return
-    figure = appearing_chart(values.appearing.tolist(), values.rogue, values.score, names)
     height = appearing_height(len(values.appearing))
-    alt = f"Layers of {result.sources[0].model} in which each of {len(values.appearing)} dimensions is rogue"
-    plot(figure, key="rogue_appearing", alt=alt, height=height, view=f"{names} {height}", file_name="rogue-depth")
     more = len(values.appearing) - MOST_DIMS
+    rest = f" The first {MOST_DIMS} are drawn; the table has {more} more."
     filled = (
         f"Filled: the dimension's {RANKINGS[values.by]} lies more than {values.n_std:g} standard deviations above the mean "
         "over all dimensions of the layer. "
     )
-    st.caption(
-        filled + DEPTH_CAPTION + (f" The first {MOST_DIMS} are drawn; the table has {more} more." if more > 0 else "")
+    show(
+        Finding(
+            key="rogue_appearing",
+            title=f"Where dimensions of {result.sources[0].model} are rogue by {RANKINGS[values.by]}",
+            figure=appearing_chart(values.appearing.tolist(), values.rogue, values.score, names),
+            caption=filled + DEPTH_CAPTION + (rest if more > 0 else ""),
+            table=lambda: dimensions_table(result, range(len(names)), values.appearing),
+            results=[result],
+            fields=["score"],
+            name="rogue-depth",
+            alt=f"Layers of {result.sources[0].model} in which each of {len(values.appearing)} dimensions is rogue",
+            height=height,
+            view=f"{names} {height}",
+        )
     )
     st.dataframe(appearing_table(result), hide_index=True)
 
 
 def show_spikes(view: str, result: Result, here: Selection) -> None:
-    """Spike plot, tables, notes and downloads."""
+    """Spike plot, tables and notes."""
     assert here.texts is not None
-    if view == ALL:
-        layer = int(np.argmax(result.values.principal >= 0))
-        figure: go.Figure | None = draw_all(result)
-        caption = GRID_CAPTION
-    else:
-        layer = choose_layer(result)
-        figure = draw_layer(result, layer, workbench().text_set(here.texts).shown)
-        caption = CAPTION
-    st.caption(caption)
-    say_flat(result)
-    undefined_note([result], ["top_variance_value", "top_cosine_value", "cosine", "variance", "score"])
-    if view == ONE:
-        show_tables(result, layer)
-    show_appearing(result)
-    provenance([result])
-    if figure is not None:
-        title = f"Rogue dimensions of {result.sources[0].model}"
-        table = every_dimension(result)
-        downloads("rogue", "rogue", table=table, results=[result], figure=figure, title=title, caption=caption)
-
-
-def every_dimension(result: Result) -> tuple[list[str], list[list[Any]]]:
-    """One row for each layer and dimension."""
-    values = result.values
-    fields = ("variance", "mean", "cosine", "rogue", "outlier")
-    rows = [
-        [name, dim, float(values.score[layer, dim]), *(getattr(values, field)[layer, dim].item() for field in fields)]
-        for layer, name in enumerate(result.sources[0].layer_names)
-        for dim in range(values.variance.shape[1])
-    ]
-    return ["layer", "dimension", f"score by {values.by} (standard deviations)", *fields], rows
+    with said_once():
+        if view == ALL:
+            show_layers(result)
+            say_flat(result)
+        else:
+            layer = choose_layer(result)
+            show_layer(result, layer, workbench().text_set(here.texts).shown)
+            say_flat(result)
+            show_tables(result, layer)
+        show_appearing(result)
 
 
 def choose_other(models: Sequence[ModelInfo], model: ModelInfo) -> list[ModelInfo]:
@@ -261,26 +245,34 @@ def show_overlap(here: Selection, model: ModelInfo, by: str) -> None:
     figure = cka_heatmap(
         values.matrix, names_x, names_y, why, x_name=second.model, y_name=first.model, value_name="overlap"
     )
-    alt = f"Share of the {values.top} leading dimensions that layers of {first.model} and {second.model} have in common"
-    view = f"{first.model} {second.model}"
-    with st.container(width=MAP_WIDTH):  # the map is square: in a wider chart its colour bar would stand far away
-        plot(figure, key="rogue_overlap_map", alt=alt, height=520, aspect=0.9, view=view, file_name="overlap")
     caption = (
         f"Each cell is the share of the {values.top} dimensions leading by {RANKINGS[values.by]} that two layers have in "
         f"common, from 0 to 1."
     )
     if values.within:
         caption += " The diagonal is 1 by construction: there a layer is compared with itself."
-    st.caption(caption)
-    undefined_note([result], ["matrix"])
-    provenance([result])
-    rows = [[name, *map(float, line)] for name, line in zip(names_y, values.matrix, strict=True)]
-    title = f"Overlap of rogue dimensions: {' and '.join(dict.fromkeys((first.model, second.model)))}"
-    table = (
-        ["layer" if values.within else f"layer of {first.model} (row) and {second.model} (column)", *names_x],
-        rows,
-    )
-    downloads("overlap", "rogue-overlap", table=table, results=[result], figure=figure, title=title, caption=caption)
+    table = pd.DataFrame(values.matrix, columns=list(names_x))
+    corner = "layer" if values.within else f"layer of {first.model} (row) and {second.model} (column)"
+    table.insert(0, corner, list(names_y))
+    models = f"{first.model} and {second.model}"
+    with said_once(), st.container(width=MAP_WIDTH):  # the map is square: wider, its colour bar would stand far away
+        show(
+            Finding(
+                key="rogue_overlap_map",
+                title=f"Overlap of rogue dimensions: {' and '.join(dict.fromkeys((first.model, second.model)))}",
+                figure=figure,
+                caption=caption,
+                table=table,
+                results=[result],
+                fields=["matrix"],
+                crosses=True,
+                name="rogue-overlap",
+                alt=f"Share of the {values.top} leading dimensions that layers of {models} have in common",
+                height=520,
+                aspect=0.9,
+                view=f"{first.model} {second.model}",
+            )
+        )
 
 
 heading("Rogue dimensions", WHAT, HOW)
