@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from backend import AnalysisSpec, ModelInfo, Result, TextSetInfo
@@ -10,9 +11,9 @@ from pages._kit.charts.layer_pairs import cka_heatmap
 from pages._kit.charts.maps import projection_scatter
 from pages._kit.flow.progress import run_panel
 from pages._kit.show import wording
-from pages._kit.show.findings import reasons
+from pages._kit.show.finding import Finding, said_once, show
+from pages._kit.show.findings import labels_of, points_table, reasons
 from pages._kit.show.links import page_file
-from pages._kit.show.plot import plot
 from pages._kit.state import selection
 from pages._kit.state.session import plain, workbench
 
@@ -22,6 +23,11 @@ WHAT = (
     "Choose a model and texts in the sidebar, press Run, and follow the link below a figure to look closer."
 )
 HEIGHT = 380
+SENTENCES = {
+    "cka": "CKA: 1 is the same geometry, 0 unrelated.",
+    "projection": "The first two principal components{of}; each point is a text.",
+    "anisotropy": "Anisotropy: the share of all variance along one single direction, layer by layer.",
+}
 
 
 def first_specs(model: ModelInfo, here: selection.Selection) -> list[AnalysisSpec]:
@@ -49,17 +55,32 @@ def facts(model: ModelInfo, texts: TextSetInfo) -> None:
 
 def show_cka(result: Result) -> None:
     """Layer against layer."""
-    names = result.sources[0].layer_names
+    names, model = result.sources[0].layer_names, result.sources[0].model
     gaps = {(row, column): reason for (row, column), reason in reasons(result, "matrix").items()}
-    figure = cka_heatmap(result.values.matrix, names, names, gaps).update_xaxes(tickangle=-45)
-    plot(figure, key="overview_cka", alt="CKA of every layer with every other", height=HEIGHT, file_name="cka")
+    table = pd.DataFrame(result.values.matrix, columns=list(names))
+    table.insert(0, "layer", list(names))
+    show(
+        Finding(
+            key="overview_cka",
+            title=f"CKA of the layers of {model}",
+            figure=cka_heatmap(result.values.matrix, names, names, gaps).update_xaxes(tickangle=-45),
+            caption="",
+            shared=SENTENCES["cka"],
+            table=table,
+            results=[result],
+            fields=["matrix"],
+            crosses=True,
+            alt="CKA of every layer with every other",
+            height=HEIGHT,
+        )
+    )
 
 
 def show_map(result: Result, here: selection.Selection) -> None:
     """The texts of one layer as points."""
     assert here.texts is not None
-    table, points = workbench().text_set(here.texts), result.values
-    labels = [table.columns[here.label][text] for text in points.text_index] if here.label else None
+    table, points, source = workbench().text_set(here.texts), result.values, result.sources[0]
+    labels = labels_of(table, here.label, points.text_index)
     shares = [f"{share:.0%} of the variance" for share in points.explained_variance_ratio[0]]
     drawn = projection_scatter(
         points.coords[0],
@@ -69,12 +90,19 @@ def show_map(result: Result, here: selection.Selection) -> None:
         token_index=points.token_index,
         axis_titles=(f"First component, {shares[0]}", f"Second component, {shares[1]}"),
     )
-    plot(
-        drawn.figure,
-        key="overview_projection",
-        alt="The texts in two dimensions",
-        height=HEIGHT,
-        file_name="projection",
+    show(
+        Finding(
+            key="overview_projection",
+            title=f"Texts in {source.layer_names[0]} of {source.model}",
+            figure=drawn.figure,
+            caption="",
+            shared=SENTENCES["projection"].format(of=f" of {source.layer_names[0]}"),
+            table=lambda: points_table(result, labels),
+            results=[result],
+            fields=["coords"],
+            alt="The texts in two dimensions",
+            height=HEIGHT,
+        )
     )
 
 
@@ -91,8 +119,23 @@ def show_profile(result: Result) -> None:
         reference=values.anisotropy_isotropic,
         undefined=gaps,
     )
-    figure = profile_lines([line], y_title="Anisotropy", y_range=None)
-    plot(figure, key="overview_profile", alt="Anisotropy over depth", height=HEIGHT, file_name="anisotropy")
+    fields = ("anisotropy", "anisotropy_low", "anisotropy_high", "anisotropy_isotropic")
+    columns = {field: getattr(values, field) for field in fields}
+    show(
+        Finding(
+            key="overview_profile",
+            title=f"Anisotropy of {source.model} over depth",
+            figure=profile_lines([line], y_title="Anisotropy", y_range=None),
+            caption="",
+            shared=SENTENCES["anisotropy"],
+            table=pd.DataFrame({"layer": list(source.layer_names), **columns}),
+            results=[result],
+            fields=["anisotropy"],
+            name="overview-anisotropy",
+            alt="Anisotropy over depth",
+            height=HEIGHT,
+        )
+    )
 
 
 def card(title: str, sentence: str, page: str, link: str, result: Result | None, draw: Any) -> None:
@@ -104,18 +147,16 @@ def card(title: str, sentence: str, page: str, link: str, result: Result | None,
             st.caption(":material/hourglass_empty: Not computed yet: see above.")
         else:
             draw(result)
-            for note in result.notes:
-                st.caption(plain(note))
         st.page_link(page_file(f"geometry/{page}"), label=link, icon=":material/arrow_forward:")
 
 
-def show(found: list[Result | None], model: ModelInfo, here: selection.Selection) -> None:
+def show_cards(found: list[Result | None], here: selection.Selection) -> None:
     """The three figures, side by side where there is room."""
     left, right = st.columns(2)
     with left:
         card(
             "Which layers are alike",
-            "CKA: 1 is the same geometry, 0 unrelated.",
+            SENTENCES["cka"],
             "similarity",
             "Similarity: other kernels, two models",
             found[0],
@@ -125,7 +166,7 @@ def show(found: list[Result | None], model: ModelInfo, here: selection.Selection
         layer = "" if found[1] is None else f" of {found[1].sources[0].layer_names[0]}"
         card(
             "Where the texts lie",
-            f"The first two principal components{plain(layer)}; each point is a text.",
+            SENTENCES["projection"].format(of=plain(layer)),
             "projection",
             "Projection: t-SNE, UMAP, every layer",
             found[1],
@@ -133,7 +174,7 @@ def show(found: list[Result | None], model: ModelInfo, here: selection.Selection
         )
     card(
         "How one-sided the space is",
-        "Anisotropy: the share of all variance along one single direction, layer by layer.",
+        SENTENCES["anisotropy"],
         "profiles",
         "Profiles: cosine, intrinsic dimension, several models",
         found[2],
@@ -153,4 +194,5 @@ if len(here.models) > 1:
 facts(model, here.texts)
 found = run_panel(first_specs(model, here), "overview", partial=True)
 if found is not None:
-    show(found, model, here)
+    with said_once(below_each=True):
+        show_cards(found, here)
