@@ -1,0 +1,195 @@
+"""Every figure of every page goes through ``show``, and its table has the numbers that it draws."""
+
+import ast
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+
+from pages._kit.show.finding import Finding, csv_file, file_stem, html_file, json_file, parquet_file
+from pages.geometry.similarity.cell import _map
+from tests.pages.conftest import ROOT, SmallWorld
+from tests.pages.drawn import check
+
+NOT_YET = {
+    "pages/labels/ablation/inner.py",
+    "pages/labels/ablation/page.py",
+    "pages/labels/component_accuracy/page.py",
+    "pages/labels/movement/page.py",
+    "pages/labels/neurons/page.py",
+    "pages/labels/probes/page.py",
+    "pages/labels/threshold/page.py",
+    "pages/training/dynamics/grids.py",
+    "pages/training/dynamics/labels.py",
+    "pages/training/dynamics/map.py",
+    "pages/training/finetune/page.py",
+    "pages/training/report/sections.py",
+}
+"""Files that still call ``plot`` themselves."""
+
+
+@dataclass(frozen=True)
+class Walk:
+    """A page with models of the small world, what is set on it one after the other, and the figures that must come.
+
+    A step is the kind of a widget, its key and its new value; a key of a figure that ends in ``*`` is the beginning of one.
+    """
+
+    page: str
+    places: tuple[int, ...]
+    figures: tuple[str, ...]
+    steps: tuple[tuple[str, str, Any], ...] = ()
+    runs: tuple[str, ...] = ()
+    choice: tuple[tuple[str, str], ...] = ()
+
+
+VIEW = ("segmented_control", "similarity_view", "Along depth")
+WALKS = (
+    Walk("overview", (0,), ("overview_cka", "overview_projection", "overview_profile")),
+    Walk("similarity", (0,), ("similarity_Within one model", "similarity_depth"), (VIEW,)),
+    Walk("similarity", (0,), ("similarity_Within one model",), choice=(("pooling", "cls"),)),
+    Walk("similarity", (0, 2), ("similarity_Between two models", "similarity_depth"), (VIEW,)),
+    Walk(
+        "similarity",
+        (0, 1),
+        ("similarity_Difference of two models", "similarity_depth"),
+        (("segmented_control", "similarity_mode", "Difference of two models"), VIEW),
+    ),
+    Walk("similarity", (0, 1, 2), ("similarity_grid_*",), (("segmented_control", "similarity_mode", "All models"),)),
+    Walk("projection", (0,), ("projection_map",)),
+    Walk(
+        "projection",
+        (0,),
+        ("projection_map",),
+        (("segmented_control", "projection_method", "tsne"), ("toggle", "projection_every", False)),
+        choice=(("pooling", "tokens"),),
+    ),
+    Walk(
+        "profiles",
+        (0, 2),
+        ("profiles_*", "scale_chart"),
+        (
+            ("pills", "profiles_measures", ["Anisotropy", "IsoScore", "Average cosine", "Intrinsic dimension (MLE)"]),
+            ("toggle", "profiles_relative", True),
+            ("toggle", "scale_wanted", True),
+            ("selectbox", "scale_layer_4", -1),
+        ),
+        runs=("profiles", "scale"),
+    ),
+    Walk("components", (0,), ("components_spectrum",), (("toggle", "components_summed", True),)),
+    Walk(
+        "components",
+        (0, 1),
+        ("components_ratio_chart",),
+        (
+            ("segmented_control", "components_view", "Tuned against base"),
+            ("multiselect", "components_layers_4", [1, 3]),
+        ),
+        runs=("components", "components_ratio"),
+    ),
+    Walk(
+        "rogue",
+        (0, 1),
+        ("rogue_layer", "rogue_appearing", "rogue_all", "rogue_overlap_map", "rogue_norms"),
+        (
+            ("number_input", "rogue_n_std", 1.0),
+            ("segmented_control", "rogue_view", "All layers"),
+            ("segmented_control", "rogue_view", "Overlap"),
+            ("segmented_control", "rogue_view", "Norm weights"),
+        ),
+        runs=("rogue", "rogue_overlap"),
+    ),
+    Walk("rogue", (0,), ("rogue_layer",), choice=(("pooling", "tokens"),)),
+    Walk(
+        "clusters",
+        (0, 1),
+        ("clusters_count", "clusters_matrix", "clusters_least", "clusters_change", "clusters_alike", "clusters_layers"),
+        (("select_slider", "clusters_layer_4", 1),),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    "walk", WALKS, ids=lambda walk: f"{walk.page}-{''.join(map(str, walk.places))}-{walk.figures[0]}"
+)
+def test_the_table_of_every_finding_has_the_numbers_of_its_figure(walk: Walk, open_page, run_page, shown) -> None:
+    runs = walk.runs or (walk.page,)
+    at = open_page(walk.page, *walk.places, **dict(walk.choice))
+    seen: dict[str, int] = {}
+    for step in (None, *walk.steps):
+        if step is not None:
+            shown.clear()
+            kind, key, value = step
+            getattr(at, kind)(key=key).set_value(value).run()
+        for key in runs:
+            run_page(at, key)
+        for key, finding in shown.items():
+            seen[key] = seen.get(key, 0) + look_at(finding)
+    for key in walk.figures:
+        known = [name for name in seen if name == key or (key.endswith("*") and name.startswith(key[:-1]))]
+        assert known and all(seen[name] > 0 for name in known), f"{key} was not shown; shown were {sorted(seen)}"
+
+
+def look_at(finding: Finding) -> int:
+    """All files of a finding are made; returns how many numbers are drawn, all of them in its table."""
+    table = finding.numbers()
+    assert len(set(table.columns)) == len(table.columns)
+    assert len(csv_file(finding).splitlines()) >= len(table) + 1
+    read = pd.read_parquet(io.BytesIO(parquet_file(finding)))
+    assert read.shape == table.shape
+    assert json_file(finding) and file_stem(finding)
+    if finding.figure is None:
+        return 0
+    assert finding.title in html_file(finding).decode() or "&" in finding.title
+    return check(finding)
+
+
+def test_the_two_maps_of_a_cell_have_the_points_that_they_draw(small_world: SmallWorld) -> None:
+    result = small_world.computed("projection", 0, layers=(2,), params={"method": "pca"})
+    table = small_world.bench.text_set(small_world.texts)
+    finding = _map(result, table, "label", 0)
+    assert look_at(finding) == 2 * len(result.values.text_index)
+    assert list(finding.numbers()["label"]) == [table.columns["label"][row] for row in result.values.text_index]
+
+
+def test_a_table_of_other_numbers_is_found_out() -> None:
+    line = go.Figure(go.Scatter(x=[0, 1], y=np.array([0.25, 0.5], np.float32)))
+    assert check(Finding("key", "title", line, "", pd.DataFrame({"y": [0.25, 0.5]}))) == 2
+    with pytest.raises(AssertionError, match=r"trace 0 .* not in the table are \[0\.5\]"):
+        check(Finding("key", "title", line, "", pd.DataFrame({"y": [0.25, 0.75]})))
+    cells = go.Figure(go.Heatmap(z=[[0.1, None], [0.2, 0.3]]))
+    with pytest.raises(AssertionError, match="trace 0"):
+        check(Finding("key", "title", cells, "", pd.DataFrame({"a": [0.1, 0.2], "b": [np.nan, 0.31]})))
+
+
+def calls(names: Sequence[str]) -> Iterator[tuple[str, ast.Call]]:
+    """Every call of a function of one of these names in ``pages``, with its file, but in the room that shows figures."""
+    for path in sorted((ROOT / "pages").rglob("*.py")):
+        if path.is_relative_to(ROOT / "pages" / "_kit" / "show"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            name = getattr(node.func, "id", getattr(node.func, "attr", "")) if isinstance(node, ast.Call) else ""
+            if isinstance(node, ast.Call) and name in names:
+                yield str(path.relative_to(ROOT)), node
+
+
+def test_no_figure_is_drawn_past_show() -> None:
+    drawing = {file for file, _ in calls(("plot", "plotly_chart"))}
+    assert drawing - NOT_YET == set(), "a figure is shown by pages/_kit/show/finding.py"
+    assert NOT_YET - drawing == set(), "these go through show by now: take them off the list"
+
+
+def test_every_finding_of_every_page_is_walked() -> None:
+    walked = {key.rstrip("*") for walk in WALKS for key in walk.figures}
+    for file, call in calls(("Finding",)):
+        key = next(word.value for word in call.keywords if word.arg == "key")
+        parts = key.values if isinstance(key, ast.JoinedStr) else [key]
+        start = parts[0].value if isinstance(parts[0], ast.Constant) else ""
+        if Path(file).parent.name != "similarity" or "map" not in start:  # tested on its own: it opens by a click
+            assert any(name == start or name.startswith(start) for name in walked), f"{start} of {file}"
