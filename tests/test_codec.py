@@ -19,6 +19,7 @@ from backend.values.specs import (
     ResolveTask,
     TextSetSpec,
 )
+from backend.work.tasks import TASKS
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Values:
     names: tuple[str, ...]
 
 
-CODEC = Codec({"cka": Params}, {"cka": Values})
+CODEC = Codec({"cka": Params}, {"cka": Values}, {task.__name__: task for task in TASKS})
 SPEC = AnalysisSpec(
     "cka",
     1,

@@ -35,7 +35,8 @@ from backend.values.specs import (
     TextSetSpec,
     TokenSample,
 )
-from backend.work.doors import MOST_SEED, check_task
+from backend.work.checks import MOST_SEED
+from backend.work.doors import check_task
 
 A, B = "a" * 40, "b" * 40
 MODEL = ModelSpec("minilm", A)

@@ -7,20 +7,19 @@ from pathlib import Path
 
 from backend.bench.workbench import Workbench
 from backend.errors import ServiceError, StoreError
-from backend.forms.codec import Codec
 from backend.jobs.base import Executor
 from backend.jobs.client import ClientExecutor
 from backend.jobs.inline import InlineExecutor
 from backend.jobs.workers import WorkersExecutor
-from backend.metrics import PARAMS, RESULTS
 from backend.metrics.own import load_own_metrics
 from backend.settings import Settings
 from backend.store import Store
 from backend.work.library import Library
 from backend.work.modelhost import ModelHost
 from backend.work.runner import Runner
+from backend.work.tasks import codec
 
-CODEC = Codec(PARAMS, RESULTS)
+CODEC = codec()
 
 
 def wire_workbench(settings: Settings) -> Workbench:

@@ -10,26 +10,25 @@ import math
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from backend.errors import InvalidRequest
-from backend.values import specs
 from backend.values.results import Result
 from backend.values.specs import AnalysisSpec, BatchTask, Task
 
 Arrays = dict[str, np.ndarray[Any, Any]]
-_TASKS: dict[str, type] = {cls.__name__: cls for cls in typing.get_args(specs.Task)}
 
 
 @dataclass(frozen=True)
 class Codec:
-    """The two open fields of the vocabulary: the parameter and result classes of each metric, by its name."""
+    """What the vocabulary leaves open: the parameter and result classes of each metric, and the classes of tasks, by name."""
 
     params: Mapping[str, type]
     results: Mapping[str, type]
+    tasks: Mapping[str, type[Task]] = field(default_factory=dict)
 
     def task_to_json(self, task: Task) -> dict[str, Any]:
         """The JSON form of a task; for an analysis it is its recipe."""
@@ -37,9 +36,9 @@ class Codec:
 
     def task_from_json(self, data: Any) -> Task:
         """The task that ``data`` describes; raises InvalidRequest where it is not one."""
-        if not isinstance(data, dict) or not isinstance(data.get("type"), str) or data["type"] not in _TASKS:
-            raise InvalidRequest("That is not a task.", f"'type' must be one of: {', '.join(_TASKS)}.")
-        cls = _TASKS[data["type"]]
+        if not isinstance(data, dict) or not isinstance(data.get("type"), str) or data["type"] not in self.tasks:
+            raise InvalidRequest("That is not a task.", f"'type' must be one of: {', '.join(self.tasks)}.")
+        cls = self.tasks[data["type"]]
         body = {key: value for key, value in data.items() if key != "type"}
         if cls is BatchTask:
             return self._batch_from_json(body)

@@ -10,22 +10,9 @@ from backend.forms.fingerprint import fingerprint
 from backend.store import Store
 from backend.store.processes import process_alive, process_name
 from backend.values.runs import RunInfo
-from backend.values.specs import (
-    AnalysisSpec,
-    BatchTask,
-    EstimateTask,
-    FinetuneTask,
-    HubReadTask,
-    JobStatus,
-    JoinTask,
-    NormTask,
-    ReadTask,
-    ResolveTask,
-    SampleTask,
-    SeriesTask,
-    Task,
-)
+from backend.values.specs import JobStatus, Task
 from backend.values.texts import TextSetInfo, TextTable
+from backend.work.tasks import kind_of
 
 _KEPT_JOBS = 200
 _WRITE_EVERY = 0.2  # seconds between two stored progress reports
@@ -87,42 +74,11 @@ class Executor(Protocol):
         ...
 
 
-def job_title(task: Task) -> str:
-    """What a job is called in the list of jobs."""
-    if isinstance(task, AnalysisSpec):
-        models = " and ".join(dict.fromkeys(spec.model.name for spec in task.inputs))
-        pooling = task.inputs[0].pooling
-        return f"{task.metric} of {models} on {task.inputs[0].texts.name} ({pooling})"
-    if isinstance(task, ResolveTask):
-        return f"look up {task.name}"
-    if isinstance(task, ReadTask):
-        return f"{'save' if task.save else 'read'} {task.file_name}"
-    if isinstance(task, HubReadTask):
-        return f"fetch {task.path} from the hub"
-    if isinstance(task, JoinTask):
-        return f"join two text sets into {task.name}"
-    if isinstance(task, SampleTask):
-        return f"take {task.rows.n:,} rows as {task.name}"
-    if isinstance(task, EstimateTask):
-        return f"estimate the cost of {task.inputs[0].model.name} on {task.inputs[0].texts.name}"
-    if isinstance(task, SeriesTask):
-        return f"look up the checkpoints of {task.name}"
-    if isinstance(task, BatchTask):
-        return (
-            task.title or f"{len(task.analyses)} analyses: {', '.join(dict.fromkeys(s.metric for s in task.analyses))}"
-        )
-    if isinstance(task, FinetuneTask):
-        return f"fine-tune {task.base.name} on {task.texts.name} as {task.name}"
-    if isinstance(task, NormTask):
-        return f"norm weights of {task.model.name}"
-    raise TypeError(type(task).__name__)
-
-
 def new_job(task: Task) -> JobStatus:
     """The record of a job that nobody has begun."""
     return JobStatus(
         fingerprint(task),
-        job_title(task),
+        kind_of(task).title(task),
         "queued",
         created=time.time(),
         kind=type(task).__name__,

@@ -13,8 +13,9 @@ from backend.forms.fingerprint import fingerprint
 from backend.store import Store
 from backend.textsets.codec import table_from_json
 from backend.values.runs import RunInfo
-from backend.values.specs import AnalysisSpec, BatchTask, JobStatus, Task
+from backend.values.specs import JobStatus, Task
 from backend.values.texts import TextSetInfo, TextTable
+from backend.work.tasks import kind_of
 
 _TIMEOUT = 30.0
 _KINDS = {name: kind for name, kind in vars(errors).items() if isinstance(kind, type)}
@@ -46,19 +47,22 @@ class ClientExecutor:
 
     def fetch(self, task: Task) -> bool:
         """Bring the result into the own store, unless both are one folder."""
-        if isinstance(task, BatchTask):
-            return all(self.fetch(spec) for spec in task.analyses)
+        analyses = kind_of(task).analyses(task)
+        if analyses:
+            return all(self._fetch_result(fingerprint(spec)) for spec in analyses)
         digest = fingerprint(task)
-        if self._is_shared():
-            return isinstance(task, AnalysisSpec) and self._store.has_result(digest)
-        content = self._ask("GET", f"/results/{digest}", missing=b"")
-        if not content:
-            return False
-        if isinstance(task, AnalysisSpec):
-            self._store.put_result_bytes(digest, content)
-        else:
+        content = b"" if self._is_shared() else self._ask("GET", f"/results/{digest}", missing=b"")
+        if content:
             self._store.set_record(f"task/{digest}", json.loads(content), expire=60.0)
-        return True
+        return bool(content)
+
+    def _fetch_result(self, digest: str) -> bool:
+        if self._is_shared():
+            return self._store.has_result(digest)
+        content = self._ask("GET", f"/results/{digest}", missing=b"")
+        if content:
+            self._store.put_result_bytes(digest, content)
+        return bool(content)
 
     def upload(self, content: bytes) -> str:
         return str(json.loads(self._ask("POST", "/blobs", content))["digest"])

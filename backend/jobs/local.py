@@ -10,11 +10,12 @@ from backend.forms.fingerprint import fingerprint
 from backend.jobs.base import JobBook
 from backend.store import Store
 from backend.values.runs import RunInfo
-from backend.values.specs import AnalysisSpec, BatchTask, JobStatus, Task
+from backend.values.specs import JobStatus, Task
 from backend.values.texts import TextSetInfo, TextTable
 from backend.work.agreement import check_texts, names_are_known
 from backend.work.doors import check_task
 from backend.work.library import Library
+from backend.work.tasks import kind_of
 from backend.work.training import all_runs, run_log
 
 
@@ -30,8 +31,8 @@ class StoreExecutor:
 
     def fetch(self, task: Task) -> bool:
         """Whether the results of ``task`` are there; a small task's are always looked up anew."""
-        wanted = task.analyses if isinstance(task, BatchTask) else (task,)
-        return all(isinstance(item, AnalysisSpec) and self._store.has_result(fingerprint(item)) for item in wanted)
+        wanted = kind_of(task).analyses(task)
+        return bool(wanted) and all(self._store.has_result(fingerprint(spec)) for spec in wanted)
 
     def admit(self, task: Task) -> bool:
         """Raise where ``task`` makes no sense or contradicts itself; returns whether its results are there already.

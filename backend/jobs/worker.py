@@ -15,7 +15,8 @@ from backend.errors import Cancelled
 from backend.forms.codec import Codec
 from backend.jobs.base import explained
 from backend.settings import Settings
-from backend.values.specs import AnalysisSpec, BatchTask, Task
+from backend.values.activations import Report
+from backend.values.specs import Task
 from backend.work.runner import Runner
 
 KINDS = ("models", "layouts", "reader", "resolver", "training")
@@ -74,13 +75,8 @@ def _done(runner: Runner, codec: Codec, message: dict[str, Any], channel: "_Chan
     return {"event": "done", "job": job}
 
 
-def _step(runner: Runner, task: Task, step: str, report: Any) -> None:
-    if isinstance(task, AnalysisSpec | BatchTask) and step == "fill":
-        runner.fill(task, report)
-    elif isinstance(task, AnalysisSpec) and step == "measure":
-        runner.measure(task, report)
-    else:
-        runner.run(task, report)
+def _step(runner: Runner, task: Task, step: str, report: Report) -> None:
+    {"run": runner.run, "fill": runner.fill, "measure": runner.measure}[step](task, report)
 
 
 class _Channel:

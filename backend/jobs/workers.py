@@ -17,28 +17,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from backend.errors import Cancelled, EmbedscopeError, InvalidRequest
+from backend.errors import Cancelled, EmbedscopeError
 from backend.forms.codec import Codec
 from backend.jobs.base import Progress, ended, new_job
 from backend.jobs.local import StoreExecutor
 from backend.jobs.worker import KINDS
-from backend.metrics import METRICS
 from backend.settings import DASHBOARD, own_command
 from backend.store import Store
-from backend.values.specs import (
-    AnalysisSpec,
-    BatchTask,
-    FinetuneTask,
-    HubReadTask,
-    JobStatus,
-    JoinTask,
-    ReadTask,
-    ResolveTask,
-    SampleTask,
-    SeriesTask,
-    Task,
-)
+from backend.values.specs import JobStatus, Task
 from backend.work.library import Library
+from backend.work.tasks import kind_of
 
 _GRACE = 10.0  # seconds a cancelled worker has to reach its next report before it is ended
 
@@ -73,7 +61,7 @@ class WorkersExecutor(StoreExecutor):
                 return running.status
             if done:
                 return ended(job, None)
-            entry = _Job(self._book.put(job), task, _steps(task))
+            entry = _Job(self._book.put(job), task, kind_of(task).steps(task))
             self._jobs[job.id] = entry
         self._lanes[entry.steps[0][0]].queue.put(entry)
         return entry.status
@@ -250,26 +238,3 @@ class _Process:
 
 def _cancelled_or(entry: _Job, event: dict[str, Any]) -> dict[str, Any]:
     return {"event": "cancelled"} if entry.cancelled.is_set() else event
-
-
-def _steps(task: Task) -> list[tuple[str, str]]:
-    """Which workers do a task, in order."""
-    if isinstance(task, AnalysisSpec):
-        if task.metric not in METRICS:
-            raise InvalidRequest(f"There is no metric '{task.metric}'.", "Update Embedscope.")
-        worker = METRICS[task.metric].worker
-        return [("models", "run")] if worker == "models" else [("models", "fill"), (worker, "measure")]
-    if isinstance(task, BatchTask):
-        steps = [step for spec in task.analyses for step in _steps(spec)]
-        return (
-            [("models", "run")]
-            if {kind for kind, _ in steps} == {"models"}
-            else [("models", "fill"), ("layouts", "run")]
-        )
-    if isinstance(task, ReadTask | HubReadTask | JoinTask | SampleTask):
-        return [("reader", "run")]
-    if isinstance(task, FinetuneTask):
-        return [("training", "run")]
-    if isinstance(task, ResolveTask | SeriesTask):
-        return [("resolver", "run")]
-    return [("models", "run")]

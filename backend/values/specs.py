@@ -358,19 +358,7 @@ class FinetuneTask(Request["RunInfo"]):
     name: str
 
 
-Task = (
-    AnalysisSpec
-    | ResolveTask
-    | ReadTask
-    | HubReadTask
-    | JoinTask
-    | SampleTask
-    | EstimateTask
-    | NormTask
-    | SeriesTask
-    | BatchTask
-    | FinetuneTask
-)
+Task = Request[Any]  # of any kind: the table of them is backend.work.tasks
 
 
 @dataclass(frozen=True, slots=True)

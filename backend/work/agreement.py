@@ -13,23 +13,11 @@ from backend.errors import InvalidRequest, ModelError
 from backend.forms.codec import to_json
 from backend.metrics.postprocess import check_step
 from backend.store import Store
-from backend.values.specs import (
-    ActivationSpec,
-    AnalysisSpec,
-    BatchTask,
-    EstimateTask,
-    FinetuneTask,
-    LabelSpec,
-    ModelInfo,
-    ModelSpec,
-    NormTask,
-    Task,
-    TextSetSpec,
-)
+from backend.values.specs import ActivationSpec, LabelSpec, ModelInfo, ModelSpec, Task, TextSetSpec
+from backend.work.kinds import About
 from backend.work.library import Library
 from backend.work.modelhost import ModelHost, knows_name
-
-_Asked = tuple[TextSetSpec, LabelSpec | None]
+from backend.work.tasks import kind_of
 
 
 def check_texts(library: Library, task: Task) -> None:
@@ -37,7 +25,7 @@ def check_texts(library: Library, task: Task) -> None:
 
     Raises TextSetError for a text set that is not there. A table is read once in a process.
     """
-    for texts, labels in dict.fromkeys(_texts_of(task)):
+    for texts, labels in dict.fromkeys(kind_of(task).about(task).texts):
         _check_set(library, texts)
         if labels is not None:
             _check_labels(library, texts, labels)
@@ -45,14 +33,15 @@ def check_texts(library: Library, task: Task) -> None:
 
 def names_are_known(store: Store, task: Task) -> bool:
     """Whether every name in ``task`` was found to stand for its commit before, so that nobody need look."""
-    return all(knows_name(store, model) for model in dict.fromkeys(_models_of(task)))
+    return all(knows_name(store, model) for model in dict.fromkeys(_models_of(kind_of(task).about(task))))
 
 
 def check_models(models: ModelHost, task: Task) -> None:
     """Raise InvalidRequest where the name of a model stands for other weights than its commit, or lacks what is asked."""
-    for model in dict.fromkeys(_models_of(task)):
+    about = kind_of(task).about(task)
+    for model in dict.fromkeys(_models_of(about)):
         _check_name(models, model)
-    for item in dict.fromkeys(_inputs_of(task)):
+    for item in dict.fromkeys(about.inputs):
         _check_input(item, models.known(item.model))
 
 
@@ -109,34 +98,9 @@ def _check_input(item: ActivationSpec, info: ModelInfo) -> None:
         check_step(step, info.n_dims)
 
 
-def _texts_of(task: Task) -> Iterator[_Asked]:
-    """The text sets of a task in full, each with the labels that are asked of it."""
-    if isinstance(task, BatchTask):
-        for spec in task.analyses:
-            yield from _texts_of(spec)
-    elif isinstance(task, AnalysisSpec):
-        yield task.inputs[0].texts, task.labels
-        yield from ((item.texts, None) for item in task.inputs)
-    elif isinstance(task, EstimateTask):
-        yield from ((item.texts, None) for item in task.inputs)
-    elif isinstance(task, FinetuneTask):
-        yield task.texts, task.labels
-
-
-def _inputs_of(task: Task) -> Iterator[ActivationSpec]:
-    if isinstance(task, BatchTask):
-        for spec in task.analyses:
-            yield from spec.inputs
-    elif isinstance(task, AnalysisSpec | EstimateTask):
-        yield from task.inputs
-
-
-def _models_of(task: Task) -> Iterator[ModelSpec]:
-    yield from (item.model for item in _inputs_of(task))
-    if isinstance(task, NormTask):
-        yield task.model
-    elif isinstance(task, FinetuneTask):
-        yield task.base
+def _models_of(about: About) -> Iterator[ModelSpec]:
+    yield from (item.model for item in about.inputs)
+    yield from about.models
 
 
 def _short(value: object) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from backend.errors import InvalidRequest
-from backend.metrics.base import Metric, parse_params
+from backend.metrics import METRICS
+from backend.metrics.base import Metric, check_params, parse_params
 from backend.metrics.shared.splits import SplitParams
 from backend.values.specs import (
     ALL_POOLINGS,
@@ -17,6 +18,8 @@ from backend.values.specs import (
     TextSetSpec,
     TokenSample,
 )
+from backend.work.checks import MOST_SEED, MOST_TASKS, check_input, check_labels, within
+from backend.work.stacks import groups_of
 
 _LONGEST = 512  # tokens taken of a text where nobody says otherwise, however long the model's own limit
 
@@ -173,4 +176,59 @@ def _check_scope(row: Metric, models: Sequence[ModelInfo]) -> None:
     if not fits(len(models)):
         raise InvalidRequest(
             f"'{row.name}' takes {wanted}, not {len(models)}.", "Run it once for each model, or choose fewer."
+        )
+
+
+# The same rules, for an analysis that came from elsewhere
+
+
+def check_analysis(spec: AnalysisSpec) -> None:
+    """Raise InvalidRequest where an analysis is not one that ``analysis_spec`` could have made."""
+    row = METRICS[spec.metric]  # the codec knows no other
+    if spec.version != row.version:
+        raise InvalidRequest(
+            f"This asks for version {spec.version} of '{row.name}'; version {row.version} is computed here.",
+            f"Write {row.version} as its 'version' to compute it again"
+            + (
+                ", or update Embedscope."
+                if spec.version > row.version
+                else ": the numbers may differ from the old ones."
+            ),
+        )
+    check_params(spec.params)
+    within("'seed'", spec.seed, 0, MOST_SEED)
+    within("the number of inputs", len(spec.inputs), 1, MOST_TASKS)
+    for item in spec.inputs:
+        check_input(item)
+    _check_together(row, spec)
+    if spec.labels is not None:
+        check_labels(spec.labels)
+    if row.labels == "no" and spec.labels is not None:
+        raise InvalidRequest(f"'{row.name}' uses no labels.", "Write null as 'labels'.")
+    if row.labels == "required" and spec.labels is None:
+        raise InvalidRequest(f"'{row.name}' needs labels.", "Name a label column of the text set.")
+
+
+def _check_together(row: Metric, spec: AnalysisSpec) -> None:
+    """Whether the inputs are what one request would have made of one or more models and one or two text sets."""
+    first = spec.inputs[0]
+    sets = list(dict.fromkeys(item.texts for item in spec.inputs))  # equal in every field, the name and the table too
+    if len(sets) > 1 + row.basis:
+        names = " and ".join(f"'{texts.name}'" for texts in sets[:3])
+        raise InvalidRequest(
+            f"The inputs of '{row.name}' are of {len(sets)} text sets: {names}.",
+            "Write the same 'texts' in every input" + (", or two in turn." if row.basis else "."),
+        )
+    for name in ("pooling", "postprocess", "tokens", "ablation"):
+        if any(getattr(item, name) != getattr(first, name) for item in spec.inputs):
+            raise InvalidRequest(f"The inputs differ in '{name}'.", "Write the same in every input.")
+    for item in spec.inputs:
+        check_unit(row, item.texts, item.pooling, spec.labels)
+    groups = groups_of(spec.inputs)
+    n_models, uneven = divmod(len(groups), len(sets))
+    fits, wanted = COUNTS[row.scope]
+    if uneven or not fits(n_models):
+        raise InvalidRequest(
+            f"'{row.name}' takes {wanted}, and these {len(spec.inputs)} inputs are {len(groups)} stacks of layers.",
+            "Order them by model, then by text set, then by layer, ascending.",
         )

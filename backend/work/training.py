@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ from backend.values.recipes import checked
 from backend.values.runs import RunInfo
 from backend.values.specs import ActivationSpec, FinetuneTask
 from backend.values.texts import TextTable
+from backend.work.checks import check_labels, check_model, check_texts
+from backend.work.filling import fill
+from backend.work.kinds import About, Answers, Hands
 from backend.work.library import Library
 from backend.work.modelhost import ModelHost
 from backend.work.planning import known_labels, labels_of
@@ -160,6 +164,37 @@ class Training:
             frozen_mean=mean[0],
             test_frozen=found[pooling][1],
         )
+
+
+def finetune_model(hands: Hands, task: FinetuneTask, report: Report) -> None:
+    """Do ``task``; its record is in the run's own folder."""
+    training = Training(hands.library, hands.models, hands.stacks, hands.settings, partial(fill, hands))
+    training.run(task, report)
+
+
+def finetune_title(task: FinetuneTask) -> str:
+    """What the job is called."""
+    return f"fine-tune {task.base.name} on {task.texts.name} as {task.name}"
+
+
+def check_finetuning(task: FinetuneTask) -> None:
+    """Raise InvalidRequest for a name that no folder can have, and for a value outside its range."""
+    check_name(task.name)
+    checked(task.recipe)
+    check_model(task.base)
+    check_texts(task.texts)
+    check_labels(task.labels)
+
+
+def about_finetuning(task: FinetuneTask) -> About:
+    """The texts with their labels, and the model to begin with."""
+    return About(((task.texts, task.labels),), models=(task.base,))
+
+
+def find_run(answers: Answers, task: FinetuneTask) -> RunInfo | None:
+    """The run that this very task made, once it is done."""
+    wanted = fingerprint(task)
+    return next((run for run in answers.runs() if run.task == wanted and run.state == "done"), None)
 
 
 def _earlier(folder: RunFolder, task: FinetuneTask) -> RunInfo | None:

@@ -1,0 +1,65 @@
+"""Where the answers to tasks lie, as this process sees it: its own store, and behind it the executor's."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from backend.errors import EmbedscopeError
+from backend.forms.codec import Codec, read_json
+from backend.forms.fingerprint import fingerprint
+from backend.jobs.base import Executor
+from backend.store import Store
+from backend.values.results import Result
+from backend.values.runs import RunInfo
+from backend.values.specs import ActivationSpec, AnalysisSpec, Task
+from backend.work.stacks import groups_of
+from backend.work.tasks import kind_of
+
+
+class StoredAnswers:
+    """The answers in one store; what is not there is fetched through the executor."""
+
+    def __init__(self, store: Store, executor: Executor, codec: Codec) -> None:
+        self._store, self._executor, self._codec = store, executor, codec
+
+    def result(self, spec: AnalysisSpec) -> Result | None:
+        """The stored result of an analysis, or None."""
+        digest = fingerprint(spec)
+        parts = self._store.get_result(digest)
+        if parts is None and self._executor.fetch(spec):
+            parts = self._store.get_result(digest)
+        if parts is None:
+            return None
+        try:
+            return _as_asked(self._codec.result_from_parts(*parts), spec)
+        except (EmbedscopeError, LookupError, TypeError, ValueError):
+            self._store.forget_result(digest)  # another version wrote it in a form of its own: it is computed again
+            return None
+
+    def noted(self, task: Task) -> Any:
+        """The answer that the runner wrote down as a record, or None."""
+        key = f"task/{fingerprint(task)}"
+        data = self._store.record(key)
+        if data is None and self._executor.fetch(task):
+            data = self._store.record(key)
+        return read_json(kind_of(task).answer, data)
+
+    def runs(self) -> list[RunInfo]:
+        """The runs of fine-tuning."""
+        return self._executor.runs()
+
+    def is_cached(self, inputs: Sequence[ActivationSpec]) -> bool:
+        """Whether all these activations are in this process's store."""
+        return all(self._store.has_array(fingerprint(replace(spec, postprocess=()))) for spec in inputs)
+
+
+def _as_asked(result: Result, spec: AnalysisSpec) -> Result:
+    """``result`` with models and texts called as in this request: the stored names are those of whoever asked first."""
+    groups = groups_of(spec.inputs)
+    if len(groups) != len(result.sources):
+        return result
+    sources = (
+        replace(source, model=group[0].model.name, texts=group[0].texts.name)
+        for source, group in zip(result.sources, groups, strict=True)
+    )
+    return replace(result, sources=tuple(sources))

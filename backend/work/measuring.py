@@ -1,0 +1,165 @@
+"""Doing analyses: one, or several as one job. The activations that are missing first, then the metric on them."""
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from backend.errors import InvalidRequest
+from backend.forms.fingerprint import fingerprint
+from backend.metrics import METRICS
+from backend.metrics.base import Outcome
+from backend.metrics.shared.splits import SplitParams, split_rows
+from backend.values.activations import Labels, Report
+from backend.values.history import History
+from backend.values.results import Result
+from backend.values.specs import AnalysisSpec, BatchTask
+from backend.work.analyses import check_analysis
+from backend.work.checks import MOST_TASKS, within
+from backend.work.filling import fill, part_of
+from backend.work.kinds import About, Answers, Hands, Steps
+from backend.work.planning import labels_of
+from backend.work.provenance import model_notes, source, stack_notes, versions
+from backend.work.stacks import fits_rows, groups_of
+
+
+def analyse(hands: Hands, task: AnalysisSpec, report: Report) -> None:
+    """Do one analysis, unless its result is there."""
+    if not hands.store.has_result(fingerprint(task)):
+        fill(hands, task.inputs, report)
+        measure(hands, task, report)
+
+
+def analyse_all(hands: Hands, task: BatchTask, report: Report) -> None:
+    """Do the analyses of ``task`` that have no result yet; one count goes over all of them."""
+    todo = [spec for spec in task.analyses if not hands.store.has_result(fingerprint(spec))]
+    before = len(task.analyses) - len(todo)
+    for number, spec in enumerate(todo, before):
+        part = part_of(report, number, len(task.analyses), spec.inputs[-1].model.name)
+        fill(hands, spec.inputs, part)
+        measure(hands, spec, part)
+
+
+def measure(hands: Hands, spec: AnalysisSpec, report: Report) -> None:
+    """Run the metric of ``spec`` on activations that are there, and store its result."""
+    started, metric = time.perf_counter(), METRICS[spec.metric]
+    digest = fingerprint(spec)
+    with hands.store.pin([fingerprint(item) for item in spec.inputs]):
+        labels = _labels(hands, spec)
+        fit = _fitted_on(spec, labels)
+        stacks = hands.stacks.stacks(spec.inputs, metric, fit)
+        outcome: Outcome = metric.run(stacks, labels, spec.params, spec.seed, report)
+    infos = [stack_inputs[0] for stack_inputs in groups_of(spec.inputs)]
+    known = [hands.models.known(info.model) for info in infos]
+    result = Result(
+        fingerprint=digest,
+        metric=spec.metric,
+        version=spec.version,
+        values=outcome.values,
+        undefined=outcome.undefined,
+        notes=(
+            *stack_notes(stacks, infos, None if fit is None else len(fit)),
+            *model_notes(stacks, infos, known),
+            *outcome.notes,
+        ),
+        sources=tuple(source(stack, info) for stack, info in zip(stacks, infos, strict=True)),
+        seed=spec.seed,
+        recipe=hands.codec.task_to_json(spec),
+        versions=versions(),
+        seconds=time.perf_counter() - started,
+    )
+    data, arrays = hands.codec.result_to_parts(result)
+    hands.store.put_result(digest, data, arrays, {"texts": [item.texts.digest for item in spec.inputs]})
+
+
+def _labels(hands: Hands, spec: AnalysisSpec) -> Labels | None:
+    if spec.labels is None:
+        return None
+    stack = hands.stacks.plain((replace(spec.inputs[0], postprocess=()),))
+    table = hands.library.table(spec.inputs[0].texts)
+    return labels_of(table, spec.labels.column, stack, _history(hands, spec))
+
+
+def _history(hands: Hands, spec: AnalysisSpec) -> History:
+    """What the models of an analysis, and those it is compared with, were trained on."""
+    models = {item.commit: item for item in (*(one.model for one in spec.inputs), *spec.beside)}
+    return sum((hands.models.history(model) for model in models.values()), History())
+
+
+def _fitted_on(spec: AnalysisSpec, labels: Labels | None) -> npt.NDArray[np.int64] | None:
+    """The training rows, where rows are changed before the metric and some of them are to be test rows; else None."""
+    if labels is None or not isinstance(spec.params, SplitParams) or not any(map(fits_rows, spec.inputs)):
+        return None
+    return split_rows(labels, spec.params, spec.seed).train
+
+
+# What the table of tasks says of them
+
+
+def analysis_title(task: AnalysisSpec) -> str:
+    """What the job of an analysis is called."""
+    models = " and ".join(dict.fromkeys(spec.model.name for spec in task.inputs))
+    return f"{task.metric} of {models} on {task.inputs[0].texts.name} ({task.inputs[0].pooling})"
+
+
+def batch_title(task: BatchTask) -> str:
+    """What the job of a batch is called: as whoever asked for it said, or what is in it."""
+    metrics = ", ".join(dict.fromkeys(spec.metric for spec in task.analyses))
+    return task.title or f"{len(task.analyses)} analyses: {metrics}"
+
+
+def analysis_steps(task: AnalysisSpec) -> Steps:
+    """Which workers do an analysis: its metric says who runs it, and "models" extracts."""
+    if task.metric not in METRICS:
+        raise InvalidRequest(f"There is no metric '{task.metric}'.", "Update Embedscope.")
+    worker = METRICS[task.metric].worker
+    return [("models", "run")] if worker == "models" else [("models", "fill"), (worker, "measure")]
+
+
+def batch_steps(task: BatchTask) -> Steps:
+    """Which workers do a batch: "models" alone, unless one of its metrics is for another."""
+    workers = {worker for spec in task.analyses for worker, _ in analysis_steps(spec)}
+    return [("models", "run")] if workers == {"models"} else [("models", "fill"), ("layouts", "run")]
+
+
+def check_batch(task: BatchTask) -> None:
+    """Raise InvalidRequest for an empty batch, and where one of its analyses is none."""
+    within("the number of analyses", len(task.analyses), 1, MOST_TASKS)
+    for spec in task.analyses:
+        check_analysis(spec)
+
+
+def about_analysis(task: AnalysisSpec) -> About:
+    """The text sets, activations and models of an analysis; the labels are those of the first text set."""
+    texts = ((task.inputs[0].texts, task.labels), *((item.texts, None) for item in task.inputs))
+    return About(texts, task.inputs)
+
+
+def about_batch(task: BatchTask) -> About:
+    """What the analyses of a batch are about, together."""
+    parts = [about_analysis(spec) for spec in task.analyses]
+    return About(
+        tuple(item for part in parts for item in part.texts), tuple(item for part in parts for item in part.inputs)
+    )
+
+
+def only_itself(task: AnalysisSpec) -> tuple[AnalysisSpec, ...]:
+    """The analyses that an analysis is made of."""
+    return (task,)
+
+
+def all_of(task: BatchTask) -> tuple[AnalysisSpec, ...]:
+    """The analyses that a batch is made of."""
+    return task.analyses
+
+
+def find_result(answers: Answers, task: AnalysisSpec) -> Result | None:
+    """The result of an analysis, if it is there."""
+    return answers.result(task)
+
+
+def find_results(answers: Answers, task: BatchTask) -> tuple[Result, ...] | None:
+    """The results of a batch, if all of them are there."""
+    found = [result for spec in task.analyses if (result := answers.result(spec)) is not None]
+    return tuple(found) if len(found) == len(task.analyses) else None

@@ -1,0 +1,129 @@
+"""Doing the tasks that make text sets: from an upload, from the hub, from other text sets."""
+
+from backend.errors import TextSetError
+from backend.settings import Settings
+from backend.textsets.limits import Limits
+from backend.textsets.records import mark_of
+from backend.textsets.tables import FORMATS
+from backend.values.activations import Report
+from backend.values.specs import WORD_TASKS, HubReadTask, JoinTask, ReadTask, SampleTask, TextColumns
+from backend.values.texts import TextPreview, TextSetInfo
+from backend.work.checks import check_digest, check_rows, check_text, one_of, within
+from backend.work.kinds import Hands
+
+
+def read_upload(hands: Hands, task: ReadTask, report: Report) -> TextPreview | TextSetInfo:
+    """Read uploaded bytes: a preview, or the text set once it is to be saved."""
+    from backend.textsets.reading import preview, read
+
+    content, limits = hands.store.get_blob(task.blob), limits_of(hands.settings)
+    if content is None:
+        raise TextSetError("The uploaded file is no longer available.", "Upload it again.")
+    if not task.save:
+        return preview(content, task.file_name, task.options, limits=limits)
+    return hands.library.save(read(content, task.file_name, task.name, task.options, limits=limits))
+
+
+def read_hub_set(hands: Hands, task: HubReadTask, report: Report) -> TextSetInfo:
+    """Read a data set from the hub and keep it."""
+    from backend.textsets.hub import read_hub
+
+    table = read_hub(
+        task.path,
+        config=task.config,
+        split=task.split,
+        columns=task.columns,
+        name=task.name,
+        limits=limits_of(hands.settings),
+        rows=task.rows,
+    )
+    return hands.library.save(table)
+
+
+def join_sets(hands: Hands, task: JoinTask, report: Report) -> TextSetInfo:
+    """Join two text sets and keep the one that they make."""
+    from backend.textsets.joining import join
+
+    return hands.library.save(join(hands.library.table(task.train), hands.library.table(task.test), task.name))
+
+
+def sample_set(hands: Hands, task: SampleTask, report: Report) -> TextSetInfo:
+    """Keep a part of a text set."""
+    from backend.textsets.sampling import sampled
+
+    return hands.library.save(sampled(hands.library.table(task.table), task.rows, task.name))
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The limits on what is read, from the settings."""
+    return Limits.of(settings)
+
+
+# What the table of tasks says of them
+
+
+def read_title(task: ReadTask) -> str:
+    """What the job is called."""
+    return f"{'save' if task.save else 'read'} {task.file_name}"
+
+
+def hub_title(task: HubReadTask) -> str:
+    """What the job is called."""
+    return f"fetch {task.path} from the hub"
+
+
+def join_title(task: JoinTask) -> str:
+    """What the job is called."""
+    return f"join two text sets into {task.name}"
+
+
+def sample_title(task: SampleTask) -> str:
+    """What the job is called."""
+    return f"take {task.rows.n:,} rows as {task.name}"
+
+
+def check_read(task: ReadTask) -> None:
+    """Raise InvalidRequest for an upload, a form of it or a column that no file can have."""
+    options = task.options
+    check_digest("'blob'", task.blob)
+    check_text("a file", task.file_name)
+    if task.save:
+        check_text("a text set", task.name)
+    if options.format is not None:
+        one_of("format", options.format, FORMATS)
+    if options.task is not None:
+        one_of("task", options.task, WORD_TASKS)
+    if options.separator is not None:
+        mark_of(options.separator)
+    if options.rows is not None:
+        check_rows(options.rows)
+    _check_columns(options.columns)
+
+
+def check_hub(task: HubReadTask) -> None:
+    """Raise InvalidRequest for a name or a column that no data set can have."""
+    check_text("a data set", task.path)
+    check_text("a text set", task.name)
+    if task.rows is not None:
+        check_rows(task.rows)
+    _check_columns(task.columns)
+
+
+def check_join(task: JoinTask) -> None:
+    """Raise InvalidRequest where the two tables are not named by digests, or the new set has no name."""
+    check_digest("'train'", task.train)
+    check_digest("'test'", task.test)
+    check_text("a text set", task.name)
+
+
+def check_sample(task: SampleTask) -> None:
+    """Raise InvalidRequest where the table is not named by its digest, or the part is none."""
+    check_digest("'table'", task.table)
+    check_text("a text set", task.name)
+    check_rows(task.rows)
+
+
+def _check_columns(columns: TextColumns) -> None:
+    for column in (columns.text, columns.pair, columns.label, columns.split, *columns.metadata):
+        if isinstance(column, int):
+            within("the number of a column", column, 0, 1_000_000)

@@ -1,0 +1,154 @@
+"""The table of tasks: all that executors, runner and workbench know of each kind of thing that can be asked for.
+
+A new kind is one module, with its class and the functions that a row names, and its row here.
+"""
+
+from backend.errors import InvalidRequest
+from backend.forms.codec import Codec
+from backend.metrics import PARAMS, RESULTS
+from backend.values.results import NormOutliers, Result
+from backend.values.runs import RunInfo
+from backend.values.specs import (
+    AnalysisSpec,
+    BatchTask,
+    EstimateTask,
+    FinetuneTask,
+    HubReadTask,
+    JoinTask,
+    ModelInfo,
+    NormTask,
+    ReadTask,
+    ResolveTask,
+    SampleTask,
+    SeriesInfo,
+    SeriesTask,
+    Task,
+)
+from backend.values.texts import Cost, TextPreview, TextSetInfo
+from backend.work import estimating, lookups, measuring, norms, reading, training
+from backend.work.analyses import check_analysis
+from backend.work.kinds import FRESH, Kind
+
+_ROWS = (
+    Kind(
+        AnalysisSpec,
+        answer=Result,
+        do=measuring.analyse,
+        worker=measuring.analysis_steps,
+        title=measuring.analysis_title,
+        check=check_analysis,
+        about=measuring.about_analysis,
+        analyses=measuring.only_itself,
+        find=measuring.find_result,
+        asked_anew=True,
+    ),
+    Kind(
+        ResolveTask,
+        answer=ModelInfo,
+        do=lookups.resolve,
+        worker="resolver",
+        title=lookups.resolve_title,
+        check=lookups.check_resolve,
+        lifetime=lookups.resolved_for,
+        asked_anew=True,
+    ),
+    Kind(
+        ReadTask,
+        answer=TextPreview | TextSetInfo,
+        do=reading.read_upload,
+        worker="reader",
+        title=reading.read_title,
+        check=reading.check_read,
+    ),
+    Kind(
+        HubReadTask,
+        answer=TextSetInfo,
+        do=reading.read_hub_set,
+        worker="reader",
+        title=reading.hub_title,
+        check=reading.check_hub,
+    ),
+    Kind(
+        JoinTask,
+        answer=TextSetInfo,
+        do=reading.join_sets,
+        worker="reader",
+        title=reading.join_title,
+        check=reading.check_join,
+    ),
+    Kind(
+        SampleTask,
+        answer=TextSetInfo,
+        do=reading.sample_set,
+        worker="reader",
+        title=reading.sample_title,
+        check=reading.check_sample,
+    ),
+    Kind(
+        EstimateTask,
+        answer=Cost,
+        do=estimating.estimate,
+        worker="models",
+        title=estimating.estimate_title,
+        check=estimating.check_estimate,
+        lifetime=FRESH,
+        about=estimating.about_estimate,
+        find=estimating.find_estimate,
+    ),
+    Kind(
+        NormTask,
+        answer=NormOutliers,
+        do=norms.norm_outliers,
+        worker="models",
+        title=norms.norm_title,
+        check=norms.check_norm,
+        about=norms.about_norm,
+    ),
+    Kind(
+        SeriesTask,
+        answer=SeriesInfo,
+        do=lookups.find_series,
+        worker="resolver",
+        title=lookups.series_title,
+        check=lookups.check_series,
+        lifetime=FRESH,
+        asked_anew=True,
+    ),
+    Kind(
+        BatchTask,
+        answer=tuple[Result, ...],
+        do=measuring.analyse_all,
+        worker=measuring.batch_steps,
+        title=measuring.batch_title,
+        check=measuring.check_batch,
+        about=measuring.about_batch,
+        analyses=measuring.all_of,
+        find=measuring.find_results,
+        asked_anew=True,
+    ),
+    Kind(
+        FinetuneTask,
+        answer=RunInfo,
+        do=training.finetune_model,
+        worker="training",
+        title=training.finetune_title,
+        check=training.check_finetuning,
+        about=training.about_finetuning,
+        find=training.find_run,
+        asked_anew=True,
+    ),
+)
+TASKS: dict[type[Task], Kind] = {row.task: row for row in _ROWS}
+
+
+def kind_of(task: Task) -> Kind:
+    """The row of a task; raises InvalidRequest for one that is in no row."""
+    try:
+        return TASKS[type(task)]
+    except KeyError:
+        raise InvalidRequest(f"No task is called {type(task).__name__}.", "Update Embedscope.") from None
+
+
+def codec() -> Codec:
+    """The codec of the metrics and the tasks that there are now."""
+    return Codec(PARAMS, RESULTS, {task.__name__: task for task in TASKS})
