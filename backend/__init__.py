@@ -55,6 +55,7 @@ from backend.reports.rows import LabelChange, LayerRow, MovedRow, label_changes,
 from backend.reports.summary import SummaryRow, summary_rows
 from backend.reports.words import number_text, number_texts
 from backend.settings import DASHBOARD, SETTINGS, Settings, read_settings
+from backend.textsets.codec import safe_cell
 from backend.values.activations import Labels, LayerStack, Report, no_report
 from backend.values.labels import field_label
 from backend.values.lineage import Ordered
@@ -251,6 +252,7 @@ __all__ = [
     "result_document",
     "result_of",
     "results_of",
+    "safe_cell",
     "series_document",
     "sets_meant",
     "standard_scores",

@@ -22,7 +22,7 @@ else:
 
     Params = TypeVar("Params")
 
-SCOPES = ("layer", "stack", "pair", "models")
+SCOPES = ("stack", "pair", "models")
 AFTER_FIRST, BEFORE_FIRST = (
     "after first",
     "before first",
@@ -42,12 +42,11 @@ class Outcome(Generic[Values]):
 class Metric(Generic[Params, Values]):
     """One row of METRICS.
 
-    ``scope`` says what ``run`` is given: "layer" one stack of exactly one layer, "stack" one stack, "pair" one stack
-    or two, "models" any number of stacks. ``params`` and ``result`` are frozen dataclasses; ``worker`` is the process
-    that runs it ("models" for dense linear algebra, "layouts" for scikit-learn, UMAP and t-SNE). ``labels`` is "no",
-    "optional" or "required"; ``aliases`` are other names it answers to. With ``head`` each stack brings its model's own
-    classification head, with ``network`` a way to run the model again; with ``basis`` a stack may be followed by one of
-    the same model over a second text set.
+    ``scope`` says what ``run`` is given: "stack" one stack, "pair" one or two, "models" any number. ``params`` and
+    ``result`` are frozen dataclasses; ``worker`` is the process that runs it ("models" for dense linear algebra, "layouts"
+    for scikit-learn, UMAP and t-SNE). ``labels`` is "no", "optional" or "required"; ``aliases`` are other names it answers
+    to. With ``head`` each stack brings its model's own classification head, with ``network`` a way to run the model again;
+    with ``basis`` a stack may be followed by one of the same model over a second text set.
     """
 
     name: str

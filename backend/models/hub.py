@@ -12,8 +12,6 @@ from backend.errors import ModelError
 from backend.models.folders import SMALL_PATTERNS, WEIGHT_PATTERNS
 from backend.values.history import ROWS_FILE
 
-_INNER = "0_*/"  # where packages of the first sentence-transformers keep their model
-
 
 def hub_commit(repo: str, revision: str | None) -> str:
     """The 40-hex commit that a branch, tag or commit of ``repo`` stands for; from the local cache when offline."""

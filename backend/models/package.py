@@ -13,7 +13,6 @@ from backend.models.folders import broken
 
 MODULES = "modules.json"
 SETTINGS = "sentence_*_config.json"
-PACKAGE_PATTERNS = (MODULES, SETTINGS, "config_sentence_transformers.json", "?_*/config.json")
 _TRANSFORMERS = ("Transformer", "BERT", "RoBERTa", "DistilBERT", "XLMRoBERTa", "CamemBERT", "ALBERT", "XLNet", "T5")
 _POOLINGS = {"cls": "cls", "mean": "mean", "lasttoken": "last"}
 _OLD_MODES = {

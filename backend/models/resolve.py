@@ -99,12 +99,6 @@ def model_files(spec: ModelSpec, *, roots: Roots, weights: bool = True, runs: Pa
     return files
 
 
-def model_folder(spec: ModelSpec, *, roots: Roots, runs: Path | None = None) -> Path:
-    """The local folder with all files of ``spec`` (of an adapter: the adapter's own); raises as model_files does."""
-    files = model_files(spec, roots=roots, runs=runs)
-    return files.adapter or files.folder
-
-
 def hub_pattern(name: str, roots: Roots) -> tuple[str, str] | None:
     """Repository and pattern of revisions of a name such as ``owner/name@step*``; None for anything else."""
     repo, at, glob = name.strip().rpartition("@")

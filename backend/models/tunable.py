@@ -173,15 +173,6 @@ def open_tunable(
     return Tunable(module, backbone, tokenizer, files.folder, 0, config.pad_token_id, tuple(notes))
 
 
-def head_pooling(config: Any, family: str, n_words: int) -> str:
-    """The pooling whose rows the tuned head reads."""
-    if n_words:
-        return "words"
-    if family == "decoder":
-        return "last"
-    return "mean" if getattr(config, "classifier_pooling", "cls") == "mean" else "cls"
-
-
 def _loaded(model: str, folder: Path, architecture: Architecture, *, for_words: bool) -> nn.Module:
     from transformers import AutoModel, AutoModelForSequenceClassification
 

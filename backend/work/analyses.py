@@ -164,7 +164,6 @@ def _rows_of(texts: TextSetSpec) -> str:
 
 
 COUNTS: dict[str, tuple[Callable[[int], bool], str]] = {
-    "layer": (lambda n: n == 1, "one model"),
     "stack": (lambda n: n == 1, "one model"),
     "pair": (lambda n: n in (1, 2), "one model or two"),
     "models": (lambda n: n >= 1, "one model or more"),

@@ -37,21 +37,9 @@ def stack(model="model", *, degenerate=False, seed=0):
     return LayerStack(model, "mean", numbers, names, tuple(matrices), "texts", network=network)
 
 
-def single(whole, index):
-    """A stack of one layer."""
-    return dataclasses.replace(
-        whole,
-        layers=whole.layers[index : index + 1],
-        layer_names=whole.layer_names[index : index + 1],
-        matrices=whole.matrices[index : index + 1],
-    )
-
-
 def inputs(row, *, degenerate=False):
     """All the inputs that a metric of this scope is given."""
     one, two = (stack(name, degenerate=degenerate, seed=seed) for seed, name in enumerate(("tuned", "base")))
-    if row.scope == "layer":
-        return [[single(one, index)] for index in range(N_LAYERS)]
     return {"stack": [[one]], "pair": [[one], [one, two]], "models": [[one], [one, two]]}[row.scope]
 
 
@@ -100,7 +88,7 @@ def same(a, b):
 @ROWS
 def test_a_row_describes_itself(row):
     assert METRICS[row.name] is row
-    assert row.scope in ("layer", "stack", "pair", "models")
+    assert row.scope in ("stack", "pair", "models")
     assert row.labels in ("no", "optional", "required")
     assert row.worker in ("models", "layouts")
     assert row.title and row.version >= 1

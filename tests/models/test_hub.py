@@ -14,7 +14,7 @@ TOKEN = "hf_" + "SecretSecretSecret"
 PROGRAM = """
 import json, sys
 from backend.errors import EmbedscopeError
-from backend.models.resolve import resolve, model_folder, model_files
+from backend.models.resolve import resolve, model_files
 from backend.specs import ModelSpec
 answers = []
 for step in json.loads({steps!r}):
@@ -24,7 +24,8 @@ for step in json.loads({steps!r}):
             answers.append([spec.name, spec.commit])
         elif step[0] == "folder":
             spec = ModelSpec(step[1], step[2])
-            answers.append(sorted(path.name for path in model_folder(spec, roots=()).iterdir()))
+            files = model_files(spec, roots=())
+            answers.append(sorted(path.name for path in (files.adapter or files.folder).iterdir()))
         else:
             from backend.models.loading import describe, load
             from tests.models.sinks import extracted

@@ -14,7 +14,7 @@ import pytest
 from backend.errors import InvalidRequest, ModelError
 from backend.models import folders
 from backend.models import resolve as resolving
-from backend.models.resolve import PackagedModel, model_files, model_folder, resolve
+from backend.models.resolve import PackagedModel, model_files, resolve
 from backend.values.specs import ModelSpec
 from tests.models import tiny
 
@@ -43,7 +43,7 @@ def refusal(name: Any, roots: tuple[Path, ...] | None = None) -> str:
 def test_minilm_is_the_published_model() -> None:
     spec = resolved("minilm", ())
     assert spec.name == "minilm" and len(spec.commit) == 40
-    assert (model_folder(spec, roots=()) / "model.safetensors").stat().st_size == 90_868_376
+    assert (model_files(spec, roots=()).folder / "model.safetensors").stat().st_size == 90_868_376
 
 
 def test_weights_of_minilm_that_are_not_the_published_ones_are_refused(monkeypatch: Any) -> None:
@@ -78,11 +78,11 @@ def test_a_folder_is_identified_by_its_contents(folder: Path, tmp_path: Path) ->
 
 def test_a_folder_that_changed_since_is_noticed(folder: Path) -> None:
     spec = resolved(folder)
-    assert model_folder(spec, roots=None) == folder
+    assert model_files(spec, roots=None).folder == folder
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "layer_norm_eps": 1e-5}))
     with pytest.raises(ModelError, match="changed since it was resolved"):
-        model_folder(spec, roots=None)
+        model_files(spec, roots=None).folder
 
 
 def test_a_file_is_hashed_again_only_when_it_changed(folder: Path, monkeypatch: Any) -> None:
@@ -128,7 +128,7 @@ def test_a_folder_outside_the_roots_is_refused(folder: Path, tmp_path: Path) -> 
 def test_a_spec_does_not_open_what_its_roots_forbid(folder: Path, tmp_path: Path) -> None:
     spec = resolved(folder)
     with pytest.raises(ModelError, match="may not be opened"):
-        model_folder(spec, roots=(tmp_path / "allowed",))
+        model_files(spec, roots=(tmp_path / "allowed",)).folder
 
 
 def test_a_file_that_links_out_of_the_roots_is_refused(folder: Path, tmp_path: Path) -> None:

@@ -119,13 +119,6 @@ def umap_layout(
     return np.asarray(found, dtype=np.float64)
 
 
-def warm_up() -> None:
-    """Compile what UMAP needs, about 15 s, on a few random rows: for the start of a worker."""
-    x = np.random.default_rng(0).normal(size=(64, 8)).astype(np.float32)
-    start, _ = pca_layout(x, 2)
-    umap_layout(x, nearest_neighbours(x, 14), start, n_neighbors=15, min_dist=0.1, n_iter=11, seed=0)
-
-
 def aligned(coords: Floats, reference: Floats) -> Floats:
     """``coords`` moved, turned and mirrored (never stretched) to lie as close to ``reference`` as that can bring them."""
     centred = coords - coords.mean(axis=0)

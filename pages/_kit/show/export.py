@@ -4,7 +4,6 @@ import csv
 import html
 import io
 import json
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,12 +11,10 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from backend import Result, result_document
+from backend import Result, result_document, safe_cell
 from pages._kit.charts.base import for_paper
 from pages._kit.show.findings import notes_of, source_line
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")  # such as the label -1: no formula, and nothing to defuse
 _HTML_CONFIG = {"displaylogo": False, "showSendToCloud": False, "responsive": True}
 
 
@@ -106,8 +103,7 @@ def csv_text(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 def _cell(value: Any) -> Any:
     if isinstance(value, str):
-        formula = value.startswith(_FORMULA_STARTS) and not _NUMBER.fullmatch(value)
-        return f"'{value}" if formula else value
+        return safe_cell(value)
     if isinstance(value, float | np.floating):
         return repr(float(value)) if np.isfinite(value) else ""
     return "" if value is None else value

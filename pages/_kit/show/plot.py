@@ -105,7 +105,8 @@ def plot(
     ``alt`` describes the chart to those who cannot see it. ``height`` is in pixels; with ``aspect`` it is at most that
     share of the width. Zoom, camera and selection are kept while ``view`` stays the same: give it another value when the
     axes mean something else. ``select`` "points" returns the ``customdata`` of clicked, boxed or lassoed points (one value a
-    point), "cells" the row and column of a clicked heatmap cell. ``file_name`` names the images saved from the mode bar.
+    point), "cells" the row and column of a clicked heatmap cell; ``on_select`` is called when that changes. With ``frames`` a
+    slider shows one after the other. ``file_name`` names the images saved from the mode bar.
     """
     if not component_available():
         return _plain(figure, key, alt, height, select, frames, file_name, on_select)
