@@ -59,6 +59,35 @@ def test_two_models_show_the_way_from_one_to_the_other(open_page, run_page, smal
     )
 
 
+def test_every_figure_has_a_table_of_its_own_numbers(open_page, run_page, shown, small_world: SmallWorld) -> None:
+    at = run_page(open_page(KEY, 0, 1), KEY)
+    values = small_world.computed(KEY, 0, 1, label="label").values
+    drawn = {key: figure(at, place) for place, key in enumerate(shown)}
+    assert list(shown) == [f"movement_{name}" for name in ("paths", "models", "differences", "lengths")]
+    for key in ("movement_paths", "movement_models"):
+        table = shown[key].numbers()
+        for name, mine in table.groupby("label"):
+            np.testing.assert_allclose(drawn_path(drawn[key], name), mine[["axis_1", "axis_2"]], rtol=1e-5, atol=1e-6)
+    paths, models = (shown[key].numbers() for key in ("movement_paths", "movement_models"))
+    assert set(paths["model"]) == {short_model(small_world.models[1])} and len(paths) == values.error[1].size
+    np.testing.assert_array_equal(paths["standard error"], values.error[1].ravel())
+    assert set(models["layer"]) == {"block 3"} and models["model"].nunique() == 2
+    tips = shown["movement_differences"].numbers().set_index("label")
+    lengths = shown["movement_lengths"].numbers()
+    for name in values.classes:
+        tip, line = drawn_path(drawn["movement_differences"], name)[1], drawn_path(drawn["movement_lengths"], name)
+        np.testing.assert_allclose(tip, tips.loc[name, ["axis_1", "axis_2"]].astype(float), rtol=1e-5, atol=1e-6)
+        mine = lengths[lengths["label"] == name]
+        np.testing.assert_allclose(line[:, 1], mine["Movement to each other / spread"], rtol=1e-5)
+        (trace,) = [one for one in drawn["movement_lengths"]["data"] if one["name"] == name]
+        np.testing.assert_allclose(numbers(trace["error_y"]["array"]), 2 * mine["standard error"], rtol=1e-5)
+    at.segmented_control(key="movement_kind").set_value("All layers").run()
+    cloud, table = figure(at, 2)["data"][0], shown["movement_differences"].numbers()
+    np.testing.assert_allclose(numbers(cloud["y"]), table["axis_2"], rtol=1e-5, atol=1e-6)
+    names = [f"{label}<br>{layer}" for label, layer in zip(table["label"], table["layer"], strict=True)]
+    assert cloud["text"] == names
+
+
 def test_the_frame_changes_the_map_and_no_length(open_page, run_page, small_world: SmallWorld) -> None:
     at = run_page(open_page(KEY, 0, 1), KEY)
     values = small_world.computed(KEY, 0, 1, label="label").values

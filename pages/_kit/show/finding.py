@@ -92,9 +92,12 @@ class Finding:
         return table.assign(texts=part) if part else table
 
 
-def elsewhere(layer: int) -> Callable[[Undefined], bool]:
-    """Whether a gap is of another layer than the one at this place of the result (for ``Finding.expected``)."""
-    return lambda gap: bool(gap.index) and gap.index[0] != layer
+def elsewhere(*at: int | None) -> Callable[[Undefined], bool]:
+    """Whether a gap is of another place of the result, such as another layer, than ``at`` (for ``Finding.expected``).
+
+    ``at`` has the first indices of what is drawn, None where all are.
+    """
+    return lambda gap: any(one is not None and one != other for one, other in zip(at, gap.index, strict=False))
 
 
 @dataclass(slots=True)

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
 from backend import ModelInfo, Result
@@ -26,14 +25,21 @@ from pages._kit.charts.paths import (
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
-from pages._kit.show.export import downloads
-from pages._kit.show.findings import heading, provenance, undefined_note
-from pages._kit.show.plot import plot
+from pages._kit.show.finding import Finding, elsewhere, said_once, show
+from pages._kit.show.findings import heading
 from pages._kit.show.wording import ROWS_COUNT
 from pages._kit.state.labelled import label_ready
 from pages._kit.state.pair import in_order, ordered, say_order
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import plain, workbench
+from pages.labels.movement.tables import (
+    by_label,
+    differences_table,
+    labels_table,
+    layers_table,
+    models_table,
+    paths_table,
+)
 
 WHAT = "Which way do the labels go?"
 HOW = (
@@ -43,7 +49,6 @@ HOW = (
 ONE_LAYER, ALL_LAYERS = "One layer", "All layers"
 FIRST_NAMED, MOST_ROWS = 6, 50
 CERTAIN_ROWS = 10  # of a label, to be drawn in colour to begin with
-FIELDS = ["coords", "layer_coords", "error", "path", "difference", "difference_relative", "difference_coords"]
 
 
 def choose_series(here: Selection) -> list[ModelInfo]:
@@ -123,7 +128,7 @@ def choose_frame(frames: Sequence[str]) -> int:
     return frames.index(str(chosen))
 
 
-def show_layers(result: Result, named: Sequence[int], frame: int) -> go.Figure:
+def show_layers(result: Result, named: Sequence[int], frame: int) -> None:
     """Paths over the layers of one model."""
     values, names = result.values, [short_model(source.model) for source in result.sources]
     layers = result.sources[0].layer_names
@@ -138,52 +143,79 @@ def show_layers(result: Result, named: Sequence[int], frame: int) -> go.Figure:
             key=f"movement_of_{len(names)}",
             width=260,
         )
-    figure = paths_chart(values.coords[frame, place], layers, values.classes, named, values.explained[frame])
-    alt = f"Paths of {len(values.classes)} label centroids over {len(layers)} layers of {names[place]}"
-    plot(
-        figure,
-        key="movement_paths",
-        alt=alt,
-        height=520,
-        view=f"{names} {frame} {values.classes}",
-        file_name="label-paths",
+    show(
+        Finding(
+            key="movement_paths",
+            title=f"Paths of the labels over the layers of {names[place]}",
+            figure=paths_chart(values.coords[frame, place], layers, values.classes, named, values.explained[frame]),
+            caption=f"From {layers[0]} to {layers[-1]}. {PATHS_CAPTION}",
+            table=lambda: paths_table(result, frame, place),
+            results=[result],
+            fields=["coords", "error", "path"],
+            expected=lambda gap: gap.field == "coords" and elsewhere(frame, place)(gap),
+            alt=f"Paths of {len(values.classes)} label centroids over {len(layers)} layers of {names[place]}",
+            height=520,
+            view=f"{names} {frame} {values.classes}",
+        )
     )
-    st.caption(f"From {plain(layers[0])} to {plain(layers[-1])}. {PATHS_CAPTION}")
-    return figure
 
 
 def show_models(result: Result, named: Sequence[int], frame: int, layer: int) -> None:
-    """From the first model to the last in one layer, and the difference vectors."""
+    """From the first model to the last in one layer."""
     values, sources = result.values, result.sources
     names, layers = [short_model(source.model) for source in sources], sources[0].layer_names
-    figure = paths_chart(
-        values.layer_coords[frame, :, layer], names, values.classes, named, values.layer_explained[frame, layer]
+    coords, shares = values.layer_coords[frame, :, layer], values.layer_explained[frame, layer]
+    show(
+        Finding(
+            key="movement_models",
+            title=f"Paths of the labels in {layers[layer]}, from {names[0]} to {names[-1]}",
+            figure=paths_chart(coords, names, values.classes, named, shares),
+            caption=f"{layers[layer]}, from {names[0]} to {names[-1]}. {PATHS_CAPTION}",
+            table=lambda: models_table(result, frame, layer),
+            results=[result],
+            fields=["layer_coords"],
+            expected=elsewhere(frame, None, layer),
+            layer=layers[layer],
+            alt=f"Paths of {len(values.classes)} label centroids in {layers[layer]}, from {names[0]} to {names[-1]}",
+            height=480,
+            view=f"{names} {frame} {layer} {values.classes}",
+        )
     )
-    alt = f"Paths of {len(values.classes)} label centroids in {layers[layer]}, from {names[0]} to {names[-1]}"
-    view = f"{names} {frame} {layer} {values.classes}"
-    plot(figure, key="movement_models", alt=alt, height=480, view=view, file_name="label-paths-models")
-    st.caption(f"{plain(layers[layer])}, from {plain(names[0])} to {plain(names[-1])}. {PATHS_CAPTION}")
-    st.subheader(plain(f"Difference vectors: {names[-1]} minus {names[0]}"))
-    kept = values.frames[frame]
+
+
+def show_differences(result: Result, named: Sequence[int], frame: int, layer: int) -> None:
+    """The difference vectors of the last model and the first, of one layer or of all."""
+    values, sources = result.values, result.sources
+    names, layers = [short_model(source.model) for source in sources], sources[0].layer_names
+    change, kept = f"{names[-1]} minus {names[0]}", values.frames[frame]
+    st.subheader(plain(f"Difference vectors: {change}"))
     kind = st.segmented_control(
         "Of", [ONE_LAYER, ALL_LAYERS], default=ONE_LAYER, required=True, key="movement_kind", persist_state="session"
     )
     if kind == ALL_LAYERS:
-        figure = difference_cloud(
-            values.difference_coords[frame], layers, values.classes, values.difference_explained[frame], kept
-        )
+        field, at = "difference_coords", elsewhere(frame)
+        shares = values.difference_explained[frame]
+        figure = difference_cloud(values.difference_coords[frame], layers, values.classes, shares, kept)
     else:
-        figure = difference_arrows(
-            values.difference_layer_coords[frame, layer],
-            values.classes,
-            named,
-            values.difference_layer_explained[frame, layer],
-            kept,
+        field, at = "difference_layer_coords", elsewhere(frame, layer)
+        coords, shares = values.difference_layer_coords[frame, layer], values.difference_layer_explained[frame, layer]
+        figure = difference_arrows(coords, values.classes, named, shares, kept)
+    show(
+        Finding(
+            key="movement_differences",
+            title=f"Difference vectors of the labels, {change}",
+            figure=titled(figure, f"After minus before: {change}"),
+            caption=f"{change}. {DIFFERENCES_CAPTION}{STILL[kept]}.",
+            table=lambda: differences_table(result, frame, None if kind == ALL_LAYERS else layer),
+            results=[result],
+            fields=[field],
+            expected=at,
+            layer="" if kind == ALL_LAYERS else layers[layer],
+            alt=f"Difference vectors of {len(values.classes)} label centroids, {change}",
+            height=480,
+            view=f"{names} {frame} {layer} {values.classes} {kind}",
         )
-    figure = titled(figure, f"After minus before: {names[-1]} minus {names[0]}")
-    alt = f"Difference vectors of {len(values.classes)} label centroids, {names[-1]} minus {names[0]}"
-    plot(figure, key="movement_differences", alt=alt, height=480, view=f"{view} {kind}", file_name="difference-vectors")
-    st.caption(f"{plain(names[-1])} minus {plain(names[0])}. {DIFFERENCES_CAPTION}{STILL[kept]}.")
+    )
 
 
 def show_lengths(result: Result, named: Sequence[int], frame: int) -> None:
@@ -197,54 +229,23 @@ def show_lengths(result: Result, named: Sequence[int], frame: int) -> None:
         field, title = f"{field}_relative", f"{title} / spread"
     lengths, errors = getattr(values, field), getattr(values, f"{field}_error")
     first, last = (short_model(result.sources[place].model) for place in (0, -1))
-    figure = titled(
-        lengths_chart(lengths, errors, layers, values.classes, named, title),
-        f"After minus before: {last} minus {first}",
+    show(
+        Finding(
+            key="movement_lengths",
+            title=f"{title} of the labels over depth, {last} minus {first}",
+            figure=titled(
+                lengths_chart(lengths, errors, layers, values.classes, named, title),
+                f"After minus before: {last} minus {first}",
+            ),
+            caption=LENGTHS_CAPTION,
+            table=lambda: by_label(layers, values.classes, {title: lengths, "standard error": errors}),
+            results=[result],
+            fields=[field, "difference", "difference_relative"],
+            alt=f"Length of the difference vectors of {len(values.classes)} labels over {len(layers)} layers",
+            height=400,
+            view=f"{layers} {relative} {title}",
+        )
     )
-    alt = f"Length of the difference vectors of {len(values.classes)} labels over {len(layers)} layers"
-    view = f"{layers} {relative} {title}"
-    plot(figure, key="movement_lengths", alt=alt, height=400, view=view, file_name="movement-lengths")
-    st.caption(LENGTHS_CAPTION)
-
-
-def labels_table(result: Result, layer: int) -> pd.DataFrame:
-    """One row for each label, all lengths in the full space."""
-    values, several = result.values, len(result.sources) > 1
-    names = [short_model(source.model) for source in result.sources]
-    last = len(values.error) - 1
-    columns: dict[str, Any] = {
-        "label": list(values.classes),
-        "rows": values.counts,
-        "path, layers": values.path[last],
-        "first to last layer": values.displacement[last],
-        "error, last layer": values.error[last, -1],
-    }
-    if several:
-        columns |= {
-            f"{names[-1]} minus {names[0]}": values.difference[layer],
-            "its error": values.difference_error[layer],
-            "relative": values.difference_relative[layer],
-            "to each other": values.difference_apart[layer],
-            "path, models": values.model_path[layer],
-        }
-    by = f"{names[-1]} minus {names[0]}" if several else "first to last layer"
-    return pd.DataFrame(columns).sort_values(by, ascending=False, kind="stable", na_position="last")
-
-
-def layers_table(result: Result) -> pd.DataFrame:
-    """One row for each layer: how far the labels lie from their mean, and how much of a step all of them share."""
-    values = result.values
-    last = len(values.spread) - 1
-    columns: dict[str, Any] = {
-        "layer": list(result.sources[0].layer_names),
-        "spread of labels": values.spread[last],
-    }
-    columns["step common to all"] = np.r_[np.nan, values.step_common[last]]
-    if len(result.sources) > 1:
-        columns[f"spread, {short_model(result.sources[0].model)}"] = values.spread[0]
-        columns["mean movement"] = values.difference_mean
-        columns["movement common to all"] = values.difference_common
-    return pd.DataFrame(columns)
 
 
 def show_rows(series: Sequence[ModelInfo], layer: int) -> None:
@@ -276,13 +277,13 @@ def show_rows(series: Sequence[ModelInfo], layer: int) -> None:
     )
 
 
-def show(result: Result) -> None:
-    """Paths, difference vectors, tables, notes and downloads."""
+def show_all(result: Result) -> None:
+    """Paths, difference vectors and lengths, then the tables and the rows whose neighbours changed."""
     values, layers = result.values, result.sources[0].layer_names
     several = len(result.sources) > 1
     frame = choose_frame(values.frames)
     named = choose_named(values)
-    figure = show_layers(result, named, frame)
+    show_layers(result, named, frame)
     layer = len(layers) - 1
     if several:
         st.subheader("From model to model")
@@ -290,7 +291,16 @@ def show(result: Result) -> None:
             key = f"movement_layer_{len(layers)}"
             layer = int(st.select_slider("Layer", range(len(layers)), layer, format_func=layers.__getitem__, key=key))
         show_models(result, named, frame, layer)
+        show_differences(result, named, frame, layer)
         show_lengths(result, named, frame)
+    show_numbers(result, layer)
+    if several:
+        show_rows(series, layer)
+
+
+def show_numbers(result: Result, layer: int) -> None:
+    """The tables: of each label in one ``layer``, and of each layer."""
+    several, layers = len(result.sources) > 1, result.sources[0].layer_names
     st.subheader("The numbers")
     whose = f" of {plain(short_model(result.sources[-1].model))}" if several else ""
     models = f"; from model to model in {plain(layers[layer])}" if several else ""
@@ -306,25 +316,6 @@ def show(result: Result) -> None:
     by_layer = layers_table(result)
     formats = {name: percent if "common" in name else number for name in by_layer.columns[1:]}
     st.dataframe(by_layer, hide_index=True, column_config=formats)
-    if several:
-        show_rows(series, layer)
-    undefined_note([result], FIELDS)
-    provenance([result])
-    rows = [
-        [short_model(source.model), name, label, *map(float, (values.error[m, i, j], *values.coords[frame, m, i, j]))]
-        for m, source in enumerate(result.sources)
-        for i, name in enumerate(layers)
-        for j, label in enumerate(values.classes)
-    ]
-    downloads(
-        "movement",
-        "movement",
-        table=(["model", "layer", "label", "standard error", "axis_1", "axis_2"], rows),
-        results=[result],
-        figure=figure,
-        title=f"Movement of labels in {', '.join(short_model(source.model) for source in result.sources)}",
-        caption=PATHS_CAPTION,
-    )
 
 
 heading("Movement", WHAT, HOW)
@@ -339,4 +330,5 @@ spec = workbench().analysis("movement", models=series, layers=here.layers, label
 st.caption(f"Classes: the column '{plain(label)}'.")
 found = run_panel([spec], "movement")
 if found is not None:
-    show(found[0])
+    with said_once():
+        show_all(found[0])
