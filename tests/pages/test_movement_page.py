@@ -80,7 +80,7 @@ def test_every_figure_has_a_table_of_its_own_numbers(open_page, run_page, shown,
         mine = lengths[lengths["label"] == name]
         np.testing.assert_allclose(line[:, 1], mine["Movement to each other / spread"], rtol=1e-5)
         (trace,) = [one for one in drawn["movement_lengths"]["data"] if one["name"] == name]
-        np.testing.assert_allclose(numbers(trace["error_y"]["array"]), 2 * mine["standard error"], rtol=1e-5)
+        np.testing.assert_allclose(numbers(trace["error_y"]["array"]), mine["two standard errors"], rtol=1e-5)
     at.segmented_control(key="movement_kind").set_value("All layers").run()
     cloud, table = figure(at, 2)["data"][0], shown["movement_differences"].numbers()
     np.testing.assert_allclose(numbers(cloud["y"]), table["axis_2"], rtol=1e-5, atol=1e-6)

@@ -21,7 +21,6 @@ NOT_YET = {
     "pages/labels/ablation/inner.py",
     "pages/labels/ablation/page.py",
     "pages/labels/component_accuracy/page.py",
-    "pages/labels/movement/page.py",
     "pages/labels/neurons/page.py",
     "pages/labels/probes/page.py",
     "pages/labels/threshold/page.py",
@@ -111,6 +110,17 @@ WALKS = (
         (0, 1),
         ("clusters_count", "clusters_matrix", "clusters_least", "clusters_change", "clusters_alike", "clusters_layers"),
         (("select_slider", "clusters_layer_4", 1),),
+    ),
+    Walk(
+        "movement",
+        (0, 1),
+        ("movement_paths", "movement_models", "movement_differences", "movement_lengths"),
+        (
+            ("select_slider", "movement_layer_4", 1),
+            ("segmented_control", "movement_kind", "All layers"),
+            ("segmented_control", "movement_frame", "raw"),
+        ),
+        runs=("movement", "movement_rows"),
     ),
 )
 

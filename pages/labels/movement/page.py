@@ -238,7 +238,7 @@ def show_lengths(result: Result, named: Sequence[int], frame: int) -> None:
                 f"After minus before: {last} minus {first}",
             ),
             caption=LENGTHS_CAPTION,
-            table=lambda: by_label(layers, values.classes, {title: lengths, "standard error": errors}),
+            table=lambda: by_label(layers, values.classes, {title: lengths, "two standard errors": 2 * errors}),
             results=[result],
             fields=[field, "difference", "difference_relative"],
             alt=f"Length of the difference vectors of {len(values.classes)} labels over {len(layers)} layers",

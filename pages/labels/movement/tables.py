@@ -42,11 +42,13 @@ def models_table(result: Result, frame: int, layer: int) -> pd.DataFrame:
 
 
 def differences_table(result: Result, frame: int, layer: int | None) -> pd.DataFrame:
-    """Where the tips of the difference vectors are drawn: of one layer in its own plane, of all (None) in one."""
+    """The difference vectors from the cross to their tips: of one layer in its own plane, of all (None) in one."""
     values, names = result.values, result.sources[0].layer_names
-    if layer is None:
-        return by_label(names, values.classes, axes(values.difference_coords[frame]))
-    return by_label([names[layer]], values.classes, axes(values.difference_layer_coords[frame, layer][None]))
+    tips = values.difference_coords[frame]
+    if layer is not None:
+        tips, names = values.difference_layer_coords[frame, layer][None], names[layer : layer + 1]
+    start = np.zeros(tips.shape[:2])
+    return by_label(names, values.classes, {"start_1": start, "start_2": start, **axes(tips)})
 
 
 def labels_table(result: Result, layer: int) -> pd.DataFrame:
