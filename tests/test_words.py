@@ -10,7 +10,7 @@ import pytest
 from backend import EmbedscopeError, EstimateTask, InvalidRequest, TextSetInfo, TextTable, fingerprint
 from backend.bench.workbench import Workbench
 from backend.values.activations import Activations, LayerStack
-from backend.work.planning import labels_of
+from backend.work.planning import row_labels
 from backend.work.stacks import rows_digest
 from tests.models import tiny
 from tests.test_command_line import _run
@@ -102,10 +102,10 @@ def test_labels_and_splits_go_with_the_rows_that_are_left() -> None:
     table = TextTable("n", ("a b c d",) * 4, None, cells, "tag", "part", "word", (), ((0, 1), (2, 3), (4, 5), (6, 7)))
     rows = np.zeros((3, 2), dtype=np.float32)
     left = Activations(rows, np.array([1, 2, 3]))
-    labels = labels_of(table, "tag", LayerStack("m", "words", (0,), ("embedding",), (left,)))
+    labels = row_labels(table, "tag", LayerStack("m", "words", (0,), ("embedding",), (left,)))
     assert labels.values.tolist() == [1, -1, 1] and labels.classes == ("A", "B")
     assert labels.split == ("test", "train", "")
-    whole = labels_of(table, "tag", LayerStack("m", "mean", (0,), ("embedding",), (Activations(rows, np.arange(3)),)))
+    whole = row_labels(table, "tag", LayerStack("m", "mean", (0,), ("embedding",), (Activations(rows, np.arange(3)),)))
     assert whole.values.tolist() == [0, 1, -1, 1]
 
 

@@ -19,7 +19,7 @@ from backend.work.analyses import check_analysis
 from backend.work.checks import MOST_TASKS, within
 from backend.work.filling import fill, part_of
 from backend.work.kinds import About, Answers, Hands, Steps
-from backend.work.planning import labels_of
+from backend.work.planning import row_labels
 from backend.work.provenance import model_notes, source, stack_notes, versions
 from backend.work.stacks import fits_rows, groups_of
 
@@ -78,7 +78,7 @@ def _labels(hands: Hands, spec: AnalysisSpec) -> Labels | None:
         return None
     stack = hands.stacks.plain((replace(spec.inputs[0], postprocess=()),))
     table = hands.library.table(spec.inputs[0].texts)
-    return labels_of(table, spec.labels.column, stack, _history(hands, spec))
+    return row_labels(table, spec.labels.column, stack, _history(hands, spec))
 
 
 def _history(hands: Hands, spec: AnalysisSpec) -> History:

@@ -51,7 +51,7 @@ def require_same_words(stacks: Sequence[LayerStack]) -> None:
             )
 
 
-def labels_of(table: TextTable, column: str, stack: LayerStack, history: History | None = None) -> Labels:
+def row_labels(table: TextTable, column: str, stack: LayerStack, history: History | None = None) -> Labels:
     """Labels of the rows of ``stack``: of all texts; where rows are words, of those that are left, in their order.
 
     They say which rows are copies of each other, and which the fine-tunings of ``history`` have seen.

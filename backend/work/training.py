@@ -31,7 +31,7 @@ from backend.work.filling import fill
 from backend.work.kinds import About, Answers, Hands
 from backend.work.library import Library
 from backend.work.modelhost import ModelHost
-from backend.work.planning import known_labels, labels_of
+from backend.work.planning import known_labels, row_labels
 from backend.work.provenance import versions
 from backend.work.stacks import Stacks
 
@@ -142,7 +142,7 @@ class Training:
             report(0, 0, "Fitting a head on the frozen model")
             stack = self._stacks.stacks((spec,), METRICS["average_cosine"])[0]
             matrix = stack.matrices[0]
-            labels = labels_of(table, task.labels.column, stack).values
+            labels = row_labels(table, task.labels.column, stack).values
             kept = np.arange(len(table)) if matrix.text_index is None else matrix.text_index
             parts = [np.flatnonzero(np.isin(kept, part)) for part in (split.train, split.test, final)]
             train, test, last = parts

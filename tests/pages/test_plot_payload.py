@@ -11,7 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages._kit.show import plot as module
-from pages._kit.show.plot import Frames, Selection
+from pages._kit.show.plot import ChartSelection, Frames
 
 FRAMES = Frames("Layer", ["a", "b"], [[np.zeros((2, 2))], [np.array([[1.0, 2.0], [3.0, 4.0]])]], ["", "x"], 1)
 
@@ -49,8 +49,8 @@ def test_which_points_a_frame_shows_is_sent_as_bits() -> None:
 
 def test_nothing_selected_is_false_and_something_is_true() -> None:
     assert not module._selection(None, None, None)
-    assert module._selection({"ids": [3, "a"], "cell": None}, None, None) == Selection((3, "a"))
-    assert module._selection({"ids": [], "cell": [1, 2, 3]}, None, None) == Selection((), (2, 3), 1)
+    assert module._selection({"ids": [3, "a"], "cell": None}, None, None) == ChartSelection((3, "a"))
+    assert module._selection({"ids": [], "cell": [1, 2, 3]}, None, None) == ChartSelection((), (2, 3), 1)
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ from backend import Result, Undefined, result_document
 from pages._kit.charts.base import short_model
 from pages._kit.show.export import csv_text, html_page, json_text, origin, part_of
 from pages._kit.show.findings import provenance, say_undefined, undefined_reasons
-from pages._kit.show.plot import Frames, Select, Selection, plot
+from pages._kit.show.plot import ChartSelection, Frames, Select, plot
 from pages._kit.state.session import plain
 
 NOTHING = "There is nothing to draw: every number is undefined."
@@ -123,9 +123,9 @@ def said_once(*, below_each: bool = False) -> Iterator[None]:
     provenance(list(block.results.values()))
 
 
-def show(finding: Finding) -> Selection:
+def show(finding: Finding) -> ChartSelection:
     """Draw a figure with caption, gaps, origin and downloads; returns what is selected in it."""
-    chosen = Selection()
+    chosen = ChartSelection()
     if finding.figure is not None:
         chosen = plot(
             finding.figure,

@@ -165,7 +165,7 @@ def say_undefined(why: Sequence[str], results: Sequence[Result], *, crosses: boo
     st.info(f"{plain(lead) or left_out}\n{listed}{more}{because if first else ''}")
 
 
-def labels_of(table: TextTable, column: str | None, text_index: npt.NDArray[np.int64]) -> list[str | None] | None:
+def point_labels(table: TextTable, column: str | None, text_index: npt.NDArray[np.int64]) -> list[str | None] | None:
     """The label of each point, whose text is ``text_index``; None where no column is chosen."""
     if column is None:
         return None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
+class LayerMeasure:
     """One number a layer: the metric that computes it, its field in the result, how to read it, and what few rows do to it.
 
     ``meaning`` has ``{rows}`` where the rows are named: ``meant`` puts in what they are.
@@ -27,7 +27,7 @@ _HIGH = "Few rows raise it; the band, the spread over samples of this size, leav
 _ESTIMATE = "The band is the spread over samples of this size; beyond about five dimensions the estimate is too low, and the band with it."
 _DIMS = "Intrinsic dimension (dimensions)"
 MEASURES = (
-    Measure(
+    LayerMeasure(
         "anisotropy",
         "anisotropy",
         "Anisotropy",
@@ -35,14 +35,14 @@ MEASURES = (
         "The share of all variance along the one strongest direction: 1 is a line, near 0 is even in all directions.",
         _HIGH,
     ),
-    Measure(
+    LayerMeasure(
         "average_cosine",
         "average_cosine",
         "Average cosine",
         "Average cosine",
         "The mean cosine of all pairs of {rows}: near 1, all vectors point the same way.",
     ),
-    Measure(
+    LayerMeasure(
         "intrinsic_dimension",
         "two_nn",
         "Intrinsic dimension (TwoNN)",
@@ -50,14 +50,14 @@ MEASURES = (
         "In how many directions the {rows} vary locally, from the distances to the two nearest neighbours.",
         _ESTIMATE,
     ),
-    Measure(
+    LayerMeasure(
         "anisotropy",
         "anisotropy_uncentred",
         "Anisotropy, uncentred",
         "Anisotropy, uncentred (share)",
         "The same without subtracting the mean vector: what all {rows} have in common counts too.",
     ),
-    Measure(
+    LayerMeasure(
         "average_cosine",
         "average_cosine_centred",
         "Average cosine, centred",
@@ -65,7 +65,7 @@ MEASURES = (
         "The mean cosine after subtracting the mean vector: near 0 unless one group of {rows} dominates.",
         "Of n rows even isotropic ones score -1 / (n - 1), not 0; the band leaves that out.",
     ),
-    Measure(
+    LayerMeasure(
         "anisotropy",
         "isoscore",
         "IsoScore",
@@ -73,7 +73,7 @@ MEASURES = (
         "0 where one direction holds all variance, 1 where all directions hold the same.",
         _LOW,
     ),
-    Measure(
+    LayerMeasure(
         "anisotropy",
         "participation_ratio",
         "Participation ratio",
@@ -81,7 +81,7 @@ MEASURES = (
         "How many directions share the variance, counted by its squares.",
         _LOW,
     ),
-    Measure(
+    LayerMeasure(
         "anisotropy",
         "effective_rank",
         "Effective rank",
@@ -89,7 +89,7 @@ MEASURES = (
         "How many directions share the singular values, by their entropy (Roy and Vetterli).",
         _LOW,
     ),
-    Measure(
+    LayerMeasure(
         "intrinsic_dimension",
         "two_nn_mle",
         "TwoNN, maximum likelihood",
@@ -97,7 +97,7 @@ MEASURES = (
         "TwoNN by maximum likelihood instead of a line through the ratios.",
         _ESTIMATE,
     ),
-    Measure(
+    LayerMeasure(
         "intrinsic_dimension",
         "mle",
         "Intrinsic dimension (MLE)",
@@ -105,7 +105,7 @@ MEASURES = (
         "The estimate of Levina and Bickel from the k nearest neighbours.",
         _ESTIMATE,
     ),
-    Measure(
+    LayerMeasure(
         "intrinsic_dimension",
         "mada",
         "Intrinsic dimension (MADA)",
@@ -113,7 +113,7 @@ MEASURES = (
         "From how fast a neighbourhood grows between k/2 and k neighbours.",
         f"{_ESTIMATE} In few dimensions it lies above, by 8 % at k = 20.",
     ),
-    Measure(
+    LayerMeasure(
         "intrinsic_dimension",
         "method_of_moments",
         "Intrinsic dimension (moments)",

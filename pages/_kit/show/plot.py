@@ -62,7 +62,7 @@ class Frames:
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class ChartSelection:
     """What is chosen in a chart: the ids (``customdata``) of points, or one cell (row, column), and the frame shown."""
 
     ids: tuple[Any, ...] = ()
@@ -99,7 +99,7 @@ def plot(
     frames: Frames | None = None,
     file_name: str = "embedscope",
     on_select: Callable[[], None] | None = None,
-) -> Selection:
+) -> ChartSelection:
     """Draw ``figure`` in the width of its container and return what is selected in it.
 
     ``alt`` describes the chart to those who cannot see it. ``height`` is in pixels; with ``aspect`` it is at most that
@@ -180,8 +180,8 @@ def _encoded_bits(shown: npt.NDArray[np.bool_]) -> dict[str, str]:
     return {"dtype": "u1", "bdata": b64encode(packed.tobytes()).decode("ascii")}
 
 
-def _selection(stated: Any, frame: Any, frames: Frames | None) -> Selection:
-    """The component's state as a Selection; whatever a hostile client sends, the types hold."""
+def _selection(stated: Any, frame: Any, frames: Frames | None) -> ChartSelection:
+    """The component's state as a ChartSelection; whatever a hostile client sends, the types hold."""
     stated = stated if isinstance(stated, dict) else {}
     ids = stated.get("ids")
     cell = stated.get("cell")
@@ -191,8 +191,8 @@ def _selection(stated: Any, frame: Any, frames: Frames | None) -> Selection:
         shown = shown if known else frames.initial
     chosen = tuple(value for value in ids if isinstance(value, int | float | str)) if isinstance(ids, list) else ()
     if isinstance(cell, list) and len(cell) == 3 and all(isinstance(part, int) and part >= 0 for part in cell):
-        return Selection(chosen, (cell[1], cell[2]), cell[0], shown)
-    return Selection(chosen, None, None, shown)
+        return ChartSelection(chosen, (cell[1], cell[2]), cell[0], shown)
+    return ChartSelection(chosen, None, None, shown)
 
 
 def _nothing() -> None:
@@ -208,19 +208,19 @@ def _plain(
     frames: Frames | None,
     file_name: str,
     on_select: Callable[[], None] | None,
-) -> Selection:
+) -> ChartSelection:
     """The same chart by ``st.plotly_chart``: without the kept zoom, with the slider outside the chart."""
     figure = go.Figure(figure).update_layout(height=height)
     frame = None if frames is None else _plain_frame(figure, frames, key)
     config = {**PLAIN_CONFIG, "toImageButtonOptions": {"filename": file_name}}
     if select == "none":
         st.plotly_chart(figure, key=key, alt=alt, config=config)
-        return Selection(frame=frame)
+        return ChartSelection(frame=frame)
     event = st.plotly_chart(figure, key=key, alt=alt, on_select=on_select or "rerun", config=config)
     points = event["selection"]["points"]
     if select == "points":
-        return Selection(ids=tuple(point["customdata"] for point in points if "customdata" in point), frame=frame)
-    return Selection(frame=frame)
+        return ChartSelection(ids=tuple(point["customdata"] for point in points if "customdata" in point), frame=frame)
+    return ChartSelection(frame=frame)
 
 
 def _plain_frame(figure: go.Figure, frames: Frames, key: str) -> int:

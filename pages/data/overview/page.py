@@ -12,7 +12,7 @@ from pages._kit.charts.maps import projection_scatter
 from pages._kit.flow.progress import run_panel
 from pages._kit.show import wording
 from pages._kit.show.finding import Finding, said_once, show
-from pages._kit.show.findings import labels_of, points_table, reasons
+from pages._kit.show.findings import point_labels, points_table, reasons
 from pages._kit.show.links import page_file
 from pages._kit.state import selection
 from pages._kit.state.session import plain, workbench
@@ -80,7 +80,7 @@ def show_map(result: Result, here: selection.Selection) -> None:
     """The texts of one layer as points."""
     assert here.texts is not None
     table, points, source = workbench().text_set(here.texts), result.values, result.sources[0]
-    labels = labels_of(table, here.label, points.text_index)
+    labels = point_labels(table, here.label, points.text_index)
     shares = [f"{share:.0%} of the variance" for share in points.explained_variance_ratio[0]]
     drawn = projection_scatter(
         points.coords[0],

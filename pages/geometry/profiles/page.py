@@ -23,7 +23,7 @@ from pages._kit.flow.paper import Paper, paper_choice
 from pages._kit.flow.progress import run_panel
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import heading, reasons
-from pages._kit.show.measures import MEASURES, Measure
+from pages._kit.show.measures import MEASURES, LayerMeasure
 from pages._kit.state.pair import in_order
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import workbench
@@ -62,7 +62,7 @@ def specs_for(
     }
 
 
-def series_of(measure: Measure, result: Result, place: int, *, reference: bool, sharing: Sequence[str]) -> Series:
+def series_of(measure: LayerMeasure, result: Result, place: int, *, reference: bool, sharing: Sequence[str]) -> Series:
     """One model's line of one measure; ``sharing`` are the models whose isotropic reference is the same."""
     values, source = result.values, result.sources[0]
     return Series(
@@ -79,7 +79,7 @@ def series_of(measure: Measure, result: Result, place: int, *, reference: bool, 
     )
 
 
-def lines_of(measure: Measure, found: Mapping[int, Result]) -> list[Series]:
+def lines_of(measure: LayerMeasure, found: Mapping[int, Result]) -> list[Series]:
     """The lines of one measure; models of the same size share one isotropic reference."""
     sizes: dict[tuple[int, int, int], list[int]] = {}
     for place, result in found.items():
@@ -97,7 +97,7 @@ def has_band(lines: Sequence[Series]) -> bool:
     return any(line.low is not None and bool(np.isfinite(line.low).any()) for line in lines)
 
 
-def draw(measure: Measure, found: Mapping[int, Result], *, row_name: str, relative: bool) -> bool:
+def draw(measure: LayerMeasure, found: Mapping[int, Result], *, row_name: str, relative: bool) -> bool:
     """One measure of all models as a chart; whether it has a band."""
     st.subheader(measure.name)
     if not found:
@@ -132,7 +132,7 @@ def draw(measure: Measure, found: Mapping[int, Result], *, row_name: str, relati
     return banded
 
 
-def table_of(measures: Sequence[Measure], found: Found) -> pd.DataFrame:
+def table_of(measures: Sequence[LayerMeasure], found: Found) -> pd.DataFrame:
     """One row for each model and layer: its depth from 0 to 1, of each measure the value, and what is drawn beside it."""
     rows: list[dict[str, Any]] = []
     for place in sorted({at for _, at in found}):
@@ -150,7 +150,7 @@ def table_of(measures: Sequence[Measure], found: Found) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def show_all(measures: Sequence[Measure], found: Found, *, row_name: str, relative: bool) -> None:
+def show_all(measures: Sequence[LayerMeasure], found: Found, *, row_name: str, relative: bool) -> None:
     """The charts, two beside each other, then notes and table."""
     sides = st.columns(2) if len(measures) > 1 else [st.container()]
     with said_once():

@@ -15,11 +15,10 @@ from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
 from pages._kit.show.finding import Finding, said_once, show
-from pages._kit.show.findings import heading, labels_of, points_table, reasons
-from pages._kit.show.plot import Frames, Selection
+from pages._kit.show.findings import heading, point_labels, points_table, reasons
+from pages._kit.show.plot import ChartSelection, Frames
 from pages._kit.show.wording import ROWS_COUNT
-from pages._kit.state.selection import Selection as Shared
-from pages._kit.state.selection import ready
+from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import workbench
 
 WHAT = "Where do the texts lie in a layer, and do your labels come apart?"
@@ -51,7 +50,7 @@ def choose_method() -> str:
     return str(method)
 
 
-def settings(method: str, model: ModelInfo, here: Shared, layers: Sequence[int]) -> dict[str, Any]:
+def settings(method: str, model: ModelInfo, here: Selection, layers: Sequence[int]) -> dict[str, Any]:
     """The parameters that this method uses."""
     paper = paper_choice(["projection"], here, model, "projection", extra={"projection_method": "tsne"})
     params = workbench().metrics()["projection"].params
@@ -63,7 +62,7 @@ def settings(method: str, model: ModelInfo, here: Shared, layers: Sequence[int])
     return chosen
 
 
-def choose_layers(model: ModelInfo, here: Shared) -> tuple[int, ...]:
+def choose_layers(model: ModelInfo, here: Selection) -> tuple[int, ...]:
     """All layers of the sidebar, for the slider, or one of them."""
     numbers = tuple(range(len(model.layer_names))) if here.layers == "all" else tuple(here.layers)
     every = st.toggle(
@@ -87,7 +86,7 @@ def choose_layers(model: ModelInfo, here: Shared) -> tuple[int, ...]:
     return (layer,)
 
 
-def choose(here: Shared) -> tuple[ModelInfo, AnalysisSpec]:
+def choose(here: Selection) -> tuple[ModelInfo, AnalysisSpec]:
     """The controls of the page, and what they ask for."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         model = here.models[0]
@@ -126,10 +125,10 @@ def _number(value: float) -> str:
     return f"{value:.2f}" if np.isfinite(value) else "undefined"
 
 
-def finding_of(result: Result, table: TextTable, here: Shared) -> Finding:
+def finding_of(result: Result, table: TextTable, here: Selection) -> Finding:
     """The map with its slider over the layers."""
     values, source = result.values, result.sources[0]
-    labels = labels_of(table, here.label, values.text_index)
+    labels = point_labels(table, here.label, values.text_index)
     n_axes = values.coords.shape[2]
     titles = [f"Component {axis}" for axis in range(1, n_axes + 1)] if values.method == "pca" else [""] * n_axes
     initial = len(source.layers) - 1
@@ -184,7 +183,7 @@ def show_quality(result: Result, layer: int) -> None:
             st.metric("Variance shown", shown, width="content", help="Share of the variance that the axes show.")
 
 
-def list_selected(chosen: Selection, table: TextTable, here: Shared) -> None:
+def list_selected(chosen: ChartSelection, table: TextTable, here: Selection) -> None:
     """The texts of the selected points (each once); nothing is dropped silently."""
     numbers = sorted({number for number in chosen.ids if isinstance(number, int) and 0 <= number < len(table)})
     if not numbers:
@@ -203,7 +202,7 @@ def list_selected(chosen: Selection, table: TextTable, here: Shared) -> None:
     st.dataframe(shown, hide_index=True, column_config={"text": st.column_config.TextColumn(width="large")})
 
 
-def show_map(result: Result, here: Shared) -> None:
+def show_map(result: Result, here: Selection) -> None:
     """Map, quality, selected texts and notes."""
     assert here.texts is not None
     table = workbench().text_set(here.texts)

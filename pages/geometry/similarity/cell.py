@@ -11,7 +11,7 @@ from pages._kit.charts.layer_pairs import Reasons
 from pages._kit.charts.maps import projection_scatter
 from pages._kit.flow.progress import obtain
 from pages._kit.show.finding import Finding, said_once, show
-from pages._kit.show.findings import labels_of, points_table, reasons
+from pages._kit.show.findings import point_labels, points_table, reasons
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import plain, workbench
 
@@ -87,7 +87,7 @@ def _map(result: Result, table: TextTable, column: str | None, place: int) -> Fi
     """The rows of one layer, for the place 0 (left) or 1."""
     source, values = result.sources[0], result.values
     name = f"{short_model(source.model)}, {source.layer_names[0]}"
-    labels = labels_of(table, column, values.text_index)
+    labels = point_labels(table, column, values.text_index)
     drawn = projection_scatter(
         values.coords[0],
         texts=table.shown,

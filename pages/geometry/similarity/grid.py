@@ -12,7 +12,7 @@ from backend import ModelInfo, Result
 from pages._kit.charts.base import short_model
 from pages._kit.flow.progress import run_panel
 from pages._kit.show.finding import Finding, said_once, show
-from pages._kit.show.plot import Selection as Chosen
+from pages._kit.show.plot import ChartSelection
 from pages._kit.state.rows import pairing_warning
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import workbench
@@ -75,7 +75,9 @@ def _table(
     return pd.DataFrame(rows, columns=["model", "layer", "other model", "other layer", "cka"])
 
 
-def _clicked(found: Mapping[tuple[int, int], Result], models: Sequence[ModelInfo], chosen: Chosen) -> Cell | None:
+def _clicked(
+    found: Mapping[tuple[int, int], Result], models: Sequence[ModelInfo], chosen: ChartSelection
+) -> Cell | None:
     """The cell of a click in any panel; None where nothing was clicked, or nothing is there (any more)."""
     if chosen.cell is None or chosen.trace is None:
         return None

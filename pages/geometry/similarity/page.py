@@ -24,11 +24,10 @@ from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import heading
-from pages._kit.show.plot import Selection
+from pages._kit.show.plot import ChartSelection
 from pages._kit.state.pair import in_order, ordered, say_order
 from pages._kit.state.rows import pairing_warning
-from pages._kit.state.selection import Selection as Shared
-from pages._kit.state.selection import ready
+from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import workbench
 from pages.geometry.similarity.cell import HINT, Cell, cell_of, cell_reasons, describe, side_by_side
 from pages.geometry.similarity.grid import grid_panel
@@ -44,7 +43,7 @@ MATRIX, DIAGONAL = "Matrix", "Along depth"
 FILES = {WITHIN: "similarity-cka", BETWEEN: "similarity-cka", DIFFERENCE: "similarity-cka-difference"}
 
 
-def settings(info: ModelInfo, here: Shared) -> dict[str, Any]:
+def settings(info: ModelInfo, here: Selection) -> dict[str, Any]:
     """The metric's own parameters; the bandwidth only where it counts."""
     params = workbench().metrics()["cka"].params
     paper = paper_choice(["cka"], here, info, "similarity")
@@ -87,7 +86,7 @@ def order_of(mode: str, models: Sequence[ModelInfo]) -> Ordered | None:
     return in_order(models) if mode == DIFFERENCE and models[0] is not models[-1] else None
 
 
-def specs_for(mode: str, models: Sequence[ModelInfo], here: Shared, params: dict[str, Any]) -> list[AnalysisSpec]:
+def specs_for(mode: str, models: Sequence[ModelInfo], here: Selection, params: dict[str, Any]) -> list[AnalysisSpec]:
     """One comparison, or one for each model whose difference is asked for."""
     groups = [[model] for model in models] if mode == DIFFERENCE else [list(models)]
     shared: dict[str, Any] = {"layers": here.layers, **here.rows}
@@ -121,7 +120,7 @@ def comparable(mode: str, found: Sequence[Result]) -> bool:
     return False
 
 
-def draw(mode: str, found: Sequence[Result]) -> Selection:
+def draw(mode: str, found: Sequence[Result]) -> ChartSelection:
     """The heatmap; returns the clicked cell."""
     matrix, why = matrix_of(mode, found)
     rows, columns = layer_names(found[0])
@@ -244,7 +243,7 @@ def choose_view(order: Ordered | None) -> str:
     return str(view)
 
 
-def show_pair(mode: str, found: Sequence[Result], models: Sequence[ModelInfo], here: Shared) -> None:
+def show_pair(mode: str, found: Sequence[Result], models: Sequence[ModelInfo], here: Selection) -> None:
     """Figure, cell, table and notes."""
     view = choose_view(order_of(mode, models))
     with said_once():

@@ -55,7 +55,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
+class SeriesMeasure:
     """One number a layer, and how it is drawn.
 
     ``field`` is that of the result with the numbers, and with the reasons of those that are undefined. ``forms`` are keys
@@ -134,7 +134,7 @@ def layer_values(values: Any, field: str) -> Floats:
     return np.diagonal(found) if found.ndim == 2 else found
 
 
-def grid_of(measure: Measure, series: SeriesInfo, results: Sequence[Result]) -> Grid:
+def grid_of(measure: SeriesMeasure, series: SeriesInfo, results: Sequence[Result]) -> Grid:
     """The numbers of a measure by checkpoint and layer, with the reasons of the undefined ones."""
     rows, why = [], {}
     for step, result in enumerate(results):
@@ -158,7 +158,9 @@ def plottable(results: Sequence[Result], *, against: bool) -> list[str]:
     return found
 
 
-def draw_form(form: str, measure: Measure, grid: Grid, series: SeriesInfo, *, logarithmic: bool, key: str) -> go.Figure:
+def draw_form(
+    form: str, measure: SeriesMeasure, grid: Grid, series: SeriesInfo, *, logarithmic: bool, key: str
+) -> go.Figure:
     """One chart of a measure with its caption."""
     name = short_model(series.name)
     if form == "profiles":
@@ -178,7 +180,7 @@ def draw_form(form: str, measure: Measure, grid: Grid, series: SeriesInfo, *, lo
 
 
 def show_measure(
-    measure: Measure, series: SeriesInfo, results: Sequence[Result], *, logarithmic: bool, key: str
+    measure: SeriesMeasure, series: SeriesInfo, results: Sequence[Result], *, logarithmic: bool, key: str
 ) -> dict[str, go.Figure]:
     """One measure in its forms, two beside each other; returns the figures by name."""
     st.subheader(measure.name)
@@ -213,7 +215,7 @@ def show_measure(
     return figures
 
 
-def table_of(measures: Sequence[Measure], series: SeriesInfo, found: Found) -> tuple[list[str], list[list[Any]]]:
+def table_of(measures: Sequence[SeriesMeasure], series: SeriesInfo, found: Found) -> tuple[list[str], list[list[Any]]]:
     """One row for each step and layer; for each measure its value, and the ends of its band where it has one."""
     columns: list[str] = []
     parts: list[Floats] = []
@@ -236,7 +238,7 @@ def table_of(measures: Sequence[Measure], series: SeriesInfo, found: Found) -> t
 
 
 def show_measures(
-    measures: Sequence[Measure],
+    measures: Sequence[SeriesMeasure],
     series: SeriesInfo,
     here: Selection,
     found: Found,

@@ -17,7 +17,7 @@ from pages._kit.state.labelled import label_ready
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import plain
 from pages.training.dynamics.charts import LABELS_CAPTION, label_lines
-from pages.training.dynamics.grids import UNIT, Measure, Wanted, found_series, save, settings, show_measures
+from pages.training.dynamics.grids import UNIT, SeriesMeasure, Wanted, found_series, save, settings, show_measures
 from pages.training.dynamics.series import series_provenance, undefined_over_steps
 
 
@@ -41,9 +41,9 @@ def _thresholds(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
     wanted = Wanted("threshold")
     of_test = "on the test rows"
     measures = [
-        Measure(wanted, "accuracy", "One dimension", "Accuracy", f"Accuracy {of_test} of a cut through the layer's dimension of highest variance.", ("heatmap", "steps"), UNIT),
-        Measure(wanted, "fitted_accuracy", "All dimensions", "Accuracy", f"Accuracy {of_test} of a head fitted on all dimensions of the layer, at every step alike.", ("heatmap", "steps"), UNIT),
-        Measure(wanted, "control_accuracy", "One dimension, labels shuffled", "Accuracy", f"The same cut with shuffled labels, {of_test}, the mean over shuffles: what chance gives.", ("steps",), UNIT),
+        SeriesMeasure(wanted, "accuracy", "One dimension", "Accuracy", f"Accuracy {of_test} of a cut through the layer's dimension of highest variance.", ("heatmap", "steps"), UNIT),
+        SeriesMeasure(wanted, "fitted_accuracy", "All dimensions", "Accuracy", f"Accuracy {of_test} of a head fitted on all dimensions of the layer, at every step alike.", ("heatmap", "steps"), UNIT),
+        SeriesMeasure(wanted, "control_accuracy", "One dimension, labels shuffled", "Accuracy", f"The same cut with shuffled labels, {of_test}, the mean over shuffles: what chance gives.", ("steps",), UNIT),
     ]  # fmt: skip
     if not params["threshold"]["control"]:
         measures.pop()
@@ -86,7 +86,7 @@ def _distances(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
     )
     wanted = Wanted("direct_probe", "first")
     step = series.steps[0]
-    alike = Measure(
+    alike = SeriesMeasure(
         wanted,
         "across",
         f"Spatial similarity to step {step:,}",
@@ -98,7 +98,7 @@ def _distances(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
         mean=False,
         every=2 if every else 1,
     )
-    clusters = Measure(
+    clusters = SeriesMeasure(
         wanted,
         "n_clusters",
         "Clusters",
@@ -201,9 +201,9 @@ def _probes(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
     params = settings(["probing"], here)
     wanted = Wanted("probing")
     measures = [
-        Measure(wanted, "accuracy", "Probe of two hidden layers", "Accuracy", "Mean accuracy on the test rows over the trainings.", ("heatmap", "steps"), UNIT),
-        Measure(wanted, "linear_accuracy", "Linear probe", "Accuracy", "Accuracy on the test rows of a linear classifier.", ("heatmap", "steps"), UNIT),
-        Measure(wanted, "selectivity", "Selectivity", "Accuracy above shuffled labels", "Accuracy of the probe minus that of the same probe on shuffled labels.", ("heatmap", "steps"), (-0.5, 1.0)),
+        SeriesMeasure(wanted, "accuracy", "Probe of two hidden layers", "Accuracy", "Mean accuracy on the test rows over the trainings.", ("heatmap", "steps"), UNIT),
+        SeriesMeasure(wanted, "linear_accuracy", "Linear probe", "Accuracy", "Accuracy on the test rows of a linear classifier.", ("heatmap", "steps"), UNIT),
+        SeriesMeasure(wanted, "selectivity", "Selectivity", "Accuracy above shuffled labels", "Accuracy of the probe minus that of the same probe on shuffled labels.", ("heatmap", "steps"), (-0.5, 1.0)),
     ]  # fmt: skip
     found = found_series(series, here, [wanted], params, "dynamics_probing")
     if found is not None:

@@ -12,10 +12,10 @@ from pages._kit.charts.maps import CAPTION, projection_scatter
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.progress import batch_panel
 from pages._kit.show.export import downloads
-from pages._kit.show.findings import labels_of, reasons
-from pages._kit.show.plot import Frames, Selection, plot
+from pages._kit.show.findings import point_labels, reasons
+from pages._kit.show.plot import ChartSelection, Frames, plot
 from pages._kit.show.wording import ROWS_COUNT
-from pages._kit.state.selection import Selection as Shared
+from pages._kit.state.selection import Selection
 from pages._kit.state.session import workbench
 from pages.training.dynamics.series import series_provenance, undefined_over_steps
 
@@ -29,7 +29,7 @@ MAP_CAPTION = (
 )
 
 
-def show_map(series: SeriesInfo, here: Shared) -> None:
+def show_map(series: SeriesInfo, here: Selection) -> None:
     """The choice of method and layer, the job, then the map with its slider, its quality and the downloads."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         method = str(
@@ -56,7 +56,7 @@ def show_map(series: SeriesInfo, here: Shared) -> None:
         _show(found[0], series, here)
 
 
-def _layer(series: SeriesInfo, here: Shared) -> int:
+def _layer(series: SeriesInfo, here: Selection) -> int:
     names = series.models[0].layer_names
     numbers = list(range(len(names))) if here.layers == "all" else [int(number) for number in here.layers]
     last = max((number for number in numbers if number <= series.models[0].n_blocks), default=numbers[-1])
@@ -71,11 +71,11 @@ def _layer(series: SeriesInfo, here: Shared) -> int:
     return chosen if chosen in numbers else last
 
 
-def _show(result: Result, series: SeriesInfo, here: Shared) -> None:
+def _show(result: Result, series: SeriesInfo, here: Selection) -> None:
     values = result.values
     assert here.texts is not None
     table = workbench().text_set(here.texts)
-    labels = labels_of(table, here.label, values.text_index)
+    labels = point_labels(table, here.label, values.text_index)
     initial = len(series.steps) - 1
     pca = values.method == "pca"
     drawn = projection_scatter(
@@ -156,7 +156,7 @@ def _number(value: float) -> str:
     return f"{value:.2f}" if np.isfinite(value) else "undefined"
 
 
-def _list_selected(chosen: Selection, table: Any, here: Shared) -> None:
+def _list_selected(chosen: ChartSelection, table: Any, here: Selection) -> None:
     numbers = sorted({number for number in chosen.ids if isinstance(number, int) and 0 <= number < len(table)})
     if not numbers:
         st.caption(":material/ads_click: Click a point, or use box or lasso in the tool bar, to list texts here.")

@@ -12,7 +12,7 @@ from pages._kit.state.session import plain, workbench
 from pages.training.dynamics.grids import (
     FORMS,
     UNIT,
-    Measure,
+    SeriesMeasure,
     Wanted,
     found_series,
     need_label,
@@ -35,7 +35,7 @@ def profile_view(series: SeriesInfo, here: Selection, logarithmic: bool, metrics
     )
     one = of_these.get(picked, next(iter(of_these.values())))
     params = settings([one.metric], here)
-    measure = Measure(
+    measure = SeriesMeasure(
         Wanted(one.metric), one.field, one.name, one.axis, f"{one.meant(here.row_name)} {one.bias}".strip(), forms
     )
     found = found_series(series, here, [measure.wanted], params, f"dynamics_{one.metric}")
@@ -62,7 +62,7 @@ def cka(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
     )
     own = "Step {step:,} itself has 1 by construction."
     measures = [
-        Measure(
+        SeriesMeasure(
             Wanted("cka", against),
             "matrix",
             f"CKA with the {against} checkpoint",
@@ -83,7 +83,7 @@ def rogue(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
     """How large the principal rogue dimension is, and whether the same dimensions stay on top."""
     params = settings(["rogue_overlap"], here)
     top = params["rogue_overlap"]["top"]
-    share = Measure(
+    share = SeriesMeasure(
         Wanted("rogue"),
         "principal_share",
         "Principal rogue dimension",
@@ -93,7 +93,7 @@ def rogue(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
         ("heatmap", "steps"),
     )
     overlaps = [
-        Measure(
+        SeriesMeasure(
             Wanted("rogue_overlap", against),
             "matrix",
             f"Top {top} shared with the {against} checkpoint",
@@ -168,7 +168,7 @@ def any_metric(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
     field = field if field in fields else fields[0]
     axis = _words(field)
     compared = f", compared with the {against} checkpoint, layer by layer" if against else ""
-    measure = Measure(
+    measure = SeriesMeasure(
         wanted,
         field,
         f"{known[metric].title}: {axis}",
