@@ -3,10 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
 
-
-def complete_layers(values: Floats) -> npt.NDArray[np.int64]:
+def complete_layers(values: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]:
     """The layers (their places) of ``values`` (n_steps, n_layers) that are defined at every step.
 
     A mean over others would be of other layers at each step.
@@ -14,7 +12,7 @@ def complete_layers(values: Floats) -> npt.NDArray[np.int64]:
     return np.flatnonzero(np.isfinite(values).all(axis=0))
 
 
-def mean_over_layers(values: Floats) -> Floats:
+def mean_over_layers(values: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     """The mean over the layers that are defined at every step, (n_steps,); NaN where there is none."""
     whole = complete_layers(values)
     return np.asarray(values[:, whole].mean(axis=1)) if len(whole) else np.full(len(values), np.nan)

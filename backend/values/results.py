@@ -8,9 +8,10 @@ from backend.errors import InvalidRequest
 from backend.values.specs import SeriesInfo
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
     from typing_extensions import TypeVar
 
-    Values = TypeVar("Values", covariant=True, default=object)  # a bare Result is one of whatever metric
+    Values = TypeVar("Values", covariant=True, default=DataclassInstance)  # a bare Result is one of whatever metric
 else:
     from typing import TypeVar
 

@@ -232,7 +232,7 @@ def spatial_similarity(distances_a: npt.ArrayLike, distances_b: npt.ArrayLike) -
     return float(np.clip(spread_a @ spread_b / (norm_a * norm_b), -1.0, 1.0))
 
 
-def growth(minimum: Floats) -> Floats:
+def growth(minimum: npt.NDArray[np.floating]) -> Floats:
     """How much each label's least distance grows over the first axis of ``minimum`` (n_steps, n_labels), (n_labels,).
 
     The steps may be layers, models or checkpoints: the last known distance minus the first; NaN where fewer than two are known.

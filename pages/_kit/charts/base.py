@@ -60,7 +60,7 @@ def with_legend(figure: go.Figure) -> go.Figure:
     return figure.update_layout(showlegend=True, margin={"b": 90})
 
 
-def add_band(figure: go.Figure, x: Floats, low: Floats, high: Floats) -> None:
+def add_band(figure: go.Figure, x: Floats | npt.NDArray[np.integer[Any]], low: Floats, high: Floats) -> None:
     """A grey band from ``low`` to ``high`` over ``x``, each (n,): behind a line, without hover or legend of its own."""
     figure.add_scatter(
         x=np.concatenate([x, x[::-1]]).astype(np.int32),

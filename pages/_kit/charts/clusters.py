@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from backend import least_distance_growth
+from backend import DirectProbeResult, least_distance_growth
 from pages._kit.charts.base import (
     COLOUR_SCALE,
     DASHES,
@@ -50,7 +50,7 @@ _TICK_CHARS = 24  # of a line of a model's name below the axis
 _TIE = 1e-9  # of the largest distance: nearer changes are the same
 
 
-def count_chart(values: Any, layers: Sequence[str], own: str = "", other: str = "") -> go.Figure:
+def count_chart(values: DirectProbeResult, layers: Sequence[str], own: str = "", other: str = "") -> go.Figure:
     """Clusters of the training and the test rows over depth, beside the number of labels; with a second model, ``other``, by name."""
     of = f", {safe(own)}" if other else ""
     figure = base_figure(x_title="Layer", y_title="Clusters")

@@ -190,7 +190,7 @@ def _undefined(figure: go.Figure, one: Series, depth: Floats) -> None:
         mode="markers",
         marker={"symbol": "x", "size": 9, "color": colour(one.place), "line": {"width": 1, "color": MUTED}},
         text=[
-            f"{safe(one.name)}, {safe(one.layers[i])}<br><b>undefined</b><br>{hover_text(why, width=36)}"
+            f"{safe(one.name)}, {safe(one.layers[int(i)])}<br><b>undefined</b><br>{hover_text(why, width=36)}"
             for i, why in zip(missing, reasons, strict=True)
         ],
         hovertemplate="%{text}<extra></extra>",

@@ -56,7 +56,7 @@ def projection_scatter(
     size = float(np.clip(120 / np.sqrt(max(n_rows, 1)), 3.5, 9)) * (1 if flat else 0.6)
     for place, (name, rows) in enumerate(groups):
         grey = name == NO_LABEL or name.startswith(_OTHER)
-        trace = {
+        trace: dict[str, Any] = {
             "mode": "markers",
             "name": f"{safe(name)} ({len(rows):,})" if name else "",
             "customdata": ids[rows].astype(np.int32),

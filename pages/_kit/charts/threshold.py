@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from backend import ThresholdResult
 from pages._kit.charts.base import MUTED, add_band, base_figure, colour, safe, with_legend
 from pages._kit.charts.depth import Series, profile_lines
 
@@ -22,7 +23,9 @@ MOST_CLASSES = 8
 OTHERS = "other classes"
 
 
-def threshold_profile(values: Any, names: Sequence[str], undefined: dict[int, str], *, what: str) -> go.Figure:
+def threshold_profile(
+    values: ThresholdResult, names: Sequence[str], undefined: dict[int, str], *, what: str
+) -> go.Figure:
     """Accuracy of the cut, of the full representation and of the control by layer; ``what`` names the dimension."""
     series = [
         Series("all dimensions", names, values.fitted_accuracy, undefined=undefined, place=2),
@@ -75,7 +78,7 @@ def margin_name(figure: go.Figure, y: float, text: str, shade: str, *, shift: in
     figure.update_layout(margin={"r": 95})
 
 
-def class_histogram(values: Any, layer: int, *, train: bool = False) -> go.Figure:
+def class_histogram(values: ThresholdResult, layer: int, *, train: bool = False) -> go.Figure:
     """The dimension of one ``layer`` by class, with its cuts: of the test rows, or of the training rows.
 
     Beyond eight classes the rarest share one grey entry.
@@ -106,7 +109,7 @@ def class_histogram(values: Any, layer: int, *, train: bool = False) -> go.Figur
     return with_legend(figure)
 
 
-def ranked_classes(values: Any, layer: int) -> list[int]:
+def ranked_classes(values: ThresholdResult, layer: int) -> list[int]:
     """The class numbers with a colour of their own: all in their order, or the eight with most rows."""
     sizes = (values.train_counts[layer] + values.test_counts[layer]).sum(axis=1)
     if len(sizes) <= MOST_CLASSES:
@@ -114,7 +117,7 @@ def ranked_classes(values: Any, layer: int) -> list[int]:
     return sorted(map(int, np.argsort(-sizes, kind="stable")[:MOST_CLASSES]))
 
 
-def _strip(figure: go.Figure, values: Any, layer: int, shown: list[int]) -> None:
+def _strip(figure: go.Figure, values: ThresholdResult, layer: int, shown: list[int]) -> None:
     """The class of each interval as a strip of its colour above the bars."""
     edges = values.bin_edges[layer]
     cuts = np.clip([edges[0], *values.thresholds[layer], edges[-1]], edges[0], edges[-1])

@@ -22,6 +22,7 @@ from backend import (
     Request,
     Result,
     fingerprint,
+    result_of,
 )
 from pages._kit.show import wording
 from pages._kit.state.session import plain, show_problem, workbench
@@ -37,24 +38,31 @@ _ASKED = "_tasks_asked_for"
 
 @overload
 def run_panel(
-    specs: Sequence[AnalysisSpec], key: str, *, run_label: str = "Run", partial: Literal[False] = False
-) -> list[Result] | None: ...
+    specs: Sequence[AnalysisSpec], key: str, of: type[Answer], *, run_label: str = "Run"
+) -> list[Result[Answer]] | None: ...
+@overload
+def run_panel(
+    specs: Sequence[AnalysisSpec], key: str, of: type[Answer], *, run_label: str = "Run", partial: Literal[True]
+) -> list[Result[Answer] | None] | None: ...
+@overload
+def run_panel(specs: Sequence[AnalysisSpec], key: str, *, run_label: str = "Run") -> list[Result] | None: ...
 @overload
 def run_panel(
     specs: Sequence[AnalysisSpec], key: str, *, run_label: str = "Run", partial: Literal[True]
 ) -> list[Result | None] | None: ...
 def run_panel(
-    specs: Sequence[AnalysisSpec], key: str, *, run_label: str = "Run", partial: bool = False
-) -> Sequence[Result | None] | None:
+    specs: Sequence[AnalysisSpec], key: str, of: type[object] = object, *, run_label: str = "Run", partial: bool = False
+) -> Sequence[Result[object] | None] | None:
     """The results of ``specs`` in their order, or None while they are not all there (then the panel shows the rest).
 
     Results that are stored come at once, with no button. Otherwise the panel shows the cost and a Run button, then
     progress with Cancel, then, if it went wrong, the reason and Run again. A job that somebody else started for the
     same thing is joined. With ``partial`` the list comes as soon as one result is there, None in the open places.
+    ``of`` is the class of their values, where it is one for all; raises InvalidRequest for another.
     """
     bench = workbench()
     statuses = [bench.status(fingerprint(spec)) for spec in specs]
-    results = [bench.peek(spec) for spec in specs]
+    results = [None if found is None else result_of(found, of) for found in map(bench.peek, specs)]
     missing = [i for i, result in enumerate(results) if result is None]
     if not missing:
         return results

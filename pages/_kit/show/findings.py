@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 import streamlit as st
 
-from backend import Result, Source, TextTable, Undefined
+from backend import Projection, Result, Source, TextTable, Undefined
 from pages._kit.charts.base import short_model
 from pages._kit.show.wording import count
 from pages._kit.state.session import plain
@@ -172,7 +172,7 @@ def point_labels(table: TextTable, column: str | None, text_index: npt.NDArray[n
     return [table.columns[column][text] for text in text_index]
 
 
-def points_table(result: Result, labels: Sequence[str | None] | None) -> pd.DataFrame:
+def points_table(result: Result[Projection], labels: Sequence[str | None] | None) -> pd.DataFrame:
     """One row for each layer and point of a projection; the rows of the text set count from 1."""
     values, names = result.values, result.sources[0].layer_names
     n_layers, n_points, n_axes = values.coords.shape

@@ -63,7 +63,9 @@ def model_field() -> tuple[tuple[ModelInfo, ...], str, bool]:
     if not names:
         return (), "Choose a model in the sidebar.", False
     infos: list[ModelInfo] = []
-    waiting, failures, series = [], [], []
+    waiting: list[str] = []
+    failures: list[str] = []
+    series: list[str] = []
     for place, name in enumerate(names):
         if not is_name(name):
             st.error("A model name has up to 300 printable characters.", icon=":material/error:")

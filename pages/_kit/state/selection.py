@@ -72,7 +72,8 @@ class Selection:
 
 def current() -> Selection:
     """The shared choice as the sidebar left it in this run."""
-    return st.session_state.get(_KEPT, Selection(problem="The sidebar has not been drawn yet."))
+    kept: Selection = st.session_state.get(_KEPT, Selection(problem="The sidebar has not been drawn yet."))
+    return kept
 
 
 def ready() -> Selection:

@@ -1,11 +1,12 @@
 """Overview: a first look at one model on one text set, with one click."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import pandas as pd
 import streamlit as st
 
-from backend import AnalysisSpec, ModelInfo, Result, TextSetInfo
+from backend import AnalysisSpec, AnisotropyResult, CkaResult, ModelInfo, Projection, Result, TextSetInfo, result_of
 from pages._kit.charts.depth import Series, profile_lines
 from pages._kit.charts.layer_pairs import cka_heatmap
 from pages._kit.charts.maps import projection_scatter
@@ -29,12 +30,14 @@ SENTENCES = {
     "anisotropy": "Anisotropy: the share of all variance along one single direction, layer by layer.",
 }
 
+Values = TypeVar("Values")
+
 
 def first_specs(model: ModelInfo, here: selection.Selection) -> list[AnalysisSpec]:
     """CKA of every layer with every other, a map of the last layer, and the anisotropy of the model over depth."""
     bench = workbench()
     shared: dict[str, Any] = {"models": [model], **here.rows}
-    chosen = range(len(model.layer_names)) if here.layers == "all" else here.layers
+    chosen = tuple(range(len(model.layer_names))) if isinstance(here.layers, str) else tuple(here.layers)
     last = max((layer for layer in chosen if layer <= model.n_blocks), default=chosen[-1])
     return [
         bench.analysis("cka", layers=here.layers, **shared),
@@ -53,7 +56,7 @@ def facts(model: ModelInfo, texts: TextSetInfo) -> None:
         st.metric("Classes", len(texts.classes) or "none", width="content")
 
 
-def show_cka(result: Result) -> None:
+def show_cka(result: Result[CkaResult]) -> None:
     """Layer against layer."""
     names, model = result.sources[0].layer_names, result.sources[0].model
     gaps = {(row, column): reason for (row, column), reason in reasons(result, "matrix").items()}
@@ -76,7 +79,7 @@ def show_cka(result: Result) -> None:
     )
 
 
-def show_map(result: Result, here: selection.Selection) -> None:
+def show_map(result: Result[Projection], here: selection.Selection) -> None:
     """The texts of one layer as points."""
     assert here.texts is not None
     table, points, source = workbench().text_set(here.texts), result.values, result.sources[0]
@@ -106,7 +109,7 @@ def show_map(result: Result, here: selection.Selection) -> None:
     )
 
 
-def show_profile(result: Result) -> None:
+def show_profile(result: Result[AnisotropyResult]) -> None:
     """Anisotropy over depth."""
     values, source = result.values, result.sources[0]
     gaps = {index[0]: reason for index, reason in reasons(result, "anisotropy").items()}
@@ -138,7 +141,15 @@ def show_profile(result: Result) -> None:
     )
 
 
-def card(title: str, sentence: str, page: str, link: str, result: Result | None, draw: Any) -> None:
+def card(
+    title: str,
+    sentence: str,
+    page: str,
+    link: str,
+    result: Result | None,
+    of: type[Values],
+    draw: Callable[[Result[Values]], None],
+) -> None:
     """One figure with what it means and the way to its page."""
     with st.container(border=True):
         st.subheader(title)
@@ -146,7 +157,7 @@ def card(title: str, sentence: str, page: str, link: str, result: Result | None,
         if result is None:
             st.caption(":material/hourglass_empty: Not computed yet: see above.")
         else:
-            draw(result)
+            draw(result_of(result, of))
         st.page_link(page_file(f"geometry/{page}"), label=link, icon=":material/arrow_forward:")
 
 
@@ -160,6 +171,7 @@ def show_cards(found: list[Result | None], here: selection.Selection) -> None:
             "similarity",
             "Similarity: other kernels, two models",
             found[0],
+            CkaResult,
             show_cka,
         )
     with right:
@@ -170,6 +182,7 @@ def show_cards(found: list[Result | None], here: selection.Selection) -> None:
             "projection",
             "Projection: t-SNE, UMAP, every layer",
             found[1],
+            Projection,
             lambda result: show_map(result, here),
         )
     card(
@@ -178,6 +191,7 @@ def show_cards(found: list[Result | None], here: selection.Selection) -> None:
         "profiles",
         "Profiles: cosine, intrinsic dimension, several models",
         found[2],
+        AnisotropyResult,
         show_profile,
     )
 

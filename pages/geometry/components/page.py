@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from backend import ModelInfo, Result
+from backend import ModelInfo, Result, SpectrumResult, VarianceRatioResult
 from pages._kit.charts.base import short_model
 from pages._kit.charts.spectrum import (
     CAPTION,
@@ -59,7 +59,7 @@ def show_spectrum(here: Selection) -> None:
         )
     params = settings("spectrum", here, model)
     spec = workbench().analysis("spectrum", models=[model], layers=here.layers, params=params, **here.rows)
-    found = run_panel([spec], "components")
+    found = run_panel([spec], "components", SpectrumResult)
     if found is None:
         return
     values, source = found[0].values, found[0].sources[0]
@@ -70,7 +70,7 @@ def show_spectrum(here: Selection) -> None:
         st.dataframe(shares_table(values, source.layer_names, marks), hide_index=True, column_config=percent(marks))
 
 
-def draw_spectrum(result: Result, *, summed: bool) -> None:
+def draw_spectrum(result: Result[SpectrumResult], *, summed: bool) -> None:
     """The share of the variance by component, each one's own or summed up."""
     ratios, source = result.values.ratios, result.sources[0]
     drawn = result.values.summed if summed else ratios
@@ -94,7 +94,7 @@ def draw_spectrum(result: Result, *, summed: bool) -> None:
     )
 
 
-def shares_table(values: Any, layers: Sequence[str], marks: Sequence[int]) -> pd.DataFrame:
+def shares_table(values: SpectrumResult, layers: Sequence[str], marks: Sequence[int]) -> pd.DataFrame:
     """For each layer the share that its first 1, 2, 5 ... components hold together, and how many hold 90 %."""
     columns: dict[str, Any] = {"layer": list(layers)}
     columns |= {f"first {mark}": values.summed[:, mark - 1] for mark in marks}
@@ -138,12 +138,12 @@ def show_ratio(here: Selection, row: DeltaGenerator) -> None:
         return
     params = settings("variance_ratio", here, tuned)
     spec = workbench().analysis("variance_ratio", models=[tuned, base], layers=here.layers, params=params, **here.rows)
-    found = run_panel([spec], "components_ratio")
+    found = run_panel([spec], "components_ratio", VarianceRatioResult)
     if found is not None:
         draw_ratio(found[0], here)
 
 
-def draw_ratio(result: Result, here: Selection) -> None:
+def draw_ratio(result: Result[VarianceRatioResult], here: Selection) -> None:
     """Chart and table of a variance ratio."""
     values, names = result.values, result.sources[0].layer_names
     n_classes = n_classes_of(here)
@@ -170,12 +170,12 @@ def draw_ratio(result: Result, here: Selection) -> None:
         st.dataframe(pd.DataFrame({"layer": list(names), "components at or above 1": gains}), hide_index=True)
 
 
-def n_components(result: Result) -> int:
+def n_components(result: Result[VarianceRatioResult]) -> int:
     """How many principal components two models have in common."""
     return min(min(source.n_rows, source.n_dims) for source in result.sources)
 
 
-def ratio_finding(result: Result, chosen: Sequence[int], n_classes: int | None) -> Finding:
+def ratio_finding(result: Result[VarianceRatioResult], chosen: Sequence[int], n_classes: int | None) -> Finding:
     """The variance ratio of the ``chosen`` layers."""
     values, names = result.values, result.sources[0].layer_names
     tuned, base = (source.model for source in result.sources)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from backend import Result
+from backend import DimensionScale, Result
 from pages._kit.charts.base import short_model
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.progress import run_panel
@@ -48,12 +48,12 @@ def scale_panel(here: Selection) -> None:
         params = params_form(workbench().metrics()["dimension_scale"].params, "scale")
     layers = tuple(numbers) if layer == ALL_LAYERS else (layer,)
     spec = workbench().analysis("dimension_scale", models=[model], layers=layers, params=params, **here.rows)
-    found = run_panel([spec], "scale")
+    found = run_panel([spec], "scale", DimensionScale)
     if found is not None:
         _show(found[0], int(params["n_sizes"]))
 
 
-def _show(result: Result, n_sizes: int) -> None:
+def _show(result: Result[DimensionScale], n_sizes: int) -> None:
     values, source = result.values, result.sources[0]
     name, sizes = ESTIMATOR_NAMES.get(values.estimator, values.estimator), values.sizes
     known = bool(np.isfinite(values.mean).any())
@@ -76,7 +76,7 @@ def _show(result: Result, n_sizes: int) -> None:
     )
 
 
-def _table(result: Result) -> pd.DataFrame:
+def _table(result: Result[DimensionScale]) -> pd.DataFrame:
     """One row for each layer and number of rows."""
     values, names = result.values, result.sources[0].layer_names
     return pd.DataFrame(

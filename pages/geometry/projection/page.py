@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from backend import AnalysisSpec, ModelInfo, Result, TextTable
+from backend import AnalysisSpec, ModelInfo, Projection, Result, TextTable
 from pages._kit.charts.base import short_model
 from pages._kit.charts.maps import CAPTION, projection_scatter
 from pages._kit.flow.controls import params_form
@@ -64,7 +64,7 @@ def settings(method: str, model: ModelInfo, here: Selection, layers: Sequence[in
 
 def choose_layers(model: ModelInfo, here: Selection) -> tuple[int, ...]:
     """All layers of the sidebar, for the slider, or one of them."""
-    numbers = tuple(range(len(model.layer_names))) if here.layers == "all" else tuple(here.layers)
+    numbers = tuple(range(len(model.layer_names))) if isinstance(here.layers, str) else tuple(here.layers)
     every = st.toggle(
         "Every layer, with a slider",
         value=True,
@@ -105,7 +105,7 @@ def choose(here: Selection) -> tuple[ModelInfo, AnalysisSpec]:
     return model, spec
 
 
-def quality(result: Result, layer: int) -> str:
+def quality(result: Result[Projection], layer: int) -> str:
     """How far the map of one layer can be trusted, in one line."""
     values = result.values
     why = reasons(result, "trustworthiness").get((layer,))
@@ -125,7 +125,7 @@ def _number(value: float) -> str:
     return f"{value:.2f}" if np.isfinite(value) else "undefined"
 
 
-def finding_of(result: Result, table: TextTable, here: Selection) -> Finding:
+def finding_of(result: Result[Projection], table: TextTable, here: Selection) -> Finding:
     """The map with its slider over the layers."""
     values, source = result.values, result.sources[0]
     labels = point_labels(table, here.label, values.text_index)
@@ -159,7 +159,7 @@ def finding_of(result: Result, table: TextTable, here: Selection) -> Finding:
     )
 
 
-def show_quality(result: Result, layer: int) -> None:
+def show_quality(result: Result[Projection], layer: int) -> None:
     """Trustworthiness and neighbour overlap of the layer on show."""
     values, name = result.values, result.sources[0].layer_names[layer]
     with st.container(horizontal=True, key="projection_quality"):
@@ -202,7 +202,7 @@ def list_selected(chosen: ChartSelection, table: TextTable, here: Selection) -> 
     st.dataframe(shown, hide_index=True, column_config={"text": st.column_config.TextColumn(width="large")})
 
 
-def show_map(result: Result, here: Selection) -> None:
+def show_map(result: Result[Projection], here: Selection) -> None:
     """Map, quality, selected texts and notes."""
     assert here.texts is not None
     table = workbench().text_set(here.texts)
@@ -215,6 +215,6 @@ def show_map(result: Result, here: Selection) -> None:
 heading("Projection", WHAT, HOW)
 here = ready()
 model, spec = choose(here)
-found = run_panel([spec], "projection")
+found = run_panel([spec], "projection", Projection)
 if found is not None:
     show_map(found[0], here)

@@ -1,13 +1,12 @@
 """Rogue: dimensions whose values stand out from all others, layer by layer."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from backend import ModelInfo, Result
+from backend import ModelInfo, Result, RogueOverlapResult, RogueResult
 from pages._kit.charts.base import short_model
 from pages._kit.charts.layer_pairs import cka_heatmap
 from pages._kit.show.finding import Finding, elsewhere, said_once, show
@@ -41,7 +40,7 @@ def choose_model(models: Sequence[ModelInfo]) -> ModelInfo:
     return models[names.index(name)]
 
 
-def choose_layer(result: Result) -> int:
+def choose_layer(result: Result[RogueResult]) -> int:
     """The position of the layer on show: by a slider, the last block at first."""
     names = result.sources[0].layer_names
     if len(names) == 1:
@@ -53,7 +52,7 @@ def choose_layer(result: Result) -> int:
     return int(place)
 
 
-def named(result: Result, layer: int, *, count: int = N_NAMED) -> dict[int, str]:
+def named(result: Result[RogueResult], layer: int, *, count: int = N_NAMED) -> dict[int, str]:
     """The rogue dimensions that lead the ranking in use, then the outliers by |mean|, and which of the two each is."""
     values = result.values
     leading = [dim for dim in getattr(values, f"top_{values.by}")[layer] if dim >= 0 and values.rogue[layer, dim]]
@@ -61,13 +60,13 @@ def named(result: Result, layer: int, *, count: int = N_NAMED) -> dict[int, str]
     return {int(dim): _kind(values, layer, dim) for dim in (*leading[:count], *outliers[:count])}
 
 
-def _kind(values: Any, layer: int, dim: int) -> str:
+def _kind(values: RogueResult, layer: int, dim: int) -> str:
     if values.rogue[layer, dim] and values.outlier[layer, dim]:
         return BOTH
     return ROGUE if values.rogue[layer, dim] else OUTLIER
 
 
-def say_none(result: Result, layer: int) -> None:
+def say_none(result: Result[RogueResult], layer: int) -> None:
     """Where a layer has no rogue dimension, say so, and which one comes nearest."""
     values = result.values
     leading = int(getattr(values, f"top_{values.by}")[layer][0])
@@ -79,7 +78,7 @@ def say_none(result: Result, layer: int) -> None:
     )
 
 
-def say_flat(result: Result) -> None:
+def say_flat(result: Result[RogueResult]) -> None:
     """Name the layers in which all texts have the same vector: nothing varies there, so nothing leads by variance."""
     names = result.sources[0].layer_names
     flat = [name for name, principal in zip(names, result.values.principal, strict=True) if principal < 0]
@@ -89,7 +88,7 @@ def say_flat(result: Result) -> None:
         )
 
 
-def show_layer(result: Result, layer: int, texts: Sequence[str]) -> None:
+def show_layer(result: Result[RogueResult], layer: int, texts: Sequence[str]) -> None:
     """The spike plot of one layer."""
     values, source = result.values, result.sources[0]
     lines = values.lines[layer]
@@ -118,7 +117,7 @@ def show_layer(result: Result, layer: int, texts: Sequence[str]) -> None:
     )
 
 
-def show_layers(result: Result) -> None:
+def show_layers(result: Result[RogueResult]) -> None:
     """Every layer in one figure."""
     values, source = result.values, result.sources[0]
     marks = [named(result, layer, count=1) for layer in range(len(source.layers))]
@@ -145,7 +144,7 @@ def show_layers(result: Result) -> None:
     )
 
 
-def show_tables(result: Result, layer: int) -> None:
+def show_tables(result: Result[RogueResult], layer: int) -> None:
     """The rankings of one layer."""
     values, names = result.values, result.sources[0].layer_names
     st.subheader(f"Leading dimensions of {plain(names[layer])}")
@@ -158,7 +157,7 @@ def show_tables(result: Result, layer: int) -> None:
     st.dataframe(ranking_table(result, layer), hide_index=True)
 
 
-def show_appearing(result: Result) -> None:
+def show_appearing(result: Result[RogueResult]) -> None:
     """At which depth dimensions become rogue, and for how long they stay so."""
     values, names = result.values, result.sources[0].layer_names
     st.subheader(f"Where dimensions are rogue by {RANKINGS[values.by]}")
@@ -190,7 +189,7 @@ def show_appearing(result: Result) -> None:
     st.dataframe(appearing_table(result), hide_index=True)
 
 
-def show_spikes(view: str, result: Result, here: Selection) -> None:
+def show_spikes(view: str, result: Result[RogueResult], here: Selection) -> None:
     """Spike plot, tables and notes."""
     assert here.texts is not None
     with said_once():
@@ -236,7 +235,7 @@ def show_overlap(here: Selection, model: ModelInfo, by: str) -> None:
         order = ordered([info for info in here.models if info in pair])
         say_order(order)
         pair = list(order.models)
-    result = ranked("rogue_overlap", pair, here, by)
+    result = ranked("rogue_overlap", RogueOverlapResult, pair, here, by)
     if result is None:
         return
     values, first, second = result.values, result.sources[0], result.sources[-1]
@@ -288,6 +287,6 @@ if view == OVERLAP:
 elif view == NORMS:
     norm_panel(model)
 else:
-    found = ranked("rogue", [model], here, by)
+    found = ranked("rogue", RogueResult, [model], here, by)
     if found is not None:
         show_spikes(str(view), found, here)

@@ -2,11 +2,11 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 
-from backend import ModelInfo, Result
+from backend import ModelInfo, Result, result_of
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import obtain, run_panel
@@ -15,6 +15,8 @@ from pages._kit.state.session import workbench
 
 RANKINGS = {"variance": "variance over the texts", "cosine": "share of the average cosine", "mean": "|mean|"}
 SHORT = {"variance": "variance", "cosine": "cosine share", "mean": "|mean|"}  # the address holds these
+
+Values = TypeVar("Values")
 
 
 def choose_ranking() -> str:
@@ -33,8 +35,10 @@ def choose_ranking() -> str:
     return str(by)
 
 
-def ranked(metric: str, models: Sequence[ModelInfo], here: Selection, by: str) -> Result | None:
-    """The result of ``metric`` with the ranking ``by``, behind a Run button.
+def ranked(
+    metric: str, of: type[Values], models: Sequence[ModelInfo], here: Selection, by: str
+) -> Result[Values] | None:
+    """The result of ``metric``, of the class ``of``, with the ranking ``by``, behind a Run button.
 
     Where the result of another ranking is there and the activations are too, this one comes without being asked for.
     """
@@ -49,7 +53,7 @@ def ranked(metric: str, models: Sequence[ModelInfo], here: Selection, by: str) -
     wanted = specs[by]
     others = [spec for name, spec in specs.items() if name != by]
     if bench.peek(wanted) is None and bench.is_cached(wanted.inputs) and any(map(bench.peek, others)):
-        found: Result | None = obtain(wanted, f"{metric}_ranked", what=f"Ranking by {RANKINGS[by]}")
-        return found
-    results = run_panel([wanted], metric)
+        found = obtain(wanted, f"{metric}_ranked", what=f"Ranking by {RANKINGS[by]}")
+        return None if found is None else result_of(found, of)
+    results = run_panel([wanted], metric, of)
     return None if results is None else results[0]

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backend import Result
+from backend import Result, RogueResult
 from pages.geometry.rogue.rankings import RANKINGS
 
 
-def ranking_table(result: Result, layer: int) -> pd.DataFrame:
+def ranking_table(result: Result[RogueResult], layer: int) -> pd.DataFrame:
     """The leading dimensions of all three rankings of a layer, with everything that is known of each."""
     values = result.values
     order = [values.by, *(name for name in RANKINGS if name != values.by)]
@@ -31,7 +31,7 @@ def ranking_table(result: Result, layer: int) -> pd.DataFrame:
     return pd.DataFrame(columns).astype({f"rank by {name}": "Int64" for name in rankings})
 
 
-def appearing_table(result: Result) -> pd.DataFrame:
+def appearing_table(result: Result[RogueResult]) -> pd.DataFrame:
     """Where along depth each rogue dimension first appears."""
     values, names = result.values, result.sources[0].layer_names
     return pd.DataFrame(
@@ -43,7 +43,7 @@ def appearing_table(result: Result) -> pd.DataFrame:
     )
 
 
-def dimensions_table(result: Result, layers: Sequence[int], dims: Any = slice(None)) -> pd.DataFrame:
+def dimensions_table(result: Result[RogueResult], layers: Sequence[int], dims: Any = slice(None)) -> pd.DataFrame:
     """One row for each of these layers (places in the result) and dimensions, all of them if none are named."""
     values, names = result.values, result.sources[0].layer_names
     chosen = np.arange(values.variance.shape[1])[dims]
@@ -59,7 +59,7 @@ def dimensions_table(result: Result, layers: Sequence[int], dims: Any = slice(No
     return pd.DataFrame(columns)
 
 
-def lines_table(result: Result, layer: int) -> pd.DataFrame:
+def lines_table(result: Result[RogueResult], layer: int) -> pd.DataFrame:
     """The values of the texts that are drawn, a row for each dimension and a column for each text, by its row."""
     values = result.values
     rows = [int(row) + 1 for row in values.line_texts]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import streamlit as st
 
-from backend import ModelInfo, Result, TextTable
+from backend import CkaResult, ModelInfo, Projection, Result, TextTable, results_of
 from pages._kit.charts.base import short_model
 from pages._kit.charts.layer_pairs import Reasons
 from pages._kit.charts.maps import projection_scatter
@@ -38,12 +38,12 @@ class Cell:
         return replace(self, models=self.models[::-1], layers=self.layers[::-1])
 
 
-def cell_reasons(result: Result) -> Reasons:
+def cell_reasons(result: Result[CkaResult]) -> Reasons:
     """Why cells of a CKA's matrix are undefined, by (row, column)."""
     return {(index[0], index[1]): reason for index, reason in reasons(result, "matrix").items()}
 
 
-def cell_of(result: Result, models: tuple[ModelInfo, ModelInfo], at: tuple[int, int]) -> Cell:
+def cell_of(result: Result[CkaResult], models: tuple[ModelInfo, ModelInfo], at: tuple[int, int]) -> Cell:
     """The cell (row, column) of a CKA of the first model's layers with the second's."""
     layers = (result.sources[0].layers[at[0]], result.sources[-1].layers[at[1]])
     value, baseline = float(result.values.matrix[at]), float(result.values.baseline[at])
@@ -73,8 +73,9 @@ def side_by_side(cell: Cell, here: Selection) -> None:
     ]
     st.subheader("The two layers side by side")
     name = "Laying out the two layers"
-    maps = [obtain(spec, f"similarity_map_task_{place}", what=name) for place, spec in enumerate(specs)]
-    if maps[0] is None or maps[1] is None:
+    found = [obtain(spec, f"similarity_map_task_{place}", what=name) for place, spec in enumerate(specs)]
+    maps = results_of([result for result in found if result is not None], Projection)
+    if len(maps) < len(found):
         return
     table = workbench().text_set(here.texts)
     with said_once():
@@ -83,7 +84,7 @@ def side_by_side(cell: Cell, here: Selection) -> None:
                 show(_map(result, table, here.label, place))
 
 
-def _map(result: Result, table: TextTable, column: str | None, place: int) -> Finding:
+def _map(result: Result[Projection], table: TextTable, column: str | None, place: int) -> Finding:
     """The rows of one layer, for the place 0 (left) or 1."""
     source, values = result.sources[0], result.values
     name = f"{short_model(source.model)}, {source.layer_names[0]}"

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from backend import ModelInfo, Result
+from backend import CkaResult, ModelInfo, Result
 from pages._kit.charts.base import short_model
 from pages._kit.flow.progress import run_panel
 from pages._kit.show.finding import Finding, said_once, show
@@ -28,7 +28,7 @@ def grid_panel(models: Sequence[ModelInfo], here: Selection, params: dict[str, A
         workbench().analysis("cka", models=group, params=params, layers=here.layers, **here.rows) for group in groups
     ]
     pairing_warning(models, here.tokens)
-    results = run_panel(specs, "similarity", partial=True)
+    results = run_panel(specs, "similarity", CkaResult, partial=True)
     if results is None:
         return
     found = {pair: result for pair, result in zip(pairs, results, strict=True) if result is not None}
@@ -63,7 +63,7 @@ def grid_panel(models: Sequence[ModelInfo], here: Selection, params: dict[str, A
 
 
 def _table(
-    found: Mapping[tuple[int, int], Result], names: Sequence[str], layers: Sequence[Sequence[str]]
+    found: Mapping[tuple[int, int], Result[CkaResult]], names: Sequence[str], layers: Sequence[Sequence[str]]
 ) -> pd.DataFrame:
     """One row for each pair of layers of each pair of models, each pair once."""
     rows = [
@@ -76,7 +76,7 @@ def _table(
 
 
 def _clicked(
-    found: Mapping[tuple[int, int], Result], models: Sequence[ModelInfo], chosen: ChartSelection
+    found: Mapping[tuple[int, int], Result[CkaResult]], models: Sequence[ModelInfo], chosen: ChartSelection
 ) -> Cell | None:
     """The cell of a click in any panel; None where nothing was clicked, or nothing is there (any more)."""
     if chosen.cell is None or chosen.trace is None:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from backend import AnalysisSpec, ModelInfo, Ordered, Result
+from backend import AnalysisSpec, CkaResult, ModelInfo, Ordered, Result
 from pages._kit.charts.base import Floats, short_model
 from pages._kit.charts.layer_pairs import (
     CAPTION,
@@ -93,25 +93,25 @@ def specs_for(mode: str, models: Sequence[ModelInfo], here: Selection, params: d
     return [workbench().analysis("cka", models=group, params=params, **shared) for group in groups]
 
 
-def layer_names(result: Result) -> tuple[Sequence[str], Sequence[str]]:
+def layer_names(result: Result[CkaResult]) -> tuple[Sequence[str], Sequence[str]]:
     """The names of the matrix's rows and columns."""
     return result.sources[0].layer_names, result.sources[-1].layer_names
 
 
-def matrix_of(mode: str, found: Sequence[Result]) -> tuple[Floats, Reasons]:
+def matrix_of(mode: str, found: Sequence[Result[CkaResult]]) -> tuple[Floats, Reasons]:
     """The numbers to draw: one matrix, or the second, of the model after, minus the first, of the one before."""
     if mode != DIFFERENCE:
         return found[0].values.matrix, cell_reasons(found[0])
     return found[1].values.matrix - found[0].values.matrix, {**cell_reasons(found[1]), **cell_reasons(found[0])}
 
 
-def difference_name(found: Sequence[Result]) -> str:
+def difference_name(found: Sequence[Result[CkaResult]]) -> str:
     """What is subtracted from what, by name."""
     before, after = (short_model(result.sources[0].model) for result in found)
     return f"{after} minus {before}"
 
 
-def comparable(mode: str, found: Sequence[Result]) -> bool:
+def comparable(mode: str, found: Sequence[Result[CkaResult]]) -> bool:
     """Whether the difference of two matrices exists; says why where it does not."""
     if mode != DIFFERENCE or found[0].values.matrix.shape == found[1].values.matrix.shape:
         return True
@@ -120,7 +120,7 @@ def comparable(mode: str, found: Sequence[Result]) -> bool:
     return False
 
 
-def draw(mode: str, found: Sequence[Result]) -> ChartSelection:
+def draw(mode: str, found: Sequence[Result[CkaResult]]) -> ChartSelection:
     """The heatmap; returns the clicked cell."""
     matrix, why = matrix_of(mode, found)
     rows, columns = layer_names(found[0])
@@ -151,13 +151,13 @@ def draw(mode: str, found: Sequence[Result]) -> ChartSelection:
     )
 
 
-def title_of(mode: str, found: Sequence[Result]) -> str:
+def title_of(mode: str, found: Sequence[Result[CkaResult]]) -> str:
     """What is compared with what."""
     models = dict.fromkeys(short_model(source.model) for result in found for source in result.sources)
     return f"CKA, {mode.lower()}: {difference_name(found) if mode == DIFFERENCE else ' and '.join(models)}"
 
 
-def draw_depth(mode: str, found: Sequence[Result]) -> None:
+def draw_depth(mode: str, found: Sequence[Result[CkaResult]]) -> None:
     """The line over depth: layers of the same number where there are two models, else each layer and the next."""
     matrix, _ = matrix_of(mode, found)
     rows, _ = layer_names(found[0])
@@ -200,7 +200,9 @@ def undrawn(shape: tuple[int, ...]) -> str:
     )
 
 
-def clicked(mode: str, found: Sequence[Result], models: Sequence[ModelInfo], at: tuple[int, int] | None) -> Cell | None:
+def clicked(
+    mode: str, found: Sequence[Result[CkaResult]], models: Sequence[ModelInfo], at: tuple[int, int] | None
+) -> Cell | None:
     """The cell of a click; None where nothing was clicked, or the click was on a larger matrix."""
     matrix, why = matrix_of(mode, found)
     if at is None or at[0] >= matrix.shape[0] or at[1] >= matrix.shape[1]:
@@ -213,7 +215,7 @@ def clicked(mode: str, found: Sequence[Result], models: Sequence[ModelInfo], at:
     )
 
 
-def table_of(mode: str, found: Sequence[Result]) -> pd.DataFrame:
+def table_of(mode: str, found: Sequence[Result[CkaResult]]) -> pd.DataFrame:
     """The matrix: a row for each layer, named in the first column, and a column for each layer of the other model."""
     matrix, _ = matrix_of(mode, found)
     rows, columns = layer_names(found[0])
@@ -243,7 +245,7 @@ def choose_view(order: Ordered | None) -> str:
     return str(view)
 
 
-def show_pair(mode: str, found: Sequence[Result], models: Sequence[ModelInfo], here: Selection) -> None:
+def show_pair(mode: str, found: Sequence[Result[CkaResult]], models: Sequence[ModelInfo], here: Selection) -> None:
     """Figure, cell, table and notes."""
     view = choose_view(order_of(mode, models))
     with said_once():
@@ -274,6 +276,6 @@ if mode == GRID:
 else:
     if mode == BETWEEN:
         pairing_warning(models, here.tokens)
-    found = run_panel(specs_for(mode, models, here, settings(models[0], here)), "similarity")
+    found = run_panel(specs_for(mode, models, here, settings(models[0], here)), "similarity", CkaResult)
     if found is not None and comparable(mode, found):
         show_pair(mode, found, models, here)

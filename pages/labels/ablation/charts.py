@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from backend import AblationResult
 from pages._kit.charts.base import MUTED, Floats, add_band, base_figure, colour, hover_text, safe, with_legend
 from pages._kit.charts.threshold import majority_line
 
@@ -54,7 +55,7 @@ class Curve:
     predictions: Any
 
 
-def curves_of(values: Any, layer: int = 0) -> dict[str, Curve]:
+def curves_of(values: AblationResult, layer: int = 0) -> dict[str, Curve]:
     """The orders of one layer of an AblationResult, the hand-picked dimensions among them where there are some."""
     found = {}
     for place, name in enumerate(values.orders):
@@ -80,7 +81,9 @@ def curves_of(values: Any, layer: int = 0) -> dict[str, Curve]:
     return found
 
 
-def accuracy_chart(curves: dict[str, Curve], values: Any, layer: int = 0, *, shown: str = "highest") -> go.Figure:
+def accuracy_chart(
+    curves: dict[str, Curve], values: AblationResult, layer: int = 0, *, shown: str = "highest"
+) -> go.Figure:
     """All curves over k, controls faint. Hand-picked dimensions have markers, and with ``shown`` "chosen" the axis ends
     where they do: they are few, and on an axis of all dimensions nobody would see them."""
     figure = base_figure(x_title="Dimensions removed (k)", y_title="Test accuracy (share of texts)")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from backend import ModelInfo, Result, mean_change
+from backend import InnerAblation, ModelInfo, Result, mean_change
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.progress import run_panel
 from pages._kit.show.export import downloads
@@ -48,7 +48,7 @@ def inner_panel(here: Selection, model: ModelInfo) -> None:
     _announce(here, params)
     rows: dict[str, Any] = {**here.rows, "postprocess": ()}
     spec = workbench().analysis("inner_ablation", models=[model], layers="all", label=here.label, params=params, **rows)
-    found = run_panel([spec], "inner")
+    found = run_panel([spec], "inner", InnerAblation)
     if found is not None:
         _show(found[0])
 
@@ -116,7 +116,7 @@ def _announce(here: Selection, params: dict[str, Any]) -> None:
         st.caption("Inside the network there are only the model's own activations: post-processing is left out here.")
 
 
-def _show(result: Result) -> None:
+def _show(result: Result[InnerAblation]) -> None:
     values, source = result.values, result.sources[0]
     view = f"{source.model} {values.layer} {len(values.n_overwritten)}"
     about = f"dimensions overwritten after {values.layer_name} of {source.model}"
@@ -153,7 +153,7 @@ def _show(result: Result) -> None:
         )
 
 
-def says(values: Any, lines: Any, wording: str, *, chance: bool = False) -> str:
+def says(values: InnerAblation, lines: Any, wording: str, *, chance: bool = False) -> str:
     """What the curves show: where the first order lies furthest from random dimensions, or else what overwriting all does.
 
     With ``chance`` also how far chance may move the difference that is named, text by text.
@@ -181,7 +181,7 @@ def says(values: Any, lines: Any, wording: str, *, chance: bool = False) -> str:
     return f"{start}; with {steps[-1]:,} dimensions overwritten {wording.format(lines[first, -1])}.{sure(right[first, 0], right[first, -1])}"
 
 
-def table(values: Any) -> pd.DataFrame:
+def table(values: InnerAblation) -> pd.DataFrame:
     """One row for each order and number of dimensions."""
     n_steps = len(values.n_overwritten)
     columns = {

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from backend import InnerAblation
 from pages._kit.charts.base import MUTED, Floats, add_band, base_figure, colour, safe, with_legend
 
 ORDER_NAMES = {
@@ -26,7 +27,7 @@ LOSS_CAPTION = (
 )
 
 
-def inner_accuracy_chart(values: Any) -> go.Figure:
+def inner_accuracy_chart(values: InnerAblation) -> go.Figure:
     """Accuracy of an InnerAblation for each order, with the control faint, and the model as it is dashed."""
     figure = _empty(values, "Test accuracy (share of texts)")
     for row, order in enumerate(values.orders):
@@ -39,7 +40,7 @@ def inner_accuracy_chart(values: Any) -> go.Figure:
     return with_legend(figure)
 
 
-def inner_loss_chart(values: Any) -> go.Figure:
+def inner_loss_chart(values: InnerAblation) -> go.Figure:
     """Loss per token of an InnerAblation for each order, and the model as it is dashed."""
     figure = _empty(values, "Loss (nats per token)")
     _curves(figure, values, values.loss, values.loss_std, ".3f")
@@ -49,13 +50,13 @@ def inner_loss_chart(values: Any) -> go.Figure:
     return with_legend(figure)
 
 
-def _empty(values: Any, y_title: str) -> go.Figure:
+def _empty(values: InnerAblation, y_title: str) -> go.Figure:
     figure = base_figure(x_title=f"Dimensions overwritten after {safe(values.layer_name)}", y_title=y_title)
     steps = [f"{int(k):,}" for k in values.n_overwritten]
     return figure.update_xaxes(tickmode="array", tickvals=list(range(len(steps))), ticktext=steps)
 
 
-def _curves(figure: go.Figure, values: Any, lines: Floats, spread: Floats, y_format: str) -> None:
+def _curves(figure: go.Figure, values: InnerAblation, lines: Floats, spread: Floats, y_format: str) -> None:
     for row, order in enumerate(values.orders):
         if order == "random" and np.isfinite(lines[row]).all():
             add_band(figure, np.arange(lines.shape[1]), lines[row] - spread[row], lines[row] + spread[row])

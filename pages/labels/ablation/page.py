@@ -9,7 +9,18 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from backend import AnalysisSpec, ModelInfo, PostProcess, Result, TextTable, Undefined, fingerprint
+from backend import (
+    AblationResult,
+    AnalysisSpec,
+    ModelInfo,
+    PostProcess,
+    Projection,
+    Result,
+    TextTable,
+    Undefined,
+    fingerprint,
+    result_of,
+)
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
@@ -83,7 +94,9 @@ def zoom_of(curve: Curve) -> str:
     return f" {len(curve.dims)} picked" if curve.name == "chosen" else ""
 
 
-def draw_curves(choice: Choice, result: Result, curves: dict[str, Curve], curve: Curve) -> tuple[go.Figure, int]:
+def draw_curves(
+    choice: Choice, result: Result[AblationResult], curves: dict[str, Curve], curve: Curve
+) -> tuple[go.Figure, int]:
     """The accuracies with the slider; returns the figure and the k where the slider was let go."""
     source = result.sources[0]
     figure = accuracy_chart(curves, result.values, shown=curve.name)
@@ -108,7 +121,7 @@ def draw_curves(choice: Choice, result: Result, curves: dict[str, Curve], curve:
     return figure, int(state.frame or 0)
 
 
-def draw_geometry(result: Result, curves: dict[str, Curve], curve: Curve) -> None:
+def draw_geometry(result: Result[AblationResult], curves: dict[str, Curve], curve: Curve) -> None:
     """The four measures, following the slider."""
     figure = geometry_chart(curves, shown=curve.name)
     steps = range(len(curve.accuracy))
@@ -119,7 +132,9 @@ def draw_geometry(result: Result, curves: dict[str, Curve], curve: Curve) -> Non
     st.caption(f"{GEOMETRY_CAPTION} Where every dimension is removed there is no geometry, and the lines end.")
 
 
-def draw_map(result: Result, curve: Curve, shown: Result, table: TextTable, removed: str) -> None:
+def draw_map(
+    result: Result[AblationResult], curve: Curve, shown: Result[Projection], table: TextTable, removed: str
+) -> None:
     """The projection ``shown``, its points right or wrong by the slider; ``removed`` says what it was computed without."""
     values, source = result.values, shown.sources[0]
     if curve.predictions is None:
@@ -148,7 +163,9 @@ def draw_map(result: Result, curve: Curve, shown: Result, table: TextTable, remo
     st.caption(f"{METHODS[method]} {removed or 'of the whole layer'}. {MAP_CAPTION}{part}")
 
 
-def map_panel(choice: Choice, result: Result, curve: Curve, whole: Result | None, k: int) -> None:
+def map_panel(
+    choice: Choice, result: Result[AblationResult], curve: Curve, whole: Result[Projection] | None, k: int
+) -> None:
     """The map, as it is or computed again without the removed dimensions."""
     assert choice.here.texts is not None
     table = workbench().text_set(choice.here.texts)
@@ -167,7 +184,7 @@ def map_panel(choice: Choice, result: Result, curve: Curve, whole: Result | None
             st.session_state[ASKED] = {}
             st.rerun()
     if again:
-        found = run_panel([choice.map_spec(asked["dims"])], "ablation_map")
+        found = run_panel([choice.map_spec(asked["dims"])], "ablation_map", Projection)
         if found is not None:
             draw_map(result, curve, found[0], table, asked["said"])
             return
@@ -175,7 +192,7 @@ def map_panel(choice: Choice, result: Result, curve: Curve, whole: Result | None
         draw_map(result, curve, whole, table, "")
 
 
-def rows_of(curves: dict[str, Curve], values: Any) -> tuple[list[str], list[list[Any]]]:
+def rows_of(curves: dict[str, Curve], values: AblationResult) -> tuple[list[str], list[list[Any]]]:
     """One row for each order and k; geometry where it was measured."""
     rows = []
     for curve in curves.values():
@@ -214,14 +231,14 @@ def rows_of(curves: dict[str, Curve], values: Any) -> tuple[list[str], list[list
     ], rows
 
 
-def is_end(values: Any, gap: Undefined) -> bool:
+def is_end(values: AblationResult, gap: Undefined) -> bool:
     """Whether a number of the geometry is undefined because no dimension is left, as at the end of every order."""
     whole = dict.fromkeys(MEASURES, (values.grid, 3)) | {f"chosen_{name}": (values.chosen_grid, 2) for name in MEASURES}
     grid, n_axes = whole[gap.field]
     return len(gap.index) == n_axes and bool(grid[gap.index[-1]] == values.n_dims)
 
 
-def show(choice: Choice, result: Result, whole: Result | None) -> None:
+def show(choice: Choice, result: Result[AblationResult], whole: Result[Projection] | None) -> None:
     """Curves, map, geometry, table, notes and downloads."""
     values = result.values
     if not np.isfinite(values.accuracy[0]).any():
@@ -273,7 +290,8 @@ def head_section(here: Selection, model: ModelInfo, label: str) -> None:
     choice = Choice(here, model, layer, method, spec)
     found = run_panel([spec, choice.map_spec()], "ablation", partial=True)
     if found is not None and found[0] is not None:
-        show(choice, found[0], found[1])
+        whole = None if found[1] is None else result_of(found[1], Projection)
+        show(choice, result_of(found[0], AblationResult), whole)
 
 
 heading("Ablation", WHAT, HOW)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from backend import Result
+from backend import DirectProbeResult, Result
 from pages._kit.charts.base import Floats, short_model, titled
 from pages._kit.charts.clusters import (
     CHANGE_CAPTION,
@@ -51,7 +51,7 @@ COMPARE = "How alike do the labels lie in the same layer of this model, over the
 MOST_TEXTS = 500
 
 
-def show_counts(result: Result) -> None:
+def show_counts(result: Result[DirectProbeResult]) -> None:
     """Clusters against labels over depth, and how much of it chance would give."""
     values, source = result.values, result.sources[0]
     table = counts_table(result)
@@ -78,19 +78,19 @@ def show_counts(result: Result) -> None:
     st.dataframe(table, hide_index=True, column_config=column_formats(own_name(result), other_name(result)))
 
 
-def before_and_after(result: Result, layer: int) -> tuple[Floats, Floats]:
+def before_and_after(result: Result[DirectProbeResult], layer: int) -> tuple[Floats, Floats]:
     """Each label's least distance in one layer of the model before and of the one after, (n_labels,) each."""
     own, others = result.values.minimum[layer], result.values.other_minimum[layer]
     assert order is not None
     return (own, others) if order.before is model else (others, own)
 
 
-def says_nothing(values: Any) -> bool:
+def says_nothing(values: DirectProbeResult) -> bool:
     """Whether all labels are apart in a layer in which (nearly) all random ones are too."""
     return bool(np.any((values.n_clusters == values.n_labels) & (random_labels_too(values.control_apart))))
 
 
-def show_distances(result: Result) -> None:
+def show_distances(result: Result[DirectProbeResult]) -> None:
     """The matrix of one layer, and each label's least distance over all."""
     names = result.sources[0].layer_names
     st.subheader("Distances between labels")
@@ -105,7 +105,7 @@ def show_distances(result: Result) -> None:
     st.dataframe(least_table(result, layer), hide_index=True)
 
 
-def show_matrix(result: Result, layer: int) -> None:
+def show_matrix(result: Result[DirectProbeResult], layer: int) -> None:
     """The distances of all pairs of labels in one layer."""
     values, source = result.values, result.sources[0]
     classes, name, distances = values.split.classes, source.layer_names[layer], values.distances[layer]
@@ -129,7 +129,7 @@ def show_matrix(result: Result, layer: int) -> None:
     )
 
 
-def show_least(result: Result) -> None:
+def show_least(result: Result[DirectProbeResult]) -> None:
     """Each label's least distance over the layers."""
     values, source = result.values, result.sources[0]
     classes, names = values.split.classes, source.layer_names
@@ -156,7 +156,7 @@ def show_least(result: Result) -> None:
     )
 
 
-def show_change(result: Result, layer: int) -> None:
+def show_change(result: Result[DirectProbeResult], layer: int) -> None:
     """With a second model, each label's least distance in one layer of it and of the first."""
     values = result.values
     if layer >= len(values.other_minimum):
@@ -184,7 +184,7 @@ def show_change(result: Result, layer: int) -> None:
     )
 
 
-def least_table(result: Result, layer: int) -> pd.DataFrame:
+def least_table(result: Result[DirectProbeResult], layer: int) -> pd.DataFrame:
     """Each label's least distance in one layer and its change over depth, and against the second model."""
     values = result.values
     own = own_name(result)
@@ -202,7 +202,7 @@ def least_table(result: Result, layer: int) -> pd.DataFrame:
     return pd.DataFrame(columns).sort_values(grown, ascending=False, kind="stable")
 
 
-def show_split(result: Result, layer: int) -> None:
+def show_split(result: Result[DirectProbeResult], layer: int) -> None:
     """Which labels are in pieces, and the texts outside the largest piece; then those that were left out."""
     values, name = result.values, plain(result.sources[0].layer_names[layer])
     name += f" of {plain(own_name(result))}" if own_name(result) else ""
@@ -240,7 +240,7 @@ def show_split(result: Result, layer: int) -> None:
         st.caption("Left out: a text of another label has the same vector, so that nothing can split the two.")
 
 
-def show_similarity(result: Result) -> None:
+def show_similarity(result: Result[DirectProbeResult]) -> None:
     """Spatial similarity: training against test, tuned against base, layer against layer."""
     values, source = result.values, result.sources[0]
     names = source.layer_names
@@ -270,7 +270,7 @@ def show_similarity(result: Result) -> None:
     show_layers(result)
 
 
-def show_layers(result: Result) -> None:
+def show_layers(result: Result[DirectProbeResult]) -> None:
     """How alike the labels lie in each two layers."""
     values, source = result.values, result.sources[0]
     names = source.layer_names
@@ -320,7 +320,7 @@ with st.container(horizontal=True):
     st.caption(f"Classes: the column '{plain(label)}'.", width="content")
     if order is not None:
         say_order(order)
-found = run_panel([spec], "clusters")
+found = run_panel([spec], "clusters", DirectProbeResult)
 if found is not None:
     with said_once():
         show_counts(found[0])

@@ -6,16 +6,16 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from backend import Result
+from backend import DirectProbeResult, Result
 from pages._kit.charts.base import short_model
 
 
-def other_name(result: Result) -> str:
+def other_name(result: Result[DirectProbeResult]) -> str:
     """The second model, short; empty where there is none."""
     return short_model(result.sources[1].model) if len(result.sources) > 1 else ""
 
 
-def own_name(result: Result) -> str:
+def own_name(result: Result[DirectProbeResult]) -> str:
     """The first model, short, where there are two: what is of one of them alone bears its name."""
     return short_model(result.sources[0].model) if len(result.sources) > 1 else ""
 
@@ -25,7 +25,7 @@ def of_model(name: str, model: str) -> str:
     return f"{name}, {model}" if model else name
 
 
-def counts_table(result: Result) -> pd.DataFrame:
+def counts_table(result: Result[DirectProbeResult]) -> pd.DataFrame:
     """One row for each layer of the deeper model: the paper's tables 2 and 3."""
     values = result.values
     names = max((source.layer_names for source in result.sources), key=len)
@@ -71,7 +71,7 @@ def column_formats(own: str, other: str) -> dict[str, Any]:
     return {**named, f"alike with {other}": number}
 
 
-def distance_table(result: Result, layer: int) -> pd.DataFrame:
+def distance_table(result: Result[DirectProbeResult], layer: int) -> pd.DataFrame:
     """The distance of each pair of labels in one layer: of the training rows, which are drawn, and of the test rows."""
     values, source = result.values, result.sources[0]
     return pd.DataFrame(

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from backend import ComponentAccuracy
 from pages._kit.charts.base import MUTED, Floats, add_band, base_figure, colour, with_legend
 from pages._kit.charts.threshold import majority_line, margin_name
 
@@ -18,7 +19,7 @@ SAMPLE_CAPTION = (
 )
 
 
-def component_accuracy_chart(values: Any, layer: int) -> go.Figure:
+def component_accuracy_chart(values: ComponentAccuracy, layer: int) -> go.Figure:
     """The curves of one ``layer`` of a ComponentAccuracy; the control is faint, random dimensions have a band."""
     figure = base_figure(x_title="Number of components k", y_title="Test accuracy (share of texts)")
     counts = values.n_components.astype(np.int32)
@@ -53,7 +54,7 @@ def component_accuracy_chart(values: Any, layer: int) -> go.Figure:
     return with_legend(figure)
 
 
-def sample_chart(values: Any, layer: int) -> go.Figure:
+def sample_chart(values: ComponentAccuracy, layer: int) -> go.Figure:
     """Accuracy with a fixed number of components against the rows of the basis, for one ``layer``."""
     figure = base_figure(x_title="Rows that the basis is fitted on", y_title="Test accuracy (share of texts)")
     sizes = values.sample_sizes.astype(np.int32)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from backend import Result, TextSetInfo
+from backend import ComponentAccuracy, Result, TextSetInfo
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
@@ -53,7 +53,7 @@ def choose_basis(here: Selection) -> TextSetInfo | None:
     return others.get(chosen)
 
 
-def show(result: Result, row_name: str) -> None:
+def show(result: Result[ComponentAccuracy], row_name: str) -> None:
     """Both charts, the table, notes and downloads."""
     values, source = result.values, result.sources[0]
     name = source.layer_names[0]
@@ -89,7 +89,7 @@ def show(result: Result, row_name: str) -> None:
     )
 
 
-def table(values: Any) -> pd.DataFrame:
+def table(values: ComponentAccuracy) -> pd.DataFrame:
     """One row for each number of components."""
     return pd.DataFrame(
         {
@@ -140,6 +140,6 @@ spec = workbench().analysis(
     "component_accuracy", models=[model], layers=[layer], label=label, params=params, basis=basis, **here.rows
 )
 st.caption(f"Classes: the column '{plain(label)}'.")
-found = run_panel([spec], "component_accuracy")
+found = run_panel([spec], "component_accuracy", ComponentAccuracy)
 if found is not None:
     show(found[0], here.row_name)

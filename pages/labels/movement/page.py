@@ -1,13 +1,12 @@
 """Movement: the paths of the labels' centroids over the layers of a model, and from a model to the tuned one."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from backend import ModelInfo, Result
+from backend import ModelInfo, MovementResult, NeighbourOverlap, Result
 from pages._kit.charts.base import short_model, titled
 from pages._kit.charts.paths import (
     DIFFERENCES_CAPTION,
@@ -92,7 +91,7 @@ def choose_series(here: Selection) -> list[ModelInfo]:
     return list(found.models)
 
 
-def choose_named(values: Any) -> list[int]:
+def choose_named(values: MovementResult) -> list[int]:
     """The labels drawn in colour: all where they are few, else those chosen."""
     known = [int(label) for label in np.flatnonzero(values.counts)]
     if len(known) <= MOST_NAMED:
@@ -128,7 +127,7 @@ def choose_frame(frames: Sequence[str]) -> int:
     return frames.index(str(chosen))
 
 
-def show_layers(result: Result, named: Sequence[int], frame: int) -> None:
+def show_layers(result: Result[MovementResult], named: Sequence[int], frame: int) -> None:
     """Paths over the layers of one model."""
     values, names = result.values, [short_model(source.model) for source in result.sources]
     layers = result.sources[0].layer_names
@@ -160,7 +159,7 @@ def show_layers(result: Result, named: Sequence[int], frame: int) -> None:
     )
 
 
-def show_models(result: Result, named: Sequence[int], frame: int, layer: int) -> None:
+def show_models(result: Result[MovementResult], named: Sequence[int], frame: int, layer: int) -> None:
     """From the first model to the last in one layer."""
     values, sources = result.values, result.sources
     names, layers = [short_model(source.model) for source in sources], sources[0].layer_names
@@ -183,7 +182,7 @@ def show_models(result: Result, named: Sequence[int], frame: int, layer: int) ->
     )
 
 
-def show_differences(result: Result, named: Sequence[int], frame: int, layer: int) -> None:
+def show_differences(result: Result[MovementResult], named: Sequence[int], frame: int, layer: int) -> None:
     """The difference vectors of the last model and the first, of one layer or of all."""
     values, sources = result.values, result.sources
     names, layers = [short_model(source.model) for source in sources], sources[0].layer_names
@@ -218,7 +217,7 @@ def show_differences(result: Result, named: Sequence[int], frame: int, layer: in
     )
 
 
-def show_lengths(result: Result, named: Sequence[int], frame: int) -> None:
+def show_lengths(result: Result[MovementResult], named: Sequence[int], frame: int) -> None:
     """How long the difference vectors are, over depth: whole, or less what all labels do together."""
     values, layers = result.values, result.sources[0].layer_names
     relative = st.toggle("Relative to how far the labels lie apart", value=True, key="movement_relative")
@@ -252,7 +251,7 @@ def show_rows(series: Sequence[ModelInfo], layer: int) -> None:
     """The rows whose neighbours changed most from the first model to the last, in one layer."""
     st.subheader(f"{here.row_name.capitalize()}s whose neighbours changed most")
     spec = workbench().analysis("neighbour_overlap", models=[series[0], series[-1]], layers=here.layers, **here.rows)
-    found = run_panel([spec], "movement_rows")
+    found = run_panel([spec], "movement_rows", NeighbourOverlap)
     if found is None or here.texts is None or layer >= len(found[0].values.pairs):
         return
     values, table = found[0].values, workbench().text_set(here.texts)
@@ -277,7 +276,7 @@ def show_rows(series: Sequence[ModelInfo], layer: int) -> None:
     )
 
 
-def show_all(result: Result) -> None:
+def show_all(result: Result[MovementResult]) -> None:
     """Paths, difference vectors and lengths, then the tables and the rows whose neighbours changed."""
     values, layers = result.values, result.sources[0].layer_names
     several = len(result.sources) > 1
@@ -298,7 +297,7 @@ def show_all(result: Result) -> None:
         show_rows(series, layer)
 
 
-def show_numbers(result: Result, layer: int) -> None:
+def show_numbers(result: Result[MovementResult], layer: int) -> None:
     """The tables: of each label in one ``layer``, and of each layer."""
     several, layers = len(result.sources) > 1, result.sources[0].layer_names
     st.subheader("The numbers")
@@ -328,7 +327,7 @@ with paper.box:
 paper.say(here, {"movement": params})
 spec = workbench().analysis("movement", models=series, layers=here.layers, label=label, params=params, **here.rows)
 st.caption(f"Classes: the column '{plain(label)}'.")
-found = run_panel([spec], "movement")
+found = run_panel([spec], "movement", MovementResult)
 if found is not None:
     with said_once():
         show_all(found[0])

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backend import Result
+from backend import MovementResult, Result
 from pages._kit.charts.base import Floats, short_model
 
 
@@ -23,7 +23,7 @@ def axes(coords: Floats) -> dict[str, Floats]:
     return {"axis_1": coords[..., 0], "axis_2": coords[..., 1]}
 
 
-def paths_table(result: Result, frame: int, place: int) -> pd.DataFrame:
+def paths_table(result: Result[MovementResult], frame: int, place: int) -> pd.DataFrame:
     """Over the layers of one model: of each label its standard error in the full space, and where it is drawn."""
     values, source = result.values, result.sources[place]
     numbers = {"standard error": values.error[place], **axes(values.coords[frame, place])}
@@ -32,7 +32,7 @@ def paths_table(result: Result, frame: int, place: int) -> pd.DataFrame:
     return table
 
 
-def models_table(result: Result, frame: int, layer: int) -> pd.DataFrame:
+def models_table(result: Result[MovementResult], frame: int, layer: int) -> pd.DataFrame:
     """From model to model in one layer: of each label its standard error in the full space, and where it is drawn."""
     values, sources = result.values, result.sources
     numbers = {"standard error": values.error[:, layer], **axes(values.layer_coords[frame, :, layer])}
@@ -41,7 +41,7 @@ def models_table(result: Result, frame: int, layer: int) -> pd.DataFrame:
     return table
 
 
-def differences_table(result: Result, frame: int, layer: int | None) -> pd.DataFrame:
+def differences_table(result: Result[MovementResult], frame: int, layer: int | None) -> pd.DataFrame:
     """The difference vectors from the cross to their tips: of one layer in its own plane, of all (None) in one."""
     values, names = result.values, result.sources[0].layer_names
     tips = values.difference_coords[frame]
@@ -51,7 +51,7 @@ def differences_table(result: Result, frame: int, layer: int | None) -> pd.DataF
     return by_label(names, values.classes, {"start_1": start, "start_2": start, **axes(tips)})
 
 
-def labels_table(result: Result, layer: int) -> pd.DataFrame:
+def labels_table(result: Result[MovementResult], layer: int) -> pd.DataFrame:
     """One row for each label, all lengths in the full space."""
     values, several = result.values, len(result.sources) > 1
     names = [short_model(source.model) for source in result.sources]
@@ -75,7 +75,7 @@ def labels_table(result: Result, layer: int) -> pd.DataFrame:
     return pd.DataFrame(columns).sort_values(by, ascending=False, kind="stable", na_position="last")
 
 
-def layers_table(result: Result) -> pd.DataFrame:
+def layers_table(result: Result[MovementResult]) -> pd.DataFrame:
     """One row for each layer: how far the labels lie from their mean, and how much of a step all of them share."""
     values = result.values
     last = len(values.spread) - 1

@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from backend import AnalysisSpec, ModelInfo, Result, compared
+from backend import AnalysisSpec, ModelInfo, NeuronsResult, Result, compared
 from pages._kit.charts.base import short_model
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
@@ -63,7 +63,7 @@ def spec_of(here: Selection, info: ModelInfo, layers: Any, label: str, params: d
     return workbench().analysis("neurons", models=[info], layers=layers, label=label, params=params, **here.rows)
 
 
-def accuracy_table(results: Sequence[Result]) -> pd.DataFrame:
+def accuracy_table(results: Sequence[Result[NeuronsResult]]) -> pd.DataFrame:
     """Their table 3: one row a model, test accuracy with all, one, five and as many dimensions as classes."""
     rows = []
     for result in results:
@@ -87,7 +87,7 @@ def accuracy_table(results: Sequence[Result]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def chosen_table(result: Result) -> pd.DataFrame:
+def chosen_table(result: Result[NeuronsResult]) -> pd.DataFrame:
     """The dimensions in the order chosen, with what each knows alone."""
     values = result.values
     dims = values.dimensions[0]
@@ -110,7 +110,7 @@ def percent(table: pd.DataFrame) -> dict[str, Any]:
     return {name: st.column_config.NumberColumn(format="percent") for name in columns}
 
 
-def show_singles(result: Result, key: str) -> go.Figure:
+def show_singles(result: Result[NeuronsResult], key: str) -> go.Figure:
     """Their figure 6, with a line that moves inside the chart."""
     values, source = result.values, result.sources[0]
     control = values.control_single_test[0] if len(values.control_single_test) else None
@@ -124,7 +124,7 @@ def show_singles(result: Result, key: str) -> go.Figure:
     return figure
 
 
-def show_values(result: Result, key: str, train: bool) -> None:
+def show_values(result: Result[NeuronsResult], key: str, train: bool) -> None:
     """Their figure 5: the best dimension by class, with the fitted borders."""
     values, source = result.values, result.sources[0]
     dim = int(values.dimensions[0, 0])
@@ -136,7 +136,7 @@ def show_values(result: Result, key: str, train: bool) -> None:
     plot(figure, key=f"neurons_values_{key}", alt=alt, height=420, view=view, file_name="best-neuron")
 
 
-def wrong_table(result: Result, texts: Sequence[str]) -> pd.DataFrame:
+def wrong_table(result: Result[NeuronsResult], texts: Sequence[str]) -> pd.DataFrame:
     """The texts on the wrong side of the best dimension's borders, most wrong first."""
     values = result.values
     classes = values.split.classes
@@ -152,7 +152,7 @@ def wrong_table(result: Result, texts: Sequence[str]) -> pd.DataFrame:
     )
 
 
-def show_layer(result: Result, here: Selection, key: str, train: bool) -> go.Figure | None:
+def show_layer(result: Result[NeuronsResult], here: Selection, key: str, train: bool) -> go.Figure | None:
     """Everything about one layer of one model."""
     values, source = result.values, result.sources[0]
     st.subheader(plain(f"{short_model(source.model)}, {source.layer_names[0]}"))
@@ -182,7 +182,7 @@ def show_layer(result: Result, here: Selection, key: str, train: bool) -> go.Fig
     return figure
 
 
-def show_one(results: list[Result], here: Selection) -> None:
+def show_one(results: list[Result[NeuronsResult]], here: Selection) -> None:
     """Table, charts and lists of one layer of one model or two."""
     table, n_test = accuracy_table(results), results[0].values.split.n_test
     st.dataframe(table, hide_index=True, column_config=percent(table))
@@ -216,7 +216,7 @@ def show_one(results: list[Result], here: Selection) -> None:
         )
 
 
-def _against_all(result: Result) -> str:
+def _against_all(result: Result[NeuronsResult]) -> str:
     """McNemar's p of few dimensions against all, of one model's layer."""
     values = result.values
     sizes = ("the best 1", "the best 5") + (() if values.split.n_used == 5 else (f"the best {values.split.n_used}",))
@@ -225,7 +225,7 @@ def _against_all(result: Result) -> str:
     return f"{short_model(result.sources[0].model)}, against all dimensions on the same test rows: {listed or 'undefined'}."
 
 
-def _between(results: Sequence[Result]) -> str:
+def _between(results: Sequence[Result[NeuronsResult]]) -> str:
     """The two models with all, one, five and as many dimensions as classes, row by row."""
     sizes = ("all dimensions", "the best 1", "the best 5", f"the best {results[0].values.split.n_used}")
     said = []
@@ -239,7 +239,7 @@ def _between(results: Sequence[Result]) -> str:
     return f"From {names[0]} to {names[1]}, on the same test rows: {', '.join(said)}."
 
 
-def depth_rows(result: Result) -> tuple[list[str], list[list[Any]]]:
+def depth_rows(result: Result[NeuronsResult]) -> tuple[list[str], list[list[Any]]]:
     """The numbers of the chart over depth: accuracies, McNemar's p against all dimensions, and the control's."""
     values = result.values
     sizes = ("all", "best 1", "best 5", f"best {values.split.n_used} (classes)")
@@ -254,7 +254,7 @@ def depth_rows(result: Result) -> tuple[list[str], list[list[Any]]]:
     return columns, rows
 
 
-def every_dimension(results: Sequence[Result]) -> tuple[list[str], list[list[Any]]]:
+def every_dimension(results: Sequence[Result[NeuronsResult]]) -> tuple[list[str], list[list[Any]]]:
     """One row for each model, layer and dimension: its accuracy alone, and its place among the chosen."""
     rows: list[list[Any]] = []
     for result in results:
@@ -267,7 +267,7 @@ def every_dimension(results: Sequence[Result]) -> tuple[list[str], list[list[Any
     return ["model", "layer", "dimension", "training accuracy", "test accuracy", "chosen as number"], rows
 
 
-def show_depth(result: Result) -> None:
+def show_depth(result: Result[NeuronsResult]) -> None:
     """Accuracy over depth of one model."""
     values, source = result.values, result.sources[0]
     control = values.control_accuracy if len(values.control_accuracy) else None
@@ -319,12 +319,12 @@ with paper.box:
 paper.say(here, {"neurons": params}, layers=None if layer is None else [layer])
 st.caption(f"Classes: the column '{plain(label)}'.")
 if layer is None:
-    found = run_panel([spec_of(here, model, here.layers, label, params)], "neurons_depth")
+    found = run_panel([spec_of(here, model, here.layers, label, params)], "neurons_depth", NeuronsResult)
     if found is not None:
         show_depth(found[0])
 else:
     both = [model] if other is None else in_order([info for info in here.models if info in (model, other)]).models
     specs = [spec_of(here, info, [min(layer, len(info.layer_names) - 1)], label, params) for info in both]
-    found = run_panel(specs, "neurons")
+    found = run_panel(specs, "neurons", NeuronsResult)
     if found is not None:
         show_one(found, here)

@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from backend import ModelInfo, Result, compared_networks
+from backend import DirectProbeResult, ModelInfo, ProbingResult, Result, compared_networks
 from pages._kit.charts.base import short_model
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
@@ -41,7 +41,7 @@ SHARES = (
 FIELDS = ["accuracy", "accuracy_std", "train_std"]
 
 
-def draw(results: Sequence[Result], row_name: str) -> go.Figure:
+def draw(results: Sequence[Result[ProbingResult]], row_name: str) -> go.Figure:
     """Accuracy over depth."""
     probed = [
         Probed(
@@ -63,7 +63,7 @@ def draw(results: Sequence[Result], row_name: str) -> go.Figure:
     return figure
 
 
-def setting(values: Any, layer: int) -> str:
+def setting(values: ProbingResult, layer: int) -> str:
     """The network that was used in one layer, in a few characters."""
     if not values.hidden[layer].all():
         return ""
@@ -71,7 +71,7 @@ def setting(values: Any, layer: int) -> str:
     return f"{one} x {two}, L2 {values.weight[layer]:.0e}"
 
 
-def numbers_table(results: Sequence[Result]) -> pd.DataFrame:
+def numbers_table(results: Sequence[Result[ProbingResult]]) -> pd.DataFrame:
     """One row for each layer of each model."""
     parts = []
     for result in results:
@@ -104,7 +104,7 @@ def numbers_table(results: Sequence[Result]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def between(results: Sequence[Result]) -> str:
+def between(results: Sequence[Result[ProbingResult]]) -> str:
     """The networks of the two models in the last layer that both have, row by row."""
     shared = [name for name in results[0].sources[0].layer_names if name in results[1].sources[0].layer_names]
     if not shared or results[0].sources[0].layer_names != results[1].sources[0].layer_names:
@@ -130,7 +130,7 @@ def formats() -> dict[str, Any]:
     return found
 
 
-def clusters_of(clusters: Result | None, model: str, layer: str) -> tuple[int | None, float]:
+def clusters_of(clusters: Result[DirectProbeResult] | None, model: str, layer: str) -> tuple[int | None, float]:
     """Labels and clusters of the training rows in a layer of a model; None and NaN where they are not known."""
     for side, source in enumerate(clusters.sources if clusters is not None else ()):
         if clusters is not None and source.model == model and layer in source.layer_names:
@@ -139,7 +139,11 @@ def clusters_of(clusters: Result | None, model: str, layer: str) -> tuple[int | 
     return None, float("nan")
 
 
-def paper_table(models: Sequence[ModelInfo], probes: Sequence[Result] | None, clusters: Result | None) -> pd.DataFrame:
+def paper_table(
+    models: Sequence[ModelInfo],
+    probes: Sequence[Result[ProbingResult]] | None,
+    clusters: Result[DirectProbeResult] | None,
+) -> pd.DataFrame:
     """Representation against linear?, clusters and accuracy: what is not there yet stays empty."""
     rows = []
     for place, info in enumerate(models):
@@ -162,7 +166,7 @@ def paper_table(models: Sequence[ModelInfo], probes: Sequence[Result] | None, cl
     return pd.DataFrame(rows).astype({"labels": "Int64"})
 
 
-def _linear(clusters: Result | None, model: str, layer: str, apart: bool) -> str:
+def _linear(clusters: Result[DirectProbeResult] | None, model: str, layer: str, apart: bool) -> str:
     """Whether the labels are apart; "as random" where labels put on the rows at random are as well."""
     if not apart:
         return "no"
@@ -173,14 +177,16 @@ def _linear(clusters: Result | None, model: str, layer: str, apart: bool) -> str
     return "yes"
 
 
-def _layers(info: ModelInfo, result: Result | None, clusters: Result | None) -> Sequence[str]:
+def _layers(
+    info: ModelInfo, result: Result[ProbingResult] | None, clusters: Result[DirectProbeResult] | None
+) -> Sequence[str]:
     if result is not None:
         return result.sources[0].layer_names
     found = [source for source in clusters.sources if source.model == info.spec.name] if clusters is not None else []
     return found[0].layer_names if found else ()
 
 
-def show(results: Sequence[Result], row_name: str) -> None:
+def show(results: Sequence[Result[ProbingResult]], row_name: str) -> None:
     """Profile, table, notes and downloads."""
     figure = draw(results, row_name)
     st.subheader("The numbers")
@@ -204,7 +210,11 @@ def show(results: Sequence[Result], row_name: str) -> None:
 
 
 def show_paper_table(
-    here: Selection, models: Sequence[ModelInfo], label: str, params: dict[str, Any], probes: Sequence[Result] | None
+    here: Selection,
+    models: Sequence[ModelInfo],
+    label: str,
+    params: dict[str, Any],
+    probes: Sequence[Result[ProbingResult]] | None,
 ) -> None:
     """The clusters of the same rows, run from here, and both in one table."""
     st.subheader("Clusters and accuracy")
@@ -213,7 +223,7 @@ def show_paper_table(
     spec = workbench().analysis(
         "direct_probe", models=models[::-1], layers=here.layers, label=label, params=shared, **here.rows
     )
-    found = run_panel([spec], "probes_clusters", run_label="Find the clusters")
+    found = run_panel([spec], "probes_clusters", DirectProbeResult, run_label="Find the clusters")
     clusters = found[0] if found else None
     if clusters is None and not probes:
         return
@@ -240,7 +250,7 @@ specs = [
     for one in models
 ]
 st.caption(f"Classes: the column '{plain(label)}'.")
-found = run_panel(specs, "probes")
+found = run_panel(specs, "probes", ProbingResult)
 if found is not None:
     show(found, here.row_name)
 show_paper_table(here, models, label, params, found)

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from backend import Result
+from backend import Result, ThresholdResult
 from pages._kit.charts.threshold import CAPTION, HISTOGRAM_CAPTION, class_histogram, threshold_profile
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
@@ -47,7 +47,7 @@ def what_is_cut(params: dict[str, Any]) -> str:
     return "highest-variance dimension" if params["dimension"] < 0 else f"dimension {params['dimension']}"
 
 
-def draw_profile(result: Result, params: dict[str, Any], row_name: str) -> Any:
+def draw_profile(result: Result[ThresholdResult], params: dict[str, Any], row_name: str) -> Any:
     """Accuracy over depth."""
     names = result.sources[0].layer_names
     undefined = {at[0]: why for at, why in reasons(result, "accuracy").items()}
@@ -62,7 +62,7 @@ def draw_profile(result: Result, params: dict[str, Any], row_name: str) -> Any:
     return figure
 
 
-def choose_layer(result: Result) -> int:
+def choose_layer(result: Result[ThresholdResult]) -> int:
     """The position of the layer whose histogram is shown: the last one to begin with, not the one best on the test texts."""
     names = result.sources[0].layer_names
     if len(names) == 1:
@@ -71,7 +71,7 @@ def choose_layer(result: Result) -> int:
     return int(st.select_slider("Layer", range(len(names)), len(names) - 1, format_func=names.__getitem__, key=key))
 
 
-def draw_histogram(result: Result) -> None:
+def draw_histogram(result: Result[ThresholdResult]) -> None:
     """The dimension of one layer by class, with its cuts."""
     values, source = result.values, result.sources[0]
     st.subheader("The dimension by class")
@@ -89,7 +89,7 @@ def draw_histogram(result: Result) -> None:
     st.caption(f"{HISTOGRAM_CAPTION} {plain(intervals(values, layer))}")
 
 
-def intervals(values: Any, layer: int) -> str:
+def intervals(values: ThresholdResult, layer: int) -> str:
     """The intervals of one layer in words, where they are few enough to be read."""
     classes = [values.split.classes[number] for number in values.interval_classes[layer]]
     cuts = [f"{cut:.4g}" for cut in values.thresholds[layer]]
@@ -102,7 +102,7 @@ def intervals(values: Any, layer: int) -> str:
     return f"Here: {', '.join(parts)}, '{classes[-1]}' above."
 
 
-def show(result: Result, params: dict[str, Any], row_name: str) -> None:
+def show(result: Result[ThresholdResult], params: dict[str, Any], row_name: str) -> None:
     """Profile, histogram, table, notes and downloads."""
     figure = draw_profile(result, params, row_name)
     draw_histogram(result)
@@ -136,6 +136,6 @@ with paper.box:
 paper.say(here, {"threshold": params})
 spec = workbench().analysis("threshold", models=[model], layers=here.layers, label=label, params=params, **here.rows)
 st.caption(f"Classes: the column '{plain(label)}'.")
-found = run_panel([spec], "threshold")
+found = run_panel([spec], "threshold", ThresholdResult)
 if found is not None:
     show(found[0], params, here.row_name)

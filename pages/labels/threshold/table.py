@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backend import Result
+from backend import Result, ThresholdResult
 
 
-def table(result: Result) -> pd.DataFrame:
+def table(result: Result[ThresholdResult]) -> pd.DataFrame:
     """One row for each layer."""
     values = result.values
     own = np.where(values.own_head, values.full_accuracy, np.nan)
@@ -27,7 +27,7 @@ def table(result: Result) -> pd.DataFrame:
     return pd.DataFrame(columns).astype({"dimension": "Int64"})
 
 
-def file_table(result: Result) -> pd.DataFrame:
+def file_table(result: Result[ThresholdResult]) -> pd.DataFrame:
     """The table with every cut as a number, and the class of every interval, from left to right."""
     values, classes = result.values, result.values.split.classes
     numbers = table(result)
@@ -41,7 +41,7 @@ def file_table(result: Result) -> pd.DataFrame:
     return pd.concat([numbers, pd.DataFrame(wide)], axis=1)
 
 
-def screen_table(result: Result) -> pd.DataFrame:
+def screen_table(result: Result[ThresholdResult]) -> pd.DataFrame:
     """The table with the cuts in words, the first eight of them."""
     numbers = table(result)
     numbers["cuts"] = [

@@ -136,7 +136,8 @@ def layer_values(values: Any, field: str) -> Floats:
 
 def grid_of(measure: SeriesMeasure, series: SeriesInfo, results: Sequence[Result]) -> Grid:
     """The numbers of a measure by checkpoint and layer, with the reasons of the undefined ones."""
-    rows, why = [], {}
+    rows: list[Floats] = []
+    why: dict[tuple[int, int], str] = {}
     for step, result in enumerate(results):
         rows.append(layer_values(result.values, measure.field))
         for index, reason in reasons(result, measure.field).items():

@@ -7,7 +7,20 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from backend import FITTED, Result, SeriesInfo, compared, compared_networks
+from backend import (
+    FITTED,
+    DirectProbeResult,
+    MovementResult,
+    ProbingResult,
+    Result,
+    SeriesInfo,
+    ThresholdResult,
+    compared,
+    compared_networks,
+    result_of,
+    results_of,
+    values_of,
+)
 from pages._kit.charts.base import short_model
 from pages._kit.charts.clusters import TWO_CAPTION
 from pages._kit.charts.paths import FRAME_HELP, FRAMES, MOST_NAMED, PATHS_CAPTION, paths_chart
@@ -49,7 +62,7 @@ def _thresholds(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
         measures.pop()
     found = found_series(series, here, [wanted], params, "dynamics_threshold")
     if found is not None:
-        of = found[wanted][0].values
+        of = values_of(found[wanted][0], ThresholdResult)
         st.caption(sampling_error_words(of.sampling_error, of.split.n_test, here.row_name, holders(of.split)))
         st.caption(plain(_first_and_last(series, found[wanted])))
         show_measures(measures, series, here, found, logarithmic=logarithmic, key="dynamics_threshold")
@@ -59,7 +72,8 @@ def _first_and_last(series: SeriesInfo, results: Sequence[Result]) -> str:
     """All dimensions of the last layer at the first and at the last step, row by row."""
     layer = len(results[0].sources[0].layer_names) - 1
     which = f"All dimensions of {results[0].sources[0].layer_names[layer]}, step {series.steps[0]:,} to {series.steps[-1]:,}"
-    found = compared(results[0], results[-1], FITTED, layer)
+    first, last = results_of([results[0], results[-1]], ThresholdResult)
+    found = compared(first, last, FITTED, layer)
     if isinstance(found, str):
         return f"{which}: {found}."
     return (
@@ -71,7 +85,8 @@ def _first_and_last(series: SeriesInfo, results: Sequence[Result]) -> str:
 def _networks_first_and_last(series: SeriesInfo, results: Sequence[Result]) -> str:
     """The probes of the last layer at the first and at the last step, row by row."""
     layer = len(results[0].sources[0].layer_names) - 1
-    found = compared_networks(results[0], results[-1], layer)
+    first, last = results_of([results[0], results[-1]], ProbingResult)
+    found = compared_networks(first, last, layer)
     if found is None or found[0] != found[0]:
         return ""
     which = f"Networks on {results[0].sources[0].layer_names[layer]}, step {series.steps[0]:,} to {series.steps[-1]:,}"
@@ -109,7 +124,7 @@ def _distances(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
     found = found_series(series, here, [wanted], params, "dynamics_direct_probe")
     if found is None:
         return
-    results = found[wanted]
+    results = results_of(found[wanted], DirectProbeResult)
     names, classes = results[0].sources[0].layer_names, results[0].values.split.classes
     st.subheader("Each label's distance to its nearest")
     layer = len(names) - 1
@@ -140,7 +155,7 @@ def _movement(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
     found = found_series(series, here, [wanted], params, "dynamics_movement")
     if found is None:
         return
-    result = found[wanted][0]
+    result = result_of(found[wanted][0], MovementResult)
     values, layers = result.values, result.sources[0].layer_names
     with st.container(horizontal=True, vertical_alignment="bottom"):
         frame = st.segmented_control(
@@ -181,7 +196,7 @@ def _movement(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
     save(table, series, found, {f"Paths of the labels, {layers[layer]}": figure}, key="dynamics_movement")
 
 
-def _lengths(result: Result, layer: int) -> pd.DataFrame:
+def _lengths(result: Result[MovementResult], layer: int) -> pd.DataFrame:
     """How far each label went in one layer, in the full space."""
     values = result.values
     columns: dict[str, Any] = {
@@ -207,7 +222,7 @@ def _probes(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
     ]  # fmt: skip
     found = found_series(series, here, [wanted], params, "dynamics_probing")
     if found is not None:
-        of = found[wanted][0].values
+        of = values_of(found[wanted][0], ProbingResult)
         st.caption(sampling_error_words(of.sampling_error, of.n_test_used, here.row_name, holders(of.split)))
         st.caption(plain(_networks_first_and_last(series, found[wanted])))
         show_measures(measures, series, here, found, logarithmic=logarithmic, key="dynamics_probing")

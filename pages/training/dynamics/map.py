@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from backend import Result, SeriesInfo, SeriesResult, series_document
+from backend import ProjectionSeries, Result, SeriesInfo, SeriesResult, result_of, series_document
 from pages._kit.charts.base import short_model
 from pages._kit.charts.maps import CAPTION, projection_scatter
 from pages._kit.flow.controls import params_form
@@ -53,7 +53,7 @@ def show_map(series: SeriesInfo, here: Selection) -> None:
     )
     found = batch_panel(task, "dynamics_map")
     if found is not None:
-        _show(found[0], series, here)
+        _show(result_of(found[0], ProjectionSeries), series, here)
 
 
 def _layer(series: SeriesInfo, here: Selection) -> int:
@@ -71,7 +71,7 @@ def _layer(series: SeriesInfo, here: Selection) -> int:
     return chosen if chosen in numbers else last
 
 
-def _show(result: Result, series: SeriesInfo, here: Selection) -> None:
+def _show(result: Result[ProjectionSeries], series: SeriesInfo, here: Selection) -> None:
     values = result.values
     assert here.texts is not None
     table = workbench().text_set(here.texts)
@@ -122,7 +122,7 @@ def _show(result: Result, series: SeriesInfo, here: Selection) -> None:
     )
 
 
-def quality(result: Result, step: int) -> str:
+def quality(result: Result[ProjectionSeries], step: int) -> str:
     """How far the map of one checkpoint can be trusted, in one line."""
     values = result.values
     why = reasons(result, "trustworthiness").get((step,))
@@ -138,7 +138,7 @@ def quality(result: Result, step: int) -> str:
     return " · ".join(parts)
 
 
-def quality_table(result: Result, series: SeriesInfo) -> pd.DataFrame:
+def quality_table(result: Result[ProjectionSeries], series: SeriesInfo) -> pd.DataFrame:
     """Trustworthiness and neighbour overlap of every checkpoint's map."""
     values = result.values
     columns: dict[str, Any] = {
@@ -176,7 +176,7 @@ def _list_selected(chosen: ChartSelection, table: Any, here: Selection) -> None:
     st.dataframe(pd.DataFrame(columns).head(MOST_LISTED), hide_index=True)
 
 
-def _points(result: Result, series: SeriesInfo, labels: Any) -> tuple[list[str], list[list[Any]]]:
+def _points(result: Result[ProjectionSeries], series: SeriesInfo, labels: Any) -> tuple[list[str], list[list[Any]]]:
     """One row for each checkpoint and point; the rows of the text set count from 1."""
     values = result.values
     rows = [

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from backend import SeriesInfo
+from backend import RogueResult, SeriesInfo, values_of
 from pages._kit.show import measures as profile_measures
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import plain, workbench
@@ -111,7 +111,7 @@ def rogue(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
         return
     show_measures(measures, series, here, found, logarithmic=logarithmic, key="dynamics_rogue")
     st.subheader("Which dimension it is")
-    principal = [result.values.principal for result in found[share.wanted]]
+    principal = [values_of(result, RogueResult).principal for result in found[share.wanted]]
     names = found[share.wanted][0].sources[0].layer_names
     table: dict[str, Any] = {"layer": list(names)}
     for step, dims in zip(series.steps, principal, strict=True):

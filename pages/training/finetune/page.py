@@ -64,7 +64,13 @@ def new_run(here: Selection, label: str) -> None:
         f"{wording.count(here.texts.spec.n_rows, here.row_name)} of {plain(here.texts.spec.name)}, labels: the column "
         f"'{plain(label)}'."
     )
-    name = st.selectbox("Recipe", list(RECIPES), format_func=NAMES.get, key="finetune_recipe", persist_state="session")
+    name = st.selectbox(
+        "Recipe",
+        list(RECIPES),
+        format_func=lambda one: NAMES.get(one, one),
+        key="finetune_recipe",
+        persist_state="session",
+    )
     recipe = RECIPES[name]
     with st.container(horizontal=True):
         values = params_form(Recipe, f"finetune_{name}", only=_NOT_SHORT, values=recipe)
@@ -143,7 +149,7 @@ def choose_run(infos: list[RunInfo]) -> RunInfo:
         asked = st.query_params.get("run")
         st.session_state[SHOWN] = asked if asked in names else names[0]
     about = {info.name: f"{info.name} · {short_model(info.base)} on {info.texts}" for info in infos}
-    chosen = st.selectbox("Run", names, key=SHOWN, format_func=about.get)
+    chosen = st.selectbox("Run", names, key=SHOWN, format_func=lambda one: about.get(one, one))
     st.query_params["run"] = chosen
     return infos[names.index(chosen)]
 

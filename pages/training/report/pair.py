@@ -12,10 +12,12 @@ from backend import (
     ReportPlan,
     Result,
     SummaryRow,
+    ThresholdResult,
     number_texts,
     plan_report,
     report_document,
     summary_rows,
+    values_of,
 )
 from pages._kit.charts.base import short_model
 from pages._kit.flow.controls import params_form
@@ -131,7 +133,7 @@ def _say_head(plan: ReportPlan, found: Mapping[str, Result]) -> None:
     """Where the tuned model has a head that this pooling or layer does not reach, say how to have it judged."""
     if not plan.tuned.labels or "threshold_tuned" not in found:
         return
-    if not found["threshold_tuned"].values.own_head.any():
+    if not values_of(found["threshold_tuned"], ThresholdResult).own_head.any():
         st.info(
             f"{plain(short_model(plan.tuned.spec.name))} has a head of its own, which takes no part: it reads the last layer in "
             f"the pooling {'last' if plan.tuned.family == 'decoder' else 'cls'}, and only for the classes it was trained on. The "

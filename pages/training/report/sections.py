@@ -8,7 +8,21 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from backend import ReportPlan, Result, label_changes, layer_rows, moved_rows
+from backend import (
+    CkaResult,
+    DirectProbeResult,
+    NeighbourOverlap,
+    ReportPlan,
+    Result,
+    RogueOverlapResult,
+    ThresholdResult,
+    VarianceRatioResult,
+    label_changes,
+    layer_rows,
+    moved_rows,
+    result_of,
+    values_of,
+)
 from pages._kit.charts.base import MUTED, short_model
 from pages._kit.charts.clusters import TWO_CAPTION, change_chart
 from pages._kit.charts.depth import Series, profile_lines
@@ -56,8 +70,8 @@ def similarity(found: Found) -> list[Section]:
     names = before.sources[0].layer_names
     figures = {}
     for title, result in (("Before", before), ("After", after)):
-        figures[title] = cka_heatmap(result.values.matrix, names, names, _cells(result))
-    difference = after.values.matrix - before.values.matrix
+        figures[title] = cka_heatmap(values_of(result, CkaResult).matrix, names, names, _cells(result))
+    difference = values_of(after, CkaResult).matrix - values_of(before, CkaResult).matrix
     gaps = {**_cells(after), **_cells(before)}
     figures["After minus before"] = cka_difference(difference, names, names, gaps)
     row = st.container(horizontal=True)
@@ -84,12 +98,13 @@ def _cells(result: Result) -> dict[tuple[int, int], str]:
 
 def _kept(found: Found, names: Sequence[str]) -> go.Figure:
     """CKA, common rogue dimensions and kept neighbours, layer by layer."""
+    neighbours = values_of(found["neighbours"], NeighbourOverlap)
     series = []
     for place, (part, field, name) in enumerate(
         (
             ("cka", "matrix", "geometry (CKA)"),
-            ("rogue_overlap", "matrix", f"top {found['rogue_overlap'].values.top} dimensions"),
-            ("neighbours", "overlap", f"{found['neighbours'].values.k} nearest neighbours"),
+            ("rogue_overlap", "matrix", f"top {values_of(found['rogue_overlap'], RogueOverlapResult).top} dimensions"),
+            ("neighbours", "overlap", f"{neighbours.k} nearest neighbours"),
         )
     ):
         result = found[part]
@@ -98,7 +113,7 @@ def _kept(found: Found, names: Sequence[str]) -> go.Figure:
         series.append(Series(name, names, values, undefined=why, place=place))
     lowest = min(0.0, *(float(np.nanmin(one.values, initial=0.0)) for one in series))
     figure = profile_lines(series, y_title="Kept (CKA, or share in common)", y_range=(lowest - 0.03, 1.03))
-    chance = float(found["neighbours"].values.by_chance)
+    chance = float(neighbours.by_chance)
     figure.add_hline(y=chance, line={"color": MUTED, "dash": "dot", "width": 1})
     margin_name(figure, chance, "neighbours,<br>by chance", MUTED, shift=8)
     return figure
@@ -113,7 +128,7 @@ def dimensions(plan: ReportPlan, found: Found) -> list[Section]:
     number = st.column_config.NumberColumn(format="%.3f")
     shares = [name for name in frame.columns if frame[name].dtype.kind == "f"]
     st.dataframe(frame, hide_index=True, column_config=dict.fromkeys(shares, number))
-    values = found["rogue_overlap"].values
+    values = values_of(found["rogue_overlap"], RogueOverlapResult)
     caption = (
         f"Top {values.top} in common: share of the {values.top} dimensions of highest variance that both models have; by chance "
         f"{values.chance:.2g}. Highest variance: the index of the one dimension that varies most over all rows. Components gained: leading "
@@ -141,7 +156,7 @@ def _layer_cells(row: Any) -> dict[str, Any]:
 def components(plan: ReportPlan, found: Found) -> list[Section]:
     """The ratio of explained variances in the layer of the summary."""
     st.subheader(COMPONENTS)
-    result = found["variance_ratio"]
+    result = result_of(found["variance_ratio"], VarianceRatioResult)
     values, source = result.values, result.sources[0]
     at, layer = source.layers.index(plan.layer), plan.base.layer_names[plan.layer]
     n_components = min(min(one.n_rows, one.n_dims) for one in result.sources)
@@ -166,7 +181,7 @@ def components(plan: ReportPlan, found: Found) -> list[Section]:
 
 
 def _n_classes(found: Found) -> int | None:
-    return int(found["threshold_base"].values.split.n_used) if "threshold_base" in found else None
+    return int(values_of(found["threshold_base"], ThresholdResult).split.n_used) if "threshold_base" in found else None
 
 
 def accuracies(found: Found, row_name: str) -> list[Section]:
@@ -174,7 +189,7 @@ def accuracies(found: Found, row_name: str) -> list[Section]:
     st.subheader(ACCURACIES)
     series = []
     for place, (part, name) in enumerate((("threshold_base", "before"), ("threshold_tuned", "after"))):
-        result = found[part]
+        result = result_of(found[part], ThresholdResult)
         why = {at[0]: reason for at, reason in reasons(result, "accuracy").items()}
         names = result.sources[0].layer_names
         values = result.values
@@ -183,7 +198,7 @@ def accuracies(found: Found, row_name: str) -> list[Section]:
             Series(f"highest variance, {name}", names, values.accuracy, undefined=why, place=place, style=2),
         ]
     figure = profile_lines(series, y_title="Test accuracy (share of texts)", y_range=(0, 1.03))
-    of = found["threshold_base"].values
+    of = values_of(found["threshold_base"], ThresholdResult)
     majority_line(figure, of.split.majority)
     plot(
         figure,
@@ -204,7 +219,7 @@ def accuracies(found: Found, row_name: str) -> list[Section]:
 def labels(plan: ReportPlan, found: Found) -> list[Section]:
     """Each label's least distance before and after, and the table of it."""
     st.subheader(LABELS)
-    result = found["clusters"]
+    result = result_of(found["clusters"], DirectProbeResult)
     values = result.values
     changes = label_changes(result)
     columns = ["label", "before", "after", "change", "distance"]
@@ -213,7 +228,7 @@ def labels(plan: ReportPlan, found: Found) -> list[Section]:
     both = np.array([values.other_minimum[0], values.minimum[0]])
     if np.isfinite(both).any():
         models = (f"before: {short_model(plan.base.spec.name)}", f"after: {short_model(plan.tuned.spec.name)}")
-        figure = change_chart(*both, models, values.split.classes)
+        figure = change_chart(both[0], both[1], models, values.split.classes)
         caption = LEAST_CAPTION if len(changes) > 2 else f"{TWO_CAPTION} {UNITS}"
         alt = f"Least distance of {len(changes)} labels before and after"
         plot(
@@ -231,7 +246,7 @@ def moved(
     """The rows that kept least of their neighbours."""
     title = MOVED.format(row_name)
     st.subheader(title)
-    result = found["neighbours"]
+    result = result_of(found["neighbours"], NeighbourOverlap)
     rows = moved_rows(result, plan.layer)
     layer = plain(plan.base.layer_names[plan.layer])
     at = result.sources[0].layers.index(plan.layer)
