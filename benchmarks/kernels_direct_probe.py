@@ -13,6 +13,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def published(x: np.ndarray, labels: np.ndarray, *, at_the_end: bool = False) ->
         mine = np.flatnonzero(labels[row + 1 :] == labels[row]) + row + 1
         gaps[row, mine] = np.linalg.norm(x[mine] - x[row], axis=1)
     while np.isfinite(least := gaps.min()):
-        i, j = np.unravel_index(int((gaps <= least).argmax()), gaps.shape)
+        i, j = divmod(int((gaps <= least).argmax()), n_rows)
         together = members[i] + members[j]
         centre = x[together].mean(axis=0)
         reach = np.linalg.norm(x[together] - centre, axis=1).max()
@@ -98,8 +99,7 @@ def published(x: np.ndarray, labels: np.ndarray, *, at_the_end: bool = False) ->
         del members[j]
         gaps[j], gaps[:, j] = np.inf, np.inf
         centres[j], radius[j] = np.inf, 0.0
-        mine = np.array([k for k in members if labels[k] == labels[i] and k != i], dtype=int)
-        for k in mine:
+        for k in [k for k in members if labels[k] == labels[i] and k != i]:
             gaps[min(i, k), max(i, k)] = np.linalg.norm(centres[k] - centre)
     pairs = [(a, b) for a in members for b in members if a < b and labels[a] != labels[b]]
     if at_the_end and any(overlap_by_svm(x[members[a]], x[members[b]]) for a, b in pairs):
@@ -121,8 +121,8 @@ def main() -> None:
         draw = np.random.default_rng(1).standard_normal((x.shape[1], n_dims))
         rows = x if n_dims == x.shape[1] else x @ draw
         direct_probe(rows[:20], labels[:20])
-        mine, found = timed(lambda rows=rows: direct_probe(rows, labels))
-        other, n_theirs = timed(lambda rows=rows: published(rows, labels, at_the_end=options.at_the_end))
+        mine, found = timed(partial(direct_probe, rows, labels))
+        other, n_theirs = timed(partial(published, rows, labels, at_the_end=options.at_the_end))
         case = f"{len(rows)} TREC rows, 6 labels, {n_dims} dims"
         print(
             f"{case:44s} {mine:9.2f} {other:14.1f} {other / mine:7.0f}x   {found.n_clusters} and {n_theirs}", flush=True

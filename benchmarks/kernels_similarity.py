@@ -7,6 +7,8 @@ on a few pairs and scaled to all of them; the difference is over the pairs that 
 import argparse
 import itertools
 import statistics
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -35,9 +37,9 @@ def u_centred_gram(x: np.ndarray) -> np.ndarray:
     n = len(gram)
     means = gram.sum(axis=0, dtype=np.float64) / (n - 2)
     means -= means.sum() / (2 * (n - 1))
-    gram = gram - means[:, None] - means[None, :]
-    np.fill_diagonal(gram, 0.0)
-    return gram
+    out: np.ndarray = gram - means[:, None] - means[None, :]
+    np.fill_diagonal(out, 0.0)
+    return out
 
 
 def naive(x: np.ndarray, y: np.ndarray) -> float:
@@ -68,9 +70,10 @@ def main() -> None:
     xs = layers(5000)
     pairs = list(itertools.combinations_with_replacement(range(N_LAYERS), 2))
     chosen = pairs[:: max(1, len(pairs) // given.pairs)][: given.pairs]
-    runs, singles = [], []
+    runs: list[tuple[float, Any]] = []
+    singles: list[tuple[float, Any]] = []
     for i, j in chosen:
-        singles.append(timed(lambda i=i, j=j: naive(xs[i], xs[j])))
+        singles.append(timed(partial(naive, xs[i], xs[j])))
         if len(runs) < given.repeat:
             runs.append(timed(lambda: cka_matrix(xs)))
     gap = max(abs(runs[0][1][pair] - value) for pair, (_, value) in zip(chosen, singles, strict=True))

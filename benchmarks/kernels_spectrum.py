@@ -1,6 +1,7 @@
 """Spectral measures and average cosine of one layer, against the full SVD and against all pairs."""
 
 import argparse
+from functools import partial
 
 import numpy as np
 
@@ -16,7 +17,7 @@ def layer(n_rows: int, n_dims: int) -> np.ndarray:
     rows = rng.standard_normal((n_rows, n_dims)) / np.sqrt(1 + np.arange(n_dims))
     rows = rows @ np.linalg.qr(rng.standard_normal((n_dims, n_dims)))[0]
     rows[:, 7] += 200
-    return rows.astype(np.float32)
+    return np.asarray(rows, dtype=np.float32)
 
 
 def by_full_svd(x: np.ndarray) -> float:
@@ -47,7 +48,7 @@ def main() -> None:
     anisotropy(x)
     header()
     for case, naive in (("full SVD", by_full_svd), ("singular values only", by_singular_values)):
-        mine, other, ours, theirs = taking_turns(lambda: anisotropy(x), lambda naive=naive: naive(x), repeat)
+        mine, other, ours, theirs = taking_turns(lambda: anisotropy(x), partial(naive, x), repeat)
         line(f"anisotropy, 4096 x 768, {case}", mine, other, abs(ours - theirs))
     mine, other, ours, theirs = taking_turns(lambda: measures(x)[0], lambda: by_full_svd(x), repeat)
     line("all five measures, 4096 x 768, full SVD", mine, other, abs(ours - theirs))
@@ -59,7 +60,7 @@ def main() -> None:
         stack = LayerStack("model", "mean", tuple(range(n_layers)), names, matrices)
         for bands in ("none", "jackknife"):
             params = ANISOTROPY.params(bands=bands)
-            seconds, _ = timed(lambda s=stack, p=params: ANISOTROPY.run([s], None, p, 0, no_report))
+            seconds, _ = timed(partial(ANISOTROPY.run, [stack], None, params, 0, no_report))
             print(f"anisotropy profile with bands={bands}, {n_layers} layers, {n_rows} x {n_dims}: {seconds:.2f} s")
 
 
