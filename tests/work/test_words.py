@@ -12,8 +12,8 @@ from backend.bench.workbench import Workbench
 from backend.values.activations import Activations, LayerStack
 from backend.work.planning import row_labels
 from backend.work.stacks import rows_digest
+from tests.cli.test_command_line import _run
 from tests.models import tiny
-from tests.test_command_line import _run
 from tests.textsets.conllu_text import word
 
 NOUNS, VERBS = ("cat", "dog", "film", "house"), ("sat", "ran", "was", "is")

@@ -9,10 +9,10 @@ from streamlit.testing.v1 import AppTest
 
 import backend
 from pages._kit.state import session
-from tests.pages.test_shell_pages import words
+from tests.pages.data.test_shell_pages import words
 from tests.textsets.conllu_text import SMALL, word
 
-APP = str(Path(__file__).resolve().parents[2] / "app.py")
+APP = str(Path(__file__).resolve().parents[3] / "app.py")
 
 
 @pytest.fixture

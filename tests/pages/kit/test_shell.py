@@ -16,7 +16,7 @@ from pages._kit.show import wording
 from pages._kit.state.selection import parse_layers
 from pages._kit.state.session import plain
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_no_script_lies_directly_in_pages():
@@ -103,7 +103,7 @@ def form_script():
 
     from pages._kit.flow.controls import params_form
     from pages._kit.state.session import problems_shown
-    from tests.pages.test_shell import Everything
+    from tests.pages.kit.test_shell import Everything
 
     with problems_shown():
         st.session_state["made"] = params_form(Everything, "cka")

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 import backend
 from pages._kit.state import session
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 REVIEWS = [("good film", "pos"), ("bad film", "neg"), ("a $5 <b>bargain</b>", "pos"), ("a dull, long evening", "neg")]
 
 

@@ -11,7 +11,7 @@ import backend
 from backend import ResolveTask, fingerprint
 from pages._kit.state import session
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 APP = "app.py"
 
 
@@ -80,7 +80,7 @@ def panel_script() -> None:
     import streamlit as st
 
     from pages._kit.flow.progress import run_panel
-    from tests.pages.test_shell_pages import HELD
+    from tests.pages.data.test_shell_pages import HELD
 
     st.session_state["found"] = run_panel([HELD["spec"]], "panel")
 

@@ -105,6 +105,7 @@ WALKS = (
         runs=("rogue", "rogue_overlap"),
     ),
     Walk("rogue", (0,), ("rogue_layer",), choice=(("pooling", "tokens"),)),
+    Walk("explorer", (0,), ("explorer",), (("selectbox", "metric", "anisotropy"),)),
     Walk(
         "clusters",
         (0, 1),

@@ -18,7 +18,7 @@ from backend.values.presets import PRESETS, deviations, left_open, preset_of, pr
 from backend.values.specs import ModelInfo, ModelSpec, PostProcess
 from tests.models import tiny
 
-DOCS = Path(__file__).resolve().parents[1] / "docs" / "metrics.md"
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"
 TEXTS = [f"the {noun} was {word}" for noun in ("cat", "dog", "film", "house") for word in ("good", "bad", "old", "new")]
 
 

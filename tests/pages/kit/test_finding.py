@@ -22,7 +22,7 @@ from pages._kit.show.finding import (
     parquet_file,
 )
 from tests.pages.figures import figure, numbers, said
-from tests.pages.test_charts_export import Values
+from tests.pages.kit.test_charts_export import Values
 
 APP = Path(__file__).with_name("finding_app.py")
 TABLE = pd.DataFrame({"layer": ["=emb", "block 1"], "cka": [0.1 + 0.2, np.nan], "rows": [3, 4], "rogue": [True, False]})

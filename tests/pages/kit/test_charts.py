@@ -341,7 +341,7 @@ def test_a_saved_figure_has_the_colours_of_paper_and_leaves_the_first_as_it_was(
 
 
 def test_the_charts_do_not_import_streamlit() -> None:
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     paths = [*(root / "pages" / "_kit" / "charts").glob("[a-z]*.py"), *(root / "pages").glob("[a-z]*/*/*charts.py")]
     assert len(paths) > 15
     loads = "; ".join("import " + ".".join(path.relative_to(root).with_suffix("").parts) for path in paths)

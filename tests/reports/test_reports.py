@@ -13,9 +13,9 @@ import backend
 from backend import InvalidRequest, Undefined
 from backend.metrics.shared.paired import mcnemar, paired_error
 from backend.reports.words import READINGS, TITLES, Reading
+from tests.cli.test_command_line import _run
 from tests.conftest import settings_over
 from tests.models.tiny import SEGMENTS, TEXTS, WORDS, bert_config, save
-from tests.test_command_line import _run
 
 LABELS = ("animals", "houses", "films")
 QUICK = ["cka_base", "cka_tuned", "cka", "rogue_base", "rogue_tuned", "rogue_overlap", "variance_ratio", "neighbours"]

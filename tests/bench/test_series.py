@@ -10,8 +10,8 @@ import pytest
 from backend import BatchTask, EmbedscopeError, InvalidRequest, ModelError, TextSetInfo, fingerprint, series_document
 from backend.bench.workbench import Workbench
 from backend.errors import Cancelled
+from tests.cli.test_command_line import _run
 from tests.models import tiny
-from tests.test_command_line import _run
 
 
 @pytest.fixture(scope="module")

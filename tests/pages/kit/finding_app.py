@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages._kit.show.finding import said_once, show
-from tests.pages.test_finding import finding, result
+from tests.pages.kit.test_finding import finding, result
 
 if "below" in st.query_params:
     with said_once(below_each=True):
