@@ -23,10 +23,10 @@ from backend.forms.documents import result_document, series_document
 from backend.forms.fingerprint import fingerprint
 from backend.metrics.ablation.inner import InnerAblation, InnerAblationParams
 from backend.metrics.ablation.metric import AblationParams, AblationResult
-from backend.metrics.anisotropy.cosine import AverageCosineParams, AverageCosineResult
-from backend.metrics.anisotropy.explained_variance import VarianceRatioParams, VarianceRatioResult
+from backend.metrics.anisotropy.average_cosine_metric import AverageCosineParams, AverageCosineResult
 from backend.metrics.anisotropy.metric import AnisotropyParams, AnisotropyResult
-from backend.metrics.anisotropy.spectra import SpectrumParams, SpectrumResult
+from backend.metrics.anisotropy.spectrum_metric import SpectrumParams, SpectrumResult
+from backend.metrics.anisotropy.variance_ratio_metric import VarianceRatioParams, VarianceRatioResult
 from backend.metrics.base import Metric, Outcome, param
 from backend.metrics.components.metric import ComponentAccuracy, ComponentAccuracyParams
 from backend.metrics.dimension.metric import DimensionParams, IntrinsicDimension
@@ -43,7 +43,7 @@ from backend.metrics.probing.result import ProbingParams, ProbingResult
 from backend.metrics.rogue.kernel import standard_scores
 from backend.metrics.rogue.metric import RogueParams, RogueResult
 from backend.metrics.rogue.overlap import RogueOverlapParams, RogueOverlapResult
-from backend.metrics.similarity.kernel import CkaParams, CkaResult
+from backend.metrics.similarity.metric import CkaParams, CkaResult
 from backend.metrics.threshold.metric import ThresholdParams, ThresholdResult
 from backend.old_names import answer as answer_to_old_names
 from backend.reports.compare import FITTED, compared, compared_networks, mean_change

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from backend.metrics.anisotropy.bands import NORMAL_95, banded
-from backend.metrics.anisotropy.cosine import _averages, _with_errors
+from backend.metrics.anisotropy.cosine import averages, averages_with_errors
 from backend.metrics.anisotropy.kernel import (
     MEASURES,
     anisotropy_of,
@@ -115,7 +115,13 @@ def cosines(n_dims: int = 64) -> None:
             return np.random.default_rng(seed).normal(size=(n_rows, n_dims)) + offset
 
         table(
-            "even, 64, offset 4", n_rows, truth, draw, _with_errors, _averages, ("average cosine", "the same, centred")
+            "even, 64, offset 4",
+            n_rows,
+            truth,
+            draw,
+            averages_with_errors,
+            averages,
+            ("average cosine", "the same, centred"),
         )
 
 

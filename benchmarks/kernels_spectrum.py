@@ -5,8 +5,9 @@ from functools import partial
 
 import numpy as np
 
-from backend.metrics.anisotropy.kernel import measures
-from backend.metrics.anisotropy.metric import ANISOTROPY, anisotropy, average_cosine
+from backend.metrics.anisotropy.cosine import average_cosine
+from backend.metrics.anisotropy.kernel import anisotropy, measures
+from backend.metrics.anisotropy.metric import ANISOTROPY
 from backend.values.activations import Activations, LayerStack, no_report
 from benchmarks.timing import header, line, taking_turns, timed
 

@@ -187,3 +187,34 @@ def test_pages_compute_no_statistics_of_their_own() -> None:
 )
 def test_a_statistic_that_a_page_computes_is_caught(source: str, caught: set[str]) -> None:
     assert computed_in(source) == caught
+
+
+def made_in(source: str) -> list[str]:
+    """The metrics that a module makes, by name."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    made = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "Metric"]
+    return [str(word.value.value) for call in made for word in call.keywords if word.arg == "name"]  # type: ignore[attr-defined]
+
+
+def test_a_module_of_metrics_makes_one_and_kernels_know_no_metric() -> None:
+    from backend.metrics import METRICS
+
+    modules = {path: path.read_text(encoding="utf-8") for path in (ROOT / "backend/metrics").glob("*/*.py")}
+    made = {path.relative_to(ROOT).as_posix(): made_in(source) for path, source in modules.items()}
+    assert {path: names for path, names in made.items() if len(names) > 1} == {}
+    assert sorted(name for names in made.values() for name in names) == sorted(METRICS)
+    kernels = [path for path in modules if path.name == "kernel.py"]
+    assert not [path for path in kernels if "backend.metrics.base" in modules[path]]
+    assert {path.parent for path in modules} - {path.parent for path in kernels} == {ROOT / "backend/metrics/shared"}
+
+
+def test_the_public_face_of_a_family_gives_functions_and_no_module_of_that_name() -> None:
+    code = (
+        "import importlib, json, types, backend.metrics, pathlib\n"
+        "faces = [importlib.import_module(f'backend.metrics.{p.parent.name}')"
+        " for p in pathlib.Path('backend/metrics').glob('*/kernel.py')]\n"
+        "print(json.dumps({f'{f.__name__}.{n}': isinstance(getattr(f, n), types.ModuleType)"
+        " for f in faces for n in getattr(f, '__all__', ())}))"
+    )
+    found = _fresh(code)
+    assert len(found) > 30 and not any(found.values()), [name for name, hidden in found.items() if hidden]

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator, Mapping
 from backend.errors import InvalidRequest
 from backend.metrics.ablation.inner import INNER_ABLATION
 from backend.metrics.ablation.metric import ABLATION
-from backend.metrics.anisotropy.cosine import AVERAGE_COSINE
-from backend.metrics.anisotropy.explained_variance import VARIANCE_RATIO
+from backend.metrics.anisotropy.average_cosine_metric import AVERAGE_COSINE
 from backend.metrics.anisotropy.metric import ANISOTROPY
-from backend.metrics.anisotropy.spectra import SPECTRUM
+from backend.metrics.anisotropy.spectrum_metric import SPECTRUM
+from backend.metrics.anisotropy.variance_ratio_metric import VARIANCE_RATIO
 from backend.metrics.base import Metric, Outcome, param, parse_params
 from backend.metrics.components.metric import COMPONENT_ACCURACY
 from backend.metrics.dimension.metric import INTRINSIC_DIMENSION
@@ -22,7 +22,7 @@ from backend.metrics.neurons.metric import NEURONS
 from backend.metrics.probing.metric import PROBING
 from backend.metrics.rogue.metric import ROGUE
 from backend.metrics.rogue.overlap import ROGUE_OVERLAP
-from backend.metrics.similarity.kernel import CKA
+from backend.metrics.similarity.metric import CKA
 from backend.metrics.threshold.metric import THRESHOLD
 
 METRICS: dict[str, Metric] = {

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from backend.metrics.anisotropy.explained_variance import VarianceRatioResult
+from backend.metrics.anisotropy.variance_ratio_metric import VarianceRatioResult
 from backend.metrics.direct_probe.result import DirectProbeResult
 from backend.metrics.neighbors.overlap import NeighbourOverlap
 from backend.metrics.rogue.metric import RogueResult
 from backend.metrics.rogue.overlap import RogueOverlapResult
-from backend.metrics.similarity.kernel import CkaResult
+from backend.metrics.similarity.metric import CkaResult
 from backend.metrics.threshold.metric import ThresholdResult
 from backend.values.results import Result, values_of
 

@@ -8,14 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.metrics.ablation.metric import AblationResult
-from backend.metrics.anisotropy.explained_variance import VarianceRatioResult
+from backend.metrics.anisotropy.variance_ratio_metric import VarianceRatioResult
 from backend.metrics.direct_probe.result import DirectProbeResult
 from backend.metrics.neighbors.overlap import NeighbourOverlap
 from backend.metrics.neurons.metric import NeuronsResult
 from backend.metrics.rogue.metric import RogueResult
 from backend.metrics.rogue.overlap import RogueOverlapResult
 from backend.metrics.shared.paired import Paired, mcnemar
-from backend.metrics.similarity.kernel import CkaResult
+from backend.metrics.similarity.metric import CkaResult
 from backend.metrics.threshold.metric import ThresholdResult
 from backend.reports.compare import CUT, FITTED, NOT_KEPT, OTHER_ROWS, OWN, SINGLE, compared, compared_ablations
 from backend.reports.rows import GREW, SAME, SHRANK, Found, label_changes, plain, reason_of

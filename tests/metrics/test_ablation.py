@@ -8,7 +8,7 @@ from backend.metrics.ablation.geometry import geometry_curves, step_grid
 from backend.metrics.ablation.kernel import ablated_predictions, ablation_curve, head_ablation_curve
 from backend.metrics.ablation.metric import ABLATION
 from backend.metrics.anisotropy.cosine import average_cosine
-from backend.metrics.anisotropy.metric import anisotropy
+from backend.metrics.anisotropy.kernel import anisotropy
 from backend.metrics.dimension.kernel import two_nn
 from backend.metrics.neighbors.kernel import neighbour_overlap
 from backend.metrics.shared.heads import accuracy, choose_head, predictions

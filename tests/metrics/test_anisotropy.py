@@ -6,13 +6,9 @@ import numpy as np
 import pytest
 
 from backend.errors import Cancelled, InvalidRequest
-from backend.metrics.anisotropy.cosine import AVERAGE_COSINE, AverageCosineParams
-from backend.metrics.anisotropy.explained_variance import (
-    VARIANCE_RATIO,
-    VarianceRatioParams,
-    components_above_one,
-    variance_ratio,
-)
+from backend.metrics.anisotropy.average_cosine_metric import AVERAGE_COSINE, AverageCosineParams
+from backend.metrics.anisotropy.cosine import average_cosine
+from backend.metrics.anisotropy.explained_variance import components_above_one, components_for, variance_ratio
 from backend.metrics.anisotropy.isotropic import (
     isotropic_anisotropy,
     isotropic_average_cosine,
@@ -20,19 +16,20 @@ from backend.metrics.anisotropy.isotropic import (
     isotropic_isoscore,
     isotropic_participation_ratio,
 )
-from backend.metrics.anisotropy.kernel import decompose, measures, measures_of
-from backend.metrics.anisotropy.metric import (
-    ANISOTROPY,
-    AnisotropyParams,
+from backend.metrics.anisotropy.kernel import (
     anisotropy,
-    average_cosine,
+    decompose,
     effective_rank,
     isoscore,
+    measures,
+    measures_of,
     participation_ratio,
     participation_ratio_corrected,
     spectrum,
 )
-from backend.metrics.anisotropy.spectra import SPECTRUM, SpectrumParams, components_for
+from backend.metrics.anisotropy.metric import ANISOTROPY, AnisotropyParams
+from backend.metrics.anisotropy.spectrum_metric import SPECTRUM, SpectrumParams
+from backend.metrics.anisotropy.variance_ratio_metric import VARIANCE_RATIO, VarianceRatioParams
 from backend.values.activations import no_report
 from tests.metrics.stacks import layer, rotation, stack_of
 

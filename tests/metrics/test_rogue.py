@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from backend.errors import InvalidRequest
-from backend.metrics.anisotropy.metric import average_cosine
+from backend.metrics.anisotropy.cosine import average_cosine
 from backend.metrics.rogue.kernel import (
     cosine_contribution,
     dimension_mean,

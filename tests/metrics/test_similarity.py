@@ -7,7 +7,8 @@ import pytest
 
 from backend.errors import Cancelled, InvalidRequest
 from backend.metrics.similarity import gram
-from backend.metrics.similarity.kernel import CKA, CkaParams, chance_level, cka_matrix, linear_cka, rbf_cka
+from backend.metrics.similarity.kernel import chance_level, cka_matrix, linear_cka, rbf_cka
+from backend.metrics.similarity.metric import CKA, CkaParams
 from backend.values.activations import no_report
 from tests.metrics.stacks import layer, rotation, stack_of
 

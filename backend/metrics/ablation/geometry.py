@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backend.metrics.anisotropy.cosine import average_cosine
-from backend.metrics.anisotropy.metric import anisotropy
+from backend.metrics.anisotropy.kernel import anisotropy
 from backend.metrics.dimension.kernel import Graph, Settings, estimates
 from backend.metrics.neighbors.kernel import shared_share
 from backend.metrics.shared.degenerate import why_undefined

@@ -2,7 +2,7 @@
 
 from backend.metrics.anisotropy.cosine import average_cosine
 from backend.metrics.anisotropy.explained_variance import variance_ratio
-from backend.metrics.anisotropy.metric import (
+from backend.metrics.anisotropy.kernel import (
     anisotropy,
     effective_rank,
     isoscore,

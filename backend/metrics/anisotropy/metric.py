@@ -1,18 +1,12 @@
-"""How unevenly a layer uses its space: anisotropy and its relatives, all from one decomposition a layer.
+"""The metric ``anisotropy``: how unevenly a layer uses its space, all from one decomposition a layer."""
 
-Razzhigaev et al. (2024) for anisotropy; Rudman et al. (2022) for IsoScore; Roy & Vetterli (2007) for effective rank.
-The average cosine is in ``cosine``.
-"""
-
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from backend.metrics.anisotropy.bands import BAND_HELP, BANDS, Banded, banded, batch_size, layer_step
-from backend.metrics.anisotropy.cosine import average_cosine
 from backend.metrics.anisotropy.isotropic import (
     isotropic_anisotropy,
     isotropic_effective_rank,
@@ -21,16 +15,10 @@ from backend.metrics.anisotropy.isotropic import (
 )
 from backend.metrics.anisotropy.kernel import (
     MEASURES,
-    anisotropy_of,
-    corrected_participation_ratio,
     decompose,
-    effective_rank_of,
-    isoscore_of,
     measures,
     measures_of,
-    participation_ratio_of,
-    principal_variances,
-    share_uncentred,
+    participation_ratio_corrected,
     standard_errors,
 )
 from backend.metrics.base import Metric, Outcome, param
@@ -38,75 +26,12 @@ from backend.metrics.shared.degenerate import named, undefined_entries, why_unde
 from backend.metrics.shared.linalg import Floats, Matrix, as_matrix
 from backend.values.activations import Labels, LayerStack, Report
 
-__all__ = ["anisotropy", "average_cosine", "effective_rank", "isoscore", "participation_ratio", "spectrum"]
-
 BIAS_NOTE = (
     "Bands show how much the numbers vary over samples of this many rows. They leave out the bias of few rows, which lowers effective "
     "rank, participation ratio and IsoScore and raises anisotropy, and so may not hold the value of infinitely many: "
     "compare with the isotropic line of the same size, or read the corrected participation ratio and IsoScore."
 )
 _IDENTICAL = "all rows are identical"
-
-
-def anisotropy(x: npt.ArrayLike, *, centred: bool = True) -> float:
-    """Share of the first singular value's square: sigma_1^2 / sum sigma_i^2 of the rows, centred or as they are.
-
-    ``x`` (n_rows, n_dims); in (0, 1], at least 1 / min(n_rows, n_dims); NaN for a degenerate input. Razzhigaev et al.
-    """
-    if centred:
-        return _from_variances(x, anisotropy_of)
-    matrix = as_matrix(x)
-    reason = why_undefined(matrix)
-    if reason == _IDENTICAL and matrix[0].any():
-        return 1.0  # all on one direction
-    return float("nan") if reason else share_uncentred(matrix)
-
-
-def isoscore(x: npt.ArrayLike) -> float:
-    """IsoScore of ``x`` (n_rows, n_dims): (PR - 1) / (d - 1), in [0, 1], 1 where all dimensions are used evenly.
-
-    NaN for a degenerate input or a single dimension. Rudman et al. (2022), in closed form.
-    """
-    return _from_variances(x, lambda variances: isoscore_of(variances, as_matrix(x).shape[1]))
-
-
-def participation_ratio(x: npt.ArrayLike) -> float:
-    """Participation ratio of ``x`` (n_rows, n_dims): tr(C)^2 / ||C||_F^2, in [1, d], in dimensions; NaN if degenerate."""
-    return _from_variances(x, participation_ratio_of)
-
-
-def participation_ratio_corrected(x: npt.ArrayLike) -> float:
-    """The participation ratio without the bias of few rows, which lowers it: an estimate of the population's, in dimensions.
-
-    ``x`` is (n_rows, n_dims), of 4 rows at least; NaN for a degenerate input. By chance it may exceed n_dims.
-    """
-    return _from_variances(x, lambda variances: corrected_participation_ratio(as_matrix(x), variances))
-
-
-def effective_rank(x: npt.ArrayLike) -> float:
-    """Effective rank of the centred ``x`` (n_rows, n_dims): exp of the entropy of sigma / sum sigma, in [1, d].
-
-    NaN for a degenerate input. Roy & Vetterli (2007).
-    """
-    return _from_variances(x, effective_rank_of)
-
-
-def spectrum(x: npt.ArrayLike) -> Floats:
-    """Explained-variance ratios of ``x`` (n_rows, n_dims), (min(n_rows, n_dims),), descending, summing to 1.
-
-    All NaN for a degenerate input.
-    """
-    matrix = as_matrix(x)
-    if why_undefined(matrix):
-        return np.full(min(matrix.shape), np.nan)
-    variances = principal_variances(matrix)
-    ratios: Floats = variances / variances.sum()
-    return ratios
-
-
-def _from_variances(x: npt.ArrayLike, measure: Callable[[Floats], float]) -> float:
-    matrix = as_matrix(x)
-    return float("nan") if why_undefined(matrix) else measure(principal_variances(matrix))
 
 
 @dataclass(frozen=True, slots=True)

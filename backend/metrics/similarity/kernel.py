@@ -11,11 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.errors import InvalidRequest
-from backend.metrics.base import Metric, Outcome, param
-from backend.metrics.shared.degenerate import named, same_rows, undefined_entries, why_undefined
+from backend.metrics.shared.degenerate import why_undefined
 from backend.metrics.shared.linalg import Floats, Matrix, as_matrix
 from backend.metrics.similarity.gram import GramMoments, View, gram_moments, median_squared_distance, view
-from backend.values.activations import Labels, LayerStack, Report, no_report
+from backend.values.activations import Report, no_report
 
 KERNELS = ("linear", "rbf")
 _STAGE = "CKA"
@@ -59,50 +58,29 @@ def cka_matrix(
     computation, with memory flat in n. ``report`` is called between blocks and may raise to cancel. Raises
     InvalidRequest for different numbers of rows or an unknown kernel.
     """
-    params = CkaParams(kernel=kernel, debiased=debiased, bandwidth=bandwidth)
-    return _compare(xs, ys, params, report or no_report, (None, None))[0]
+    return compare(xs, ys, Comparison(kernel, debiased, bandwidth), report or no_report, (None, None))[0]
 
 
 @dataclass(frozen=True, slots=True)
-class CkaParams:
-    """How to compare two layers."""
+class Comparison:
+    """How two layers are compared: the kernel, whether its small-sample bias is removed, the width of a Gaussian one."""
 
-    kernel: str = param("linear", "Kernel: linear (dot products) or rbf (Gaussian of the distance).", choices=KERNELS)
-    debiased: bool = param(True, "Remove the small-sample bias (needs at least 4 rows).")
-    bandwidth: float = param(
-        0.5, "Width of the rbf kernel, in square roots of the median squared distance.", low=0.1, high=10.0
-    )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CkaResult:
-    """CKA of layers, ``matrix`` (n_xs, n_ys): rows are the first stack's layers, columns the second's (or the first's).
-
-    ``baseline`` (n_xs, n_ys) is what independent isotropic Gaussians of the same sizes score: 0 when debiased.
-    """
-
-    matrix: Floats
-    baseline: Floats
     kernel: str
     debiased: bool
     bandwidth: float
-    within: bool
-    n_rows: int
-    n_dims: int
-    n_dims_y: int
 
 
-def _compare(
+def compare(
     xs: Sequence[npt.ArrayLike],
     ys: Sequence[npt.ArrayLike] | None,
-    params: CkaParams,
+    how: Comparison,
     report: Report,
     steps: tuple[float | None, float | None],
 ) -> tuple[Floats, dict[tuple[str, int], str]]:
     """The matrix, and for each degenerate layer ("x" or "y", its index) the reason; ``steps`` are the sides' formats."""
-    if params.kernel not in KERNELS or not params.bandwidth > 0:
+    if how.kernel not in KERNELS or not how.bandwidth > 0:
         raise InvalidRequest(
-            f"CKA cannot use kernel '{params.kernel}' with bandwidth {params.bandwidth}.",
+            f"CKA cannot use kernel '{how.kernel}' with bandwidth {how.bandwidth}.",
             f"The kernels are {', '.join(KERNELS)}; the bandwidth is above 0.",
         )
     sides = {"x": [as_matrix(x) for x in xs]} | ({} if ys is None else {"y": [as_matrix(y) for y in ys]})
@@ -112,15 +90,15 @@ def _compare(
             f"CKA compares the same rows; the layers have {' and '.join(map(str, lengths))} rows.",
             "Give activations of the same texts in the same order.",
         )
-    matrix, reasons, lost = _aligned(sides, params, report, steps, precise=False)
+    matrix, reasons, lost = _aligned(sides, how, report, steps, precise=False)
     if lost:
-        matrix, reasons, _ = _aligned(sides, params, report, steps, precise=True)
+        matrix, reasons, _ = _aligned(sides, how, report, steps, precise=True)
     return matrix, reasons
 
 
 def _aligned(
     sides: dict[str, list[Matrix]],
-    params: CkaParams,
+    how: Comparison,
     report: Report,
     steps: tuple[float | None, float | None],
     *,
@@ -133,16 +111,16 @@ def _aligned(
     reasons: dict[tuple[str, int], str] = {}
     views: dict[str, list[View]] = {}
     n_layers = sum(map(len, sides.values()))
-    rbf = params.kernel == "rbf"
+    rbf = how.kernel == "rbf"
     by_median = rbf or (precise and len(sides["x"][0]) <= _MOST_BY_MEDIAN)
     for side, matrices in sides.items():
         kept = []
         for index, matrix in enumerate(matrices):
-            reason = why_undefined(matrix, min_rows=4 if params.debiased else 2, step=steps["xy".index(side)])
+            reason = why_undefined(matrix, min_rows=4 if how.debiased else 2, step=steps["xy".index(side)])
             one = None
             if not reason:
                 whole = view(matrix, n_layers=n_layers, precise=precise or rbf, by_median=by_median)
-                one = _with_kernel(whole, params, report)
+                one = _with_kernel(whole, how, report)
             if one is None:
                 reasons[side, index] = reason or "the median distance is 0: most rows are identical"
             else:
@@ -155,20 +133,20 @@ def _aligned(
         ok_x, ok_y = (_defined(reasons, side, n) for side, n in zip((list(sides) * 2)[:2], out.shape, strict=True))
         noise = [np.array([one.noise for one in views[side]]) for side in (list(views) * 2)[:2]]
         few = max(_FEW_DIGITS[np.dtype(one.dtype).itemsize] for side in views.values() for one in side)
-        out[np.ix_(ok_x, ok_y)], lost = _alignment(moments, noise[0], noise[1], params.debiased, few)
+        out[np.ix_(ok_x, ok_y)], lost = _alignment(moments, noise[0], noise[1], how.debiased, few)
     if "y" not in sides:
         out = (out + out.T) / 2
     return out, reasons, lost
 
 
-def _with_kernel(one: View, params: CkaParams, report: Report) -> View | None:
-    if params.kernel == "linear":
+def _with_kernel(one: View, how: Comparison, report: Report) -> View | None:
+    if how.kernel == "linear":
         return one
     median = median_squared_distance(one, report, _STAGE)
     if median == 0:
         return None
-    width = 1.0 / (2.0 * params.bandwidth**2 * median)
-    return dataclasses.replace(one, width=width, shifted=params.bandwidth >= 1.0)
+    width = 1.0 / (2.0 * how.bandwidth**2 * median)
+    return dataclasses.replace(one, width=width, shifted=how.bandwidth >= 1.0)
 
 
 def _defined(reasons: dict[tuple[str, int], str], side: str, count: int) -> list[int]:
@@ -232,51 +210,3 @@ def chance_level(n_rows: int, dims_x: int, dims_y: int, *, kernel: str = "linear
         exponent = 1.0 / (2.0 * bandwidth**2)
         slope = exponent / np.expm1(exponent) if exponent < 700 else 0.0
     return float(np.prod([1.0 + slope**2 * n_rows / dims for dims in (dims_x, dims_y)]) ** -0.5)
-
-
-def run(
-    stacks: Sequence[LayerStack], _labels: Labels | None, params: CkaParams, _seed: int, report: Report
-) -> Outcome[CkaResult]:
-    """CKA within one stack, or between two given the same rows."""
-    same_rows(stacks)
-    first, second = stacks[0], stacks[-1]
-    matrix, reasons = _compare(
-        first.rows, second.rows if len(stacks) > 1 else None, params, report, (first.step, second.step)
-    )
-    n, dx, dy = first.rows[0].shape[0], first.rows[0].shape[1], second.rows[0].shape[1]
-    biased = chance_level(n, dx, dy, kernel=params.kernel, bandwidth=params.bandwidth)
-    baseline = np.full(matrix.shape, 0.0 if params.debiased else biased)
-    result = CkaResult(matrix, baseline, params.kernel, params.debiased, params.bandwidth, len(stacks) == 1, n, dx, dy)
-
-    def why(_field: str, index: tuple[int, ...]) -> str:
-        if ("x", index[0]) in reasons:
-            return named(first, index[0], reasons["x", index[0]])
-        side = "y" if len(stacks) > 1 else "x"
-        column = index[1] if len(index) > 1 else 0
-        if (side, column) in reasons:
-            return named(second, column, reasons[side, column])
-        return (
-            "nothing is left after centring: every pair of rows is equally similar, or a few rows are so long that all "
-            "others vanish beside them"
-        )
-
-    return Outcome(result, undefined_entries(result, why), _notes(params, n, biased))
-
-
-def _notes(params: CkaParams, n: int, biased: float) -> tuple[str, ...]:
-    notes = [f"{'Debiased' if params.debiased else 'Biased'} {params.kernel} CKA over {n} rows."]
-    if not params.debiased:
-        notes.append(f"Biased CKA of independent data at this size is about {biased:.2f}, not 0.")
-    return tuple(notes)
-
-
-CKA = Metric(
-    name="cka",
-    version=3,
-    title="Similarity of layers (CKA)",
-    scope="pair",
-    params=CkaParams,
-    result=CkaResult,
-    run=run,
-    aliases=("linear_cka", "rbf_cka", "similarity"),
-)

@@ -1,21 +1,16 @@
-"""How a layer's variance is spread over its principal components."""
+"""The metric ``spectrum``: how a layer's variance is spread over its principal components."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from backend.metrics.anisotropy.metric import spectrum
+from backend.metrics.anisotropy.explained_variance import components_for
+from backend.metrics.anisotropy.kernel import spectrum
 from backend.metrics.base import Metric, Outcome, param
 from backend.metrics.shared.degenerate import named, undefined_entries, why_undefined
 from backend.metrics.shared.linalg import Floats, Ints
 from backend.values.activations import Labels, LayerStack, Report
-
-
-def components_for(summed: Floats, share: float) -> int:
-    """Number of leading components that hold ``share`` of the variance, ``summed`` (n_components,) ascending; -1 if none do."""
-    enough = np.flatnonzero(summed >= share)
-    return int(enough[0]) + 1 if enough.size else -1
 
 
 @dataclass(frozen=True, slots=True)
