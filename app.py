@@ -72,6 +72,7 @@ st.set_page_config(
 )
 st.logo(str(MARK.with_name("wordmark.svg")), size="large", icon_image=str(MARK))
 session.freeze_once()
+session.look_anew()
 with session.problems_shown():
     selection.sidebar()
     chosen.run()

@@ -9,32 +9,48 @@ from backend.forms.codec import Codec, read_json
 from backend.forms.fingerprint import fingerprint
 from backend.jobs.base import Executor
 from backend.store import Store
+from backend.store.remembered import Remembered
 from backend.values.results import Result
 from backend.values.runs import RunInfo
 from backend.values.specs import ActivationSpec, AnalysisSpec, Task
 from backend.work.stacks import groups_of
 from backend.work.tasks import kind_of
 
+_MOST_BYTES = 2**27  # of result files: what is decoded takes about as much
+
 
 class StoredAnswers:
-    """The answers in one store; what is not there is fetched through the executor."""
+    """The answers in one store; what is not there is fetched through the executor.
+
+    A result is read and decoded once for as long as its file stays as it is; its arrays cannot be written to.
+    """
 
     def __init__(self, store: Store, executor: Executor, codec: Codec) -> None:
         self._store, self._executor, self._codec = store, executor, codec
+        self._results: Remembered[Result] = Remembered(_MOST_BYTES)
 
     def result(self, spec: AnalysisSpec) -> Result | None:
         """The stored result of an analysis, or None."""
         digest = fingerprint(spec)
+        stamp = self._store.result_stamp(digest)
+        known = self._results.get(digest, stamp)
+        if known is not None:
+            return _as_asked(known, spec)
         parts = self._store.get_result(digest)
         if parts is None and self._executor.fetch(spec):
-            parts = self._store.get_result(digest)
+            stamp, parts = self._store.result_stamp(digest), self._store.get_result(digest)
         if parts is None:
             return None
+        for array in parts[1].values():
+            array.flags.writeable = False  # whoever asks next is given the same array
         try:
-            return _as_asked(self._codec.result_from_parts(*parts), spec)
+            found = self._codec.result_from_parts(*parts)
+            answer = _as_asked(found, spec)
         except (EmbedscopeError, LookupError, TypeError, ValueError):
             self._store.forget_result(digest)  # another version wrote it in a form of its own: it is computed again
             return None
+        self._results.keep(digest, stamp, found)
+        return answer
 
     def noted(self, task: Task) -> Any:
         """The answer that the runner wrote down as a record, or None."""

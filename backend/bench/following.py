@@ -1,8 +1,9 @@
 """What a workbench does with any task: look whether its result is there, start it, follow it, read it."""
 
+import copy
 import time
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Callable, Sequence
+from typing import Any, Self, TypeVar, cast
 
 from backend.bench.answers import StoredAnswers
 from backend.errors import EmbedscopeError
@@ -17,6 +18,7 @@ from backend.work.library import Library
 from backend.work.tasks import kind_of
 
 _POLL = 0.1
+_T = TypeVar("_T")
 
 
 class Follower:
@@ -26,6 +28,28 @@ class Follower:
         self._store, self._executor, self._codec = store, executor, codec
         self._library, self.settings = library, settings
         self._answers = StoredAnswers(store, executor, codec)
+        self._lists: dict[str, Any] | None = None
+
+    def asking_once(self, lists: dict[str, Any]) -> Self:
+        """This workbench over the same store, which keeps the lists that it asks for in ``lists`` and takes them from there.
+
+        They are asked for anew once something was started, cancelled or deleted through it.
+        """
+        once = copy.copy(self)
+        once._lists = lists
+        return once
+
+    def _listed(self, name: str, ask: Callable[[], list[_T]]) -> list[_T]:
+        if self._lists is None:
+            return ask()
+        if name not in self._lists:
+            self._lists[name] = ask()
+        return list(self._lists[name])
+
+    def _changed(self) -> None:
+        """The lists may be other ones now."""
+        if self._lists is not None:
+            self._lists.clear()
 
     # Looking, starting, following
 
@@ -39,6 +63,7 @@ class Follower:
 
     def start(self, task: Request[object]) -> JobStatus:
         """Begin ``task``, or join the job that does it already."""
+        self._changed()
         return self._executor.start(task)
 
     def status(self, job_id: str) -> JobStatus | None:
@@ -47,11 +72,12 @@ class Follower:
 
     def cancel(self, job_id: str) -> None:
         """Ask a job to end."""
+        self._changed()
         self._executor.cancel(job_id)
 
     def jobs(self) -> list[JobStatus]:
         """All known jobs, newest first."""
-        return self._executor.jobs()
+        return self._listed("jobs", self._executor.jobs)
 
     def wait(self, task: Request[Answer], report: Report = no_report) -> Answer:
         """Do ``task``, or join who does it, and return its result; raises EmbedscopeError where it fails."""
@@ -71,6 +97,7 @@ class Follower:
 
     def _followed(self, task: Task, report: Report) -> JobStatus | None:
         """Start ``task`` and follow it to its end."""
+        self._changed()
         if isinstance(self._executor, InlineExecutor):
             return self._executor.start(task, report)
         job: JobStatus | None = self._executor.start(task)

@@ -20,7 +20,7 @@ class TextCalls(Follower):
 
     def text_sets(self) -> list[TextSetInfo]:
         """The built-in text sets and the stored ones."""
-        return self._executor.text_sets()
+        return self._listed("text sets", self._executor.text_sets)
 
     def text_set(self, which: TextSetSpec | TextSetInfo | str) -> TextTable:
         """The rows of a text set, by its spec, its table digest or its name."""
@@ -106,7 +106,9 @@ class TextCalls(Follower):
 
     def delete_text_set(self, digest: str) -> int:
         """Delete a text set (by digest, or a name that only one has) with what was made from it; returns how many went."""
-        return self._executor.delete_text_set(self.text_set_info(digest).spec.table)
+        table = self.text_set_info(digest).spec.table
+        self._changed()
+        return self._executor.delete_text_set(table)
 
     def text_set_info(self, name: str) -> TextSetInfo:
         """The line of the list for one text set, by digest or name; raises InvalidRequest for none, and for several."""

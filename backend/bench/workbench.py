@@ -309,7 +309,7 @@ class Workbench(TextCalls):
 
     def runs(self) -> list[RunInfo]:
         """The runs of fine-tuning, newest first; a run's model is ``run:NAME``, that of a step ``run:NAME@step-00128``."""
-        return self._executor.runs()
+        return self._listed("runs", self._executor.runs)
 
     def run_log(self, name: str) -> list[dict[str, Any]]:
         """What a run logged: a line for each step (loss, learning_rate, grad_norm) and evaluation (eval_accuracy)."""

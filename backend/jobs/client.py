@@ -11,13 +11,17 @@ from backend.errors import EmbedscopeError, ServiceError
 from backend.forms.codec import Codec, from_json, read_json
 from backend.forms.fingerprint import fingerprint
 from backend.store import Store
+from backend.store.remembered import Remembered
+from backend.textsets.builtin import builtin_table
 from backend.textsets.codec import table_from_json
 from backend.values.runs import RunInfo
 from backend.values.specs import JobStatus, Task
 from backend.values.texts import TextSetInfo, TextTable
+from backend.work.library import builtin_name
 from backend.work.tasks import kind_of
 
 _TIMEOUT = 30.0
+_MOST_BYTES = 2**25  # of the tables of texts that are kept decoded: their rows take a few times as much
 _KINDS = {name: kind for name, kind in vars(errors).items() if isinstance(kind, type)}
 
 
@@ -28,6 +32,7 @@ class ClientExecutor:
         self._store, self._codec = store, codec
         self._address, self._token = address.rstrip("/"), token
         self._shared: bool | None = None
+        self._tables: Remembered[TextTable] = Remembered(_MOST_BYTES)
 
     def start(self, task: Task) -> JobStatus:
         body = json.dumps(self._codec.task_to_json(task)).encode()
@@ -72,12 +77,23 @@ class ClientExecutor:
         return [info for info in found if info is not None]
 
     def text_table(self, digest: str) -> TextTable:
+        known = builtin_name(digest)
+        if known is not None:
+            return builtin_table(known)  # the same here as there: the digest is of the rows
+        stamp = self._store.texts_stamp(digest)
+        table = self._tables.get(digest, stamp)
+        if table is None:
+            table = table_from_json(self._text(digest))
+            self._tables.keep(digest, stamp, table)
+        return table
+
+    def _text(self, digest: str) -> str:
         text = self._store.get_texts(digest)
         if text is None:
             text = self._ask("GET", f"/textsets/{urllib.parse.quote(digest, safe='')}").decode()
             if not self._is_shared():
                 self._store.put_texts(digest, text, None)
-        return table_from_json(text)
+        return text
 
     def delete_text_set(self, digest: str) -> int:
         answer = json.loads(self._ask("DELETE", f"/textsets/{urllib.parse.quote(digest, safe='')}"))

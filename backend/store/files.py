@@ -28,7 +28,7 @@ _TOUCH_AFTER = 60.0  # seconds; last use need not be known more finely
 _MOST_ASIDE = 1000  # lines of the list that are kept
 _LOG = logging.getLogger("embedscope.store")
 
-_Stamp = tuple[int, int, int]
+Stamp = tuple[int, int, int]  # inode, bytes, nanoseconds of the last change or use
 
 
 class Files:
@@ -39,7 +39,7 @@ class Files:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._sound: dict[Path, _Stamp] = {}  # checked by this process, as the file was then
+        self._sound: dict[Path, Stamp] = {}  # checked by this process, as the file was then
         self._lock = threading.Lock()
         for name in (*SUFFIXES, TEMPORARY, ASIDE):
             (folder / name).mkdir(parents=True, exist_ok=True)
@@ -127,6 +127,13 @@ class Files:
                 if self._sound.get(path) == before:
                     self._sound[path] = _stamp(path)
 
+    def stamp(self, kind: str, key: str) -> Stamp | None:
+        """What tells the file of an entry from any other, and from itself once it was changed; None where there is none."""
+        try:
+            return _stamp(self.path(kind, key))
+        except OSError:
+            return None
+
     def remove(self, kind: str, key: str) -> None:
         """Delete an entry; harmless where there is none."""
         path = self.path(kind, key)
@@ -182,6 +189,6 @@ class Files:
         return [path for path in (self.folder / ASIDE).iterdir() if path.is_file() and path.name != "list.jsonl"]
 
 
-def _stamp(path: Path) -> _Stamp:
+def _stamp(path: Path) -> Stamp:
     stat = path.stat()
     return stat.st_ino, stat.st_size, stat.st_mtime_ns

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from backend.errors import StoreError
 from backend.forms.fingerprint import content_digest
 from backend.store.arrays import ArrayWriter
-from backend.store.files import MADE, TEMPORARY, Files
+from backend.store.files import MADE, TEMPORARY, Files, Stamp
 from backend.store.processes import exclusive, process_alive, process_name
 from backend.store.records import Records
 from backend.store.results import load_result, result_content
@@ -130,6 +130,11 @@ class Store:
         self._files.touch("results", digest)
         return found
 
+    def result_stamp(self, digest: str) -> Stamp | None:
+        """What the file of a result is told by, or None where there is no file; counts as a use, and reads nothing."""
+        self._files.touch("results", digest)
+        return self._files.stamp("results", digest)
+
     def result_bytes(self, digest: str) -> bytes | None:
         """The result's whole file, checked, for sending it elsewhere."""
         content = self._files.read("results", digest, sealed=True)
@@ -174,6 +179,10 @@ class Store:
         """A table, or None where there is none to believe."""
         content = self._files.read("texts", digest)
         return None if content is None else content.decode()
+
+    def texts_stamp(self, digest: str) -> Stamp | None:
+        """What the file of a table is told by, or None where there is no file; reads nothing."""
+        return self._files.stamp("texts", digest)
 
     def has_texts(self, digest: str) -> bool:
         """Whether a table is here."""

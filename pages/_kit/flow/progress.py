@@ -1,8 +1,8 @@
 """Long work as a page shows it: what it costs, Run, progress with Cancel, and the result when it is there.
 
-The status is always read before the result: a job that ends between the two then shows its result one look later,
-while the other order could show "done" with nothing to show. Only queued and running jobs are ever watched, so a result
-that was evicted offers Run again and never reruns the page for ever.
+The result is looked for first: where it is there, nobody is asked where its job stands. Where it is not there and the
+job is done, it is looked for once more, so that a job that ended between the two shows its result. Only queued and
+running jobs are ever watched, so a result that was evicted offers Run again and never reruns the page for ever.
 """
 
 from collections.abc import Callable, Sequence
@@ -61,8 +61,9 @@ def run_panel(
     ``of`` is the class of their values, where it is one for all; raises InvalidRequest for another.
     """
     bench = workbench()
-    statuses = [bench.status(fingerprint(spec)) for spec in specs]
-    results = [None if found is None else result_of(found, of) for found in map(bench.peek, specs)]
+    looks = [_look(bench, spec) for spec in specs]
+    results = [None if found is None else result_of(found, of) for found, _ in looks]
+    statuses = [status for _, status in looks]
     missing = [i for i, result in enumerate(results) if result is None]
     if not missing:
         return results
@@ -82,8 +83,7 @@ def batch_panel(task: BatchTask, key: str, *, run_label: str = "Run") -> tuple[R
     kept: the button then does the rest. The cost is that of one model, taken times the models still to be run.
     """
     bench = workbench()
-    status = bench.status(fingerprint(task))
-    results = bench.peek(task)
+    results, status = _look(bench, task)
     if results is not None:
         return results
     with st.container(key=f"{key}_panel"):
@@ -92,6 +92,14 @@ def batch_panel(task: BatchTask, key: str, *, run_label: str = "Run") -> tuple[R
         else:
             _offer_batch(bench, task, status, key, run_label)
     return None
+
+
+def _look(bench: "Workbench", task: Request[Answer]) -> tuple[Answer | None, JobStatus | None]:
+    """The result of ``task``; while it is not there, where its job stands."""
+    if (result := bench.peek(task)) is not None:
+        return result, None
+    status = bench.status(fingerprint(task))
+    return (bench.peek(task) if status is not None and status.state == "done" else None), status
 
 
 def _offer_batch(bench: "Workbench", task: BatchTask, status: JobStatus | None, key: str, run_label: str) -> None:
@@ -147,8 +155,7 @@ def obtain(task: Request[Answer], key: str, *, what: str, otherwise: Callable[[]
     """
     bench = workbench()
     job_id = fingerprint(task)
-    status = bench.status(job_id)
-    result = bench.peek(task)
+    result, status = _look(bench, task)
     if result is not None:
         return result
     asked: set[str] = st.session_state.setdefault(_ASKED, set())

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 import backend
 from backend import EmbedscopeError, ServiceError
@@ -14,6 +15,7 @@ from backend import EmbedscopeError, ServiceError
 if TYPE_CHECKING:
     from backend.bench.workbench import Workbench
 
+_LISTS = "_lists_of_this_run"
 _PUNCTUATION = str.maketrans({mark: f"\\{mark}" for mark in string.punctuation})
 
 
@@ -38,9 +40,19 @@ def _open() -> "Workbench":
     return backend.open_workbench()
 
 
+def look_anew() -> None:
+    """At the start of a run of the whole app: lists that were asked for in the run before are asked for again, once."""
+    st.session_state[_LISTS] = {}
+
+
 def workbench() -> "Workbench":
-    """The workbench of this process; raises ServiceError while the backend service cannot be reached."""
-    return _open()
+    """The workbench of this process; raises ServiceError while the backend service cannot be reached.
+
+    In a run of the whole app it asks for each list once; a fragment that runs by itself asks whenever it wants to know.
+    """
+    lists, context = st.session_state.get(_LISTS), get_script_run_ctx(suppress_warning=True)
+    by_itself = context is None or bool(context.fragment_ids_this_run)
+    return _open() if lists is None or by_itself else _open().asking_once(lists)
 
 
 def plain(text: str) -> str:
