@@ -77,6 +77,17 @@ def test_three_components_for_pca_only():
         run(stack_of(x), n_components=3, method="tsne")
 
 
+def test_the_variance_shown_is_what_the_map_holds_of_that_of_the_rows():
+    x, _ = clusters()
+    flat = np.full_like(x, 0.5)
+    outcome = run(stack_of(x, flat))
+    held = outcome.values.coords[0].var(axis=0).sum() / x.astype(np.float64).var(axis=0).sum()
+    assert outcome.values.variance_shown[0] == pytest.approx(held, rel=1e-5)
+    assert np.isnan(outcome.values.variance_shown[1])
+    assert ("variance_shown", (1,)) in {(gap.field, gap.index) for gap in outcome.undefined}
+    assert run(stack_of(x), method="tsne", n_iter=250).values.variance_shown.shape == (0,)
+
+
 # Alignment and quality
 
 

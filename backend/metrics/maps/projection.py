@@ -61,7 +61,8 @@ class Projection:
     which row of the activations, which text and which token (-1 for a whole text) a point is. ``trustworthiness`` and
     ``neighbour_overlap`` (n_layers,) compare the ``k`` nearest neighbours in the map and in the full space;
     ``overlap_by_chance`` is what unrelated maps share. ``explained_variance_ratio`` is (n_layers, n_components) for
-    PCA and (0, n_components) for the others. ``method`` and ``perplexity`` are the ones used.
+    PCA and (0, n_components) for the others, ``variance_shown`` (n_layers,) or (0,) the sum over the axes. ``method`` and
+    ``perplexity`` are the ones used.
     """
 
     coords: npt.NDArray[np.float32]
@@ -72,6 +73,7 @@ class Projection:
     neighbour_overlap: Floats
     overlap_by_chance: float
     explained_variance_ratio: Floats
+    variance_shown: Floats
     k: int
     method: str
     perplexity: float
@@ -141,6 +143,7 @@ def _fitted(params: ProjectionParams, n_points: int) -> tuple[ProjectionParams, 
 
 def _empty(stack: LayerStack, rows: Indices, params: ProjectionParams, k: int, n_rows: int) -> Projection:
     first, n_layers, n = stack.matrices[0], len(stack), len(rows)
+    n_shares = n_layers if params.method == "pca" else 0
     return Projection(
         coords=np.full((n_layers, n, params.n_components), np.nan, dtype=np.float32),
         row_index=rows,
@@ -149,7 +152,8 @@ def _empty(stack: LayerStack, rows: Indices, params: ProjectionParams, k: int, n
         trustworthiness=np.full(n_layers, np.nan),
         neighbour_overlap=np.full(n_layers, np.nan),
         overlap_by_chance=min(1.0, k / max(1, n - 1)),
-        explained_variance_ratio=np.full((n_layers if params.method == "pca" else 0, params.n_components), np.nan),
+        explained_variance_ratio=np.full((n_shares, params.n_components), np.nan),
+        variance_shown=np.full(n_shares, np.nan),
         k=k,
         method=params.method,
         perplexity=params.perplexity,
@@ -179,7 +183,7 @@ def _lay_out(
     start, ratios = pca_layout(x, params.n_components)
     report(0, 1, "neighbours found")
     if params.method == "pca":
-        values.explained_variance_ratio[layer] = ratios
+        values.explained_variance_ratio[layer], values.variance_shown[layer] = ratios, ratios.sum()
         coords = with_matching_signs(start, reference) if params.align and reference is not None else start
     else:
         if params.align and reference is not None:
@@ -212,7 +216,7 @@ def _undefined(values: Projection, layer: int, reason: str | None) -> list[Undef
         few = f"{len(values.row_index)} rows are too few to compare {values.k} neighbours"
         return [Undefined(name, (layer,), few) for name in names if np.isnan(getattr(values, name)[layer])]
     if len(values.explained_variance_ratio):
-        names.append("explained_variance_ratio")
+        names += ["explained_variance_ratio", "variance_shown"]
     return [Undefined(name, (layer,), reason) for name in ("coords", *names)]
 
 
@@ -236,7 +240,7 @@ def _notes(values: Projection, stack: LayerStack, params: ProjectionParams, n_ze
 
 PROJECTION = Metric(
     name="projection",
-    version=2,
+    version=3,
     title="Projection",
     scope="stack",
     params=ProjectionParams,

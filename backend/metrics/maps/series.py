@@ -62,7 +62,7 @@ def _place(stack: LayerStack, layer: int) -> int:
 
 PROJECTION_SERIES = Metric(
     name="projection_series",
-    version=2,
+    version=3,
     title="Projection over checkpoints",
     scope="models",
     params=ProjectionSeriesParams,

@@ -178,7 +178,7 @@ def show_quality(result: Result[Projection], layer: int) -> None:
             f"unrelated maps would share {values.overlap_by_chance:.2f}.",
         )
         if len(values.explained_variance_ratio):
-            share = float(values.explained_variance_ratio[layer].sum())
+            share = float(values.variance_shown[layer])
             shown = f"{share:.0%}" if np.isfinite(share) else "undefined"
             st.metric("Variance shown", shown, width="content", help="Share of the variance that the axes show.")
 

@@ -148,7 +148,7 @@ def quality_table(result: Result[ProjectionSeries], series: SeriesInfo) -> pd.Da
         "overlap by chance": values.overlap_by_chance,
     }
     if len(values.explained_variance_ratio):
-        columns["variance shown"] = values.explained_variance_ratio.sum(axis=1)
+        columns["variance shown"] = values.variance_shown
     return pd.DataFrame(columns)
 
 
