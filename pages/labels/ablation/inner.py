@@ -9,9 +9,7 @@ import streamlit as st
 from backend import InnerAblation, ModelInfo, Result, mean_change
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.progress import run_panel
-from pages._kit.show.export import downloads
-from pages._kit.show.findings import provenance, undefined_note
-from pages._kit.show.plot import plot
+from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import plain, workbench
 from pages.labels.ablation.inner_charts import (
@@ -117,40 +115,80 @@ def _announce(here: Selection, params: dict[str, Any]) -> None:
 
 
 def _show(result: Result[InnerAblation]) -> None:
-    values, source = result.values, result.sources[0]
-    view = f"{source.model} {values.layer} {len(values.n_overwritten)}"
-    about = f"dimensions overwritten after {values.layer_name} of {source.model}"
-    figure = None
-    if np.isfinite(values.accuracy).any():
-        figure = inner_accuracy_chart(values)
-        alt = f"Test accuracy against the number of {about}"
-        plot(figure, key="inner_accuracy", alt=alt, height=460, view=view, file_name="inner-ablation-accuracy")
-        head = "the model's own head" if values.own_head else "a fitted head"
-        st.caption(f"{CAPTION} Read with {head} on {plain(values.read_name)}.")
-        st.markdown(plain(says(values, values.accuracy, "{:.1%} of the texts are right", chance=True)))
-    if np.isfinite(values.loss).any():
-        loss = inner_loss_chart(values)
-        figure = figure or loss
-        alt = f"Loss per token against the number of {about}"
-        plot(loss, key="inner_loss", alt=alt, height=420, view=view, file_name="inner-ablation-loss")
-        st.caption(LOSS_CAPTION)
-        st.markdown(plain(says(values, values.loss, "a token costs {:.2f} nats")))
-    fields = [name for name in ("accuracy", "loss") if name == "accuracy" or values.n_tokens]
-    undefined_note([result], fields if values.split is not None else ["loss"])
-    provenance([result])
-    numbers = table(values)
-    with st.expander("The numbers", icon=":material/table:"):
-        st.dataframe(numbers, hide_index=True)
-    if figure is not None:
-        downloads(
-            "inner",
-            "inner-ablation",
-            table=(list(numbers.columns), numbers.values.tolist()),
+    """The accuracy where there are labels, the loss where the model predicts tokens, and the numbers of both."""
+    values, numbers = result.values, table(result.values)
+    with said_once():
+        if np.isfinite(values.accuracy).any() or values.split is not None:
+            _show_accuracy(result, numbers)
+        if np.isfinite(values.loss).any() or values.n_tokens or values.split is None:
+            _show_loss(result, numbers)
+        with st.expander("The numbers", icon=":material/table:"):
+            st.dataframe(numbers, hide_index=True)
+
+
+def _show_accuracy(result: Result[InnerAblation], numbers: pd.DataFrame) -> None:
+    values, known = result.values, bool(np.isfinite(result.values.accuracy).any())
+    head = "the model's own head" if values.own_head else "a fitted head"
+    show(
+        Finding(
+            key="inner_accuracy",
+            title=f"Ablation inside the network, after {values.layer_name}: accuracy",
+            figure=inner_accuracy_chart(values) if known else None,
+            caption=f"{CAPTION} Read with {head} on {values.read_name}.",
+            table=lambda: with_band(
+                numbers[[name for name in numbers.columns if not name.startswith("loss")]], "accuracy"
+            ),
             results=[result],
-            figure=figure,
-            title=f"Ablation inside the network, after {values.layer_name}",
-            caption=CAPTION,
+            fields=["accuracy"],
+            layer=values.layer_name,
+            alt=f"Test accuracy against the number of {_about(result)}",
+            height=460,
+            view=_view(result),
         )
+    )
+    if known:
+        st.markdown(plain(says(values, values.accuracy, "{:.1%} of the texts are right", chance=True)))
+
+
+def _show_loss(result: Result[InnerAblation], numbers: pd.DataFrame) -> None:
+    values, known = result.values, bool(np.isfinite(result.values.loss).any())
+    first = ["order", "dimensions overwritten"]
+    show(
+        Finding(
+            key="inner_loss",
+            title=f"Ablation inside the network, after {values.layer_name}: loss",
+            figure=inner_loss_chart(values) if known else None,
+            caption=LOSS_CAPTION,
+            table=lambda: with_band(
+                numbers[[name for name in numbers.columns if name in first or name.startswith("loss")]], "loss"
+            ),
+            results=[result],
+            fields=["loss"],
+            layer=values.layer_name,
+            alt=f"Loss per token against the number of {_about(result)}",
+            height=420,
+            view=_view(result),
+        )
+    )
+    if known:
+        st.markdown(plain(says(values, values.loss, "a token costs {:.2f} nats")))
+
+
+def with_band(numbers: pd.DataFrame, what: str) -> pd.DataFrame:
+    """The numbers with the ends of the band around ``what``, where it has one."""
+    spread = numbers.get(f"{what} ± std")
+    if spread is None:
+        return numbers
+    (mean,) = [numbers[name] for name in numbers if name in (what, f"{what} (nats per token)")]
+    return numbers.assign(**{f"{what}, low": mean - spread, f"{what}, high": mean + spread})
+
+
+def _about(result: Result[InnerAblation]) -> str:
+    return f"dimensions overwritten after {result.values.layer_name} of {result.sources[0].model}"
+
+
+def _view(result: Result[InnerAblation]) -> str:
+    return f"{result.sources[0].model} {result.values.layer} {len(result.values.n_overwritten)}"
 
 
 def says(values: InnerAblation, lines: Any, wording: str, *, chance: bool = False) -> str:

@@ -2,11 +2,8 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
-import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
 from backend import (
@@ -24,9 +21,9 @@ from backend import (
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
-from pages._kit.show.export import downloads
+from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import heading, holders, one_model_note, provenance, sampling_error_words, undefined_note
-from pages._kit.show.plot import Frames, plot
+from pages._kit.show.plot import Frames
 from pages._kit.state.labelled import choose_layer, choose_model, label_missing
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import plain, workbench
@@ -45,6 +42,7 @@ from pages.labels.ablation.charts import (
     step_name,
 )
 from pages.labels.ablation.inner import inner_panel
+from pages.labels.ablation.tables import curves_table, geometry_table, map_table, numbers_table
 
 WHAT = "Which dimensions does the classification head need?"
 HOW = (
@@ -94,48 +92,64 @@ def zoom_of(curve: Curve) -> str:
     return f" {len(curve.dims)} picked" if curve.name == "chosen" else ""
 
 
-def draw_curves(
-    choice: Choice, result: Result[AblationResult], curves: dict[str, Curve], curve: Curve
-) -> tuple[go.Figure, int]:
-    """The accuracies with the slider; returns the figure and the k where the slider was let go."""
-    source = result.sources[0]
-    figure = accuracy_chart(curves, result.values, shown=curve.name)
+def draw_curves(choice: Choice, result: Result[AblationResult], curves: dict[str, Curve], curve: Curve) -> int:
+    """The accuracies with the slider; returns the k where the slider was let go."""
+    values, source = result.values, result.sources[0]
     steps = range(len(curve.accuracy))
-    frames = Frames(
-        "Removed",
-        [step_name(curve, k) for k in steps],
-        [],
-        [reading(curve, k) for k in steps],
-        cursor=steps,
-        link=LINK,
-    )
-    alt = f"Test accuracy against the number of removed dimensions in {source.layer_names[0]} of {source.model}"
-    view = f"{source.model} {source.layer_names[0]} {result.values.n_dims}{zoom_of(curve)}"
-    state = plot(figure, key="ablation_curves", alt=alt, height=430, view=view, frames=frames, file_name="ablation")
-    own = "the model's own head" if result.values.own_head[0] else "a fitted head"
-    filled = FILLED[result.values.modes[0]]
+    own = "the model's own head" if values.own_head[0] else "a fitted head"
     error = sampling_error_words(
-        result.values.sampling_error, result.values.split.n_test, choice.here.row_name, holders(result.values.split)
+        values.sampling_error, values.split.n_test, choice.here.row_name, holders(values.split)
     )
-    st.caption(f"{CAPTION} Removed dimensions are set to {filled}. Read by {own}. {error}")
-    return figure, int(state.frame or 0)
+    state = show(
+        Finding(
+            key="ablation_curves",
+            title=f"Ablation at the head, {source.layer_names[0]} of {source.model}",
+            figure=accuracy_chart(curves, values, shown=curve.name),
+            caption=f"{CAPTION} Removed dimensions are set to {FILLED[values.modes[0]]}. Read by {own}. {error}",
+            table=lambda: curves_table(curves, values),
+            results=[result],
+            fields=["accuracy", "chosen_accuracy"],
+            alt=f"Test accuracy against the number of removed dimensions in {source.layer_names[0]} of {source.model}",
+            height=430,
+            view=f"{source.model} {source.layer_names[0]} {values.n_dims}{zoom_of(curve)}",
+            frames=Frames(
+                "Removed",
+                [step_name(curve, k) for k in steps],
+                [],
+                [reading(curve, k) for k in steps],
+                cursor=steps,
+                link=LINK,
+            ),
+        )
+    )
+    return int(state.frame or 0)
 
 
 def draw_geometry(result: Result[AblationResult], curves: dict[str, Curve], curve: Curve) -> None:
     """The four measures, following the slider."""
-    figure = geometry_chart(curves, shown=curve.name)
-    steps = range(len(curve.accuracy))
-    frames = Frames("", [str(k) for k in steps], [], cursor=steps, link=LINK, follows=True)
-    alt = f"Anisotropy, average cosine, TwoNN and neighbour overlap against removed dimensions, {NAMES[curve.name]}"
-    view = f"{result.sources[0].model} {result.sources[0].layer_names[0]}{zoom_of(curve)}"
-    plot(figure, key="ablation_geometry", alt=alt, height=460, view=view, frames=frames, file_name="ablation-geometry")
-    st.caption(f"{GEOMETRY_CAPTION} Where every dimension is removed there is no geometry, and the lines end.")
+    source, steps = result.sources[0], range(len(curve.accuracy))
+    show(
+        Finding(
+            key="ablation_geometry",
+            title=f"Geometry while dimensions are removed, {source.layer_names[0]} of {source.model}",
+            figure=geometry_chart(curves, shown=curve.name),
+            caption=f"{GEOMETRY_CAPTION} Where every dimension is removed there is no geometry, and the lines end.",
+            table=lambda: geometry_table(curves),
+            results=[result],
+            fields=[*MEASURES, *(f"chosen_{measure}" for measure in MEASURES)],
+            expected=partial(is_end, result.values),
+            alt=f"Anisotropy, average cosine, TwoNN and neighbour overlap against removed dimensions, {NAMES[curve.name]}",
+            height=460,
+            view=f"{source.model} {source.layer_names[0]}{zoom_of(curve)}",
+            frames=Frames("", [str(k) for k in steps], [], cursor=steps, link=LINK, follows=True),
+        )
+    )
 
 
 def draw_map(
-    result: Result[AblationResult], curve: Curve, shown: Result[Projection], table: TextTable, removed: str
+    result: Result[AblationResult], curve: Curve, shown: Result[Projection], table: TextTable, removed: str, k: int
 ) -> None:
-    """The projection ``shown``, its points right or wrong by the slider; ``removed`` says what it was computed without."""
+    """The projection ``shown``, its points right or wrong by the slider at ``k``; ``removed`` says what it was computed without."""
     values, source = result.values, shown.sources[0]
     if curve.predictions is None:
         st.info(
@@ -144,23 +158,33 @@ def draw_map(
         return
     _, at, place = np.intersect1d(values.sample, shown.values.row_index, return_indices=True)
     rows, coordinates = values.sample[at], shown.values.coords[0][place]
-    if not np.isfinite(coordinates).any():
-        st.info("There is no map: with these dimensions removed, all texts have the same vector.")
-        return
-    method = shown.values.method
+    method, numbers = shown.values.method, shown.values.text_index[place]
     titles = ["Component 1", "Component 2"] if method == "pca" else ["", ""]
     names = [values.split.classes[number] for number in values.sample_classes[at]]
-    texts = table.shown
-    figure = right_wrong_map(coordinates, [texts[row] for row in shown.values.text_index[place]], names, rows, titles)
+    texts, figure = [table.shown[row] for row in numbers], None
+    if np.isfinite(coordinates).any():
+        figure = right_wrong_map(coordinates, texts, names, rows, titles)
     right = curve.predictions[:, at] == values.sample_classes[at]
     steps = [str(k) for k in range(len(curve.accuracy))]
-    frames = Frames("", steps, [], shown={0: right, 1: ~right}, link=LINK, follows=True)
-    alt = f"{METHODS[method]} of {len(rows):,} test texts in {source.layer_names[0]} of {source.model}, right or wrong"
-    view = f"{method} {source.model} {source.layer_names[0]} {removed}"
-    plot(figure, key="ablation_map", alt=alt, height=460, view=view, frames=frames, file_name="ablation-map")
     n_test = values.split.n_test
     part = "" if len(rows) == n_test else f" {len(rows):,} of {n_test:,} test texts are among those laid out and kept."
-    st.caption(f"{METHODS[method]} {removed or 'of the whole layer'}. {MAP_CAPTION}{part}")
+    which = f"in {source.layer_names[0]} of {source.model}"
+    show(
+        Finding(
+            key="ablation_map",
+            title=f"{METHODS[method]} of test texts {which}, right or wrong",
+            figure=figure,
+            caption=f"{METHODS[method]} {removed or 'of the whole layer'}. {MAP_CAPTION}{part}",
+            table=lambda: map_table(coordinates, numbers, names, right[k], k),
+            results=[result, shown],
+            fields=["coords"],
+            empty="There is no map: with these dimensions removed, all texts have the same vector.",
+            alt=f"{METHODS[method]} of {len(rows):,} test texts {which}, right or wrong",
+            height=460,
+            view=f"{method} {source.model} {source.layer_names[0]} {removed}",
+            frames=Frames("", steps, [], shown={0: right, 1: ~right}, link=LINK, follows=True),
+        )
+    )
 
 
 def map_panel(
@@ -186,49 +210,10 @@ def map_panel(
     if again:
         found = run_panel([choice.map_spec(asked["dims"])], "ablation_map", Projection)
         if found is not None:
-            draw_map(result, curve, found[0], table, asked["said"])
+            draw_map(result, curve, found[0], table, asked["said"], k)
             return
     if whole is not None:
-        draw_map(result, curve, whole, table, "")
-
-
-def rows_of(curves: dict[str, Curve], values: AblationResult) -> tuple[list[str], list[list[Any]]]:
-    """One row for each order and k; geometry where it was measured."""
-    rows = []
-    for curve in curves.values():
-        measured = {int(k): place for place, k in enumerate(curve.grid)}
-        for k, accuracy in enumerate(curve.accuracy):
-            removed = int(curve.dims[k - 1]) if k and curve.name != "random" else None
-            band = (
-                [float(values.random_low[0, k]), float(values.random_high[0, k])]
-                if curve.name == "random"
-                else [None, None]
-            )
-            at = measured.get(k)
-            geometry = [None if at is None else float(curve.geometry[measure][at]) for measure in MEASURES]
-            rows.append(
-                [
-                    curve.name,
-                    k,
-                    removed,
-                    float(accuracy),
-                    *band,
-                    float(curve.control[k]),
-                    float(curve.control_std[k]),
-                    *geometry,
-                ]
-            )
-    return [
-        "order",
-        "k",
-        "removed last",
-        "accuracy",
-        "lowest draw",
-        "highest draw",
-        "control",
-        "control ± std",
-        *MEASURES,
-    ], rows
+        draw_map(result, curve, whole, table, "", k)
 
 
 def is_end(values: AblationResult, gap: Undefined) -> bool:
@@ -238,8 +223,8 @@ def is_end(values: AblationResult, gap: Undefined) -> bool:
     return len(gap.index) == n_axes and bool(grid[gap.index[-1]] == values.n_dims)
 
 
-def show(choice: Choice, result: Result[AblationResult], whole: Result[Projection] | None) -> None:
-    """Curves, map, geometry, table, notes and downloads."""
+def show_all(choice: Choice, result: Result[AblationResult], whole: Result[Projection] | None) -> None:
+    """Curves, geometry and map, and their numbers in one table."""
     values = result.values
     if not np.isfinite(values.accuracy[0]).any():
         st.info("There is nothing to ablate: this layer tells its texts nothing apart.")
@@ -248,23 +233,15 @@ def show(choice: Choice, result: Result[AblationResult], whole: Result[Projectio
         return
     curves = curves_of(values)
     curve = choose_order(curves)
-    figure, k = draw_curves(choice, result, curves, curve)
-    left, right = st.columns(2)
-    with left:
-        draw_geometry(result, curves, curve)
-    with right:
-        map_panel(choice, result, curve, whole, k)
-    columns, rows = rows_of(curves, values)
-    with st.expander("The numbers", icon=":material/table:"):
-        st.dataframe(pd.DataFrame(rows, columns=columns), hide_index=True)
-    measured = [*MEASURES, *(f"chosen_{measure}" for measure in MEASURES)]
-    undefined_note([result], measured, expected=partial(is_end, values))
-    provenance([result])
-    source = result.sources[0]
-    title = f"Ablation at the head, {source.layer_names[0]} of {source.model}"
-    downloads(
-        "ablation", "ablation", table=(columns, rows), results=[result], figure=figure, title=title, caption=CAPTION
-    )
+    with said_once():
+        k = draw_curves(choice, result, curves, curve)
+        left, right = st.columns(2)
+        with left:
+            draw_geometry(result, curves, curve)
+        with right:
+            map_panel(choice, result, curve, whole, k)
+        with st.expander("The numbers", icon=":material/table:"):
+            st.dataframe(numbers_table(curves, values), hide_index=True)
 
 
 def head_section(here: Selection, model: ModelInfo, label: str) -> None:
@@ -291,7 +268,7 @@ def head_section(here: Selection, model: ModelInfo, label: str) -> None:
     found = run_panel([spec, choice.map_spec()], "ablation", partial=True)
     if found is not None and found[0] is not None:
         whole = None if found[1] is None else result_of(found[1], Projection)
-        show(choice, result_of(found[0], AblationResult), whole)
+        show_all(choice, result_of(found[0], AblationResult), whole)
 
 
 heading("Ablation", WHAT, HOW)

@@ -10,7 +10,7 @@ from backend import ComponentAccuracy, Result, TextSetInfo
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
-from pages._kit.show.export import downloads
+from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import (
     PAIRED,
     heading,
@@ -20,7 +20,6 @@ from pages._kit.show.findings import (
     sampling_error_words,
     undefined_note,
 )
-from pages._kit.show.plot import plot
 from pages._kit.state.labelled import choose_layer, choose_model, label_ready
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import plain, workbench
@@ -53,39 +52,85 @@ def choose_basis(here: Selection) -> TextSetInfo | None:
     return others.get(chosen)
 
 
-def show(result: Result[ComponentAccuracy], row_name: str) -> None:
-    """Both charts, the table, notes and downloads."""
-    values, source = result.values, result.sources[0]
-    name = source.layer_names[0]
+def show_all(result: Result[ComponentAccuracy], row_name: str) -> None:
+    """Both charts and the table."""
+    values = result.values
     if not np.isfinite(values.in_domain[0]).any():
         st.info("There is nothing to draw: this layer tells its texts nothing apart.")
         undefined_note([result], ["in_domain", "full"])
         provenance([result])
         return
-    figure = component_accuracy_chart(values, 0)
-    alt = f"Test accuracy against the number of principal components, {name} of {source.model}"
-    view = f"{source.model} {name} {values.n_dims}"
-    plot(figure, key="component_accuracy_chart", alt=alt, height=480, view=view, file_name="component-accuracy")
     error = sampling_error_words(values.sampling_error, values.split.n_test, row_name, holders(values.split))
+    with said_once():
+        show_components(result, error)
+        show_sizes(result, error)
+        st.subheader("The numbers")
+        st.dataframe(table(values), hide_index=True, column_config=percent())
+
+
+def show_components(result: Result[ComponentAccuracy], error: str) -> None:
+    """Accuracy against the number of components."""
+    values, source = result.values, result.sources[0]
+    name = source.layer_names[0]
     own = " The model's own head, which was trained in another way, is a diamond." if values.own_head[0] else ""
-    st.caption(f"{CAPTION} All dimensions: a fitted head of the same kind.{own} {error} {PAIRED}")
+    show(
+        Finding(
+            key="component_accuracy_chart",
+            title=f"Accuracy by component, {name}",
+            figure=component_accuracy_chart(values, 0),
+            caption=f"{CAPTION} All dimensions: a fitted head of the same kind.{own} {error} {PAIRED}",
+            table=lambda: file_table(values),
+            results=[result],
+            fields=["in_domain", "full"],
+            name="component_accuracy",
+            alt=f"Test accuracy against the number of principal components, {name} of {source.model}",
+            height=480,
+            view=f"{source.model} {name} {values.n_dims}",
+        )
+    )
+
+
+def show_sizes(result: Result[ComponentAccuracy], error: str) -> None:
+    """Accuracy against the rows that the basis is fitted on."""
+    values, source = result.values, result.sources[0]
     st.subheader("How many rows does a basis need?")
-    alt = f"Test accuracy with {values.sample_components} components against the rows of the basis"
-    plot(sample_chart(values, 0), key="component_sample_chart", alt=alt, height=380, view=view, file_name="basis-rows")
-    st.caption(f"{SAMPLE_CAPTION} Here: {values.sample_components} components. {error}")
-    st.subheader("The numbers")
-    numbers = table(values)
-    st.dataframe(numbers, hide_index=True, column_config=percent())
-    undefined_note([result], ["in_domain", "full"])
-    provenance([result])
-    downloads(
-        "component_accuracy",
-        "component-accuracy",
-        table=(list(numbers.columns), numbers.values.tolist()),
-        results=[result],
-        figure=figure,
-        title=f"Accuracy by component, {name}",
-        caption=CAPTION,
+    show(
+        Finding(
+            key="component_sample_chart",
+            title=f"Accuracy with {values.sample_components} components by rows of the basis, {source.layer_names[0]}",
+            figure=sample_chart(values, 0),
+            caption=f"{SAMPLE_CAPTION} Here: {values.sample_components} components. {error}",
+            table=lambda: sizes_table(values),
+            results=[result],
+            fields=["sample_in_domain", "sample_general"],
+            name="component_sample",
+            alt=f"Test accuracy with {values.sample_components} components against the rows of the basis",
+            height=380,
+            view=f"{source.model} {source.layer_names[0]} {values.n_dims}",
+        )
+    )
+
+
+def file_table(values: ComponentAccuracy) -> pd.DataFrame:
+    """The table with the ends of the bands."""
+    ends: dict[str, Any] = {}
+    for name, mean, std in (
+        ("random dimensions", values.random[0], values.random_std[0]),
+        ("shuffled labels", values.control[0], values.control_std[0]),
+    ):
+        ends |= {f"{name}, low": mean - std, f"{name}, high": mean + std}
+    return table(values).assign(**ends)
+
+
+def sizes_table(values: ComponentAccuracy) -> pd.DataFrame:
+    """One row for each number of rows that the bases are fitted on."""
+    return pd.DataFrame(
+        {
+            "rows of the basis": values.sample_sizes,
+            "components": values.sample_components,
+            "these texts": values.sample_in_domain[0],
+            "general texts": values.sample_general[0],
+        }
     )
 
 
@@ -142,4 +187,4 @@ spec = workbench().analysis(
 st.caption(f"Classes: the column '{plain(label)}'.")
 found = run_panel([spec], "component_accuracy", ComponentAccuracy)
 if found is not None:
-    show(found[0], here.row_name)
+    show_all(found[0], here.row_name)

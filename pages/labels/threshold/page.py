@@ -9,22 +9,19 @@ from pages._kit.charts.threshold import CAPTION, HISTOGRAM_CAPTION, class_histog
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
-from pages._kit.show.export import downloads
+from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import (
     PAIRED,
     heading,
     holders,
     one_model_note,
-    provenance,
     reasons,
     sampling_error_words,
-    undefined_note,
 )
-from pages._kit.show.plot import plot
 from pages._kit.state.labelled import choose_model, label_ready
 from pages._kit.state.selection import ready
 from pages._kit.state.session import plain, workbench
-from pages.labels.threshold.table import file_table, screen_table
+from pages.labels.threshold.table import file_table, histogram_table, screen_table
 
 WHAT = "Does one dimension alone know the classes?"
 HOW = (
@@ -47,19 +44,27 @@ def what_is_cut(params: dict[str, Any]) -> str:
     return "highest-variance dimension" if params["dimension"] < 0 else f"dimension {params['dimension']}"
 
 
-def draw_profile(result: Result[ThresholdResult], params: dict[str, Any], row_name: str) -> Any:
+def draw_profile(result: Result[ThresholdResult], params: dict[str, Any], row_name: str) -> None:
     """Accuracy over depth."""
-    names = result.sources[0].layer_names
+    values, source = result.values, result.sources[0]
+    names = source.layer_names
     undefined = {at[0]: why for at, why in reasons(result, "accuracy").items()}
-    figure = threshold_profile(result.values, names, undefined, what=what_is_cut(params))
-    alt = f"Test accuracy of one dimension and of all dimensions over {len(names)} layers of {result.sources[0].model}"
-    view = f"{result.sources[0].model} {names}"
-    plot(figure, key="threshold_profile", alt=alt, height=440, view=view, file_name="threshold")
-    error = sampling_error_words(
-        result.values.sampling_error, result.values.split.n_test, row_name, holders(result.values.split)
+    error = sampling_error_words(values.sampling_error, values.split.n_test, row_name, holders(values.split))
+    show(
+        Finding(
+            key="threshold_profile",
+            title=f"Threshold on one dimension of {source.model}",
+            figure=threshold_profile(values, names, undefined, what=what_is_cut(params)),
+            caption=f"{CAPTION} {error} {PAIRED}",
+            table=lambda: file_table(result),
+            results=[result],
+            fields=["accuracy"],
+            crosses=True,
+            alt=f"Test accuracy of one dimension and of all dimensions over {len(names)} layers of {source.model}",
+            height=440,
+            view=f"{source.model} {names}",
+        )
     )
-    st.caption(f"{CAPTION} {error} {PAIRED}")
-    return figure
 
 
 def choose_layer(result: Result[ThresholdResult]) -> int:
@@ -82,11 +87,21 @@ def draw_histogram(result: Result[ThresholdResult]) -> None:
     if values.dimension[layer] < 0:
         st.info(f"There is nothing to cut in {plain(name)}: {plain(reasons(result, 'accuracy')[(layer,)])}.")
         return
-    figure = class_histogram(values, layer, train=rows == TRAIN)
-    alt = f"Histogram of dimension {values.dimension[layer]} in {name} of {source.model}, by class"
-    view = f"{source.model} {name} {values.dimension[layer]}"
-    plot(figure, key="threshold_histogram", alt=alt, height=420, view=view, file_name="threshold-histogram")
-    st.caption(f"{HISTOGRAM_CAPTION} {plain(intervals(values, layer))}")
+    train = rows == TRAIN
+    show(
+        Finding(
+            key="threshold_histogram",
+            title=f"Dimension {values.dimension[layer]} in {name} of {source.model}, by class",
+            figure=class_histogram(values, layer, train=train),
+            caption=f"{HISTOGRAM_CAPTION} {intervals(values, layer)}",
+            table=lambda: histogram_table(result, layer, train=train),
+            results=[result],
+            layer=name,
+            alt=f"Histogram of dimension {values.dimension[layer]} in {name} of {source.model}, by class",
+            height=420,
+            view=f"{source.model} {name} {values.dimension[layer]}",
+        )
+    )
 
 
 def intervals(values: ThresholdResult, layer: int) -> str:
@@ -102,27 +117,15 @@ def intervals(values: ThresholdResult, layer: int) -> str:
     return f"Here: {', '.join(parts)}, '{classes[-1]}' above."
 
 
-def show(result: Result[ThresholdResult], params: dict[str, Any], row_name: str) -> None:
-    """Profile, histogram, table, notes and downloads."""
-    figure = draw_profile(result, params, row_name)
+def show_all(result: Result[ThresholdResult], params: dict[str, Any], row_name: str) -> None:
+    """Profile, histogram and table."""
+    draw_profile(result, params, row_name)
     draw_histogram(result)
     st.subheader("The numbers")
     numbers = screen_table(result)
     percent = {name: st.column_config.NumberColumn(format="percent") for name in ACCURACIES}
     st.dataframe(numbers, hide_index=True, column_config=percent)
     st.caption(TABLE_CAPTION)
-    undefined_note([result], ["accuracy"], crosses=True)
-    provenance([result])
-    whole = file_table(result)
-    downloads(
-        "threshold",
-        "threshold",
-        table=(list(whole.columns), whole.astype(object).where(whole.notna(), None).values.tolist()),
-        results=[result],
-        figure=figure,
-        title=f"Threshold on one dimension of {result.sources[0].model}",
-        caption=CAPTION,
-    )
 
 
 heading("Threshold", WHAT, HOW)
@@ -138,4 +141,5 @@ spec = workbench().analysis("threshold", models=[model], layers=here.layers, lab
 st.caption(f"Classes: the column '{plain(label)}'.")
 found = run_panel([spec], "threshold", ThresholdResult)
 if found is not None:
-    show(found[0], params, here.row_name)
+    with said_once():
+        show_all(found[0], params, here.row_name)

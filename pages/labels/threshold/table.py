@@ -30,7 +30,8 @@ def table(result: Result[ThresholdResult]) -> pd.DataFrame:
 def file_table(result: Result[ThresholdResult]) -> pd.DataFrame:
     """The table with every cut as a number, and the class of every interval, from left to right."""
     values, classes = result.values, result.values.split.classes
-    numbers = table(result)
+    mean, std = values.control_accuracy, values.control_std
+    numbers = table(result).assign(**{"shuffled labels, low": mean - std, "shuffled labels, high": mean + std})
     most = max((len(cuts) for cuts in values.thresholds), default=0)
     wide: dict[str, Any] = {}
     for place in range(most + 1):
@@ -49,3 +50,22 @@ def screen_table(result: Result[ThresholdResult]) -> pd.DataFrame:
         for cuts in result.values.thresholds
     ]
     return numbers
+
+
+def histogram_table(result: Result[ThresholdResult], layer: int, *, train: bool) -> pd.DataFrame:
+    """One row for each class and bin of the dimension of one ``layer``: how many test rows, or training rows, lie in it."""
+    values = result.values
+    counts, edges = (values.train_counts if train else values.test_counts)[layer], values.bin_edges[layer]
+    n_classes, n_bins = counts.shape
+    return pd.DataFrame(
+        {
+            "layer": result.sources[0].layer_names[layer],
+            "dimension": int(values.dimension[layer]),
+            "rows": "training" if train else "test",
+            "class": np.repeat(list(values.split.classes)[:n_classes], n_bins),
+            "from": np.tile(edges[:-1], n_classes),
+            "middle": np.tile((edges[:-1] + edges[1:]) / 2, n_classes),
+            "to": np.tile(edges[1:], n_classes),
+            "count": counts.ravel(),
+        }
+    )

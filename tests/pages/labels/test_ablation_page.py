@@ -61,6 +61,27 @@ def test_the_slider_moves_reading_line_and_colours_together(open_page, run_page,
         assert points(at, "wrong") == set(values.sample[~right])
 
 
+def test_every_figure_has_a_table_of_its_own_numbers(open_page, run_page, shown) -> None:
+    at = opened(open_page, run_page)
+    at.select_slider(key="ablation_curves_frame").set_value(20).run()
+    keys = ("ablation_curves", "ablation_geometry", "ablation_map")
+    curves, geometry, points_of = (shown[key].numbers() for key in keys)
+    drawn = {trace.get("name"): numbers(trace["y"]) for trace in figure(at, CURVES)["data"]}
+    controls = [trace for trace in figure(at, CURVES)["data"] if trace.get("name") == "shuffled labels"]
+    for place, (order, mine) in enumerate(curves.groupby("order", sort=False)):
+        (name,) = [name for name in drawn if name and name.startswith(order)]
+        np.testing.assert_allclose(drawn[name], mine["accuracy"], rtol=1e-5)
+        np.testing.assert_allclose(numbers(controls[place]["y"]), mine["control"], rtol=1e-5)
+    measures = ("anisotropy", "average_cosine", "two_nn", "neighbour_overlap")
+    lines = [(measure, mine) for measure in measures for _, mine in geometry.groupby("order", sort=False)]
+    for trace, (measure, mine) in zip(figure(at, GEOMETRY)["data"], lines, strict=True):
+        np.testing.assert_array_equal(numbers(trace["x"]), mine["k"])
+        np.testing.assert_allclose(numbers(trace["y"]), mine[measure], rtol=1e-5)
+    for trace, right in zip(figure(at, MAP)["data"], (True, False), strict=True):
+        x, mine = numbers(trace["x"]), points_of[points_of["right at k = 20"] == right]
+        np.testing.assert_allclose(x[np.isfinite(x)], mine["axis_1"], rtol=1e-5)
+
+
 def test_what_removed_dimensions_are_set_to_stands_under_the_curves(open_page, run_page) -> None:
     at = open_page(KEY, 0)
     for mode, filled in (
@@ -70,7 +91,7 @@ def test_what_removed_dimensions_are_set_to_stands_under_the_curves(open_page, r
         at.selectbox(key="ablation_mode").set_value(mode).run()
         assert not at.exception
         at = run_page(at, KEY)
-        (caption,) = [one.value for one in at.caption if "Share of the test texts" in one.value]
+        (caption,) = [one.value.replace("\\", "") for one in at.caption if "Share of the test texts" in one.value]
         assert filled in caption
 
 

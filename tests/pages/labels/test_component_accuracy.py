@@ -28,3 +28,15 @@ def test_without_general_texts_there_is_no_such_curve(open_page, run_page) -> No
     at = run_page(at, KEY)
     names = [trace.get("name") for trace in figure(at)["data"]]
     assert "components of these texts" in names and "components of the general texts" not in names
+
+
+def test_every_figure_has_a_table_of_its_own_numbers(open_page, run_page, shown) -> None:
+    at = run_page(open_page(KEY, 0), KEY)
+    names = {"components of these texts": "these texts", "components of the general texts": "general texts"}
+    keys = ("component_accuracy_chart", "component_sample_chart")
+    more = {"shuffled labels": "shuffled labels", "k random dimensions (mean ± std)": "random dimensions"}
+    for place, (key, first) in enumerate(zip(keys, ("components", "rows of the basis"), strict=True)):
+        table, drawn = shown[key].numbers(), {trace.get("name"): trace for trace in figure(at, place)["data"]}
+        for name, column in {**names, **({} if place else more)}.items():
+            np.testing.assert_allclose(numbers(drawn[name]["y"]), table[column], rtol=1e-5)
+            np.testing.assert_array_equal(numbers(drawn[name]["x"]), table[first])

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pages._kit.show.finding import Finding
 from pages._kit.state import session
 from pages.labels.ablation.inner import says, table
 from pages.labels.ablation.inner_charts import inner_accuracy_chart, inner_loss_chart
 from tests.metrics.test_inner_ablation import run, stack
 from tests.models.tiny import save_family
 from tests.pages.conftest import SmallWorld
+from tests.pages.drawn import check
 from tests.pages.figures import figure, numbers, said
 
 APP = Path(__file__).with_name("inner_app.py")
@@ -36,7 +38,9 @@ def opened(small_world: SmallWorld, monkeypatch: pytest.MonkeyPatch) -> Any:
     return opening
 
 
-def test_the_curves_are_those_of_the_metric(opened: Any, run_page: Any, small_world: SmallWorld) -> None:
+def test_the_curves_are_those_of_the_metric(
+    opened: Any, run_page: Any, small_world: SmallWorld, shown: dict[str, Finding]
+) -> None:
     at = opened(small_world.models[0])
     assert "About 44 runs of the network over at most 200 texts" in said(at)
     at.number_input(key="inner_n_draws").set_value(2).run()
@@ -52,9 +56,14 @@ def test_the_curves_are_those_of_the_metric(opened: Any, run_page: Any, small_wo
     assert f"With nothing overwritten {values.accuracy[0, 0]:.1%} of the texts are right" in words
     assert at.dataframe[0].value["dimensions overwritten"].tolist() == values.n_overwritten.tolist() * 3
     assert not any("loss" in column for column in at.dataframe[0].value.columns)
+    assert list(shown) == ["inner_accuracy"]
+    for name, mine in shown["inner_accuracy"].numbers().groupby("order"):
+        np.testing.assert_allclose(lines[name], mine["accuracy"], rtol=1e-6)
 
 
-def test_a_language_model_without_labels_shows_its_loss(opened: Any, run_page: Any, small_world: SmallWorld) -> None:
+def test_a_language_model_without_labels_shows_its_loss(
+    opened: Any, run_page: Any, small_world: SmallWorld, shown: dict[str, Finding]
+) -> None:
     folder = save_family(small_world.folder / "inner-llama", "llama")
     at = opened(str(folder), pooling="last", label="(none)")
     assert "The loss per token needs no labels" in said(at)
@@ -74,6 +83,12 @@ def test_a_language_model_without_labels_shows_its_loss(opened: Any, run_page: A
     lines = {trace.get("name"): numbers(trace["y"]) for trace in figure(at)["data"]}
     np.testing.assert_allclose(lines["the named ones"], values.loss[0], rtol=1e-6)
     assert "a token costs" in said(at)
+    assert list(shown) == ["inner_loss"]
+    assert check(shown["inner_loss"]) > 0
+    taken = shown["inner_loss"].numbers()
+    assert not any("accuracy" in column for column in taken)
+    for name, mine in taken.groupby("order"):
+        np.testing.assert_allclose(lines[name], mine["loss (nats per token)"], rtol=1e-6)
 
 
 def test_what_is_missing_is_said(opened: Any, small_world: SmallWorld) -> None:

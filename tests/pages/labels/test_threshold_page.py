@@ -63,6 +63,27 @@ def test_the_histogram_shows_the_chosen_rows_and_every_cut(open_page, run_page, 
         assert dashed == list(values.thresholds[layer])
 
 
+def test_every_figure_has_a_table_of_its_own_numbers(open_page, run_page, shown, small_world: SmallWorld) -> None:
+    at = run_page(open_page(KEY, 0), KEY)
+    values = small_world.computed(KEY, 0, label="label").values
+    traces = {trace["name"]: numbers(trace["y"]) for trace in figure(at)["data"] if trace.get("name")}
+    table = shown["threshold_profile"].numbers()
+    for line, column in (
+        ("highest-variance dimension", "cut of one dimension"),
+        ("all dimensions", "fitted head on all"),
+        ("shuffled labels", "shuffled labels"),
+    ):
+        np.testing.assert_allclose(traces[line], table[column], rtol=1e-5)
+    at.segmented_control(key="threshold_rows").set_value("Training texts").run()
+    table, edges = shown["threshold_histogram"].numbers(), values.bin_edges[-1]
+    assert set(table["layer"]) == {"block 3"} and set(table["rows"]) == {"training"}
+    for trace in figure(at, 1)["data"]:
+        mine = table[table["class"] == trace["name"].partition(" (")[0]]
+        np.testing.assert_array_equal(numbers(trace["y"]), mine["count"])
+        np.testing.assert_allclose(numbers(trace["x"]), mine["middle"], rtol=1e-5)
+        np.testing.assert_array_equal(mine["to"], edges[1:])
+
+
 def test_any_dimension_can_be_chosen(open_page, run_page, small_world: SmallWorld) -> None:
     at = open_page(KEY, 0)
     at.number_input(key="threshold_dimension").set_value(7).run()
