@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
 from backend import DirectProbeResult, ModelInfo, ProbingResult, Result, compared_networks
@@ -13,9 +12,8 @@ from pages._kit.charts.base import short_model
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
-from pages._kit.show.export import downloads
+from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import heading, holders, provenance, reasons, sampling_error_words, undefined_note
-from pages._kit.show.plot import plot
 from pages._kit.state.labelled import choose_model, choose_other, label_ready, random_labels_too
 from pages._kit.state.pair import in_order
 from pages._kit.state.selection import Selection, ready
@@ -41,7 +39,7 @@ SHARES = (
 FIELDS = ["accuracy", "accuracy_std", "train_std"]
 
 
-def draw(results: Sequence[Result[ProbingResult]], row_name: str) -> go.Figure:
+def draw(results: Sequence[Result[ProbingResult]], row_name: str) -> None:
     """Accuracy over depth."""
     probed = [
         Probed(
@@ -52,15 +50,25 @@ def draw(results: Sequence[Result[ProbingResult]], row_name: str) -> go.Figure:
         )
         for result in results
     ]
-    figure = probe_chart(probed)
     names = " and ".join(result.sources[0].model for result in results)
-    alt = f"Test accuracy of a network and a linear probe over {len(probed[0].layers)} layers of {names}"
-    plot(
-        figure, key="probes_profile", alt=alt, height=460 if len(results) == 1 else 520, view=names, file_name="probes"
-    )
     of = results[0].values
-    st.caption(f"{CAPTION} {sampling_error_words(of.sampling_error, of.n_test_used, row_name, holders(of.split))}")
-    return figure
+    error = sampling_error_words(of.sampling_error, of.n_test_used, row_name, holders(of.split))
+    show(
+        Finding(
+            key="probes_profile",
+            title=f"Classifier probes on {names}",
+            figure=probe_chart(probed),
+            caption=f"{CAPTION} {error}",
+            table=lambda: file_table(results),
+            results=results,
+            fields=FIELDS,
+            crosses=True,
+            name="probes",
+            alt=f"Test accuracy of a network and a linear probe over {len(probed[0].layers)} layers of {names}",
+            height=460 if len(results) == 1 else 520,
+            view=names,
+        )
+    )
 
 
 def setting(values: ProbingResult, layer: int) -> str:
@@ -102,6 +110,13 @@ def numbers_table(results: Sequence[Result[ProbingResult]]) -> pd.DataFrame:
         }
         parts.append(pd.DataFrame(columns))
     return pd.concat(parts, ignore_index=True)
+
+
+def file_table(results: Sequence[Result[ProbingResult]]) -> pd.DataFrame:
+    """The numbers with the ends of the band."""
+    numbers = numbers_table(results).drop(columns="network")
+    mean, std = numbers["test accuracy"], numbers["± std"].fillna(0)
+    return numbers.assign(low=mean - std, high=mean + std)
 
 
 def between(results: Sequence[Result[ProbingResult]]) -> str:
@@ -186,27 +201,15 @@ def _layers(
     return found[0].layer_names if found else ()
 
 
-def show(results: Sequence[Result[ProbingResult]], row_name: str) -> None:
-    """Profile, table, notes and downloads."""
-    figure = draw(results, row_name)
-    st.subheader("The numbers")
-    numbers = numbers_table(results)
-    if len(results) > 1:
-        st.caption(plain(between(results)))
-    shown = numbers.drop(columns=["hidden 1", "hidden 2", "L2 weight"])
-    numbers = numbers.drop(columns="network")
-    st.dataframe(shown, hide_index=True, column_config=formats())
-    undefined_note(results, FIELDS, crosses=True)
-    provenance(results)
-    downloads(
-        "probes",
-        "probes",
-        table=(list(numbers.columns), numbers.astype(object).where(numbers.notna(), None).values.tolist()),
-        results=results,
-        figure=figure,
-        title=f"Classifier probes on {' and '.join(result.sources[0].model for result in results)}",
-        caption=CAPTION,
-    )
+def show_all(results: Sequence[Result[ProbingResult]], row_name: str) -> None:
+    """Profile and table."""
+    with said_once():
+        draw(results, row_name)
+        st.subheader("The numbers")
+        if len(results) > 1:
+            st.caption(plain(between(results)))
+        shown = numbers_table(results).drop(columns=["hidden 1", "hidden 2", "L2 weight"])
+        st.dataframe(shown, hide_index=True, column_config=formats())
 
 
 def show_paper_table(
@@ -252,5 +255,5 @@ specs = [
 st.caption(f"Classes: the column '{plain(label)}'.")
 found = run_panel(specs, "probes", ProbingResult)
 if found is not None:
-    show(found, here.row_name)
+    show_all(found, here.row_name)
 show_paper_table(here, models, label, params, found)

@@ -19,7 +19,6 @@ from tests.pages.drawn import check
 
 NOT_YET = {
     "pages/labels/neurons/page.py",
-    "pages/labels/probes/page.py",
     "pages/training/dynamics/grids.py",
     "pages/training/dynamics/labels.py",
     "pages/training/dynamics/map.py",
@@ -46,6 +45,10 @@ class Walk:
 
 ON_THEIR_OWN = (
     ("similarity", "similarity_map_"),  # it opens by a click
+    (
+        "probes",
+        "probes_profile",
+    ),  # in test_probes_page: with the settings that it opens with, networks are searched for
     ("ablation", "inner_loss"),  # in test_inner: it takes a model that predicts tokens
 )
 VIEW = ("segmented_control", "similarity_view", "Along depth")

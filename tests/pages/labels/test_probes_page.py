@@ -4,6 +4,7 @@ import numpy as np
 
 from pages.labels.probes.charts import Probed, probe_chart
 from tests.pages.conftest import SmallWorld
+from tests.pages.drawn import check
 from tests.pages.figures import figure, numbers, said
 
 KEY = "probes"
@@ -96,6 +97,20 @@ def test_two_models_are_two_lines_and_two_halves_of_each_table(open_page, run_pa
     np.testing.assert_allclose(table["accuracy"], np.concatenate([one.values.accuracy for one in results]))
     both = small_world.computed("direct_probe", 0, 1, label="label").values
     np.testing.assert_array_equal(table["clusters"], np.concatenate([both.n_clusters, both.other_n_clusters]))
+
+
+def test_the_figure_has_a_table_of_its_own_numbers(open_page, run_page, shown) -> None:
+    at = run_page(quick(open_page(KEY, 0, 1)), KEY)
+    table = shown["probes_profile"].numbers()
+    faint = [trace for trace in figure(at)["data"] if trace.get("legendgroup", "").startswith("shuffled labels")]
+    drawn = list(traces(at).items())
+    for place, (_, mine) in enumerate(table.groupby("model", sort=False)):
+        for start, column in (("network", "test accuracy"), ("linear probe", "linear, test")):
+            trace = [trace for name, trace in drawn if name.startswith(start)][place]
+            np.testing.assert_allclose(numbers(trace["y"]), mine[column], rtol=1e-5)
+        for trace, column in zip(faint[2 * place :][:2], ("shuffled labels", "shuffled, linear"), strict=True):
+            np.testing.assert_allclose(numbers(trace["y"]), mine[column], rtol=1e-5)
+    assert check(shown["probes_profile"]) > 0
 
 
 def test_a_layer_of_identical_rows_says_so(open_page, run_page) -> None:
