@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from backend.values import history
+from backend.values.activations import Activations, LayerStack
 from backend.values.history import History, trained_on
 from backend.values.texts import TextTable
-from backend.work.planning import known_labels
+from backend.work.planning import known_labels, row_labels
 
 TEXTS = ("a dog", "a cat", "A  dog", "a cow")
 TABLES = {
@@ -39,3 +40,15 @@ def test_the_rows_of_a_table_are_hashed_once(kind: str, monkeypatch: pytest.Monk
     known_labels(table, "label")
     assert len(asked) == 1, "without a history the texts of pairs and words are not looked at"
     np.testing.assert_array_equal(labels.values, [0, 1, 0, 1])
+
+
+def test_labels_and_splits_go_with_the_rows_that_are_left() -> None:
+    cells = {"tag": ("A", "B", None, "B"), "part": ("train", "test", "train", None)}
+    table = TextTable("n", ("a b c d",) * 4, None, cells, "tag", "part", "word", (), ((0, 1), (2, 3), (4, 5), (6, 7)))
+    rows = np.zeros((3, 2), dtype=np.float32)
+    left = Activations(rows, np.array([1, 2, 3]))
+    labels = row_labels(table, "tag", LayerStack("m", "words", (0,), ("embedding",), (left,)))
+    assert labels.values.tolist() == [1, -1, 1] and labels.classes == ("A", "B")
+    assert labels.split == ("test", "train", "")
+    whole = row_labels(table, "tag", LayerStack("m", "mean", (0,), ("embedding",), (Activations(rows, np.arange(3)),)))
+    assert whole.values.tolist() == [0, 1, -1, 1]

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend import PostProcess, Settings, TextSetError, open_workbench
+from backend import PostProcess, Settings, open_workbench
 from backend.bench.workbench import Workbench
 from backend.store import Store
 from tests.conftest import ROOT, review_lines
@@ -85,15 +85,6 @@ def test_cls_pooling_of_the_embedding_layer_is_undefined(bench: Workbench, revie
     assert any("identical" in entry.reason for entry in dims.undefined)
 
 
-def test_truncated_empty_and_repeated_texts_are_said(bench: Workbench, tmp_path: Path) -> None:
-    path = tmp_path / "texts.csv"
-    path.write_text("text\n" + "\n".join(["word " * 50] * 8 + ["one", "two"]) + "\n")
-    result = bench.compute("cka", texts=bench.read_texts(path, text="text"), max_length=16)
-    assert any("8 of 10 texts were longer than 16 tokens" in note for note in result.notes)
-    assert any("Only 3 of the 10 texts are different" in note for note in result.notes)
-    assert result.sources[0].n_truncated == 8
-
-
 def test_post_processing_has_an_address_of_its_own(bench: Workbench, reviews: Path, forwards: ForwardCounter) -> None:
     texts = bench.read_texts(reviews, text="text")
     plain = bench.compute("anisotropy", texts=texts)
@@ -105,19 +96,6 @@ def test_post_processing_has_an_address_of_its_own(bench: Workbench, reviews: Pa
     ratios = bench.compute("spectrum", texts=texts).values.ratios
     np.testing.assert_allclose(cleaned.values.anisotropy, ratios[:, 3] / (1 - ratios[:, :3].sum(axis=1)), rtol=1e-4)
     assert any("without the top 3 principal components" in note for note in cleaned.notes)
-
-
-def test_deleting_a_text_set_deletes_what_was_made_from_it(bench: Workbench, reviews: Path) -> None:
-    texts = bench.read_texts(reviews, text="text", label="label")
-    same_texts = bench.read_texts(reviews, text="text", name="again")
-    spec = bench.analysis("cka", models=[bench.model("minilm")], texts=texts)
-    bench.wait(spec)
-    assert bench.delete_text_set(texts.spec.table) == 0, "another set has the same texts"
-    assert bench.peek(spec) is not None
-    assert bench.delete_text_set(same_texts.spec.table) == 7 * 3 + 1
-    assert bench.peek(spec) is None and not bench.is_cached(spec.inputs)
-    with pytest.raises(TextSetError, match="built in"):
-        bench.delete_text_set("sentiment")
 
 
 def test_what_does_not_fit_the_budget_is_said_before_the_run(settings: Settings, reviews: Path) -> None:

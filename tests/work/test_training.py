@@ -30,7 +30,7 @@ from backend.store import Store
 from backend.work.runner import Runner
 from tests.conftest import settings_over
 from tests.runs import CLASSES, FAST, base, rows, saved, tuned, weights
-from tests.work.test_words import conllu
+from tests.work.word_rows import conllu
 
 LAST, LEARNED = "step-00012", "step-00040"
 
