@@ -36,28 +36,28 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     run.add_argument("recipe", help="the JSON file")
     _output(run)
     run.set_defaults(command=commands.run_recipe)
-    _finetune(add("finetune", help="fine-tune a model on labelled texts, or go on with a run that was interrupted"))
-    _listing(add("runs", help="the runs of fine-tuning and where they stand"), finetune_command.list_runs)
-    _report(add("report", help="compare a model before and after fine-tuning: a summary of all its geometry"))
-    _listing(add("metrics", help="the metrics and their parameters"), commands.list_metrics)
+    _finetune(add("finetune", help="fine-tune a model on labelled texts, or resume an interrupted run"))
+    _listing(add("runs", help="list the fine-tuning runs and their state"), finetune_command.list_runs)
+    _report(add("report", help="compare a model before and after fine-tuning: a summary of its geometry"))
+    _listing(add("metrics", help="list the metrics and their parameters"), commands.list_metrics)
     models = add("models", help="look up a model: what its name stands for")
     models.add_argument("name", nargs="*", default=["minilm"], help="alias, hub id with optional @revision, or folder")
     _listing(models, commands.list_models)
-    text_sets = add("textsets", help="the text sets that are there; --delete removes one")
+    text_sets = add("textsets", help="list the text sets; --delete removes one")
     text_sets.add_argument(
         "--delete",
         metavar="NAME",
-        help="its digest (the first six digits do), or a name that only one has; its activations and results go with it",
+        help="its digest (six digits are enough) or its name, if unique; its activations and results are deleted too",
     )
     _listing(text_sets, commands.list_text_sets)
-    _listing(add("jobs", help="the jobs and where they stand"), commands.list_jobs)
-    norms = add("norms", help="the published outlier rule over the norms' weights and biases")
+    _listing(add("jobs", help="list the jobs and their state"), commands.list_jobs)
+    norms = add("norms", help="outlier dimensions by the norms' weights and biases (Kovaleva et al.)")
     norms.add_argument("name", nargs="?", default="minilm", help="alias, hub id with optional @revision, or folder")
     _listing(norms, commands.list_norms)
-    cache = add("cache", help="what the cache takes; --clear deletes activations and results")
+    cache = add("cache", help="show what the cache holds; --clear deletes activations and results")
     cache.add_argument("--clear", action="store_true", help="delete all activations and results")
     _listing(cache, commands.show_cache)
-    _listing(add("doctor", help="what this machine has: device, versions, cache, model"), commands.doctor)
+    _listing(add("doctor", help="check this machine: device, versions, cache, model"), commands.doctor)
     add("up", help="start the backend service and the dashboard").set_defaults(command=commands.up)
     add("serve", help="start the backend service alone").set_defaults(command=commands.serve)
     worker = add("worker", help="one worker process (started by the service)")
@@ -73,34 +73,40 @@ def _analyse(parser: argparse.ArgumentParser) -> None:
     add(
         "--series",
         metavar="NAME",
-        help="a run of fine-tuning, a folder of checkpoints, or owner/name@step*: one result a step",
+        help="a fine-tuning run, a folder of checkpoints, or owner/name@step*: one result per step",
     )
-    add("--steps", type=_steps, default=(), metavar="N,N", help="with --series: these steps alone")
-    add("--at-most", type=int, default=0, metavar="N", help="with --series: that many, evenly over the log of the step")
+    add("--steps", type=_steps, default=(), metavar="N,N", help="with --series: only these steps")
+    add(
+        "--at-most",
+        type=int,
+        default=0,
+        metavar="N",
+        help="with --series: at most this many steps, spaced evenly over the log of the step",
+    )
     add("--skip-broken", action="store_true", help="with --series: leave out checkpoints that cannot be used")
     add("--against", metavar="NAME", help="with --series: first, last, or a model that each step is compared with")
     _reading(parser)
-    add("--basis-texts", metavar="NAME", help="a second text set (or file of the same form) that a basis is fitted on")
+    add("--basis-texts", metavar="NAME", help="a second text set (or file of the same format) to fit a basis on")
     add(
         "--beside",
         action="append",
         default=[],
         metavar="MODEL",
-        help="a fine-tuned model that the result is compared with: rows that it was trained on are not tested on; repeat it",
+        help="a fine-tuned model to compare the result with; rows that it was trained on are not used for testing; repeatable",
     )
     add("--pooling", choices=ALL_POOLINGS, help="default: mean for encoders, last for decoders, words for words")
     add("--layers", default="all", help="all, or numbers and names separated by commas: 0,3,final norm")
     add(
         "--as-in-the-paper",
         action="store_true",
-        help="pooling, layers, tokens and parameters as in the paper, where you do not give others; notes say what differs",
+        help="pooling, layers, tokens and parameters as in the paper, unless you give others; notes say what differs",
     )
-    add("--param", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the metric; repeat it")
-    add("--post", action="append", default=[], metavar="STEP[:K]", help=f"{', '.join(POSTPROCESS_STEPS)}; repeat it")
+    add("--param", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the metric; repeatable")
+    add("--post", action="append", default=[], metavar="STEP[:K]", help=f"{', '.join(POSTPROCESS_STEPS)}; repeatable")
     add(
         "--max-length",
         type=int,
-        help="tokens taken of each text (default: as many as the model's own package, else 512, or the model's limit if less)",
+        help="tokens read of each text (default: the limit of the model's own package, else 512, or the model's limit if lower)",
     )
     _classes(parser)
     add("--tokens", type=int, help="with --pooling tokens: how many token vectors to sample (default: all)")
@@ -114,28 +120,36 @@ def _classes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--classes",
         metavar="NAME,NAME",
-        help="the labels' classes in the order of the outputs of the model's own head, where it does not name them",
+        help="the labels' classes in the order of the outputs of the model's own head, if it does not name them",
     )
 
 
 def _reading(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--texts", required=True, help="a file, or the name of a text set (sentiment, topics, general)")
-    add("--test-texts", metavar="FILE", help="a second file of the same form: its rows are the test split")
+    add("--test-texts", metavar="FILE", help="a second file of the same format: its rows are the test split")
     add("--text", help="column of the texts: its name, or its number from 0 with --no-header")
     add("--pair", help="column of the second text, for tasks on pairs")
     add("--label", help="column of the labels")
     add("--split", help="column of the splits")
     header = parser.add_mutually_exclusive_group()
-    header.add_argument("--header", action="store_true", help="the first row holds the column names (else found out)")
-    header.add_argument("--no-header", action="store_true", help="it does not: columns go by number")
-    add("--separator", metavar="SIGN", help="comma, semicolon, tab, pipe, none or the sign (else found out)")
-    add("--format", choices=FORMATS, help="otherwise by the file's name")
+    header.add_argument(
+        "--header", action="store_true", help="the first row holds the column names (default: detected)"
+    )
+    header.add_argument(
+        "--no-header", action="store_true", help="there are no column names: columns are numbered from 0"
+    )
+    add(
+        "--separator",
+        metavar="SIGN",
+        help="comma, semicolon, tab, pipe, none, or the character itself (default: detected)",
+    )
+    add("--format", choices=FORMATS, help="default: by the file's name")
     add("--task", choices=WORD_TASKS, help="labels of the words of a CoNLL-U file (default: upos)")
-    add("--encoding", help="otherwise found out")
-    add("--rows", type=int, metavar="N", help="keep N rows of each text set; every result says which part that is")
+    add("--encoding", help="default: detected")
+    add("--rows", type=int, metavar="N", help="keep N rows of each text set; every result says which")
     add("--rows-by", choices=ROWS_BY, default="first", help="the first, in proportion to the label, or at random")
-    add("--rows-seed", type=int, default=0, metavar="N", help="draws the rows that are not the first")
+    add("--rows-seed", type=int, default=0, metavar="N", help="seed for drawing rows with --rows-by label or random")
     add("--clean-wikitext", action="store_true", help="drop headings and undo <unk>, @-@, @,@ and @.@ of WikiText")
 
 
@@ -147,7 +161,7 @@ def _finetune(parser: argparse.ArgumentParser) -> None:
     add("--recipe", default="gptology", help=f"one of: {', '.join(RECIPES)}")
     for field in dataclasses.fields(Recipe):
         add(f"--{field.name.replace('_', '-')}", dest=f"recipe_{field.name}", metavar="VALUE", help=_of(field))
-    add("--set", action="append", default=[], metavar="FIELD=VALUE", help="a field of the recipe; repeat it")
+    add("--set", action="append", default=[], metavar="FIELD=VALUE", help="a field of the recipe; repeatable")
     _output(parser)
     parser.set_defaults(command=finetune_command.finetune)
 
@@ -161,19 +175,19 @@ def _report(parser: argparse.ArgumentParser) -> None:
     add("--base", required=True, metavar="NAME", help="the model before: alias, hub id[@revision] or folder")
     add("--tuned", required=True, metavar="NAME", help="the same model after fine-tuning")
     _reading(parser)
-    add("--slow", action="store_true", help="with labels: those of their metrics too that take minutes")
+    add("--slow", action="store_true", help="also compute the label metrics that take minutes")
     add("--layers", default="all", help="all, or numbers and names separated by commas: 0,3,final norm")
-    add("--layer", help="the layer that the summary is about (default: the last)")
-    add("--test-share", type=float, help="share of each class kept for testing, without a split of the texts' own")
+    add("--layer", help="the layer to summarise (default: the last)")
+    add("--test-share", type=float, help="share of each class kept for testing, if the texts have no split")
     add("--test-split", help="name of the split to test on")
     add("--drop-single", action="store_true", default=None, help="leave out classes of one row")
     _classes(parser)
     add("--pooling", choices=ALL_POOLINGS, help="default: mean for encoders, last for decoders, words for words")
-    add("--post", action="append", default=[], metavar="STEP[:K]", help=f"{', '.join(POSTPROCESS_STEPS)}; repeat it")
+    add("--post", action="append", default=[], metavar="STEP[:K]", help=f"{', '.join(POSTPROCESS_STEPS)}; repeatable")
     add(
         "--max-length",
         type=int,
-        help="tokens taken of each text (default: as many as the model's own package, else 512, or the model's limit if less)",
+        help="tokens read of each text (default: the limit of the model's own package, else 512, or the model's limit if lower)",
     )
     add("--dtype", default="auto", choices=("auto", "float32", "bfloat16", "float16"))
     add("--seed", type=int, default=0)
@@ -184,16 +198,16 @@ def _report(parser: argparse.ArgumentParser) -> None:
 def _steps(text: str) -> tuple[int, ...]:
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if not parts or not all(part.isdecimal() for part in parts):
-        raise argparse.ArgumentTypeError(f"'{text}' is no list of steps such as 0,128,512")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a list of steps such as 0,128,512")
     return tuple(int(part) for part in parts)
 
 
 def _output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", help="write the JSON here (default: print it)")
     parser.add_argument("--json", action="store_true", help="print the JSON even with --out")
-    parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
+    parser.add_argument("--quiet", action="store_true", help="do not report progress on standard error")
 
 
 def _listing(parser: argparse.ArgumentParser, command: Any) -> None:
-    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(command=command)

@@ -113,7 +113,7 @@ def _analyse_series(bench: Workbench, options: argparse.Namespace, asked: dict[s
 
 def _check_series(options: argparse.Namespace) -> None:
     if options.series and options.model:
-        raise InvalidRequest("A series brings its own models.", "Give --series or --model, not both.")
+        raise InvalidRequest("A series has its own models.", "Give --series or --model, not both.")
     if not options.series and (options.steps or options.at_most or options.against or options.skip_broken):
         raise InvalidRequest("--steps, --at-most, --against and --skip-broken need --series.", "Name the series.")
 
@@ -176,7 +176,7 @@ def list_models(options: argparse.Namespace) -> int:
         print(f"    commit {info.spec.commit}; up to {info.max_length} tokens; pooling {info.default_pooling}")
         if 0 < info.usual_length < info.max_length:
             print(
-                f"    its package reads {info.usual_length} tokens of a text; so does Embedscope where no limit is given"
+                f"    its package reads {info.usual_length} tokens of a text; so does Embedscope unless you set a limit"
             )
         for remark in (*info.remarks, *info.package):
             print(f"    {remark}")

@@ -292,6 +292,6 @@ def _memory_errors(info: RunInfo) -> Iterator[None]:
             raise
         recipe = info.recipe
         raise ModelError(
-            f"Memory ran out with {recipe.batch_size} texts of up to {recipe.max_length} tokens in a forward pass.",
+            f"Out of memory with {recipe.batch_size} texts of up to {recipe.max_length} tokens in a forward pass.",
             f"Halve batch_size and double accumulation (now {recipe.accumulation}): the steps stay the same.",
         ) from None

@@ -99,7 +99,7 @@ class TextNetwork:
         model, loaded, plan = self._language_model, self._load(), self._plan(texts)
         if model is None:
             raise InvalidRequest(
-                f"'{loaded.spec.name}' is no causal language model with a head.", "Choose GPT-2, Llama or the like."
+                f"'{loaded.spec.name}' is not a causal language model with a head.", "Choose GPT-2, Llama or the like."
             )
         ablation = None if layer is None else Ablation(layer, tuple(dims), mode)
         fill = None if ablation is None else self._fill(ablation, texts, report)

@@ -94,7 +94,7 @@ def model_files(spec: ModelSpec, *, roots: Roots, weights: bool = True, runs: Pa
         raise ModelError(
             f"The model '{spec.name}' has changed since it was resolved ({spec.commit[:12]} then, "
             f"{files.commit[:12]} now).",
-            "Choose the model again to work with its present state.",
+            "Choose the model again to use its current state.",
         )
     return files
 
@@ -129,7 +129,7 @@ def _locate(
         return _packaged(name)
     if name.startswith(PREFIX):
         if runs is None:
-            raise ModelError(f"'{name[:80]}' is a run, and no folder of runs is known here.", "Set EMBEDSCOPE_RUNS.")
+            raise ModelError(f"'{name[:80]}' is a run, but no runs folder is set.", "Set EMBEDSCOPE_RUNS.")
         step = run_model_folder(name, runs)
         found = _local(step, (runs.resolve(),), base)
         # A run's own name may mean another step tomorrow: whatever is kept says which step it was.
@@ -280,5 +280,5 @@ def _outside(name: str, roots: tuple[Path, ...], reason: str) -> ModelError:
     allowed = ", ".join(str(root) for root in roots) or "none"
     return ModelError(
         f"The folder '{name}' may not be opened: {reason} (allowed: {allowed}).",
-        "Whoever runs the service can add its parent folder to EMBEDSCOPE_MODEL_ROOTS.",
+        "The administrator of the service can add its parent folder to EMBEDSCOPE_MODEL_ROOTS.",
     )

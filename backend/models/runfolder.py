@@ -195,7 +195,7 @@ def cannot_write(path: Path, error: Exception) -> StoreError:
         reason = "No space left on device"
     return StoreError(
         f"{path} cannot be written: {reason} ({free / 2**20:,.1f} MB are free there).",
-        "Make room, or point EMBEDSCOPE_RUNS at a larger disk; then start the run again: it goes on from its last step.",
+        "Free some space, or point EMBEDSCOPE_RUNS at a larger disk; then start the run again: it continues from its last step.",
     )
 
 

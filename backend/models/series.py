@@ -50,7 +50,7 @@ def find_members(name: str, *, roots: Roots, runs: Path | None = None) -> dict[i
         where = (
             f"The folder '{name}' holds no checkpoints: no folder in it is called like checkpoint-500 or step-00128."
         )
-        hint = "Give the folder above the checkpoints; one model alone is chosen as a model."
+        hint = "Give the folder above the checkpoints; a single model is chosen as a model."
     return _by_step(found, where, hint)
 
 
@@ -63,12 +63,12 @@ def choose(members: dict[int, str], steps: Sequence[int], at_most: int) -> list[
     every = sorted(members)
     if at_most and len(every) > at_most:
         if at_most < 2:
-            raise InvalidRequest("One checkpoint is no series.", "Take 2 or more.")
+            raise InvalidRequest("A single checkpoint is not a series.", "Take 2 or more.")
         return _spread(every, at_most)
     if len(every) > MOST_MEMBERS:
         raise InvalidRequest(
             f"The series has {len(every)} checkpoints, from step {every[0]:,} to {every[-1]:,}: more than {MOST_MEMBERS}.",
-            "Take a part of them, evenly over the logarithm of the step (--at-most 12), or name steps (--steps 0,512).",
+            "Use some of them, spaced evenly over the logarithm of the step (--at-most 12), or name steps (--steps 0,512).",
         )
     return every
 
@@ -96,7 +96,7 @@ def series_info(
         reasons = " ".join(f"Step {item.step}: {item.reason.rstrip('.')}." for item in broken[:3])
         raise ModelError(
             f"The series '{name}' has {len(good)} usable checkpoint{'' if len(good) == 1 else 's'}. {reasons}".strip(),
-            "A series needs two at least: mend or fetch the others.",
+            "A series needs at least two: repair or download the others.",
         )
     return SeriesInfo(name, tuple(good), tuple(broken), len(members))
 

@@ -99,12 +99,12 @@ def _decode_as(content: bytes, encoding: str) -> Decoded:
     except (LookupError, ValueError) as error:
         if not isinstance(error, UnicodeDecodeError):
             raise TextSetError(
-                f"'{encoding}' is not an encoding of text.",
+                f"'{encoding}' is not a text encoding.",
                 "Known ones are utf-8, utf-16, utf-16-le, latin-1, windows-1252, shift-jis, gb18030 and others.",
             ) from None
         raise TextSetError(
             f"The file is not {name}: byte {error.start + 1:,} (line {_line(content, error.start):,}) does not fit.",
-            "Choose another encoding, or none to have it found out.",
+            "Choose another encoding, or none to detect it.",
         ) from None
     return Decoded(text, name)
 

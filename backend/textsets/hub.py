@@ -100,7 +100,7 @@ def _check_builder(builder: Any, path: str, inside: str) -> None:
     outside = next((file for file in files if not file.startswith(inside) or ".." in file.split("/")), None)
     if outside is not None or not files:
         raise TextSetError(
-            f"Data set '{path}' takes its rows from outside itself: {shortened(outside or 'nowhere', 120)}",
+            f"Data set '{path}' takes its rows from outside the repository: {shortened(outside or 'nowhere', 120)}",
             "Choose another data set.",
         )
 
@@ -140,7 +140,7 @@ def _builder_error(path: str, config: str | None, error: Exception) -> TextSetEr
         return TextSetError(f"Data set '{path}' has no config '{config}'.", f"There are: {available}.")
     if "scripts are no longer supported" in text:
         return TextSetError(
-            f"Data set '{path}' is made by a program of its own, and programs from the hub are never run.",
+            f"Data set '{path}' is built by a script of its own, and scripts from the hub are never run.",
             "Look for a copy of it in Parquet, CSV or JSONL.",
         )
     if "gated" in text.lower():

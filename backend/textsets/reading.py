@@ -115,7 +115,7 @@ def read_bytes(path: str | Path, *, limits: Limits) -> bytes:
                 f"There is no file '{path}'.", f"Paths start from {Path.cwd()}, unless they begin with /."
             )
         if not file.is_file():
-            raise TextSetError(f"'{path}' is not a plain file.", "Copy what it gives into a file first.")
+            raise TextSetError(f"'{path}' is not a plain file.", "Copy its output into a file first.")
         limits.check_bytes(file.stat().st_size, f"'{path}'")
         with file.open("rb") as stream:
             return stream.read(limits.max_bytes + 1)

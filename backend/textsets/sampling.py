@@ -52,7 +52,7 @@ def check_sample(rows: RowSample) -> None:
     if rows.by not in ROWS_BY:
         raise TextSetError(f"Rows are not taken by '{rows.by}'.", f"Choose one of: {', '.join(ROWS_BY)}.")
     if rows.n < 1:
-        raise TextSetError(f"A text set of {rows.n} rows is none.", "Ask for at least one row.")
+        raise TextSetError(f"A text set of {rows.n} rows would be empty.", "Ask for at least one row.")
     if not 0 <= rows.seed < 2**32:
         raise TextSetError(f"The seed {rows.seed} is out of range.", "Give a whole number from 0 to 4,294,967,295.")
 

@@ -134,9 +134,9 @@ def test_the_command_line_takes_a_series(checkpoints: Path, reviews: Path, tmp_p
     assert done.returncode == 0, done.stderr
     assert [item["metric"] for item in json.loads(done.stdout)] == ["anisotropy"] * 2
     for wrong, words in (
-        (("--series", checkpoints, "--model", "minilm"), "brings its own models"),
+        (("--series", checkpoints, "--model", "minilm"), "has its own models"),
         (("--steps", "0,8"), "need --series"),
-        (("--series", checkpoints, "--steps", "0,x"), "no list of steps"),
+        (("--series", checkpoints, "--steps", "0,x"), "not a list of steps"),
     ):
         done = _run("analyse", "--metric", "anisotropy", *wrong, *options, cache=tmp_path / "cache")
         assert done.returncode == 2 and words in done.stderr and "Traceback" not in done.stderr

@@ -7,19 +7,19 @@ PAGES = {
     "Texts": "texts",
     "Models": "models",
     "Jobs": "jobs",
-    "Similarity": "similarity",
-    "Projection": "projection",
-    "Profiles": "profiles",
-    "Components": "components",
-    "Rogue": "rogue",
+    "Similarity (CKA)": "similarity",
+    "Projection (t-SNE, UMAP)": "projection",
+    "Profiles (anisotropy, TwoNN)": "profiles",
+    "Components (PCA)": "components",
+    "Rogue dimensions": "rogue",
     "Explorer": "explorer",
     "Threshold": "threshold",
     "Ablation": "ablation",
-    "Neurons": "neurons",
+    "Neurons (salient)": "neurons",
     "Component accuracy": "component_accuracy",
-    "Clusters": "clusters",
-    "Probes": "probes",
-    "Movement": "movement",
+    "Clusters (DirectProbe)": "clusters",
+    "Probes (MLP, linear)": "probes",
+    "Movement (centroids)": "movement",
     "Fine-tune": "finetune",
     "Dynamics": "dynamics",
     "Report": "report",
@@ -61,9 +61,10 @@ def settled(tab: Any) -> None:
 
 
 def go(tab: Any, title: str) -> None:
-    """Follow the link in the sidebar to another page."""
-    tab.locator("[data-testid=stSidebarNav]").get_by_role("link", name=title, exact=True).click()
-    opened(tab, title)
+    """Follow the link in the sidebar to another page, named in full or without the method behind it."""
+    name = next(name for name in PAGES if name == title or name.startswith(f"{title} "))
+    tab.locator("[data-testid=stSidebarNav]").get_by_role("link", name=name, exact=True).click()
+    opened(tab, name)
 
 
 def opened(tab: Any, title: str) -> None:

@@ -123,7 +123,7 @@ def test_a_hostile_link_is_answered_with_words(address: str, tab) -> None:
         "&model=..%2F..%2Fetc&label=__class__"
     )
     sidebar = tab.locator("[data-testid=stSidebar]")
-    tab.get_by_text("which is not here").wait_for()
+    tab.get_by_text("which does not exist here").wait_for()
     assert looking.chosen(tab, "texts") == "sentiment"
     assert looking.chosen(tab, "pooling") == "mean"
     assert looking.chosen(tab, "seed") == "0"

@@ -296,7 +296,7 @@ def test_hand_picked_dimensions_must_exist_once(dims, said):
         (np.zeros(60), None, "one class"),
         (np.r_[np.zeros(59), 1], None, "one row"),
         (np.full(60, -1), None, "No row has a label"),
-        (np.arange(60), None, "no set of classes"),
+        (np.arange(60), None, "too many to be classes"),
         (np.r_[np.arange(30) % 2, np.full(30, -1)], ("train",) * 30 + ("dev",) * 30, "No row of the split 'dev'"),
         (np.arange(60) % 2, ("train",) * 60, "none is left to test on"),
     ],

@@ -298,6 +298,6 @@ def test_an_own_head_beside_all_dimensions_is_not_called_the_full_representation
     said = [("block 1", "Fitted head (asked for)."), ("block 2", "The model's own head.")]
     assert head_notes(said, beside=True) == [
         "Full representation, block 1: fitted head (asked for).",
-        "A number apart from all dimensions, which a fitted head reads, block 2: the model's own head.",
+        "All dimensions, read by a fitted head, block 2: the model's own head.",
     ]
     assert head_notes(said[1:]) == ["Full representation: the model's own head."]

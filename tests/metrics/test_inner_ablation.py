@@ -139,7 +139,7 @@ def test_an_encoder_has_an_accuracy_and_no_loss() -> None:
     outcome = run(stack(can_predict_tokens=False))
     assert np.isnan(outcome.values.loss).all() and np.isfinite(outcome.values.accuracy).all()
     assert outcome.values.n_tokens == 0
-    assert all("no causal language model" in gap.reason for gap in outcome.undefined if gap.field == "loss")
+    assert all("not a causal language model" in gap.reason for gap in outcome.undefined if gap.field == "loss")
 
 
 def test_layers_that_cannot_be_ordered_or_read_say_so() -> None:
@@ -166,11 +166,11 @@ def test_layers_that_cannot_be_ordered_or_read_say_so() -> None:
         (stack(), LABELS, {"dims": (1, 8)}, "no dimension 8 of 8"),
         (stack(), LABELS, {"steps": (9,)}, "9 of 8 dimensions"),
         (stack(), LABELS, {"dims": (1, 2), "steps": (3,)}, "3 of 2 dimensions"),
-        (stack(can_predict_tokens=False), None, {}, "nothing to judge it by"),
-        (dataclasses.replace(stack(), network=None), LABELS, {}, "not at hand"),
+        (stack(can_predict_tokens=False), None, {}, "nothing to measure"),
+        (dataclasses.replace(stack(), network=None), LABELS, {}, "not available"),
         (stack(), Labels(np.zeros(N, np.int64), ("a",)), {}, "one class"),
         (stack(), Labels(np.full(N, -1), ("a", "b")), {}, "No row has a label"),
-        (stack(), Labels(np.arange(N), tuple(map(str, range(N)))), {}, "no set of classes"),
+        (stack(), Labels(np.arange(N), tuple(map(str, range(N)))), {}, "too many to be classes"),
         (stack(), Labels(np.r_[0, np.ones(N - 1, np.int64)], ("a", "b")), {}, "has one row"),
     ],
 )
@@ -278,9 +278,9 @@ def test_an_encoder_without_a_head_gets_a_fitted_one(bench: Any, tmp_path: Path,
     np.testing.assert_array_equal(result.values.accuracy[:, 0], result.values.baseline)
     with pytest.raises(EmbedscopeError, match="Layer 1 is not among"):
         bench.compute("inner_ablation", **options, layers=[2, 3], params={"layer": 1})
-    with pytest.raises(EmbedscopeError, match="nothing to judge it by"):
+    with pytest.raises(EmbedscopeError, match="nothing to measure"):
         bench.compute("inner_ablation", **{**options, "label": None, "texts": bench.read_texts(labelled, text="text")})
     with pytest.raises(EmbedscopeError, match="post-processed"):
         bench.compute("inner_ablation", **options, postprocess=[PostProcess("centre")])
-    with pytest.raises(EmbedscopeError, match="one row for each text"):
+    with pytest.raises(EmbedscopeError, match="one row per text"):
         bench.compute("inner_ablation", **{**options, "pooling": "tokens"})

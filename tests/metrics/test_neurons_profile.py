@@ -138,7 +138,7 @@ def test_borders_are_the_corners_of_the_highest_line():
     ("values", "split", "message"),
     [
         (np.zeros(40, dtype=int), None, "one class"),
-        (np.arange(40), None, "no set of classes"),
+        (np.arange(40), None, "too many to be classes"),
         (np.full(40, -1), None, "No row has a label"),
         (np.r_[np.zeros(39), 1].astype(int), None, "has one row"),
         (np.arange(40) % 2, ("train",) * 40, "none is left to test on"),

@@ -141,7 +141,7 @@ def test_a_classifier_without_its_language_head_predicts_no_tokens(tmp_path: Pat
         tiny.save(folder, tiny.gpt2_config(tie_word_embeddings=tied, pad_token_id=2), auto, template="$A", pad=False)
         found = network(loaded_model(folder))
         assert found.can_predict_tokens is tied
-    with pytest.raises(InvalidRequest, match="no causal language model"):
+    with pytest.raises(InvalidRequest, match="not a causal language model"):
         network(loaded_model(tmp_path / "False")).token_loss(ALL, None, (), "zero", no_report)
 
 

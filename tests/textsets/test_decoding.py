@@ -79,7 +79,7 @@ def test_a_given_encoding_that_does_not_fit():
     "name", ["no-such", "base64", "zip", "rot13", "idna", "punycode", "unicode_escape", "\x00", "é"]
 )
 def test_what_is_no_encoding_of_text(name):
-    with pytest.raises(TextSetError, match="is not an encoding of text"):
+    with pytest.raises(TextSetError, match="is not a text encoding"):
         decode(b"abc", name)
 
 

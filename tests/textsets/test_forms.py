@@ -76,7 +76,7 @@ def test_a_named_separator_is_obeyed():
     assert rows(content, separator="semicolon") == [("a|b", "x"), ("c|d", "y")]
     assert shown(content, separator="|").columns == shown(content, separator="pipe").columns
     assert table("text\na,b\nc,d\n", separator="none").texts == ("a,b", "c,d")
-    assert "is no separator" in refused(content, separator="x").message
+    assert "is not a separator" in refused(content, separator="x").message
 
 
 @pytest.mark.parametrize(

@@ -166,7 +166,7 @@ def test_configs(tmp_path):
 def test_folders_that_are_no_data_set(tmp_path):
     assert "no data files" in refusal(tmp_path, TEXT).message
     (tmp_path / f"{tmp_path.name}.py").write_text("raise SystemExit('ran')")
-    assert "programs from the hub are never run" in refusal(tmp_path, TEXT).message
+    assert "scripts from the hub are never run" in refusal(tmp_path, TEXT).message
 
 
 def test_a_card_that_names_files_elsewhere(tmp_path):
@@ -243,11 +243,11 @@ def test_the_hub_itself(tmp_path):
     assert answers[2][:2] == [False, "Data set 'acme/films' has no split 'dev'."]
     assert answers[3] == [True, ["y"], {}]
     assert answers[4][:2] == [False, "Data set 'acme/configs' has several configs: choose one."]
-    assert "programs from the hub are never run" in answers[5][1]
+    assert "scripts from the hub are never run" in answers[5][1]
     assert "is gated" in answers[6][1]
     assert answers[7][:2] == [False, "The hub has no data set 'acme/nothing' that you may read."]
     assert not answers[8][0]
-    assert "'acme/thief' cannot be read" in answers[8][1] or "from outside itself" in answers[8][1]
+    assert "'acme/thief' cannot be read" in answers[8][1] or "from outside the repository" in answers[8][1]
     assert not answers[9][0]
     assert "'acme/films2'" in answers[9][1]
 

@@ -94,7 +94,7 @@ def test_pairs_and_spans_go_along():
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        (RowSample(0), "A text set of 0 rows is none."),
+        (RowSample(0), "A text set of 0 rows would be empty."),
         (RowSample(2, "label"), "2 rows cannot hold 3 classes."),
         (RowSample(2, "best"), "Rows are not taken by 'best'."),
         (RowSample(2, "random", -1), "The seed -1 is out of range."),

@@ -59,7 +59,7 @@ def test_the_rows_that_a_run_held_out_are_the_test_rows_whatever_the_seed(home: 
         split = result.values.split
         assert (split.n_train, split.n_test, split.held_out, split.test_name) == (54, 6, True, "held out")
         assert not seen & set(judged(bench, texts, result)), "a row that the run was trained on"
-        assert any("6 to test on: the rows that 'a' held out" in note for note in result.notes)
+        assert any("6 test rows: the rows that 'a' held out" in note for note in result.notes)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_the_run_and_its_base_are_judged_by_the_same_rows(home: Any) -> None:
     plan = backend.plan_report(bench, *pair, texts=texts, label="label", heavy=True)
     found = plan.named(bench.wait(plan.task))
     said = {row.key: row.meaning for row in backend.summary_rows(found, plan.layer)}
-    assert "The 6 test rows are those that 'a' held out of training." in said["accuracy"]
+    assert "The 6 test rows are those that 'a' held out from training." in said["accuracy"]
     splits = [result.values.split for result in found.values() if hasattr(result.values, "split")]
     assert len(splits) >= 7 and {(one.n_test, one.held_out) for one in splits} == {(6, True)}
     task = backend.plan_cross_task(bench, *pair, sets=[(texts, "label")], layer=2)
@@ -159,11 +159,11 @@ def test_what_a_run_was_trained_on_is_counted_over_all_rows_whatever_their_split
     run = tuned(bench, folder, "parted", texts=texts, changes={"epochs": 1})
     assert (run.n_train, run.n_test) == (30, 10)
     right = "'parted' was trained on 30 of these texts; none of them is a test row."
-    fixed = "Split: 30 rows to fit on ('parted' was trained on 30 of them), 10 to test on (on none of these)"
+    fixed = "Split: 30 training rows ('parted' was trained on 30 of them), 10 test rows (on none of these)"
     drawn = saved(bench, folder, [*table, *rows(30, 0, first=300)], split=False, name="parted, drawn")
     for which, n_test, said in (
         (texts, 10, fixed),
-        (drawn, 14, "Split: 56 rows to fit on ('parted' was trained on 30"),
+        (drawn, 14, "Split: 56 training rows ('parted' was trained on 30"),
     ):
         for model, beside in (("run:parted", []), (base(folder), ["run:parted"])):
             result = ablated(bench, model, which, beside=beside)
@@ -181,15 +181,15 @@ def test_numbers_about_rows_that_were_trained_on_say_so(home: Any) -> None:
     bench, folder, texts, _ = home
     clusters = bench.compute("direct_probe", model="run:a", texts=texts, layers=[2], params={"control": False})
     assert clusters.values.warnings == (
-        "Clusters and distances are of 54 training rows, and 'a' was trained on 54 of these: of that model they show how "
-        "rows lie that it has learnt. Those of the test rows are of rows that it has not.",
+        "Clusters and distances come from 54 training rows, and 'a' was trained on 54 of these: for that model they show rows "
+        "that it has learnt. Those of the test rows show rows that it has not seen.",
     )
     assert clusters.values.warnings[0] in clusters.notes
     assert "'a' was trained on 54 of these texts; none of them is a test row." in clusters.notes
     steps = ["run:a@step-00000", "run:a"]
     moved = bench.compute("movement", model=steps, texts=texts, layers=[2])
     assert moved.values.warnings == (
-        "54 of the 60 rows were in the training of 'a': the centroids are mostly of rows that it has seen.",
+        "'a' was trained on 54 of the 60 rows: the centroids come mostly from rows that it has seen.",
     )
     assert moved.values.warnings[0] in moved.notes
     plain = bench.compute("movement", model=base(folder), texts=texts, layers=[2])
@@ -271,7 +271,9 @@ def test_copies_of_a_training_text_are_no_test_rows_of_a_run(home: Any) -> None:
     own = saved(bench, folder, [*rows(20, 0), *dev], name="leaky")
     leaky = tuned(bench, folder, "leaky", texts=own, changes={"epochs": 1})
     assert leaky.n_test == 2
-    assert any("1 test rows were left out, as their text is among the training rows" in note for note in leaky.notes)
+    assert any(
+        "1 test rows were left out because their text is among the training rows" in note for note in leaky.notes
+    )
 
 
 def test_rows_that_decided_when_to_stop_are_said_to_have(home: Any) -> None:
@@ -279,7 +281,7 @@ def test_rows_that_decided_when_to_stop_are_said_to_have(home: Any) -> None:
     texts = saved(bench, folder, rows(40, 0, first=100), split=False, name="patient")
     tuned(bench, folder, "patient", texts=texts, changes={"epochs": 2, "patience": 1})
     result = ablated(bench, "run:patient", texts)
-    assert "4 of 4 test rows decided at which step 'patient' stopped" in result.values.split.warnings[0]
+    assert "4 of 4 test rows were used to decide at which step 'patient' stopped" in result.values.split.warnings[0]
 
 
 def test_two_runs_with_other_held_out_rows_are_judged_by_what_neither_saw(home: Any) -> None:

@@ -349,7 +349,7 @@ def test_a_full_disk_is_said_and_what_was_saved_is_whole(
     monkeypatch.setattr(runfolder.os, "replace", replaced)
     with pytest.raises(EmbedscopeError, match="No space left on device") as caught:
         tuned(bench, tmp_path, "b")
-    assert "Make room" in caught.value.hint
+    assert "Free some space" in caught.value.hint
     monkeypatch.undo()
     (run,) = [run for run in bench.runs() if run.name == "b"]
     assert run.state == "failed" and "No space left" in run.error

@@ -33,21 +33,21 @@ class InnerAblationParams(HeadParams):
         low=-1,
         high=1000,
     )
-    mode: str = param("zero", "What they are overwritten with: zero or their mean.", choices=("zero", "mean"))
+    mode: str = param("zero", "The value they are overwritten with: zero or their mean.", choices=("zero", "mean"))
     order: str = param(
         "all",
-        "Which dimensions go first: those of highest or of lowest variance, random ones, or all three in turn.",
+        "Which dimensions are overwritten first: highest variance, lowest variance, random, or all three orders.",
         choices=("all", *ORDERS),
     )
     dims: tuple[int, ...] = param(
         (),
-        "Dimensions to overwrite, in this order, beside as many random ones: 3, 17. Empty takes the order.",
+        "Dimensions to overwrite, in this order, compared with as many random ones: 3, 17. Empty: use the order above.",
         low=0,
         n_items=(0, 10_000),
     )
     steps: tuple[int, ...] = param(
         (),
-        "Numbers of dimensions that are overwritten; empty takes about eight from none to all.",
+        "Numbers of dimensions to overwrite; empty: about eight, from none to all.",
         low=0,
         n_items=(0, 1_000),
     )
@@ -162,7 +162,7 @@ def run(
     predicts = network.can_predict_tokens
     if labels is None and not predicts:
         raise InvalidRequest(
-            f"{stack.model} predicts no tokens, and no labels were chosen: there is nothing to judge it by.",
+            f"{stack.model} predicts no tokens, and no labels were chosen, so there is nothing to measure.",
             "Choose a label column, or a causal language model with its head (GPT-2, Llama).",
         )
     split = None if labels is None else split_rows(labels, params, seed)
@@ -243,10 +243,12 @@ def _ranking(rows: Matrix, step: float) -> tuple[Ints, str | None]:
 
 def _network(stack: LayerStack) -> Network:
     if stack.network is None:
-        raise InvalidRequest("The model is not at hand to be run again.", "Ask for this analysis through a workbench.")
+        raise InvalidRequest(
+            "The model is not available to be run again.", "Ask for this analysis through a workbench."
+        )
     if stack.matrices[0].token_index is not None:
         raise InvalidRequest(
-            "Ablation inside the network needs one row for each text.", "Choose the pooling cls, last or mean."
+            "Ablation inside the network needs one row per text.", "Choose the pooling cls, last or mean."
         )
     return stack.network
 
@@ -259,7 +261,7 @@ def _place(stack: LayerStack, layer: int) -> int:
         listed = ", ".join(map(str, stack.layers))
         raise InvalidRequest(
             f"Layer {layer} is not among the layers of this analysis ({listed}).",
-            "Choose one of them, or take all layers.",
+            "Choose one of them, or all layers.",
         )
     return stack.layers.index(layer)
 
@@ -298,7 +300,7 @@ def _reading(stack: LayerStack, split: Split | None, chosen: Ints, params: Inner
 
 def _why_no_loss(stack: LayerStack, predicts: bool, n_tokens: int) -> str:
     if not predicts:
-        return f"{stack.model} predicts no tokens: it is no causal language model, or its checkpoint lacks the head"
+        return f"{stack.model} predicts no tokens: it is not a causal language model, or its checkpoint lacks the head"
     return "the network gave values that are not finite" if n_tokens else "no text has a token after its first"
 
 
@@ -315,14 +317,14 @@ def _notes(
     of = "these texts" if split is None else f"{min(len(split.train), params.n_texts):,} training texts"
     filled = "zero" if params.mode == "zero" else f"their mean over all tokens of {of}"
     notes = [] if split is None else list(split.notes)
-    notes.append(f"The network was run again over {values.n_texts:,} of {n_pool:,} {rows}{drawn}.")
+    notes.append(f"The network was run again on {values.n_texts:,} of {n_pool:,} {rows}{drawn}.")
     notes.append(
-        f"After {values.layer_name} the dimensions of every token are overwritten with {filled}; what follows is run on "
-        f"that."
+        f"After {values.layer_name} the dimensions of every token are overwritten with {filled}; the rest of the network "
+        "runs on the result."
     )
     if reading.note:
         notes.append(f"{reading.note} It reads {values.read_name}.")
-        notes += control_note(params, "the same runs, read")
+        notes += control_note(params, "the same runs")
     if values.n_tokens:
         notes.append(f"The loss is over {values.n_tokens:,} predicted tokens, special ones included.")
     if "random" in values.orders:

@@ -40,7 +40,7 @@ class AblationParams(HeadParams):
 
     mode: str = param(
         "auto",
-        "What a removed dimension is set to: 0, or its mean over the training rows; auto is 0 for the model's own head, "
+        "The value of a removed dimension: 0, or its mean over the training rows; auto: 0 for the model's own head, "
         "as in GPTology, and the mean for a fitted one.",
         choices=("auto", *MODES),
     )
@@ -48,11 +48,13 @@ class AblationParams(HeadParams):
         (), "Hand-picked dimensions, removed in this order.", low=0, n_items=(0, 10_000), label="Hand-picked dimensions"
     )
     n_draws: int = param(
-        10, "Random orders; their mean is drawn, and a band from the lowest to the highest.", low=1, high=200
+        10, "Random orders; their mean is drawn, with a band from the lowest to the highest.", low=1, high=200
     )
     n_shuffles: int = shuffles(5)
     k: int = param(10, "Neighbours compared with the unablated space.", low=1, high=100)
-    max_rows: int = param(1000, "The most test rows whose geometry is measured, drawn by the seed.", low=10, high=3000)
+    max_rows: int = param(
+        1000, "Maximum number of test rows whose geometry is measured, drawn by the seed.", low=10, high=3000
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -343,12 +345,14 @@ def _notes(values: AblationResult, work: _Work) -> list[str]:
     notes += control_note(work.params, "the same curves")
     if "mean" in values.modes:
         asked = work.params.mode == "mean"
-        why = "" if asked else " (a head fitted here has learnt with their offsets; mode 'zero' takes those away too)"
+        why = (
+            "" if asked else " (a head fitted here has learnt with their offsets; setting them to 0 removes those too)"
+        )
         notes.append(f"Removed dimensions are set to their mean over the training rows{why}.")
     if "zero" in values.modes:
         notes.append(
-            "Removed dimensions are set to 0: one whose mean is far from 0 then shifts all texts' logits alike; with mode "
-            "'mean' it does not."
+            "Removed dimensions are set to 0: one whose mean is far from 0 then shifts the logits of all texts alike; "
+            "setting it to its mean does not."
         )
     if len(values.sample) < n_test:
         notes.append(f"Geometry is measured on {len(values.sample):,} of {n_test:,} test rows, drawn by the seed.")

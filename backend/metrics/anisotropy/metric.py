@@ -27,8 +27,8 @@ from backend.metrics.shared.linalg import Floats, Matrix, as_matrix
 from backend.values.activations import Labels, LayerStack, Report
 
 BIAS_NOTE = (
-    "Bands show how much the numbers vary over samples of this many rows. They leave out the bias of few rows, which lowers effective "
-    "rank, participation ratio and IsoScore and raises anisotropy, and so may not hold the value of infinitely many: "
+    "Bands show how much the numbers vary over samples of this many rows. They leave out the bias of small samples, which lowers effective "
+    "rank, participation ratio and IsoScore and raises anisotropy, and so may miss the value for infinitely many rows: "
     "compare with the isotropic line of the same size, or read the corrected participation ratio and IsoScore."
 )
 _IDENTICAL = "all rows are identical"
@@ -40,7 +40,7 @@ class AnisotropyParams:
 
     bands: str = param("jackknife", BAND_HELP, choices=BANDS)
     n_bootstrap: int = param(50, "Resamples of the bootstrap.", low=2, high=1000)
-    batch_rows: int = param(4096, "Fewest rows of a batch (Razzhigaev et al. use 4,096).", low=2, high=1_000_000)
+    batch_rows: int = param(4096, "Minimum rows per batch (Razzhigaev et al. use 4,096).", low=2, high=1_000_000)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

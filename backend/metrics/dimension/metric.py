@@ -37,7 +37,7 @@ _NOT_ASKED = "not asked for: estimators is 'two_nn'"
 class DimensionParams:
     """Parameters of ``intrinsic_dimension``."""
 
-    estimators: str = param("all", "All estimators, or the two of TwoNN alone (faster).", choices=("all", "two_nn"))
+    estimators: str = param("all", "All estimators, or only the two of TwoNN (faster).", choices=("all", "two_nn"))
     preset: str = param(
         "none",
         "'paper notebook' runs TwoNN as Razzhigaev et al. did: discard fraction 0.8, shuffled batches of 4,096 rows.",
@@ -50,12 +50,14 @@ class DimensionParams:
     k_moments: int = param(100, "Neighbours of a row for the method of moments.", low=2, high=500)
     bands: str = param(
         "jackknife",
-        "95 % interval by leaving out a tenth of the rows at a time; mean and standard deviation over shuffled batches; "
-        "or no band.",
+        "Jackknife: 95 % interval from leaving out a tenth of the rows at a time. Batches: mean and standard deviation "
+        "over shuffled batches. Or no band.",
         choices=("jackknife", "batches", "none"),
     )
-    batch_rows: int = param(4096, "Fewest rows of a batch (Razzhigaev et al. use 4,096).", low=64, high=1_000_000)
-    max_rows: int = param(10_000, "Without batches: the most rows used, drawn by the seed.", low=10, high=100_000)
+    batch_rows: int = param(4096, "Minimum rows per batch (Razzhigaev et al. use 4,096).", low=64, high=1_000_000)
+    max_rows: int = param(
+        10_000, "Without batches: maximum number of rows used, drawn by the seed.", low=10, high=100_000
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,7 +164,7 @@ def _with_preset(params: DimensionParams) -> DimensionParams:
     if params.discard_fraction not in DISCARD_FRACTIONS.values():
         raise InvalidRequest(
             f"The preset '{params.preset}' and a discard fraction of {params.discard_fraction} were both asked for.",
-            "Leave one of them out.",
+            "Choose one of the two.",
         )
     return DimensionParams(
         estimators=params.estimators,

@@ -19,15 +19,15 @@ _LEAST_ROWS = 32  # of a draw
 class ScaleParams:
     """Parameters of ``dimension_scale``."""
 
-    estimator: str = param("two_nn", "Which estimate is drawn against the number of rows.", choices=ESTIMATORS)
+    estimator: str = param("two_nn", "The estimator to plot against the number of rows.", choices=ESTIMATORS)
     discard_fraction: float = param(
         DISCARD_FRACTIONS["usual"], "Share of the largest ratios that TwoNN drops; 0.1 is usual.", low=0.0, high=0.95
     )
     k: int = param(20, "Neighbours of a row for MLE and MADA.", low=2, high=500)
     k_moments: int = param(100, "Neighbours of a row for the method of moments.", low=2, high=500)
-    n_sizes: int = param(6, "Sizes: all rows, half of them, a quarter, and so on.", low=2, high=12)
+    n_sizes: int = param(6, "Number of sizes: all rows, half of them, a quarter, and so on.", low=2, high=12)
     n_draws: int = param(5, "Random draws of each size.", low=2, high=100)
-    max_rows: int = param(10_000, "The most rows used, drawn by the seed.", low=10, high=100_000)
+    max_rows: int = param(10_000, "Maximum number of rows used, drawn by the seed.", low=10, high=100_000)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

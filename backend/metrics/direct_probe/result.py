@@ -16,7 +16,7 @@ from backend.values.activations import LayerStack
 Bools = npt.NDArray[np.bool_]
 Found = DirectProbe | str  # or why there is none
 
-_CONTROL_HELP = "Look once more, with the labels shuffled, whether their hulls are apart: what chance gives."
+_CONTROL_HELP = "Check whether the hulls of shuffled labels are also separable: what to expect by chance."
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class DirectProbeParams(SplitParams):
     n_shuffles: int = shuffles(5)
     max_rows: int = param(
         2_000,
-        "Most rows of the training and of the test part; beyond it, a share of every class is drawn by the seed.",
+        "Maximum rows of each split; beyond it, a share of every class is drawn by the seed.",
         low=10,
         high=20_000,
     )
@@ -123,7 +123,7 @@ def why_missing(
     if field in ("train_test", "other_train_test", "similarity", "across"):
         return named(of, layer, _CORRELATED)
     if field in ("n_clusters", "apart"):
-        return named(of, layer, "no label has a row left")
+        return named(of, layer, "no label has any rows left")
     return named(of, layer, _why_no_distance(field, index, looked_at[0][1], values))
 
 
@@ -157,7 +157,7 @@ def probe_notes(values: DirectProbeResult, found: Sequence[Found], seed: int) ->
     if values.n_used < enough:
         notes.append(
             f"{values.n_used:,} rows that vary in {n_directions} directions are fewer than 2(d + 1) = {enough:,}: random "
-            "labels would be apart as well, so the number of clusters says nothing (Cover 1965)."
+            "labels would be separable as well, so the number of clusters says nothing (Cover 1965)."
         )
     else:
         sizes = np.bincount(values.row_label, minlength=len(values.split.classes))
@@ -179,7 +179,7 @@ def probe_notes(values: DirectProbeResult, found: Sequence[Found], seed: int) ->
     split_up = [one for one in found if not isinstance(one, str) and not one.apart.all()]
     if split_up:
         notes.append(
-            "Where there are more clusters than labels, the distance of two labels is the least between their clusters; "
+            "Where there are more clusters than labels, the distance between two labels is the minimum between their clusters; "
             "the paper defines it for as many clusters as labels only."
         )
     return notes

@@ -39,17 +39,17 @@ class ProjectionParams:
 
     method: str = param("pca", "PCA, t-SNE or UMAP.", choices=("pca", "tsne", "umap"))
     n_components: int = param(2, "Dimensions of the map; 3 for PCA only.", low=2, high=3)
-    perplexity: float = param(30.0, "t-SNE: about how many neighbours count.", low=1.0, high=500.0)
-    n_neighbors: int = param(15, "UMAP: neighbours of a row, itself among them.", low=2, high=200)
-    min_dist: float = param(0.1, "UMAP: how close points may lie.", low=0.0, high=0.99)
+    perplexity: float = param(30.0, "t-SNE: roughly the number of neighbours that count.", low=1.0, high=500.0)
+    n_neighbors: int = param(15, "UMAP: neighbours of a row, including itself.", low=2, high=200)
+    min_dist: float = param(0.1, "UMAP: minimum distance between points on the map.", low=0.0, high=0.99)
     metric: str = param(
         "euclidean",
         "Distance between rows; 'cosine' first brings every row to length 1.",
         choices=("euclidean", "cosine"),
     )
     n_iter: int = param(500, "t-SNE and UMAP: iterations.", low=11, high=5000)
-    align: bool = param(True, "Begin each layer from the layer before and turn it to match.")
-    max_rows: int = param(5000, "The most rows laid out, drawn by the seed.", low=10, high=50_000)
+    align: bool = param(True, "Start each layer from the layer before and rotate it to match.")
+    max_rows: int = param(5000, "Maximum number of rows laid out, drawn by the seed.", low=10, high=50_000)
     k: int = param(15, "Neighbours compared between the map and the full space.", low=1, high=200)
 
 
@@ -225,12 +225,12 @@ def _notes(values: Projection, stack: LayerStack, params: ProjectionParams, n_ze
     if len(values.row_index) < values.n_rows:
         notes.append(f"{len(values.row_index)} of {values.n_rows} rows were drawn by the seed.")
     if params.method != "pca":
-        notes.append("Distances and cluster sizes in the map say little; see trustworthiness and neighbour overlap.")
+        notes.append("Distances and cluster sizes on the map mean little; see trustworthiness and neighbour overlap.")
     if params.align and len(stack) > 1:
         how = (
             "The signs of each {0} follow"
             if params.method == "pca"
-            else "Each {0} starts from, and is turned to match,"
+            else "Each {0} starts from, and is rotated to match,"
         )
         notes.append(f"{how.format(each)} the {each} before it.")
     if n_zero:

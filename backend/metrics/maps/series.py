@@ -15,7 +15,7 @@ class ProjectionSeriesParams(ProjectionParams):
     """Parameters of ``projection_series``: those of ``projection``, and the layer."""
 
     layer: int = param(
-        -1, "The place of the layer among those asked for; -1 is the last of each model.", low=-1, high=1000
+        -1, "The position of the layer among those chosen; -1 is the last of each model.", low=-1, high=1000
     )
 
 

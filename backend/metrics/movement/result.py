@@ -20,11 +20,12 @@ class MovementParams:
     """Parameters of ``movement``."""
 
     min_rows: int = param(
-        5, "Leave out labels with fewer rows: their centroids stray far, and would rule the maps.", low=1, high=1000
+        5,
+        "Leave out labels with fewer rows: their centroids are uncertain and would dominate the maps.",
+        low=1,
+        high=1000,
     )
-    split: str = param(
-        "", "Name of a split, to use its rows only; empty takes all labelled rows.", label="Rows of split"
-    )
+    split: str = param("", "Name of a split, to use only its rows; empty: all labelled rows.", label="Rows of split")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -28,7 +28,7 @@ class OverlapParams:
 
     k: int = param(10, "Neighbours of a row.", low=1, high=500)
     metric: str = param("euclidean", "Distance between rows.", choices=("euclidean", "cosine"))
-    max_rows: int = param(5000, "The most rows compared, drawn by the seed.", low=10, high=50_000)
+    max_rows: int = param(5000, "Maximum number of rows compared, drawn by the seed.", low=10, high=50_000)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

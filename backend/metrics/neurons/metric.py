@@ -47,22 +47,25 @@ class NeuronsParams(SplitParams):
 
     n_shuffles: int = shuffles(3)
     n_select: int = param(
-        0, "Dimensions chosen; 0 takes one for each class, at least 5 and at most 50.", low=0, high=MOST_SELECTED
+        0, "Number of dimensions to choose; 0: one per class, at least 5 and at most 50.", low=0, high=MOST_SELECTED
     )
     max_rows: int = param(
-        4_000, "Training rows that choose the dimensions: a sample of each class.", low=20, high=200_000
+        4_000,
+        "Maximum number of training rows used to choose the dimensions: a sample of each class.",
+        low=20,
+        high=200_000,
     )
-    n_folds: int = param(5, "Folds of the cross-validation that chooses.", low=2, high=20)
+    n_folds: int = param(5, "Folds of the cross-validation.", low=2, high=20)
     score: str = param(
         POOLED,
         "What is cross-validated: the accuracy over all held-out rows together, or the mean of the folds' accuracies, as in "
-        "Matton & de Oliveira. They differ where the folds are not of one size.",
+        "Matton & de Oliveira. They differ if the folds differ in size.",
         choices=SCORES,
         label="Cross-validated accuracy",
         later=True,
     )
-    n_bins: int = param(40, "Bins of the best dimension's histogram.", low=5, high=200)
-    n_listed: int = param(100, "Texts on the wrong side of the best dimension that are listed.", low=0, high=1_000)
+    n_bins: int = param(40, "Bins in the histogram of the best dimension.", low=5, high=200)
+    n_listed: int = param(100, "Number of texts on the wrong side of the best dimension to list.", low=0, high=1_000)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -377,7 +380,7 @@ def _notes(result: NeuronsResult, split: Split, params: NeuronsParams, size: int
     notes += control_note(params)
     if not len(result.right):
         notes.append(
-            "Which test rows are right was not kept, as it would be too much: two models are not compared row by row."
+            "Which test rows are right was not kept, because it would take too much space, so two models are not compared row by row."
         )
     return tuple(notes)
 

@@ -21,22 +21,26 @@ class ProbingParams(SplitParams):
     grid: str = param(
         "halving",
         "halving: every setting on few rows, the better ones on more; full: every setting on all rows (several times "
-        "slower); fixed: no search, the network named below.",
+        "slower); fixed: no search, the network given below.",
         choices=GRIDS,
     )
     n_shuffles: int = shuffles(5)
     n_seeds: int = param(
-        5, "How often the chosen network is trained, each time from another start.", low=1, high=50, label="Trainings"
+        5,
+        "Number of trainings of the chosen network, each from a different random start.",
+        low=1,
+        high=50,
+        label="Trainings",
     )
     max_rows: int = param(
         2_000,
-        "Most rows of the training and of the test part; beyond it, a share of every class is drawn by the seed.",
+        "Maximum rows of each split; beyond it, a share of every class is drawn by the seed.",
         low=10,
         high=20_000,
     )
     sizes: tuple[int, ...] = param(
         SIZES,
-        "Sizes of a hidden layer that the search tries, for each of the two.",
+        "Sizes that the search tries for each of the two hidden layers.",
         low=1,
         high=1_024,
         n_items=(1, 1_024),
@@ -44,7 +48,7 @@ class ProbingParams(SplitParams):
     )
     exponents: tuple[int, ...] = param(
         EXPONENTS,
-        "The search tries ten to each of these powers as L2 weight.",
+        "The search tries ten to each of these powers as the L2 weight.",
         low=-12,
         high=4,
         n_items=(1, 17),
@@ -52,7 +56,7 @@ class ProbingParams(SplitParams):
     )
     hidden: tuple[int, ...] = param(
         (64, 64),
-        "Sizes of the two hidden layers, where the grid is fixed.",
+        "Sizes of the two hidden layers, if there is no search.",
         low=1,
         high=1_024,
         n_items=(2, 2),
@@ -60,7 +64,7 @@ class ProbingParams(SplitParams):
     )
     exponent: int = param(
         -4,
-        "The L2 weight is ten to this power, where the grid is fixed.",
+        "The L2 weight is ten to this power, if there is no search.",
         low=-12,
         high=4,
         label="Fixed: power of the L2 weight",
@@ -140,7 +144,7 @@ def probing_notes(
     chosen = {
         "halving": f"the best of {len(settings)} by successive halving over rows, judged on a fifth of the training rows",
         "full": f"the best of {len(settings)}, judged on a fifth of the training rows",
-        "fixed": "named beforehand, without a search",
+        "fixed": "fixed beforehand, without a search",
     }[params.grid]
     notes.append(f"Network: two hidden layers, {chosen}; then trained {times} on all of them.")
     if params.control:
@@ -151,12 +155,12 @@ def probing_notes(
         )
     n_fits, n_over = int(result.n_fits.sum()), int(result.n_unconverged.sum())
     if n_over:
-        notes.append(f"{n_over:,} of {n_fits:,} trainings were stopped at 1,000 passes, before they converged.")
+        notes.append(f"{n_over:,} of {n_fits:,} trainings were stopped at 1,000 epochs, before they converged.")
     if params.grid != "fixed":
         ends = {max(one.weight for one in settings), min(one.weight for one in settings)}
         edge = [name for name, weight in zip(layer_names, result.weight, strict=True) if weight in ends]
         if edge and len(ends) > 1:
             notes.append(
-                f"In {len(edge)} of {len(layer_names)} layers the chosen L2 weight is at an end of its range: a wider one might do better."
+                f"In {len(edge)} of {len(layer_names)} layers the chosen L2 weight is at an end of its range: a wider range might do better."
             )
     return notes

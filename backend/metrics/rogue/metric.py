@@ -28,10 +28,10 @@ BY_HELP = "Ranking: variance, cosine (contribution to the average cosine) or mea
 class RogueParams:
     """Which dimensions are singled out, and how many texts the spike plot draws."""
 
-    top: int = param(10, "Dimensions in each ranking.", low=1, high=1000)
+    top: int = param(10, "Number of dimensions in each ranking.", low=1, high=1000)
     by: str = param("variance", BY_HELP, choices=RANKINGS)
     n_std: float = param(3.0, "Standard deviations beyond which a dimension is an outlier.", low=0.5, high=20.0)
-    n_lines: int = param(10, "Texts drawn in the spike plot, spread evenly over the set.", low=1, high=200)
+    n_lines: int = param(10, "Number of texts in the spike plot, spread evenly over the set.", low=1, high=200)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -19,7 +19,9 @@ class HeadParams(SplitParams):
     """What every metric that reads a classification head can be asked."""
 
     head: str = param(
-        "auto", "The head: the model's own where it reads this layer and these classes, or a fitted one.", choices=HEADS
+        "auto",
+        "The model's own head if it reads this layer and these classes, otherwise a fitted one; or always a fitted one.",
+        choices=HEADS,
     )
     classes: tuple[str, ...] = param(
         (),

@@ -78,7 +78,7 @@ def head_notes(said: list[tuple[str, str]], *, beside: bool = False) -> list[str
     sentences = []
     for note, names in layers.items():
         apart = beside and note.startswith(_OWN)
-        what = "A number apart from all dimensions, which a fitted head reads" if apart else "Full representation"
+        what = "All dimensions, read by a fitted head" if apart else "Full representation"
         where = f", {', '.join(names)}" if len(layers) > 1 else ""
         sentences.append(f"{what}{where}: {note[0].lower()}{note[1:]}")
     return sentences

@@ -23,7 +23,7 @@ def shuffles(n: int) -> Any:
     """The parameter ``n_shuffles``, ``n`` to begin with: fewer where one shuffle takes long."""
     return param(
         n,
-        "How often the control shuffles the labels; its mean and standard deviation are shown.",
+        "Number of shuffles for the control; their mean and standard deviation are shown.",
         low=1,
         high=100,
         label="Shuffles",
@@ -36,18 +36,18 @@ class SplitParams:
     """What every metric with a training and a test part can be asked."""
 
     test_share: float = param(
-        0.2, "Share of each class kept for testing, where the texts bring no split of their own.", low=0.01, high=0.9
+        0.2, "Share of each class kept for testing, if the texts have no split of their own.", low=0.01, high=0.9
     )
     test_split: str = param(
-        "", "Name of the split to test on; empty takes the validation (dev) rows if there are any, else the test rows."
+        "", "Name of the split to test on; empty: the validation (dev) rows if there are any, else the test rows."
     )
     drop_single: bool = param(
         False,
-        "Leave out classes of one row, where the split is drawn here: one row cannot be in both parts.",
+        "Leave out classes of one row, if the split is drawn here: one row cannot be in both training and test.",
         label="Leave out classes of one row",
         later=True,
     )
-    control: bool = param(True, "Do it again with the labels shuffled, to see what chance gives.", label="Control")
+    control: bool = param(True, "Repeat with shuffled labels, to see what to expect by chance.", label="Control")
     n_shuffles: int = shuffles(10)
 
 
@@ -158,7 +158,7 @@ def split_rows(labels: Labels, params: SplitParams, seed: int) -> Split:
         if params.test_split:
             raise InvalidRequest(
                 f"There is no split '{params.test_split}': the texts have no split column.",
-                "Leave test_split empty, or add the texts again and choose the column of the splits.",
+                "Leave the split of the test rows empty, or add the texts again and choose their split column.",
             )
         parted, left_out = drawn(labels, labelled, params.test_share, seed), 0
         names = ("train", "held out" if parted.held_out else "test")
@@ -204,7 +204,7 @@ def _check_classes(labels: Labels, found: Ints) -> None:
     if len(present) < 2:
         raise InvalidRequest(
             f"All {len(found):,} labelled rows are of one class, '{labels.classes[present[0]]}'.",
-            "There is nothing to tell apart: choose another label column.",
+            "There is nothing to separate: choose another label column.",
         )
     check_repeats(len(present), len(found))
 
@@ -214,7 +214,7 @@ def check_repeats(n_classes: int, n_rows: int) -> None:
     nearly_all = n_classes == n_rows or (n_classes > _FEW_CLASSES and 2 * n_classes > n_rows)
     if n_classes > _MOST_CLASSES or nearly_all:
         raise InvalidRequest(
-            f"The labels have {n_classes:,} classes on {n_rows:,} rows: that is no set of classes.",
+            f"The labels have {n_classes:,} classes on {n_rows:,} rows: too many to be classes.",
             "Choose a column with a few values that repeat, or give more texts of each class.",
         )
 
@@ -232,7 +232,7 @@ def _own_split(labels: Labels, labelled: Ints, wanted: str) -> tuple[Ints, Ints,
         )
     if wanted:
         if wanted not in found or wanted == train_name:
-            raise InvalidRequest(f"'{wanted}' is no split to test on; the splits are {listed}.", "Choose another.")
+            raise InvalidRequest(f"'{wanted}' is not a split to test on; the splits are {listed}.", "Choose another.")
         test_name = wanted
     else:
         test_name = _test_name(names, found, train_name, labelled)
@@ -240,7 +240,7 @@ def _own_split(labels: Labels, labelled: Ints, wanted: str) -> tuple[Ints, Ints,
     for part, name in ((train, train_name), (test, test_name)):
         if not len(part):
             raise InvalidRequest(
-                f"No row of the split '{name}' has a label.", "Choose another split with test_split, or other labels."
+                f"No row of the split '{name}' has a label.", "Choose another split of the test rows, or other labels."
             )
     return train, test, (train_name, test_name), len(labelled) - len(train) - len(test)
 
@@ -270,9 +270,9 @@ def _notes(info: SplitInfo, n_learnt: int, absent: list[str], n_absent: int, see
     runs = named_runs(info.runs)
     learnt = f" ({runs} was trained on {n_learnt:,} of them)" if n_learnt and not info.held_out else ""
     new = " (on none of these)" if learnt else ""
-    parts = f"{info.n_train:,} rows to fit on{learnt}, {info.n_test:,} to test on{new}"
+    parts = f"{info.n_train:,} training rows{learnt}, {info.n_test:,} test rows{new}"
     if info.held_out:
-        notes = [f"Split: {parts}: the rows that {runs} held out of training; no page draws others."]
+        notes = [f"Split: {parts}: the rows that {runs} held out from training, the same on every page."]
     elif info.seeded:
         notes = [f"Split: {parts}, drawn class by class (seed {seed})."]
     else:

@@ -38,10 +38,10 @@ def clean(labels: Labels, train: Ints, test: Ints, names: tuple[str, str]) -> Pa
     if not len(new):
         raise InvalidRequest(
             f"None of the {len(test):,} rows of the split '{names[1]}' is new: {int(seen.sum()):,} have texts that "
-            f"{named_runs(_runs(labels))} was trained on, {int((copied & ~seen).sum()):,} have the text of a training row."
+            f"{named_runs(_runs(labels))} was trained on, {int((copied & ~seen).sum()):,} repeat the text of a training row."
             if seen.any()
-            else f"All {len(test):,} rows of the split '{names[1]}' have the text of a row of the split '{names[0]}'.",
-            "Choose texts that are in no training: on these an accuracy would say what was learnt by heart.",
+            else f"All {len(test):,} rows of the split '{names[1]}' repeat the text of a row of the split '{names[0]}'.",
+            "Choose texts that no model was trained on: on these an accuracy would only show what was memorised.",
         )
     return Parted(train, new, n_seen=int(seen.sum()), n_copies=int((copied & ~seen).sum()))
 
@@ -67,7 +67,7 @@ def drawn(labels: Labels, labelled: Ints, share: float, seed: int) -> Parted:
             times = "row" if len(rows) == 1 else f"text, in {len(rows):,} copies"
             raise InvalidRequest(
                 f"The class '{labels.classes[number]}' has one {times}, which cannot be both in training and in test.",
-                "Give more rows of it, leave such classes out (drop_single), or add a split column.",
+                "Add more rows of it, choose to leave out classes of one row, or add a split column.",
             )
         _draw(rows, copies, seen, min(max(1, round(share * len(rows))), len(rows) - 1), side)
     tested = np.array([side[int(copies[row])] for row in labelled], dtype=bool)
@@ -120,15 +120,15 @@ def said(labels: Labels, parted: Parted) -> list[str]:
     elif seen is not None and parted.held_out:
         notes.append(_trained(seen))
     if parted.n_copies:
-        notes.append(f"{parted.n_copies:,} test rows were left out, as their text is among the training rows.")
+        notes.append(f"{parted.n_copies:,} test rows were left out because their text is among the training rows.")
     if parted.n_together:
         notes.append(
-            f"Copies stay together: {parted.n_together:,} rows repeat the text of another and are on its side."
+            f"Duplicates stay together: {parted.n_together:,} rows repeat the text of another row and are in the same split."
         )
     if parted.untested:
         names = [f"'{labels.classes[number]}'" for number in parted.untested]
         shown = ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
-        notes.append(f"No test row is of class {shown}: all its rows were trained on.")
+        notes.append(f"There are no test rows of class {shown}: all its rows were trained on.")
     return notes
 
 
@@ -149,18 +149,18 @@ def doubts(labels: Labels, parted: Parted) -> tuple[str, ...]:
     if near:
         found.append(
             f"Of {near:,} of {n_test:,} test rows {named_runs(seen.runs)} read the sentence, or one text of the pair, in "
-            "training: accuracies on them may flatter."
+            "training: accuracies on them may be too high."
         )
     chose = int(seen.chose[parted.test].sum())
     if chose:
         found.append(
-            f"{chose:,} of {n_test:,} test rows decided at which step {named_runs(seen.runs)} stopped: accuracies of it "
-            "on them flatter a little."
+            f"{chose:,} of {n_test:,} test rows were used to decide at which step {named_runs(seen.runs)} stopped: its "
+            "accuracies on them are slightly too high."
         )
     if seen.unknown:
         found.append(
             f"It is not known which rows {named_runs(seen.unknown)} was trained on: test rows may be among them, and "
-            "accuracies on them too high. Fine-tune it again to have its rows kept."
+            "accuracies on them too high. Fine-tune it again to record its rows."
         )
     return tuple(found)
 
@@ -171,8 +171,8 @@ def of_training(labels: Labels, train: Ints, what: str) -> tuple[str, ...]:
     if not n_seen:
         return ()
     return (
-        f"{what} are of {len(train):,} training rows, and {named_runs(_runs(labels))} was trained on {n_seen:,} of these: of "
-        "that model they show how rows lie that it has learnt. Those of the test rows are of rows that it has not.",
+        f"{what} come from {len(train):,} training rows, and {named_runs(_runs(labels))} was trained on {n_seen:,} of these: for "
+        "that model they show rows that it has learnt. Those of the test rows show rows that it has not seen.",
     )
 
 
@@ -188,12 +188,12 @@ def mostly_seen(labels: Labels, rows: Ints, what: str) -> tuple[str, ...]:
     if n_seen:
         share = "all" if n_seen == len(rows) else "mostly" if 2 * n_seen > len(rows) else "partly"
         found.append(
-            f"{n_seen:,} of the {len(rows):,} rows were in the training of {named_runs(seen.runs)}: {what} are {share} of rows "
+            f"{named_runs(seen.runs)} was trained on {n_seen:,} of the {len(rows):,} rows: {what} come {share} from rows "
             "that it has seen."
         )
     if seen.unknown:
         found.append(
-            f"It is not known which rows {named_runs(seen.unknown)} was trained on: {what} may be of rows that it has seen."
+            f"It is not known which rows {named_runs(seen.unknown)} was trained on: {what} may come from rows that it has seen."
         )
     return tuple(found)
 

@@ -37,9 +37,9 @@ _NUMBERS = ("accuracy", "train", "control", "control_std", "single", "fitted", "
 class ThresholdParams(HeadParams):
     """Which dimension is cut, and how."""
 
-    dimension: int = param(-1, "The dimension to cut; -1 takes the one of highest variance.", low=-1, high=1_000_000)
-    method: str = param("exact", "exact: fewest errors on the training rows; svm: the paper's.", choices=METHODS)
-    bins: int = param(40, "Bars of the histogram.", low=2, high=500)
+    dimension: int = param(-1, "The dimension to cut; -1: the one of highest variance.", low=-1, high=1_000_000)
+    method: str = param("exact", "exact: fewest errors on the training rows; svm: the paper's method.", choices=METHODS)
+    bins: int = param(40, "Bars in the histogram.", low=2, high=500)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -204,12 +204,12 @@ def _notes(params: ThresholdParams, split: Split, result: ThresholdResult) -> li
     notes = control_note(params, "the same cut")
     if result.own_head.any():
         notes.append(
-            "A head fitted on all dimensions stands beside the model's own: it alone is a reader like those of one dimension, "
-            "with the same training."
+            "A head fitted on all dimensions is shown next to the model's own: only the fitted one can be compared with "
+            "those of one dimension, as it has the same training."
         )
     if not len(result.right):
         notes.append(
-            "Which test rows are right was not kept, as it would be too much: readers are not compared row by row."
+            "Which test rows are right was not kept, because it would take too much space, so classifiers are not compared row by row."
         )
     if params.dimension < 0:
         notes.append("The dimension of each layer is the one of highest variance over the training rows.")
@@ -219,7 +219,7 @@ def _notes(params: ThresholdParams, split: Split, result: ThresholdResult) -> li
     flat = [cuts for cuts, dim in zip(result.thresholds, result.dimension, strict=True) if dim >= 0 and not cuts]
     if flat:
         notes.append(
-            f"In {len(flat)} of {len(result.dimension)} layers no cut does better than the largest class alone."
+            f"In {len(flat)} of {len(result.dimension)} layers no cut does better than always guessing the largest class."
         )
     return notes
 

@@ -23,12 +23,12 @@ from pages._kit.charts.base import (
 )
 
 COUNT_CAPTION = (
-    "As many clusters as labels: a linear classifier can tell all labels apart. More: some label is in pieces, with other "
+    "As many clusters as labels: a linear classifier can separate all labels. More: at least one label is in pieces, with other "
     "labels between them."
 )
 MATRIX_CAPTION = (
-    "Distance between the convex hulls of two labels, which is twice the margin of the widest linear separator; where a "
-    "label is in pieces, the least between the pieces. In the units of the activations."
+    "Distance between the convex hulls of two labels, which is twice the margin of the widest linear separator; for a "
+    "label in pieces, the minimum over its pieces. In units of the activations."
 )
 LEAST_CAPTION = (
     "Each label's distance to the label nearest to it. Named are the three whose distance grows most from the first layer to the "
@@ -42,8 +42,8 @@ CHANGE_CAPTION = (
 )
 TWO_CAPTION = "With two labels, both have the same distance: that between them."
 SIMILARITY_CAPTION = (
-    "Correlation of the distances between labels in two layers: 1 means that the labels lie to each other in the same way, "
-    "whatever the scale. The colours go from 0 to 1; below 0 is drawn as 0, and the hover tells the number."
+    "Correlation of the distances between labels in two layers: 1 means the same arrangement of the labels, "
+    "up to scale. The colours go from 0 to 1; values below 0 are drawn as 0. Hover over a cell for its number."
 )
 N_NAMED = 3
 _TICK_CHARS = 24  # of a line of a model's name below the axis

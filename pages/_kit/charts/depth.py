@@ -20,13 +20,13 @@ from pages._kit.charts.base import (
 
 CAPTION = (
     "Each line follows one model from the embedding output (left) to its last layer (right). A × at the bottom marks a "
-    "layer where the number is undefined; hover it for the reason."
+    "layer where the number is undefined; hover over it for the reason."
 )
 BAND_CAPTION = "A band is the spread of the estimate."
 REFERENCE_CAPTION = "Compare each line with the dashed one of its size: what perfectly isotropic data with as many rows and dimensions would give."
 REFERENCE = "isotropic reference"
 CORRECTED = "corrected for few rows"
-CORRECTED_CAPTION = "The dotted line estimates the value of infinitely many rows."
+CORRECTED_CAPTION = "The dotted line estimates the value for infinitely many rows."
 
 
 @dataclass(frozen=True, slots=True, eq=False)

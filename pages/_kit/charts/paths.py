@@ -10,16 +10,16 @@ from pages._kit.charts.base import COLOUR_SCALE, MUTED, Floats, base_figure, col
 MOST_NAMED = 12
 FRAMES = {"centred": "To each other", "raw": "As they are", "scaled": "To each other, layers at one scale"}
 FRAME_HELP = (
-    "To each other: less the mean of all labels in each layer, so that a drift of all does not hide how they part. As they are: "
+    "To each other: minus the mean of all labels in each layer, so that a shared drift does not hide how the labels separate. As they are: "
     "with that drift. At one scale: also divided by how far the labels of the first model lie from their mean in that layer."
 )
 PATHS_CAPTION = (
-    "One line a label, from the small marker to the arrowhead. The plane keeps two directions only, so lengths are to be read "
-    "in the table, not here: those are taken in the full space."
+    "One line per label, from the small marker to the arrowhead. The plane keeps only two directions, so read lengths in "
+    "the table, where they are measured in the full space."
 )
 DIFFERENCES_CAPTION = (
-    "The way of each label's centroid from the first model to the last. Labels near each other went the same way; at the "
-    "cross a label "
+    "The displacement of each label's centroid from the first model to the last. Labels near each other moved the same "
+    "way; at the cross a label "
 )
 STILL = {
     "raw": "did not move",

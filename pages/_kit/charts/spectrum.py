@@ -20,12 +20,12 @@ from pages._kit.charts.base import (
 )
 
 CAPTION = (
-    "How the variance of the vectors is shared out among their principal components. A line that falls steeply means "
-    "that few directions carry the layer; an even one means that many do."
+    "How the variance of the vectors is distributed over their principal components. A line that falls steeply means "
+    "that few directions carry the layer; a flat one means that many do."
 )
 SUMMED_CAPTION = (
-    "The share of the variance that the first components hold together, from the first alone to all of them. A line that "
-    "is high at once means that few directions carry the layer; one near the diagonal means that all carry alike."
+    "The cumulative share of the variance, from the first component to all of them. A line that rises steeply means that "
+    "few directions carry the layer; one near the diagonal means that all carry equally."
 )
 _LOG_DECADES = 6  # below the highest; rounding below that would fill the plot
 
@@ -43,7 +43,7 @@ def ratio_caption(n_shown: int, n_components: int, n_classes: int | None, *, mar
         else ""
     )
     mark = "The diamond is the last component before a line first falls below 1."
-    mark = f"{mark}{expected}" if marked else "Even the first component lost: none is marked."
+    mark = f"{mark}{expected}" if marked else "Even the first component lost variance, so none is marked."
     return (
         f"{drawn}: the explained variance of each after tuning, divided by that before. Those above the dashed line "
         f"gained. {mark}"

@@ -13,7 +13,7 @@ from pages._kit.state.selection import Selection
 from pages._kit.state.session import plain, workbench
 
 _BEFORE = "_before_the_paper"  # what the sidebar said, by switch
-_SETS = "Sets pooling, layers, texts and the settings of this page. Off puts back what was there before."
+_SETS = "Sets pooling, layers, texts and this page's settings as in the paper. Switch it off to restore your own."
 # what sidebar and pages begin with
 _DEFAULTS = {
     "projection_method": "pca",

@@ -116,7 +116,7 @@ def _offer_batch(bench: "Workbench", task: BatchTask, status: JobStatus | None, 
         st.caption(f"{n_there:,} of {wording.count(len(task.analyses), 'result')} {stay}.")
     cost_line = st.container()
     again = status is not None and status.state in ("failed", "cancelled")
-    label = "Do the rest" if n_there else "Run again" if again else run_label
+    label = "Run the rest" if n_there else "Run again" if again else run_label
     if st.button(label, key=f"{key}_run", type="primary", icon=":material/play_arrow:"):
         bench.start(task)
         st.rerun()
@@ -135,7 +135,7 @@ def _show_batch_cost(bench: "Workbench", missing: list[AnalysisSpec], key: str) 
     if not last:
         st.caption(cost_sentence(Cost(0, 0, 0, 0, 0.0), missing))
         return
-    cost = obtain(EstimateTask(last), f"{key}_cost", what="Estimating what this will take from a small sample")
+    cost = obtain(EstimateTask(last), f"{key}_cost", what="Estimating the cost from a small sample")
     if cost is None:
         return
     n = len(by_model)
@@ -197,13 +197,13 @@ def _watch(job_ids: tuple[str, ...], key: str, what: str) -> None:
     if st.button("Cancel", key=f"{key}_cancel", icon=":material/stop_circle:"):
         for status in working:
             bench.cancel(status.id)
-    st.caption("It goes on when you leave this page or close the tab; come back and it is here.")
+    st.caption("It continues if you leave this page or close the tab; the result will be here when you come back.")
 
 
 def show_progress(status: JobStatus, *, title: bool = True) -> None:
     """One job's bar: its title (if wanted), stage, count and time left."""
     share = min(max(status.done / status.total, 0.0), 1.0) if status.total else 0.0
-    parts = [status.stage or ("waiting for its turn" if status.state == "queued" else "starting")]
+    parts = [status.stage or ("waiting in the queue" if status.state == "queued" else "starting")]
     if status.total:
         parts.append(f"{status.done:,} of {status.total:,}")
     if status.eta_seconds is not None:
@@ -234,9 +234,12 @@ def _show_ended(status: JobStatus) -> None:
     if status.state == "failed":
         show_problem(*_reason(status))
     elif status.state == "cancelled":
-        st.info("It was cancelled. Run again starts it over.", icon=":material/stop_circle:")
+        st.info("It was cancelled. Press Run again to start over.", icon=":material/stop_circle:")
     else:
-        st.info("The result is no longer in the cache: older entries make room for new ones.", icon=":material/info:")
+        st.info(
+            "The result is no longer in the cache: old entries are removed to make room for new ones.",
+            icon=":material/info:",
+        )
 
 
 def _reason(status: JobStatus) -> tuple[str, str]:
@@ -244,18 +247,16 @@ def _reason(status: JobStatus) -> tuple[str, str]:
         return "It was cancelled.", "Try again to start it once more."
     if status.state == "done":
         return "The result is no longer in the cache.", "Try again to compute it once more."
-    return status.error or "It failed without a reason.", status.hint or "The log of the backend service says more."
+    return status.error or "It failed without an error message.", status.hint or "See the log of the backend service."
 
 
 def _show_cost(bench: "Workbench", specs: list[AnalysisSpec], key: str) -> None:
     task = EstimateTask(tuple(dict.fromkeys(wanted for spec in specs for wanted in spec.inputs)))
-    cost = obtain(task, f"{key}_cost", what="Estimating what this will take from a small sample")
+    cost = obtain(task, f"{key}_cost", what="Estimating the cost from a small sample")
     if cost is not None:
-        counted = (
-            "; tokens are counted with the special ones, which pass through the model too" if cost.n_tokens else ""
-        )
+        counted = "; token counts include special tokens, which pass through the model too" if cost.n_tokens else ""
         if not cost.n_texts and any(bench.metrics()[spec.metric].network for spec in specs):
-            st.caption("The activations are in the cache already; the network is then run again, as said above.")
+            st.caption("The activations are already in the cache; the network is then run again, as described above.")
             return
         st.caption(cost_sentence(cost, specs), help=plain(cost.note + counted) or None)
 
@@ -282,8 +283,8 @@ def cost_sentence(cost: Cost, specs: Sequence[AnalysisSpec] = ()) -> str:
     if not cost.n_texts:
         left = f": {work_left(specs)}" if specs else ""
         return (
-            f"The activations are in the cache already: no forward pass. What is left is the computation{left}; how long "
-            "it takes is not estimated."
+            f"The activations are already in the cache, so no forward pass is needed. What is left is the computation{left}; its "
+            "duration is not estimated."
         )
     about = "" if cost.seconds < 1 else "about "
     parts = [

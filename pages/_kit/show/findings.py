@@ -23,7 +23,9 @@ def heading(title: str, what: str, how: str) -> None:
 def one_model_note(n_models: int) -> None:
     """Say, where the sidebar has ``n_models`` > 1, that this page shows one of them, chosen in the box Model."""
     if n_models > 1:
-        st.caption(f"One model at a time: of the {n_models} in the sidebar, this page shows the one in the box Model.")
+        st.caption(
+            f"This page shows one model at a time: of the {n_models} in the sidebar, the one chosen under Model."
+        )
 
 
 def reasons(result: Result, field: str) -> dict[tuple[int, ...], str]:
@@ -101,7 +103,7 @@ def share_of_chance(p: float) -> str:
 
 PAIRED = (
     "Two accuracies on the same rows are compared by the rows that only one of them gets right (McNemar's exact test, p): below "
-    "0.05 they differ by more than chance does in one of twenty cases."
+    "0.05 the difference is significant."
 )
 
 

@@ -22,8 +22,8 @@ class LayerMeasure:
         return self.meaning.format(rows=f"{row_name}s")
 
 
-_LOW = "Few rows lower it; the band, the spread over samples of this size, leaves that out."
-_HIGH = "Few rows raise it; the band, the spread over samples of this size, leaves that out."
+_LOW = "Few rows lower it; the band, the spread over samples of this size, does not include that bias."
+_HIGH = "Few rows raise it; the band, the spread over samples of this size, does not include that bias."
 _ESTIMATE = "The band is the spread over samples of this size; beyond about five dimensions the estimate is too low, and the band with it."
 _DIMS = "Intrinsic dimension (dimensions)"
 MEASURES = (
@@ -32,7 +32,7 @@ MEASURES = (
         "anisotropy",
         "Anisotropy",
         "Anisotropy (share of variance)",
-        "The share of all variance along the one strongest direction: 1 is a line, near 0 is even in all directions.",
+        "The share of the variance along the strongest direction: 1 is a line, near 0 is equal in all directions.",
         _HIGH,
     ),
     LayerMeasure(
@@ -47,7 +47,7 @@ MEASURES = (
         "two_nn",
         "Intrinsic dimension (TwoNN)",
         _DIMS,
-        "In how many directions the {rows} vary locally, from the distances to the two nearest neighbours.",
+        "The number of directions in which the {rows} vary locally, from the distances to the two nearest neighbours.",
         _ESTIMATE,
     ),
     LayerMeasure(
@@ -55,7 +55,7 @@ MEASURES = (
         "anisotropy_uncentred",
         "Anisotropy, uncentred",
         "Anisotropy, uncentred (share)",
-        "The same without subtracting the mean vector: what all {rows} have in common counts too.",
+        "The same without subtracting the mean vector, so that what all {rows} have in common counts too.",
     ),
     LayerMeasure(
         "average_cosine",
@@ -70,7 +70,7 @@ MEASURES = (
         "isoscore",
         "IsoScore",
         "IsoScore",
-        "0 where one direction holds all variance, 1 where all directions hold the same.",
+        "0 if one direction holds all variance, 1 if all directions hold the same.",
         _LOW,
     ),
     LayerMeasure(

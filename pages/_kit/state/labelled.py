@@ -25,7 +25,7 @@ def label_missing(here: Selection) -> bool:
     """Whether there is no label for each row; says what is needed then."""
     if here.tokens is not None:
         st.info(
-            "This page needs one row for each text, but the pooling is tokens. Choose mean, last or cls in the sidebar.",
+            "This page needs one row per text, but the pooling is tokens. Choose mean, last or cls in the sidebar.",
             icon=":material/tune:",
         )
     elif here.label is None:

@@ -98,7 +98,7 @@ def _say_step(name: str, info: ModelInfo) -> None:
     if run is not None and run.state != "done":
         st.caption(
             f"{plain(name)} is {plain(step)} of a run that is {run.state}; later it may be another step. "
-            f"{plain(info.spec.name)} stays what it is."
+            f"{plain(info.spec.name)} will not change."
         )
 
 

@@ -41,7 +41,7 @@ def choose_pair(models: Sequence[ModelInfo], key: str) -> Ordered | None:
         ]
         pair = [models[names.index(name)] for name in boxes]
     if pair[0] is pair[1]:
-        st.info("Choose two different models: one before, and one after.", icon=":material/compare:")
+        st.info("Choose two different models, one before and one after.", icon=":material/compare:")
         return None
     return ordered(pair)
 
@@ -58,7 +58,7 @@ def ordered(pair: Sequence[ModelInfo]) -> Ordered:
             key=BEFORE,
             bind="query-params",
             width=220,
-            help=f"{found.reason} Choose the one that was there before the other.",
+            help=f"{found.reason} Choose the one that came first.",
         )
         found = in_order(pair)
     return found

@@ -37,7 +37,7 @@ def pooling_choice(texts: TextSetInfo | None) -> str:
         "mean. With tokens, every token is a row of its own.",
     )
     if of_words and texts is not None:
-        pairs = " A pair has the vectors of both, side by side." if texts.spec.unit == "word_pair" else ""
+        pairs = " A pair has both vectors, side by side." if texts.spec.unit == "word_pair" else ""
         st.caption(f"Rows are words: a word's vector is the mean of its tokens' vectors.{pairs}")
         return "words"
     return str(chosen)
@@ -82,7 +82,7 @@ def rows_problem(models: Sequence[ModelInfo], steps: Sequence[PostProcess]) -> s
     for step in steps:
         for info in models:
             if step.k >= info.n_dims:
-                return f"Rows: {info.spec.name} has {info.n_dims} dimensions, {step.k} of them cannot be removed."
+                return f"Rows: {info.spec.name} has {info.n_dims} dimensions, {step.k} of which cannot be removed."
             if step.dims and max(step.dims) >= info.n_dims:
                 return f"Rows: {info.spec.name} has dimensions 0 to {info.n_dims - 1}, there is no {max(step.dims)}."
         if step.kind == "remove_dims" and not step.dims:
@@ -122,11 +122,11 @@ def _tokens(seed: int) -> TokenSample:
         )
         limit = _within(chosen, FEWEST_TOKENS, MOST_TOKENS, DEFAULT_TOKENS)
     special = st.toggle(
-        "Special tokens too",
+        "Include special tokens",
         value=False,
         key="special",
         bind="query-params",
-        help="Keep [CLS], [SEP] and the like, which stand for no word. Padding is never kept.",
+        help="Keep [CLS], [SEP] and other tokens that stand for no word. Padding is never kept.",
     )
     return TokenSample(None if every else limit, seed, bool(special))
 
@@ -140,9 +140,9 @@ def _steps() -> tuple[PostProcess, ...]:
         placeholder="None",
         key="post",
         bind="query-params",
-        help="What is done to the vectors before anything is computed, in the order of your choice: subtract the mean; "
-        "give every dimension variance 1; blank the dimensions of highest variance; project out the strongest "
-        "directions; give every direction variance 1; blank dimensions that you name.",
+        help="Applied to the vectors before anything is computed, in the order you choose: subtract the mean; "
+        "give every dimension variance 1; zero the dimensions of highest variance; project out the strongest "
+        "directions; give every direction variance 1; zero dimensions that you name.",
     )
     return tuple(PostProcess(kind, _count(kind), _dims(kind)) for kind in chosen if kind in STEPS)
 

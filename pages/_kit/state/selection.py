@@ -122,7 +122,7 @@ def sidebar() -> Selection:
         if layer_problem:
             st.error(plain(layer_problem), icon=":material/error:")
     if texts is None:
-        unread = unread or "There is no text set. Add one on the page Texts."
+        unread = unread or "There is no text set. Add one on the Texts page."
     problem = model_problem or unread or _unfit(models, pooling, layers, steps)
     failed = failed or (bool(problem) and not model_problem)
     selection = Selection(
@@ -194,7 +194,7 @@ def _texts(text_sets: Sequence[TextSetInfo]) -> tuple[TextSetInfo | None, str]:
         key="texts",
         bind="query-params",
         on_change=_by_hand,
-        help="The texts that the models read. Add your own on the page Texts.",
+        help="The texts that the models read. Add your own on the Texts page.",
     )
     if len(meant) == 1:
         _once_more()
@@ -226,18 +226,18 @@ def _instead(asked: str | None, meant: Sequence[TextSetInfo], options: dict[str,
     if len(meant) > 1:
         listed = "; ".join(f"{info.shown_name}, {told_apart(info)}" for info in meant)
         return (
-            f"The link asks for the text set '{str(asked)[:80]}', and {len(meant)} are called that: {listed}. Choose one of "
-            f"them. This is '{chosen}' instead."
+            f"The link asks for the text set '{str(asked)[:80]}', but {len(meant)} have that name: {listed}. Choose one of "
+            f"them. Showing '{chosen}' instead."
         )
     if asked is not None and asked not in options and not meant:
-        return f"The link asks for the text set '{asked[:80]}', which is not here. This is '{chosen}' instead."
+        return f"The link asks for the text set '{asked[:80]}', which does not exist here. Showing '{chosen}' instead."
     before = st.session_state.get(_CHOSEN)
     st.session_state[_CHOSEN] = chosen
     if before is not None and before not in options:
         st.session_state[_GONE] = before, chosen
     gone, instead = st.session_state.get(_GONE, ("", ""))
     if gone and instead == chosen:
-        return f"The text set '{gone}', which was chosen here, is no longer there. This is '{chosen}' instead."
+        return f"The text set '{gone}', which was chosen here, no longer exists. Showing '{chosen}' instead."
     return ""
 
 
@@ -310,6 +310,6 @@ def _seed() -> int:
         step=1,
         key="seed",
         bind="query-params",
-        help="Start of every random step: samples, t-SNE, UMAP. The same seed gives the same figure.",
+        help="Seed of every random step: samples, t-SNE, UMAP. The same seed gives the same figure.",
     )
     return seed if isinstance(seed, int) and 0 <= seed <= MOST_SEED else 0

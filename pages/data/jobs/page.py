@@ -33,12 +33,12 @@ def show_job(status: JobStatus) -> None:
             show_progress(status, title=False)
             st.button("Cancel", key=f"cancel_{status.id}", on_click=workbench().cancel, args=(status.id,))
         if status.state == "failed":
-            show_problem(status.error or "It failed without a reason.", status.hint)
+            show_problem(status.error or "It failed without an error message.", status.hint)
 
 
 def times(status: JobStatus) -> str:
     """When the job was asked for and how long it took."""
-    parts = [f"asked for {wording.age(status.created)}"]
+    parts = [f"started {wording.age(status.created)}"]
     if status.started is not None and status.finished is not None:
         parts.append(f"took {wording.duration(status.finished - status.started)}")
     return " · ".join(parts)
@@ -78,9 +78,11 @@ def live(*, small: bool) -> None:
 
 
 st.title("Jobs")
-st.caption("Jobs go on when a tab is closed, and are shared: whoever asks for the same thing joins the one that runs.")
+st.caption(
+    "Jobs continue when you close the tab, and they are shared: a second request for the same result joins the running job."
+)
 show_damage()
-also_small = st.toggle("Show look-ups and cost estimates too", key="jobs_small", persist_state="session")
+also_small = st.toggle("Also show look-ups and cost estimates", key="jobs_small", persist_state="session")
 if any(status.active for status in workbench().jobs()):
     live(small=also_small)
 else:

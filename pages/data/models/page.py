@@ -24,7 +24,7 @@ def facts(info: ModelInfo) -> dict[str, str]:
         "Weights": f"{wording.size(info.n_bytes)} as {info.spec.dtype}",
         "Longest text": _lengths(info),
         "[CLS] token": "yes" if info.has_cls else "no",
-        "Usual pooling": info.default_pooling,
+        "Default pooling": info.default_pooling,
         "Head": head,
         "Commit": info.spec.commit,
     }
@@ -34,7 +34,7 @@ def _lengths(info: ModelInfo) -> str:
     most = wording.count(info.max_length, "token")
     if not info.usual_length or info.usual_length == info.max_length:
         return most
-    return f"{info.usual_length:,} tokens as its package has it; {most} if asked for"
+    return f"{info.usual_length:,} tokens by its package; up to {most} on request"
 
 
 def _shortened(names: tuple[str, ...]) -> str:
@@ -89,7 +89,7 @@ def look_up() -> None:
         full = name in chosen or len(chosen) >= model_field.MOST_MODELS
         st.button("Add it for comparison", key="models_add", on_click=add, args=(name,), disabled=full)
     if name in chosen:
-        st.caption("It is among the chosen models.")
+        st.caption("It is one of the chosen models.")
 
 
 st.title("Models")

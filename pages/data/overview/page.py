@@ -19,8 +19,8 @@ from pages._kit.state import selection
 from pages._kit.state.session import plain, workbench
 
 WHAT = (
-    "Embedscope shows how a transformer lays out texts in space, layer by layer: which layers do the same work, "
-    "how crowded the space is, where your labels come apart. "
+    "Embedscope shows how a transformer lays out texts in space, layer by layer: which layers are alike, how "
+    "evenly the space is used, and where your labels separate. "
     "Choose a model and texts in the sidebar, press Run, and follow the link below a figure to look closer."
 )
 HEIGHT = 380
@@ -186,7 +186,7 @@ def show_cards(found: list[Result | None], here: selection.Selection) -> None:
             lambda result: show_map(result, here),
         )
     card(
-        "How one-sided the space is",
+        "How anisotropic the space is",
         SENTENCES["anisotropy"],
         "profiles",
         "Profiles: cosine, intrinsic dimension, several models",

@@ -10,20 +10,20 @@ from backend import ReadOptions
 from pages._kit.state.session import workbench
 
 FORMATS = {
-    "Find out": None,
+    "Detect": None,
     "CSV (comma-separated)": "csv",
     "TSV (tab-separated)": "tsv",
     "JSON lines": "jsonl",
     "JSON document": "json",
     "Parquet": "parquet",
-    "Plain text, one text a line": "txt",
+    "Plain text, one text per line": "txt",
     "A label, then a text, on each line": "labelled",
     "CoNLL-U, a row for each word": "conllu",
     "CoNLL-U-Lex (STREUSLE)": "conllulex",
     "JSON lines of word lists": "words",
 }
 ENCODINGS = {
-    "Find out": None,
+    "Detect": None,
     "UTF-8": "utf-8",
     "UTF-16": "utf-16",
     "UTF-16, little-endian": "utf-16-le",
@@ -40,7 +40,7 @@ ENCODINGS = {
     "EUC-KR (Korean)": "euc-kr",
 }
 SEPARATORS = {
-    "Find out": None,
+    "Detect": None,
     "Comma ,": "comma",
     "Semicolon ;": "semicolon",
     "Tab": "tab",
@@ -50,7 +50,7 @@ SEPARATORS = {
     "Space": "space",
     "None (one column)": "none",
 }
-HEADERS = {"Find out": None, "In the first row": True, "None": False}
+HEADERS = {"Detect": None, "In the first row": True, "None": False}
 TASKS = {
     "upos": "Part of speech of each word (UPOS)",
     "deprel": "Relation of each word to its head (DEPREL)",
@@ -85,7 +85,7 @@ def _file() -> Source | None:
     upload = st.file_uploader(
         "A file of texts",
         key="add_file",
-        help="CSV, TSV, JSON, Parquet, plain text with one text (or a label and a text) a line, or words: CoNLL-U, CoNLL-U-Lex, JSON lines "
+        help="CSV, TSV, JSON, Parquet, plain text with one text (or a label and a text) per line, or words: CoNLL-U, CoNLL-U-Lex, JSON lines "
         "with a list of words and a list of labels; up to 25 MB.",
     )
     if upload is None:
@@ -137,7 +137,7 @@ def _clean() -> bool:
         key="add_clean",
         persist_state="session",
         help="For WikiText and files like it: leaves out the headings (= Title =), and undoes `<unk>` and the spaced "
-        "`@-@`, `@,@` and `@.@`. Leave it off for anything else.",
+        "`@-@`, `@,@` and `@.@`. Leave it off for other files.",
     )
 
 
@@ -152,10 +152,10 @@ def _pasted() -> Source | None:
         "Texts",
         key="add_text",
         height=160,
-        placeholder="One text a line",
+        placeholder="One text per line",
         persist_state="session",
     )
-    st.radio("The lines are", ["One text a line", "CSV", "TSV"], key="add_pasted_format", horizontal=True)
+    st.radio("The lines are", ["One text per line", "CSV", "TSV"], key="add_pasted_format", horizontal=True)
     if not text.strip():
         return None
     content = text.encode("utf-8", "surrogatepass")

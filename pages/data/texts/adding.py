@@ -122,7 +122,7 @@ def _columns_and_save(source: Source, options: ReadOptions, preview: TextPreview
         max_chars=80,
     ).strip()
     if not name:
-        show_problem("The text set has no name.", "Give it one to save it.")
+        show_problem("The text set has no name.", "Enter a name to save it.")
         return
     if options.header is None:
         options = replace(options, header=preview.header)  # as it is shown
@@ -143,7 +143,7 @@ def _show_guesses(preview: TextPreview) -> None:
         + (f"; otherwise {plain(guess.other)}" if guess.other else "")
         for guess in preview.guesses
     )
-    st.markdown(f"Found out from the file (choose above where it is wrong):{lines}")
+    st.markdown(f"Detected from the file (correct it above if it is wrong):{lines}")
 
 
 def part_form(info: TextSetInfo, name: str) -> None:
@@ -157,7 +157,7 @@ def part_form(info: TextSetInfo, name: str) -> None:
         max_chars=80,
     ).strip()
     if not chosen:
-        show_problem("The part has no name.", "Give it one to save it.")
+        show_problem("The part has no name.", "Enter a name to save it.")
         return
     task = SampleTask(info.spec.table, chosen, rows)
     if st.button("Save the part", key="part_save", icon=":material/content_cut:"):
@@ -197,9 +197,7 @@ def _choose_columns(preview: TextPreview, header: bool) -> TextColumns:
     left, right = st.columns(2)
     with left:
         text = pick("Text column", preview.guess_text, "add_column_text", "The texts themselves.", needed=True)
-        label = pick(
-            "Label", preview.guess_label, "add_column_label", "What colours the points: a class for each text."
-        )
+        label = pick("Label", preview.guess_label, "add_column_label", "The class of each text; it colours the points.")
     with right:
         pair = pick("Second text", preview.guess_pair, "add_column_pair", "For tasks on pairs, such as a question.")
         split = pick(
@@ -231,8 +229,8 @@ def _hub_form() -> None:
         left, right = st.columns(2)
         config = left.text_input("Configuration", key="hub_config", placeholder="the default one").strip()
         split = right.text_input("Split", key="hub_split", placeholder="train").strip()
-        text = left.text_input("Text column", key="hub_text", placeholder="found out").strip()
-        label = right.text_input("Label column", key="hub_label", placeholder="found out").strip()
+        text = left.text_input("Text column", key="hub_text", placeholder="detected").strip()
+        label = right.text_input("Label column", key="hub_label", placeholder="detected").strip()
         pair = left.text_input("Second text column", key="hub_pair", placeholder="none").strip()
         name = right.text_input("Name of the text set", key="hub_name", placeholder="the data set's").strip()
         asked = st.form_submit_button("Fetch", type="primary", icon=":material/download:")
@@ -258,7 +256,7 @@ def _join_form() -> None:
     text_sets = workbench().text_sets()
     labelled = {info.spec.table: info for info in text_sets if info.label is not None}
     if len(labelled) < 2:
-        st.info("Two text sets with labels are needed: add them first.", icon=":material/label:")
+        st.info("This needs two text sets with labels: add them first.", icon=":material/label:")
         return
     st.caption("The rows of the first become the split train, those of the second the split test.")
     left, right = st.columns(2)
@@ -267,11 +265,13 @@ def _join_form() -> None:
     def named(digest: str) -> str:
         return labelled[digest].shown_name
 
-    train = left.selectbox("To fit on", digests, format_func=named, key="join_train")
-    test = right.selectbox("To test on", digests, index=1, format_func=named, key="join_test")
+    train = left.selectbox("Training rows from", digests, format_func=named, key="join_train")
+    test = right.selectbox("Test rows from", digests, index=1, format_func=named, key="join_test")
     first, second = labelled[train], labelled[test]
     if train == test:
-        show_problem("Both are the same text set.", "Choose two: what is fitted on must not be tested on.")
+        show_problem(
+            "Both are the same text set.", "Choose two different ones: test rows must not be used for fitting."
+        )
         return
     if not set(first.classes) & set(second.classes):
         show_problem(
@@ -287,7 +287,7 @@ def _join_form() -> None:
         max_chars=80,
     ).strip()
     if not name:
-        show_problem("The text set has no name.", "Give it one to save it.")
+        show_problem("The text set has no name.", "Enter a name to save it.")
         return
     task = JoinTask(train, test, name)
     if st.button("Join", key="join_save", type="primary", icon=":material/join:"):

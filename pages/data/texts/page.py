@@ -46,8 +46,8 @@ def show_set(info: TextSetInfo, name: str) -> None:
         if not info.builtin and st.button("Delete …", key="texts_delete", icon=":material/delete:"):
             confirm_delete(info, name)
     if info.spec.sample:
-        st.caption(plain(f"A part: {info.spec.sample}."))
-    with st.expander("Use a part of the rows", icon=":material/content_cut:"):
+        st.caption(plain(f"A sample: {info.spec.sample}."))
+    with st.expander("Use part of the rows", icon=":material/content_cut:"):
         adding.part_form(info, info.spec.name)
     for notice in info.notices:
         st.warning(plain(notice), icon=":material/info:")
@@ -69,7 +69,7 @@ def show_set(info: TextSetInfo, name: str) -> None:
 def confirm_delete(info: TextSetInfo, name: str) -> None:
     """Ask before a text set goes, and say what goes with it."""
     st.text(f"{name}: {wording.count(info.spec.n_rows, wording.row_name(info.spec.unit))}")
-    st.write("Its activations and results go with it. This cannot be undone.")
+    st.write("Its activations and results are deleted too. This cannot be undone.")
     if st.button("Delete it", key="texts_delete_confirm", type="primary"):
         workbench().delete_text_set(info.spec.table)
         adding.forget(info.spec.table)
@@ -84,7 +84,7 @@ st.dataframe(overview_table(everything), key="texts_list", hide_index=True, heig
 st.subheader("Add a text set")
 adding.add_section()
 
-st.subheader("Look into one")
+st.subheader("Look at the rows")
 adding.show_saved(names)
 here = selection.current().texts
 if here in everything:

@@ -17,8 +17,8 @@ def rows_choice(key: str, n_rows: int, *, label: bool, all_rows: bool = True) ->
             ways,
             key=f"{key}_way_{int(label)}",
             width=240,
-            help="A part is quicker to compute. It becomes a text set of its own, and every figure made from it says which "
-            "part of which rows it is. In proportion to the label keeps at least one row of every class.",
+            help="A part is faster to compute. It becomes a text set of its own, and every figure made from it says which "
+            "rows it uses. In proportion to the label keeps at least one row of every class.",
         )
         by = WAYS.get(way)
         if by is None:

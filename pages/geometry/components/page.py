@@ -31,7 +31,7 @@ from pages._kit.state.session import plain, workbench
 
 WHAT = "Along how many directions do the rows vary?"
 HOW = (
-    "Principal components are ordered by the share of the variance that they hold: a line that falls at once means that "
+    "Principal components are ordered by the share of the variance that they hold: a line that falls steeply means that "
     "a few directions hold nearly all of it."
 )
 SPECTRUM, RATIO = "Each layer", "Tuned against base"
@@ -52,10 +52,10 @@ def show_spectrum(here: Selection) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         model = choose_model(here.models, "components_model")
         summed = st.toggle(
-            "Summed up",
+            "Cumulative",
             key="components_summed",
             persist_state="session",
-            help="The share that the first components hold together, instead of each one's own.",
+            help="The share of the first components together instead of each one's own.",
         )
     params = settings("spectrum", here, model)
     spec = workbench().analysis("spectrum", models=[model], layers=here.layers, params=params, **here.rows)
@@ -221,7 +221,7 @@ if len(here.models) > 1:
         required=True,
         key="components_view",
         bind="query-params",
-        help="What fine-tuning did to the spectrum needs the tuned model and its base, both in the sidebar, in any order.",
+        help="To see what fine-tuning did to the spectrum, choose the fine-tuned model and its base in the sidebar, in any order.",
     )
 else:
     st.caption(":material/compare: Choose two models in the sidebar to compare a tuned one with its base.")

@@ -21,9 +21,9 @@ from pages._kit.show.wording import ROWS_COUNT
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import workbench
 
-WHAT = "Where do the texts lie in a layer, and do your labels come apart?"
+WHAT = "Where do the texts lie in a layer, and do your labels separate?"
 HOW = (
-    "Each point is a text (with pooling tokens, a token), coloured by its label; hover it to read it, drag the slider to follow the points through the "
+    "Each point is a text (with pooling tokens, a token), coloured by its label; hover over it to read it, drag the slider to follow the points through the "
     "layers, select points with box or lasso to list their texts."
 )
 METHODS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
@@ -70,7 +70,7 @@ def choose_layers(model: ModelInfo, here: Selection) -> tuple[int, ...]:
         value=True,
         key="projection_every",
         persist_state="session",
-        help="Lays out each layer of the sidebar's choice; with t-SNE and UMAP that takes as many times as long.",
+        help="Lays out every layer chosen in the sidebar; with t-SNE and UMAP the run time grows with the number of layers.",
     )
     if every:
         return numbers
@@ -168,7 +168,7 @@ def show_quality(result: Result[Projection], layer: int) -> None:
             "Trustworthiness",
             _number(values.trustworthiness[layer]),
             width="content",
-            help="1: points that are near in the map are near in the full space. Below about 0.9, distrust the clusters.",
+            help="1: points that are near on the map are near in the full space. Below about 0.9, do not trust the clusters.",
         )
         st.metric(
             "Neighbour overlap",

@@ -14,7 +14,7 @@ CAPTION = (
     "lines share is a large mean, one from which the lines fan out a large variance."
 )
 GRID_CAPTION = (
-    "One panel a layer. The band runs from the lowest to the highest value of the texts drawn on each dimension; the "
+    "One panel per layer. The band runs from the lowest to the highest value of the texts drawn on each dimension; the "
     "leading rogue dimension and the leading outlier are named. Each panel has its own value scale: compare shapes, not heights."
 )
 ROGUE, OUTLIER, BOTH = "rogue", "outlier", "both"

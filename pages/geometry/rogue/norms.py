@@ -18,7 +18,7 @@ from pages.geometry.rogue.outlier_charts import NORM_CAPTION, norm_lines
 def norm_panel(model: ModelInfo) -> None:
     """Draw the weights and biases and name the outlier dimensions; texts, pooling and layers play no part."""
     st.markdown(
-        "The rule of Kovaleva et al. (2021) looks at the weights alone, no text is read: a dimension is an outlier "
+        "The rule of Kovaleva et al. (2021) looks only at the weights, without any texts: a dimension is an outlier "
         "where the weight and the bias of a block's last norm both lie far from those of the other dimensions, in many "
         "blocks. That norm is the block's output norm in models like BERT, and the norm before the feed-forward layer in "
         "models like GPT-2 or Llama, whose blocks end without one."

@@ -12,11 +12,11 @@ from backend import standard_scores
 from pages._kit.charts.base import COLOUR_SCALE, MUTED, PALETTE, Floats, base_figure, layer_ticks, safe
 
 DEPTH_CAPTION = (
-    "Dimensions are listed by the layer in which they first are rogue. A bar that runs on means that the blocks after it "
+    "Dimensions are listed by the layer in which they first become rogue. A bar that runs on means that the blocks after it "
     "leave the dimension alone."
 )
 NORM_CAPTION = (
-    "One line a block: how far the weight and the bias that its last norm gives to each dimension lie from the mean over "
+    "One line per block: how far the weight and the bias that its last norm gives to each dimension lie from the mean over "
     "all dimensions of that block, in standard deviations. Beyond the dashed limits in both panels, in more blocks than "
     "asked for, a dimension is an outlier."
 )

@@ -20,7 +20,7 @@ from pages.geometry.rogue.outlier_charts import DEPTH_CAPTION, MOST_DIMS, appear
 from pages.geometry.rogue.rankings import RANKINGS, SHORT, choose_ranking, ranked
 from pages.geometry.rogue.tables import appearing_table, dimensions_table, lines_table, ranking_table
 
-WHAT = "Does a handful of dimensions dominate the vectors?"
+WHAT = "Do a few dimensions dominate the vectors?"
 HOW = (
     "A dimension is rogue in a layer where its score lies far above the scores of all others. You choose the score: the "
     "variance over the texts, the share of the average cosine, or |mean|; the three can disagree."

@@ -34,7 +34,7 @@ from pages.geometry.similarity.grid import grid_panel
 
 WHAT = "Which layers arrange the texts in the same way? CKA compares two layers, whatever their widths."
 HOW = (
-    "Bright cells are layers with the same geometry, dark cells unrelated ones; click a cell to see its two layers side "
+    "Bright cells are layers with the same geometry, dark cells are unrelated layers; click a cell to see its two layers side "
     "by side."
 )
 WITHIN, BETWEEN, DIFFERENCE = "Within one model", "Between two models", "Difference of two models"

@@ -21,9 +21,9 @@ from pages.labels.ablation.inner_charts import (
 )
 
 WHAT = (
-    "Here the dimensions are overwritten after a block, for every token, and the blocks that follow run on that. If a few "
-    "dimensions take the accuracy down, or the loss up, and as many random ones do not, the network relies on them; later "
-    "blocks may also put back what was taken."
+    "Here the dimensions are overwritten after a block, for every token, and the following blocks run on the result. If a few "
+    "dimensions lower the accuracy or raise the loss, and as many random ones do not, the network relies on them; later "
+    "blocks may also restore what was removed."
 )
 ORDERS = ("all", "highest", "lowest", "random", "named")
 _OTHER = ("steps", "n_texts", "n_draws", "head", "classes", "test_share", "test_split", "control")
@@ -38,7 +38,7 @@ def inner_panel(here: Selection, model: ModelInfo) -> None:
         "Run the rest of the network on what is left",
         key="inner_wanted",
         persist_state="session",
-        help="Each number of dimensions takes a pass of the model over a sample of the test texts.",
+        help="Each number of dimensions takes one pass of the model over a sample of the test texts.",
     )
     if not wanted or not _possible(here, model):
         return
@@ -54,11 +54,11 @@ def inner_panel(here: Selection, model: ModelInfo) -> None:
 def _possible(here: Selection, model: ModelInfo) -> bool:
     """Whether there is anything to judge by; if not, say what is needed."""
     if here.tokens is not None:
-        st.info("This needs one row for each text: choose the pooling mean, last or cls.", icon=":material/tune:")
+        st.info("This needs one row per text: choose the pooling mean, last or cls.", icon=":material/tune:")
         return False
     if here.label is None and model.family != "decoder":
         st.info(
-            f"{plain(model.spec.name)} predicts no tokens, so only labels can say what is lost. Choose a label column in the "
+            f"{plain(model.spec.name)} predicts no tokens, so only labels can show what is lost. Choose a label column in the "
             "sidebar, or a causal language model such as GPT-2.",
             icon=":material/label:",
         )

@@ -17,13 +17,13 @@ ORDER_NAMES = {
 _PLACES = {"highest": 0, "lowest": 1, "given": 3}
 _GREY = "#8C8C8C"
 CAPTION = (
-    "From left to right ever more dimensions are overwritten, in ever larger steps; the dashed line is the model as it is, "
+    "From left to right more and more dimensions are overwritten, in growing steps; the dashed line is the model as it is, "
     "the faint ones are the same with shuffled labels. A line that falls early belongs to dimensions that later blocks need. Read it against the "
     "random ones: where it lies in their band, any dimensions would do the same."
 )
 LOSS_CAPTION = (
-    "Cross-entropy of the next token, in nats; higher is worse. The dashed line is the model as it is. A guess at even odds "
-    "would cost the logarithm of the vocabulary's size."
+    "Cross-entropy of the next token, in nats; higher is worse. The dashed line is the model as it is. A uniform guess "
+    "would cost the logarithm of the vocabulary size."
 )
 
 

@@ -46,8 +46,9 @@ from pages.labels.ablation.tables import curves_table, geometry_table, map_table
 
 WHAT = "Which dimensions does the classification head need?"
 HOW = (
-    "Dimensions are removed in an order, and after each one the head is asked again. If the curve of the highest variance "
-    "falls at once, the head lives on the rogue dimensions; if the curve of the lowest stays up to the end, a few dimensions do."
+    "Dimensions are removed in an order, and the head predicts again after each one. If the curve with the highest variance "
+    "first falls at once, the head relies on the rogue dimensions; if the one with the lowest first stays high to the end, a few "
+    "dimensions are enough."
 )
 METHODS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 LINK = "ablation"
@@ -227,7 +228,7 @@ def show_all(choice: Choice, result: Result[AblationResult], whole: Result[Proje
     """Curves, geometry and map, and their numbers in one table."""
     values = result.values
     if not np.isfinite(values.accuracy[0]).any():
-        st.info("There is nothing to ablate: this layer tells its texts nothing apart.")
+        st.info("There is nothing to ablate: in this layer all texts have the same vector.")
         undefined_note([result], ["accuracy"])
         provenance([result])
         return

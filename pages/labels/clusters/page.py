@@ -47,7 +47,7 @@ HOW = (
     "Texts of one label are merged into clusters for as long as their convex hull holds no part of another label's "
     "(DirectProbe). The distances between the clusters then describe the layout of the labels, without any classifier."
 )
-COMPARE = "How alike do the labels lie in the same layer of this model, over the same texts?"
+COMPARE = "Compare the arrangement of the labels with the same layer of this model, over the same texts."
 MOST_TEXTS = 500
 
 
@@ -71,8 +71,8 @@ def show_counts(result: Result[DirectProbeResult]) -> None:
     )
     if says_nothing(values):
         st.warning(
-            "Here the number of clusters says nothing: there are so few rows for so many dimensions that labels put on them at "
-            "random are apart as well. Look at the distances, and at accuracies (Probes).",
+            "Here the number of clusters says nothing: there are so few rows for so many dimensions that random labels "
+            "would be separable as well. Look at the distances, and at accuracies (Probes).",
             icon=":material/warning:",
         )
     st.dataframe(table, hide_index=True, column_config=column_formats(own_name(result), other_name(result)))
@@ -133,23 +133,23 @@ def show_least(result: Result[DirectProbeResult]) -> None:
     """Each label's least distance over the layers."""
     values, source = result.values, result.sources[0]
     classes, names = values.split.classes, source.layer_names
-    st.subheader("Each label's distance to its nearest")
+    st.subheader("Distance of each label to its nearest")
     show(
         Finding(
             key="clusters_least",
-            title=f"Least distance of each label in {source.model}",
+            title=f"Minimum distance of each label in {source.model}",
             figure=least_chart(values.minimum, names, classes, own_name(result)),
             caption=LEAST_CAPTION if len(classes) > 2 else TWO_CAPTION,
             table=pd.DataFrame(
                 {
                     "layer": np.repeat(names, len(classes)),
                     "label": list(classes) * len(names),
-                    of_model("least distance", own_name(result)): values.minimum.ravel(),
+                    of_model("minimum distance", own_name(result)): values.minimum.ravel(),
                 }
             ),
             results=[result],
             fields=["minimum"],
-            alt=f"Least distance of each of {len(classes)} labels over the layers of {source.model}",
+            alt=f"Minimum distance of each of {len(classes)} labels over the layers of {source.model}",
             height=420,
             view=f"{source.model} {classes}",
         )
@@ -169,7 +169,7 @@ def show_change(result: Result[DirectProbeResult], layer: int) -> None:
     show(
         Finding(
             key="clusters_change",
-            title=f"Least distance of each label in {name}, from {before} to {after}",
+            title=f"Minimum distance of each label in {name}, from {before} to {after}",
             figure=change_chart(own, others, (f"before: {before}", f"after: {after}"), classes),
             caption=f"{name}, from {before} to {after}. {how}",
             table=lambda: least_table(result, layer),
@@ -177,7 +177,7 @@ def show_change(result: Result[DirectProbeResult], layer: int) -> None:
             fields=["minimum", "other_minimum"],
             expected=elsewhere(layer),
             layer=name,
-            alt=f"Least distance of each of {len(classes)} labels in {name} of {before} and of {after}",
+            alt=f"Minimum distance of each of {len(classes)} labels in {name} of {before} and of {after}",
             height=420,
             view=f"{before} {after} {layer}",
         )
@@ -191,13 +191,13 @@ def least_table(result: Result[DirectProbeResult], layer: int) -> pd.DataFrame:
     grown = of_model("change, first to last layer", own)
     columns: dict[str, Any] = {
         "label": list(values.split.classes),
-        of_model("least distance", own): values.minimum[layer],
+        of_model("minimum distance", own): values.minimum[layer],
         grown: values.growth,
     }
     if layer < len(values.other_minimum):
         assert order is not None
         before, after = before_and_after(result, layer)
-        columns[f"least distance, {other_name(result)}"] = values.other_minimum[layer]
+        columns[f"minimum distance, {other_name(result)}"] = values.other_minimum[layer]
         columns[f"change, {change_name(order)}"] = after - before
     return pd.DataFrame(columns).sort_values(grown, ascending=False, kind="stable")
 
@@ -207,7 +207,7 @@ def show_split(result: Result[DirectProbeResult], layer: int) -> None:
     values, name = result.values, plain(result.sources[0].layer_names[layer])
     name += f" of {plain(own_name(result))}" if own_name(result) else ""
     outside, conflict = np.flatnonzero(values.outside[layer]), np.flatnonzero(values.conflict[layer])
-    st.subheader("Texts that make a label split")
+    st.subheader("Texts that split a label")
     if not len(outside) and not len(conflict):
         st.caption(f"None: in {name} every label is one cluster.")
         return
@@ -237,14 +237,14 @@ def show_split(result: Result[DirectProbeResult], layer: int) -> None:
     if more > 0:
         st.caption(f"{more:,} more are in the JSON file.")
     if len(conflict):
-        st.caption("Left out: a text of another label has the same vector, so that nothing can split the two.")
+        st.caption("Left out: a text of another label has the same vector, so nothing can separate the two.")
 
 
 def show_similarity(result: Result[DirectProbeResult]) -> None:
     """Spatial similarity: training against test, tuned against base, layer against layer."""
     values, source = result.values, result.sources[0]
     names = source.layer_names
-    st.subheader("How alike the labels lie")
+    st.subheader("Similarity of the labels' arrangement")
     lines = [(f"training against test rows, {short_model(source.model)}", values.train_test)]
     if len(values.other_n_clusters):
         other = short_model(result.sources[1].model)

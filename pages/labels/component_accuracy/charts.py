@@ -11,11 +11,11 @@ from pages._kit.charts.threshold import majority_line, margin_name
 
 CAPTION = (
     "Share of the test texts whose class a linear classifier finds from the first k directions alone. A line that is high "
-    "from the start means that a few directions carry the labels; random dimensions show what any k numbers would do."
+    "from the start means that a few directions carry the labels; random dimensions show what any k dimensions would do."
 )
 SAMPLE_CAPTION = (
-    "The same classifier, always on the same number of components, while the basis is fitted on ever more rows. Where the "
-    "line is flat, more rows make the basis no better."
+    "The same classifier, always on the same number of components, while the basis is fitted on more and more rows. Where "
+    "the line is flat, more rows do not improve the basis."
 )
 
 

@@ -25,7 +25,7 @@ from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import plain, workbench
 from pages.labels.component_accuracy.charts import CAPTION, SAMPLE_CAPTION, component_accuracy_chart, sample_chart
 
-WHAT = "How many directions does it take to tell the classes apart?"
+WHAT = "How many directions does it take to separate the classes?"
 HOW = (
     "A linear classifier is fitted on the first k principal components of the training texts and judged on the test "
     "texts. If few components do as well as all dimensions, the classes lie along the strongest directions."
@@ -47,7 +47,7 @@ def choose_basis(here: Selection) -> TextSetInfo | None:
         key="component_basis",
         persist_state="session",
         width=260,
-        help="A second basis is fitted on these texts: do directions of language at large know the labels too?",
+        help="A second basis is fitted on these texts: do the directions of general language also know the labels?",
     )
     return others.get(chosen)
 
@@ -56,7 +56,7 @@ def show_all(result: Result[ComponentAccuracy], row_name: str) -> None:
     """Both charts and the table."""
     values = result.values
     if not np.isfinite(values.in_domain[0]).any():
-        st.info("There is nothing to draw: this layer tells its texts nothing apart.")
+        st.info("There is nothing to draw: in this layer all texts have the same vector.")
         undefined_note([result], ["in_domain", "full"])
         provenance([result])
         return

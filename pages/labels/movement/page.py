@@ -40,7 +40,7 @@ from pages.labels.movement.tables import (
     paths_table,
 )
 
-WHAT = "Which way do the labels go?"
+WHAT = "Which way do the labels move?"
 HOW = (
     "The mean of each label's rows (its centroid) makes a path through the layers of a model, and, with two models or more, "
     "from the base to the tuned one or over the checkpoints of a training."
@@ -67,8 +67,8 @@ def choose_series(here: Selection) -> list[ModelInfo]:
         format_func=short_model,
         key=f"movement_models_{' '.join(names)}",
         placeholder="Choose the models in the order of the training",
-        help="Runs, cards and steps tell which comes before which; where they do not, the order in this box does. One alone "
-        "shows its layers only.",
+        help="Runs, cards and steps decide the order; where they say nothing, the order in this box counts. A single model "
+        "shows only its layers.",
     )
     if not chosen:
         st.info("Choose a model.", icon=":material/tune:")
@@ -78,8 +78,8 @@ def choose_series(here: Selection) -> list[ModelInfo]:
         first = f"{short_model(chosen[0])} ({shapes[chosen[0]][1]} layers of {shapes[chosen[0]][0]} dimensions)"
         listed = ", ".join(f"{short_model(name)} ({shapes[name][1]} of {shapes[name][0]})" for name in odd)
         st.info(
-            f"{plain(listed)} cannot be compared with {plain(first)}: a movement is from a model to one trained from it. "
-            "Take it out of the box, or choose it alone.",
+            f"{plain(listed)} cannot be compared with {plain(first)}: movement is measured from a model to one trained from it. "
+            "Remove it from the box, or choose it alone.",
             icon=":material/tune:",
         )
         st.stop()
@@ -107,7 +107,7 @@ def choose_named(values: MovementResult) -> list[int]:
         format_func=values.classes.__getitem__,
         max_selections=MOST_NAMED,
         key=f"movement_labels_{len(values.classes)}",
-        help=f"Up to {MOST_NAMED}; the others are grey, and their names are in the hover. To begin with: those of {CERTAIN_ROWS} rows or more that go farthest.",
+        help=f"Up to {MOST_NAMED}; the others are grey, with their names on hover. Initially those with {CERTAIN_ROWS} rows or more that move farthest.",
     )
     return chosen
 

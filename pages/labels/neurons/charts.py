@@ -20,7 +20,7 @@ from pages._kit.charts.base import (
 )
 
 SINGLES_CAPTION = (
-    "Each dimension by itself: how many dimensions reach which test accuracy. Grey: the same with shuffled labels, the mean over the shuffles, whose peak may rise out of the chart. The "
+    "Each dimension by itself: how many dimensions reach which test accuracy. Grey: the same with shuffled labels, the mean over the shuffles, whose peak may exceed the chart. The "
     "dotted line is the accuracy of always guessing the largest class. Move the line to count the dimensions above it."
 )
 VALUES_CAPTION = (

@@ -29,7 +29,7 @@ from pages.labels.neurons.charts import (
     values_histogram,
 )
 
-WHAT = "How few dimensions does it take to tell the classes apart?"
+WHAT = "How few dimensions does it take to separate the classes?"
 HOW = (
     "Dimensions are chosen one after the other by cross-validation on the training texts, and judged on the test texts. "
     "If one, five or as many dimensions as there are classes do as well as all, the rest is redundant for these labels."
@@ -46,7 +46,7 @@ def choose_other(models: Sequence[ModelInfo], model: ModelInfo) -> ModelInfo | N
         return None
     names = [NO_OTHER, *others]
     name = st.selectbox(
-        "Beside it",
+        "Compare with",
         names,
         index=1,
         format_func=lambda name: name if name == NO_OTHER else short_model(name),

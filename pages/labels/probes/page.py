@@ -24,12 +24,12 @@ WHAT = "What can a classifier learn about the labels from each layer alone?"
 HOW = (
     "Networks of two hidden layers, chosen on the training texts, are trained from several starts on frozen activations, with a "
     "linear classifier beside them. Far above the faint lines of shuffled labels: the layer knows the labels. Where the "
-    "network is above the linear probe, it knows them in a form that no plane cuts out."
+    "network is above the linear probe, it knows them in a form that is not linear."
 )
 TABLES_HOW = (
     "The form of tables 3 and 4 of Zhou and Srikumar: a representation is linear for the labels where the convex hulls of the "
     "training texts need no more clusters than there are labels. Fewer clusters and a higher accuracy after "
-    "fine-tuning: the labels lie more simply. With few texts in many dimensions everything is linear; the notes below say so."
+    "fine-tuning mean a simpler arrangement of the labels. With few texts in many dimensions everything is linear; the notes below say so."
 )
 COMPARE = "The same probes on the layers of this model, over the same texts and the same rows."
 SHARES = (
@@ -126,7 +126,7 @@ def between(results: Sequence[Result[ProbingResult]]) -> str:
         return ""
     found = compared_networks(results[0], results[1], len(shared) - 1)
     if found is None:
-        return "The two models were judged on different test rows, and are not compared."
+        return "The two models were evaluated on different test rows, so they are not compared."
     names = [short_model(result.sources[0].model) for result in results]
     return (
         f"{shared[-1]}, from {names[0]} to {names[1]}: {100 * found[0]:+.1f} ± {100 * found[1]:.1f} points for the networks (95 %, row "

@@ -26,7 +26,7 @@ from pages.labels.threshold.table import file_table, histogram_table, screen_tab
 WHAT = "Does one dimension alone know the classes?"
 HOW = (
     "In each layer the dimension of highest variance (or one that you name) is cut where the training texts come apart "
-    "best, and the test texts are judged by these cuts. Near the line of all dimensions: that one dimension carries the labels."
+    "best, and the cuts are evaluated on the test texts. Close to the line of all dimensions: that one dimension carries the labels."
 )
 TABLE_CAPTION = (
     "Accuracies over the test rows, but for the column of the training rows. Cut: the dimension's line in intervals, each of one class. "

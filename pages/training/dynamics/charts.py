@@ -26,18 +26,18 @@ from pages._kit.charts.clusters import named_extremes
 from pages._kit.charts.layer_pairs import undefined_marks
 
 PROFILE_CAPTION = (
-    "One line a checkpoint, from the embedding output (left) to the last layer (right): blue is the first checkpoint, "
-    "amber the last. Look for a layer where the lines part, and for the step after which they stay together."
+    "One line per checkpoint, from the embedding output (left) to the last layer (right): blue is the first checkpoint, "
+    "amber the last. Look for a layer where the lines separate, and for the step after which they stay together."
 )
 HEATMAP_CAPTION = (
     "A column is a checkpoint, a row a layer, the embedding output at the bottom. Columns are evenly spaced, whatever the "
-    "steps between them. A grey cell with × is undefined; hover it for the reason."
+    "steps between them. A grey cell with × is undefined; hover over it for the reason."
 )
 OVER_STEPS_CAPTION = (
     "The thick line is the mean over the layers, the thin ones are the single layers: blue near the embedding output, "
     "amber near the last layer."
 )
-LAYERS_CAPTION = "One line a layer: blue is the embedding output, amber the last layer."
+LAYERS_CAPTION = "One line per layer: blue is the embedding output, amber the last layer."
 LABELS_CAPTION = (
     "Each label's distance to the label nearest to it. Named are the three whose distance grows most from the first "
     "checkpoint to the last (or falls least, where all fall) and the three whose distance grows least (or falls most); labels that "

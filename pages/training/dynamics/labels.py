@@ -126,14 +126,14 @@ def _distances(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
         return
     results = results_of(found[wanted], DirectProbeResult)
     names, classes = results[0].sources[0].layer_names, results[0].values.split.classes
-    st.subheader("Each label's distance to its nearest")
+    st.subheader("Distance of each label to its nearest")
     layer = len(names) - 1
     if len(names) > 1:
         key = f"dynamics_layer_{len(names)}"
         layer = int(st.select_slider("Layer", range(len(names)), layer, format_func=names.__getitem__, key=key))
     minimum = np.array([result.values.minimum[layer] for result in results])
     figure = label_lines(series.steps, minimum, classes, logarithmic=logarithmic)
-    alt = f"Least distance of each of {len(classes)} labels in {names[layer]} over the training step"
+    alt = f"Minimum distance of each of {len(classes)} labels in {names[layer]} over the training step"
     view = f"{series.name} {series.steps} {classes} {logarithmic}"
     plot(figure, key="dynamics_least", alt=alt, height=420, view=view, file_name="least-distance")
     st.caption(LABELS_CAPTION if len(classes) > 2 else TWO_CAPTION)
@@ -144,7 +144,7 @@ def _distances(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
         found,
         logarithmic=logarithmic,
         key="dynamics_direct_probe",
-        more={f"Least distances, {names[layer]}": figure},
+        more={f"Minimum distances, {names[layer]}": figure},
     )
 
 

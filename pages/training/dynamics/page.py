@@ -38,6 +38,6 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         value=True,
         key="log_steps",
         bind="query-params",
-        help="Places a step at log(step + 1): early steps come apart, and step 0 has a place.",
+        help="Places a step at log(step + 1): early steps are spread out, and step 0 has a place.",
     )
 VIEWS.get(str(view), views.anisotropy)(series, here, bool(logarithmic))

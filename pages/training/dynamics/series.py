@@ -32,7 +32,7 @@ def choose_series() -> SeriesInfo:
             key="series",
             bind="query-params",
             width=420,
-            help="A folder with one folder a checkpoint (checkpoint-500, step-00128), hub revisions that match a pattern "
+            help="A folder with one subfolder per checkpoint (checkpoint-500, step-00128), hub revisions that match a pattern "
             "(`EleutherAI/pythia-160m@step*`), or a fine-tuning run (`run:name`). Type it and press Enter.",
         )
         at_most, steps, problem = _steps()
@@ -71,7 +71,7 @@ def _steps() -> tuple[int, tuple[int, ...], str]:
         key="at_most",
         bind="query-params",
         width=130,
-        help="How many checkpoints are taken, spread evenly over the logarithm of the step, the first and the last always.",
+        help="Maximum number of checkpoints, spread evenly over the logarithm of the step, always including the first and the last.",
     )
     text = st.text_input(
         "Steps",
@@ -81,7 +81,7 @@ def _steps() -> tuple[int, tuple[int, ...], str]:
         max_chars=500,
         placeholder="spread",
         width=180,
-        help="These steps alone, such as `0, 512, 2745`; empty: spread over the run.",
+        help="Only these steps, such as `0, 512, 2745`; empty: spread over the run.",
     )
     steps = parse_steps(str(text)[:500])
     problem = f"Steps: '{str(text)[:40]}' cannot be read. Write whole numbers: 0, 512, 2745." if steps is None else ""
@@ -124,7 +124,7 @@ def _say(found: SeriesInfo, steps: Sequence[int]) -> None:
         return
     lines = "".join(f"\n- step {item.step:,}: {plain(item.reason.rstrip('.'))}" for item in found.broken)
     st.warning(f"{count(len(found.broken), 'checkpoint')} cannot be used:\n{lines}", icon=":material/broken_image:")
-    leave = st.toggle("Leave them out", key="leave_out", bind="query-params", help="Go on with the others.")
+    leave = st.toggle("Leave them out", key="leave_out", bind="query-params", help="Continue with the others.")
     if not leave:
         st.stop()
 
@@ -142,7 +142,7 @@ def undefined_over_steps(results: Sequence[Result], fields: Sequence[str]) -> No
     listed = "".join(f"\n- {plain(reason)} ({count(number, 'time')})" for reason, number in list(counts.items())[:6])
     more = f"\n- and {count(len(counts) - 6, 'more reason')}" if len(counts) > 6 else ""
     st.info(
-        f"Some numbers are undefined. They are marked × and left out, not drawn as 0; hover a × for its step and layer:\n"
+        f"Some numbers are undefined. They are marked × and left out, not drawn as 0; hover over a × for its step and layer:\n"
         f"{listed}{more}"
     )
 

@@ -160,9 +160,7 @@ def any_metric(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
         return
     fields = plottable(found[wanted], against=bool(against))
     if not fields:
-        st.info(
-            f"{plain(known[metric].title)} has no number that there is once a layer; its own page shows what it has."
-        )
+        st.info(f"{plain(known[metric].title)} has no number for each layer; see its own page.")
         return
     field = st.selectbox("Number", fields, format_func=_words, key=f"dynamics_field_{metric}", width=360)
     field = field if field in fields else fields[0]

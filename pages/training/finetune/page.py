@@ -21,10 +21,10 @@ from pages._kit.state.selection import Selection
 from pages._kit.state.session import plain, show_problem, workbench
 from pages.training.finetune.charts import CAPTION, course_chart
 
-WHAT = "Teach a model your labels, and keep its checkpoints."
+WHAT = "Train a model on your labels, and keep its checkpoints."
 HOW = (
-    "A head is put on the model of the sidebar and both are trained on the chosen texts. The steps that are saved, close "
-    "together at the beginning and then one an epoch, are a series: Dynamics shows how the geometry changes along it, "
+    "The model in the sidebar gets a classification head, and both are trained on the chosen texts. The steps that are saved, close "
+    "together at the beginning and then one per epoch, form a series: Dynamics shows how the geometry changes along it, "
     "Report what is different at the end."
 )
 NAMES = {
@@ -136,7 +136,7 @@ def show_beginning() -> None:
         watch_beginning(status.id)
         st.caption("The base is looked at first: a head on it, frozen, is what training has to beat.")
     elif status.state == "failed":
-        show_problem(status.error or "It failed without a reason.", status.hint)
+        show_problem(status.error or "It failed without an error message.", status.hint)
 
 
 def choose_run(infos: list[RunInfo]) -> RunInfo:
@@ -161,7 +161,7 @@ def show_run(info: RunInfo) -> None:
         live(info.name, info.task)
     else:
         if info.state == "failed":
-            show_problem(info.error or "It failed without a reason.", info.hint)
+            show_problem(info.error or "It failed without an error message.", info.hint)
         draw(info)
         ended(info)
 
@@ -178,7 +178,7 @@ def live(name: str, job_id: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Cancel", key="finetune_cancel", icon=":material/stop_circle:"):
             bench.cancel(job_id)
-        st.caption("What is saved stays, and the run can go on from there. It goes on when you leave this page.")
+        st.caption("Saved steps are kept, and the run can be resumed. It continues if you leave this page.")
     info = next((one for one in bench.runs() if one.name == name), None)
     if info is not None:
         draw(info)
@@ -207,7 +207,7 @@ def numbers(info: RunInfo) -> None:
     rows = wording.count(info.n_test, "row")
     on = f"{rows} ({plain(info.judged_on)})" if info.judged_on else rows
     with st.container(horizontal=True):
-        st.metric("Largest class", share(info.majority), help="What always guessing it would get right.")
+        st.metric("Largest class", share(info.majority), help="The accuracy of always guessing it.")
         reads = f"A linear head on the base's own last layer, pooling {info.frozen_pooling or '-'}, fitted on the training rows."
         st.metric("Head on the frozen base", share(info.frozen), help=reads)
         more = (
@@ -218,7 +218,7 @@ def numbers(info: RunInfo) -> None:
         )
         st.metric(name, share(info.accuracy), more, help=f"At step {info.step}." if info.steps else None)
         if info.test_accuracy == info.test_accuracy:
-            about = f"On {info.n_final:,} rows that chose nothing; head on the frozen base {share(info.test_frozen)}."
+            about = f"On {info.n_final:,} rows that were not used to choose a step; head on the frozen base {share(info.test_frozen)}."
             st.metric("Fine-tuned, test rows", share(info.test_accuracy), help=about)
     judged = f"Accuracy on {on}"
     if info.n_train:
@@ -234,7 +234,7 @@ def ended(info: RunInfo) -> None:
     if info.state in ("stopped", "failed") and DIVERGED not in info.error:  # the same recipe would diverge again
         last = f"from step {info.steps[-1]:,} of {info.total_steps:,}" if info.steps else "from the beginning"
         st.button(
-            f"Go on {last}",
+            f"Resume {last}",
             key="finetune_resume",
             icon=":material/play_arrow:",
             on_click=_ask_resume,
@@ -293,7 +293,7 @@ def next_pages(info: RunInfo) -> None:
                 icon=":material/compare_arrows:",
                 on_click=choose_models,
                 args=(pair,),
-                help="Takes both into the sidebar, for Report and every other page.",
+                help="Chooses both in the sidebar, for Report and every other page.",
             )
 
 

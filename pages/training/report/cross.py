@@ -19,7 +19,7 @@ from pages.training.report.files import Section, report_downloads
 HOW = (
     "Fine-tuning on one task can push the labels of another apart, or together (Zhou and Srikumar, section 4.4, table 5). Choose "
     "text sets with labels: for each, how many labels moved away from their nearest and how many came nearer in this layer, the "
-    "mean change, and how well a network trained on the frozen vectors tells the labels."
+    "mean change, and how well a network trained on the frozen vectors predicts the labels."
 )
 CAPTION = (
     "Grew and shrank count the labels whose distance to the nearest other label grew or shrank; the mean change is over all "

@@ -16,7 +16,7 @@ from pages.training.report.pair import pair_view
 WHAT = "What did fine-tuning do to the geometry of a model?"
 HOW = (
     "Two models of the sidebar, the one before and the one after, over the same texts: a table of the headline numbers, each "
-    "with what it means, and the figures behind them."
+    "with an explanation, and the figures behind them."
 )
 PAIR, CROSS = "Before and after", "Across tasks"
 

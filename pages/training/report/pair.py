@@ -32,7 +32,7 @@ from pages.training.report.files import Section, report_downloads
 
 MEANING = "what it means, and where it is in the papers"
 COLUMNS = ("", "before", "after", "difference", MEANING)
-SLOW = "Label metrics that take minutes"
+SLOW = "Slow label metrics"
 SLOW_HELP = (
     "DirectProbe (clusters and distances of the labels) and the search for the best dimensions, in the layer of the summary. With "
     "384 dimensions on 2 cores: about a minute on 440 texts. On thousands of texts whose labels overlap DirectProbe merges "
@@ -96,9 +96,9 @@ def _show(here: Selection, plan: ReportPlan, found: Mapping[str, Result]) -> Non
     st.subheader(f"In short: {plain(layer)}")
     st.table(summary_table(rows, grey=True).set_index(""))
     st.caption(
-        "Before and after are the two models above. Of a number about both together, before is what the first gives with "
-        "itself. A dash is a number that does not exist. Accuracies are over test rows: no fit has seen them, and neither model "
-        "was trained on them as far as its files say."
+        "Before and after are the two models above. For a number that compares both, before is the first model compared "
+        "with itself. A dash means that the number does not exist. Accuracies are over test rows: no fit has seen them, and as far "
+        "as their files say neither model was trained on them."
     )
     for doubt in split_warnings(results):
         st.warning(plain(doubt), icon=":material/warning:")
@@ -135,7 +135,7 @@ def _say_head(plan: ReportPlan, found: Mapping[str, Result]) -> None:
         return
     if not values_of(found["threshold_tuned"], ThresholdResult).own_head.any():
         st.info(
-            f"{plain(short_model(plan.tuned.spec.name))} has a head of its own, which takes no part: it reads the last layer in "
+            f"{plain(short_model(plan.tuned.spec.name))} has a head of its own, which is not used here: it reads the last layer in "
             f"the pooling {'last' if plan.tuned.family == 'decoder' else 'cls'}, and only for the classes it was trained on. The "
             "papers' accuracies are those of such heads.",
             icon=":material/tune:",

@@ -37,8 +37,8 @@ from pages.training.report.files import Section
 Found = Mapping[str, Result]
 SIMILARITY = "Which layers changed"
 DIMENSIONS = "Which dimensions lead"
-COMPONENTS = "How variance is shared out"
-ACCURACIES = "What the layers know of the labels"
+COMPONENTS = "How the variance is distributed"
+ACCURACIES = "What the layers know about the labels"
 LABELS = "How far apart the labels lie"
 MOVED = "Which {}s moved"
 MAP_WIDTH = 400
@@ -230,7 +230,7 @@ def labels(plan: ReportPlan, found: Found) -> list[Section]:
         models = (f"before: {short_model(plan.base.spec.name)}", f"after: {short_model(plan.tuned.spec.name)}")
         figure = change_chart(both[0], both[1], models, values.split.classes)
         caption = LEAST_CAPTION if len(changes) > 2 else f"{TWO_CAPTION} {UNITS}"
-        alt = f"Least distance of {len(changes)} labels before and after"
+        alt = f"Minimum distance of {len(changes)} labels before and after"
         plot(
             figure, key="report_least", alt=alt, height=420, view=str(values.split.classes), file_name="label-distances"
         )

@@ -312,6 +312,6 @@ def test_a_choice_that_somebody_deletes_is_said_to_be_gone(app: AppTest, bench: 
     at.selectbox(key="texts").set_value(mine.shown_name).run()
     bench.delete_text_set(mine.spec.table)
     at.run()
-    assert f"'{mine.shown_name}', which was chosen here, is no longer there" in at.session_state["_selection"].warning
+    assert f"'{mine.shown_name}', which was chosen here, no longer exists" in at.session_state["_selection"].warning
     at.selectbox(key="texts").set_value("topics").run()
     assert not at.session_state["_selection"].warning

@@ -102,7 +102,7 @@ def test_profiles_draw_the_chosen_measures(at: AppTest) -> None:
     at.pills(key="profiles_measures").set_value(["IsoScore"]).run()
     computed(at, "profiles")
     assert figures(at) == 1
-    assert "0 where one direction holds all variance" in words(at)
+    assert "0 if one direction holds all variance" in words(at)
 
 
 def test_profiles_without_a_measure_ask_for_one(at: AppTest) -> None:

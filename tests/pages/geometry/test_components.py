@@ -25,7 +25,7 @@ def test_summed_up_it_ends_at_one(open_page, run_page) -> None:
     at.toggle(key="components_summed").set_value(True).run()
     for trace in figure(at)["data"]:
         np.testing.assert_allclose(numbers(trace["y"])[-1], 1, rtol=1e-5)
-    assert "from the first alone to all of them" in said(at)
+    assert "from the first component to all of them" in said(at)
 
 
 def test_the_ratio_is_the_second_model_over_the_first_where_nothing_else_is_known(

@@ -112,7 +112,7 @@ def test_the_first_click_puts_all_tokens_into_the_address_and_off_takes_them_out
 )
 def test_off_after_a_reload_is_the_sidebars_defaults(open_page, page: str, choice: dict[str, str]) -> None:
     at = open_page(page, 0, **{f"paper_{page}": "true", **choice})
-    assert "Sets pooling, layers, texts and the settings of this page." in switch(at).help
+    assert "Sets pooling, layers, texts and this page's settings as in the paper." in switch(at).help
     switch(at).set_value(False).run()
     assert not at.exception
     assert at.session_state["pooling"] == "mean" and at.session_state["layers"] == "all"

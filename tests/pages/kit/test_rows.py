@@ -29,7 +29,7 @@ def test_the_url_names_the_steps_in_their_order(open_page) -> None:
 
 def test_more_dimensions_than_there_are_cannot_be_removed(open_page) -> None:
     at = open_page("rogue", post="remove principal components", components_k="32")
-    assert "has 32 dimensions, 32 of them cannot be removed" in said(at)
+    assert "has 32 dimensions, 32 of which cannot be removed" in said(at)
     assert not at.get("plotly_chart")
 
 

@@ -180,9 +180,7 @@ def test_what_is_left_without_a_forward_pass_is_said_and_no_time_guessed():
     inputs = tuple(ActivationSpec(model, texts, layer) for layer in range(7))
     specs = [AnalysisSpec(metric, 1, None, inputs) for metric in ("cka", "anisotropy")]
     line = cost_sentence(Cost(0, 0, 0, 0, 0.0), specs)
-    assert (
-        "What is left is the computation: 2 metrics, 7 layers of 440 rows; how long it takes is not estimated." in line
-    )
+    assert "What is left is the computation: 2 metrics, 7 layers of 440 rows; its duration is not estimated." in line
     tokens = [replace(one, pooling="tokens", tokens=TokenSample(10_000)) for one in inputs]
     assert work_left([AnalysisSpec("cka", 1, None, tuple(tokens))]) == (
         "1 metric, 7 layers of up to 10,000 token vectors"

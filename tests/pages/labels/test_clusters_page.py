@@ -33,7 +33,7 @@ def test_the_figures_on_show_are_the_metrics(open_page, run_page, small_world: S
     np.testing.assert_allclose(matrix[tuple(values.pairs.T)], values.distances[-1], rtol=1e-5)
     np.testing.assert_allclose(matrix, matrix.T)
     np.testing.assert_allclose(at.dataframe[0].value["train against test"], values.train_test)
-    assert "48 rows to fit on, 12 to test on" in said(at) and "every label is one cluster" in said(at)
+    assert "48 training rows, 12 test rows" in said(at) and "every label is one cluster" in said(at)
     assert "random labels would be" in said(at)
 
 
@@ -55,7 +55,7 @@ def test_a_second_model_is_compared_layer_by_layer(open_page, run_page, small_wo
     assert [figure(at, place)["layout"]["title"]["text"] for place in (1, 2)] == [one, one]
     least = at.dataframe[1].value
     np.testing.assert_array_equal(
-        least.set_index("label")[f"least distance, {one}"].loc[list(values.split.classes)], values.minimum[-1]
+        least.set_index("label")[f"minimum distance, {one}"].loc[list(values.split.classes)], values.minimum[-1]
     )
     assert f"change, first to last layer, {one}" in least
     change = least.set_index("label")[f"change, {other} minus {one}"]
@@ -81,11 +81,11 @@ def test_every_figure_has_a_table_of_its_own_numbers(open_page, run_page, shown,
     first = distances.iloc[0]
     assert [first["label"], first["other label"]] == [values.split.classes[label] for label in values.pairs[0]]
     least = shown["clusters_least"].numbers()
-    np.testing.assert_array_equal(least[f"least distance, {one}"], values.minimum.ravel())
+    np.testing.assert_array_equal(least[f"minimum distance, {one}"], values.minimum.ravel())
     assert list(least["label"][:3]) == list(values.split.classes) and least["layer"][2] == least["layer"][0]
     change = shown["clusters_change"].numbers().set_index("label")
     np.testing.assert_array_equal(
-        change.loc[list(values.split.classes), f"least distance, {other}"], values.other_minimum[-1]
+        change.loc[list(values.split.classes), f"minimum distance, {other}"], values.other_minimum[-1]
     )
     alike = shown["clusters_alike"].numbers()
     np.testing.assert_array_equal(alike[f"{one} against {other}, layer by layer"], np.diagonal(values.across))
@@ -115,14 +115,14 @@ def test_texts_that_split_a_label_are_listed(open_page, run_page, small_world: S
     assert table["text"].tolist() == [texts.texts[row - 1] for row in table["row"]]
     assert table["label"].tolist() == [texts.columns["label"][row - 1] for row in table["row"]]
     assert (
-        "rows count from 1" in said(at) and "in pieces" in said(at) and "the least between their clusters" in said(at)
+        "rows count from 1" in said(at) and "in pieces" in said(at) and "the minimum between their clusters" in said(at)
     )
 
 
 def test_without_labels_or_with_tokens_the_page_says_what_to_do(open_page) -> None:
     at = open_page(KEY, 0, texts="general", label="(none)")
     assert "no label column" in said(at) and not at.get("plotly_chart")
-    assert "one row for each text" in said(open_page(KEY, 0, pooling="tokens"))
+    assert "one row per text" in said(open_page(KEY, 0, pooling="tokens"))
 
 
 def test_the_labels_named_are_those_that_grow_most_and_least() -> None:

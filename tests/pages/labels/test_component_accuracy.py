@@ -19,7 +19,7 @@ def test_the_curves_on_show_are_the_metrics(open_page, run_page, small_world: Sm
     assert "shuffled labels" in traces
     table = at.dataframe[0].value
     np.testing.assert_allclose(table["these texts"], values.in_domain[0])
-    assert "fitted head" in said(at) and "48 rows to fit on, 12 to test on" in said(at)
+    assert "fitted head" in said(at) and "48 training rows, 12 test rows" in said(at)
 
 
 def test_without_general_texts_there_is_no_such_curve(open_page, run_page) -> None:

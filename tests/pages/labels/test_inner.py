@@ -93,10 +93,10 @@ def test_a_language_model_without_labels_shows_its_loss(
 
 def test_what_is_missing_is_said(opened: Any, small_world: SmallWorld) -> None:
     at = opened(small_world.models[0], label="(none)")
-    assert "predicts no tokens, so only labels can say what is lost" in said(at)
+    assert "predicts no tokens, so only labels can show what is lost" in said(at)
     assert "inner_run" not in {button.key for button in at.button}
     at = opened(small_world.models[0], pooling="tokens")
-    assert "one row for each text" in said(at)
+    assert "one row per text" in said(at)
 
 
 def test_post_processing_is_left_out_and_that_is_said(opened: Any, small_world: SmallWorld) -> None:

@@ -11,7 +11,7 @@ PAGES = pytest.mark.parametrize("key", ["threshold", "ablation", "component_accu
 def test_without_labels_or_with_tokens_the_page_says_what_to_do(key, open_page) -> None:
     at = open_page(key, 0, texts="general", label="(none)")
     assert "no label column" in said(at) and not at.get("plotly_chart")
-    assert "one row for each text" in said(open_page(key, 0, pooling="tokens"))
+    assert "one row per text" in said(open_page(key, 0, pooling="tokens"))
 
 
 @PAGES
@@ -21,8 +21,8 @@ def test_the_sampling_error_of_twelve_test_texts_is_said(key, open_page, run_pag
 
 @PAGES
 def test_with_two_models_the_page_says_that_it_shows_one(key, open_page) -> None:
-    assert "One model at a time" in said(open_page(key, 0, 1))
-    assert "One model at a time" not in said(open_page(key, 0))
+    assert "This page shows one model at a time" in said(open_page(key, 0, 1))
+    assert "This page shows one model at a time" not in said(open_page(key, 0))
 
 
 @PAGES

@@ -128,7 +128,7 @@ def test_models_of_another_width_are_left_out_or_explained(open_page) -> None:
 def test_without_labels_or_with_tokens_the_page_says_what_to_do(open_page) -> None:
     at = open_page(KEY, 0, texts="general", label="(none)")
     assert "no label column" in said(at) and not at.get("plotly_chart")
-    assert "one row for each text" in said(open_page(KEY, 0, pooling="tokens"))
+    assert "one row per text" in said(open_page(KEY, 0, pooling="tokens"))
 
 
 def test_a_constant_layer_is_explained(open_page, run_page) -> None:

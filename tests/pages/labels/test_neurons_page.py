@@ -77,7 +77,7 @@ def test_the_page_shows_the_metrics_numbers(open_page, run_page, small_world: Sm
     assert chosen["dimension"].tolist() == values.dimensions[0].tolist()
     singles = figure(at, 0)["data"]
     assert numbers(singles[2]["y"]).sum() == 32
-    assert "fitted heads" in said(at) and "48 rows to fit on, 12 to test on" in said(at)
+    assert "fitted heads" in said(at) and "48 training rows, 12 test rows" in said(at)
 
 
 def test_training_rows_can_be_drawn_instead(open_page, run_page, small_world: SmallWorld) -> None:
@@ -120,4 +120,4 @@ def test_a_layer_without_differences_says_so(open_page, run_page) -> None:
 def test_without_labels_or_with_tokens_the_page_says_what_to_do(open_page) -> None:
     at = open_page(KEY, 0, texts="general", label="(none)")
     assert "no label column" in said(at) and not at.get("plotly_chart")
-    assert "one row for each text" in said(open_page(KEY, 0, pooling="tokens"))
+    assert "one row per text" in said(open_page(KEY, 0, pooling="tokens"))

@@ -41,8 +41,8 @@ def test_the_figure_and_the_table_are_the_metrics(open_page, run_page, small_wor
     np.testing.assert_allclose(table["± std"], values.accuracy_std)
     np.testing.assert_allclose(table["selectivity"], values.selectivity)
     assert set(table["network"]) == {"64 x 64, L2 1e-04"} and set(table["chosen at"].isna()) == {True}
-    assert "48 rows to fit on, 12 to test on" in said(at) and "± 28.3 points (95 %, 12 test texts)" in said(at)
-    assert "named beforehand" in said(at) and "Classes: the column 'label'." in said(at)
+    assert "48 training rows, 12 test rows" in said(at) and "± 28.3 points (95 %, 12 test texts)" in said(at)
+    assert "fixed beforehand" in said(at) and "Classes: the column 'label'." in said(at)
 
 
 def test_the_band_is_one_deviation_on_either_side(small_world: SmallWorld) -> None:
@@ -123,4 +123,4 @@ def test_a_layer_of_identical_rows_says_so(open_page, run_page) -> None:
 def test_without_labels_or_with_tokens_the_page_says_what_to_do(open_page) -> None:
     at = open_page(KEY, 0, texts="general", label="(none)")
     assert "no label column" in said(at) and not at.get("plotly_chart")
-    assert "one row for each text" in said(open_page(KEY, 0, pooling="tokens"))
+    assert "one row per text" in said(open_page(KEY, 0, pooling="tokens"))

@@ -29,7 +29,7 @@ def test_the_profile_the_table_and_the_cuts_are_the_metrics(open_page, run_page,
     assert "Cut: the dimension's line in intervals" in said(at).replace("\\", "")
     np.testing.assert_allclose(table["± std"], values.control_std)
     np.testing.assert_allclose(table["p (one against all)"], values.single_p)
-    assert "fitted head" in said(at) and "48 rows to fit on, 12 to test on" in said(at)
+    assert "fitted head" in said(at) and "48 training rows, 12 test rows" in said(at)
 
 
 def test_the_file_has_every_cut_as_a_number(small_world: SmallWorld) -> None:

@@ -229,7 +229,7 @@ def test_what_a_cancelled_job_did_is_kept(open_page, run_page, small_world: Smal
     bench.wait(task.analyses[0])
     at = opened(open_page, run, "Any metric", dynamics_metric=METRICS["spectrum"].title)
     assert "1 of 3 results is stored already and stays." in said(at)
-    assert at.button(key="dynamics_any_run").label == "Do the rest"
+    assert at.button(key="dynamics_any_run").label == "Run the rest"
     run_page(at, "dynamics_any")
     assert bench.peek(task) is not None
 

@@ -77,7 +77,7 @@ def test_an_interrupted_run_goes_on_from_its_last_step(open_page, small_world: S
     assert next(run for run in bench.runs() if run.name == "halted").state == "stopped"
     at = open_page(KEY, 0, label="label", run="halted")
     assert at.selectbox(key="finetune_run").value == "halted", "the link's run"
-    assert "Go on from" in button(at, "finetune_resume").label
+    assert "Resume from" in button(at, "finetune_resume").label
     button(at, "finetune_resume").click().run()
     assert not at.exception and not at.error
     info = next(run for run in bench.runs() if run.name == "halted")

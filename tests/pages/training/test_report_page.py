@@ -57,7 +57,7 @@ def test_the_summary_is_that_of_the_results(open_page, run_page, small_world: Sm
     )
     lines = {trace["name"]: numbers(trace["y"]) for trace in figure(at, 5)["data"] if trace.get("name")}
     np.testing.assert_allclose(lines["highest variance, after"], found["threshold_tuned"].values.accuracy, rtol=1e-6)
-    assert "Classes: the column 'label'" in said(at) and "48 rows to fit on, 12 to test on" in said(at)
+    assert "Classes: the column 'label'" in said(at) and "48 training rows, 12 test rows" in said(at)
 
 
 def test_the_texts_that_moved_are_named_as_they_are(open_page, run_page, small_world: SmallWorld) -> None:
