@@ -17,7 +17,7 @@ from backend.values.texts import Guess
 
 _RAGGED_TSV = (
     "In TSV a text holds neither a tab nor a line break. If cells are quoted as in CSV, choose the format CSV;"
-    " for one text a line, TXT."
+    " for one text per line, TXT."
 )
 
 

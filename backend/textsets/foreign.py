@@ -69,7 +69,7 @@ def refuse_markup(text: str, suffix: str) -> None:
         )
     if suffix in (".yaml", ".yml") and _YAML.match(start):
         raise TextSetError(
-            "The file is YAML, which is not read.", "Write it as JSON lines: one object a line, with text and label."
+            "The file is YAML, which is not read.", "Write it as JSON lines: one object per line, with text and label."
         )
 
 

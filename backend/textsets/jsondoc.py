@@ -1,4 +1,4 @@
-"""JSON that is not one object a line: rows in a list or under a key, columns, and the forms that pandas writes."""
+"""JSON that is not one object per line: rows in a list or under a key, columns, and the forms that pandas writes."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ _ROWS = ("rows", "data", "values", "records", "items", "examples", "instances", 
 _HEADERS = ("columns", "header", "headers", "fields", "names")
 _DEEPEST = 5  # wrappers around the rows
 _HINT = (
-    'Give one object a line, such as {"text": "...", "label": "..."}; a list of objects; an object with that list under'
+    'Give one object per line, such as {"text": "...", "label": "..."}; a list of objects; an object with that list under'
     ' one key; or the columns as lists, {"text": [...], "label": [...]}.'
 )
 
@@ -35,7 +35,7 @@ class _Found:
 
 
 def read_json(decoded: Decoded, options: ReadOptions, *, limits: Limits) -> RawTable:
-    """Table of a JSON file: one object a line as `read_jsonl`, or one document that holds the rows in some form.
+    """Table of a JSON file: one object per line as `read_jsonl`, or one document that holds the rows in some form.
 
     The forms: a list of objects, of lists of cells or of texts; such a list under a key, however deep; lists under keys
     that name splits (a column "split" tells them apart); columns as lists; pandas' columns, index, split and table.

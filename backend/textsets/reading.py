@@ -195,7 +195,7 @@ def _sniffed(decoded: Decoded, named: str | None) -> tuple[str, Decoded]:
     notice = f"Read as {found.upper()}, judging by the first lines."
     if named is not None:
         notice = (
-            f"Read as {found.upper()}, for its lines are those of a table. For one text a line, choose the format TXT."
+            f"Read as {found.upper()}, for its lines are those of a table. For one text per line, choose the format TXT."
         )
     return found, Decoded(decoded.text, decoded.encoding, (*decoded.notices, notice))
 

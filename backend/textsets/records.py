@@ -25,7 +25,7 @@ NAMES = {
 }
 QUOTED_CSV = (
     "A text with a separator, a quotation mark or a line break in it stands in quotation marks, with those inside"
-    " doubled. Where quotation marks are ordinary characters, choose the format TSV; for one text a line, TXT."
+    " doubled. Where quotation marks are ordinary characters, choose the format TSV; for one text per line, TXT."
 )
 _MIXED_ENDS = (
     "Lines end in more than one way: write the file with one kind of line end, or put texts with line breaks into"

@@ -19,7 +19,7 @@ from backend.values.activations import Labels, LayerStack, Report
 class RogueOverlapParams:
     """Which dimensions are compared."""
 
-    top: int = param(10, "Dimensions of each layer that are compared.", low=1, high=1000)
+    top: int = param(10, "Number of leading dimensions compared.", low=1, high=1000)
     by: str = param("variance", BY_HELP, choices=RANKINGS)
 
 

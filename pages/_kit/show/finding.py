@@ -5,7 +5,7 @@ How a page uses it::
     chosen = show(
         Finding(
             key="clusters_least",              # of the chart on the page, and what the files are called
-            title=f"Least distances in {model}",
+            title=f"Minimum distances in {model}",
             figure=least_chart(...),           # None where there is nothing to draw; ``empty`` is then said instead
             caption=LEAST_CAPTION,             # plain text, names of users in it as they are: show() escapes it
             table=lambda: least_rows(result),  # the numbers that THIS figure draws, one row each or one column a line

@@ -27,7 +27,7 @@ HEIGHT = 380
 SENTENCES = {
     "cka": "CKA: 1 is the same geometry, 0 unrelated.",
     "projection": "The first two principal components{of}; each point is a text.",
-    "anisotropy": "Anisotropy: the share of all variance along one single direction, layer by layer.",
+    "anisotropy": "Anisotropy: the share of the variance along the strongest direction, layer by layer.",
 }
 
 Values = TypeVar("Values")
