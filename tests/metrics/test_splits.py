@@ -97,7 +97,7 @@ def test_what_came_later_leaves_the_addresses_of_results_as_they_were():
         ([0, 1, 0, 1, -1, -1], ["train"] * 4 + ["test"] * 2, {}, "No row of the split 'test' has a label"),
         ([-1, -1, 0, 1, 0, 1], ["train"] * 2 + ["test"] * 4, {}, "No row of the split 'train' has a label"),
         ([0, 0, 0, 1, 0, 1], ["train"] * 3 + ["test"] * 3, {}, "split 'train' are of one class"),
-        ([0, 1] * 4, ["train", "dev"] * 4, {"test_split": "nowhere"}, "'nowhere' is no split"),
+        ([0, 1] * 4, ["train", "dev"] * 4, {"test_split": "nowhere"}, "'nowhere' is not a split"),
         ([0, 1] * 4, None, {"test_split": "dev"}, "no split column"),
     ],
 )
