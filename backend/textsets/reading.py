@@ -194,9 +194,7 @@ def _sniffed(decoded: Decoded, named: str | None) -> tuple[str, Decoded]:
         return found, decoded
     notice = f"Read as {found.upper()}, judging by the first lines."
     if named is not None:
-        notice = (
-            f"Read as {found.upper()}, for its lines are those of a table. For one text per line, choose the format TXT."
-        )
+        notice = f"Read as {found.upper()}, for its lines are those of a table. For one text per line, choose the format TXT."
     return found, Decoded(decoded.text, decoded.encoding, (*decoded.notices, notice))
 
 
