@@ -309,7 +309,7 @@ def test_no_step_before_a_metric_hears_of_its_test_rows(home: Any) -> None:
     np.testing.assert_allclose(found[0].thresholds, found[1].thresholds, atol=1e-4)
     texts = saved(bench, folder, plain, name="plain")
     result = bench.compute("threshold", model=base(folder), texts=texts, layers=[2], postprocess=steps)
-    assert "Activations are standardised, by what 30 training rows say." in result.notes
+    assert "Activations are standardised, fitted on 30 training rows." in result.notes
     freely = bench.compute("anisotropy", model=base(folder), texts=texts, layers=[2], postprocess=steps)
     assert "Activations are standardised." in freely.notes
 
