@@ -43,6 +43,7 @@ from backend.metrics.probing.result import ProbingParams, ProbingResult
 from backend.metrics.rogue.kernel import standard_scores
 from backend.metrics.rogue.metric import RogueParams, RogueResult
 from backend.metrics.rogue.overlap import RogueOverlapParams, RogueOverlapResult
+from backend.metrics.shared.splits import SplitInfo
 from backend.metrics.similarity.metric import CkaParams, CkaResult
 from backend.metrics.threshold.metric import ThresholdParams, ThresholdResult
 from backend.old_names import answer as answer_to_old_names
@@ -205,6 +206,7 @@ __all__ = [
     "Source",
     "SpectrumParams",
     "SpectrumResult",
+    "SplitInfo",
     "StoreError",
     "SummaryRow",
     "Task",

@@ -218,3 +218,39 @@ def test_the_public_face_of_a_family_gives_functions_and_no_module_of_that_name(
     )
     found = _fresh(code)
     assert len(found) > 30 and not any(found.values()), [name for name, hidden in found.items() if hidden]
+
+
+def _is_anything(note: ast.expr) -> bool:
+    """Whether an annotation is ``Any``, a union with it or a tuple of it; a mapping of settings by name is not."""
+    if isinstance(note, ast.BinOp):
+        return _is_anything(note.left) or _is_anything(note.right)
+    if isinstance(note, ast.Subscript) and ast.unparse(note.value) in ("tuple", "Sequence"):
+        return any(map(_is_anything, note.slice.elts if isinstance(note.slice, ast.Tuple) else [note.slice]))
+    return ast.unparse(note) == "Any"
+
+
+def _without_a_type(path: Path) -> list[str]:
+    """Public functions of a file that take or return ``Any`` (or a tuple with it) with no comment on the line."""
+    text = path.read_text(encoding="utf-8")
+    lines, found = text.splitlines(), []
+
+    def walk(body: list[ast.stmt]) -> None:
+        for node in body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                walk(node.body)
+            if not isinstance(node, ast.FunctionDef) or node.name.startswith("_"):
+                continue
+            given = node.args
+            every = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
+            notes = [*(one.annotation for one in every if one is not None), node.returns]
+            for note in filter(None, notes):
+                if _is_anything(note) and "#" not in lines[note.lineno - 1]:
+                    found.append(f"{path.relative_to(ROOT)}:{note.lineno} {node.name}")
+
+    walk(ast.parse(text).body)
+    return found
+
+
+def test_no_public_function_takes_or_returns_just_anything_without_a_reason() -> None:
+    files = [*(ROOT / "backend").rglob("*.py"), *(ROOT / "pages").rglob("*.py"), ROOT / "app.py"]
+    assert not [one for path in files for one in _without_a_type(path)]

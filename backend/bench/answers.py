@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from backend.errors import EmbedscopeError
 from backend.forms.codec import Codec, read_json
@@ -10,6 +9,7 @@ from backend.forms.fingerprint import fingerprint
 from backend.jobs.base import Executor
 from backend.store import Store
 from backend.store.remembered import Remembered
+from backend.values.json_data import Json
 from backend.values.results import Result
 from backend.values.runs import RunInfo
 from backend.values.specs import ActivationSpec, AnalysisSpec, Task
@@ -52,7 +52,7 @@ class StoredAnswers:
         self._results.keep(digest, stamp, found)
         return answer
 
-    def noted(self, task: Task) -> Any:
+    def noted(self, task: Task) -> Json:
         """The answer that the runner wrote down as a record, or None."""
         key = f"task/{fingerprint(task)}"
         data = self._store.record(key)

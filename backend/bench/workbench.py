@@ -14,6 +14,7 @@ from backend.metrics.base import BEFORE_FIRST, Metric, parse_params
 from backend.models.runfolder import check_name
 from backend.store import Usage
 from backend.values.activations import Report, no_report
+from backend.values.json_data import Json
 from backend.values.lineage import Ordered, put_in_order
 from backend.values.presets import deviations, left_open, preset_of, preset_status
 from backend.values.recipes import Recipe, changed, recipe
@@ -233,7 +234,12 @@ class Workbench(TextCalls):
         return tuple(filter(None, (preset_status(preset, changed), left_open(preset))))
 
     def series_analyses(
-        self, metric_name: str, *, series: SeriesInfo, against: ModelInfo | str | None = None, **asked: Any
+        self,
+        metric_name: str,
+        *,
+        series: SeriesInfo,
+        against: ModelInfo | str | None = None,
+        **asked: Any,  # what `analysis` takes
     ) -> BatchTask:
         """The analyses of one metric over a series, as one job; ``asked`` is what ``analysis`` takes beside the models.
 
@@ -275,7 +281,7 @@ class Workbench(TextCalls):
         """The JSON form of a spec, from which anyone can run it again."""
         return self._codec.task_to_json(spec)
 
-    def from_recipe(self, data: Any) -> AnalysisSpec:
+    def from_recipe(self, data: Json) -> AnalysisSpec:
         """The spec that a recipe describes; raises InvalidRequest where it is none."""
         task = self._codec.task_from_json(data)
         if not isinstance(task, AnalysisSpec):
@@ -337,7 +343,7 @@ class Workbench(TextCalls):
         base = self.model(model, dtype="float32", report=report)
         return FinetuneTask(base.spec, info.spec, labels, chosen, name)
 
-    def finetune(self, name: str, *, report: Report = no_report, **choice: Any) -> RunInfo:
+    def finetune(self, name: str, *, report: Report = no_report, **choice: Any) -> RunInfo:  # what `finetuning` takes
         """Fine-tune (arguments as for ``finetuning``), or go on with an interrupted run of the same task."""
         return self.wait(self.finetuning(name, report=report, **choice), report)
 

@@ -20,6 +20,7 @@ from backend.metrics import METRICS, metric
 from backend.metrics.base import parse_params
 from backend.settings import read_settings
 from backend.values.activations import Report, no_report
+from backend.values.json_data import Json
 from backend.values.presets import preset_of
 from backend.values.results import Result
 from backend.values.specs import POSTPROCESS_STEPS, ModelInfo, NormTask, PostProcess, TokenSample
@@ -393,7 +394,7 @@ def tell(results: Sequence[Result], options: argparse.Namespace) -> None:
         print(f"note: {note}", file=sys.stderr)
 
 
-def write_json(data: Any, options: argparse.Namespace) -> None:
+def write_json(data: Json, options: argparse.Namespace) -> None:
     """Write a document to --out, or print it, or both."""
     if options.out:
         try:

@@ -16,10 +16,13 @@ from typing import Any
 import numpy as np
 
 from backend.errors import InvalidRequest
+from backend.values.json_data import Json
 from backend.values.results import Result
 from backend.values.specs import AnalysisSpec, BatchTask, Task
 
 Arrays = dict[str, np.ndarray[Any, Any]]
+
+Wanted = typing.TypeVar("Wanted")
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Codec:
         """The JSON form of a task; for an analysis it is its recipe."""
         return {"type": type(task).__name__, **to_json(task, {})}
 
-    def task_from_json(self, data: Any) -> Task:
+    def task_from_json(self, data: Json) -> Task:
         """The task that ``data`` describes; raises InvalidRequest where it is not one."""
         if not isinstance(data, dict) or not isinstance(data.get("type"), str) or data["type"] not in self.tasks:
             raise InvalidRequest("That is not a task.", f"'type' must be one of: {', '.join(self.tasks)}.")
@@ -70,7 +73,7 @@ class Codec:
         return typing.cast(Result, _dataclass_from_json(Result, dict(data), arrays, kinds))
 
 
-def to_json(value: Any, arrays: Arrays) -> Any:
+def to_json(value: object, arrays: Arrays) -> Json:
     """``value`` as JSON types; each numpy array goes into ``arrays`` under a name of its own."""
     if isinstance(value, np.ndarray):
         name = f"a{len(arrays)}"
@@ -91,12 +94,12 @@ def to_json(value: Any, arrays: Arrays) -> Any:
     raise TypeError(f"cannot be stored: {type(value).__name__}")
 
 
-def from_json(kind: Any, data: Any, arrays: Arrays | None = None) -> Any:
+def from_json(kind: type[Wanted], data: Json, arrays: Arrays | None = None) -> Wanted:
     """The value of type ``kind`` that ``data`` describes; raises InvalidRequest where it does not fit."""
-    return _value(kind, data, arrays or {}, str(getattr(kind, "__name__", kind)))
+    return typing.cast(Wanted, _value(kind, data, arrays or {}, str(getattr(kind, "__name__", kind))))
 
 
-def read_json(kind: Any, data: Any) -> Any | None:
+def read_json(kind: type[Wanted], data: Json) -> Wanted | None:
     """The value of type ``kind``, or None where another version wrote ``data`` in a form that does not fit it."""
     try:
         return from_json(kind, data)

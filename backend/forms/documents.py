@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from backend.values.json_data import Json
 from backend.values.results import Result, SeriesResult
 
 
@@ -61,7 +62,7 @@ def _each(found: SeriesResult) -> tuple[Result, ...]:
     return found.results * len(found.series.members) if found.joint else found.results
 
 
-def plain_values(value: Any) -> Any:
+def plain_values(value: object) -> Json:
     """``value`` in JSON's own types: dataclasses as objects, arrays as nested lists, NaN and infinities as null."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain_values(getattr(value, field.name)) for field in dataclasses.fields(value)}

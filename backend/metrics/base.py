@@ -14,6 +14,7 @@ from backend.values.results import Undefined, Values
 from backend.values.specs import KEY_IF_SET
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
     from typing_extensions import TypeVar
 
     Params = TypeVar("Params", default=Any)  # a bare Metric is any row of the table, each with a class of its own
@@ -23,6 +24,7 @@ else:
     Params = TypeVar("Params")
 
 SCOPES = ("stack", "pair", "models")
+Given = TypeVar("Given", bound="DataclassInstance")
 AFTER_FIRST, BEFORE_FIRST = (
     "after first",
     "before first",
@@ -66,16 +68,16 @@ class Metric(Generic[Params, Values]):
 
 
 def param(
-    default: Any,
+    default: Any,  # of the type of the field
     help: str,  # noqa: A002 - the word that users see
     *,
     low: float | None = None,
     high: float | None = None,
-    choices: tuple[Any, ...] | None = None,
+    choices: tuple[Any, ...] | None = None,  # likewise
     label: str | None = None,
     later: bool = False,
     n_items: tuple[int, int] | None = None,
-) -> Any:
+) -> Any:  # a dataclasses.field, which stands for a value of any type
     """Declare one user-facing parameter: its default, help and limits feed form, validation, command line and docs.
 
     Of a list of numbers ``low`` and ``high`` bound every one, ``n_items`` how many there are. One that came ``later``
@@ -86,7 +88,7 @@ def param(
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def parse_params(cls: type, given: dict[str, Any]) -> Any:
+def parse_params(cls: type[Given], given: dict[str, Any]) -> Given:
     """Make ``cls`` from ``given`` (strings or values); raises InvalidRequest for unknown names and bad values."""
     known = {f.name: f for f in dataclasses.fields(cls)}
     values = {}
@@ -98,7 +100,7 @@ def parse_params(cls: type, given: dict[str, Any]) -> Any:
     return cls(**values)
 
 
-def check_params(params: Any) -> Any:
+def check_params(params: Given) -> Given:
     """``params``, if every one of them could have been given in a form; raises InvalidRequest that names the first not.
 
     For parameters that come ready made, in a recipe or from a notebook: types and limits are those of `parse_params`.

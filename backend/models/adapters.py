@@ -21,6 +21,7 @@ from backend.models.folders import (
     read_json,
     tensor_shapes,
 )
+from backend.models.untyped import Untyped
 
 # The kinds that merge into plain weights and give the same vectors then; the others change the input or the forward pass.
 MERGEABLE = (
@@ -88,7 +89,7 @@ class AdapterPlan:
     tokenizer: Path | None
 
 
-def plan_adapter(model: str, folder: Path, config: Any) -> AdapterPlan:
+def plan_adapter(model: str, folder: Path, config: Untyped) -> AdapterPlan:
     """What the adapter in ``folder`` was trained on, given the ``config`` of its base.
 
     The class is the one of its task or the one it names, and where it has neither, the first whose parts have the names
@@ -117,7 +118,7 @@ def plan_adapter(model: str, folder: Path, config: Any) -> AdapterPlan:
     )
 
 
-def _candidates(table: dict[str, Any], config: Any) -> Iterator[Any]:
+def _candidates(table: dict[str, Any], config: Untyped) -> Iterator[Any]:
     """The model classes that an adapter of the configuration ``table`` may have been trained on, the likeliest first."""
     import transformers
 
@@ -130,11 +131,11 @@ def _candidates(table: dict[str, Any], config: Any) -> Iterator[Any]:
             yield model_class
 
 
-def _of_task(table: dict[str, Any], config: Any) -> tuple[Any, ...]:
+def _of_task(table: dict[str, Any], config: Untyped) -> tuple[Untyped, ...]:
     return _classes(_TASKS.get(str(table.get("task_type")), ""), config)
 
 
-def _classes(auto: str, config: Any) -> tuple[Any, ...]:
+def _classes(auto: str, config: Untyped) -> tuple[Untyped, ...]:
     """The model classes that an automatic class has for a configuration: none, one or (rarely) several."""
     import transformers
 
@@ -154,7 +155,7 @@ def _has_place(skeleton: nn.Module, name: str) -> bool:
     return place is not skeleton and any(True for _ in place.parameters(recurse=False))
 
 
-def _n_tokens(skeleton: Any, shapes: dict[str, tuple[int, ...]], table: dict[str, Any]) -> int | None:
+def _n_tokens(skeleton: Untyped, shapes: dict[str, tuple[int, ...]], table: dict[str, Any]) -> int | None:
     """The size of the vocabulary after training, where that is another than the base's."""
     embeddings = skeleton.get_input_embeddings()
     own = int(embeddings.weight.shape[0])
@@ -171,7 +172,7 @@ def _n_tokens(skeleton: Any, shapes: dict[str, tuple[int, ...]], table: dict[str
     return None if found == own else found
 
 
-def merge_adapter(model: str, module: Any, plan: AdapterPlan, kept: nn.Module) -> Any:
+def merge_adapter(model: str, module: Untyped, plan: AdapterPlan, kept: nn.Module) -> Untyped:
     """``module`` with an adapter merged into its weights, as a plain model again, its vocabulary as long as the adapter's.
 
     Raises ModelError where peft is not installed, for a kind of adapter that cannot be merged, for one that would read

@@ -10,6 +10,7 @@ from torch import nn
 
 from backend.errors import ModelError
 from backend.models.folders import WEIGHTS, broken, unusable, weight_shapes
+from backend.models.untyped import Untyped
 
 _HEAD = "ForSequenceClassification"
 
@@ -38,7 +39,7 @@ def silence() -> None:
     logging.getLogger("transformers").setLevel(logging.ERROR)
 
 
-def load_config(model: str, folder: Path) -> Any:
+def load_config(model: str, folder: Path) -> Untyped:
     """The configuration in a model's folder; raises ModelError for a type that the library does not know."""
     from transformers import CONFIG_MAPPING, AutoConfig
 
@@ -61,7 +62,7 @@ def load_config(model: str, folder: Path) -> Any:
 
 
 def describe_architecture(
-    model: str, folder: Path, config: Any, *, trained_on: Any = None, labels: int | None = None
+    model: str, folder: Path, config: Untyped, *, trained_on: Untyped = None, labels: int | None = None
 ) -> Architecture:
     """The class and family for ``config``; an adapter is loaded onto the class that it was ``trained_on``.
 
@@ -95,7 +96,7 @@ def describe_architecture(
     return Architecture(config, trained_on or auto_class, _family(config), has_head)
 
 
-def build(model: str, architecture: Architecture) -> Any:
+def build(model: str, architecture: Architecture) -> Untyped:
     """The model of an architecture on the meta device: every shape, no memory; settles ``architecture.attention``."""
     from transformers import AutoModel, AutoModelForTextEncoding
 
@@ -119,7 +120,7 @@ def build(model: str, architecture: Architecture) -> Any:
     raise AssertionError("unreachable")
 
 
-def from_config(auto_class: Any, config: Any, **options: Any) -> Any:
+def from_config(auto_class: Untyped, config: Untyped, **options: Untyped) -> Untyped:
     """A model of an automatic class or of a model class, with random weights."""
     make = getattr(auto_class, "from_config", None)
     return (
@@ -127,7 +128,7 @@ def from_config(auto_class: Any, config: Any, **options: Any) -> Any:
     )
 
 
-def select_backbone(module: Any, architecture: Architecture) -> tuple[nn.Module, nn.Module]:
+def select_backbone(module: Untyped, architecture: Architecture) -> tuple[nn.Module, nn.Module]:
     """The module to keep and, in it, the backbone whose layers are observed.
 
     Of an encoder-decoder only the encoder is kept, and of a class that an adapter was trained on nothing but the
@@ -161,14 +162,14 @@ def text_part(module: nn.Module) -> nn.Module:
     return inner or found
 
 
-def _first_of(module: nn.Module, config_class: type) -> Any:
+def _first_of(module: nn.Module, config_class: type) -> Untyped:
     """The outermost part of ``module`` that has a configuration of ``config_class`` and takes tokens, or None."""
     inner = (child for child in module.modules() if child is not module)
     of_class = (child for child in inner if type(getattr(child, "config", None)) is config_class)
     return next((child for child in of_class if "input_ids" in forward_names(child)), None)
 
 
-def _saved_class(config: Any) -> Any:
+def _saved_class(config: Untyped) -> Untyped:
     """The library's model class that a checkpoint was saved from, or None where it is not known."""
     import transformers
 
@@ -177,7 +178,7 @@ def _saved_class(config: Any) -> Any:
     return found if getattr(found, "config_class", None) is type(config) else None
 
 
-def remarks(config: Any, backbone: nn.Module) -> tuple[str, ...]:
+def remarks(config: Untyped, backbone: nn.Module) -> tuple[str, ...]:
     """What must be said of the part of a checkpoint that is run, where there is another or where it asks for code."""
     name = type(backbone).__name__
     said = []
@@ -197,7 +198,7 @@ def forward_names(module: nn.Module) -> tuple[str, ...]:
     return tuple(inspect.signature(module.forward).parameters)
 
 
-def check_missing(model: str, module: Any, architecture: Architecture, report: Any, *, adapter: bool) -> None:
+def check_missing(model: str, module: Untyped, architecture: Architecture, report: Untyped, *, adapter: bool) -> None:
     """Raise ModelError where the checkpoint lacked a tensor that a forward pass needs, so that it would be random.
 
     A missing pooler is fine, for no layer depends on it; so is a missing decoder where only the encoder is used, and
@@ -254,7 +255,7 @@ def _has_head_weights(model: str, folder: Path) -> bool:
     return any(key.startswith(("classifier.", "score.", "sequence_summary.", "logits_proj.", "head.")) for key in keys)
 
 
-def _family(config: Any) -> str:
+def _family(config: Untyped) -> str:
     from transformers.models.auto.modeling_auto import (
         MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
         MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES,

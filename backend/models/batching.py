@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from backend.errors import InvalidRequest
 from backend.models.repeats import Repeats, token_digest
+from backend.models.untyped import Untyped
 from backend.values.specs import TokenSample
 
 _CHUNK = 256  # texts that are tokenised at a time, so that memory does not grow with their number
@@ -101,7 +101,7 @@ class ExtractionPlan:
 
 
 def plan_extraction(
-    tokenizer: Any,
+    tokenizer: Untyped,
     texts: Sequence[str],
     pairs: Sequence[str] | None = None,
     *,
@@ -138,7 +138,7 @@ def plan_extraction(
 
 
 def encode(
-    tokenizer: Any, texts: Sequence[str], pairs: Sequence[str] | None = None, *, max_length: int
+    tokenizer: Untyped, texts: Sequence[str], pairs: Sequence[str] | None = None, *, max_length: int
 ) -> list[Encoded]:
     """Tokens of each text, as the tokenizer gives them, without padding and at most ``max_length``.
 
@@ -175,7 +175,9 @@ def batches(lengths: Ints, *, batch_tokens: int, sharing: str = PADDED, bound: i
         start += len(batch)
 
 
-def _call(tokenizer: Any, texts: Sequence[str], pairs: Sequence[str] | None, max_length: int | None) -> list[Encoded]:
+def _call(
+    tokenizer: Untyped, texts: Sequence[str], pairs: Sequence[str] | None, max_length: int | None
+) -> list[Encoded]:
     output = tokenizer(
         list(texts),
         list(pairs) if pairs is not None else None,
@@ -197,12 +199,12 @@ def _call(tokenizer: Any, texts: Sequence[str], pairs: Sequence[str] | None, max
     return result
 
 
-def _stand_in(tokenizer: Any) -> int:
+def _stand_in(tokenizer: Untyped) -> int:
     names = ("bos_token_id", "eos_token_id", "cls_token_id", "pad_token_id")
     return next((value for name in names if (value := getattr(tokenizer, name, None)) is not None), 0)
 
 
-def _check_request(tokenizer: Any, texts: Sequence[str], pairs: Sequence[str] | None, max_length: int) -> None:
+def _check_request(tokenizer: Untyped, texts: Sequence[str], pairs: Sequence[str] | None, max_length: int) -> None:
     if not len(texts):
         raise InvalidRequest("There are no texts to run the model on.", "Choose a text set with at least one row.")
     if pairs is not None and len(pairs) != len(texts):
@@ -218,7 +220,7 @@ def _check_request(tokenizer: Any, texts: Sequence[str], pairs: Sequence[str] | 
 
 
 def _encode_all(
-    tokenizer: Any, texts: Sequence[str], pairs: Sequence[str] | None, max_length: int
+    tokenizer: Untyped, texts: Sequence[str], pairs: Sequence[str] | None, max_length: int
 ) -> Iterator[tuple[int, list[Encoded]]]:
     for start in range(0, len(texts), _CHUNK):
         part = slice(start, start + _CHUNK)
@@ -236,7 +238,7 @@ def _choose(n_rows: int, tokens: TokenSample) -> Ints:
 
 
 def _token_rows(
-    tokenizer: Any,
+    tokenizer: Untyped,
     texts: Sequence[str],
     pairs: Sequence[str] | None,
     max_length: int,

@@ -15,6 +15,7 @@ from torch import nn
 
 from backend.models.architecture import Architecture, from_config, select_backbone
 from backend.models.layers import Layout, find_layout, first_tensor
+from backend.models.untyped import Untyped
 
 N_TEXTS, N_TOKENS = 2, 7  # of the pass over fake tensors: different, so that their axes cannot be taken for each other
 _FORMATS = (
@@ -115,12 +116,12 @@ class EndTrace:
     def _time_major(last: torch.Tensor, n_texts: int, n_tokens: int) -> bool:
         return last.shape[:2] == (n_tokens, n_texts) and n_texts != n_tokens
 
-    def _after_block(self, block: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+    def _after_block(self, block: nn.Module, args: tuple[Untyped, ...], output: Untyped) -> None:
         self._last, self._state = first_tensor(output), None
         self._calls.clear()
 
     def _watch(self, path: str) -> Callable[..., None]:
-        def watch(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+        def watch(module: nn.Module, args: tuple[Untyped, ...], kwargs: dict[str, Any], output: Untyped) -> None:
             if isinstance(output, torch.Tensor):
                 self._calls.append(_Call(path, module, first_tensor((*args, *kwargs.values())), output))
                 return

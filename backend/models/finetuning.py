@@ -22,6 +22,7 @@ from backend.models.package import read_package
 from backend.models.resolve import ModelFiles
 from backend.models.runfolder import RunFolder
 from backend.models.tunable import Examples, Tunable, open_tunable
+from backend.models.untyped import Untyped
 from backend.models.watch import Watch
 from backend.values.activations import Report
 from backend.values.recipes import Recipe
@@ -126,7 +127,7 @@ class _Trainer(Trainer):  # type: ignore[misc]
         # do not use it. So: the mean over the batches.
         self.model_accepts_loss_kwargs = False
 
-    def create_optimizer(self, model: Any = None) -> Any:
+    def create_optimizer(self, model: Untyped = None) -> Untyped:
         """AdamW; with a layer decay, one group of parameters for each depth, the last layer's first."""
         decay = self.watch.info.recipe.layer_decay
         if self.optimizer is None and decay != 1.0:
@@ -150,7 +151,9 @@ class _Trainer(Trainer):  # type: ignore[misc]
             )
         return super().create_optimizer(model)
 
-    def prediction_step(self, model: Any, inputs: Any, prediction_loss_only: bool, ignore_keys: Any = None) -> Any:
+    def prediction_step(
+        self, model: Untyped, inputs: Untyped, prediction_loss_only: bool, ignore_keys: Untyped = None
+    ) -> Untyped:
         """For words a batch counts as one row: how many words are right, and how many there are."""
         loss, logits, labels = super().prediction_step(model, inputs, prediction_loss_only, ignore_keys)
         if not self.tunable.n_words:
@@ -161,10 +164,10 @@ class _Trainer(Trainer):  # type: ignore[misc]
         table[0] = torch.tensor([*counts.tolist(), float(loss) * len(labels)], dtype=torch.float64)
         return loss, table, torch.zeros(sentences)
 
-    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+    def _save_checkpoint(self, model: Untyped, trial: Untyped) -> None:
         self.watch.save()
 
-    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Untyped = None) -> None:
         """Nothing: the weights of the step are those that the model was opened with."""
 
     def write_resume(self, path: Path) -> None:
@@ -242,11 +245,11 @@ def _depths(tunable: Tunable) -> dict[int, int]:
     return found
 
 
-def _accuracy(prediction: Any) -> dict[str, float]:
+def _accuracy(prediction: Untyped) -> dict[str, float]:
     return {"accuracy": float(np.mean(prediction.predictions.argmax(axis=-1) == prediction.label_ids))}
 
 
-def _counted(prediction: Any) -> dict[str, float]:
+def _counted(prediction: Untyped) -> dict[str, float]:
     right, words, loss = np.asarray(prediction.predictions, dtype=np.float64).sum(axis=0)
     return {"accuracy": float(right / words), "word_loss": float(loss / words)}
 

@@ -13,6 +13,7 @@ from backend.models.batching import encode
 from backend.models.layers import LayerTap
 from backend.models.loading import LoadedModel
 from backend.models.passes import Batch, forward
+from backend.models.untyped import Untyped
 from backend.values.activations import ACTIVATIONS, Head, HeadStage
 
 _TEXTS = ("a", "The old house by the sea was not very bright.")  # one token and many: the head is tried on both
@@ -51,13 +52,13 @@ def own_head(loaded: LoadedModel) -> tuple[Head | None, str]:
     return None, f"what the model's own reads is not the last layer's {pooling} token ({loaded.info.architecture})"
 
 
-def _score(module: Any) -> list[Reading]:
+def _score(module: Untyped) -> list[Reading]:
     """GPT-2, Llama and all decoders after them: one linear map of the last token's vector, after the final norm."""
     score = getattr(module, "score", None)
     return [("last", (_stage(score),))] if isinstance(score, nn.Linear) else []
 
 
-def _classifier(module: Any) -> list[Reading]:
+def _classifier(module: Untyped) -> list[Reading]:
     """CTRL and FNet's kin: one linear map of the last or the first token's vector, called a classifier."""
     out = getattr(module, "classifier", None)
     between = [
@@ -68,7 +69,7 @@ def _classifier(module: Any) -> list[Reading]:
     return [(pooling, (_stage(out),)) for pooling in ("last", "cls")]
 
 
-def _dense_and_out(module: Any) -> list[Reading]:
+def _dense_and_out(module: Untyped) -> list[Reading]:
     """RoBERTa, CamemBERT, XLM-RoBERTa, MPNet (tanh), ELECTRA (gelu), BigBird, ConvBERT (as configured): two maps."""
     head = getattr(module, "classifier", None)
     dense, out = getattr(head, "dense", None), getattr(head, "out_proj", None)
@@ -81,7 +82,7 @@ def _dense_and_out(module: Any) -> list[Reading]:
     return [("cls", (_stage(dense, name), _stage(out))) for name in dict.fromkeys(names) if name is not None]
 
 
-def _pre_classifier(module: Any) -> list[Reading]:
+def _pre_classifier(module: Untyped) -> list[Reading]:
     """DistilBERT: two maps of the first token's vector with a ReLU between them."""
     first, out = getattr(module, "pre_classifier", None), getattr(module, "classifier", None)
     if not isinstance(first, nn.Linear) or not isinstance(out, nn.Linear):
@@ -89,7 +90,7 @@ def _pre_classifier(module: Any) -> list[Reading]:
     return [("cls", (_stage(first, "relu"), _stage(out)))]
 
 
-def _pooler(module: Any) -> list[Reading]:
+def _pooler(module: Untyped) -> list[Reading]:
     """BERT, ALBERT (tanh) and DeBERTa (gelu): the pooler's map of the first token's vector, then the classifier's."""
     out = getattr(module, "classifier", None)
     backbone = getattr(module, "base_model", None)
@@ -110,7 +111,7 @@ def _pooler(module: Any) -> list[Reading]:
 READERS: tuple[Reader, ...] = (_score, _pre_classifier, _dense_and_out, _pooler, _classifier)
 
 
-def _name(activation: Any) -> str | None:
+def _name(activation: Untyped) -> str | None:
     """The name of an activation among ACTIVATIONS, or None; it is told by what it does to numbers, not by its class."""
     from transformers.activations import ACT2FN
 

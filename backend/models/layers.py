@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from backend.errors import ModelError
+from backend.models.untyped import Untyped
 
 # The paths from the backbone to the list of blocks, one for each way in which families name it.
 BLOCKS = (
@@ -50,7 +51,7 @@ class Layout:
         return (*names, "final norm") if self.final_norm is not None else names
 
 
-def find_layout(backbone: nn.Module, config: Any, *, model: str) -> Layout:
+def find_layout(backbone: nn.Module, config: Untyped, *, model: str) -> Layout:
     """The blocks of ``backbone``, without its end (``ending``); raises ModelError for a family whose blocks are not found."""
     n_layers = getattr(config, "num_hidden_layers", None)
     for path in BLOCKS:
@@ -110,7 +111,7 @@ class LayerTap:
                 "This family of models calls its blocks in an unusual way and is not supported.",
             )
 
-    def _before_block(self, block: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _before_block(self, block: nn.Module, args: tuple[Untyped, ...], kwargs: dict[str, Any]) -> Untyped:
         if self._next != 0:
             return None
         if args:
@@ -125,18 +126,18 @@ class LayerTap:
         replaced = self._show(kwargs[name])
         return None if replaced is None else (args, {**kwargs, name: replaced})
 
-    def _after_block(self, block: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
+    def _after_block(self, block: nn.Module, args: tuple[Untyped, ...], output: Untyped) -> Untyped:
         if not isinstance(output, tuple | list):
             return self._show(output)
         replaced = self._show(output[0])
         return None if replaced is None else type(output)((replaced, *output[1:]))
 
-    def _after_norm(self, norm: nn.Module, args: tuple[Any, ...], output: torch.Tensor) -> torch.Tensor | None:
+    def _after_norm(self, norm: nn.Module, args: tuple[Untyped, ...], output: torch.Tensor) -> torch.Tensor | None:
         if self._next <= self._layout.n_blocks:
             return None  # a module that also serves elsewhere
         return self._show(output)
 
-    def _show(self, hidden: Any) -> torch.Tensor | None:
+    def _show(self, hidden: Untyped) -> torch.Tensor | None:
         layer = self._next
         self._next += 1
         if not isinstance(hidden, torch.Tensor):
@@ -150,7 +151,7 @@ class LayerTap:
         return None if replaced is None else replaced.transpose(0, 1)
 
 
-def first_tensor(output: Any) -> torch.Tensor | None:
+def first_tensor(output: Untyped) -> torch.Tensor | None:
     """The first tensor of floating-point numbers among ``output``, or ``output`` itself where it is one."""
     if isinstance(output, torch.Tensor):
         return output
@@ -158,7 +159,7 @@ def first_tensor(output: Any) -> torch.Tensor | None:
     return next((value for value in values if isinstance(value, torch.Tensor) and value.is_floating_point()), None)
 
 
-def _is_hidden(value: Any) -> bool:
+def _is_hidden(value: Untyped) -> bool:
     return isinstance(value, torch.Tensor) and value.is_floating_point() and value.ndim == 3
 
 

@@ -37,6 +37,7 @@ from backend.models.layers import Layout, find_layout
 from backend.models.origin import read_origin
 from backend.models.package import lower_case, lowers_case, read_package
 from backend.models.resolve import ModelFiles, Roots, model_files
+from backend.models.untyped import Untyped
 from backend.values.specs import ModelInfo, ModelSpec
 
 _OVERHEAD = 1.05  # buffers, and the tensor that is being converted
@@ -114,7 +115,7 @@ def load(spec: ModelSpec, *, device: str, roots: Roots, runs: Path | None = None
     return examined(LoadedModel(spec, info, module, backbone, layout, tokenizer, device, files), ending)
 
 
-def load_tokenizer(model: str, folder: Path, config: Any = None) -> Any:
+def load_tokenizer(model: str, folder: Path, config: Untyped = None) -> Untyped:
     """The tokenizer in a model's folder, cutting long texts at their end; raises ModelError where it is damaged.
 
     ``config`` is that of the model where the folder holds none: an adapter's.
@@ -134,7 +135,7 @@ def load_tokenizer(model: str, folder: Path, config: Any = None) -> Any:
     return tokenizer
 
 
-def _read_tokenizer(folder: Path, config: Any) -> Any:
+def _read_tokenizer(folder: Path, config: Untyped) -> Untyped:
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
     options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
@@ -266,7 +267,7 @@ def _caveats(ending: Ending) -> tuple[str, ...]:
     return ()
 
 
-def max_length(backbone: nn.Module, config: Any, tokenizer: Any) -> int:
+def max_length(backbone: nn.Module, config: Untyped, tokenizer: Untyped) -> int:
     """The most tokens that the model takes: the tokenizer's limit or the number of positions, whichever is less."""
     limits = [2**20]
     if 0 < tokenizer.model_max_length < 2**20:
@@ -281,7 +282,7 @@ def max_length(backbone: nn.Module, config: Any, tokenizer: Any) -> int:
     return min(limits)
 
 
-def _tokenizer_digest(tokenizer: Any) -> str:
+def _tokenizer_digest(tokenizer: Untyped) -> str:
     """The digest of all that decides how texts are cut, or "" for a tokenizer that is not one of the library's fast ones."""
     fast = getattr(tokenizer, "backend_tokenizer", None)
     if fast is None:
@@ -291,12 +292,12 @@ def _tokenizer_digest(tokenizer: Any) -> str:
     return hashlib.sha256(fast.to_str().encode()).hexdigest()[:40]
 
 
-def _has_cls(tokenizer: Any) -> bool:
+def _has_cls(tokenizer: Untyped) -> bool:
     mask = tokenizer("a", return_special_tokens_mask=True)["special_tokens_mask"]
     return len(mask) > 1 and mask[0] == 1
 
 
-def _labels(config: Any) -> tuple[str, ...]:
+def _labels(config: Untyped) -> tuple[str, ...]:
     return tuple(str(name) for _, name in sorted(config.id2label.items(), key=lambda item: int(item[0])))
 
 

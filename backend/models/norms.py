@@ -12,6 +12,7 @@ from backend.errors import ModelError
 from backend.models.batching import encode
 from backend.models.loading import LoadedModel
 from backend.models.passes import Batch, forward
+from backend.models.untyped import Untyped
 
 Floats = npt.NDArray[np.float64]
 _TEXT = "The house by the sea."
@@ -91,13 +92,13 @@ class _Watch:
         for handle in self._handles:
             handle.remove()
 
-    def _before_block(self, block: nn.Module, args: tuple[Any, ...]) -> None:
+    def _before_block(self, block: nn.Module, args: tuple[Untyped, ...]) -> None:
         self._ran = None
 
-    def _after_norm(self, norm: nn.Module, args: tuple[Any, ...], output: torch.Tensor) -> None:
+    def _after_norm(self, norm: nn.Module, args: tuple[Untyped, ...], output: torch.Tensor) -> None:
         self._ran = (norm, output)
 
-    def _after_block(self, block: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+    def _after_block(self, block: nn.Module, args: tuple[Untyped, ...], output: Untyped) -> None:
         hidden = output[0] if isinstance(output, tuple | list) else output
         norm, made = self._ran or (None, None)
         self.last.append(norm)

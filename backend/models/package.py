@@ -10,6 +10,7 @@ from typing import Any
 
 from backend.errors import ModelError
 from backend.models.folders import broken
+from backend.models.untyped import Untyped
 
 MODULES = "modules.json"
 SETTINGS = "sentence_*_config.json"
@@ -96,7 +97,7 @@ def settings_that_count(model: str, folder: Path) -> tuple[str, ...]:
     return tuple(sorted(path.name for path in folder.glob(SETTINGS)))
 
 
-def lower_case(tokenizer: Any) -> None:
+def lower_case(tokenizer: Untyped) -> None:
     """Let a tokenizer turn texts to lower case first, as sentence-transformers does."""
     from tokenizers import normalizers
 
@@ -178,7 +179,7 @@ def _inputs(table: dict[str, Any], settings: dict[str, Any]) -> list[str]:
     return said
 
 
-def _read(model: str, path: Path) -> Any:
+def _read(model: str, path: Path) -> Untyped:
     """What a JSON file holds, None where there is none."""
     try:
         return json.loads(path.read_text("utf-8"))

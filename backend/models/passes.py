@@ -19,6 +19,7 @@ from backend.models.device import is_out_of_memory, trim_memory
 from backend.models.layers import LayerTap
 from backend.models.pooling import pool, real_tokens
 from backend.models.settling import padding_bound, settle
+from backend.models.untyped import Untyped
 from backend.values.activations import Report
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def _fits(
     return False
 
 
-def forward(loaded: "LoadedModel", batch: Batch, module: nn.Module | None = None) -> Any:
+def forward(loaded: "LoadedModel", batch: Batch, module: nn.Module | None = None) -> Untyped:
     """The output of the backbone (or of ``module``, which is built on it) for one batch; None where it was stopped."""
     settle(loaded.backbone, _config(loaded))
     try:
@@ -247,7 +248,7 @@ def not_finite(loaded: "LoadedModel", where: str) -> ModelError:
     )
 
 
-def _config(loaded: "LoadedModel") -> Any:
+def _config(loaded: "LoadedModel") -> Untyped:
     return getattr(loaded.backbone, "config", None)  # FSMT's encoder has none
 
 

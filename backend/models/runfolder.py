@@ -76,7 +76,7 @@ class RunFolder:
         """What run.json says; None where it is not there or no such thing."""
         try:
             data = json.loads((self.path / _RUN).read_text("utf-8"))
-            return from_json(RunInfo, {**data, "folder": str(self.path)})  # type: ignore[no-any-return]
+            return from_json(RunInfo, {**data, "folder": str(self.path)})
         except (OSError, ValueError, TypeError, InvalidRequest):
             return None
 

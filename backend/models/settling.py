@@ -10,11 +10,13 @@ from typing import Any
 
 from torch import nn
 
+from backend.models.untyped import Untyped
+
 UNBOUNDED = 2**62
 _BY_LENGTH = ("dynamic", "longrope")
 
 
-def padding_bound(config: Any) -> int:
+def padding_bound(config: Untyped) -> int:
     """The most tokens up to which a text's vectors depend on no longer text beside it; beyond it, they would."""
     bounds = [UNBOUNDED]
     if getattr(config, "attention_type", None) == "block_sparse":
@@ -25,7 +27,7 @@ def padding_bound(config: Any) -> int:
     return min(bounds)
 
 
-def settle(backbone: nn.Module, config: Any) -> None:
+def settle(backbone: nn.Module, config: Untyped) -> None:
     """Bring ``backbone`` back to what it was when it was loaded, whatever ran through it since."""
     if padding_bound(config) == UNBOUNDED:
         return
@@ -38,7 +40,7 @@ def settle(backbone: nn.Module, config: Any) -> None:
                 _unscale(module, name.removesuffix("original_inv_freq"), original)
 
 
-def _unscale(module: Any, prefix: str, original: Any) -> None:
+def _unscale(module: Untyped, prefix: str, original: Untyped) -> None:
     current = getattr(module, f"{prefix}inv_freq")
     module.register_buffer(f"{prefix}inv_freq", original.to(current.device).clone(), persistent=False)
     for name in (f"{prefix}max_seq_len_cached", "max_seq_len_cached"):
@@ -46,7 +48,7 @@ def _unscale(module: Any, prefix: str, original: Any) -> None:
             setattr(module, name, module.original_max_seq_len)
 
 
-def _ropes(config: Any) -> Iterator[dict[str, Any]]:
+def _ropes(config: Untyped) -> Iterator[dict[str, Any]]:
     """The rotary parameters of a configuration: one set, or one for each kind of layer."""
     found = getattr(config, "rope_parameters", None)
     if isinstance(found, dict):

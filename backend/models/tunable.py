@@ -25,6 +25,7 @@ from backend.models.folders import ADAPTER_CONFIG, CONFIG, INDEX, SMALL_PATTERNS
 from backend.models.loading import load_tokenizer
 from backend.models.package import SETTINGS
 from backend.models.resolve import ModelFiles
+from backend.models.untyped import Untyped
 from backend.models.word_classifier import WordClassifier, read_head, word_inputs, write_head
 from backend.models.words import plan_words
 from backend.values.history import ROWS_FILE
@@ -241,7 +242,7 @@ def _drop_before_head(module: nn.Module, dropout: float) -> list[str]:
     return []
 
 
-def _give_pad(model: str, config: Any, tokenizer: Any) -> list[str]:
+def _give_pad(model: str, config: Untyped, tokenizer: Untyped) -> list[str]:
     """Texts of a batch are padded to one length: where the model has no token for that, take the one that ends a text."""
     if getattr(config, "pad_token_id", None) is not None:
         return []

@@ -13,6 +13,7 @@ from backend.models.cards import model_card
 from backend.models.resolve import ModelFiles
 from backend.models.runfolder import RunFolder
 from backend.models.tunable import Examples, open_tunable
+from backend.models.untyped import Untyped
 from backend.values.activations import Report
 from backend.values.runs import RunInfo
 
@@ -36,11 +37,11 @@ class Watch(TrainerCallback):  # type: ignore[misc]
 
     # Called by the trainer
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+    def on_step_end(self, args: Untyped, state: Untyped, control: Untyped, **rest: Untyped) -> None:
         if state.global_step in self._steps:
             control.should_evaluate = control.should_save = True
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **rest: Any) -> None:
+    def on_log(self, args: Untyped, state: Untyped, control: Untyped, logs: dict[str, float], **rest: Untyped) -> None:
         row = {"step": state.global_step, "epoch": round(float(state.epoch or 0.0), 6)}
         if "eval_loss" in logs:
             loss = float(logs.get("eval_word_loss", logs["eval_loss"]))
@@ -55,14 +56,14 @@ class Watch(TrainerCallback):  # type: ignore[misc]
             epoch = min(self.info.recipe.epochs, math.ceil(float(state.epoch)))
             self._say(state.global_step, f"epoch {epoch} of {self.info.recipe.epochs}, loss {loss:.3f}")
 
-    def on_prediction_step(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+    def on_prediction_step(self, args: Untyped, state: Untyped, control: Untyped, **rest: Untyped) -> None:
         self._say(state.global_step, f"step {state.global_step}: looking at {self.info.n_test:,} rows")
 
-    def on_evaluate(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+    def on_evaluate(self, args: Untyped, state: Untyped, control: Untyped, **rest: Untyped) -> None:
         if state.global_step == 0 and 0 not in self.info.steps:
             self.save()
 
-    def on_save(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+    def on_save(self, args: Untyped, state: Untyped, control: Untyped, **rest: Untyped) -> None:
         patience = self.info.recipe.patience
         ends = [
             accuracy

@@ -1,19 +1,19 @@
 """Pooling "words": which sub-word tokens make up each word, and the mean of their vectors."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
 
 from backend.errors import InvalidRequest, ModelError
 from backend.models.batching import ExtractionPlan, Ints, WordRows, plan_extraction
+from backend.models.untyped import Untyped
 
 _CHUNK = 256  # sentences that are tokenised at a time
 
 
 def plan_words(
-    tokenizer: Any, texts: Sequence[str], spans: Sequence[tuple[int, ...]], *, max_length: int
+    tokenizer: Untyped, texts: Sequence[str], spans: Sequence[tuple[int, ...]], *, max_length: int
 ) -> tuple[list[str], ExtractionPlan]:
     """The sentences to run, each once however many words it has, and the plan of the rows that they give.
 
@@ -104,7 +104,7 @@ def _overlapping(offsets: Ints, word: tuple[int, int]) -> list[int]:
     return found
 
 
-def _offsets(tokenizer: Any, texts: list[str], max_length: int | None) -> list[Ints]:
+def _offsets(tokenizer: Untyped, texts: list[str], max_length: int | None) -> list[Ints]:
     """First and last character (not included) of every token of each text (n_tokens, 2)."""
     if not texts:
         return []

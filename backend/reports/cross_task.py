@@ -65,7 +65,7 @@ def plan_cross_task(
     params: dict[str, Any] | None = None,
     pooling: str | None = None,
     beside: Sequence[ModelInfo] = (),
-    **rows: Any,
+    **rows: Any,  # what `analysis` takes
 ) -> BatchTask:
     """DirectProbe and probes of both models on each text set and label column of ``sets``, in one ``layer``, as one job.
 

@@ -128,7 +128,7 @@ def plan_report(
     split: Mapping[str, Any] | None = None,
     classes: str | Sequence[str] = (),
     beside: Sequence[ModelInfo] = (),
-    **rows: Any,
+    **rows: Any,  # what `analysis` takes
 ) -> ReportPlan:
     """What is computed for the report of ``base`` and ``tuned`` over ``texts``.
 

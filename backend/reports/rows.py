@@ -132,7 +132,7 @@ def reason_of(result: Result, field: str, at: tuple[int, ...]) -> str:
     return ""
 
 
-def plain(value: Any) -> float | None:
+def plain(value: float | np.floating | None) -> float | None:
     """``value`` as a float of Python's own, or None where it does not exist."""
     return None if value is None or not math.isfinite(value) else float(value)
 

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from backend.errors import StoreError
 from backend.store.disk import open_cache
 from backend.store.processes import exclusive
+from backend.values.json_data import Json
 
 _T = TypeVar("_T")
 _NO_DAMAGE = ("locked", "busy", "full")
@@ -35,7 +36,7 @@ class Records:
         """Close the database's connections."""
         self._cache.close()
 
-    def get(self, key: str) -> Any:
+    def get(self, key: str) -> Json:
         """The record under ``key``, or None; a damaged one is dropped."""
         text = self._stored(key)
         if not isinstance(text, str):
@@ -47,12 +48,12 @@ class Records:
             return None
         return json.loads(body)
 
-    def set(self, key: str, value: Any, expire: float | None = None) -> None:
+    def set(self, key: str, value: Json, expire: float | None = None) -> None:
         """Set a record; ``expire`` is in seconds."""
         text = _sealed(key, value)
         self._do(lambda cache: cache.set(key, text, expire=expire))
 
-    def add(self, key: str, value: Any, expire: float | None = None) -> bool:
+    def add(self, key: str, value: Json, expire: float | None = None) -> bool:
         """Set a record only where there is none; returns whether."""
         text = _sealed(key, value)
         return bool(self._do(lambda cache: cache.add(key, text, expire=expire)))

@@ -7,18 +7,19 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.store.seal import Damage
+from backend.values.json_data import Json
 
 Arrays = dict[str, npt.NDArray[np.generic]]
 
 
-def result_content(data: Any, arrays: dict[str, npt.NDArray[Any]]) -> bytes:
+def result_content(data: Json, arrays: dict[str, npt.NDArray[Any]]) -> bytes:
     """The bytes that `load_result` reads."""
     from safetensors.numpy import save
 
     return bytes(save(arrays, metadata={"json": json.dumps(data)}))
 
 
-def load_result(content: bytes) -> tuple[Any, dict[str, npt.NDArray[Any]]]:
+def load_result(content: bytes) -> tuple[Json, dict[str, npt.NDArray[Any]]]:
     """JSON and arrays; raises Damage where the bytes are no result."""
     from safetensors import SafetensorError
     from safetensors.numpy import load

@@ -28,6 +28,7 @@ from backend.store.records import Records
 from backend.store.results import load_result, result_content
 from backend.store.seal import Damage, Newer, Seal, file_checksum, read_seal
 from backend.store.upgrade import bring_up
+from backend.values.json_data import Json
 
 _JOBS = "job/"  # records that are kept as files: nobody could make them again
 
@@ -113,11 +114,11 @@ class Store:
 
     # Results: JSON and arrays
 
-    def put_result(self, digest: str, data: Any, arrays: dict[str, npt.NDArray[Any]], meta: dict[str, Any]) -> None:
+    def put_result(self, digest: str, data: Json, arrays: dict[str, npt.NDArray[Any]], meta: dict[str, Any]) -> None:
         """Write a result, whole or not at all."""
         self._files.write("results", digest, result_content(data, arrays), meta)
 
-    def get_result(self, digest: str) -> tuple[Any, dict[str, npt.NDArray[Any]]] | None:
+    def get_result(self, digest: str) -> tuple[Json, dict[str, npt.NDArray[Any]]] | None:
         """A result's JSON and arrays, or None where there is none to believe; counts as a use."""
         content = self._files.read("results", digest)
         if content is None:
@@ -171,7 +172,7 @@ class Store:
 
     # Text sets: what cannot be made again
 
-    def put_texts(self, digest: str, text: str, info: Any) -> None:
+    def put_texts(self, digest: str, text: str, info: Json) -> None:
         """Keep a table of texts under its digest; ``info`` is what the list says of it (None: it is in no list)."""
         self._files.write("texts", digest, text.encode(), {"info": info})
 
@@ -219,7 +220,7 @@ class Store:
 
     # Records: small JSON values by key
 
-    def record(self, key: str) -> Any:
+    def record(self, key: str) -> Json:
         """The record under ``key``, or None."""
         if not key.startswith(_JOBS):
             return self._records.get(key)
@@ -229,14 +230,14 @@ class Store:
             return None  # no digest, so no job's id
         return None if content is None else json.loads(content)
 
-    def set_record(self, key: str, value: Any, *, expire: float | None = None) -> None:
+    def set_record(self, key: str, value: Json, *, expire: float | None = None) -> None:
         """Set a record; ``expire`` is in seconds."""
         if key.startswith(_JOBS):
             self._files.write("jobs", key.removeprefix(_JOBS), json.dumps(value).encode(), {}, durable=False)
         else:
             self._records.set(key, value, expire)
 
-    def add_record(self, key: str, value: Any, *, expire: float | None = None) -> bool:
+    def add_record(self, key: str, value: Json, *, expire: float | None = None) -> bool:
         """Set a record only if there is none: one of any number of processes gets True."""
         return self._records.add(key, value, expire)
 

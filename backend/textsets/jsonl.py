@@ -8,6 +8,7 @@ from backend.errors import TextSetError
 from backend.textsets.decoding import Decoded, iter_lines
 from backend.textsets.limits import Limits, check_cells
 from backend.textsets.tables import RawTable, plural, shortened, unique_names, without_surrogates
+from backend.values.json_data import Json
 from backend.values.texts import Cell, Guess
 
 _ONE_A_LINE = 'JSONL has one JSON object on each line, such as {"text": "...", "label": "..."}.'
@@ -92,7 +93,7 @@ def parsed(line: str, number: int) -> list[tuple[str, Any]]:
     return [(key, _plain(item)) for key, item in value.items]
 
 
-def decoded_line(line: str, number: int) -> Any:
+def decoded_line(line: str, number: int) -> Json:
     """The value of one line, objects as Pairs, numbers as text; raises TextSetError with the line."""
     try:
         return DECODER.decode(line)

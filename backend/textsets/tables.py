@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from backend.values.texts import Cell, Guess
 
@@ -73,7 +72,7 @@ def without_surrogates(text: str) -> tuple[str, bool]:
     return text, False
 
 
-def plain_cell(value: Any) -> Cell:
+def plain_cell(value: object) -> Cell:
     """A value of a typed table as text: booleans "true" and "false"; null, NaN and "" are missing cells."""
     if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
         return None

@@ -69,7 +69,7 @@ def field_label(field: Field[Any]) -> str:
     return field.metadata.get("label") or LABELS.get(field.name) or field.name.replace("_", " ").capitalize()
 
 
-def value_words(name: str, value: Any) -> str:
+def value_words(name: str, value: object) -> str:
     """A parameter's value as people read it: "on", "20,000", "spread over batches"."""
     if isinstance(value, bool):
         return "on" if value else "off"

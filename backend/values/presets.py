@@ -285,7 +285,7 @@ def preset_of(metric: str) -> Preset:
 def deviations(
     preset: Preset,
     info: ModelInfo,
-    params: Any,
+    params: Any,  # the parameters of any metric
     *,
     pooling: str,
     layers: Sequence[int],

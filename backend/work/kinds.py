@@ -8,6 +8,7 @@ from backend.forms.codec import Codec
 from backend.settings import Settings
 from backend.store import Store
 from backend.values.activations import Report
+from backend.values.json_data import Json
 from backend.values.results import Result
 from backend.values.runs import RunInfo
 from backend.values.specs import ActivationSpec, AnalysisSpec, LabelSpec, ModelSpec, Task, TextSetSpec
@@ -51,7 +52,7 @@ class Answers(Protocol):
         """The stored result of an analysis."""
         ...
 
-    def noted(self, task: Task) -> Any:
+    def noted(self, task: Task) -> Json:
         """The answer that the runner wrote down as a record."""
         ...
 
@@ -104,6 +105,6 @@ class Kind:
         """Which workers do ``task``, in order."""
         return [(self.worker, "run")] if isinstance(self.worker, str) else self.worker(task)
 
-    def expiry(self, task: Task, answer: Any) -> float | None:
+    def expiry(self, task: Task, answer: object) -> float | None:
         """Seconds for which ``answer`` holds, or None where it holds for good."""
         return self.lifetime(task, answer) if callable(self.lifetime) else self.lifetime

@@ -151,7 +151,7 @@ def round_sizes(n_settings: int, n_rows: int, n_classes: int, *, halving: bool) 
 
 def fit_probe(
     x: npt.NDArray[np.float32], y: Ints, setting: Setting, seed: int, *, rough: bool = False, batch: int = _BATCH
-) -> tuple[Any, bool]:
+) -> tuple[Any, bool]:  # a classifier of scikit-learn, which has no types
     """A ReLU network of two hidden layers on ``x`` (n_rows, n_dims), and whether it converged within 1,000 passes.
 
     scikit-learn's MLPClassifier with Adam and its defaults; ``rough`` stops at ten times the tolerance. The L2 weight
@@ -208,7 +208,7 @@ def search_setting(
     return Search(left[0], tuple(rounds))
 
 
-def right_share(model: Any, x: Matrix, y: Ints) -> float:
+def right_share(model: Any, x: Matrix, y: Ints) -> float:  # a classifier of scikit-learn
     """Accuracy of a fitted ``model`` on ``x`` (n_rows, n_dims), in [0, 1]."""
     return float(np.mean(model.predict(x) == y))
 

@@ -5,9 +5,10 @@ A degenerate layer is normal: with CLS pooling, layer 0 of a BERT is the same ve
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from backend.errors import InvalidRequest
 from backend.metrics.shared.linalg import Matrix, as_matrix, row_blocks
@@ -15,11 +16,14 @@ from backend.metrics.shared.rounding import same_points, step_of
 from backend.values.activations import LayerStack
 from backend.values.results import Undefined
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 _PROBE = 16  # rows looked at before all of them: two different rows are found there, unless the layer is degenerate
 _OTHER_TOKENS = "Use a pooling with one row a text (mean, last or cls), or models that share a tokenizer."
 
 
-def why_undefined(x: Any, *, min_rows: int = 2, step: float | None = None) -> str | None:
+def why_undefined(x: npt.ArrayLike, *, min_rows: int = 2, step: float | None = None) -> str | None:
     """Why nothing can be computed from ``x`` (n_rows, n_dims), or None where it can.
 
     Too few rows, no dimension, NaN or infinity among the activations, or rows that are identical to the rounding of the
@@ -54,7 +58,9 @@ def all_identical(x: Matrix, step: float | None = None) -> bool:
     return same(x[:_PROBE]) and all(same(x[block]) for block in row_blocks(x))
 
 
-def undefined_entries(values: Any, reason: Callable[[str, tuple[int, ...]], str]) -> tuple[Undefined, ...]:
+def undefined_entries(
+    values: "DataclassInstance", reason: Callable[[str, tuple[int, ...]], str]
+) -> tuple[Undefined, ...]:
     """One entry for each NaN in the float fields of the result dataclass ``values``.
 
     ``reason(field, index)`` says why. Where a whole row of an array is NaN (all dimensions of a layer), one entry with

@@ -19,7 +19,7 @@ _TEST = ("validation", "valid", "val", "dev", "development", "test", "testing", 
 _MOST_CLASSES, _FEW_CLASSES = 1_000, 10
 
 
-def shuffles(n: int) -> Any:
+def shuffles(n: int) -> Any:  # a dataclasses.field, which stands for the number
     """The parameter ``n_shuffles``, ``n`` to begin with: fewer where one shuffle takes long."""
     return param(
         n,

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import plotly.graph_objects as go
 
 from backend import DirectProbeResult, least_distance_growth
@@ -72,7 +72,9 @@ def count_chart(values: DirectProbeResult, layers: Sequence[str], own: str = "",
     return with_legend(figure.update_yaxes(range=[0, 1.15 * most]))
 
 
-def distance_matrix(pairs: Any, distances: Floats, classes: Sequence[str], model: str = "") -> go.Figure:
+def distance_matrix(
+    pairs: npt.NDArray[np.int64], distances: Floats, classes: Sequence[str], model: str = ""
+) -> go.Figure:
     """The distances (n_pairs,) of the label ``pairs`` (n_pairs, 2) as a symmetric heatmap; undefined cells are empty.
 
     ``model`` is named above where there are two.

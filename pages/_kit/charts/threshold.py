@@ -1,9 +1,9 @@
 """Charts of one dimension as a classifier: accuracy over depth, and the dimension's histogram by class with its cuts."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import plotly.graph_objects as go
 
 from backend import ThresholdResult
@@ -57,7 +57,7 @@ def threshold_profile(
     return with_legend(figure)
 
 
-def control_band(figure: go.Figure, mean: Any, std: Any) -> None:
+def control_band(figure: go.Figure, mean: npt.NDArray[np.float64], std: npt.NDArray[np.float64]) -> None:
     """The standard deviation of a control around its mean, over 0, 1, ..., where there is one."""
     if np.isfinite(std).any():
         add_band(figure, np.arange(len(mean)), mean - std, mean + std)

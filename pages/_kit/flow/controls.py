@@ -12,7 +12,7 @@ _SMALL = 1e-2
 
 
 def params_form(
-    params_class: type, key: str, *, only: Iterable[str] | None = None, values: Any = None
+    params_class: type, key: str, *, only: Iterable[str] | None = None, values: object = None
 ) -> dict[str, Any]:
     """One widget for each field of ``params_class`` (all, or those in ``only``), as name -> value.
 

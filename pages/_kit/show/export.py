@@ -22,7 +22,7 @@ def downloads(
     key: str,
     name: str,
     *,
-    table: tuple[Sequence[str], Sequence[Sequence[Any]]],
+    table: tuple[Sequence[str], Sequence[Sequence[object]]],
     results: Sequence[Result],
     figure: go.Figure,
     title: str,
@@ -77,8 +77,8 @@ def origin(results: Sequence[Result]) -> list[str]:
 
 
 def with_sample(
-    table: tuple[Sequence[str], Sequence[Sequence[Any]]], results: Sequence[Result]
-) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
+    table: tuple[Sequence[str], Sequence[Sequence[object]]], results: Sequence[Result]
+) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
     """``table`` with a column that says which part of a text set its numbers are of; as it is for whole ones."""
     part = part_of(results)
     if not part:
@@ -92,7 +92,7 @@ def part_of(results: Sequence[Result]) -> str:
     return "; ".join(dict.fromkeys(s.sample for result in results for s in result.sources if s.sample))
 
 
-def csv_text(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+def csv_text(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """A table as CSV; text that a spreadsheet would run as a formula is defused with a leading apostrophe."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")

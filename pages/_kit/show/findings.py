@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 import streamlit as st
 
-from backend import Projection, Result, Source, TextTable, Undefined
+from backend import Projection, Result, Source, SplitInfo, TextTable, Undefined
 from pages._kit.charts.base import short_model
 from pages._kit.show.wording import count
 from pages._kit.state.session import plain
@@ -107,7 +107,7 @@ PAIRED = (
 )
 
 
-def holders(split: Any) -> tuple[str, ...]:
+def holders(split: SplitInfo) -> tuple[str, ...]:
     """The runs whose own held-out rows are the test rows of ``split``."""
     return split.runs if split.held_out else ()
 

@@ -81,6 +81,6 @@ def choose_layer(info: ModelInfo, key: str) -> int:
     return chosen if chosen in numbers else numbers[-1]
 
 
-def random_labels_too(control_apart: Any) -> Any:
+def random_labels_too(control_apart: Any) -> Any:  # one number, or an array of them
     """Where nearly all pairs of labels are apart with the labels shuffled too, so that the number of clusters says nothing."""
     return control_apart > _NEARLY_ALL

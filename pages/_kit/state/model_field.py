@@ -1,7 +1,6 @@
 """The field that names the models of every page; a series of checkpoints that is named there becomes models, too."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import streamlit as st
 
@@ -29,7 +28,7 @@ def chosen_names() -> list[str]:
     return list(st.session_state.get("model", [DEFAULT_MODEL]))
 
 
-def is_name(name: Any) -> bool:
+def is_name(name: object) -> bool:
     """Whether that can be the name of a model or a series at all."""
     return isinstance(name, str) and 0 < len(name.strip()) <= MOST_NAME_CHARS and name.isprintable()
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from backend import TextSetInfo
+from backend import TextSetInfo, TextTable
 from pages._kit.show import wording
 from pages._kit.state import selection
 from pages._kit.state.session import plain, workbench
@@ -33,7 +33,7 @@ def _kind(info: TextSetInfo) -> str:
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
-def loaded(digest: str) -> Any:
+def loaded(digest: str) -> TextTable:
     """The rows of a text set, kept for the next rerun; the digest is of their content, so it cannot go stale."""
     return workbench().text_set(digest)
 

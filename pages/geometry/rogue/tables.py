@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from backend import Result, RogueResult
@@ -43,7 +44,9 @@ def appearing_table(result: Result[RogueResult]) -> pd.DataFrame:
     )
 
 
-def dimensions_table(result: Result[RogueResult], layers: Sequence[int], dims: Any = slice(None)) -> pd.DataFrame:
+def dimensions_table(
+    result: Result[RogueResult], layers: Sequence[int], dims: npt.NDArray[np.int64] | slice = slice(None)
+) -> pd.DataFrame:
     """One row for each of these layers (places in the result) and dimensions, all of them if none are named."""
     values, names = result.values, result.sources[0].layer_names
     chosen = np.arange(values.variance.shape[1])[dims]
@@ -55,7 +58,7 @@ def dimensions_table(result: Result[RogueResult], layers: Sequence[int], dims: A
         "layer": np.repeat([names[layer] for layer in layers], len(chosen)),
         "dimension": np.tile(chosen, len(layers)),
     }
-    columns |= {name: field[np.ix_(list(layers), chosen)].ravel() for name, field in fields.items()}
+    columns |= {name: field[np.ix_(np.asarray(layers), chosen)].ravel() for name, field in fields.items()}
     return pd.DataFrame(columns)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
@@ -170,7 +171,11 @@ def reading(curve: Curve, k: int) -> str:
 
 
 def right_wrong_map(
-    coordinates: Floats, texts: Sequence[str], classes: Sequence[str], ids: Any, axis_titles: Sequence[str]
+    coordinates: Floats,
+    texts: Sequence[str],
+    classes: Sequence[str],
+    ids: npt.NDArray[np.int64],
+    axis_titles: Sequence[str],
 ) -> go.Figure:
     """Points (n, 2) twice: as those that are right, and as those that are wrong; which is shown follows the slider."""
     figure = base_figure(x_title=axis_titles[0], y_title=axis_titles[1])

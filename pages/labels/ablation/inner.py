@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import streamlit as st
 
@@ -191,7 +192,7 @@ def _view(result: Result[InnerAblation]) -> str:
     return f"{result.sources[0].model} {result.values.layer} {len(result.values.n_overwritten)}"
 
 
-def says(values: InnerAblation, lines: Any, wording: str, *, chance: bool = False) -> str:
+def says(values: InnerAblation, lines: npt.NDArray[np.float64], wording: str, *, chance: bool = False) -> str:
     """What the curves show: where the first order lies furthest from random dimensions, or else what overwriting all does.
 
     With ``chance`` also how far chance may move the difference that is named, text by text.

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from backend import AblationResult
@@ -47,7 +48,9 @@ def numbers_table(curves: Mapping[str, Curve], values: AblationResult) -> pd.Dat
     ]
 
 
-def map_table(coordinates: Floats, numbers: Any, labels: Sequence[str], right: Any, k: int) -> pd.DataFrame:
+def map_table(
+    coordinates: Floats, numbers: npt.NDArray[np.int64], labels: Sequence[str], right: npt.NDArray[np.bool_], k: int
+) -> pd.DataFrame:
     """One row for each point (n, 2): its row of the text set from 1, its label, its place, and whether it is right at ``k``."""
     return pd.DataFrame(
         {

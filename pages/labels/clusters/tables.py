@@ -49,7 +49,7 @@ def counts_table(result: Result[DirectProbeResult]) -> pd.DataFrame:
     return pd.DataFrame({name: filled(column, len(names)) for name, column in columns.items()})
 
 
-def filled(column: Any, n_rows: int) -> Any:
+def filled(column: Any, n_rows: int) -> Any:  # a column of a table, of any type
     """A column with gaps for the layers that only the other model has; whatever is of no layer stays."""
     short = isinstance(column, np.ndarray) and len(column) < n_rows
     return np.r_[column, np.full(n_rows - len(column), np.nan)] if short else column

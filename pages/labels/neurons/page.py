@@ -58,7 +58,9 @@ def choose_other(models: Sequence[ModelInfo], model: ModelInfo) -> ModelInfo | N
     return others.get(name)
 
 
-def spec_of(here: Selection, info: ModelInfo, layers: Any, label: str, params: dict[str, Any]) -> AnalysisSpec:
+def spec_of(
+    here: Selection, info: ModelInfo, layers: str | Sequence[int], label: str, params: dict[str, Any]
+) -> AnalysisSpec:
     """What is asked of one model."""
     return workbench().analysis("neurons", models=[info], layers=layers, label=label, params=params, **here.rows)
 

@@ -128,7 +128,7 @@ def found_series(
     return {one: tuple(by_spec[spec] for spec in task.analyses) for one, task in tasks.items()}
 
 
-def layer_values(values: Any, field: str) -> Floats:
+def layer_values(values: object, field: str) -> Floats:
     """The (n_layers,) numbers of a field: itself, or the diagonal where layers are compared with layers."""
     found = np.asarray(getattr(values, field), np.float64)
     return np.diagonal(found) if found.ndim == 2 else found

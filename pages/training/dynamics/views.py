@@ -27,7 +27,9 @@ __all__ = ["anisotropy", "any_metric", "cka", "dimension", "moving_map", "rogue"
 _NOT_HERE = ("projection", "projection_series", "movement")  # these have no number a layer
 
 
-def profile_view(series: SeriesInfo, here: Selection, logarithmic: bool, metrics: Sequence[str], forms: Any) -> None:
+def profile_view(
+    series: SeriesInfo, here: Selection, logarithmic: bool, metrics: Sequence[str], forms: tuple[str, ...]
+) -> None:
     """One of the page Profiles' measures over the checkpoints."""
     of_these = {measure.name: measure for measure in profile_measures.MEASURES if measure.metric in metrics}
     picked = st.selectbox(

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from backend import RECIPES, EmbedscopeError, JobStatus, Recipe, RunInfo
+from backend import RECIPES, EmbedscopeError, JobStatus, Recipe, RunInfo, TextSetInfo
 from pages._kit.charts.base import short_model
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.progress import show_progress
@@ -89,7 +89,7 @@ def new_run(here: Selection, label: str) -> None:
         start(run_name, model.spec.name, here.texts, label, recipe, values)
 
 
-def start(name: str, model: str, texts: Any, label: str, recipe: Recipe, changes: dict[str, Any]) -> None:
+def start(name: str, model: str, texts: TextSetInfo | str, label: str, recipe: Recipe, changes: dict[str, Any]) -> None:
     """Begin a run, or go on with it, and show it from now on."""
     bench = workbench()
     try:

@@ -241,7 +241,7 @@ def labels(plan: ReportPlan, found: Found) -> list[Section]:
 
 
 def moved(
-    plan: ReportPlan, found: Found, texts: Sequence[str], labels_of: Sequence[Any], row_name: str
+    plan: ReportPlan, found: Found, texts: Sequence[str], labels_of: Sequence[str | None], row_name: str
 ) -> list[Section]:
     """The rows that kept least of their neighbours."""
     title = MOVED.format(row_name)
