@@ -59,7 +59,9 @@ def small_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallWorld
 
 
 @pytest.fixture
-def open_page(small_world: SmallWorld, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
+def open_page(
+    small_world: SmallWorld, monkeypatch: pytest.MonkeyPatch, shown: dict[str, Finding]
+) -> Callable[..., AppTest]:
     """Opens a page of the sections Geometry, Labels and Training on models of the small world; by place or name; keyword arguments go into the URL."""
     monkeypatch.setattr(session, "_open", lambda: small_world.bench)
 
@@ -76,6 +78,7 @@ def open_page(small_world: SmallWorld, monkeypatch: pytest.MonkeyPatch) -> Calla
                 for name in ("geometry", "labels", "training")
                 if (ROOT / "pages" / name / page / "page.py").exists()
             )
+            shown.clear()  # of the first page, which was only passed through
             at.switch_page(f"pages/{section}/{page}/page.py").run()
         assert not at.exception
         return at
