@@ -103,10 +103,10 @@ def test_what_is_found_out_is_shown_and_a_part_is_named_on_the_figure(address: s
         "The texts are a sample: 40 of 60 rows of 'votes.csv', stratified by the label '1' (seed 0)."
     ).wait_for()
     looking.go(tab, "Texts")
-    tab.get_by_text("A part: 40 of 60 rows of 'votes.csv'").wait_for()
+    tab.get_by_text("A sample: 40 of 60 rows of 'votes.csv'").wait_for()
     tab.get_by_text("Use part of the rows").click()
     tab.locator(".st-key-part_save button").click()
     tab.get_by_text("Saved 'votes, 40 by label, first 20' with 20 texts. Every page uses it now.").wait_for()
     assert re.fullmatch(r"votes, 40 by label, first 20 \([0-9a-f]{8}\)", shown(tab).input_value())
     assert tab.get_by_text("encountered an error").count() == 0
-    tab.get_by_text("A part: the first 20 of 40 rows of 'votes, 40 by label', which are 40 of 60 rows of").wait_for()
+    tab.get_by_text("A sample: the first 20 of 40 rows of 'votes, 40 by label', which are 40 of 60 rows of").wait_for()

@@ -94,7 +94,7 @@ def test_sampling_and_splitting_are_noted():
     outcome = run(stack, labels, max_rows=100)
     assert outcome.values.n_chosen_on == 100
     assert any("sample of 100 of 240 training rows" in note for note in outcome.notes)
-    assert any(note.startswith("Split: 240 rows") for note in outcome.notes)
+    assert any(note.startswith("Split: 240 training rows") for note in outcome.notes)
     assert any("shuffled" in note for note in outcome.notes)
 
 

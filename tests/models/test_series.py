@@ -72,7 +72,7 @@ def test_a_part_of_the_steps_is_spread_over_their_logarithm() -> None:
     assert chosen[1] < 16 and chosen[3] < 1000 and chosen == sorted(chosen)
     assert choose(pythia, (512, 4), 7) == [4, 512]
     assert choose({5: "a", 9: "b"}, (), 7) == [5, 9]
-    with pytest.raises(InvalidRequest, match="no series"):
+    with pytest.raises(InvalidRequest, match="not a series"):
         choose(pythia, (), 1)
 
 

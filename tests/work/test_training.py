@@ -267,7 +267,7 @@ ABSENT = [*rows(), ["the cat was very dull", "dull", "dev"], ["the dog was dull"
 REFUSED = {
     "one class": (_single(rows(), 1, "good"), "of one class", "another label column"),
     "a class without training rows": (ABSENT, "No training row is of class 'dull'", "every class"),
-    "too few rows": (rows(6, 4), "6 training rows are too few", "8 or more"),
+    "too few rows": (rows(6, 4), "6 training rows are too few", "at least 8"),
     "no train split": (_single(rows(), 2, "dev"), "No split is called train", "train"),
 }
 
@@ -303,7 +303,7 @@ def test_a_class_of_one_row_is_left_out_on_request(bench: Workbench, tmp_path: P
     texts = saved(bench, tmp_path, table, split=False)
     with pytest.raises(EmbedscopeError, match="'odd' has one row") as refused:
         tuned(bench, tmp_path, texts=texts)
-    assert "drop_single" in refused.value.hint
+    assert "choose to leave out classes of one row" in refused.value.hint
     info = tuned(bench, tmp_path, "left", texts=texts, changes={"drop_single": "true", "max_steps": 1})
     assert info.state == "done" and any("'odd'" in note for note in info.notes)
     assert info.n_train + info.n_test == len(table) - 1
@@ -313,7 +313,7 @@ def test_a_folder_that_is_no_run_is_left_alone(bench: Workbench, tmp_path: Path)
     mine = bench.settings.runs_folder / "a" / "thesis.txt"
     mine.parent.mkdir(parents=True)
     mine.write_text("mine")
-    with pytest.raises(EmbedscopeError, match="no run"):
+    with pytest.raises(EmbedscopeError, match="not a run"):
         tuned(bench, tmp_path)
     assert mine.read_text() == "mine" and bench.runs() == []
 

@@ -150,13 +150,13 @@ def test_labels_over_the_checkpoints(open_page, run_page, small_world: SmallWorl
 
 
 @pytest.mark.parametrize(
-    ("shown", "metric", "field"),
+    ("view", "metric", "field"),
     [("Thresholds and heads", "threshold", "accuracy"), ("Movement", "movement", "")],
 )
 def test_the_other_views_of_labels(
-    open_page, run_page, small_world: SmallWorld, run: Path, shown: str, metric: str, field: str
+    open_page, run_page, small_world: SmallWorld, run: Path, view: str, metric: str, field: str
 ) -> None:
-    at = run_page(opened(open_page, run, "Labels", dynamics_labels=shown), f"dynamics_{metric}")
+    at = run_page(opened(open_page, run, "Labels", dynamics_labels=view), f"dynamics_{metric}")
     results = computed(small_world, run, metric, label="label")
     if field:
         values = np.array([getattr(one.values, field) for one in results])
