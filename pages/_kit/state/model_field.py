@@ -16,11 +16,13 @@ MOST_NAME_CHARS = 300
 AT_MOST = 12  # checkpoints of a series, where nobody says otherwise
 DYNAMICS = page_file("training/dynamics")
 _KNOWN = "_known_models"
+_SET = "_models_set_by_code"
 
 
 def choose_models(names: Sequence[str]) -> None:
     """Make ``names`` the shared models; for button callbacks."""
     st.session_state["model"] = list(names)
+    st.session_state[_SET] = True  # otherwise the default stays: a browser that draws a field late begins with it
 
 
 def chosen_names() -> list[str]:
@@ -45,10 +47,10 @@ def model_field() -> tuple[tuple[ModelInfo, ...], str, bool]:
     """The field and what it says: the models, what is missing, and whether waiting will not help."""
     known: dict[str, None] = st.session_state.setdefault(_KNOWN, {DEFAULT_MODEL: None})
     runs = [run.model for run in workbench().runs() if run.steps]
-    st.session_state.setdefault("model", [DEFAULT_MODEL])  # not as the field's default: one that changes may empty it
     names = st.multiselect(
         "Models",
         list(dict.fromkeys([*known, *runs])),
+        default=None if st.session_state.pop(_SET, False) else [DEFAULT_MODEL],  # never two values in one run
         accept_new_options=True,
         max_selections=MOST_MODELS,
         select_all=False,

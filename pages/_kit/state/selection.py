@@ -10,7 +10,7 @@ import streamlit as st
 
 from backend import ModelInfo, PostProcess, TextSetInfo, TokenSample, sets_meant, told_apart
 from pages._kit.show import wording
-from pages._kit.state.model_field import chosen_names, model_field
+from pages._kit.state.model_field import choose_models, chosen_names, model_field
 from pages._kit.state.rows import pooling_choice, pooling_problem, rows_form, rows_problem
 from pages._kit.state.session import plain, workbench
 
@@ -105,7 +105,8 @@ def sidebar() -> Selection:
     """Draw the shared widgets into the sidebar and keep what they say for ``current``."""
     st.session_state[_KEPT] = Selection(problem="The backend service has not answered yet.")
     text_sets = workbench().text_sets()
-    st.session_state.update(st.session_state.pop(_AGAIN, {}))
+    if _AGAIN in st.session_state:
+        choose_models(st.session_state.pop(_AGAIN))
     with st.sidebar:
         st.html(_STYLE)
         models, model_problem, failed = model_field()
@@ -210,7 +211,7 @@ def _once_more() -> None:
     What it is told in one run it forgets in the next if it has drawn nothing between the two.
     """
     if st.session_state.pop(_DRAWN, False):
-        st.session_state[_AGAIN] = {"model": chosen_names()}
+        st.session_state[_AGAIN] = chosen_names()
         st.rerun()
     st.session_state[_DRAWN] = True
 
