@@ -14,6 +14,7 @@ CAPTION = (
     "Each point is a text (or, with pooling tokens, a token); near points had similar vectors in the full space. With t-SNE and UMAP only "
     "neighbourhoods mean something: the size of a cluster, the gap between two, and the axes do not."
 )
+METHODS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 NO_LABEL = "no label"
 MOST_CLASSES = 24
 _OTHER = "other ("

@@ -7,8 +7,10 @@ from typing import Any
 import streamlit as st
 
 from backend import InvalidRequest, field_label
+from pages._kit.charts.maps import METHODS
 
 _SMALL = 1e-2
+METHODS_HELP = "PCA is linear, quick and exact. t-SNE and UMAP show neighbourhoods, and take longer."
 
 
 def params_form(
@@ -28,6 +30,14 @@ def params_form(
         )
         for field in fields
     }
+
+
+def method_choice(label: str, key: str, **kept: Any) -> str:  # ``kept``: how Streamlit keeps the choice, and its help
+    """PCA, t-SNE or UMAP, as the name that the metrics have for it."""
+    method = st.segmented_control(
+        label, list(METHODS), default="pca", required=True, format_func=METHODS.__getitem__, key=key, **kept
+    )
+    return str(method)
 
 
 def _widget(field: dataclasses.Field[Any], key: str, default: Any) -> Any:

@@ -10,8 +10,8 @@ import streamlit as st
 
 from backend import AnalysisSpec, ModelInfo, Projection, Result, TextTable
 from pages._kit.charts.base import short_model
-from pages._kit.charts.maps import CAPTION, projection_scatter
-from pages._kit.flow.controls import params_form
+from pages._kit.charts.maps import CAPTION, METHODS, projection_scatter
+from pages._kit.flow.controls import METHODS_HELP, method_choice, params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
 from pages._kit.show.finding import Finding, said_once, show
@@ -26,28 +26,12 @@ HOW = (
     "Each point is a text (with pooling tokens, a token), coloured by its label; hover over it to read it, drag the slider to follow the points through the "
     "layers, select points with box or lasso to list their texts."
 )
-METHODS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 OWN = {
     "pca": ("n_components",),
     "tsne": ("perplexity", "n_iter"),
     "umap": ("n_neighbors", "min_dist", "n_iter"),
 }
 MOST_LISTED = 500
-
-
-def choose_method() -> str:
-    """PCA, t-SNE or UMAP."""
-    method = st.segmented_control(
-        "Method",
-        list(METHODS),
-        default="pca",
-        required=True,
-        format_func=METHODS.__getitem__,
-        key="projection_method",
-        persist_state="session",
-        help="PCA is linear, quick and exact. t-SNE and UMAP show neighbourhoods, and take longer.",
-    )
-    return str(method)
 
 
 def settings(method: str, model: ModelInfo, here: Selection, layers: Sequence[int]) -> dict[str, Any]:
@@ -96,7 +80,7 @@ def choose(here: Selection) -> tuple[ModelInfo, AnalysisSpec]:
                 "Model", names, format_func=short_model, key="projection_model", persist_state="session", width=220
             )
             model = here.models[names.index(name)]
-        method = choose_method()
+        method = method_choice("Method", "projection_method", persist_state="session", help=METHODS_HELP)
         layers = choose_layers(model, here)
     shared: dict[str, Any] = here.rows
     spec = workbench().analysis(

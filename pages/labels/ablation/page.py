@@ -18,7 +18,8 @@ from backend import (
     fingerprint,
     result_of,
 )
-from pages._kit.flow.controls import params_form
+from pages._kit.charts.maps import METHODS
+from pages._kit.flow.controls import method_choice, params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
 from pages._kit.show.finding import Finding, said_once, show
@@ -50,7 +51,6 @@ HOW = (
     "first falls at once, the head relies on the rogue dimensions; if the one with the lowest first stays high to the end, a few "
     "dimensions are enough."
 )
-METHODS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 LINK = "ablation"
 ASKED = "_ablation_map"
 FILLED = {"mean": "their mean over the training rows", "zero": "0"}
@@ -249,16 +249,7 @@ def head_section(here: Selection, model: ModelInfo, label: str) -> None:
     """Everything about ablation at the head."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         layer = choose_layer(model, "ablation_layer")
-        method = str(
-            st.segmented_control(
-                "Map",
-                list(METHODS),
-                default="pca",
-                required=True,
-                format_func=METHODS.__getitem__,
-                key="ablation_method",
-            )
-        )
+        method = method_choice("Map", "ablation_method")
     paper = paper_choice(["ablation"], here, model, "ablation")
     with paper.box:
         params = params_form(workbench().metrics()["ablation"].params, **paper.form("ablation", "ablation"))

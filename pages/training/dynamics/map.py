@@ -8,8 +8,8 @@ import streamlit as st
 
 from backend import ProjectionSeries, Result, SeriesInfo, SeriesResult, result_of, series_document
 from pages._kit.charts.base import short_model
-from pages._kit.charts.maps import CAPTION, projection_scatter
-from pages._kit.flow.controls import params_form
+from pages._kit.charts.maps import CAPTION, METHODS, projection_scatter
+from pages._kit.flow.controls import METHODS_HELP, method_choice, params_form
 from pages._kit.flow.progress import batch_panel
 from pages._kit.show.export import downloads
 from pages._kit.show.findings import point_labels, reasons
@@ -19,7 +19,6 @@ from pages._kit.state.selection import Selection
 from pages._kit.state.session import workbench
 from pages.training.dynamics.series import series_provenance, undefined_over_steps
 
-METHODS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 OWN = {"pca": (), "tsne": ("perplexity", "n_iter"), "umap": ("n_neighbors", "min_dist", "n_iter")}
 SHARED = ("metric", "align", "max_rows", "k")
 MOST_LISTED = 500
@@ -32,18 +31,7 @@ MAP_CAPTION = (
 def show_map(series: SeriesInfo, here: Selection) -> None:
     """The choice of method and layer, the job, then the map with its slider, its quality and the downloads."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        method = str(
-            st.segmented_control(
-                "Method",
-                list(METHODS),
-                default="pca",
-                required=True,
-                format_func=METHODS.__getitem__,
-                key="map_method",
-                bind="query-params",
-                help="PCA is linear, quick and exact. t-SNE and UMAP show neighbourhoods, and take longer.",
-            )
-        )
+        method = method_choice("Method", "map_method", bind="query-params", help=METHODS_HELP)
         layer = _layer(series, here)
     params_class = workbench().metrics()["projection_series"].params
     with st.expander("Settings", icon=":material/tune:"):
