@@ -9,8 +9,9 @@ from backend.values.texts import Cell, TextTable
 
 _VERSION = 1
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-_NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_LINE = re.compile("([\n\r\v\f\x85\u2028\u2029])")
+_FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]|\t")  # after blanks too: some programs drop them
+_NUMBER = re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*")
 
 
 def table_to_json(table: TextTable) -> str:
@@ -70,11 +71,16 @@ def table_from_json(text: str) -> TextTable:
 
 
 def safe_cell(text: str) -> str:
-    """``text`` for a CSV export: with an apostrophe before it where a spreadsheet would take it for a formula.
+    """``text`` for a CSV export: with an apostrophe before each line that a spreadsheet would take for a formula.
 
-    Plain numbers such as "-1.5" stay as they are.
+    A program that does not heed the quotes around a cell begins a new one at a line break. Plain numbers such as "-1.5" stay
+    as they are.
     """
-    return "'" + text if text.startswith(_FORMULA) and not _NUMBER.fullmatch(text) else text
+    return "".join(map(_safe_line, _LINE.split(text)))
+
+
+def _safe_line(line: str) -> str:
+    return "'" + line if _FORMULA.match(line) and not _NUMBER.fullmatch(line) else line
 
 
 def _pack(cell: Cell) -> Any:

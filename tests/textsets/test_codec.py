@@ -89,12 +89,22 @@ def test_what_is_no_table(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", "-1.5x"]
+    "text", ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", " =1", "＝1", "＋1", "－1", "＠x", "-1.5x", "-", "-1,2"]
 )
 def test_formulas_are_neutralised(text):
     assert safe_cell(text) == "'" + text
 
 
-@pytest.mark.parametrize("text", ["", "plain", "-1.5", "+3", "1e-3", "-2E+10", "a=b", "'=1"])
+@pytest.mark.parametrize("line_break", ["\n", "\r", "\r\n", "\n\n", "\u2028"])
+@pytest.mark.parametrize("formula", ["=1+1", "＝1", "@SUM(A1)", "-2+3"])
+def test_formulas_after_a_line_break_are_neutralised(line_break, formula):
+    assert safe_cell(f"a text{line_break}{formula}") == f"a text{line_break}'{formula}"
+    assert safe_cell(line_break + formula) == f"{line_break}'{formula}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "plain", "-1", "-1.5", "+3", "-.5", "+2.", " -1 ", "1e-3", "-2E+10", "a=b", "'=1", "one\ntwo\r\n\n-3", "0\n-1"],
+)
 def test_other_cells_stay(text):
     assert safe_cell(text) == text
