@@ -19,7 +19,7 @@ from backend.errors import (
     StoreError,
     TextSetError,
 )
-from backend.forms.documents import result_document, series_document
+from backend.forms.documents import result_document, run_document, series_document
 from backend.forms.fingerprint import fingerprint
 from backend.metrics.ablation.inner import InnerAblation, InnerAblationParams
 from backend.metrics.ablation.metric import AblationParams, AblationResult
@@ -37,6 +37,7 @@ from backend.metrics.maps.projection import Projection, ProjectionParams
 from backend.metrics.maps.series import ProjectionSeries, ProjectionSeriesParams
 from backend.metrics.movement.result import MovementParams, MovementResult
 from backend.metrics.neighbors.overlap import NeighbourOverlap, OverlapParams
+from backend.metrics.neurons.counts import AccuracyCounts, class_shares, count_by_accuracy
 from backend.metrics.neurons.metric import NeuronsParams, NeuronsResult
 from backend.metrics.own import register_metric
 from backend.metrics.probing.result import ProbingParams, ProbingResult
@@ -124,6 +125,7 @@ __all__ = [
     "SPLIT_FIELDS",
     "AblationParams",
     "AblationResult",
+    "AccuracyCounts",
     "ActivationSpec",
     "AnalysisSpec",
     "AnisotropyParams",
@@ -224,9 +226,11 @@ __all__ = [
     "VarianceRatioResult",
     "__version__",
     "check_pair",
+    "class_shares",
     "compared",
     "compared_networks",
     "complete_layers",
+    "count_by_accuracy",
     "cross_task_document",
     "cross_task_rows",
     "deviations",
@@ -254,6 +258,7 @@ __all__ = [
     "result_document",
     "result_of",
     "results_of",
+    "run_document",
     "safe_cell",
     "series_document",
     "sets_meant",

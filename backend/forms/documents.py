@@ -2,12 +2,14 @@
 
 import dataclasses
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from backend.values.json_data import Json
 from backend.values.results import Result, SeriesResult
+from backend.values.runs import RunInfo
 
 
 def result_document(result: Result) -> dict[str, Any]:
@@ -56,6 +58,16 @@ def series_document(found: SeriesResult) -> dict[str, Any]:
         "recipe": [plain_values(result.recipe) for result in found.results],
         "versions": dict(first.versions),
     }
+
+
+def run_document(info: RunInfo, log: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The JSON form of a run of fine-tuning: what is known of it, without where it lies on this machine, and its ``log``, step by step."""
+    known = {
+        field.name: plain_values(getattr(info, field.name))
+        for field in dataclasses.fields(info)
+        if field.name not in ("folder", "owner")
+    }
+    return {"run": known, "log": plain_values(list(map(dict, log)))}
 
 
 def _each(found: SeriesResult) -> tuple[Result, ...]:

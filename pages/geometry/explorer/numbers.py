@@ -44,6 +44,23 @@ def numbers_of(result: Result) -> Numbers:
     return found
 
 
+def long_table(result: Result, numbers: Numbers) -> pd.DataFrame:
+    """One row for each number that is of no layer: its field, its place in it (from 0, axis by axis), and the number.
+
+    Fields that hold no numbers, such as a split, are in the JSON file alone.
+    """
+    parts = []
+    for name in (*numbers.single, *numbers.rest):
+        held = getattr(result.values, name)
+        value = np.asarray(held) if isinstance(held, np.ndarray | bool | int | float) else _line(held)
+        if value is not None and value.dtype.kind in "biuf":
+            places = [" ".join(map(str, index)) for index in np.ndindex(value.shape)]
+            parts.append(
+                pd.DataFrame({"field": name_of(name), "place": places, "number": value.astype(np.float64).ravel()})
+            )
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["field", "place", "number"])
+
+
 def name_of(field: str) -> str:
     """A field as people read it."""
     return field.replace("_", " ")

@@ -1,22 +1,23 @@
 """Explorer: any metric there is, those of users' own included, with the form that it describes and its numbers as they are."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from backend import Metric, ModelInfo, Result, TextSetInfo, result_document
+from backend import Metric, ModelInfo, Result, TextSetInfo
 from pages._kit.charts.base import short_model
 from pages._kit.charts.depth import Series, profile_lines
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.progress import run_panel
-from pages._kit.show.export import json_text
 from pages._kit.show.finding import Finding, show
-from pages._kit.show.findings import heading, provenance, reasons, undefined_note
+from pages._kit.show.findings import heading, reasons
+from pages._kit.show.wording import count
 from pages._kit.state.labelled import choose_model
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import plain, workbench
-from pages.geometry.explorer.numbers import Numbers, name_of, numbers_of
+from pages.geometry.explorer.numbers import Numbers, long_table, name_of, numbers_of
 
 WHAT = "What does any one metric say of these texts?"
 HOW = (
@@ -25,6 +26,9 @@ HOW = (
 )
 CAPTION = (
     "A list as long as there are layers is taken to be one number a layer. A × at the bottom marks an undefined one."
+)
+EMPTY = (
+    "This metric has no list with one number for each layer, so there is no line to draw. Its numbers are in the files."
 )
 NONE = "none"
 
@@ -66,11 +70,17 @@ def choose_basis(row: Metric, here: Selection) -> TextSetInfo | None:
     return others.get(chosen)
 
 
-def show_single(numbers: Numbers) -> None:
+def show_single(result: Result, numbers: Numbers) -> None:
     """The fields that are one number or one text."""
-    rows = [(name_of(name), "none" if value is None else str(value)) for name, value in numbers.single.items()]
+    rows = [(name_of(name), _said(result, name, value)) for name, value in numbers.single.items()]
     if rows:
         st.dataframe(pd.DataFrame(rows, columns=["number", "value"]), hide_index=True, width="content")
+
+
+def _said(result: Result, name: str, value: Any) -> str:
+    """One value in words, with the reason where it is undefined."""
+    why = " ".join(reasons(result, name).values())
+    return f"undefined: {why}" if why else "none" if value is None else str(value)
 
 
 def show_layers(row: Metric, result: Result, numbers: Numbers) -> None:
@@ -101,24 +111,39 @@ def show_layers(row: Metric, result: Result, numbers: Numbers) -> None:
 def show_result(row: Metric, result: Result) -> None:
     """Everything that a result holds, as far as it can be shown without knowing what it means."""
     numbers = numbers_of(result)
-    show_single(numbers)
+    show_single(result, numbers)
     if numbers.layered:
         show_layers(row, result, numbers)
-    undefined_note([result], [*numbers.single, *numbers.rest])
+    else:
+        show_files(row, result, numbers)
     if numbers.rest:
-        listed = "; ".join(f"{name_of(name)} ({shape})" for name, shape in numbers.rest.items())
-        st.caption(f"In the JSON file alone: {plain(listed)}.")
-    if not numbers.layered:
-        provenance([result])
-        st.download_button(
-            "JSON and recipe",
-            lambda: json_text([result_document(result)]).encode(),
-            f"{row.name}.json",
-            "application/json",
-            key="explorer_json",
-            type="tertiary",
-            icon=":material/data_object:",
+        files = "JSON file" if numbers.layered else "files"
+        listed = "; ".join(f"{name_of(name)} ({shape}{_gaps(result, name)})" for name, shape in numbers.rest.items())
+        st.caption(f"In the {files} alone: {plain(listed)}.")
+
+
+def show_files(row: Metric, result: Result, numbers: Numbers) -> None:
+    """The files of a result that has no number for each layer, and so no figure here."""
+    models = ", ".join(dict.fromkeys(short_model(source.model) for source in result.sources))
+    show(
+        Finding(
+            key="explorer",
+            title=f"{row.title}: {models}",
+            figure=None,
+            caption="",
+            table=lambda: long_table(result, numbers),
+            results=[result],
+            empty=EMPTY,
+            name=row.name,
         )
+    )
+
+
+def _gaps(result: Result, name: str) -> str:
+    """Why some numbers of a field are undefined, at most three reasons."""
+    why = list(dict.fromkeys(gap.reason for gap in result.undefined if gap.field == name))
+    more = f", and {count(len(why) - 3, 'more reason')}" if len(why) > 3 else ""
+    return f"; undefined in part: {', '.join(why[:3])}{more}" if why else ""
 
 
 heading("Explorer", WHAT, HOW)

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
+from backend import AccuracyCounts, class_shares
 from pages._kit.charts.base import (
     DASHES,
     MUTED,
@@ -18,6 +19,7 @@ from pages._kit.charts.base import (
     safe,
     with_legend,
 )
+from pages._kit.show.plot import Frames
 
 SINGLES_CAPTION = (
     "Each dimension by itself: how many dimensions reach which test accuracy. Grey: the same with shuffled labels, the mean over the shuffles, whose peak may exceed the chart. The "
@@ -32,49 +34,17 @@ DEPTH_CAPTION = (
     "layer by layer. The faint dotted lines are the same with shuffled labels."
 )
 MOST_CLASSES = 8
-_N_BINS, _N_LINES = 60, 100
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Line:
-    """The places of the movable line: its ends (2, 2) for each step, the accuracy in words, and what lies above it."""
+def singles_histogram(counts: AccuracyCounts, majority: float) -> tuple[go.Figure, Frames]:
+    """Histogram of the test accuracy of all single dimensions, and the places of the line that moves in it.
 
-    ends: Sequence[Floats]
-    names: Sequence[str]
-    captions: Sequence[str]
-    initial: int
-
-
-def singles_histogram(
-    accuracy: Floats, control: Floats | None, majority: float, *, n_test: int
-) -> tuple[go.Figure, Line]:
-    """Histogram of the test accuracy (n_dims,) of all single dimensions; its first trace is the movable line.
-
-    ``control`` (n_shuffles, n_dims) is drawn as the mean count over the shuffles.
-    A bin holds whole steps of 1 / ``n_test``: accuracies lie on these steps, and other bins would show a comb.
+    The line stands between two bins; beside it is said how many dimensions lie above. ``majority`` is the accuracy of always guessing the largest
+    class.
     """
-    everything = accuracy if control is None else np.concatenate([accuracy, control.ravel()])
-    low, high = float(everything.min()), float(everything.max())
-    n_steps = max(1, -(-round((high - low) * n_test) // _N_BINS))
-    n_bins = round((high - low) * n_test) // n_steps + 1
-    edges = low + (np.arange(n_bins + 1) * n_steps - 0.5) / n_test
-    low, high = float(edges[0]), float(edges[-1])
-    counts = np.histogram(accuracy, edges)[0]
-    shuffled = None if control is None else np.histogram(control, edges)[0] / len(control)
-    top = 1.3 * counts.max()
-    line = _line(accuracy, low, high, float(top), majority)
-    figure = base_figure(x_title="Test accuracy alone", y_title="Dimensions (count)")
-    ends = line.ends[line.initial]
-    figure.add_scatter(
-        x=ends[:, 0],
-        y=ends[:, 1],
-        mode="lines",
-        name="line",
-        showlegend=False,
-        line={"color": colour(3), "width": 2},
-        hovertemplate="<b>%{x:.3f}</b><extra></extra>",
-    )
-    drawn = [("shuffled labels", shuffled, MUTED, 0.3), ("labels", counts, colour(0), 0.85)]
+    edges = counts.edges
+    figure = base_figure(x_title="Test accuracy of one dimension alone", y_title="Dimensions (count)")
+    drawn = [("shuffled labels", counts.shuffled, MUTED, 0.3), ("labels", counts.counts, colour(0), 0.85)]
     for name, heights, shade, opacity in drawn:
         if heights is not None:
             figure.add_bar(
@@ -86,55 +56,71 @@ def singles_histogram(
                 hovertemplate=f"{name}, accuracy %{{x:.3f}}<br><b>%{{y:.4g}} dimensions</b><extra></extra>",
             )
     figure.add_vline(x=majority, line={"color": MUTED, "dash": "dot", "width": 1.5})
-    figure.update_layout(barmode="overlay", yaxis={"range": [0, float(top)]})
-    return with_legend(figure), line
+    figure.update_layout(barmode="overlay", yaxis={"range": [0, 1.3 * float(counts.counts.max())]})
+    return with_legend(figure), _line(counts, majority)
 
 
-def _line(accuracy: Floats, low: float, high: float, top: float, majority: float) -> Line:
-    steps = np.linspace(low, high, _N_LINES + 1)
-    above = [(accuracy > step).sum() for step in steps]
-    n_dims = len(accuracy)
+def _line(counts: AccuracyCounts, majority: float) -> Frames:
+    n_dims, edges = int(counts.above[0]), counts.edges
     captions = [
-        f"{count:,} of {n_dims:,} dimensions ({count / n_dims:.1%}) are above {step:.3f}"
-        for count, step in zip(above, steps, strict=True)
+        f"{above:,} of {n_dims:,} dimensions ({above / n_dims:.1%}) are above {edge:.3f}"
+        for above, edge in zip(counts.above, edges, strict=True)
     ]
-    ends = [np.array([[step, 0.0], [step, top]]) for step in steps]
-    middle = (max(majority, low) + float(accuracy.max())) / 2
-    return Line(ends, [f"{step:.3f}" for step in steps], captions, int(np.abs(steps - middle).argmin()))
+    highest = float(edges[np.flatnonzero(counts.counts)[-1] + 1])
+    middle = (max(majority, float(edges[0])) + highest) / 2
+    initial = int(np.abs(edges - middle).argmin())
+    return Frames(
+        "Line at", [f"{edge:.3f}" for edge in edges], [], captions, initial, cursor=[float(edge) for edge in edges]
+    )
 
 
-def values_histogram(
-    edges: Floats,
-    counts: npt.NDArray[np.int64],
-    classes: Sequence[str],
-    cuts: Sequence[tuple[float, int, int]],
-    *,
-    dim: int,
-) -> go.Figure:
-    """Values of one dimension by class: ``counts`` (n_classes, n_bins) within ``edges``, and the borders ``cuts``.
+@dataclass(frozen=True, slots=True, eq=False)
+class ClassCounts:
+    """The lines of a chart by class: ``names``, rows in each bin ``counts`` (n_lines, n_bins); the last may be of all ``others``."""
 
-    A border is (value, class below, class above); those beyond all values are left out. Beyond eight classes the smaller ones share one grey line.
-    """
-    figure = base_figure(x_title=f"Dimension {dim} (activation)", y_title="Texts in a bin, share of the class")
+    names: tuple[str, ...]
+    counts: npt.NDArray[np.int64]
+    others: bool
+
+
+def by_class(counts: npt.NDArray[np.int64], classes: Sequence[str]) -> ClassCounts:
+    """One line for each class that has rows; beyond eight the smaller ones share one."""
     totals = counts.sum(axis=1)
     order = np.argsort(-totals, kind="stable")
     named, rest = np.sort(order[:MOST_CLASSES]), order[MOST_CLASSES:]
-    groups = [(classes[k], counts[k], colour(place)) for place, k in enumerate(named) if totals[k]]
-    if totals[rest].sum():
-        groups.append((f"{len(rest)} other classes", counts[rest].sum(axis=0), MUTED))
+    named = named[totals[named] > 0]
+    names, lines = [classes[k] for k in named], list(counts[named])
+    others = bool(totals[rest].sum())
+    if others:
+        names.append(f"{len(rest)} other classes")
+        lines.append(counts[rest].sum(axis=0))
+    return ClassCounts(tuple(names), np.array(lines), others)
+
+
+def values_histogram(
+    edges: Floats, lines: ClassCounts, classes: Sequence[str], cuts: Sequence[tuple[float, int, int]], *, dim: int
+) -> go.Figure:
+    """Values of one dimension by class, ``lines`` within ``edges`` (n_bins + 1,), and the borders ``cuts`` between ``classes``.
+
+    A border is (value, class below, class above); those beyond all values are left out.
+    """
+    figure = base_figure(x_title=f"Value of dimension {dim}", y_title="Share of the class in a bin")
     x = np.repeat(edges, 2)[1:-1]
-    for place, (name, heights, shade) in enumerate(groups):
-        total = int(heights.sum())
+    few = len(lines.names) <= 3
+    for place, (name, shares) in enumerate(zip(lines.names, class_shares(lines.counts), strict=True)):
+        total = int(lines.counts[place].sum())
+        shade = MUTED if lines.others and place == len(lines.names) - 1 else colour(place)
         figure.add_scatter(
             x=x.astype(np.float32),
-            y=np.repeat(heights / total, 2).astype(np.float32),
+            y=np.repeat(shares, 2).astype(np.float32),
             mode="lines",
             name=f"{safe(name)} ({total:,})",
             line={"color": shade, "width": 1.8, "dash": DASHES[(place // 4) % len(DASHES)]},
-            fill="tozeroy" if len(groups) <= 3 else None,
-            fillcolor=_faint(shade) if len(groups) <= 3 else None,
+            fill="tozeroy" if few else None,
+            fillcolor=_faint(shade) if few else None,
             hovertemplate=f"{safe(name)}, %{{x:.3f}}<br><b>%{{y:.1%}}</b><extra></extra>",
         )
+    figure.update_yaxes(tickformat=".0%")
     cuts = [cut for cut in cuts if edges[0] <= cut[0] <= edges[-1]]  # a class may win only far beyond all values
     for place, (value, below, above) in enumerate(cuts):
         figure.add_vline(x=value, line={"color": MUTED, "dash": "dash", "width": 1.5})

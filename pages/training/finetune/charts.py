@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 import plotly.graph_objects as go
 
 from backend import RunInfo, moving_mean
@@ -20,7 +22,7 @@ _AROUND = 9  # steps in the moving mean
 def course_chart(info: RunInfo, log: Sequence[Mapping[str, Any]]) -> go.Figure:
     """Loss and accuracy over the steps of ``info``; ``log`` are the lines that ``Workbench.run_log`` gives."""
     figure = base_figure(x_title="Step (updates of the weights)", y_title="")
-    _losses(figure, [line for line in log if "loss" in line])
+    _losses(figure, log)
     judged = [line for line in log if "eval_accuracy" in line]
     _judged(figure, info, judged)
     last = max([info.total_steps, *(int(line["step"]) for line in log)], default=1)
@@ -32,13 +34,34 @@ def course_chart(info: RunInfo, log: Sequence[Mapping[str, Any]]) -> go.Figure:
     return with_legend(figure)
 
 
-def _losses(figure: go.Figure, lines: Sequence[Mapping[str, Any]]) -> None:
-    if not lines:
+def course_table(info: RunInfo, log: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """One row for each step of the log: its losses, the accuracy where one was measured, and the lines to compare with."""
+    steps, losses = loss_line(log)
+    mean = moving_mean(losses, _AROUND) if len(steps) > _AROUND else np.full(len(steps), np.nan)
+    trained = pd.DataFrame({"step": steps, "training loss": losses, f"mean of {_AROUND} steps": mean})
+    judged = pd.DataFrame(
+        [(line["step"], line["eval_loss"], line["eval_accuracy"]) for line in log if "eval_accuracy" in line],
+        columns=["step", "loss", "accuracy"],
+    ).astype({"step": np.int64, "loss": float, "accuracy": float})
+    table = trained.merge(judged, on="step", how="outer").assign(judged_on=info.judged_on or None)
+    return table.rename(columns={"judged_on": "judged on"}).assign(
+        **{"head on the frozen base": info.frozen, "largest class": info.majority}
+    )
+
+
+def loss_line(log: Sequence[Mapping[str, Any]]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """The steps (n,) of which a loss was written, and the losses (n,), NaN where one was not finite."""
+    lines = [line for line in log if "loss" in line]
+    losses = [np.nan if line["loss"] is None else line["loss"] for line in lines]
+    return np.array([line["step"] for line in lines], np.int64), np.array(losses, np.float64)
+
+
+def _losses(figure: go.Figure, log: Sequence[Mapping[str, Any]]) -> None:
+    steps, losses = loss_line(log)
+    if not len(steps):
         return
-    steps = np.array([line["step"] for line in lines], np.int32)
-    losses = np.array([np.nan if line["loss"] is None else line["loss"] for line in lines], np.float64)
     figure.add_scatter(
-        x=steps,
+        x=steps.astype(np.int32),
         y=losses.astype(np.float32),
         mode="lines",
         name="training loss",
@@ -47,7 +70,7 @@ def _losses(figure: go.Figure, lines: Sequence[Mapping[str, Any]]) -> None:
     )
     if len(steps) > _AROUND:
         figure.add_scatter(
-            x=steps,
+            x=steps.astype(np.int32),
             y=moving_mean(losses, _AROUND).astype(np.float32),
             mode="lines",
             name=f"mean of {_AROUND} steps",

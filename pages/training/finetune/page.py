@@ -6,20 +6,20 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from backend import RECIPES, EmbedscopeError, JobStatus, Recipe, RunInfo, TextSetInfo
+from backend import RECIPES, EmbedscopeError, JobStatus, Recipe, RunInfo, TextSetInfo, run_document
 from pages._kit.charts.base import short_model
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.progress import show_progress
 from pages._kit.show import wording
+from pages._kit.show.finding import Finding, show
 from pages._kit.show.findings import heading
 from pages._kit.show.links import page_file
-from pages._kit.show.plot import plot
 from pages._kit.state import selection
 from pages._kit.state.labelled import choose_model, label_missing
 from pages._kit.state.model_field import choose_models, chosen_names
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import plain, show_problem, workbench
-from pages.training.finetune.charts import CAPTION, course_chart
+from pages.training.finetune.charts import CAPTION, course_chart, course_table
 
 WHAT = "Train a model on your labels, and keep its checkpoints."
 HOW = (
@@ -189,17 +189,23 @@ def draw(info: RunInfo) -> None:
     st.markdown(f"**{plain(info.name)}** &nbsp; {BADGES.get(info.state, '')}")
     numbers(info)
     log = workbench().run_log(info.name)
-    if log:
-        alt = f"Loss and accuracy of the run {info.name} over {info.total_steps} steps"
-        plot(
-            course_chart(info, log),
+    if not log:
+        return
+    show(
+        Finding(
             key="finetune_course",
-            alt=alt,
+            title=f"Course of the run {info.name}: {info.base} on {info.texts}",
+            figure=course_chart(info, log),
+            caption=CAPTION,
+            table=lambda: course_table(info, log),
+            name=f"run-{info.name}",
+            about=(short_model(info.base), info.texts),
+            documents=lambda: [run_document(info, log)],
+            alt=f"Loss and accuracy of the run {info.name} over {info.total_steps} steps",
             height=520,
             view=info.name,
-            file_name=f"run-{info.name}",
         )
-        st.caption(CAPTION)
+    )
 
 
 def numbers(info: RunInfo) -> None:

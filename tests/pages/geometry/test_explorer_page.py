@@ -42,7 +42,7 @@ def own() -> Iterator[Metric]:
     METRICS.pop("width", None)
 
 
-def shown(at) -> str:
+def words(at) -> str:
     return " ".join(str(part.value) for kind in (at.caption, at.info, at.markdown) for part in kind)
 
 
@@ -54,8 +54,8 @@ def test_a_metric_of_ones_own_has_its_form_its_line_and_its_numbers(open_page, r
     tables = [table.value for table in at.dataframe]
     assert [list(row) for row in tables[0].to_numpy()] == [["largest", "64.0"]]
     assert np.isnan(tables[1]["width"][0]) and set(tables[1]["width"][1:]) == {64.0}
-    assert "matrix (2 × 3)" in shown(at).replace("\\", "")
-    assert "no" in shown(at) and "<b>no" not in shown(at).replace("\\<", "")
+    assert "matrix (2 × 3)" in words(at).replace("\\", "")
+    assert "no" in words(at) and "<b>no" not in words(at).replace("\\<", "")
     assert {button.key for button in at.get("download_button")} >= {"explorer_csv", "explorer_json"}
 
 
@@ -64,7 +64,18 @@ def test_metrics_of_the_project_show_their_numbers(open_page, run_page, name: st
     at = run_page(open_page("explorer", 0, 1, metric=METRICS[name].title, label="label"), "explorer")
     assert at.selectbox(key="metric").value == name
     assert at.dataframe
-    assert ("matrix" in shown(at)) == (name == "cka")
+    assert ("matrix" in words(at)) == (name == "cka")
+
+
+def test_numbers_of_no_layer_are_in_the_files_and_gaps_have_their_reason(open_page, run_page, shown) -> None:
+    at = run_page(open_page("explorer", 0, 1, metric=METRICS["cka"].title), "explorer")
+    table = shown["explorer"].numbers()
+    matrix = table[table["field"] == "matrix"]
+    assert len(matrix) == 16 and matrix["place"].tolist()[:5] == ["0 0", "0 1", "0 2", "0 3", "1 0"]
+    result = shown["explorer"].results[0]
+    np.testing.assert_array_equal(matrix["number"], result.values.matrix.ravel())
+    at = run_page(open_page("explorer", 0, 1, metric=METRICS["cka"].title, pooling="cls"), "explorer")
+    assert "undefined in part" in words(at) and "identical" in words(at)
 
 
 def test_every_metric_draws_its_form(open_page) -> None:

@@ -18,11 +18,9 @@ from tests.pages.conftest import ROOT, SmallWorld
 from tests.pages.drawn import check
 
 NOT_YET = {
-    "pages/labels/neurons/page.py",
     "pages/training/dynamics/grids.py",
     "pages/training/dynamics/labels.py",
     "pages/training/dynamics/map.py",
-    "pages/training/finetune/page.py",
     "pages/training/report/sections.py",
 }
 """Files that still call ``plot`` themselves."""
@@ -49,6 +47,8 @@ ON_THEIR_OWN = (
         "probes",
         "probes_profile",
     ),  # in test_probes_page: with the settings that it opens with, networks are searched for
+    ("neurons", "neurons_nothing_"),  # in test_neurons_page: it takes a layer without differences
+    ("finetune", "finetune_course"),  # in test_finetune_page: it takes a run
     ("ablation", "inner_loss"),  # in test_inner: it takes a model that predicts tokens
 )
 VIEW = ("segmented_control", "similarity_view", "Along depth")
@@ -138,6 +138,14 @@ WALKS = (
         (0,),
         ("threshold_profile", "threshold_histogram"),
         (("select_slider", "threshold_layer_4", 1), ("segmented_control", "threshold_rows", "Training texts")),
+    ),
+    Walk("neurons", (0, 1), ("neurons_singles_*", "neurons_values_*")),
+    Walk(
+        "neurons",
+        (0,),
+        ("neurons_depth",),
+        (("segmented_control", "neurons_view", "All layers"),),
+        runs=("neurons_depth",),
     ),
     Walk("component_accuracy", (0,), ("component_accuracy_chart", "component_sample_chart")),
 )

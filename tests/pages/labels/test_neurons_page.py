@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from pages.labels.neurons.charts import MOST_CLASSES, depth_chart, singles_histogram, values_histogram
+from backend import count_by_accuracy
+from pages.labels.neurons.charts import MOST_CLASSES, by_class, depth_chart, singles_histogram, values_histogram
 from tests.pages.conftest import SmallWorld
 from tests.pages.figures import figure, numbers, said
 
@@ -13,26 +14,26 @@ KEY = "neurons"
 def test_the_movable_line_counts_the_dimensions_above_it() -> None:
     accuracy = np.random.default_rng(0).integers(400, 900, 200) / 1_000
     control = np.random.default_rng(1).integers(450, 550, 200) / 1_000
-    drawn, line = singles_histogram(accuracy, np.array([control, control[::-1]]), 0.5, n_test=1_000)
-    assert sum(drawn.data[2].y) == 200 and sum(drawn.data[1].y) == 200
-    width = float(drawn.data[1].width) * 1_000
-    assert width == pytest.approx(round(width)) and len(drawn.data[1].x) <= 61
-    for ends, name, caption in zip(line.ends, line.names, line.captions, strict=True):
-        at = ends[0, 0]
-        assert ends[1, 0] == at and float(name) == pytest.approx(at, abs=6e-4)
+    counts = count_by_accuracy(accuracy, np.array([control, control[::-1]]), n_test=1_000)
+    drawn, line = singles_histogram(counts, 0.5)
+    assert sum(drawn.data[1].y) == 200 and sum(drawn.data[0].y) == 200
+    for at, name, caption in zip(line.cursor, line.names, line.captions, strict=True):
+        assert float(name) == pytest.approx(at, abs=6e-4)
         assert caption.startswith(f"{(accuracy > at).sum()} of 200 dimensions")
-    np.testing.assert_array_equal(drawn.data[0].x, line.ends[line.initial][:, 0])
+    assert 0.5 < line.cursor[line.initial] < accuracy.max(), (
+        "it begins between the largest class and the best dimension"
+    )
 
 
 def test_a_histogram_of_equal_accuracies_is_drawn_whole() -> None:
-    drawn, line = singles_histogram(np.full(7, 0.5), None, 0.5, n_test=10)
-    assert sum(drawn.data[1].y) == 7 and line.captions[0].startswith("7 of 7")
+    drawn, line = singles_histogram(count_by_accuracy(np.full(7, 0.5), None, n_test=10), 0.5)
+    assert sum(drawn.data[0].y) == 7 and line.captions[0].startswith("7 of 7")
 
 
 def test_class_lines_hold_shares_of_their_class_and_escape_names() -> None:
     counts = np.array([[3, 1, 0], [0, 2, 2]])
-    edges = np.array([0.0, 1.0, 2.0, 3.0])
-    drawn = values_histogram(edges, counts, ["<b>bad</b>", "good $x$"], [(-40.0, 1, 0), (1.5, 0, 1)], dim=4)
+    edges, classes = np.array([0.0, 1.0, 2.0, 3.0]), ["<b>bad</b>", "good $x$"]
+    drawn = values_histogram(edges, by_class(counts, classes), classes, [(-40.0, 1, 0), (1.5, 0, 1)], dim=4)
     names = [trace.name for trace in drawn.data]
     assert names == ["&lt;b&gt;bad&lt;/b&gt; (4)", "good &#36;x&#36; (4)"]
     np.testing.assert_allclose(drawn.data[0].y[::2], [0.75, 0.25, 0])
@@ -42,7 +43,8 @@ def test_class_lines_hold_shares_of_their_class_and_escape_names() -> None:
 
 def test_many_classes_share_a_grey_line() -> None:
     counts = np.arange(1, 21)[:, None] * np.ones((1, 4), dtype=int)
-    drawn = values_histogram(np.arange(5.0), counts, [f"c{k}" for k in range(20)], [], dim=0)
+    classes = [f"c{k}" for k in range(20)]
+    drawn = values_histogram(np.arange(5.0), by_class(counts, classes), classes, [], dim=0)
     assert len(drawn.data) == MOST_CLASSES + 1
     assert drawn.data[-1].name == f"12 other classes ({4 * sum(range(1, 13))})"
 
@@ -76,7 +78,7 @@ def test_the_page_shows_the_metrics_numbers(open_page, run_page, small_world: Sm
     chosen = at.dataframe[2].value
     assert chosen["dimension"].tolist() == values.dimensions[0].tolist()
     singles = figure(at, 0)["data"]
-    assert numbers(singles[2]["y"]).sum() == 32
+    assert numbers(singles[1]["y"]).sum() == 32
     assert "fitted heads" in said(at) and "48 training rows, 12 test rows" in said(at)
 
 
@@ -110,11 +112,12 @@ def test_depth_shows_every_layer(open_page, run_page, small_world: SmallWorld) -
     assert table["best dimension"].tolist() == values.dimensions[:, 0].tolist()
 
 
-def test_a_layer_without_differences_says_so(open_page, run_page) -> None:
+def test_a_layer_without_differences_says_so(open_page, run_page, shown) -> None:
     at = open_page(KEY, 0, pooling="cls")
     at.selectbox(key="neurons_layer_4").select_index(0).run()
     at = run_page(at, KEY)
     assert "all rows are identical" in said(at) and not at.get("plotly_chart")
+    assert list(shown) == ["neurons_nothing_0"] and len(shown["neurons_nothing_0"].numbers()) == 32
 
 
 def test_without_labels_or_with_tokens_the_page_says_what_to_do(open_page) -> None:
