@@ -22,7 +22,7 @@ $(STAMP): requirements.txt requirements-dev.txt
 run: setup ## start the backend service and the dashboard (Ctrl-C ends both)
 	@exec $(BIN)/python -m backend up
 
-demo: setup ## fine-tune minilm on the built-in reviews (a minute or some); make run then shows its steps
+demo: setup ## fine-tune minilm on the built-in reviews (a minute or two); make run then shows its steps
 	@$(BIN)/python -m backend finetune --name demo --model minilm --texts sentiment --recipe zhou --epochs 3 --learning-rate 3e-4
 	@echo "See it: make run, page Dynamics, series run:demo"
 

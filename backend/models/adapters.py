@@ -209,8 +209,8 @@ def merge_adapter(model: str, module: Untyped, plan: AdapterPlan, kept: nn.Modul
         reason = (str(error).strip().splitlines() or [""])[0][:160]
         raise ModelError(
             f"The adapter '{model}' cannot be applied to its base model ({type(error).__name__}: {reason}).",
-            f"Check that base_model_name_or_path in {ADAPTER_CONFIG} names the model that it was trained on; an adapter "
-            "merged into its base by the software that trained it can be used as well.",
+            f"Check that base_model_name_or_path in {ADAPTER_CONFIG} names the model that it was trained on, "
+            "or merge the adapter into its base with the software that trained it.",
         ) from None
 
 

@@ -142,7 +142,7 @@ def select_backbone(module: Untyped, architecture: Architecture) -> tuple[nn.Mod
     module = module if architecture.has_head else backbone
     if "input_ids" not in forward_names(backbone):
         raise ModelError(
-            f"The model class {type(backbone).__name__} takes no tokens: it is not a model of text.",
+            f"The model class {type(backbone).__name__} takes no tokens: it is not a text model.",
             "Choose a text encoder or decoder.",
         )
     return module, backbone
@@ -183,10 +183,10 @@ def remarks(config: Untyped, backbone: nn.Module) -> tuple[str, ...]:
     name = type(backbone).__name__
     said = []
     if getattr(config, "text_config", None) is not None:
-        said.append(f"Of this model ({config.model_type}) the part for text alone is run: {name}.")
+        said.append(f"Only the text part of this model ({config.model_type}) is run: {name}.")
     if getattr(config, "auto_map", None):
         said.append(
-            f"config.json names code of its own, which is never run: this is {name} of the transformers library."
+            f"config.json names the model's own code, which is never run; the transformers library's {name} is used instead."
         )
     return tuple(said)
 
@@ -230,17 +230,17 @@ def check_missing(model: str, module: Untyped, architecture: Architecture, repor
 
 def _lacking(model: str, class_name: str, missing: list[str], others: list[str]) -> ModelError:
     """The error for weights that lack tensors: of which some may be there by ``others`` names."""
-    lacks = f"its weights lack {len(missing)} tensors of the model, such as {missing[0]}"
+    lacks = f"its weights lack {len(missing)} of the model's tensors, such as {missing[0]}"
     prefix = next((one.removesuffix(name) for name in missing for one in others if one.endswith(f".{name}")), "")
     if prefix:
         return ModelError(
-            f"The names of the weights of the model '{model}' begin with '{prefix}', so {class_name} does not find them.",
+            f"The weight names of the model '{model}' begin with '{prefix}', so {class_name} does not find them.",
             "They were saved from a wrapped model (DataParallel, torch.compile, a training module): save the model inside "
-            "it with save_pretrained, or take the prefix away.",
+            "it with save_pretrained, or remove the prefix.",
         )
     if not others:
         return broken(model, lacks)
-    return unusable(model, f"{lacks}, and hold {len(others)} that {class_name} has no place for, such as {others[0]}")
+    return unusable(model, f"{lacks}, and hold {len(others)} that {class_name} does not have, such as {others[0]}")
 
 
 def _below(key: str, prefix: str) -> bool:

@@ -214,7 +214,7 @@ def _check_request(tokenizer: Untyped, texts: Sequence[str], pairs: Sequence[str
     n_special = tokenizer.num_special_tokens_to_add(pair=pairs is not None)
     if max_length <= n_special:
         raise InvalidRequest(
-            f"A limit of {max_length} tokens leaves no room for the text beside {n_special} special tokens.",
+            f"A limit of {max_length} tokens leaves no room for the text next to {n_special} special tokens.",
             f"Choose a limit of at least {n_special + 1}.",
         )
 

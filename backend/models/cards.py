@@ -28,11 +28,11 @@ def model_card(info: RunInfo, step: int) -> str:
     kind = (
         "A sequence classifier"
         if info.unit == "text"
-        else "The backbone of a classifier of words (its head: word_head.safetensors)"
+        else "The backbone of a word classifier (its head: word_head.safetensors)"
     )
     parts = [
         f"# {info.name}, step {step}",
-        f"{kind}, {MADE_HERE}. It is meant for looking at its geometry, not for use.",
+        f"{kind}, {MADE_HERE}. It is meant for studying its geometry, not for use.",
         _table(("what", "value"), rows),
         "## Recipe",
         _table(("field", "value"), recipe),

@@ -82,7 +82,7 @@ def out_of_memory(model: str, needed: int, free: int | None, device: str) -> Mod
     available = "an unknown amount" if free is None else f"{free / _GIB:.2f} GiB"
     return ModelError(
         f"Not enough memory for the model '{model}' on {device}: it needs {needed / _GIB:.2f} GiB, {available} is free.",
-        "Choose a smaller model, or a shorter number format (EMBEDSCOPE_DTYPE=bfloat16), or free memory.",
+        "Choose a smaller model, or a smaller number format (EMBEDSCOPE_DTYPE=bfloat16), or free memory.",
     )
 
 

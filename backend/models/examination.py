@@ -57,7 +57,7 @@ def examined(loaded: "LoadedModel", ending: Ending) -> "LoadedModel":
         raise ModelError(
             f"'{loaded.spec.name}' ({loaded.info.architecture}) cannot be run on the tokens of a text alone "
             f"({type(error).__name__}: {reason}).",
-            "This family of models is not supported: choose a text encoder or decoder.",
+            "This model family is not supported: choose a text encoder or decoder.",
         ) from None
 
 
@@ -72,7 +72,7 @@ def _batching(loaded: "LoadedModel", ending: Ending) -> str:
         again = _gap(_run(loaded, [short]).layers, alone.layers)
         if again > tolerance:
             raise ModelError(
-                f"'{loaded.spec.name}' ({loaded.info.architecture}) gives the same text another vector each time "
+                f"'{loaded.spec.name}' ({loaded.info.architecture}) gives the same text a different vector each time "
                 f"(they differ by {again:.2g} of their length).",
                 "It draws random numbers while it runs, so its geometry is not a property of the texts: choose another model.",
             )
@@ -130,7 +130,7 @@ def _check_shapes(loaded: "LoadedModel", layers: Layers, n_tokens: int) -> None:
             raise ModelError(
                 f"Layer {layer} of '{loaded.spec.name}' has the shape {tuple(hidden.shape)} instead of {expected} "
                 f"(tokens, dimensions).",
-                "The layers of this family are of unlike shapes: it is not supported.",
+                "Its layers differ in shape, and models of that kind are not supported.",
             )
         if not hidden.isfinite().all():
             return  # said when texts are run, with the layer's name
@@ -144,14 +144,14 @@ def _check_end(loaded: "LoadedModel", ending: Ending, tried: _Pass) -> None:
     if ending.told and found is not None and (found.norm, found.beyond) == (ending.norm, ending.beyond):
         return
     stands = (
-        "what stands between the two cannot be told"
+        "what lies between the two is not known"
         if found is None
-        else (f"between the two stands '{found.norm or found.beyond}'")
+        else (f"'{found.norm or found.beyond}' lies between the two")
     )
     raise ModelError(
         f"The last layer of '{loaded.spec.name}' ({loaded.info.layer_names[-1]}) is not the model's own last hidden state, "
         f"and {stands}.",
-        "This family of models is not supported: its layers would be taken for others.",
+        "This model family is not supported: its layers would be mistaken for others.",
     )
 
 

@@ -90,7 +90,7 @@ def finetune(files: ModelFiles, rows: TrainingRows, info: RunInfo, folder: RunFo
             seed=recipe.seed,
             saved=saved,
         )
-        report(0, 0, "Splitting the texts into tokens")
+        report(0, 0, "Tokenizing the texts")
         limit = min(recipe.max_length, max_length(tunable.backbone, tunable.backbone.config, tunable.tokenizer))
         limit = min(limit, read_package(info.base, files.package or files.folder).max_length or limit)
         train, test, final, n_lost = _examples(tunable, rows, limit)
@@ -296,5 +296,5 @@ def _memory_errors(info: RunInfo) -> Iterator[None]:
         recipe = info.recipe
         raise ModelError(
             f"Out of memory with {recipe.batch_size} texts of up to {recipe.max_length} tokens in a forward pass.",
-            f"Halve batch_size and double accumulation (now {recipe.accumulation}): the steps stay the same.",
+            f"Halve the batch size and double the accumulation steps (now {recipe.accumulation}): the steps stay the same.",
         ) from None

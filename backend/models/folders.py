@@ -99,8 +99,8 @@ def unusable(model: str, reason: str) -> ModelError:
     """The error for files that are not used here, be it for what they hold or for what the libraries know."""
     return ModelError(
         f"The model '{model}' cannot be used: {reason}.",
-        f"This is what Embedscope and transformers {version('transformers')} make of it; the files need not be at fault. Choose "
-        "another model, or save this one again with save_pretrained where it can be loaded.",
+        f"Embedscope and transformers {version('transformers')} cannot use it; the files themselves may be fine. Choose "
+        "another model, or load this one elsewhere and save it again with save_pretrained.",
     )
 
 
@@ -121,7 +121,7 @@ def check_model(model: str, folder: Path, files: Collection[str], *, weights: bo
     if not has_tokenizer(model, folder, files):
         raise ModelError(
             f"The model '{model}' has no tokenizer (tokenizer.json or a vocabulary).",
-            "Put the tokenizer's files of the model that it was made from into its folder, or save both together again.",
+            "Copy the tokenizer files of the model that it was made from into its folder, or save model and tokenizer together again.",
         )
     if weights:
         for name in names:
@@ -136,7 +136,7 @@ def check_adapter(model: str, folder: Path, files: Collection[str]) -> dict[str,
     if not isinstance(config.get("base_model_name_or_path"), str) or not config["base_model_name_or_path"]:
         raise ModelError(
             f"The adapter '{model}' names no base model (base_model_name_or_path in its {ADAPTER_CONFIG}).",
-            "Write the folder or the hub's name of the model that it was trained on into that entry.",
+            "Set that entry to the folder or hub id of the model that it was trained on.",
         )
     if ADAPTER_WEIGHTS not in files:
         if _pickles(files):
@@ -193,7 +193,7 @@ def _weight_files(model: str, folder: Path, files: Collection[str]) -> tuple[str
     shards = tuple(sorted(set(table.values())))
     for shard in shards:
         if Path(shard).name != shard or not shard.endswith(".safetensors"):  # "../other/model.safetensors"
-            raise broken(model, f"{INDEX} names '{shard}', which is no safetensors file of this folder")
+            raise broken(model, f"{INDEX} names '{shard}', which is not a safetensors file in this folder")
         if shard not in files:
             raise broken(model, f"{INDEX} names the shard {shard}, which is missing")
     return shards
@@ -209,7 +209,7 @@ def _check_code(model: str, folder: Path, files: Collection[str], config: dict[s
     if config.get("quantization_config"):
         raise ModelError(
             f"The model '{model}' has quantised weights, which are not supported.",
-            "Use the checkpoint in float32, float16 or bfloat16 from which it was made.",
+            "Use the float32, float16 or bfloat16 checkpoint that it was made from.",
         )
 
 
@@ -225,14 +225,14 @@ def remote_code(model: str, file_name: str) -> ModelError:
     """The error for a model that asks for code which the library does not have itself."""
     return ModelError(
         f"The model '{model}' needs code of its own ({file_name} has an 'auto_map'), which is never executed.",
-        "Use a checkpoint of an architecture that the transformers library knows itself.",
+        "Use a checkpoint whose architecture is part of the transformers library.",
     )
 
 
 def _pickle_only(model: str, files: Collection[str]) -> ModelError:
     return ModelError(
-        f"The model '{model}' has only pickle weights ({', '.join(_pickles(files)[:3])}), which can run any code.",
-        "Use a revision with safetensors, or convert it where you trust it: save_pretrained writes safetensors.",
+        f"The model '{model}' has only pickle weights ({', '.join(_pickles(files)[:3])}), which can run arbitrary code.",
+        "Use a revision with safetensors. If you trust this one, convert it: save_pretrained writes safetensors.",
     )
 
 
@@ -242,7 +242,7 @@ def _other_format(model: str, files: Collection[str]) -> ModelError | None:
         found = [name for name in _matching(files, patterns) if not _matches(name, WEIGHT_PATTERNS)]
         if found:
             return ModelError(
-                f"The model '{model}' is in {what} ({', '.join(found[:3])}), which is not read here.",
+                f"The model '{model}' is in {what} ({', '.join(found[:3])}), which cannot be read here.",
                 f"Use its version for transformers, with {CONFIG} and {WEIGHTS}.",
             )
     return None

@@ -100,7 +100,7 @@ def _hub_error(error: Exception, repo: str, revision: str | None) -> ModelError:
         return not_found(repo)
     if isinstance(error, errors.RemoteEntryNotFoundError):
         return ModelError(
-            f"The hub lists a file of '{at}' and then does not have it.", "Try again, or choose another revision."
+            f"The hub lists a file of '{at}' but does not have it.", "Try again, or choose another revision."
         )
     return _connection_error(error, repo, at)
 
@@ -108,7 +108,7 @@ def _hub_error(error: Exception, repo: str, revision: str | None) -> ModelError:
 def not_found(name: str) -> ModelError:
     """The error for a name that is neither an alias, nor on the hub, nor a folder."""
     return ModelError(
-        f"There is no model '{name}': not on the hub (or private), and no folder of that name.",
+        f"There is no model '{name}': the hub has none of that name (or it is private), and there is no such folder.",
         "Check the spelling; a private model needs HF_TOKEN; a folder is given as ./folder or by its full path.",
     )
 
@@ -132,10 +132,10 @@ def _connection_error(error: Exception, repo: str, at: str) -> ModelError:
         reason = "HF_HUB_OFFLINE is set" if offline else "no connection"
         return ModelError(
             f"The hub cannot be reached ({reason}), and '{at}' is not in the local cache.",
-            "Connect to the network, or use 'minilm' or a local folder, which need none.",
+            "Connect to the network, or use 'minilm' or a local folder; they need no connection.",
         )
     detail = f": {error.strerror}" if isinstance(error, OSError) and error.strerror else ""
     return ModelError(
         f"The download of '{at}' from the hub broke off ({type(error).__name__}{detail}).",
-        "Try again: whole files are kept, half files are not.",
+        "Try again: files that arrived whole are kept.",
     )

@@ -108,7 +108,7 @@ class LayerTap:
         if self._next != expected:
             raise ModelError(
                 f"The forward pass showed {self._next} layers instead of {expected}.",
-                "This family of models calls its blocks in an unusual way and is not supported.",
+                "This model family calls its blocks in an unusual way and is not supported.",
             )
 
     def _before_block(self, block: nn.Module, args: tuple[Untyped, ...], kwargs: dict[str, Any]) -> Untyped:
@@ -121,7 +121,7 @@ class LayerTap:
         if name is None:
             raise ModelError(
                 f"The first block ({type(block).__name__}) is called without hidden states.",
-                "This family of models is not supported.",
+                "This model family is not supported.",
             )
         replaced = self._show(kwargs[name])
         return None if replaced is None else (args, {**kwargs, name: replaced})
@@ -143,7 +143,7 @@ class LayerTap:
         if not isinstance(hidden, torch.Tensor):
             raise ModelError(
                 f"Layer {layer} gives {type(hidden).__name__} instead of a tensor.",
-                "This family of models is not supported.",
+                "This model family is not supported.",
             )
         if not self._layout.time_major or hidden.ndim != 3:
             return self._observe(layer, hidden)

@@ -262,7 +262,7 @@ def _caveats(ending: Ending) -> tuple[str, ...]:
     if ending.beyond:
         last = "final norm" if ending.norm else "last block"
         return (
-            f"After its {last} this model applies '{ending.beyond}' to come to its own output; that output is no layer here.",
+            f"After its {last} this model applies '{ending.beyond}' to produce its output; that output is not a layer here.",
         )
     return ()
 

@@ -37,7 +37,7 @@ class TextNetwork:
         if spec.postprocess or spec.ablation is not None:
             raise InvalidRequest(
                 "These activations are post-processed; inside the network there are only the model's own.",
-                "Take the steps before the metric out.",
+                "Remove the steps before the metric.",
             )
         self._load, self._spec, self._table, self._batch_tokens = load, spec, table, batch_tokens
         self._key: tuple[int, ...] = ()

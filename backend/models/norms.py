@@ -50,7 +50,7 @@ def output_norms(loaded: LoadedModel) -> OutputNorms:
     norms = [norm for norm in watch.last if norm is not None]
     if len(norms) != loaded.info.n_blocks or len(watch.last) != len(norms):
         raise ModelError(
-            f"The blocks of '{loaded.spec.name}' run no norm with a weight for each dimension.",
+            f"The blocks of '{loaded.spec.name}' have no norm with a weight for each dimension.",
             "The rule over LayerNorm weights does not apply to this family.",
         )
     biases = [getattr(norm, "bias", None) for norm in norms]

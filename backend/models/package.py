@@ -56,9 +56,9 @@ def transformer_path(model: str, folder: Path) -> str:
             return path
     kinds = ", ".join(module["type"].rpartition(".")[2] for module in modules) or "nothing"
     raise ModelError(
-        f"The sentence-transformers package '{model}' holds no single transformer (its modules: {kinds}).",
-        "Its vectors have no layers to look at. Choose a package that is made of a transformer; of several encoders, name "
-        "the folder of one.",
+        f"The sentence-transformers package '{model}' does not hold exactly one transformer (its modules: {kinds}).",
+        "Its vectors have no layers to look at. Choose a package built on one transformer; if it has several "
+        "encoders, name the folder of one.",
     )
 
 
@@ -144,12 +144,12 @@ def _pooling(table: dict[str, Any]) -> tuple[str | None, list[str]]:
         return _POOLINGS[modes[0]], []
     names = " and the ".join(_MODES.get(mode, f"{mode} token" if mode == "cls" else mode) for mode in modes)
     what = f"takes the {names} of the tokens' vectors" + (", side by side" if len(modes) > 1 else "")
-    return None, [f"sentence-transformers {what}, which is no pooling here: the vectors are others."]
+    return None, [f"sentence-transformers {what}, a pooling that is not available here, so the vectors differ."]
 
 
 def _further(kind: str, table: dict[str, Any]) -> str:
     if kind == "Normalize":
-        return "sentence-transformers also scales each vector to length 1, which keeps all angles; here it keeps its length."
+        return "sentence-transformers also scales each vector to length 1, which keeps all angles; here vectors keep their length."
     sizes = (
         f" ({table['in_features']} to {table['out_features']} dimensions)"
         if kind == "Dense" and "out_features" in table
@@ -170,7 +170,7 @@ def _inputs(table: dict[str, Any], settings: dict[str, Any]) -> list[str]:
         )
     task = settings.get("transformer_task")
     if task not in (None, "feature-extraction"):
-        said.append(f"sentence-transformers uses the model for {task}, whose outputs are no layer's vectors.")
+        said.append(f"sentence-transformers uses the model for {task}, whose outputs are not the vectors of a layer.")
     kinds = settings.get("modality_config")
     if isinstance(kinds, dict) and kinds and "text" not in kinds:
         said.append(

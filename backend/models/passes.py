@@ -79,7 +79,7 @@ class Batch:
         if hidden.ndim != 3 or hidden.shape[0] != n_texts or hidden.shape[1] < n_tokens:
             raise ModelError(
                 f"A layer gave an output of shape {tuple(hidden.shape)} for {n_texts} texts of {n_tokens} tokens.",
-                "This family of models is not supported.",
+                "This model family is not supported.",
             )
         return hidden
 
@@ -127,7 +127,7 @@ def run_batches(
             if len(rows) == 1:
                 raise ModelError(
                     f"Not enough memory on {loaded.device} for one text of {len(encoded[0].ids)} tokens.",
-                    "Choose a smaller model or a lower limit of tokens, or free memory.",
+                    "Choose a smaller model or a lower token limit, or free memory.",
                 )
             most = len(rows) // 2
 
@@ -174,7 +174,7 @@ def forward(loaded: "LoadedModel", batch: Batch, module: nn.Module | None = None
         raise ModelError(
             f"'{loaded.spec.name}' ({loaded.info.architecture}) cannot be run on {said} "
             f"({type(error).__name__}: {reason}).",
-            "This family of models is not supported for texts of that length, or needs more than tokens: choose another.",
+            "This model family is not supported for texts of that length, or needs more than tokens: choose another.",
         ) from None
 
 

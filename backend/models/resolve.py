@@ -124,7 +124,9 @@ def _locate(
 ) -> ModelFiles:
     """Find a model by name; ``commit`` pins a hub id; a ``base`` may not be an adapter itself."""
     if not name or any(ord(char) < 32 for char in name):
-        raise ModelError("The name of the model is empty or holds control characters.", "Type 'minilm', for example.")
+        raise ModelError(
+            "The name of the model is empty or contains control characters.", "Type 'minilm', for example."
+        )
     if name in ALIASES:
         return _packaged(name)
     if name.startswith(PREFIX):
@@ -203,7 +205,7 @@ def _with_base(
     if base:
         raise ModelError(
             f"The model '{name}' is an adapter, but another adapter names it as its base model.",
-            "Merge the one into its base with the software that trained it, and name the merged model as the base.",
+            "Merge that one into its base with the software that trained it, and name the merged model as the base.",
         )
     config = check_adapter(name, folder, files)
     base_name = str(config["base_model_name_or_path"])
@@ -220,8 +222,8 @@ def _with_base(
         typed = _is_path(base_name) or error.message == not_found(base_name).message  # its hint speaks of a typed name
         raise ModelError(
             f"The base model of the adapter '{name}' cannot be used: {error.message}",
-            f"Its {ADAPTER_CONFIG} names '{base_name}' in the entry base_model_name_or_path. Where that is a place on "
-            "another machine, write the folder or the hub's name of the same model here in its place (a relative path "
+            f"Its {ADAPTER_CONFIG} names '{base_name}' in the entry base_model_name_or_path. If that is a path on "
+            "another machine, replace it with the folder or hub id of the same model here (a relative path "
             f"starts from the adapter's folder). {'' if typed else error.hint}".strip(),
         ) from None
     package = folder if MODULES in files else found.package

@@ -28,7 +28,7 @@ def check_name(name: str) -> str:
     if not _NAME.fullmatch(name) or name.endswith("."):
         raise InvalidRequest(
             f"A run cannot be called '{name[:80]}'.",
-            "Take up to 80 letters, digits, dots, dashes and underscores, beginning with a letter or digit.",
+            "Use up to 80 letters, digits, dots, dashes and underscores, beginning with a letter or digit.",
         )
     return name
 
@@ -44,7 +44,7 @@ def run_model_folder(name: str, runs: Path) -> Path:
     info = folder.read() if folder is not None else None
     if folder is None or info is None:
         names = ", ".join(found.name for found in read_runs(runs)) or "none"
-        raise ModelError(f"There is no run '{run[:80]}'.", f"The runs that are there: {names}.")
+        raise ModelError(f"There is no run '{run[:80]}'.", f"The existing runs: {names}.")
     if wanted in ("last", "best") and info.steps:
         wanted = step_name(info.steps[-1] if wanted == "last" else info.best_step or 0)
     elif wanted.isascii() and wanted.isdigit():

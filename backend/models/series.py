@@ -38,26 +38,24 @@ def find_members(name: str, *, roots: Roots, runs: Path | None = None) -> dict[i
         try:
             folder = local_folder(name, roots)
         except ModelError as error:
-            hint = "Give the folder that holds the checkpoints' folders (checkpoint-500, step-00128)."
+            hint = "Give the folder that holds the checkpoint folders (checkpoint-500, step-00128)."
             raise ModelError(error.message, hint if "no folder" in error.message else error.hint) from None
         if folder is None:
             raise ModelError(
                 f"There is no series '{name}': no run and no folder of that name.",
-                "Give a run of fine-tuning, a folder with one folder a checkpoint (checkpoint-500, step-00128), or a hub id "
+                "Give a fine-tuning run, a folder with one subfolder per checkpoint (checkpoint-500, step-00128), or a hub id "
                 "with a pattern of revisions (owner/name@step*).",
             )
         found = [(path.name, str(path)) for path in _folders(folder)]
-        where = (
-            f"The folder '{name}' holds no checkpoints: no folder in it is called like checkpoint-500 or step-00128."
-        )
-        hint = "Give the folder above the checkpoints; a single model is chosen as a model."
+        where = f"The folder '{name}' holds no checkpoints: none of its subfolders is named like checkpoint-500 or step-00128."
+        hint = "Give the folder above the checkpoints. To use a single model, choose it as a model."
     return _by_step(found, where, hint)
 
 
 def choose(members: dict[int, str], steps: Sequence[int], at_most: int) -> list[int]:
     """Which steps of ``members`` to take: ``steps`` if any are named, else at most so many, log-spaced, ends included."""
     if any(step < 0 for step in steps) or at_most < 0:
-        raise InvalidRequest("A step and a number of checkpoints are 0 or more.", "Give whole numbers.")
+        raise InvalidRequest("Steps and numbers of checkpoints are 0 or more.", "Give whole numbers.")
     if steps:
         return sorted(set(steps))
     every = sorted(members)
@@ -113,7 +111,7 @@ def _of_run(name: str, runs: Path) -> dict[int, str] | None:
         return {step: f"{PREFIX}{short}@{step_name(step)}" for step in sorted(info.steps)}
     if named:
         listed = ", ".join(found.name for found in read_runs(runs)) or "none"
-        raise ModelError(f"There is no run '{short[:80]}'.", f"The runs that are there: {listed}.")
+        raise ModelError(f"There is no run '{short[:80]}'.", f"The existing runs: {listed}.")
     return None
 
 
@@ -125,7 +123,7 @@ def _require_one_meaning(name: str, roots: Roots, runs: Path | None) -> None:
         folder = None
     if folder is not None and runs is not None and folder != (runs / name).resolve():
         raise InvalidRequest(
-            f"'{name}' is a run of fine-tuning, and it is a folder: {folder}.",
+            f"'{name}' is both a fine-tuning run and a folder: {folder}.",
             f"Write {PREFIX}{name} for the run, or {folder} for the folder.",
         )
 
@@ -145,7 +143,7 @@ def _by_step(found: list[tuple[str, str]], where: str, hint: str) -> dict[int, s
     for step, short, name in sorted(steps):
         if step in members:
             raise ModelError(
-                f"Two checkpoints are of step {step}: '{Path(members[step]).name}' and '{short}'.",
+                f"Two checkpoints have step {step}: '{Path(members[step]).name}' and '{short}'.",
                 "Keep one kind of checkpoint in the folder, or give a narrower pattern.",
             )
         members[step] = name

@@ -139,7 +139,8 @@ def open_tunable(
     """
     if files.adapter is not None:
         raise ModelError(
-            f"The model '{model}' is an adapter, which is not fine-tuned here.", "Fine-tune its base, or a merged copy."
+            f"The model '{model}' is an adapter; adapters are not fine-tuned here.",
+            "Fine-tune its base, or a merged copy.",
         )
     silence()
     folder = saved or files.folder

@@ -45,7 +45,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         row = {"step": state.global_step, "epoch": round(float(state.epoch or 0.0), 6)}
         if "eval_loss" in logs:
             loss = float(logs.get("eval_word_loss", logs["eval_loss"]))
-            self._require_sane(state.global_step, loss, "the loss on the rows that judge it")
+            self._require_sane(state.global_step, loss, "the loss on the evaluation rows")
             self._evaluated = (float(logs["eval_accuracy"]), loss)
             self._folder.append({**row, "eval_loss": loss, "eval_accuracy": self._evaluated[0]})
         elif "loss" in logs:
@@ -57,7 +57,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]
             self._say(state.global_step, f"epoch {epoch} of {self.info.recipe.epochs}, loss {loss:.3f}")
 
     def on_prediction_step(self, args: Untyped, state: Untyped, control: Untyped, **rest: Untyped) -> None:
-        self._say(state.global_step, f"step {state.global_step}: looking at {self.info.n_test:,} rows")
+        self._say(state.global_step, f"step {state.global_step}: evaluating {self.info.n_test:,} rows")
 
     def on_evaluate(self, args: Untyped, state: Untyped, control: Untyped, **rest: Untyped) -> None:
         if state.global_step == 0 and 0 not in self.info.steps:

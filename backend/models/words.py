@@ -47,7 +47,7 @@ def plan_words(
         raise InvalidRequest(
             f"Of {len(texts):,} rows of words none is left: {words.n_lost:,} lie beyond the limit of {max_length} tokens, "
             f"{words.n_bare:,} have no token.",
-            "Raise the limit of tokens, or choose another model.",
+            "Raise the token limit, or choose another model.",
         )
     return sentences, plan.with_words(words.done(len(spans[0]) // 2))
 

@@ -31,7 +31,7 @@ def clean_table(table: TextTable) -> TextTable:
     kept = [row for row, text in enumerate(cleaned) if text is not None]
     if not kept:
         raise TextSetError(
-            f"Nothing is left of '{table.name}' after the cleaning of WikiText.", "Read it without the cleaning."
+            f"Nothing is left of '{table.name}' after the WikiText cleaning.", "Read it without that cleaning."
         )
     notice = f"Cleaned as WikiText; {len(cleaned) - len(kept)} rows (headings and empty ones) were dropped."
     return replace(

@@ -192,7 +192,7 @@ def _word(number: int, cells: tuple[str, ...], n_words: int) -> Word:
     if not _WORD.fullmatch(cells[0]):
         _refuse(
             number,
-            f"the ID '{shortened(cells[0], 20)}' is none",
+            f"the ID '{shortened(cells[0], 20)}' is not valid",
             "It is a number (3), a multiword token (3-4) or an empty node (8.1).",
         )
     if int(cells[0]) != n_words + 1:

@@ -112,7 +112,9 @@ def _decode_as(content: bytes, encoding: str) -> Decoded:
 def _decode_single_bytes(content: bytes, first_bad: int) -> Decoded:
     """Bytes that are not UTF-8: Latin-1 or Windows-1252, unless it is UTF-8 with damage, or no text at all."""
     if len(content) - len(content.translate(None, _CONTROLS)) > len(content) // 100:
-        raise TextSetError("The file is binary: it holds control characters and bytes of no text encoding.", ADVICE)
+        raise TextSetError(
+            "The file is binary: it contains control characters and bytes that fit no text encoding.", ADVICE
+        )
     lenient = content.decode("utf-8", "replace")
     n_bad = lenient.count("\ufffd")
     n_good = len(lenient) - len(lenient.encode("ascii", "ignore")) - n_bad
@@ -124,7 +126,11 @@ def _decode_single_bytes(content: bytes, first_bad: int) -> Decoded:
     text, name, shown = content.decode("latin-1"), "latin-1", "Latin-1"
     if any("\x80" <= char <= "\x9f" for char in set(text)):
         with contextlib.suppress(UnicodeDecodeError):
-            text, name, shown = content.decode("windows-1252"), "windows-1252", "Windows-1252 (Latin-1 with more signs)"
+            text, name, shown = (
+                content.decode("windows-1252"),
+                "windows-1252",
+                "Windows-1252 (Latin-1 with more characters)",
+            )
     text = text.replace("\u00ef\u00bb\u00bf", _MARK)  # the mark of a file in UTF-8 that was joined to this one
     notice = (
         f"Byte {first_bad + 1:,} (line {_line(content, first_bad):,}) is not UTF-8: the file was read as {shown}."
@@ -167,7 +173,7 @@ def _checked(decoded: Decoded) -> Decoded:
         n_marks, line = text.count(_MARK), text.count(line_end(text), 0, text.index(_MARK)) + 1
         text = text.replace(_MARK, "")
         marks = "1 byte order mark" if n_marks == 1 else f"{n_marks:,} byte order marks"
-        notices.append(f"Took out {marks} from within the file (first in line {line:,}), as joining files leaves them.")
+        notices.append(f"Removed {marks} inside the file (the first in line {line:,}), left over from joining files.")
     if "\r\r\n" in text and text.count("\r\r\n") == text.count("\n"):
         text = text.replace("\r\r\n", "\r\n")
         notices.append("Every line ended with two carriage returns: they count as one.")

@@ -67,9 +67,7 @@ def read_delimited(decoded: Decoded, format_name: str, options: ReadOptions, *, 
     if options.header and header:
         notices += _doubtful(columns)
     if rows.n_trimmed:
-        notices.append(
-            f"Left out empty cells at the end of {plural(rows.n_trimmed, 'row')}: no column stands above them."
-        )
+        notices.append(f"Left out empty cells at the end of {plural(rows.n_trimmed, 'row')}: they belong to no column.")
     if rows.n_blank:
         notices.append(f"Skipped {plural(rows.n_blank, 'blank line')}.")
     guesses = (*_guesses(best, others, options, start.mark, format_name), *_header_guess(header, options, columns))
@@ -147,7 +145,7 @@ def _named(
     if short:
         names = [ROW_NAME, *names]
         notices.append(
-            f"The header has one cell less than the rows, as R writes it: the first cell of each is its name (column"
+            f"The header has one cell fewer than the rows, as R writes it: the first cell of each row is its name (column"
             f' "{ROW_NAME}").'
         )
     elif len(names) > 1 and not names[0] and cells and cells[0] and is_row_name(cells[0]):
@@ -178,7 +176,7 @@ def _without_repeats(rows: _Rows, names: Sequence[str]) -> list[str]:
         return []
     gone = set(again)
     rows.cells = [cells for number, cells in enumerate(rows.cells) if number not in gone]
-    return [f"Dropped {plural(len(again), 'repetition')} of the header among the rows, as joining files leaves them."]
+    return [f"Dropped {plural(len(again), 'repetition')} of the header among the rows, left over from joining files."]
 
 
 def _is(cells: Sequence[str], names: Sequence[str]) -> bool:
@@ -194,11 +192,11 @@ def _said(dialect: Dialect, format_name: str) -> list[str]:
     if format_name == "tsv" and dialect.mark == "\t" and dialect.quotes:
         notices.append("Quotation marks around cells were taken off, as in CSV.")
     if not dialect.mark:
-        notices.append("There is one column: no separator cuts all lines alike.")
+        notices.append("There is one column: no separator splits all lines alike.")
     if dialect.spaced:
-        notices.append(f"Spaces beside a {mark_name(dialect.mark)} are no part of a cell.")
+        notices.append(f"Spaces beside a {mark_name(dialect.mark)} are not part of a cell.")
     if dialect.backslash:
-        notices.append("Quotation marks within quoted cells are marked by a backslash.")
+        notices.append("Quotation marks within quoted cells are escaped with a backslash.")
     return notices
 
 
@@ -234,7 +232,7 @@ def _ragged(
     hint = _RAGGED_TSV if format_name == "tsv" else QUOTED_CSV
     if width == 1 and best.width > 1 and best.share > 0.9:
         hint = "Remove the lines above the column names, if there are any. " + hint
-    hint += f" Cells were parted by {mark_name(best.dialect.mark)}s: choose another separator if that is wrong."
+    hint += f" Cells were separated by {mark_name(best.dialect.mark)}s: choose another separator if that is wrong."
     return TextSetError(
         f"Row {number:,} (line {line:,} of the file) has {plural(n_cells, 'cell')}, {where} has {width:,}.", hint
     )

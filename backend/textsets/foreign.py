@@ -59,7 +59,7 @@ def refuse_markup(text: str, suffix: str) -> None:
     start = text[:2_000]
     if _PAGE.match(start):
         raise TextSetError(
-            "The file is a web page (HTML), not a table: a download may have given an error page or a view.",
+            "The file is a web page (HTML), not a table: the download may be an error page or a preview.",
             "Download the data itself, or export the table as CSV. To take its lines as texts, choose the format TXT.",
         )
     if _XML.match(start):
@@ -69,7 +69,8 @@ def refuse_markup(text: str, suffix: str) -> None:
         )
     if suffix in (".yaml", ".yml") and _YAML.match(start):
         raise TextSetError(
-            "The file is YAML, which is not read.", "Write it as JSON lines: one object per line, with text and label."
+            "The file is YAML, which cannot be read here.",
+            "Write it as JSON lines: one object per line, with text and label.",
         )
 
 

@@ -95,7 +95,7 @@ def _check_builder(builder: Any, path: str, inside: str) -> None:
     """
     kind = type(builder).__module__.rsplit(".", 1)[-1]
     if kind not in _KINDS:
-        raise TextSetError(f"Data set '{path}' holds {kind} files.", f"Read are {', '.join(_KINDS)}.")
+        raise TextSetError(f"Data set '{path}' holds {kind} files.", f"Supported kinds: {', '.join(_KINDS)}.")
     files = [str(file) for listed_files in (builder.config.data_files or {}).values() for file in listed_files]
     outside = next((file for file in files if not file.startswith(inside) or ".." in file.split("/")), None)
     if outside is not None or not files:
@@ -160,7 +160,7 @@ def _chosen_splits(streams: Any, path: str, split: str | None) -> list[tuple[str
     if match is None or match["name"] not in streams:
         raise TextSetError(
             f"Data set '{path}' has no split '{split}'.",
-            f'There are {listed(streams)}. The first rows of one are asked for as "{next(iter(streams))}[:1000]".',
+            f'There are {listed(streams)}. To take only the first rows, write "{next(iter(streams))}[:1000]".',
         )
     return [(match["name"], int(match["count"]) if match["count"] else None)]
 

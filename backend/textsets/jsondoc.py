@@ -139,7 +139,7 @@ def _rows_of(value: Any, depth: int = 0) -> _Found:
     header = next((value[key] for key in _HEADERS if _are(value.get(key), str)), None)
     cells = next((value[key] for key in _ROWS if _are(value.get(key), list)), None)
     if header is not None and cells is not None:
-        return _Found(_under(header, cells), "rows with their columns named apart")
+        return _Found(_under(header, cells), "rows with their column names given separately")
     lists = {key: item for key, item in value.items() if _are(item, dict) or _are(item, list)}
     if lists:
         return _under_keys({key: _Found(rows, "") for key, rows in lists.items()}, "rows under the key")
@@ -204,7 +204,7 @@ def _columns(value: dict[str, Any]) -> _Found | None:
     if any(key.lower() in KNOWN and len(key) > 1 for key in lists):
         counts = ", ".join(f'"{shortened(key, 30)}" {len(item):,}' for key, item in list(lists.items())[:8])
         raise TextSetError(
-            f"The columns have different numbers of values: {counts}.", "Give each column one value a row."
+            f"The columns have different numbers of values: {counts}.", "Give each column one value per row."
         )
     rows = [{"text": text, "label": key} for key, item in lists.items() for text in item]
     return _Found(rows, f"texts by class, the classes being the keys {listed(lists)}", sure=False)

@@ -66,7 +66,7 @@ def read_labelled(decoded: Decoded, *, limits: Limits, guessed: bool) -> RawTabl
             continue
         cells = cut(line)
         if cells is None:
-            raise TextSetError(f"Line {number:,} is no label and a text: '{shortened(line, 60)}'.", _HINT)
+            raise TextSetError(f"Line {number:,} is not a label followed by a text: '{shortened(line, 60)}'.", _HINT)
         rows.append(cells)
         limits.check_rows(len(rows))
     columns = [tuple(column) for column in zip(*rows, strict=True)] or [()] * len(names)

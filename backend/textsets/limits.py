@@ -39,7 +39,7 @@ class Limits:
             count = f"more than {self.max_rows:,} rows" if at_least else f"{n_rows:,} rows"
             raise TextSetError(
                 f"The table has {count}; the limit is {self.max_rows:,} (EMBEDSCOPE_MAX_ROWS).",
-                "Take a part of the rows, or raise the setting.",
+                "Use only some of the rows, or raise the setting.",
             )
 
     def check_blank(self, n_blank: int) -> None:
@@ -57,7 +57,7 @@ class Limits:
             raise TextSetError(
                 f"The cells hold more than {_UNPACKING * self.max_bytes:,} characters in all;"
                 f" the limit is {_UNPACKING} times {self.max_bytes:,} (EMBEDSCOPE_MAX_UPLOAD_BYTES).",
-                "Take a part of the rows or columns, or raise the setting.",
+                "Use only some of the rows or columns, or raise the setting.",
             )
 
 

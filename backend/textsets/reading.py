@@ -149,7 +149,7 @@ def _table_of(content: bytes, file_name: str, options: ReadOptions, limits: Limi
             return _parquet(content, file_name, limits)
         decoded = decode(content, options.encoding)
         if not decoded.text.strip():
-            raise TextSetError(f"'{file_name}' holds white space only.", "Choose a file with at least one text.")
+            raise TextSetError(f"'{file_name}' contains only white space.", "Choose a file with at least one text.")
         return _read_text(decoded, format_name, suffix, options, limits)
     except MemoryError:
         raise TextSetError(
@@ -194,7 +194,9 @@ def _sniffed(decoded: Decoded, named: str | None) -> tuple[str, Decoded]:
         return found, decoded
     notice = f"Read as {found.upper()}, judging by the first lines."
     if named is not None:
-        notice = f"Read as {found.upper()}, for its lines are those of a table. For one text per line, choose the format TXT."
+        notice = (
+            f"Read as {found.upper()}, because its lines form a table. For one text per line, choose the format TXT."
+        )
     return found, Decoded(decoded.text, decoded.encoding, (*decoded.notices, notice))
 
 
@@ -258,7 +260,7 @@ def _parquet(content: bytes, file_name: str, limits: Limits) -> RawTable:
 
 def _refuse_for_words(options: ReadOptions, format_name: str) -> None:
     if options.clean_wikitext:
-        raise TextSetError("Sentences of words are not cleaned as WikiText.", "Read the file without the cleaning.")
+        raise TextSetError("Sentences of words are not cleaned as WikiText.", "Read the file without that cleaning.")
     if format_name == "words" and options.task is not None:
         _refuse_task(options.task, "lists of words, which bring their labels with them")
 

@@ -68,7 +68,7 @@ def mark_of(given: str) -> str:
     if not given or len(given) > 3 or any(char in '"\r\n' or char.isalnum() for char in given):
         raise TextSetError(
             f"'{given}' is not a separator.",
-            "Give a word (comma, semicolon, tab, pipe, caret, tilde, none) or the sign itself.",
+            "Give a word (comma, semicolon, tab, pipe, caret, tilde, none) or the character itself.",
         )
     return given
 

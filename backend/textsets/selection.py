@@ -114,7 +114,7 @@ def _checked(table: RawTable, column: str, kept: Sequence[int], limits: Limits, 
     _check_lengths(column, cells, kept, limits)
     texts, n_marks = without_marks([cells[row] for row in kept])
     if n_marks:
-        notices.append(f'Took {plural(n_marks, "byte order mark")} out of texts in column "{column}".')
+        notices.append(f'Removed {plural(n_marks, "byte order mark")} from texts in column "{column}".')
     return tuple(cell for cell in texts if cell is not None)
 
 

@@ -59,7 +59,7 @@ def table_start(text: str) -> Start:
         mark = "\t" if hint["mark"] == "\\t" else hint["mark"]
         text, n_lines = rest, 1
         shown = "tab" if mark == "\t" else mark
-        notices.append(f'The first line ("sep={shown}") names the separator; it is no row.')
+        notices.append(f'The first line ("sep={shown}") names the separator; it is not a row.')
     n_comments = _n_comments(text)
     for _ in range(n_comments):
         text = _parted(text, end)[1]

@@ -106,7 +106,7 @@ def _words(values: dict[str, Any], key: str, number: int) -> tuple[list[str], in
     words, n_repaired = [], 0
     for place_, word in enumerate(values[key], start=1):
         if not isinstance(word, str) or not word.strip():
-            _refuse(number, f"word {place_} is empty or no text")
+            _refuse(number, f"word {place_} is empty or not a text")
         word, repaired = without_surrogates(word)
         words.append(word)
         n_repaired += repaired

@@ -247,7 +247,7 @@ def _notices(counts: _Counts, n_rows: int, task: str, labels: Sequence[Cell]) ->
         notices.append(f"{plural(counts.unclear, 'unit')} marked as unclear or without a supersense (??, `$) left out.")
     if counts.whole:
         notices.append(
-            f"{plural(counts.whole, 'word')} stand in a multiword token that is not written as they are: their place is"
+            f"{plural(counts.whole, 'word')} belong to a multiword token that is written differently: each is located by"
             " the whole token."
         )
     if counts.misplaced:

@@ -45,7 +45,7 @@ def _extract(hands: Hands, spec: ActivationSpec, report: Report) -> None:
     require_rows(table)
     report(0, len(table), "Loading the model")
     loaded = hands.models.load(spec.model)
-    report(0, len(table), "Splitting the texts into tokens")
+    report(0, len(table), "Tokenizing the texts")
     texts, plan = planned(loaded, table, spec)
     poolings = POOLINGS if spec.pooling in POOLINGS else (spec.pooling,)
     n_rows = plan.n_rows(spec.pooling)

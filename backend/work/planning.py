@@ -47,7 +47,7 @@ def require_same_words(stacks: Sequence[LayerStack]) -> None:
         if stack.pooling == "words" and mine is not None and theirs is not None and not np.array_equal(mine, theirs):
             raise InvalidRequest(
                 f"{other.model} keeps {len(theirs):,} of the words and {stack.model} {len(mine):,}: the rows are not the same.",
-                "Set a limit of tokens that both models accept, split the long sentences, or look at one model at a time.",
+                "Set a token limit that both models accept, split the long sentences, or look at one model at a time.",
             )
 
 

@@ -116,7 +116,7 @@ def _word_notes(stack: LayerStack, spec: ActivationSpec) -> list[str]:
         notes.append(
             f"{stack.n_lost:,} of {spec.texts.n_rows:,} rows lie beyond {spec.max_length} tokens of their sentence and "
             f"were left out ({stack.n_truncated:,} sentences are longer; the first such row is in {stack.lost_at}): raise "
-            "the limit of tokens if the model takes more, or split the sentences."
+            "the token limit if the model takes more, or split the sentences."
         )
     if stack.n_bare:
         notes.append(f"{stack.n_bare:,} rows have a word without a token of its own and were left out.")

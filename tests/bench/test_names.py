@@ -112,7 +112,7 @@ def test_a_run_and_a_folder_of_one_name_are_told_apart(tmp_path: Path, monkeypat
     folder.path.mkdir(parents=True)
     info = RunInfo("mine", "t", "minilm", "c", "x", "y", "text", "label", ("a", "b"), RECIPES["gptology"])
     folder.write(replace(info, steps=(2, 4), accuracies=(0.5, 0.5), epochs=(1.0, 2.0), losses=(1.0, 1.0)))
-    with pytest.raises(InvalidRequest, match="is a run of fine-tuning, and it is a folder") as caught:
+    with pytest.raises(InvalidRequest, match="is both a fine-tuning run and a folder") as caught:
         find_members("mine", roots=None, runs=runs)
     assert "run:mine" in caught.value.hint
     assert find_members("run:mine", roots=None, runs=runs)

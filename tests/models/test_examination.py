@@ -73,9 +73,7 @@ def test_layers_that_end_elsewhere_are_refused(tmp_path: Path) -> None:
     loaded = loaded_model(saved(tmp_path, "mamba", state_size=4))
     info = replace(loaded.info, layer_names=loaded.info.layer_names[:-1])
     wrong = replace(loaded, layout=replace(loaded.layout, final_norm=None), info=info)
-    with pytest.raises(
-        ModelError, match="is not the model's own last hidden state, and between the two stands 'norm_f'"
-    ):
+    with pytest.raises(ModelError, match="is not the model's own last hidden state, and 'norm_f' lies between the two"):
         examined(wrong, Ending("", "", False))
 
 
@@ -133,7 +131,7 @@ def test_texts_that_share_no_batch_go_alone(tmp_path: Path) -> None:
 
 
 def test_a_model_that_draws_random_numbers_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="gives the same text another vector each time"):
+    with pytest.raises(ModelError, match="gives the same text a different vector each time"):
         restless(loaded_model(tiny.save_family(tmp_path, "bert")), "chance")
 
 

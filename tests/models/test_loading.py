@@ -154,7 +154,7 @@ def test_an_unknown_architecture_is_refused(tmp_path: Path) -> None:
 def test_a_model_of_something_else_is_refused(tmp_path: Path) -> None:
     folder = tiny.save(tmp_path, tiny.bert_config())
     (folder / "config.json").write_text(json.dumps({"model_type": "vit", "hidden_size": 32, "num_hidden_layers": 1}))
-    assert "not a model of text" in refusal(folder)
+    assert "not a text model" in refusal(folder)
 
 
 @pytest.mark.parametrize("lost", ["encoder.layer.1.output.dense.weight", "embeddings.word_embeddings.weight"])

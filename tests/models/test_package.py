@@ -115,7 +115,7 @@ def test_lower_case_is_part_of_the_identity(plain: Path, tmp_path: Path) -> None
 def test_a_pooling_that_is_none_here_is_said(mode: Any, library: Any, plain: Path, tmp_path: Path) -> None:
     info = info_of(package(library, plain, tmp_path / "package", mode=mode))
     assert info.default_pooling == "mean" and info.usual_length == 6
-    assert len(info.package) == 1 and "which is no pooling here" in info.package[0]
+    assert len(info.package) == 1 and "a pooling that is not available here" in info.package[0]
 
 
 def test_what_comes_after_pooling_is_said(library: Any, plain: Path, tmp_path: Path) -> None:
@@ -155,7 +155,9 @@ def test_packages_without_one_transformer_are_refused_for_what_they_are(
     tokenizer = transformers.AutoTokenizer.from_pretrained(plain).backend_tokenizer
     static = library.models.StaticEmbedding(tokenizer, embedding_dim=16)
     library.SentenceTransformer(modules=[static], device="cpu").save(str(tmp_path / "static"))
-    with pytest.raises(ModelError, match=r"holds no single transformer \(its modules: StaticEmbedding") as caught:
+    with pytest.raises(
+        ModelError, match=r"does not hold exactly one transformer \(its modules: StaticEmbedding"
+    ) as caught:
         loaded_model(tmp_path / "static")
     assert "broken" not in str(caught.value)
 

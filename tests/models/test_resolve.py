@@ -213,7 +213,7 @@ REFUSALS = {
     "truncated header": (truncate(5), "model.safetensors (5 bytes) is truncated or damaged"),
     "empty weights": (truncate(0), "model.safetensors (0 bytes) is truncated or damaged"),
     "noise": (write("model.safetensors", os.urandom(5000)), "is truncated or damaged"),
-    "GGUF": (rename("model.safetensors", "model-q8.gguf"), "is in GGUF (model-q8.gguf), which is not read here"),
+    "GGUF": (rename("model.safetensors", "model-q8.gguf"), "is in GGUF (model-q8.gguf), which cannot be read here"),
     "TensorFlow": (rename("model.safetensors", "tf_model.h5"), "is in TensorFlow (tf_model.h5)"),
     "Flax": (rename("model.safetensors", "flax_model.msgpack"), "is in Flax (flax_model.msgpack)"),
     "another name": (rename("model.safetensors", "weights.safetensors"), "another name (weights.safetensors)"),
@@ -227,8 +227,8 @@ REFUSALS = {
     "no tokenizer": (remove("tokenizer.json"), "has no tokenizer"),
     "missing shard": (index({"weight_map": SHARDS}), "the shard model-00002-of-00002.safetensors, which is missing"),
     "index without a table": (index({"metadata": {}}), "holds no weight_map"),
-    "shard elsewhere": (index({"weight_map": {"a": "../model.safetensors"}}), "no safetensors file of this folder"),
-    "pickled shard": (index({"weight_map": {"a": "model.bin"}}), "no safetensors file of this folder"),
+    "shard elsewhere": (index({"weight_map": {"a": "../model.safetensors"}}), "not a safetensors file in this folder"),
+    "pickled shard": (index({"weight_map": {"a": "model.bin"}}), "not a safetensors file in this folder"),
     "adapter of nothing": (edit("adapter_config.json", peft_type="LORA"), "names no base model"),
 }
 
@@ -243,8 +243,8 @@ def test_a_folder_that_is_not_whole_or_not_safe_is_refused(case: str, folder: Pa
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("", "empty or holds control characters"),
-        ("a\0b", "empty or holds control characters"),
+        ("", "empty or contains control characters"),
+        ("a\0b", "empty or contains control characters"),
         ("./nothing-here", "There is no folder './nothing-here'"),
         ("/nothing/here", "There is no folder '/nothing/here'"),
         ("~nobody-of-that-name/x", "cannot be opened"),

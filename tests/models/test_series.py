@@ -59,7 +59,7 @@ def test_what_is_no_series_is_said(tmp_path: Path) -> None:
         find_members(str(tmp_path), roots=(tmp_path / "elsewhere",))
     (tmp_path / "step-10").mkdir()
     (tmp_path / "checkpoint-10").mkdir()
-    with pytest.raises(ModelError, match="Two checkpoints are of step 10"):
+    with pytest.raises(ModelError, match="Two checkpoints have step 10"):
         find_members(str(tmp_path), roots=None)
 
 

@@ -269,7 +269,7 @@ def test_labelled_lines():
     several = table("__label__x __label__z good\n__label__y bad\n", "a.csv")
     assert several.columns["label"] == ("x", "y")
     assert rows("1 a good\n0 a bad\n1 b\n0 c\n", "a.txt") == [("a good", "1"), ("a bad", "0"), ("b", "1"), ("c", "0")]
-    assert "Line 2 is no label and a text" in refused("x a\nonly\n", "a.txt", format="labelled").message
+    assert "Line 2 is not a label followed by a text" in refused("x a\nonly\n", "a.txt", format="labelled").message
 
 
 @pytest.mark.parametrize(
@@ -375,7 +375,7 @@ def test_class_names_of_a_parquet_file(tmp_path):
 
 def test_one_line_of_another_form_is_refused_by_its_number_not_swallowed():
     trec = "".join(f"DESC:manner How did {row} ?\n" for row in range(30)) + "what is this\n"
-    assert "Line 31 is no label and a text: 'what is this'" in refused(trec, "TREC.train").message
+    assert "Line 31 is not a label followed by a text: 'what is this'" in refused(trec, "TREC.train").message
     lines = "".join(f"a film {row};{'xy'[row % 2]}\n" for row in range(30)) + "what is this\n"
     assert "(line 31 of the file) has 1 cell" in refused(lines, "a.dat").message
     tabs = "".join(f"a film {row}\t{'xy'[row % 2]}\n" for row in range(30)) + "what is this\n"

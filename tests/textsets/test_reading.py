@@ -244,8 +244,8 @@ def test_one_text_is_a_text_set():
     ("content", "name", "message"),
     [
         ("", "a.csv", "'a.csv' is empty: 0 bytes."),
-        ("\n \n", "a.txt", "'a.txt' holds white space only."),
-        ("\ufeff", "a.csv", "'a.csv' holds white space only."),
+        ("\n \n", "a.txt", "'a.txt' contains only white space."),
+        ("\ufeff", "a.csv", "'a.csv' contains only white space."),
         ("text,label\n", "a.csv", "'a.csv' has no rows below its header."),
         ("text,label\n,1\n", "a.csv", 'No text is left: column "text" is empty in every row.'),
     ],

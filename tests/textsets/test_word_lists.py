@@ -56,7 +56,7 @@ def test_whole_texts_are_read_where_they_are_asked_for():
         ({"words": ["a", "b"]}, 'no list of labels under "labels"'),
         ({"words": ["a", "b"], "labels": ["X"]}, "2 words but 1 label"),
         ({"words": ["a", " "], "labels": ["X", "Y"]}, "word 2 is empty"),
-        ({"words": ["a", ["b"]], "labels": ["X", "Y"]}, "word 2 is empty or no text"),
+        ({"words": ["a", ["b"]], "labels": ["X", "Y"]}, "word 2 is empty or not a text"),
         ({"words": ["a"], "labels": [["X"]]}, "nested"),
         ("{", "not JSON"),
     ],

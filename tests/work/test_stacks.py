@@ -47,7 +47,7 @@ def test_models_that_lose_other_words_are_not_compared(bench: Workbench, tmp_pat
     texts = words(bench, tmp_path, text=conllu(n_long=2))
     with pytest.raises(EmbedscopeError, match=r"keeps 56 of the words and .* 38") as refused:
         bench.compute("cka", model=[model, short], texts=texts)
-    assert "limit of tokens" in refused.value.hint
+    assert "token limit" in refused.value.hint
     result = bench.compute("cka", model=[model, short], texts=texts, max_length=8)
     assert result.values.matrix.shape == (4, 4)
 

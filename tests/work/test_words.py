@@ -40,7 +40,7 @@ def test_lost_words_are_counted_with_the_line_of_the_first(bench: Workbench, tmp
     assert texts.spec.n_rows == 56 and result.sources[0].n_rows == 56 - 18, "of ten adjectives each keeps one"
     note = next(note for note in result.notes if "left out" in note)
     assert "18 of 56 rows lie beyond 8 tokens" in note and "2 sentences are longer" in note
-    assert "in line 6)" in note and "raise the limit" in note, (
+    assert "in line 6)" in note and "raise the token limit" in note, (
         "the comment, three words, one adjective, then the first lost"
     )
 

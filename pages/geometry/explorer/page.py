@@ -19,13 +19,14 @@ from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import plain, workbench
 from pages.geometry.explorer.numbers import Numbers, long_table, name_of, numbers_of
 
-WHAT = "What does any one metric say of these texts?"
+WHAT = "What does any one metric say about these texts?"
 HOW = (
-    "Choose a metric: its form shows its parameters, its numbers are listed, and what has one number a layer is drawn over "
-    "depth. The other pages draw their metrics better; a metric of your own is here."
+    "Choose a metric: the form shows its parameters, the table its numbers, and anything with one number per layer is drawn "
+    "over depth. Metrics that have a page of their own are drawn better there; your own metrics are here."
 )
 CAPTION = (
-    "A list as long as there are layers is taken to be one number a layer. A × at the bottom marks an undefined one."
+    "A list with as many entries as there are layers is read as one number per layer. "
+    "A × at the bottom marks an undefined one."
 )
 EMPTY = (
     "This metric has no list with one number for each layer, so there is no line to draw. Its numbers are in the files."
@@ -53,7 +54,7 @@ def models_for(row: Metric, models: Sequence[ModelInfo]) -> list[ModelInfo]:
         return [choose_model(models, "explorer_model")]
     taken = models[:2] if row.scope == "pair" else models
     if len(taken) < len(models):
-        st.caption(f"This metric takes two models: of the {len(models)} in the sidebar, the first two.")
+        st.caption(f"This metric takes two models: the first two of the {len(models)} in the sidebar.")
     found, note = workbench().directed(row.name, taken)
     if note:
         st.caption(plain(note))
@@ -119,7 +120,7 @@ def show_result(row: Metric, result: Result) -> None:
     if numbers.rest:
         files = "JSON file" if numbers.layered else "files"
         listed = "; ".join(f"{name_of(name)} ({shape}{_gaps(result, name)})" for name, shape in numbers.rest.items())
-        st.caption(f"In the {files} alone: {plain(listed)}.")
+        st.caption(f"Only in the {files}: {plain(listed)}.")
 
 
 def show_files(row: Metric, result: Result, numbers: Numbers) -> None:
