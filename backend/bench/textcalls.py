@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
+import numpy as np
+import numpy.typing as npt
+
 from backend.bench.following import Follower
 from backend.errors import InvalidRequest
 from backend.jobs.inline import InlineExecutor
@@ -29,6 +32,17 @@ class TextCalls(Follower):
         if isinstance(which, TextSetSpec):
             return self._executor.text_table(which.table)
         return self._executor.text_table(which if _DIGEST.fullmatch(which) else self.text_set_info(which).spec.table)
+
+    def search_texts(
+        self, which: TextSetSpec | TextSetInfo | str, query: str, *, expression: bool = False
+    ) -> npt.NDArray[np.int64]:
+        """Numbers (from 0) of the rows that hold every word of ``query``, or match it as a regular ``expression``.
+
+        Raises InvalidRequest for an expression that cannot be read.
+        """
+        from backend.textsets.searching import search_rows
+
+        return search_rows(self.text_set(which), query, expression=expression)
 
     def read_texts(
         self,

@@ -24,7 +24,7 @@ from backend.values.json_data import Json
 from backend.values.presets import preset_of
 from backend.values.results import Result
 from backend.values.specs import POSTPROCESS_STEPS, ModelInfo, NormTask, PostProcess, TokenSample
-from backend.values.texts import MOST_CLASSES, TextSetInfo, sets_meant
+from backend.values.texts import MOST_CLASSES, TextSetInfo, sets_meant, told_apart
 from backend.work.provenance import versions
 
 
@@ -202,7 +202,9 @@ def list_text_sets(options: argparse.Namespace) -> int:
     """The text sets."""
     bench = wire_workbench(read_settings())
     if options.delete:
-        bench.delete_text_set(bench.text_set_info(options.delete).spec.table)
+        gone = bench.text_set_info(options.delete)
+        bench.delete_text_set(gone.spec.table)
+        print(f"deleted: {gone.spec.name}, digest {gone.spec.table[:10]} ({told_apart(gone)})", file=sys.stderr)
     infos = bench.text_sets()
     if options.json:
         return _print_json([to_json(info, {}) for info in infos])

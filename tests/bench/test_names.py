@@ -78,6 +78,7 @@ def test_the_command_line_neither_guesses_nor_deletes_blindly(bench: Workbench, 
     assert [item["spec"]["name"] for item in listed].count("reviews.csv") == 2
     done = command(bench, "textsets", "--delete", two[0].spec.table[:10])
     assert done.returncode == 0
+    assert f"deleted: reviews.csv, digest {two[0].spec.table[:10]} (8 rows" in done.stderr
     assert bench.text_set_info("reviews.csv") == two[1]
 
 

@@ -14,9 +14,11 @@ from backend.values.specs import ResolveTask
 from tests.conftest import Service, start_service, stop_service
 
 
-def _ask(service: Service, path: str, *, token: str | None = None, data: bytes | None = None) -> tuple[int, Any]:
+def _ask(
+    service: Service, path: str, *, token: str | None = None, data: bytes | None = None, method: str | None = None
+) -> tuple[int, Any]:
     headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
-    request = urllib.request.Request(service.address + path, data=data, headers=headers)
+    request = urllib.request.Request(service.address + path, data=data, headers=headers, method=method)
     try:
         with urllib.request.urlopen(request, timeout=20) as answer:
             return answer.status, answer.read()
@@ -43,6 +45,26 @@ def test_a_body_that_is_no_task_is_refused_with_a_message(service: Service, body
     status, answer = _ask(service, "/jobs", token=service.token, data=body or b" ")
     assert status == 400
     assert json.loads(answer)["message"] and json.loads(answer)["hint"]
+
+
+def test_a_text_set_is_not_deleted_by_a_name_that_two_have(service: Service, tmp_path: Path) -> None:
+    import dataclasses
+
+    settings = dataclasses.replace(
+        read_settings(), cache=tmp_path, backend=service.address, token=service.token, model_roots=()
+    )
+    bench = open_workbench(settings)
+    two = [bench.add_texts([f"The {word} text", "and another"], name="twice") for word in ("older", "newer")]
+    status, answer = _ask(service, "/textsets/twice", token=service.token, method="DELETE")
+    said = json.loads(answer)
+    assert status == 400 and "2 text sets are called 'twice'" in said["message"] and "digest" in said["hint"]
+    assert all(info.spec.table[:10] in said["message"] for info in two)
+    with pytest.raises(EmbedscopeError, match="2 text sets"):
+        bench.delete_text_set("twice")
+    assert _ask(service, f"/textsets/{two[1].spec.table}", token=service.token, method="DELETE")[0] == 200
+    assert [info for info in bench.text_sets() if info.spec.name == "twice"] == [two[0]], "the older one"
+    bench.delete_text_set("twice")
+    bench.close()
 
 
 def test_uploads_beyond_the_limit_are_refused(service: Service) -> None:

@@ -5,13 +5,14 @@ from typing import Any
 
 import streamlit as st
 
-from backend import TextSetInfo, TextTable
+from backend import EmbedscopeError, TextSetInfo
 from pages._kit.show import wording
 from pages._kit.state import selection
-from pages._kit.state.session import plain, workbench
+from pages._kit.state.session import plain, show_problem, workbench
 from pages.data.texts import adding
+from pages.data.texts.rows import loaded, show_rows
 
-SHOWN_ROWS = 200
+_REFUSED = "_deletion_refused"
 
 
 def overview_table(text_sets: list[TextSetInfo]) -> dict[str, list[Any]]:
@@ -32,12 +33,6 @@ def _kind(info: TextSetInfo) -> str:
     return "pairs" if info.has_pairs else "single texts"
 
 
-@st.cache_resource(show_spinner=False, max_entries=8)
-def loaded(digest: str) -> TextTable:
-    """The rows of a text set, kept for the next rerun; the digest is of their content, so it cannot go stale."""
-    return workbench().text_set(digest)
-
-
 def show_set(info: TextSetInfo, name: str) -> None:
     """One text set: what it holds, its first rows, and the buttons that choose or delete it."""
     table = loaded(info.spec.table)
@@ -55,14 +50,7 @@ def show_set(info: TextSetInfo, name: str) -> None:
         counted = Counter(cell for cell in table.columns[info.label] if cell is not None)
         parts = [f"{value} ({number:,})" for value, number in counted.most_common(12)]
         st.text(f"Labels in column '{info.label}': {', '.join(parts)}" + (" …" if len(counted) > 12 else ""))
-    unit = wording.row_name(info.spec.unit)
-    rows: dict[str, Any] = {unit: table.shown[:SHOWN_ROWS]}  # a word is shown in its sentence, marked
-    if table.pairs is not None:
-        rows["second text"] = table.pairs[:SHOWN_ROWS]
-    rows |= {column: cells[:SHOWN_ROWS] for column, cells in table.columns.items() if column not in rows}
-    st.dataframe(rows, key="texts_rows", height=360, column_config={unit: st.column_config.TextColumn(width="large")})
-    if len(table) > SHOWN_ROWS:
-        st.caption(f"The first {SHOWN_ROWS} of {wording.count(len(table), unit)}.")
+    show_rows(info)
 
 
 @st.dialog("Delete this text set?")
@@ -70,13 +58,22 @@ def confirm_delete(info: TextSetInfo, name: str) -> None:
     """Ask before a text set goes, and say what goes with it."""
     st.text(f"{name}: {wording.count(info.spec.n_rows, wording.row_name(info.spec.unit))}")
     st.write("Its activations and results are deleted too. This cannot be undone.")
-    if st.button("Delete it", key="texts_delete_confirm", type="primary"):
-        workbench().delete_text_set(info.spec.table)
-        adding.forget(info.spec.table)
+    if st.button("Delete it", key="texts_delete_confirm", type="primary", on_click=_delete, args=(info.spec.table,)):
         st.rerun()
 
 
+def _delete(table: str) -> None:
+    """Delete the text set with this digest: its name may be another's too. A refusal is said in the next run."""
+    try:
+        workbench().delete_text_set(table)
+    except EmbedscopeError as error:
+        st.session_state[_REFUSED] = error.message, error.hint
+    adding.forget(table)
+
+
 st.title("Texts")
+if _REFUSED in st.session_state:
+    show_problem(*st.session_state.pop(_REFUSED))
 everything = workbench().text_sets()
 names = {info.shown_name: info for info in everything}
 st.dataframe(overview_table(everything), key="texts_list", hide_index=True, height="content")

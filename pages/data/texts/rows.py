@@ -1,0 +1,111 @@
+"""The rows of a text set: a search over all of them, and one page of those that match."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+
+from backend import EmbedscopeError, TextSetInfo, TextTable
+from pages._kit.show import wording
+from pages._kit.state.session import show_problem, workbench
+
+PER_PAGE = 100
+_PAGE = "texts_page"
+_STYLE = (
+    "<style>.st-key-texts_rows [data-testid=stElementToolbarButton]:has([aria-label=Search]) {display: none}</style>"
+)
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def loaded(digest: str) -> TextTable:
+    """The rows of a text set, kept for the next rerun; the digest is of their content, so it cannot go stale."""
+    return workbench().text_set(digest)
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def found(digest: str, query: str, expression: bool) -> npt.NDArray[np.int64]:
+    """The rows that match, kept for the next page of them."""
+    return workbench().search_texts(digest, query, expression=expression)
+
+
+def show_rows(info: TextSetInfo) -> None:
+    """The search field, how many rows match, and the page of them that is asked for."""
+    table, unit = loaded(info.spec.table), wording.row_name(info.spec.unit)
+    matching = _search(info)
+    if matching is None:
+        return
+    n_pages = max(1, -(-len(matching) // PER_PAGE))
+    if not 1 <= st.session_state.get(_PAGE, 1) <= n_pages:
+        st.session_state[_PAGE] = 1
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        whole = wording.count(len(table), unit)
+        searched = bool(st.session_state.get("texts_search", "").strip())
+        verb = "matches" if len(matching) == 1 else "match"
+        st.markdown(f"**{len(matching):,} of {whole} {verb}.**" if searched else f"**{whole}**", width="content")
+        page = st.pagination(n_pages, key=_PAGE) if n_pages > 1 else 1
+    if not len(matching):
+        st.info("No row matches. Use fewer words, or clear the search.", icon=":material/search_off:")
+        return
+    shown = matching[(page - 1) * PER_PAGE : page * PER_PAGE]
+    st.html(_STYLE)  # the table's own search knows this page alone
+    st.dataframe(
+        _cells(table, unit, shown),
+        key="texts_rows",
+        hide_index=True,
+        height=360 if len(shown) > 8 else "content",
+        column_config={
+            "row": st.column_config.NumberColumn(format="localized", width="small", pinned=True),
+            unit: st.column_config.TextColumn(width="large"),
+        },
+        alt="Rows of the text set",
+    )
+    if n_pages > 1:
+        first = (page - 1) * PER_PAGE
+        of = "matches" if searched else "rows"
+        st.caption(f"{of.capitalize()} {first + 1:,} to {first + len(shown):,} of {len(matching):,}.")
+
+
+def _search(info: TextSetInfo) -> npt.NDArray[np.int64] | None:
+    """The rows that the search leaves; None where it cannot be read, which is said."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        query = st.text_input(
+            "Search all rows",
+            key="texts_search",
+            type="search",
+            placeholder='Search all rows: words, or a "quoted phrase"',
+            icon=":material/search:",
+            label_visibility="collapsed",
+            max_chars=200,
+            on_change=_first_page,
+            persist_state="session",
+            width="stretch",
+        )
+        expression = st.toggle(
+            "Regular expression",
+            key="texts_search_expression",
+            on_change=_first_page,
+            persist_state="session",
+            help="Without it a row matches where it holds every word, in its text or in a column. With it the search is "
+            "one pattern, such as `^(no|not) `, in the syntax of RE2. Capital and small letters count as the same.",
+        )
+    try:
+        return found(info.spec.table, query or "", expression)
+    except EmbedscopeError as error:
+        show_problem(error.message, error.hint)
+        return None
+
+
+def _first_page() -> None:
+    st.session_state[_PAGE] = 1
+
+
+def _cells(table: TextTable, unit: str, shown: npt.NDArray[np.int64]) -> dict[str, Any]:
+    """The cells of some rows by column, with the number of each row, from 1."""
+    texts = table.shown  # a word is shown in its sentence, marked
+    cells: dict[str, Any] = {"row": shown + 1, unit: [texts[row] for row in shown]}
+    if table.pairs is not None:
+        cells["second text"] = [table.pairs[row] for row in shown]
+    for name, column in table.columns.items():
+        cells[f"{name} (column)" if name in cells else name] = [column[row] for row in shown]
+    return cells

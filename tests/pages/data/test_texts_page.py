@@ -1,0 +1,72 @@
+"""The page Texts: its rows are searched to the last one; which of two sets of one name goes is the one that is shown."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import backend
+from pages._kit.state import session
+from tests.pages.data.test_shell_pages import words
+
+APP = str(Path(__file__).resolve().parents[3] / "app.py")
+
+
+@pytest.fixture
+def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[AppTest, Any]]:
+    """The page Texts over an empty cache, and the workbench behind it."""
+    monkeypatch.setenv("EMBEDSCOPE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.delenv("EMBEDSCOPE_BACKEND", raising=False)
+    bench = backend.open_workbench()
+    monkeypatch.setattr(session, "_open", lambda: bench)
+    at = AppTest.from_file(APP, default_timeout=120).run()
+    yield at.switch_page("pages/data/texts/page.py").run(), bench
+    bench.close()
+
+
+def rows(at: AppTest) -> list[int]:
+    """The numbers of the rows on show."""
+    tables = [table.value for table in at.dataframe if "row" in table.value]
+    return [] if not tables else tables[0]["row"].tolist()
+
+
+def test_a_word_that_only_row_9000_has_is_found(page: tuple[AppTest, Any], tmp_path: Path) -> None:
+    at, bench = page
+    lines = "".join(f"{'a needle' if row == 9_000 else f'hay {row}'},{'ab'[row % 2]}\n" for row in range(1, 10_002))
+    (tmp_path / "hay.csv").write_text("text,label\n" + lines)
+    info = bench.read_texts(tmp_path / "hay.csv", text="text", label="label", name="hay")
+    at.run()
+    at.selectbox(key="texts_shown").set_value(info.shown_name).run()
+    assert "10,001 texts" in words(at) and rows(at) == list(range(1, 101))
+    at.session_state["texts_page"] = 101  # the last one
+    at.run()
+    assert rows(at) == [10_001]
+    at.text_input(key="texts_search").set_value("needle").run()
+    assert not at.exception
+    assert rows(at) == [9_000] and "1 of 10,001 texts matches." in words(at)
+    at.text_input(key="texts_search").set_value('"hay 77" b').run()
+    assert rows(at) == [row for row in range(1, 10_002) if str(row).startswith("77") and row % 2]
+    at.text_input(key="texts_search").set_value("^hay [12]$").run()
+    assert not rows(at) and "No row matches" in words(at)
+    at.toggle(key="texts_search_expression").set_value(True).run()
+    assert rows(at) == [1, 2] and "2 of 10,001 texts match." in words(at)
+    at.text_input(key="texts_search").set_value("(hay").run()
+    assert not at.exception and "cannot be read" in words(at)
+
+
+def test_of_two_sets_of_one_name_the_one_on_show_is_deleted(page: tuple[AppTest, Any], tmp_path: Path) -> None:
+    at, bench = page
+    two = []
+    for word in ("older", "newer"):
+        (tmp_path / f"{word}.csv").write_text("text\n" + "".join(f"The {word} row {row}\n" for row in range(4)))
+        two.append(bench.read_texts(tmp_path / f"{word}.csv", text="text", name="same"))
+    at.run()
+    at.selectbox(key="texts_shown").set_value(two[0].shown_name).run()
+    at.button(key="texts_delete").click().run()
+    assert any(two[0].shown_name in text.value for text in at.text), "the question says which one"
+    at.button(key="texts_delete_confirm").click().run()
+    assert not at.exception
+    assert [info for info in bench.text_sets() if not info.builtin] == [two[1]]
