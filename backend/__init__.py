@@ -50,6 +50,7 @@ from backend.metrics.threshold.metric import ThresholdParams, ThresholdResult
 from backend.old_names import answer as answer_to_old_names
 from backend.reports.compare import FITTED, compared, compared_networks, mean_change
 from backend.reports.cross_task import CrossTaskRow, cross_task_rows, plan_cross_task
+from backend.reports.differences import CkaDifference, Gap, cka_difference, cka_difference_document, widest_gap
 from backend.reports.documents import cross_task_document, report_document
 from backend.reports.over_steps import complete_layers, mean_over_layers
 from backend.reports.plan import SPLIT_FIELDS, ReportPlan, check_pair, plan_report
@@ -135,6 +136,7 @@ __all__ = [
     "BatchTask",
     "BrokenMember",
     "Cancelled",
+    "CkaDifference",
     "CkaParams",
     "CkaResult",
     "ComponentAccuracy",
@@ -148,6 +150,7 @@ __all__ = [
     "EmbedscopeError",
     "EstimateTask",
     "FinetuneTask",
+    "Gap",
     "HubReadTask",
     "InnerAblation",
     "InnerAblationParams",
@@ -226,6 +229,8 @@ __all__ = [
     "VarianceRatioResult",
     "__version__",
     "check_pair",
+    "cka_difference",
+    "cka_difference_document",
     "class_shares",
     "compared",
     "compared_networks",
@@ -266,6 +271,7 @@ __all__ = [
     "summary_rows",
     "told_apart",
     "values_of",
+    "widest_gap",
 ]
 
 

@@ -6,11 +6,13 @@ from typing import Any
 from backend.forms.documents import plain_values
 from backend.metrics.direct_probe.result import DirectProbeResult
 from backend.metrics.neighbors.overlap import NeighbourOverlap
+from backend.metrics.similarity.metric import CkaResult
 from backend.reports.cross_task import CrossTaskRow
+from backend.reports.differences import cka_difference
 from backend.reports.plan import ReportPlan
 from backend.reports.rows import label_changes, layer_rows, moved_rows
 from backend.reports.summary import summary_rows
-from backend.values.results import Result, result_of
+from backend.values.results import Result, result_of, results_of
 
 
 def report_document(plan: ReportPlan, results: Sequence[Result]) -> dict[str, Any]:
@@ -27,6 +29,7 @@ def report_document(plan: ReportPlan, results: Sequence[Result]) -> dict[str, An
             **({"reversed": plan.reversed} if plan.reversed else {}),
         },
         "summary": plain_values(summary_rows(found, plan.layer)),
+        "cka_difference": plain_values(cka_difference(*results_of([found["cka_base"], found["cka_tuned"]], CkaResult))),
         "layers": plain_values(layer_rows(found)),
         "labels": plain_values(label_changes(result_of(found["clusters"], DirectProbeResult)))
         if "clusters" in found

@@ -89,16 +89,19 @@ def layer_rows(found: Found) -> tuple[LayerRow, ...]:
     return tuple(rows)
 
 
-def label_changes(clusters: Result[DirectProbeResult]) -> tuple[LabelChange, ...]:
+def label_changes(
+    clusters: Result[DirectProbeResult], layer: int = 0, *, first_is_before: bool = False
+) -> tuple[LabelChange, ...]:
     """Each label's least distance before and after, by the change, what grew most first; those without one last.
 
-    ``clusters`` is direct_probe of the tuned model and its base (second), in one layer. Labels without a row in use, such as
-    classes that were left out, are not among them.
+    ``clusters`` is direct_probe of two models, ``layer`` a place among its layers. Of the models the second is the one before, unless
+    ``first_is_before``. Labels without a row in use, such as classes that were left out, are not among them.
     """
     values = clusters.values
     changes = []
     used = set(values.row_label.tolist())
-    columns = (values.split.classes, values.other_minimum[0].tolist(), values.minimum[0].tolist())
+    sides = [values.other_minimum[layer].tolist(), values.minimum[layer].tolist()]
+    columns = (values.split.classes, *(sides[::-1] if first_is_before else sides))
     for number, (label, before, after) in enumerate(zip(*columns, strict=True)):
         if number not in used:
             continue

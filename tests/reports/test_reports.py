@@ -90,7 +90,8 @@ def test_identical_models_differ_in_nothing(bench: Any, folder: Path, texts: Any
         if key == "components_gained":
             assert (row.before, row.after) == (None, 20), "every component that is compared is at 1"
         else:
-            assert row.difference == pytest.approx(0, abs=1e-12), key
+            # Two loads of the same weights: the last bits of a forward pass in float32 depend on where memory lies.
+            assert row.difference == pytest.approx(0, abs=1e-6), key
     for key in ("cka", "rogue_overlap", "neighbours", "spatial"):
         assert rows[key].after == pytest.approx(1), key
     assert "As before" in rows["cka_late"].meaning and "No layer changed" in rows["cka_lowest"].meaning
@@ -147,6 +148,9 @@ def test_what_grew_and_what_moved_comes_in_order(bench: Any, folder: Path, texts
     for one in changes:
         assert one.change == pytest.approx(one.after - one.before)
         assert one.verdict == ("grew" if one.change > 0 else "shrank")
+    other_way = {one.label: one for one in backend.label_changes(found["clusters"], first_is_before=True)}
+    assert all(other_way[one.label].change == -one.change for one in changes)
+    assert all(other_way[one.label].before == one.after for one in changes)
     kept = found["neighbours"].values.per_row[2]
     moved = backend.moved_rows(found["neighbours"], 2, most=5)
     assert [one.kept for one in moved] == np.sort(kept)[:5].tolist()

@@ -89,7 +89,8 @@ def test_what_is_no_table(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", " =1", "＝1", "＋1", "－1", "＠x", "-1.5x", "-", "-1,2"]
+    "text",
+    ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", " =1", "＝1", "＋1", "－1", "＠x", "-1.5x", "-", "-1,2"],
 )
 def test_formulas_are_neutralised(text):
     assert safe_cell(text) == "'" + text
@@ -104,7 +105,22 @@ def test_formulas_after_a_line_break_are_neutralised(line_break, formula):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "plain", "-1", "-1.5", "+3", "-.5", "+2.", " -1 ", "1e-3", "-2E+10", "a=b", "'=1", "one\ntwo\r\n\n-3", "0\n-1"],
+    [
+        "",
+        "plain",
+        "-1",
+        "-1.5",
+        "+3",
+        "-.5",
+        "+2.",
+        " -1 ",
+        "1e-3",
+        "-2E+10",
+        "a=b",
+        "'=1",
+        "one\ntwo\r\n\n-3",
+        "0\n-1",
+    ],
 )
 def test_other_cells_stay(text):
     assert safe_cell(text) == text

@@ -68,7 +68,7 @@ def cka_heatmap(
     return figure
 
 
-def cka_difference(
+def difference_heatmap(
     matrix: Floats,
     x_layers: Sequence[str],
     y_layers: Sequence[str],

@@ -112,9 +112,12 @@ _SAID: ContextVar[_Said | None] = ContextVar("said", default=None)
 
 
 @contextmanager
-def said_once(*, below_each: bool = False) -> Iterator[None]:
-    """Within this block provenance and notes are said once: of all findings at its end, or of each what is new."""
-    block = _Said(below_each)
+def said_once(*, below_each: bool = False, also: Sequence[Result] = ()) -> Iterator[None]:
+    """Within this block provenance and notes are said once: of all findings at its end, or of each what is new.
+
+    ``also`` are results that are said at its end, whether a finding draws them or not.
+    """
+    block = _Said(below_each, {result.fingerprint: result for result in also})
     token = _SAID.set(block)
     try:
         yield

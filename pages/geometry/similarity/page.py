@@ -1,6 +1,6 @@
 """Similarity: CKA of layer against layer, within one model, between two, the difference of two, or many."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -9,15 +9,24 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from backend import AnalysisSpec, CkaResult, ModelInfo, Ordered, Result
+from backend import (
+    AnalysisSpec,
+    CkaResult,
+    InvalidRequest,
+    ModelInfo,
+    Ordered,
+    Result,
+    cka_difference,
+    cka_difference_document,
+)
 from pages._kit.charts.base import Floats, short_model
 from pages._kit.charts.layer_pairs import (
     CAPTION,
     DIFFERENCE_CAPTION,
     Reasons,
     cka_diagonal,
-    cka_difference,
     cka_heatmap,
+    difference_heatmap,
 )
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
@@ -102,7 +111,7 @@ def matrix_of(mode: str, found: Sequence[Result[CkaResult]]) -> tuple[Floats, Re
     """The numbers to draw: one matrix, or the second, of the model after, minus the first, of the one before."""
     if mode != DIFFERENCE:
         return found[0].values.matrix, cell_reasons(found[0])
-    return found[1].values.matrix - found[0].values.matrix, {**cell_reasons(found[1]), **cell_reasons(found[0])}
+    return cka_difference(*found).matrix, {**cell_reasons(found[1]), **cell_reasons(found[0])}
 
 
 def difference_name(found: Sequence[Result[CkaResult]]) -> str:
@@ -113,11 +122,14 @@ def difference_name(found: Sequence[Result[CkaResult]]) -> str:
 
 def comparable(mode: str, found: Sequence[Result[CkaResult]]) -> bool:
     """Whether the difference of two matrices exists; says why where it does not."""
-    if mode != DIFFERENCE or found[0].values.matrix.shape == found[1].values.matrix.shape:
+    if mode != DIFFERENCE:
         return True
-    depths = " and ".join(str(len(result.sources[0].layer_names)) for result in found)
-    st.info(f"These models have {depths} layers: a difference needs as many in both. Choose {BETWEEN} instead.")
-    return False
+    try:
+        cka_difference(*found)
+    except InvalidRequest as error:
+        st.info(f"{error.message} Choose {BETWEEN} instead.")
+        return False
+    return True
 
 
 def draw(mode: str, found: Sequence[Result[CkaResult]]) -> ChartSelection:
@@ -126,7 +138,7 @@ def draw(mode: str, found: Sequence[Result[CkaResult]]) -> ChartSelection:
     rows, columns = layer_names(found[0])
     y_name, x_name = found[0].sources[0].model, found[0].sources[-1].model
     if mode == DIFFERENCE:
-        figure = cka_difference(matrix, columns, rows, why, name=difference_name(found))
+        figure = difference_heatmap(matrix, columns, rows, why, name=difference_name(found))
         alt = f"CKA of {found[1].sources[0].model} minus that of {y_name}, {len(rows)} layers"
     else:
         figure = cka_heatmap(matrix, columns, rows, why, x_name=x_name, y_name=y_name)
@@ -141,6 +153,7 @@ def draw(mode: str, found: Sequence[Result[CkaResult]]) -> ChartSelection:
             results=found,
             fields=["matrix"],
             crosses=True,
+            documents=documents_of(mode, found),
             name=FILES[mode],
             alt=alt,
             height=560,
@@ -149,6 +162,11 @@ def draw(mode: str, found: Sequence[Result[CkaResult]]) -> ChartSelection:
             select="cells",
         )
     )
+
+
+def documents_of(mode: str, found: Sequence[Result[CkaResult]]) -> Callable[[], Sequence[dict[str, Any]]] | None:
+    """What the JSON file of a difference holds; None where it holds the result alone."""
+    return (lambda: [cka_difference_document(*found)]) if mode == DIFFERENCE else None
 
 
 def title_of(mode: str, found: Sequence[Result[CkaResult]]) -> str:
@@ -180,6 +198,7 @@ def draw_depth(mode: str, found: Sequence[Result[CkaResult]]) -> None:
             results=found,
             fields=["matrix"],
             empty="There is nothing to draw: fewer than two layers, or every value is undefined.",
+            documents=documents_of(mode, found),
             name=f"{FILES[mode]}-depth",
             alt="CKA along depth",
             height=420,

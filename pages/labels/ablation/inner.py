@@ -3,11 +3,10 @@
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import streamlit as st
 
-from backend import InnerAblation, ModelInfo, Result, mean_change
+from backend import InnerAblation, ModelInfo, Result, widest_gap
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.progress import run_panel
 from pages._kit.show.finding import Finding, said_once, show
@@ -148,7 +147,7 @@ def _show_accuracy(result: Result[InnerAblation], numbers: pd.DataFrame) -> None
         )
     )
     if known:
-        st.markdown(plain(says(values, values.accuracy, "{:.1%} of the texts are right", chance=True)))
+        st.markdown(plain(says(values, "accuracy", "{:.1%} of the texts are right")))
 
 
 def _show_loss(result: Result[InnerAblation], numbers: pd.DataFrame) -> None:
@@ -172,7 +171,7 @@ def _show_loss(result: Result[InnerAblation], numbers: pd.DataFrame) -> None:
         )
     )
     if known:
-        st.markdown(plain(says(values, values.loss, "a token costs {:.2f} nats")))
+        st.markdown(plain(says(values, "loss", "a token costs {:.2f} nats")))
 
 
 def with_band(numbers: pd.DataFrame, what: str) -> pd.DataFrame:
@@ -192,32 +191,25 @@ def _view(result: Result[InnerAblation]) -> str:
     return f"{result.sources[0].model} {result.values.layer} {len(result.values.n_overwritten)}"
 
 
-def says(values: InnerAblation, lines: npt.NDArray[np.float64], wording: str, *, chance: bool = False) -> str:
-    """What the curves show: where the first order lies furthest from random dimensions, or else what overwriting all does.
+def says(values: InnerAblation, field: str, wording: str) -> str:
+    """What the curves of ``field`` show: where the first order lies furthest from random dimensions, or else what overwriting all does.
 
-    With ``chance`` also how far chance may move the difference that is named, text by text.
+    Of an accuracy also how far chance may move the difference that is named, text by text.
     """
-    steps, orders = values.n_overwritten, values.orders
-    first = int(np.argmax(np.isfinite(lines).all(axis=1)))
-    start = f"With nothing overwritten {wording.format(lines[first, 0])}"
-    right = values.right.astype(np.float64)
-
-    def sure(one: Any, two: Any, looks: int = 1) -> str:
-        if not chance:
-            return ""
-        change, error = mean_change(one, two, n_looks=looks)
-        return f" The difference: {100 * change:+.1f} ± {100 * error:.1f} points (95 %, text by text)."
-
-    if "random" in orders and orders[first] != "random":
-        other = orders.index("random")
-        place = int(np.argmax(np.abs(lines[first] - lines[other])))
-        if place:
-            return (
-                f"{start}; with {steps[place]:,} dimensions overwritten ({ORDER_NAMES[orders[first]]}) "
-                f"{wording.format(lines[first, place])}, with as many random ones {wording.format(lines[other, place])} "
-                f"(the widest gap of {len(steps)} points).{sure(right[other, place], right[first, place], len(steps))}"
-            )
-    return f"{start}; with {steps[-1]:,} dimensions overwritten {wording.format(lines[first, -1])}.{sure(right[first, 0], right[first, -1])}"
+    gap = widest_gap(values, field)
+    if gap is None:
+        return ""
+    words = f"With nothing overwritten {wording.format(gap.start)}; with {gap.n_overwritten:,} dimensions overwritten "
+    if gap.random is None:
+        words += f"{wording.format(gap.value)}."
+    else:
+        words += (
+            f"({ORDER_NAMES[gap.order]}) {wording.format(gap.value)}, with as many random ones {wording.format(gap.random)} "
+            f"(the widest gap of {gap.n_points} points)."
+        )
+    if field != "accuracy":
+        return words
+    return f"{words} The difference: {100 * gap.change:+.1f} ± {100 * gap.error:.1f} points (95 %, text by text)."
 
 
 def table(values: InnerAblation) -> pd.DataFrame:

@@ -1,12 +1,13 @@
 """Clusters: whether convex hulls of the labels overlap, how far apart they are, and how that changes over layers."""
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from backend import DirectProbeResult, Result
+from backend import DirectProbeResult, LabelChange, Result, label_changes, result_document
 from pages._kit.charts.base import Floats, short_model, titled
 from pages._kit.charts.clusters import (
     CHANGE_CAPTION,
@@ -83,6 +84,21 @@ def before_and_after(result: Result[DirectProbeResult], layer: int) -> tuple[Flo
     own, others = result.values.minimum[layer], result.values.other_minimum[layer]
     assert order is not None
     return (own, others) if order.before is model else (others, own)
+
+
+def changes_of(result: Result[DirectProbeResult], layer: int) -> tuple[LabelChange, ...]:
+    """How each label's least distance in one layer differs between the model before and the one after."""
+    assert order is not None
+    return label_changes(result, layer, first_is_before=order.before is model)
+
+
+def change_document(result: Result[DirectProbeResult], layer: int) -> dict[str, Any]:
+    """The result as JSON, with the changes of one layer beside it."""
+    found = {
+        "layer": result.sources[0].layer_names[layer],
+        "changes": [asdict(one) for one in changes_of(result, layer)],
+    }
+    return {"label_changes": found, **result_document(result)}
 
 
 def says_nothing(values: DirectProbeResult) -> bool:
@@ -176,6 +192,7 @@ def show_change(result: Result[DirectProbeResult], layer: int) -> None:
             results=[result],
             fields=["minimum", "other_minimum"],
             expected=elsewhere(layer),
+            documents=lambda: [change_document(result, layer)],
             layer=name,
             alt=f"Minimum distance of each of {len(classes)} labels in {name} of {before} and of {after}",
             height=420,
@@ -196,9 +213,9 @@ def least_table(result: Result[DirectProbeResult], layer: int) -> pd.DataFrame:
     }
     if layer < len(values.other_minimum):
         assert order is not None
-        before, after = before_and_after(result, layer)
+        changes = {one.label: one.change for one in changes_of(result, layer)}
         columns[f"minimum distance, {other_name(result)}"] = values.other_minimum[layer]
-        columns[f"change, {change_name(order)}"] = after - before
+        columns[f"change, {change_name(order)}"] = pd.Series(map(changes.get, values.split.classes), dtype="float64")
     return pd.DataFrame(columns).sort_values(grown, ascending=False, kind="stable")
 
 

@@ -10,6 +10,8 @@ import streamlit as st
 
 from pages._kit.charts.base import for_paper
 from pages._kit.show.export import csv_text, json_text
+from pages._kit.show.finding import Finding
+from pages._kit.show.findings import undefined_reasons
 
 Table = tuple[Sequence[str], Sequence[Sequence[Any]]]
 _CONFIG = {"displaylogo": False, "showSendToCloud": False, "responsive": True}
@@ -22,13 +24,24 @@ _STYLE = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Section:
-    """One part of a report: a heading, a figure or a table or both, and how to read it; a ``square`` figure is kept narrow."""
+    """One part of a report: a heading, a figure or a table or both, and how to read it; a ``square`` figure is kept narrow.
+
+    ``notes`` are lines below it.
+    """
 
     title: str
     caption: str = ""
     figure: go.Figure | None = None
     table: Table | None = None
     square: bool = False
+    notes: Sequence[str] = ()
+
+
+def section_of(finding: Finding, *, square: bool = False) -> Section:
+    """A figure of the page as a part of the report's file, with what is undefined in it."""
+    why = undefined_reasons(finding.results, finding.fields, finding.expected)
+    notes = tuple(f"Undefined: {reason}" for reason in why)
+    return Section(finding.title, finding.caption, finding.figure, square=square, notes=notes)
 
 
 def report_downloads(
@@ -86,6 +99,7 @@ def html_report(title: str, sections: Sequence[Section], notes: Sequence[str] = 
             script = False
         if section.caption:
             parts.append(f'<p class="caption">{html.escape(section.caption)}</p>')
+        parts += [f'<p class="caption">{html.escape(line)}</p>' for line in section.notes]
     parts += [f"<p>{html.escape(line)}</p>" for line in notes]
     name = html.escape(title)
     return (

@@ -23,7 +23,8 @@ from pages._kit.charts.base import short_model
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.progress import batch_panel
 from pages._kit.show.export import with_sample
-from pages._kit.show.findings import notes_of, provenance, source_line, split_warnings, undefined_note
+from pages._kit.show.finding import said_once
+from pages._kit.show.findings import notes_of, source_line, split_warnings, undefined_note
 from pages._kit.state.rows import pairing_warning
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import plain, workbench
@@ -38,8 +39,7 @@ SLOW_HELP = (
     "384 dimensions on 2 cores: about a minute on 440 texts. On thousands of texts whose labels overlap DirectProbe merges "
     "clusters one by one, for many minutes."
 )
-DRAWN = ["matrix", "ratio", "overlap", "accuracy", "fitted_accuracy"]
-LISTED = ["n_clusters", "other_n_clusters", "minimum", "other_minimum", "test_accuracy"]
+LISTED = ["n_clusters", "other_n_clusters", "test_accuracy"]
 
 
 def pair_view(here: Selection, base: ModelInfo, tuned: ModelInfo) -> None:
@@ -104,19 +104,18 @@ def _show(here: Selection, plan: ReportPlan, found: Mapping[str, Result]) -> Non
         st.warning(plain(doubt), icon=":material/warning:")
     _say_head(plan, found)
     drawn = [Section(f"In short: {layer}", table=(COLUMNS, summary_table(rows).values.tolist()))]
-    drawn += sections.similarity(found)
-    drawn += sections.dimensions(plan, found)
-    drawn += sections.components(plan, found)
-    if plan.label is not None:
-        drawn += sections.accuracies(found, here.row_name)
-    if "clusters" in found:
-        drawn += sections.labels(plan, found)
     table = workbench().text_set(here.texts)
-    drawn += sections.moved(plan, found, table.shown, table.columns.get(plan.label or "", ()), here.row_name)
-    st.subheader("Where the numbers come from")
-    undefined_note(results, DRAWN, crosses=True)
-    undefined_note(results, LISTED)
-    provenance(results)
+    with said_once(also=results):
+        drawn += sections.similarity(found)
+        drawn += sections.dimensions(plan, found)
+        drawn += sections.components(plan, found)
+        if plan.label is not None:
+            drawn += sections.accuracies(found, here.row_name)
+        if "clusters" in found:
+            drawn += sections.labels(plan, found)
+        drawn += sections.moved(plan, found, table.shown, table.columns.get(plan.label or "", ()), here.row_name)
+        st.subheader("Where the numbers come from")
+        undefined_note(results, LISTED)
     names = f"{short_model(plan.base.spec.name)} and {short_model(plan.tuned.spec.name)}"
     report_downloads(
         "report",

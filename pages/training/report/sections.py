@@ -1,11 +1,11 @@
 """The figures of a report, a section each: drawn on the page, and returned for the downloaded file."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
 from backend import (
@@ -17,6 +17,8 @@ from backend import (
     RogueOverlapResult,
     ThresholdResult,
     VarianceRatioResult,
+    cka_difference,
+    cka_difference_document,
     label_changes,
     layer_rows,
     moved_rows,
@@ -26,16 +28,18 @@ from backend import (
 from pages._kit.charts.base import MUTED, short_model
 from pages._kit.charts.clusters import TWO_CAPTION, change_chart
 from pages._kit.charts.depth import Series, profile_lines
-from pages._kit.charts.layer_pairs import cka_difference, cka_heatmap
+from pages._kit.charts.layer_pairs import cka_heatmap, difference_heatmap
 from pages._kit.charts.spectrum import ratio_caption, variance_ratio_chart
 from pages._kit.charts.threshold import majority_line, margin_name
+from pages._kit.show.finding import Finding, elsewhere, show
 from pages._kit.show.findings import holders, reasons, sampling_error_words
-from pages._kit.show.plot import plot
 from pages._kit.state.session import plain
-from pages.training.report.files import Section
+from pages.training.report.files import Section, section_of
 
 Found = Mapping[str, Result]
 SIMILARITY = "Which layers changed"
+KEPT = "What each layer kept"
+DIFFERENCE = "After minus before"
 DIMENSIONS = "Which dimensions lead"
 COMPONENTS = "How the variance is distributed"
 ACCURACIES = "What the layers know about the labels"
@@ -66,57 +70,95 @@ MOVED_CAPTION = (
 def similarity(found: Found) -> list[Section]:
     """The CKA matrices and their difference, and what each layer kept."""
     st.subheader(SIMILARITY)
-    before, after = found["cka_base"], found["cka_tuned"]
-    names = before.sources[0].layer_names
-    figures = {}
-    for title, result in (("Before", before), ("After", after)):
-        figures[title] = cka_heatmap(values_of(result, CkaResult).matrix, names, names, _cells(result))
-    difference = values_of(after, CkaResult).matrix - values_of(before, CkaResult).matrix
-    gaps = {**_cells(after), **_cells(before)}
-    figures["After minus before"] = cka_difference(difference, names, names, gaps)
     row = st.container(horizontal=True)
-    for place, (title, figure) in enumerate(figures.items()):
+    maps = _maps(found)
+    for title, finding in maps.items():
         with row.container(width=MAP_WIDTH):
             st.markdown(f"**{title}**")
-            alt = f"CKA of {len(names)} layers with each other: {title.lower()}"
-            plot(figure, key=f"report_cka_{place}", alt=alt, height=400, aspect=0.95, view=str(names), file_name="cka")
+            show(finding)
     st.caption(MAPS_CAPTION)
-    captions = ["", "", MAPS_CAPTION]
-    parts = [
-        Section(f"{SIMILARITY}: {title.lower()}", caption, figure, square=True)
-        for (title, figure), caption in zip(figures.items(), captions, strict=True)
-    ]
-    kept = _kept(found, names)
-    plot(kept, key="report_kept", alt=f"What {len(names)} layers kept", height=400, view=str(names), file_name="kept")
-    st.caption(KEPT_CAPTION)
-    return [*parts, Section("What each layer kept", KEPT_CAPTION, kept)]
+    kept = _kept(found)
+    show(kept)
+    parts = [section_of(finding, square=True) for finding in maps.values()]
+    return [*parts[:-1], replace(parts[-1], caption=MAPS_CAPTION), section_of(kept)]
+
+
+def _maps(found: Found) -> dict[str, Finding]:
+    """CKA of the layers with each other before, after, and the one minus the other."""
+    before, after = (result_of(found[part], CkaResult) for part in ("cka_base", "cka_tuned"))
+    names, change = before.sources[0].layer_names, cka_difference(before, after).matrix
+    figures = {
+        title: (one.values.matrix, cka_heatmap(one.values.matrix, names, names, _cells(one)), [one])
+        for title, one in (("Before", before), ("After", after))
+    }
+    gaps = {**_cells(after), **_cells(before)}
+    figures[DIFFERENCE] = (change, difference_heatmap(change, names, names, gaps), [before, after])
+    return {
+        title: Finding(
+            key=f"report_cka_{place}",
+            title=f"{SIMILARITY}: {title.lower()}",
+            figure=figure,
+            caption="",
+            shared=MAPS_CAPTION,
+            table=pd.DataFrame({"layer": list(names)} | dict(zip(names, matrix.T, strict=True))),
+            results=results,
+            fields=["matrix"],
+            crosses=True,
+            documents=(lambda: [cka_difference_document(before, after)]) if title == DIFFERENCE else None,
+            name=f"report-cka-{title.lower().replace(' ', '-')}",
+            alt=f"CKA of {len(names)} layers with each other: {title.lower()}",
+            height=400,
+            aspect=0.95,
+            view=str(names),
+        )
+        for place, (title, (matrix, figure, results)) in enumerate(figures.items())
+    }
 
 
 def _cells(result: Result) -> dict[tuple[int, int], str]:
     return {(at[0], at[1]): reason for at, reason in reasons(result, "matrix").items()}
 
 
-def _kept(found: Found, names: Sequence[str]) -> go.Figure:
+def _kept(found: Found) -> Finding:
     """CKA, common rogue dimensions and kept neighbours, layer by layer."""
+    names = found["cka"].sources[0].layer_names
     neighbours = values_of(found["neighbours"], NeighbourOverlap)
-    series = []
-    for place, (part, field, name) in enumerate(
+    chance = float(neighbours.by_chance)
+    rows = layer_rows(found)
+    lines = (
+        ("cka", "matrix", "geometry (CKA)", [row.cka for row in rows]),
         (
-            ("cka", "matrix", "geometry (CKA)"),
-            ("rogue_overlap", "matrix", f"top {values_of(found['rogue_overlap'], RogueOverlapResult).top} dimensions"),
-            ("neighbours", "overlap", f"{neighbours.k} nearest neighbours"),
-        )
-    ):
-        result = found[part]
-        why = {at[0]: reason for at, reason in reasons(result, field).items() if at[0] == at[1]}
-        values = np.diagonal(getattr(result.values, field))
-        series.append(Series(name, names, values, undefined=why, place=place))
+            "rogue_overlap",
+            "matrix",
+            f"top {values_of(found['rogue_overlap'], RogueOverlapResult).top} dimensions",
+            [row.rogue_overlap for row in rows],
+        ),
+        ("neighbours", "overlap", f"{neighbours.k} nearest neighbours", [row.neighbours_kept for row in rows]),
+    )
+    series, gaps = [], []
+    for place, (part, field, name, kept) in enumerate(lines):
+        why = {at[0]: reason for at, reason in reasons(found[part], field).items() if at[0] == at[1]}
+        series.append(Series(name, names, np.array(kept, np.float64), undefined=why, place=place))
+        gaps.append(field)
     lowest = min(0.0, *(float(np.nanmin(one.values, initial=0.0)) for one in series))
     figure = profile_lines(series, y_title="Kept (CKA, or share in common)", y_range=(lowest - 0.03, 1.03))
-    chance = float(neighbours.by_chance)
     figure.add_hline(y=chance, line={"color": MUTED, "dash": "dot", "width": 1})
     margin_name(figure, chance, "neighbours,<br>by chance", MUTED, shift=8)
-    return figure
+    return Finding(
+        key="report_kept",
+        title=KEPT,
+        figure=figure,
+        caption=KEPT_CAPTION,
+        table=pd.DataFrame({"layer": list(names)} | {one.name: one.values for one in series}),
+        results=[found[part] for part, *_ in lines],
+        fields=gaps,
+        expected=lambda gap: len(gap.index) > 1 and gap.index[0] != gap.index[1],
+        crosses=True,
+        name="report-kept",
+        alt=f"What {len(names)} layers kept",
+        height=400,
+        view=str(names),
+    )
 
 
 def dimensions(plan: ReportPlan, found: Found) -> list[Section]:
@@ -160,11 +202,9 @@ def components(plan: ReportPlan, found: Found) -> list[Section]:
     values, source = result.values, result.sources[0]
     at, layer = source.layers.index(plan.layer), plan.base.layer_names[plan.layer]
     n_components = min(min(one.n_rows, one.n_dims) for one in result.sources)
-    if not np.isfinite(values.ratio[at]).any():
-        st.info(f"There is nothing to draw: {plain(layer)} has no variance in one of the models.")
-        return []
     n_classes = _n_classes(found)
     shown = values.ratio.shape[1]
+    known = bool(np.isfinite(values.ratio[at]).any())
     figure = variance_ratio_chart(
         values.ratio[[at]],
         [layer],
@@ -173,11 +213,24 @@ def components(plan: ReportPlan, found: Found) -> list[Section]:
         n_components=n_components,
         models=(plan.tuned.spec.name, plan.base.spec.name),
     )
-    caption = ratio_caption(shown, n_components, n_classes, marked=bool(values.n_above_one[at] > 0))
-    alt = f"Explained variance after over before, of {shown} components in {layer}"
-    plot(figure, key="report_ratio", alt=alt, height=400, view=f"{layer} {shown}", file_name="variance-ratio")
-    st.caption(caption)
-    return [Section(COMPONENTS, caption, figure)]
+    finding = Finding(
+        key="report_ratio",
+        title=f"{COMPONENTS}: {layer}",
+        figure=figure if known else None,
+        caption=ratio_caption(shown, n_components, n_classes, marked=bool(values.n_above_one[at] > 0)),
+        table=pd.DataFrame({"component": range(1, shown + 1), "after over before": values.ratio[at]}),
+        results=[result],
+        fields=["ratio"],
+        expected=elsewhere(at),
+        empty=f"There is nothing to draw: {layer} has no variance in one of the models.",
+        name="report-variance-ratio",
+        layer=layer,
+        alt=f"Explained variance after over before, of {shown} components in {layer}",
+        height=400,
+        view=f"{layer} {shown}",
+    )
+    show(finding)
+    return [section_of(finding)] if known else []
 
 
 def _n_classes(found: Found) -> int | None:
@@ -200,20 +253,25 @@ def accuracies(found: Found, row_name: str) -> list[Section]:
     figure = profile_lines(series, y_title="Test accuracy (share of texts)", y_range=(0, 1.03))
     of = values_of(found["threshold_base"], ThresholdResult)
     majority_line(figure, of.split.majority)
-    plot(
-        figure,
+    finding = Finding(
         key="report_accuracy",
+        title=ACCURACIES,
+        figure=figure,
+        caption=(
+            "Share of the test rows whose class is found from all dimensions of a layer by a fitted head (solid) and by a cut through the dimension of "
+            f"highest variance over the training rows (dotted), before and after. {sampling_error_words(of.sampling_error, of.split.n_test, row_name, holders(of.split))}"
+        ),
+        table=pd.DataFrame({"layer": list(names)} | {one.name: one.values for one in series}),
+        results=[found["threshold_base"], found["threshold_tuned"]],
+        fields=["accuracy", "fitted_accuracy"],
+        crosses=True,
+        name="report-accuracy",
         alt="Accuracy over depth, before and after",
         height=440,
         view=str(names),
-        file_name="accuracy",
     )
-    caption = (
-        "Share of the test rows whose class is found from all dimensions of a layer by a fitted head (solid) and by a cut through the dimension of "
-        f"highest variance over the training rows (dotted), before and after. {sampling_error_words(of.sampling_error, of.split.n_test, row_name, holders(of.split))}"
-    )
-    st.caption(caption)
-    return [Section(ACCURACIES, caption, figure)]
+    show(finding)
+    return [section_of(finding)]
 
 
 def labels(plan: ReportPlan, found: Found) -> list[Section]:
@@ -224,19 +282,27 @@ def labels(plan: ReportPlan, found: Found) -> list[Section]:
     changes = label_changes(result)
     columns = ["label", "before", "after", "change", "distance"]
     rows = [[one.label, one.before, one.after, one.change, one.verdict] for one in changes]
-    parts: list[Section] = []
-    both = np.array([values.other_minimum[0], values.minimum[0]])
-    if np.isfinite(both).any():
-        models = (f"before: {short_model(plan.base.spec.name)}", f"after: {short_model(plan.tuned.spec.name)}")
-        figure = change_chart(both[0], both[1], models, values.split.classes)
-        caption = LEAST_CAPTION if len(changes) > 2 else f"{TWO_CAPTION} {UNITS}"
-        alt = f"Minimum distance of {len(changes)} labels before and after"
-        plot(
-            figure, key="report_least", alt=alt, height=420, view=str(values.split.classes), file_name="label-distances"
-        )
-        st.caption(caption)
-        parts.append(Section(LABELS, caption, figure))
-    st.dataframe(pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[1:4], "float64")), hide_index=True)
+    table = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[1:4], "float64"))
+    models = (f"before: {short_model(plan.base.spec.name)}", f"after: {short_model(plan.tuned.spec.name)}")
+    known = bool(np.isfinite(np.array([values.other_minimum[0], values.minimum[0]])).any())
+    figure = change_chart(values.other_minimum[0], values.minimum[0], models, values.split.classes) if known else None
+    finding = Finding(
+        key="report_least",
+        title=LABELS,
+        figure=figure,
+        caption=LEAST_CAPTION if len(changes) > 2 else f"{TWO_CAPTION} {UNITS}",
+        table=table,
+        results=[result],
+        fields=["minimum", "other_minimum"],
+        name="report-label-distances",
+        layer=result.sources[0].layer_names[0],
+        alt=f"Minimum distance of {len(changes)} labels before and after",
+        height=420,
+        view=str(values.split.classes),
+    )
+    show(finding)
+    st.dataframe(table, hide_index=True)
+    parts = [section_of(finding)] if known else []
     return [*parts, Section("Each label", table=(columns, rows))]
 
 

@@ -14,7 +14,7 @@ from backend.metrics.dimension import scale as dimension_scale
 from backend.metrics.dimension.kernel import ESTIMATORS
 from pages._kit.charts import base as charts
 from pages._kit.charts.depth import Series, has_reference, profile_lines
-from pages._kit.charts.layer_pairs import cka_diagonal, cka_difference, cka_heatmap
+from pages._kit.charts.layer_pairs import cka_diagonal, cka_heatmap, difference_heatmap
 from pages._kit.charts.maps import MOST_CLASSES, NO_LABEL, projection_scatter
 from pages._kit.charts.spectrum import log_caption, ratio_caption, spectrum_chart, variance_ratio_chart
 from pages.geometry.profiles.scale_charts import ESTIMATOR_NAMES, LEAST_ROWS, scale_caption
@@ -96,10 +96,10 @@ def test_without_undefined_cells_there_is_nothing_but_the_heatmap() -> None:
 
 
 def test_a_difference_is_drawn_on_a_scale_around_zero() -> None:
-    figure = cka_difference(0.2 * np.eye(3) - 0.05, LAYERS, LAYERS, name="<b> minus base")
+    figure = difference_heatmap(0.2 * np.eye(3) - 0.05, LAYERS, LAYERS, name="<b> minus base")
     np.testing.assert_allclose((figure.data[0].zmin, figure.data[0].zmax), (-0.15, 0.15))
     assert figure.layout.title.text == "After minus before: &lt;b&gt; minus base"
-    still = cka_difference(np.zeros((3, 3)), LAYERS, LAYERS).data[0]
+    still = difference_heatmap(np.zeros((3, 3)), LAYERS, LAYERS).data[0]
     assert (still.zmin, still.zmax) == (-0.01, 0.01)
 
 

@@ -21,7 +21,6 @@ NOT_YET = {
     "pages/training/dynamics/grids.py",
     "pages/training/dynamics/labels.py",
     "pages/training/dynamics/map.py",
-    "pages/training/report/sections.py",
 }
 """Files that still call ``plot`` themselves."""
 
@@ -146,6 +145,12 @@ WALKS = (
         ("neurons_depth",),
         (("segmented_control", "neurons_view", "All layers"),),
         runs=("neurons_depth",),
+    ),
+    Walk(
+        "report",
+        (0, 1),
+        ("report_cka_*", "report_kept", "report_ratio", "report_accuracy", "report_least"),
+        (("checkbox", "report_slow", True),),
     ),
     Walk("component_accuracy", (0,), ("component_accuracy_chart", "component_sample_chart")),
 )

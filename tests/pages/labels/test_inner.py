@@ -126,12 +126,10 @@ def test_the_charts_show_band_control_and_the_model_as_it_is() -> None:
 def test_the_sentence_names_the_largest_gap_to_random_dimensions() -> None:
     values = run(stack(), n_draws=3, order="all").values
     place = int(np.argmax(np.abs(values.accuracy[0] - values.accuracy[2])))
-    sentence = says(values, values.accuracy, "{:.1%} are right")
+    sentence = says(values, "accuracy", "{:.1%} are right")
     assert f"with {values.n_overwritten[place]} dimensions overwritten (highest variance first)" in sentence
     assert f"random ones {values.accuracy[2, place]:.1%} are right" in sentence
     alone = run(stack(), order="lowest").values
-    assert says(alone, alone.loss, "it is {:.2f}").endswith(
-        f"with 8 dimensions overwritten it is {alone.loss[0, -1]:.2f}."
-    )
+    assert says(alone, "loss", "it is {:.2f}").endswith(f"with 8 dimensions overwritten it is {alone.loss[0, -1]:.2f}.")
     rows = table(values)
     assert rows["order"].nunique() == 3 and rows["accuracy"].tolist() == values.accuracy.ravel().tolist()
