@@ -101,9 +101,9 @@ def test_the_projection_is_scrubbed_without_a_new_page(tab: Any, address: str) -
     slider.evaluate("(input) => { input.value = 1; input.dispatchEvent(new Event('input')); }")
     tab.locator(".embedscope-frame-name").get_by_text("block 1", exact=True).wait_for()
     tab.wait_for_function(f"{first} !== {before}")
-    assert tab.locator(".st-key-projection_quality").get_by_text("block 6").is_visible()
+    assert tab.locator(".st-key-projection_map_quality").get_by_text("block 6").is_visible()
     slider.evaluate("(input) => input.dispatchEvent(new Event('change'))")
-    tab.locator(".st-key-projection_quality").get_by_text("block 1").wait_for()
+    tab.locator(".st-key-projection_map_quality").get_by_text("block 1").wait_for()
 
 
 def test_a_box_in_the_projection_lists_the_texts(tab: Any, address: str) -> None:

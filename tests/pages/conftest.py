@@ -1,11 +1,14 @@
 """A small world for the tests of pages: three tiny random models and a text set, computed in this process."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 from streamlit.testing.v1 import AppTest
 
 import backend
@@ -16,6 +19,7 @@ from tests.models.tiny import SEGMENTS, TEXTS, WORDS, bert_config, save
 
 ROOT = Path(__file__).resolve().parents[2]
 LABELS = ("animals", "houses", "films")
+STEPS = (0, 10, 100)
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,31 @@ def small_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallWorld
         texts = bench.read_texts(folder / "words.tsv", text="text", label="label", name="words")
         yield SmallWorld(bench, folder, tuple(names), texts)
         bench.close()
+
+
+@pytest.fixture(scope="package")
+def run(small_world: SmallWorld) -> Path:
+    """Checkpoints of one model that drifts ever further from its beginning."""
+    folder = small_world.folder / "run"
+    first = save(folder / "step-00000", bert_config(), seed=5, model_input_names=SEGMENTS)
+    weights = load_file(first / "model.safetensors")
+    torch.manual_seed(0)
+    drift = {name: torch.randn_like(values) for name, values in weights.items()}
+    for step in STEPS[1:]:
+        path = shutil.copytree(first, folder / f"step-{step:05d}")
+        moved = {name: values + 0.005 * step * drift[name] for name, values in weights.items()}
+        save_file(moved, path / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+def settled(at: Any) -> Any:
+    """Tasks that start by themselves end within their run in this process; the page shows them in the next."""
+    for _ in range(4):
+        if not any("…" in caption.value for caption in at.caption):
+            break
+        at.run()
+    assert not at.exception
+    return at
 
 
 @pytest.fixture

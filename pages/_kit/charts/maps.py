@@ -40,14 +40,13 @@ def projection_scatter(
     text_index: npt.NDArray[np.int64] | None = None,
     token_index: npt.NDArray[np.int64] | None = None,
     axis_titles: Sequence[str] = ("", ""),
-    same_scale: bool = True,
 ) -> Projection:
     """``coordinates`` (n_rows, 2 or 3) as points, one trace a class with a legend entry, the text in the hover.
 
     ``labels`` has one entry a row (None where missing); classes are drawn by size, the smallest on top; beyond 24
     the rarest share one grey entry. ``text_index`` (n_rows,) says which text each row is, its own number if None; it
     is the id (``customdata``) of the point. ``token_index`` (n_rows,) is the position of the row's token in its text, and
-    is written below the text; -1 is a whole text. Empty ``axis_titles`` hide the axes: their numbers mean nothing.
+    is written below the text; -1 is a whole text. All axes have one unit. Empty ``axis_titles`` hide them: their numbers mean nothing.
     """
     n_rows = len(coordinates)
     ids = np.arange(n_rows) if text_index is None else np.asarray(text_index)
@@ -78,7 +77,7 @@ def projection_scatter(
     if labels:
         with_legend(figure)
     if flat:
-        _axes(figure, axis_titles, same_scale)
+        _axes(figure, axis_titles)
     else:
         _axes_in_space(figure, axis_titles)
     return Projection(figure, tuple(rows for _, rows in groups))
@@ -105,14 +104,13 @@ def _groups(labels: Sequence[str | None] | None, n_rows: int) -> list[tuple[str,
     return [(name, np.array(rows, np.int64)) for name, rows in ordered]
 
 
-def _axes(figure: go.Figure, titles: Sequence[str], same_scale: bool) -> None:
+def _axes(figure: go.Figure, titles: Sequence[str]) -> None:
     if not any(titles):
         hidden = {"showticklabels": False, "ticks": "", "showgrid": False, "showline": False}
         figure.update_xaxes(**hidden)
         figure.update_yaxes(**hidden)
         figure.update_layout(margin={"l": 10, "b": 10})
-    if same_scale:
-        figure.update_yaxes(scaleanchor="x", scaleratio=1)
+    figure.update_yaxes(scaleanchor="x", scaleratio=1)
 
 
 def _axes_in_space(figure: go.Figure, titles: Sequence[str]) -> None:

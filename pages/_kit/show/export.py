@@ -11,9 +11,9 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from backend import Result, result_document, safe_cell
+from backend import Result, SeriesInfo, result_document, safe_cell
 from pages._kit.charts.base import for_paper
-from pages._kit.show.findings import notes_of, source_line
+from pages._kit.show.findings import notes_of, source_lines
 
 _HTML_CONFIG = {"displaylogo": False, "showSendToCloud": False, "responsive": True}
 
@@ -68,9 +68,9 @@ def downloads(
         )
 
 
-def origin(results: Sequence[Result]) -> list[str]:
-    """Where numbers came from, line by line, for a file: models and texts, notes, seeds, commits."""
-    sources = [source_line(source) for result in results for source in result.sources]
+def origin(results: Sequence[Result], series: SeriesInfo | None = None) -> list[str]:
+    """Where numbers came from, line by line, for a file: models (or their ``series``) and texts, notes, seeds, commits."""
+    sources = source_lines(results, series)
     seeds = ", ".join(str(seed) for seed in dict.fromkeys(result.seed for result in results))
     commits = [f"{source.model} is commit {source.commit}" for result in results for source in result.sources]
     return list(dict.fromkeys([*sources, *notes_of(results), *([f"Seed {seeds}"] if seeds else []), *commits]))

@@ -34,10 +34,10 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from backend import Result, Undefined, result_document
+from backend import Result, SeriesInfo, Undefined, result_document
 from pages._kit.charts.base import short_model
 from pages._kit.show.export import csv_text, html_page, json_text, origin, part_of
-from pages._kit.show.findings import provenance, say_undefined, undefined_reasons
+from pages._kit.show.findings import provenance, reasons_over_steps, say_undefined, undefined_reasons
 from pages._kit.show.plot import ChartSelection, Frames, Select, plot
 from pages._kit.state.session import plain
 
@@ -60,7 +60,8 @@ class Finding:
     or makes them when they are asked for. ``fields`` are those of ``results`` that are drawn; a gap for which ``expected`` is true
     is not said, and ``crosses`` says that the figure marks gaps ×. ``name`` (the key, if empty), ``layer`` and ``about``
     (model and text set, where no result says them) make the names of files. ``documents`` make the JSON file, where that is not
-    one document for each result. ``height`` ... ``frames`` are those of ``plot``.
+    one document for each result. Results of the checkpoints of a ``series`` are spoken of together, under its name.
+    ``height`` ... ``frames`` are those of ``plot``.
     """
 
     key: str
@@ -77,6 +78,7 @@ class Finding:
     name: str = ""
     layer: str = ""
     about: Sequence[str] = ()
+    series: SeriesInfo | None = None
     documents: Callable[[], Sequence[dict[str, Any]]] | None = None
     alt: str = ""
     height: int = 480
@@ -90,6 +92,11 @@ class Finding:
         table = self.table() if callable(self.table) else self.table
         part = part_of(self.results)
         return table.assign(texts=part) if part else table
+
+    def gaps(self) -> list[str]:
+        """Why numbers that the figure would draw do not exist, each reason once."""
+        reasons = undefined_reasons if self.series is None else reasons_over_steps
+        return reasons(self.results, self.fields, self.expected)
 
 
 def elsewhere(*at: int | None) -> Callable[[Undefined], bool]:
@@ -106,6 +113,7 @@ class _Said:
     results: dict[str, Result] = field(default_factory=dict)
     reasons: set[str] = field(default_factory=set)
     lines: set[str] = field(default_factory=set)
+    series: SeriesInfo | None = None
 
 
 _SAID: ContextVar[_Said | None] = ContextVar("said", default=None)
@@ -123,7 +131,7 @@ def said_once(*, below_each: bool = False, also: Sequence[Result] = ()) -> Itera
         yield
     finally:
         _SAID.reset(token)
-    provenance(list(block.results.values()))
+    provenance(list(block.results.values()), series=block.series)
 
 
 def show(finding: Finding) -> ChartSelection:
@@ -146,8 +154,9 @@ def show(finding: Finding) -> ChartSelection:
     block = _SAID.get() or _Said(below_each=True)
     _say_gaps(finding, block)
     if block.below_each:
-        provenance(finding.results, block.lines)
+        provenance(finding.results, block.lines, finding.series)
     else:
+        block.series = finding.series
         block.results |= {result.fingerprint: result for result in finding.results}
     _offer(finding)
     return chosen
@@ -155,7 +164,7 @@ def show(finding: Finding) -> ChartSelection:
 
 def _say_gaps(finding: Finding, block: _Said) -> None:
     """What is undefined and why; reasons that stand above already in few words."""
-    why = undefined_reasons(finding.results, finding.fields, finding.expected)
+    why = finding.gaps()
     new = [reason for reason in why if reason not in block.reasons]
     block.reasons |= set(why)
     if finding.figure is None:
@@ -223,6 +232,8 @@ def file_stem(finding: Finding) -> str:
     """What the files of a figure are called: the figure, its models, the text set and the layer, where known."""
     sources = [source for result in finding.results for source in result.sources]
     models = list(dict.fromkeys(short_model(source.model) for source in sources))
+    if finding.series is not None:
+        models = [short_model(finding.series.name)]
     if len(models) > MOST_NAMED:
         models = [models[0], f"{len(models) - 1} more"]
     layers = {source.layer_names for source in sources}
@@ -263,7 +274,6 @@ def json_file(finding: Finding) -> bytes:
 def html_file(finding: Finding) -> bytes:
     """The figure as one file, with its caption, what is undefined in it, and where it comes from."""
     assert finding.figure is not None
-    why = undefined_reasons(finding.results, finding.fields, finding.expected)
-    notes = [*(f"Undefined: {reason}" for reason in why), *origin(finding.results)]
+    notes = [*(f"Undefined: {reason}" for reason in finding.gaps()), *origin(finding.results, finding.series)]
     caption = " ".join(filter(None, (finding.caption, finding.shared)))
     return html_page(finding.figure, title=finding.title, caption=caption, notes=notes).encode()

@@ -1,14 +1,13 @@
 """What belongs beside a figure: how many rows it stands on, the notes of the metric, why a number is undefined."""
 
+from collections import Counter
 from collections.abc import Callable, MutableSet, Sequence
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 import streamlit as st
 
-from backend import Projection, Result, Source, SplitInfo, TextTable, Undefined
+from backend import Result, SeriesInfo, Source, SplitInfo, Undefined
 from pages._kit.charts.base import short_model
 from pages._kit.show.wording import count
 from pages._kit.state.session import plain
@@ -38,13 +37,16 @@ def reasons(result: Result, field: str) -> dict[tuple[int, ...], str]:
     return found
 
 
-def provenance(results: Sequence[Result], said: MutableSet[str] | None = None) -> None:
+def provenance(
+    results: Sequence[Result], said: MutableSet[str] | None = None, series: SeriesInfo | None = None
+) -> None:
     """Where the figure came from: model, rows, dimensions, pooling, truncation; then the notes of its metrics.
 
-    Lines in ``said`` are left out, and those that are said now are put there.
+    Lines in ``said`` are left out, and those that are said now are put there. The checkpoints of a ``series`` are said
+    in one line.
     """
     said = set() if said is None else said
-    sources = [source_line(source) for result in results for source in result.sources]
+    sources = source_lines(results, series)
     doubts = split_warnings(results)
     notes = [note for note in notes_of(results) if not note.endswith(doubts)]
     for line in dict.fromkeys(sources):
@@ -112,6 +114,16 @@ def holders(split: SplitInfo) -> tuple[str, ...]:
     return split.runs if split.held_out else ()
 
 
+def source_lines(results: Sequence[Result], series: SeriesInfo | None = None) -> list[str]:
+    """All stacks of activations behind ``results``, each in a line; the checkpoints of a ``series`` alike in one."""
+    sources = [source for result in results for source in result.sources]
+    if series is not None:
+        steps = ", ".join(f"{step:,}" for step in series.steps)
+        name = f"{short_model(series.name)} at steps {steps}"
+        sources = [replace(source, model=name) for source in sources]
+    return list(dict.fromkeys(map(source_line, sources)))
+
+
 def source_line(source: Source) -> str:
     """One stack of activations in one line."""
     parts = [
@@ -151,6 +163,23 @@ def undefined_reasons(
     return list(dict.fromkeys(gap.reason for gap in gaps))
 
 
+def reasons_over_steps(
+    results: Sequence[Result], fields: Sequence[str], expected: Callable[[Undefined], bool] = lambda _: False
+) -> list[str]:
+    """The same of the checkpoints of a series: without the model, which differs at every step, and with how often."""
+    gaps = [(result, gap) for result in results for gap in result.undefined if gap.field in fields]
+    times = Counter(bare_reason(result, gap.reason) for result, gap in gaps if not expected(gap))
+    return [f"{reason.rstrip('.')} ({count(number, 'time')})" for reason, number in times.items()]
+
+
+def bare_reason(result: Result, reason: str) -> str:
+    """A reason without the model and the layer before it, which differ at every step."""
+    for source in result.sources:
+        for layer in source.layer_names:
+            reason = reason.removeprefix(f"{source.model}, {layer}: ")
+    return reason
+
+
 def say_undefined(why: Sequence[str], results: Sequence[Result], *, crosses: bool = False, lead: str = "") -> None:
     """A box with these reasons, at most six of them, after ``lead`` if that is not the usual; nothing where there is none."""
     if not why:
@@ -165,22 +194,3 @@ def say_undefined(why: Sequence[str], results: Sequence[Result], *, crosses: boo
     )
     left_out = f"Some numbers are undefined. They are {'marked × and ' if crosses else ''}left out, not drawn as 0:"
     st.info(f"{plain(lead) or left_out}\n{listed}{more}{because if first else ''}")
-
-
-def point_labels(table: TextTable, column: str | None, text_index: npt.NDArray[np.int64]) -> list[str | None] | None:
-    """The label of each point, whose text is ``text_index``; None where no column is chosen."""
-    if column is None:
-        return None
-    return [table.columns[column][text] for text in text_index]
-
-
-def points_table(result: Result[Projection], labels: Sequence[str | None] | None) -> pd.DataFrame:
-    """One row for each layer and point of a projection; the rows of the text set count from 1."""
-    values, names = result.values, result.sources[0].layer_names
-    n_layers, n_points, n_axes = values.coords.shape
-    columns: dict[str, Any] = {"layer": np.repeat(names, n_points), "row": np.tile(values.text_index + 1, n_layers)}
-    if (values.token_index >= 0).any():  # else the column would say nothing
-        columns["token"] = np.tile(values.token_index, n_layers)
-    columns["label"] = list(labels or [None] * n_points) * n_layers
-    flat = values.coords.reshape(n_layers * n_points, n_axes)
-    return pd.DataFrame(columns | {f"axis_{axis + 1}": flat[:, axis] for axis in range(n_axes)})

@@ -9,12 +9,12 @@ import streamlit as st
 from backend import AnalysisSpec, AnisotropyResult, CkaResult, ModelInfo, Projection, Result, TextSetInfo, result_of
 from pages._kit.charts.depth import Series, profile_lines
 from pages._kit.charts.layer_pairs import cka_heatmap
-from pages._kit.charts.maps import projection_scatter
 from pages._kit.flow.progress import run_panel
 from pages._kit.show import wording
 from pages._kit.show.finding import Finding, said_once, show
-from pages._kit.show.findings import point_labels, points_table, reasons
+from pages._kit.show.findings import reasons
 from pages._kit.show.links import page_file
+from pages._kit.show.map_view import MapView
 from pages._kit.state import selection
 from pages._kit.state.session import plain, workbench
 
@@ -82,31 +82,10 @@ def show_cka(result: Result[CkaResult]) -> None:
 def show_map(result: Result[Projection], here: selection.Selection) -> None:
     """The texts of one layer as points."""
     assert here.texts is not None
-    table, points, source = workbench().text_set(here.texts), result.values, result.sources[0]
-    labels = point_labels(table, here.label, points.text_index)
-    shares = [f"{share:.0%} of the variance" for share in points.explained_variance_ratio[0]]
-    drawn = projection_scatter(
-        points.coords[0],
-        texts=table.shown,
-        labels=labels,
-        text_index=points.text_index,
-        token_index=points.token_index,
-        axis_titles=(f"First component, {shares[0]}", f"Second component, {shares[1]}"),
-    )
-    show(
-        Finding(
-            key="overview_projection",
-            title=f"Texts in {source.layer_names[0]} of {source.model}",
-            figure=drawn.figure,
-            caption="",
-            shared=SENTENCES["projection"].format(of=f" of {source.layer_names[0]}"),
-            table=lambda: points_table(result, labels),
-            results=[result],
-            fields=["coords"],
-            alt="The texts in two dimensions",
-            height=HEIGHT,
-        )
-    )
+    view, source = MapView(result, workbench().text_set(here.texts), here.label), result.sources[0]
+    title = f"Texts in {source.layer_names[0]} of {source.model}"
+    shared = SENTENCES["projection"].format(of=f" of {source.layer_names[0]}")
+    show(view.still("overview_projection", title, shared=shared, alt="The texts in two dimensions", height=HEIGHT))
 
 
 def show_profile(result: Result[AnisotropyResult]) -> None:

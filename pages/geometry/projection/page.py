@@ -4,20 +4,16 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import streamlit as st
 
-from backend import AnalysisSpec, ModelInfo, Projection, Result, TextTable
+from backend import AnalysisSpec, ModelInfo, Projection
 from pages._kit.charts.base import short_model
-from pages._kit.charts.maps import CAPTION, METHODS, projection_scatter
 from pages._kit.flow.controls import METHODS_HELP, method_choice, params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
-from pages._kit.show.finding import Finding, said_once, show
-from pages._kit.show.findings import heading, point_labels, points_table, reasons
-from pages._kit.show.plot import ChartSelection, Frames
-from pages._kit.show.wording import ROWS_COUNT
+from pages._kit.show.finding import Finding
+from pages._kit.show.findings import heading
+from pages._kit.show.map_view import MapView, show_map
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import workbench
 
@@ -31,7 +27,6 @@ OWN = {
     "tsne": ("perplexity", "n_iter"),
     "umap": ("n_neighbors", "min_dist", "n_iter"),
 }
-MOST_LISTED = 500
 
 
 def settings(method: str, model: ModelInfo, here: Selection, layers: Sequence[int]) -> dict[str, Any]:
@@ -89,111 +84,14 @@ def choose(here: Selection) -> tuple[ModelInfo, AnalysisSpec]:
     return model, spec
 
 
-def quality(result: Result[Projection], layer: int) -> str:
-    """How far the map of one layer can be trusted, in one line."""
-    values = result.values
-    why = reasons(result, "trustworthiness").get((layer,))
-    if why is not None and not np.isfinite(values.coords[layer]).any():
-        return f"undefined: {why}"
-    parts = []
-    if len(values.explained_variance_ratio):
-        shares = values.explained_variance_ratio[layer]
-        listed = " + ".join(f"{share:.0%}" for share in shares)
-        parts.append(f"shows {listed} of the variance")
-    parts.append(f"trustworthiness {_number(values.trustworthiness[layer])}")
-    parts.append(f"neighbour overlap {_number(values.neighbour_overlap[layer])}")
-    return " · ".join(parts)
-
-
-def _number(value: float) -> str:
-    return f"{value:.2f}" if np.isfinite(value) else "undefined"
-
-
-def finding_of(result: Result[Projection], table: TextTable, here: Selection) -> Finding:
+def finding_of(view: MapView, here: Selection) -> Finding:
     """The map with its slider over the layers."""
-    values, source = result.values, result.sources[0]
-    labels = point_labels(table, here.label, values.text_index)
-    n_axes = values.coords.shape[2]
-    titles = [f"Component {axis}" for axis in range(1, n_axes + 1)] if values.method == "pca" else [""] * n_axes
-    initial = len(source.layers) - 1
-    drawn = projection_scatter(
-        values.coords[initial],
-        texts=table.shown,
-        labels=labels,
-        text_index=values.text_index,
-        token_index=values.token_index,
-        axis_titles=titles,
-        same_scale=values.method != "pca",
+    model, n_points = view.result.sources[0].model, len(view.result.values.text_index)
+    return view.finding(
+        "projection_map",
+        f"{view.method} of {model}",
+        alt=f"{view.method} of {n_points:,} {here.row_name}s in {model}, one point each",
     )
-    captions = [quality(result, layer) for layer in range(len(source.layers))]
-    return Finding(
-        key="projection_map",
-        title=f"{METHODS[values.method]} of {source.model}",
-        figure=drawn.figure,
-        caption=CAPTION,
-        table=lambda: points_table(result, labels),
-        results=[result],
-        fields=["coords", "trustworthiness", "neighbour_overlap"],
-        name=f"projection-{values.method}",
-        alt=f"{METHODS[values.method]} of {len(values.text_index):,} {here.row_name}s in {source.model}, one point each",
-        height=600,
-        view=f"{values.method} {n_axes} {source.model} {source.texts}",
-        select="points",
-        frames=Frames("Layer", source.layer_names, drawn.coordinates(values.coords), captions, initial),
-    )
-
-
-def show_quality(result: Result[Projection], layer: int) -> None:
-    """Trustworthiness and neighbour overlap of the layer on show."""
-    values, name = result.values, result.sources[0].layer_names[layer]
-    with st.container(horizontal=True, key="projection_quality"):
-        st.metric("Layer", name, width="content")
-        st.metric(
-            "Trustworthiness",
-            _number(values.trustworthiness[layer]),
-            width="content",
-            help="1: points that are near on the map are near in the full space. Below about 0.9, do not trust the clusters.",
-        )
-        st.metric(
-            "Neighbour overlap",
-            _number(values.neighbour_overlap[layer]),
-            width="content",
-            help=f"Share of each point's {values.k} nearest neighbours that the map and the full space have in common; "
-            f"unrelated maps would share {values.overlap_by_chance:.2f}.",
-        )
-        if len(values.explained_variance_ratio):
-            share = float(values.variance_shown[layer])
-            shown = f"{share:.0%}" if np.isfinite(share) else "undefined"
-            st.metric("Variance shown", shown, width="content", help="Share of the variance that the axes show.")
-
-
-def list_selected(chosen: ChartSelection, table: TextTable, here: Selection) -> None:
-    """The texts of the selected points (each once); nothing is dropped silently."""
-    numbers = sorted({number for number in chosen.ids if isinstance(number, int) and 0 <= number < len(table)})
-    if not numbers:
-        st.caption(":material/ads_click: Click a point, or use box or lasso in the tool bar, to list texts here.")
-        return
-    shown_as = table.shown
-    columns: dict[str, Sequence[Any]] = {
-        "row": [number + 1 for number in numbers],
-        "text": [shown_as[number] for number in numbers],
-    }
-    if here.label:
-        columns["label"] = [table.columns[here.label][number] for number in numbers]
-    shown = pd.DataFrame(columns).head(MOST_LISTED)
-    st.subheader(f"{len(numbers):,} selected" if here.tokens is None else f"{len(numbers):,} texts of selected tokens")
-    st.caption((f"The first {MOST_LISTED} of them. " if len(numbers) > MOST_LISTED else "") + ROWS_COUNT)
-    st.dataframe(shown, hide_index=True, column_config={"text": st.column_config.TextColumn(width="large")})
-
-
-def show_map(result: Result[Projection], here: Selection) -> None:
-    """Map, quality, selected texts and notes."""
-    assert here.texts is not None
-    table = workbench().text_set(here.texts)
-    with said_once():
-        chosen = show(finding_of(result, table, here))
-        show_quality(result, chosen.frame if chosen.frame is not None else 0)
-        list_selected(chosen, table, here)
 
 
 heading("Projection", WHAT, HOW)
@@ -201,4 +99,6 @@ here = ready()
 model, spec = choose(here)
 found = run_panel([spec], "projection", Projection)
 if found is not None:
-    show_map(found[0], here)
+    assert here.texts is not None
+    view = MapView(found[0], workbench().text_set(here.texts), here.label)
+    show_map(view, finding_of(view, here))

@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import streamlit as st
 
-from backend import CkaResult, ModelInfo, Projection, Result, TextTable, results_of
+from backend import CkaResult, ModelInfo, Projection, Result, results_of
 from pages._kit.charts.base import short_model
 from pages._kit.charts.layer_pairs import Reasons
-from pages._kit.charts.maps import projection_scatter
 from pages._kit.flow.progress import obtain
 from pages._kit.show.finding import Finding, said_once, show
-from pages._kit.show.findings import point_labels, points_table, reasons
+from pages._kit.show.findings import reasons
+from pages._kit.show.map_view import MapView
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import plain, workbench
 
@@ -81,32 +81,14 @@ def side_by_side(cell: Cell, here: Selection) -> None:
     with said_once():
         for place, (side, result) in enumerate(zip(st.columns(2), maps, strict=True)):
             with side:
-                show(_map(result, table, here.label, place))
+                show(_map(MapView(result, table, here.label), place))
 
 
-def _map(result: Result[Projection], table: TextTable, column: str | None, place: int) -> Finding:
+def _map(view: MapView, place: int) -> Finding:
     """The rows of one layer, for the place 0 (left) or 1."""
-    source, values = result.sources[0], result.values
+    source = view.result.sources[0]
     name = f"{short_model(source.model)}, {source.layer_names[0]}"
-    labels = point_labels(table, column, values.text_index)
-    drawn = projection_scatter(
-        values.coords[0],
-        texts=table.shown,
-        labels=labels,
-        text_index=values.text_index,
-        token_index=values.token_index,
-        axis_titles=("First component", "Second component"),
-    )
-    return Finding(
-        key=f"similarity_map_{place}",
-        title=f"{name}: first two principal components",
-        figure=drawn.figure,
-        caption=f"{name}: first two principal components",
-        table=lambda: points_table(result, labels),
-        results=[result],
-        fields=["coords"],
-        name="similarity-map",
-        alt=f"Texts in {name}",
-        height=380,
-        view=name,
+    title = f"{name}: first two principal components"
+    return view.still(
+        f"similarity_map_{place}", title, caption=title, name="similarity-map", alt=f"Texts in {name}", view=name
     )

@@ -205,12 +205,11 @@ def over_steps(
         named = [f"{safe(name)}, step {steps[i]}" for i in missing]
         _crosses(figure, x[missing], named, [grid.why(int(i), layer) for i in missing], shade)
     if mean:
-        n_whole = len(complete_layers(grid.values))
         figure.add_scatter(
             x=x,
             y=np.asarray(mean_over_layers(grid.values), np.float32),
             mode="lines+markers",
-            name="mean over the layers" if n_whole == len(grid.layers) else f"mean over {n_whole} layers",
+            name=mean_name(grid),
             line={"color": colour(2), "width": 3.5},
             marker={"size": 8},
             text=steps,
@@ -219,6 +218,12 @@ def over_steps(
     figure.update_xaxes(**step_axis(grid.steps, logarithmic=logarithmic))
     _value_axis(figure, y_range)
     return with_legend(figure) if mean or len(grid.layers) <= MOST_LEGEND else figure
+
+
+def mean_name(grid: Grid) -> str:
+    """What the mean over the layers is called: it leaves out those that are undefined at some step."""
+    n_whole = len(complete_layers(grid.values))
+    return "mean over the layers" if n_whole == len(grid.layers) else f"mean over {n_whole} layers"
 
 
 def label_lines(steps: Sequence[int], minimum: Floats, classes: Sequence[str], *, logarithmic: bool) -> go.Figure:

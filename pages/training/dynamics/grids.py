@@ -2,12 +2,11 @@
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
 from backend import (
@@ -17,16 +16,17 @@ from backend import (
     Result,
     SeriesInfo,
     SeriesResult,
+    Undefined,
     complete_layers,
+    mean_over_layers,
     series_document,
 )
 from pages._kit.charts.base import Floats, short_model
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import batch_panel
-from pages._kit.show.export import downloads
-from pages._kit.show.findings import reasons
-from pages._kit.show.plot import plot
+from pages._kit.show.finding import Finding, said_once, show
+from pages._kit.show.findings import bare_reason, reasons
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import plain, workbench
 from pages.training.dynamics.charts import (
@@ -35,11 +35,12 @@ from pages.training.dynamics.charts import (
     OVER_STEPS_CAPTION,
     PROFILE_CAPTION,
     Grid,
+    mean_name,
     over_steps,
+    places_of,
     step_heatmap,
     step_profiles,
 )
-from pages.training.dynamics.series import bare_reason, series_provenance, undefined_over_steps
 
 UNIT = (0.0, 1.0)
 FORMS = {"profiles": "Over depth", "heatmap": "Step by layer", "steps": "Over steps"}
@@ -134,13 +135,20 @@ def layer_values(values: object, field: str) -> Floats:
     return np.diagonal(found) if found.ndim == 2 else found
 
 
-def grid_of(measure: SeriesMeasure, series: SeriesInfo, results: Sequence[Result]) -> Grid:
-    """The numbers of a measure by checkpoint and layer, with the reasons of the undefined ones."""
+def grids_of(measure: SeriesMeasure, series: SeriesInfo, results: Sequence[Result]) -> dict[str, Grid]:
+    """The numbers of a measure by checkpoint and layer, and the ends of their band where they have one, by column."""
+    names = {f"{measure.key}{end}": f"{measure.field}{end}" for end in ("", "_low", "_high")}
+    known = {column: field for column, field in names.items() if hasattr(results[0].values, field)}
+    return {column: _grid(field, series, results) for column, field in known.items()}
+
+
+def _grid(field: str, series: SeriesInfo, results: Sequence[Result]) -> Grid:
+    """One field of the results, with the reasons of the undefined numbers."""
     rows: list[Floats] = []
     why: dict[tuple[int, int], str] = {}
     for step, result in enumerate(results):
-        rows.append(layer_values(result.values, measure.field))
-        for index, reason in reasons(result, measure.field).items():
+        rows.append(layer_values(result.values, field))
+        for index, reason in reasons(result, field).items():
             if len(index) < 2 or index[0] == index[1]:
                 why.setdefault((step, int(index[0])), bare_reason(result, reason))
     return Grid(series.steps, results[0].sources[0].layer_names, np.array(rows), why)
@@ -159,11 +167,19 @@ def plottable(results: Sequence[Result], *, against: bool) -> list[str]:
     return found
 
 
-def draw_form(
-    form: str, measure: SeriesMeasure, grid: Grid, series: SeriesInfo, *, logarithmic: bool, key: str
-) -> go.Figure:
-    """One chart of a measure with its caption."""
-    name = short_model(series.name)
+def finding_of(
+    form: str,
+    measure: SeriesMeasure,
+    grids: dict[str, Grid],
+    series: SeriesInfo,
+    results: Sequence[Result],
+    *,
+    logarithmic: bool,
+    key: str,
+) -> Finding:
+    """One chart of a measure, of the first of ``grids``; the others, of its band, are in the table."""
+    name, grid = short_model(series.name), grids[measure.key]
+    mean = form == "steps" and measure.mean
     if form == "profiles":
         figure = step_profiles(grid, y_title=measure.axis, y_range=measure.value_range)
         alt = f"{measure.name} over the layers of {name}, one line for each of {len(grid.steps)} checkpoints"
@@ -175,23 +191,61 @@ def draw_form(
             grid, y_title=measure.axis, logarithmic=logarithmic, y_range=measure.value_range, mean=measure.mean
         )
         alt = f"{measure.name} of {name} over the training step"
-    view = f"{form} {series.name} {grid.steps} {len(grid.layers)} {logarithmic if form == 'steps' else ''}"
-    plot(figure, key=f"{key}_{measure.key}_{form}", alt=alt, height=400, view=view, file_name=f"{measure.key}-{form}")
-    return figure
+    return Finding(
+        key=f"{key}_{measure.key}_{form}",
+        title=f"{measure.name} of {name}: {FORMS[form].lower()}",
+        figure=figure,
+        caption=CAPTIONS[form] if mean or form != "steps" else LAYERS_CAPTION,
+        table=lambda: grids_table(grids, mean=measure.key if mean else "", logarithmic=form == "steps" and logarithmic),
+        results=results,
+        fields=[measure.field],
+        expected=between_layers,
+        crosses=True,
+        shared=measure.meaning,
+        name=f"{measure.key}-{form}",
+        series=series,
+        documents=lambda: documents_of(series, results),
+        alt=alt,
+        height=400,
+        view=f"{form} {series.name} {grid.steps} {len(grid.layers)} {logarithmic if form == 'steps' else ''}",
+    )
+
+
+def between_layers(gap: Undefined) -> bool:
+    """Whether a gap is of one layer compared with another, which is not drawn."""
+    return len(gap.index) > 1 and gap.index[0] != gap.index[1]
+
+
+def grids_table(grids: dict[str, Grid], *, mean: str = "", logarithmic: bool = False) -> pd.DataFrame:
+    """One row for each step and layer; then of each step for the ``mean`` of a column over the layers, if it is named.
+
+    ``logarithmic`` adds the place of a step on that axis.
+    """
+    first = next(iter(grids.values()))
+    n_steps, n_layers = len(first.steps), len(first.layers)
+    columns: dict[str, Any] = {"step": np.repeat(first.steps, n_layers), "layer": list(first.layers) * n_steps}
+    table = pd.DataFrame(columns | {column: grid.values.ravel() for column, grid in grids.items()})
+    if mean:
+        means = {"step": first.steps, "layer": mean_name(grids[mean]), mean: mean_over_layers(grids[mean].values)}
+        table = pd.concat([table, pd.DataFrame(means)], ignore_index=True)
+    if logarithmic:
+        table.insert(1, "log2(step + 1)", places_of(table["step"].tolist(), logarithmic=True))
+    return table
 
 
 def show_measure(
     measure: SeriesMeasure, series: SeriesInfo, results: Sequence[Result], *, logarithmic: bool, key: str
-) -> dict[str, go.Figure]:
-    """One measure in its forms, two beside each other; returns the figures by name."""
+) -> None:
+    """One measure in its forms, two beside each other."""
     st.subheader(measure.name)
-    grid = grid_of(measure, series, results).thinned(measure.every)
+    grids = {column: grid.thinned(measure.every) for column, grid in grids_of(measure, series, results).items()}
+    grid = grids[measure.key]
     st.caption(plain(measure.meaning))
     if not np.isfinite(grid.values).any():
-        why = next(iter(grid.undefined.values()), "no reason was given")
-        st.info(f"Undefined at every step and layer: {plain(why)}")
-        return {}
-    over = grid
+        finding = finding_of(measure.forms[0], measure, grids, series, results, logarithmic=logarithmic, key=key)
+        show(replace(finding, figure=None, empty="Undefined at every step and layer."))
+        return
+    over = grids
     if measure.mean and "steps" in measure.forms and results[0].sources[0].layers[0] == 0 and len(grid.layers) > 1:
         blocks = st.toggle(
             "Over steps without the embedding output",
@@ -200,98 +254,45 @@ def show_measure(
             help="Before the first block a vector is of a token and its place alone: its numbers can be far from the others' "
             "and rule the mean.",
         )
-        over = grid.without_first() if blocks else grid
-    figures = {}
+        over = {column: one.without_first() for column, one in grids.items()} if blocks else grids
     sides = st.columns(2) if len(measure.forms) > 1 else [st.container()]
     for place, form in enumerate(measure.forms):
+        drawn = over if form == "steps" else grids
         with sides[place % len(sides)]:
-            figures[f"{measure.name}: {FORMS[form].lower()}"] = draw_form(
-                form, measure, over if form == "steps" else grid, series, logarithmic=logarithmic, key=key
-            )
-            st.caption(CAPTIONS[form] if measure.mean or form != "steps" else LAYERS_CAPTION)
+            show(finding_of(form, measure, drawn, series, results, logarithmic=logarithmic, key=key))
     if measure.mean and "steps" in measure.forms:
-        left = len(over.layers) - len(complete_layers(over.values))
+        used = over[measure.key]
+        left = len(used.layers) - len(complete_layers(used.values))
         if left:
-            st.caption(f"The mean leaves out {left} of {len(over.layers)} layers, which are undefined at some step.")
-    return figures
-
-
-def table_of(measures: Sequence[SeriesMeasure], series: SeriesInfo, found: Found) -> tuple[list[str], list[list[Any]]]:
-    """One row for each step and layer; for each measure its value, and the ends of its band where it has one."""
-    columns: list[str] = []
-    parts: list[Floats] = []
-    for measure in measures:
-        results = found[measure.wanted]
-        columns.append(measure.key)
-        parts.append(grid_of(measure, series, results).values)
-        for end in ("_low", "_high"):
-            band = getattr(results[0].values, f"{measure.field}{end}", None)
-            if band is not None:
-                columns.append(f"{measure.key}{end}")
-                parts.append(np.array([layer_values(result.values, measure.field + end) for result in results]))
-    layers = found[measures[0].wanted][0].sources[0].layer_names
-    rows = [
-        [step, name, *(float(part[i, j]) for part in parts)]
-        for i, step in enumerate(series.steps)
-        for j, name in enumerate(layers)
-    ]
-    return ["step", "layer", *columns], rows
+            st.caption(f"The mean leaves out {left} of {len(used.layers)} layers, which are undefined at some step.")
 
 
 def show_measures(
     measures: Sequence[SeriesMeasure],
     series: SeriesInfo,
-    here: Selection,
     found: Found,
     *,
     logarithmic: bool,
     key: str,
-    more: dict[str, go.Figure] | None = None,
+    first: Sequence[Finding] = (),
 ) -> None:
-    """All measures of a view, then what is undefined, where it came from, the table and the downloads."""
-    figures = dict(more or {})
+    """All measures of a view below the ``first`` figures, where they came from, then all numbers in one table."""
+    with said_once():
+        for finding in first:
+            show(finding)
+        for measure in measures:
+            show_measure(measure, series, found[measure.wanted], logarithmic=logarithmic, key=key)
+    grids: dict[str, Grid] = {}
     for measure in measures:
-        figures |= show_measure(measure, series, found[measure.wanted], logarithmic=logarithmic, key=key)
-    results = [result for group in found.values() for result in group]
-    undefined_over_steps(results, [measure.field for measure in measures])
-    series_provenance(series, results)
-    table = table_of(measures, series, found)
+        grids |= grids_of(measure, series, found[measure.wanted])
     with st.expander("Table", icon=":material/table:"):
-        st.dataframe(pd.DataFrame(table[1], columns=table[0]), hide_index=True)
-    if figures:
-        save(table, series, found, figures, key=key)
+        st.dataframe(grids_table(grids), hide_index=True)
 
 
-def save(
-    table: tuple[list[str], list[list[Any]]],
-    series: SeriesInfo,
-    found: Found,
-    figures: dict[str, go.Figure],
-    *,
-    key: str,
-) -> None:
-    """The downloads of a view, with a choice of the figure."""
-    names = list(figures)
-    chosen = names[0]
-    if len(names) > 1:
-        picked = st.selectbox("Figure to save", names, key=f"{key}_saved", width=420)
-        chosen = picked if picked in figures else chosen
-    form = next((form for form, words in FORMS.items() if chosen.endswith(words.lower())), "")
-    downloads(
-        key,
-        key.replace("_", "-"),
-        table=table,
-        results=[result for group in found.values() for result in group],
-        figure=figures[chosen],
-        title=f"{chosen} ({short_model(series.name)})",
-        caption=CAPTIONS.get(form, ""),
-        documents=[series_document(SeriesResult(series, group, joint_of(group, series))) for group in found.values()],
-    )
-
-
-def joint_of(results: Sequence[Result], series: SeriesInfo) -> bool:
-    """Whether one result stands for all checkpoints."""
-    return bool(workbench().metrics()[results[0].metric].scope == "models")
+def documents_of(series: SeriesInfo, results: Sequence[Result]) -> list[dict[str, Any]]:
+    """One metric over the series as JSON."""
+    joint = workbench().metrics()[results[0].metric].scope == "models"
+    return [series_document(SeriesResult(series, tuple(results), joint))]
 
 
 def need_label(here: Selection, metric: str) -> None:

@@ -21,17 +21,24 @@ from backend import (
     results_of,
     values_of,
 )
-from pages._kit.charts.base import short_model
+from pages._kit.charts.base import Floats, short_model
 from pages._kit.charts.clusters import TWO_CAPTION
 from pages._kit.charts.paths import FRAME_HELP, FRAMES, MOST_NAMED, PATHS_CAPTION, paths_chart
+from pages._kit.show.finding import Finding, elsewhere, said_once, show
 from pages._kit.show.findings import PAIRED, holders, sampling_error_words, share_of_chance
-from pages._kit.show.plot import plot
 from pages._kit.state.labelled import label_ready
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import plain
-from pages.training.dynamics.charts import LABELS_CAPTION, label_lines
-from pages.training.dynamics.grids import UNIT, SeriesMeasure, Wanted, found_series, save, settings, show_measures
-from pages.training.dynamics.series import series_provenance, undefined_over_steps
+from pages.training.dynamics.charts import LABELS_CAPTION, label_lines, places_of
+from pages.training.dynamics.grids import (
+    UNIT,
+    SeriesMeasure,
+    Wanted,
+    documents_of,
+    found_series,
+    settings,
+    show_measures,
+)
 
 
 def labels(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
@@ -65,7 +72,7 @@ def _thresholds(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
         of = values_of(found[wanted][0], ThresholdResult)
         st.caption(sampling_error_words(of.sampling_error, of.split.n_test, here.row_name, holders(of.split)))
         st.caption(plain(_first_and_last(series, found[wanted])))
-        show_measures(measures, series, here, found, logarithmic=logarithmic, key="dynamics_threshold")
+        show_measures(measures, series, found, logarithmic=logarithmic, key="dynamics_threshold")
 
 
 def _first_and_last(series: SeriesInfo, results: Sequence[Result]) -> str:
@@ -132,20 +139,37 @@ def _distances(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
         key = f"dynamics_layer_{len(names)}"
         layer = int(st.select_slider("Layer", range(len(names)), layer, format_func=names.__getitem__, key=key))
     minimum = np.array([result.values.minimum[layer] for result in results])
-    figure = label_lines(series.steps, minimum, classes, logarithmic=logarithmic)
-    alt = f"Minimum distance of each of {len(classes)} labels in {names[layer]} over the training step"
-    view = f"{series.name} {series.steps} {classes} {logarithmic}"
-    plot(figure, key="dynamics_least", alt=alt, height=420, view=view, file_name="least-distance")
-    st.caption(LABELS_CAPTION if len(classes) > 2 else TWO_CAPTION)
-    show_measures(
-        [alike, clusters],
-        series,
-        here,
-        found,
-        logarithmic=logarithmic,
-        key="dynamics_direct_probe",
-        more={f"Minimum distances, {names[layer]}": figure},
+    least = Finding(
+        key="dynamics_least",
+        title=f"Minimum distances in {names[layer]} of {short_model(series.name)}",
+        figure=label_lines(series.steps, minimum, classes, logarithmic=logarithmic),
+        caption=LABELS_CAPTION if len(classes) > 2 else TWO_CAPTION,
+        table=lambda: _by_label(series, classes, {"minimum": minimum}, logarithmic=logarithmic),
+        results=results,
+        fields=["minimum"],
+        expected=elsewhere(layer),
+        name="least-distance",
+        layer=names[layer],
+        series=series,
+        documents=lambda: documents_of(series, results),
+        alt=f"Minimum distance of each of {len(classes)} labels in {names[layer]} over the training step",
+        height=420,
+        view=f"{series.name} {series.steps} {classes} {logarithmic}",
     )
+    key = "dynamics_direct_probe"
+    show_measures([alike, clusters], series, found, logarithmic=logarithmic, key=key, first=[least])
+
+
+def _by_label(
+    series: SeriesInfo, classes: Sequence[str], numbers: dict[str, Floats], *, logarithmic: bool = False
+) -> pd.DataFrame:
+    """One row for each step and label; ``numbers`` are (n_steps, n_labels) each."""
+    steps = np.repeat(series.steps, len(classes))
+    columns: dict[str, Any] = {"step": steps}
+    if logarithmic:
+        columns["log2(step + 1)"] = places_of(steps.tolist(), logarithmic=True)
+    columns["label"] = list(classes) * len(series.steps)
+    return pd.DataFrame(columns | {name: array.ravel() for name, array in numbers.items()})
 
 
 def _movement(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
@@ -177,23 +201,28 @@ def _movement(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
     coords, shares = values.layer_coords[at, :, layer], values.layer_explained[at, layer]
     order = np.argsort(-np.nan_to_num(values.difference[layer], nan=-1.0), kind="stable")
     named = [int(label) for label in order if values.counts[label]][:MOST_NAMED]
-    figure = paths_chart(coords, steps, values.classes, sorted(named), shares)
     name = short_model(series.name)
-    alt = f"Paths of {len(values.classes)} label centroids in {layers[layer]} over {len(steps)} checkpoints of {name}"
-    view = f"{series.name} {series.steps} {at} {layer} {values.classes}"
-    plot(figure, key="dynamics_paths", alt=alt, height=520, view=view, file_name="label-paths-steps")
-    st.caption(f"{plain(layers[layer])}, from {steps[0]} to {steps[-1]}; each marker is a checkpoint. {PATHS_CAPTION}")
-    st.dataframe(_lengths(result, layer), hide_index=True, key="dynamics_lengths")
-    undefined_over_steps([result], ["layer_coords", "model_path", "difference", "difference_error"])
-    series_provenance(series, [result])
-    rows = [
-        [step, layers[i], label, *map(float, values.layer_coords[at, m, i, j])]
-        for m, step in enumerate(series.steps)
-        for i in range(len(layers))
-        for j, label in enumerate(values.classes)
-    ]
-    table = (["step", "layer", "label", "axis_1", "axis_2"], rows)
-    save(table, series, found, {f"Paths of the labels, {layers[layer]}": figure}, key="dynamics_movement")
+    lengths = ("model_path", "difference", "difference_error")
+    finding = Finding(
+        key="dynamics_paths",
+        title=f"Paths of the labels in {layers[layer]} of {name}",
+        figure=paths_chart(coords, steps, values.classes, sorted(named), shares),
+        caption=f"{layers[layer]}, from {steps[0]} to {steps[-1]}; each marker is a checkpoint. {PATHS_CAPTION}",
+        table=lambda: _by_label(series, values.classes, {"axis_1": coords[..., 0], "axis_2": coords[..., 1]}),
+        results=[result],
+        fields=["layer_coords", *lengths],
+        expected=lambda gap: elsewhere(*((layer,) if gap.field in lengths else (at, None, layer)))(gap),
+        name="label-paths-steps",
+        layer=layers[layer],
+        series=series,
+        documents=lambda: documents_of(series, [result]),
+        alt=f"Paths of {len(values.classes)} label centroids in {layers[layer]} over {len(steps)} checkpoints of {name}",
+        height=520,
+        view=f"{series.name} {series.steps} {at} {layer} {values.classes}",
+    )
+    with said_once():
+        show(finding)
+        st.dataframe(_lengths(result, layer), hide_index=True, key="dynamics_lengths")
 
 
 def _lengths(result: Result[MovementResult], layer: int) -> pd.DataFrame:
@@ -225,7 +254,7 @@ def _probes(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
         of = values_of(found[wanted][0], ProbingResult)
         st.caption(sampling_error_words(of.sampling_error, of.n_test_used, here.row_name, holders(of.split)))
         st.caption(plain(_networks_first_and_last(series, found[wanted])))
-        show_measures(measures, series, here, found, logarithmic=logarithmic, key="dynamics_probing")
+        show_measures(measures, series, found, logarithmic=logarithmic, key="dynamics_probing")
 
 
 SHOWN: dict[str, Callable[[SeriesInfo, Selection, bool], None]] = {

@@ -9,6 +9,7 @@ from pages._kit.show.findings import heading
 from pages._kit.state.selection import Selection, ready_for
 from pages.training.dynamics import views as views
 from pages.training.dynamics.labels import labels
+from pages.training.dynamics.map import moving_map
 from pages.training.dynamics.series import choose_series
 
 WHAT = "How does the geometry change while a model is trained or fine-tuned?"
@@ -22,7 +23,7 @@ VIEWS: dict[str, Callable[[SeriesInfo, Selection, bool], None]] = {
     "CKA": views.cka,
     "Rogue": views.rogue,
     "Labels": labels,
-    "Map": views.moving_map,
+    "Map": moving_map,
     "Any metric": views.any_metric,
 }
 

@@ -5,10 +5,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from backend import Result, SeriesInfo
-from pages._kit.charts.base import short_model
+from backend import SeriesInfo
 from pages._kit.flow.progress import obtain
-from pages._kit.show.findings import notes_of, split_warnings
 from pages._kit.show.wording import count
 from pages._kit.state.model_field import AT_MOST, MOST_NAME_CHARS, is_name, series_task
 from pages._kit.state.session import plain, workbench
@@ -127,52 +125,3 @@ def _say(found: SeriesInfo, steps: Sequence[int]) -> None:
     leave = st.toggle("Leave them out", key="leave_out", bind="query-params", help="Continue with the others.")
     if not leave:
         st.stop()
-
-
-def undefined_over_steps(results: Sequence[Result], fields: Sequence[str]) -> None:
-    """Say once for each reason which numbers of these fields do not exist; nothing where all do."""
-    counts: dict[str, int] = {}
-    for result in results:
-        for gap in result.undefined:
-            if gap.field in fields:
-                reason = bare_reason(result, gap.reason)
-                counts[reason] = counts.get(reason, 0) + 1
-    if not counts:
-        return
-    listed = "".join(f"\n- {plain(reason)} ({count(number, 'time')})" for reason, number in list(counts.items())[:6])
-    more = f"\n- and {count(len(counts) - 6, 'more reason')}" if len(counts) > 6 else ""
-    st.info(
-        f"Some numbers are undefined. They are marked × and left out, not drawn as 0; hover over a × for its step and layer:\n"
-        f"{listed}{more}"
-    )
-
-
-def bare_reason(result: Result, reason: str) -> str:
-    """A reason without the model and the layer before it, which differ at every step."""
-    for source in result.sources:
-        for layer in source.layer_names:
-            reason = reason.removeprefix(f"{source.model}, {layer}: ")
-    return reason
-
-
-def series_provenance(series: SeriesInfo, results: Sequence[Result]) -> None:
-    """Where the figures came from, in one line for the whole series; then the notes of the metrics."""
-    source = results[0].sources[0]
-    steps = ", ".join(f"{step:,}" for step in series.steps)
-    parts = [
-        f"{short_model(series.name)} at steps {steps} on {source.texts}",
-        f"n = {source.n_rows:,} rows of {source.n_dims:,} dimensions",
-        f"pooling {source.pooling}",
-    ]
-    if source.n_truncated:
-        parts.append(f"{count(source.n_truncated, 'text')} truncated to {source.max_length:,} tokens")
-    if source.postprocess:
-        parts.append(f"after {', '.join(source.postprocess)}")
-    st.caption(plain(" · ".join(parts)))
-    doubts = split_warnings(results)
-    for doubt in doubts:
-        st.warning(plain(doubt), icon=":material/warning:")
-    for note in notes_of(results):
-        if note.endswith(doubts):
-            continue
-        st.caption(f":material/info: {plain(note)}")

@@ -20,9 +20,8 @@ from pages.training.dynamics.grids import (
     settings,
     show_measures,
 )
-from pages.training.dynamics.map import show_map
 
-__all__ = ["anisotropy", "any_metric", "cka", "dimension", "moving_map", "rogue"]
+__all__ = ["anisotropy", "any_metric", "cka", "dimension", "rogue"]
 
 _NOT_HERE = ("projection", "projection_series", "movement")  # these have no number a layer
 
@@ -42,7 +41,7 @@ def profile_view(
     )
     found = found_series(series, here, [measure.wanted], params, f"dynamics_{one.metric}")
     if found is not None:
-        show_measures([measure], series, here, found, logarithmic=logarithmic, key=f"dynamics_{one.metric}")
+        show_measures([measure], series, found, logarithmic=logarithmic, key=f"dynamics_{one.metric}")
 
 
 def anisotropy(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
@@ -78,7 +77,7 @@ def cka(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
     ]
     found = found_series(series, here, [one.wanted for one in measures], params, "dynamics_cka")
     if found is not None:
-        show_measures(measures, series, here, found, logarithmic=logarithmic, key="dynamics_cka")
+        show_measures(measures, series, found, logarithmic=logarithmic, key="dynamics_cka")
 
 
 def rogue(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
@@ -111,7 +110,7 @@ def rogue(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
     found = found_series(series, here, [one.wanted for one in measures], params, "dynamics_rogue")
     if found is None:
         return
-    show_measures(measures, series, here, found, logarithmic=logarithmic, key="dynamics_rogue")
+    show_measures(measures, series, found, logarithmic=logarithmic, key="dynamics_rogue")
     st.subheader("Which dimension it is")
     principal = [values_of(result, RogueResult).principal for result in found[share.wanted]]
     names = found[share.wanted][0].sources[0].layer_names
@@ -119,11 +118,6 @@ def rogue(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
     for step, dims in zip(series.steps, principal, strict=True):
         table[f"step {step:,}"] = [str(dim) if dim >= 0 else "undefined" for dim in dims.tolist()]
     st.dataframe(table, hide_index=True, key="dynamics_principal")
-
-
-def moving_map(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
-    """The rows of one layer in the plane, scrubbed over the steps."""
-    show_map(series, here)
 
 
 def any_metric(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
@@ -176,7 +170,7 @@ def any_metric(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
         f"The field {field} of the metric {metric}{compared}.",
         tuple(FORMS),
     )
-    show_measures([measure], series, here, found, logarithmic=logarithmic, key="dynamics_any")
+    show_measures([measure], series, found, logarithmic=logarithmic, key="dynamics_any")
 
 
 def _words(field: str) -> str:

@@ -1,5 +1,6 @@
 """The page Dynamics, and a series in the sidebar: a run of four checkpoints, one of them broken."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -7,35 +8,14 @@ from urllib.parse import parse_qs
 
 import numpy as np
 import pytest
-import torch
-from safetensors.torch import load_file, save_file
 
 from backend.metrics import METRICS
+from pages._kit.show.finding import file_stem, html_file, json_file
 from pages._kit.state import model_field
-from tests.models.tiny import SEGMENTS, bert_config, save
-from tests.pages.conftest import SmallWorld
+from tests.pages.conftest import STEPS, SmallWorld, settled
 from tests.pages.figures import figure, numbers, said
 
-STEPS = (0, 10, 100)
 KEY = "dynamics_anisotropy"
-
-
-@pytest.fixture(scope="module")
-def run(small_world: SmallWorld) -> Path:
-    """Checkpoints of one model that drifts ever further from its beginning."""
-    return drifting(small_world.folder / "run")
-
-
-def drifting(folder: Path) -> Path:
-    first = save(folder / "step-00000", bert_config(), seed=5, model_input_names=SEGMENTS)
-    weights = load_file(first / "model.safetensors")
-    torch.manual_seed(0)
-    drift = {name: torch.randn_like(values) for name, values in weights.items()}
-    for step in STEPS[1:]:
-        path = shutil.copytree(first, folder / f"step-{step:05d}")
-        moved = {name: values + 0.005 * step * drift[name] for name, values in weights.items()}
-        save_file(moved, path / "model.safetensors", metadata={"format": "pt"})
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -49,16 +29,6 @@ def broken(small_world: SmallWorld, run: Path) -> Path:
 
 def opened(open_page: Any, folder: Path | str, view: str = "Anisotropy", **choice: Any) -> Any:
     return settled(open_page("dynamics", 0, series=str(folder), dynamics_view=view, **choice))
-
-
-def settled(at: Any) -> Any:
-    """Tasks that start by themselves end within their run in this process; the page shows them in the next."""
-    for _ in range(4):
-        if not any("…" in caption.value for caption in at.caption):
-            break
-        at.run()
-    assert not at.exception
-    return at
 
 
 def computed(small_world: SmallWorld, folder: Path, metric: str, **options: Any) -> Any:
@@ -90,7 +60,30 @@ def test_profiles_heatmap_and_steps_are_the_metrics(open_page, run_page, small_w
     assert {"anisotropy_anisotropy_low", "anisotropy_anisotropy_high"} <= set(table)
     at.toggle(key="log_steps").set_value(False).run()
     np.testing.assert_allclose(numbers(figure(at, 1)["data"][-1]["x"]), STEPS)
-    assert len(at.get("download_button")) == 3
+    assert len(at.get("download_button")) == 3 * 4, "each of the figures has its own"
+
+
+def test_checkpoints_are_spoken_of_together_and_every_file_has_all_of_them(
+    open_page, run_page, shown, small_world: SmallWorld, run: Path
+) -> None:
+    at = run_page(opened(open_page, run), KEY)
+    lines = [line for line in said(at).splitlines() if "n = 60 rows" in line]
+    assert len(lines) == 1 and "run at steps 0, 10, 100 on words" in lines[0]
+    finding = shown[f"{KEY}_anisotropy_anisotropy_heatmap"]
+    document = json.loads(json_file(finding))
+    assert [entry["step"] for entry in document["result"]["entries"]] == list(STEPS)
+    assert "at steps 0, 10, 100 on words" in html_file(finding).decode()
+    assert "run_words" in file_stem(finding) and "step-" not in file_stem(finding)
+    mean = shown[f"{KEY}_anisotropy_anisotropy_steps"].numbers()
+    assert mean["layer"].tolist().count("mean over the layers") == len(STEPS)
+
+
+def test_why_numbers_of_a_series_are_undefined_is_said_once_with_how_often(
+    open_page, run_page, small_world: SmallWorld, run: Path
+) -> None:
+    at = run_page(opened(open_page, run, pooling="cls"), KEY)
+    boxes = [box.value.replace("\\", "") for box in at.info]
+    assert len(boxes) == 1 and "(3 times)" in boxes[0] and str(run) not in boxes[0]
 
 
 def test_a_second_visit_needs_no_run(open_page, run_page, run: Path) -> None:

@@ -1,0 +1,241 @@
+"""One view of a map: points that a slider moves from layer to layer or step to step, how far to trust it, what is selected.
+
+How a page uses it::
+
+    view = MapView(result, table, here.label)                # or slider="Step", steps=series.steps
+    show_map(view, view.finding("projection_map", title))    # with its slider, its quality and the list of selected rows
+    show(view.still("overview_projection", title))           # one place of it, as a figure like any other
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from backend import Projection, Result, TextTable
+from pages._kit.charts.maps import CAPTION, METHODS, projection_scatter
+from pages._kit.charts.maps import Projection as Drawn
+from pages._kit.show.finding import Finding, elsewhere, said_once, show
+from pages._kit.show.findings import reasons
+from pages._kit.show.plot import ChartSelection, Frames
+from pages._kit.show.wording import ROWS_COUNT
+
+FIELDS = ("coords", "trustworthiness", "neighbour_overlap")
+MOST_LISTED = 500
+_HINT = ":material/ads_click: Click a point, or use box or lasso in the tool bar, to list texts here."
+_TRUST_HELP = (
+    "1: points that are near on the map are near in the full space. Below about 0.9, do not trust the clusters."
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MapView:
+    """The maps of ``result`` over the rows of ``table``, coloured by the column ``label`` (None: all alike).
+
+    ``slider`` says what each map is of: a layer of the result's, or one of the ``steps`` of a series.
+    """
+
+    result: Result[Projection]
+    table: TextTable
+    label: str | None = None
+    slider: str = "Layer"
+    steps: Sequence[int] = ()
+
+    @property
+    def places(self) -> Sequence[int | str]:
+        """What each map is of, as it stands in tables."""
+        return self.steps or self.result.sources[0].layer_names
+
+    @property
+    def names(self) -> list[str]:
+        """The same in words."""
+        return [place if isinstance(place, str) else f"{place:,}" for place in self.places]
+
+    @property
+    def method(self) -> str:
+        """How the points were laid out, as it is written."""
+        return METHODS[self.result.values.method]
+
+    def labels(self) -> list[str | None] | None:
+        """The label of each point; None where no column is chosen."""
+        if self.label is None:
+            return None
+        column = self.table.columns[self.label]
+        return [column[text] for text in self.result.values.text_index]
+
+    def drawn(self, place: int, axis_titles: Sequence[str] = ()) -> Drawn:
+        """One of the maps as points."""
+        values = self.result.values
+        n_axes = values.coords.shape[2]
+        pca = values.method == "pca"
+        components = [f"Component {axis}" for axis in range(1, n_axes + 1)] if pca else [""] * n_axes
+        return projection_scatter(
+            values.coords[place],
+            texts=self.table.shown,
+            labels=self.labels(),
+            text_index=values.text_index,
+            token_index=values.token_index,
+            axis_titles=axis_titles or components,
+        )
+
+    def finding(
+        self,
+        key: str,
+        title: str,
+        *,
+        caption: str = CAPTION,
+        initial: int = -1,
+        **more: Any,  # fields of the finding
+    ) -> Finding:
+        """All maps, by a slider; it begins at the place ``initial``. ``more`` are fields of the finding."""
+        values, n = self.result.values, len(self.names)
+        drawn = self.drawn(initial % n)
+        captions = [quality(self.result, place) for place in range(n)]
+        frames = Frames(self.slider, self.names, drawn.coordinates(values.coords), captions, initial % n)
+        given: dict[str, Any] = {
+            "name": f"projection-{values.method}",
+            "height": 600,
+            "view": f"{values.method} {values.coords.shape[2]} {title} {self.result.sources[0].texts}",
+        } | more
+        return Finding(
+            key=key,
+            title=title,
+            figure=drawn.figure,
+            caption=caption,
+            table=self.points,
+            results=[self.result],
+            fields=FIELDS,
+            select="points",
+            frames=frames,
+            **given,
+        )
+
+    def still(
+        self,
+        key: str,
+        title: str,
+        *,
+        place: int = 0,
+        **more: Any,  # fields of the finding
+    ) -> Finding:
+        """One of the maps; ``more`` are fields of the finding."""
+        values = self.result.values
+        shares = values.explained_variance_ratio[place] if len(values.explained_variance_ratio) else []
+        titles = [f"Component {axis}, {share:.0%} of the variance" for axis, share in enumerate(shares, 1)]
+        return Finding(
+            key=key,
+            title=title,
+            figure=self.drawn(place, titles).figure,
+            table=self.points,
+            results=[self.result],
+            fields=["coords"],
+            expected=elsewhere(place),
+            **{"caption": "", "height": 380, **more},
+        )
+
+    def points(self) -> pd.DataFrame:
+        """One row for each place and point; the rows of the text set count from 1."""
+        values, labels = self.result.values, self.labels()
+        n_places, n_points, n_axes = values.coords.shape
+        columns: dict[str, Any] = {
+            self.slider.lower(): np.repeat(self.places, n_points),
+            "row": np.tile(values.text_index + 1, n_places),
+        }
+        if (values.token_index >= 0).any():  # else the column would say nothing
+            columns["token"] = np.tile(values.token_index, n_places)
+        columns["label"] = list(labels or [None] * n_points) * n_places
+        flat = values.coords.reshape(n_places * n_points, n_axes)
+        return pd.DataFrame(columns | {f"axis_{axis + 1}": flat[:, axis] for axis in range(n_axes)})
+
+    def qualities(self) -> pd.DataFrame:
+        """How far each map can be trusted, one row for each place."""
+        values = self.result.values
+        columns: dict[str, Any] = {
+            self.slider.lower(): list(self.places),
+            "trustworthiness": values.trustworthiness,
+            f"overlap of {values.k} neighbours": values.neighbour_overlap,
+            "overlap by chance": values.overlap_by_chance,
+        }
+        if len(values.explained_variance_ratio):
+            columns["variance shown"] = values.variance_shown
+        return pd.DataFrame(columns)
+
+
+def quality(result: Result[Projection], place: int) -> str:
+    """How far one map can be trusted, in one line."""
+    values = result.values
+    why = reasons(result, "trustworthiness").get((place,))
+    if why is not None and not np.isfinite(values.coords[place]).any():
+        return f"undefined: {why}"
+    parts = []
+    if len(values.explained_variance_ratio):
+        listed = " + ".join(f"{share:.0%}" for share in values.explained_variance_ratio[place])
+        parts.append(f"shows {listed} of the variance")
+    parts.append(f"trustworthiness {_number(values.trustworthiness[place])}")
+    parts.append(f"neighbour overlap {_number(values.neighbour_overlap[place])}")
+    return " · ".join(parts)
+
+
+def show_map(view: MapView, finding: Finding) -> None:
+    """The map with its slider; how far to trust what is on show and every other place; the selected rows; the notes."""
+    with said_once():
+        chosen = show(finding)
+        _show_quality(view, chosen.frame or 0, f"{finding.key}_quality")
+        if len(view.names) > 1:
+            with st.expander(f"Every {view.slider.lower()}", icon=":material/table:"):
+                rows = view.qualities()
+                number = st.column_config.NumberColumn(format="%.3f")
+                st.dataframe(
+                    rows,
+                    hide_index=True,
+                    key=f"{finding.key}_qualities",
+                    column_config=dict.fromkeys(rows.columns[1:], number),
+                )
+        _list_selected(view, chosen)
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}" if np.isfinite(value) else "undefined"
+
+
+def _show_quality(view: MapView, place: int, key: str) -> None:
+    """Trustworthiness and neighbour overlap of the place on show."""
+    values = view.result.values
+    with st.container(horizontal=True, key=key):
+        st.metric(view.slider, view.names[place], width="content")
+        st.metric("Trustworthiness", _number(values.trustworthiness[place]), width="content", help=_TRUST_HELP)
+        st.metric(
+            "Neighbour overlap",
+            _number(values.neighbour_overlap[place]),
+            width="content",
+            help=f"Share of each point's {values.k} nearest neighbours that the map and the full space have in common; "
+            f"unrelated maps would share {values.overlap_by_chance:.2f}.",
+        )
+        if len(values.explained_variance_ratio):
+            share = float(values.variance_shown[place])
+            shown = f"{share:.0%}" if np.isfinite(share) else "undefined"
+            st.metric("Variance shown", shown, width="content", help="Share of the variance that the axes show.")
+
+
+def _list_selected(view: MapView, chosen: ChartSelection) -> None:
+    """The texts of the selected points (each once); nothing is dropped silently."""
+    table = view.table
+    numbers = sorted({number for number in chosen.ids if isinstance(number, int) and 0 <= number < len(table)})
+    if not numbers:
+        st.caption(_HINT)
+        return
+    shown_as = table.shown
+    columns: dict[str, Sequence[Any]] = {
+        "row": [number + 1 for number in numbers],
+        "text": [shown_as[number] for number in numbers],
+    }
+    if view.label:
+        columns["label"] = [table.columns[view.label][number] for number in numbers]
+    tokens = bool((view.result.values.token_index >= 0).any())
+    st.subheader(f"{len(numbers):,} texts of selected tokens" if tokens else f"{len(numbers):,} selected")
+    st.caption((f"The first {MOST_LISTED} of them. " if len(numbers) > MOST_LISTED else "") + ROWS_COUNT)
+    listed = pd.DataFrame(columns).head(MOST_LISTED)
+    st.dataframe(listed, hide_index=True, column_config={"text": st.column_config.TextColumn(width="large")})
