@@ -90,6 +90,7 @@ async function update(view, text) {
   fit(view);
   if (!sameView) recall(view);
   view.whole = figure.data.map(({ x, y }) => [toArray(x), toArray(y)]);
+  view.ids = figure.data.map((trace) => toArray(trace.customdata));
   view.panels = new Map(figure.data.map(({ xaxis = "x", yaxis = "y" }) => [xaxis, yaxis]));
   showFrames(view);
   view.shapes = figure.layout.shapes ?? [];
@@ -125,10 +126,7 @@ function keepCameras(canvas, layout) {
 function placeTrace(view, trace, index) {
   const coordinates = frameCoordinates(view, index);
   if (coordinates) coordinates.forEach((values, axis) => (trace[AXES[axis]] = values));
-  if (view.options.select === "points" && view.selected) {
-    const ids = toArray(trace.customdata);
-    if (ids) trace.selectedpoints = [...ids].flatMap((id, row) => (view.selected.has(id) ? [row] : []));
-  }
+  if (view.options.select === "points" && view.selected && view.ids[index]) trace.selectedpoints = selectedRows(view, index);
 }
 
 function configOf(view) {
@@ -213,8 +211,11 @@ function tell(view, selection) {
 
 function listen(view) {
   view.listening = true;
+  view.canvas.addEventListener("mousedown", (event) => (view.adding = event.shiftKey), true);
   view.canvas.on("plotly_selected", (event) => {
-    if (view.options.select === "points" && event?.points) selectPoints(view, event.points);
+    const byOutline = Boolean(event?.range || event?.lassoPoints);
+    if (!byOutline && !event?.points.length) return; // not by hand: Plotly found that there are no outlines
+    if (view.options.select === "points") selectPoints(view, event.points, byOutline);
   });
   view.canvas.on("plotly_deselect", () => {
     if (view.options.select === "points") selectPoints(view, []);
@@ -225,10 +226,25 @@ function listen(view) {
   });
 }
 
-function selectPoints(view, points) {
-  const ids = points.map((point) => point.customdata ?? `${point.curveNumber}:${point.pointNumber}`);
+function selectPoints(view, points, byOutline = false) {
+  const before = byOutline && view.adding && view.selected ? [...view.selected] : [];
+  const found = points.map((point) => point.customdata ?? `${point.curveNumber}:${point.pointNumber}`);
+  const ids = [...new Set([...before, ...found])];
   view.selected = ids.length ? new Set(ids) : null;
   tell(view, { ids, cell: null });
+  if (byOutline) setTimeout(() => forgetOutline(view)); // Plotly keeps it only after this event
+}
+
+function forgetOutline(view) {
+  // At each change of the points Plotly would look what lies in the outline now: other points than those that are listed.
+  if (view.disposed) return;
+  view.canvas.layout.selections = [];
+  const rows = view.ids.map((ids, trace) => (ids && view.selected ? selectedRows(view, trace) : null));
+  window.Plotly.restyle(view.canvas, { selectedpoints: rows });
+}
+
+function selectedRows(view, trace) {
+  return [...view.ids[trace]].flatMap((id, row) => (view.selected.has(id) ? [row] : []));
 }
 
 function selectCell(view, point) {

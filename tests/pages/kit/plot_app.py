@@ -35,6 +35,16 @@ elif which == "frames":
     chosen = plot(figure, key="chart", alt="Fifty points on four layers", height=400, frames=frames)
     st.text(f"frame {chosen.frame}, runs {st.session_state.setdefault('runs', 0)}")
     st.session_state.runs += 1
+elif which == "scrubbed":
+    ids = rng.permutation(60) + 1000
+    layers = [rng.uniform(0, 10, (60, 2)).astype(np.float32) for _ in range(5)]
+    parts = [slice(0, 25), slice(25, 60)]
+    kinds = [go.Scattergl, go.Scatter]  # of the second an SVG has each point
+    dots = [kind(mode="markers", customdata=ids[part]) for kind, part in zip(kinds, parts, strict=True)]
+    frames = Frames("Layer", [f"layer {layer}" for layer in range(5)], [[xy[part] for part in parts] for xy in layers])
+    figure = go.Figure(dots, layout={"template": "none", "xaxis": {"range": [0, 10]}, "yaxis": {"range": [0, 10]}})
+    chosen = plot(figure, key="chart", alt="Sixty points", height=400, select="points", frames=frames, view=f"{seed}")
+    st.text(f"ids {sorted(chosen.ids)}")
 elif which == "linked":
     line = go.Figure(go.Scatter(x=np.arange(9), y=np.arange(9)), layout={"template": "none"})
     dots = [go.Scattergl(x=np.arange(9.0), y=np.arange(9.0), mode="markers") for _ in range(2)]

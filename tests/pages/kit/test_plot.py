@@ -144,6 +144,111 @@ def test_a_box_selects_points_of_every_class_and_outlives_new_data(page: Any, ad
     assert again == chosen
 
 
+def lasso(page: Any, corners: list[tuple[float, float]], *, adding: bool = False) -> None:
+    """Draw a line around a part of the plotting area, through ``corners`` in fractions of its width and height."""
+    button = page.locator(f"{CANVAS} .modebar-btn[data-title='Lasso Select']")
+    if "active" not in (button.get_attribute("class") or ""):
+        button.click()
+    area = page.locator(f"{CANVAS} .draglayer .nsewdrag").first.bounding_box()
+    places = [(area["x"] + area["width"] * x, area["y"] + area["height"] * y) for x, y in corners]
+    if adding:
+        page.keyboard.down("Shift")
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=8)
+    page.mouse.up()
+    if adding:
+        page.keyboard.up("Shift")
+
+
+def drawn_as_selected(page: Any) -> list[int]:
+    """The ids of the points that stand out, read from the traces as they are drawn."""
+    found: list[int] = page.evaluate(f"""document.querySelector('{CANVAS}')._fullData.flatMap((trace) =>
+        [...(trace.selectedpoints ?? [])].map((row) => trace.customdata[row])).sort((a, b) => a - b)""")
+    return found
+
+
+def listed(page: Any) -> list[int]:
+    """The ids that the server was told."""
+    return [int(number) for number in re.findall(r"\d+", page.get_by_text(re.compile(r"^ids \[")).inner_text())]
+
+
+LEFT = [(0.02, 0.02), (0.45, 0.02), (0.45, 0.98), (0.02, 0.98)]
+RIGHT = [(0.98, 0.02), (0.7, 0.02), (0.7, 0.98), (0.98, 0.98)]
+
+
+def scrub(page: Any, frame: int) -> None:
+    """Move the slider and let it go, as a reader does; returns when the points are where that frame has them."""
+    first = f"document.querySelector('{CANVAS}')._fullData[0].x[0]"
+    before = page.evaluate(first)
+    page.get_by_role("slider", name="Layer").evaluate(
+        "(input, to) => { input.value = to; for (const kind of ['input', 'change']) input.dispatchEvent(new Event(kind)); }",
+        frame,
+    )
+    page.wait_for_function(f"{first} !== {before}")
+
+
+def test_what_is_selected_stays_the_same_points_on_every_layer(page: Any, address: str) -> None:
+    draw(page, f"{address}?chart=scrubbed")
+    lasso(page, LEFT)
+    page.get_by_text(re.compile(r"^ids \[1")).wait_for(timeout=20_000)
+    chosen = listed(page)
+    assert 10 < len(chosen) < 50 and drawn_as_selected(page) == chosen
+    for frame in (1, 2, 3, 4, 0):
+        scrub(page, frame)
+        page.wait_for_timeout(200)  # what evaluates the lasso again would have done so by now
+        assert drawn_as_selected(page) == chosen, f"layer {frame}"
+        assert listed(page) == chosen
+    assert page.locator(f"{CANVAS} .selectionlayer path, {CANVAS} [class*=select-outline]").count() == 0, (
+        "its outline is of another layer"
+    )
+
+
+def test_a_saved_image_has_the_selected_points_of_the_layer_on_show(page: Any, address: str) -> None:
+    draw(page, f"{address}?chart=scrubbed")
+    lasso(page, LEFT)
+    page.get_by_text(re.compile(r"^ids \[1")).wait_for(timeout=20_000)
+    scrub(page, 3)
+    ids = page.evaluate(f"[...document.querySelector('{CANVAS}')._fullData[1].customdata]")
+    bright = [row for row, one in enumerate(ids) if one in listed(page)]
+    with page.expect_download(timeout=60_000) as download:
+        page.locator(f"{CANVAS} .modebar-btn[data-title='Save as SVG']").click()
+    points = re.findall(r'<path[^>]*class="point[ "][^>]*>', Path(download.value.path()).read_text())
+    faint = [bool(re.search(r"[ \"]opacity: 0?\.\d", point)) for point in points]
+    assert len(points) == len(ids)
+    assert [row for row, one in enumerate(faint) if not one] == bright
+
+
+def test_a_second_lasso_with_shift_adds_points(page: Any, address: str) -> None:
+    draw(page, f"{address}?chart=scrubbed")
+    lasso(page, LEFT)
+    page.get_by_text(re.compile(r"^ids \[1")).wait_for(timeout=20_000)
+    first = listed(page)
+    scrub(page, 2)
+    lasso(page, RIGHT, adding=True)
+    page.wait_for_function(
+        "(n) => document.body.innerText.match(/ids \\[.*\\]/)[0].split(',').length > n", arg=len(first)
+    )
+    assert set(first) < set(listed(page)) and drawn_as_selected(page) == listed(page)
+    lasso(page, RIGHT)
+    page.wait_for_function(
+        "(n) => document.body.innerText.match(/ids \\[.*\\]/)[0].split(',').length < n", arg=len(first)
+    )
+    assert not set(first) <= set(listed(page)) and drawn_as_selected(page) == listed(page)
+
+
+def test_a_double_click_lets_the_selection_go(page: Any, address: str) -> None:
+    draw(page, f"{address}?chart=scrubbed")
+    lasso(page, LEFT)
+    page.get_by_text(re.compile(r"^ids \[1")).wait_for(timeout=20_000)
+    scrub(page, 1)
+    area = page.locator(f"{CANVAS} .draglayer .nsewdrag").first.bounding_box()
+    page.mouse.dblclick(area["x"] + area["width"] * 0.5, area["y"] + area["height"] * 0.5)
+    page.get_by_text("ids []").wait_for(timeout=20_000)
+    assert drawn_as_selected(page) == []
+
+
 def test_a_click_chooses_one_point(page: Any, address: str) -> None:
     draw(page, address)
     place = page.evaluate(f"""() => {{
