@@ -52,7 +52,7 @@ class TextCalls(Follower):
         pair: str | int | None = None,
         label: str | int | None = None,
         split: str | int | None = None,
-        metadata: Sequence[str | int] = (),
+        metadata: Sequence[str | int] | None = None,
         header: bool | None = None,
         format: str | None = None,  # noqa: A002 - the word that users know
         encoding: str | None = None,
@@ -66,6 +66,8 @@ class TextCalls(Follower):
     ) -> TextSetInfo:
         """Read a file of texts into the store; a column is a name, or a number from 0 where there is no header.
 
+        ``metadata`` are the columns to keep beside text, pair, label and split: all that can be kept, unless some are named.
+
         What is None is found out from the file: ``format``, ``header``, ``encoding``, and the ``separator`` of cells (a
         sign or its name: comma, semicolon, tab, pipe, caret, tilde, none).
         ``task`` is one of WORD_TASKS, for CoNLL-U files: what their words are labelled with. ``rows`` keeps so many:
@@ -75,7 +77,7 @@ class TextCalls(Follower):
         from backend.textsets.reading import read_path
 
         part = None if rows is None else RowSample(rows, rows_by, rows_seed)
-        columns = TextColumns(text, pair, label, split, tuple(metadata))
+        columns = TextColumns(text, pair, label, split, None if metadata is None else tuple(metadata))
         options = ReadOptions(columns, format, header, encoding, clean_wikitext, task, separator, part)
         shown = name or Path(path).name
         if isinstance(self._executor, InlineExecutor):

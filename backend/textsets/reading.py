@@ -1,6 +1,7 @@
 """Reading texts, or words, from a file of any of FORMATS: from bytes or from a path on this machine."""
 
 import re
+from dataclasses import replace
 from pathlib import Path, PurePath
 
 from backend.errors import TextSetError
@@ -16,7 +17,7 @@ from backend.textsets.parquet import read_parquet
 from backend.textsets.plain import read_txt
 from backend.textsets.roles import guess_roles
 from backend.textsets.sampling import sampled
-from backend.textsets.selection import blank_rows, find_column, select
+from backend.textsets.selection import blank_rows, find_column, other_columns, select
 from backend.textsets.separators import find_dialect, looks_like_table, table_start
 from backend.textsets.tables import FORMATS, RawTable, numbered, plural, shortened
 from backend.textsets.wordlists import holds_word_lists, read_word_lists
@@ -61,7 +62,8 @@ def preview(content: bytes, file_name: str, options: ReadOptions, *, limits: Lim
         for row in zip(*(cells[:n_rows] for cells in table.cells), strict=True)
     )
     notices = [*table.notices, *_foretold(table, text, limits)]
-    notices += [f'Column "{column}" cannot be chosen: {why}.' for column, why in list(table.unreadable.items())[:5]]
+    can_keep, _ = other_columns(table, limits)
+    notices += other_columns(table, limits, of=set(table.columns) - {text})[1]
     return TextPreview(
         table.format,
         table.encoding,
@@ -75,14 +77,15 @@ def preview(content: bytes, file_name: str, options: ReadOptions, *, limits: Lim
         tuple(notices),
         guesses=(*_encoding_guess(table, options), *table.guesses),
         header=table.header,
+        can_keep=can_keep,
     )
 
 
 def read(content: bytes, file_name: str, name: str, options: ReadOptions, *, limits: Limits) -> TextTable:
     """Text set ``name`` from the bytes of a file; ``options.columns`` says which column is what.
 
-    Without a text column the one that looks most like it is taken, with a notice; pair, label, split and metadata are
-    only those that are named. Cells keep the characters they have in the file ("1" stays "1", "NA" stays "NA"); an
+    Without a text column the one that looks most like it is taken, with a notice; pair, label and split are only those that
+    are named, and so is metadata unless it is None: then every column that can be kept is. Cells keep the characters they have in the file ("1" stays "1", "NA" stays "NA"); an
     empty cell is missing; labels are freed of what is not seen (`tidy_labels`). Lines that begin with their label have
     it as their label where no column is named. Rows without a text are dropped and counted. CoNLL-U files and lists of words give a row for
     each word or pair of words (``options.task``). ``options.rows`` keeps a part of the rows. Raises TextSetError with the row and a remedy.
@@ -245,7 +248,7 @@ def _encoding_guess(table: RawTable, options: ReadOptions) -> list[Guess]:
 
 def _inherent(table: RawTable, columns: TextColumns) -> TextColumns:
     """``columns``, or, where none is named, those that labelled lines have by themselves."""
-    if table.format != "labelled" or columns != TextColumns():
+    if table.format != "labelled" or replace(columns, metadata=()) != TextColumns():
         return columns
     return TextColumns(table.columns[0], None, table.columns[1], None, table.columns[2:])
 

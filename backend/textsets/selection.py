@@ -1,6 +1,6 @@
 """From all columns of a file to a text set: the chosen columns, without the rows that have no text."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from backend.errors import TextSetError
 from backend.textsets.limits import Limits
@@ -27,7 +27,11 @@ def select(table: RawTable, name: str, columns: TextColumns, limits: Limits) -> 
     texts = _checked(table, text, kept, limits, notices)
     pairs = _checked(table, pair, kept, limits, notices) if pair is not None else None
     others: dict[str, tuple[Cell, ...]] = {}
-    for chosen, role in [(label, "label"), (split, "split"), *((item, "") for item in columns.metadata)]:
+    more: Sequence[str | int] = columns.metadata or ()
+    if columns.metadata is None:
+        more, left_out = other_columns(table, limits, of=set(table.columns) - {text, pair, label, split})
+        notices += left_out
+    for chosen, role in [(label, "label"), (split, "split"), *((item, "") for item in more)]:
         if chosen is None:
             continue
         column = find_column(table, chosen) if not role else str(chosen)
@@ -59,6 +63,26 @@ def find_column(table: RawTable, column: str | int) -> str:
             f'Column "{name}" cannot be chosen: {table.unreadable[name]}.', "Choose a column of texts or numbers."
         )
     return name
+
+
+def other_columns(
+    table: RawTable, limits: Limits, *, of: Collection[str] | None = None
+) -> tuple[tuple[str, ...], list[str]]:
+    """Names of the columns (those in ``of``) that can be kept beside the texts, and a notice for each that cannot."""
+    kept, notices = [], []
+    for name, cells in zip(table.columns, table.cells, strict=True):
+        if of is not None and name not in of:
+            continue
+        why = table.unreadable.get(name, "")
+        if not why and any(cell is not None and len(cell) > limits.max_text_chars for cell in cells):
+            why = f"a cell is over the limit of {limits.max_text_chars:,} characters (EMBEDSCOPE_MAX_TEXT_CHARS)"
+        if why:
+            notices.append(f'Left out column "{shortened(name, 60)}": {why}.')
+        else:
+            kept.append(name)
+    if len(notices) > _FEW:
+        notices = [*notices[:_FEW], f"Left out {len(notices) - _FEW:,} further columns for such reasons."]
+    return tuple(kept), notices
 
 
 def blank_rows(cells: Sequence[Cell]) -> list[int]:

@@ -39,7 +39,7 @@ def read_word_lists(decoded: Decoded, options: ReadOptions, *, limits: Limits) -
     columns = options.columns
     _check_options(columns)
     words_key, label_key = str(columns.text or WORDS), str(columns.label or LABELS)
-    more = [str(key) for key in (columns.split, *columns.metadata) if key is not None]
+    more = [str(key) for key in (columns.split, *(columns.metadata or ())) if key is not None]
     more = [key for key in dict.fromkeys(more) if key not in ("form", label_key, words_key, "sentence", "line")]
     rows = Rows(("form", label_key, "sentence", "line", *more))
     n_sentences = n_blank = n_repaired = 0
@@ -92,7 +92,7 @@ def read_word_lists(decoded: Decoded, options: ReadOptions, *, limits: Limits) -
 
 
 def _check_options(columns: TextColumns) -> None:
-    chosen = (columns.text, columns.label, columns.split, *columns.metadata)
+    chosen = (columns.text, columns.label, columns.split, *(columns.metadata or ()))
     if columns.pair is not None or any(isinstance(item, int) for item in chosen):
         raise TextSetError(
             "Lists of words have keys, not numbered columns, and no second text.",

@@ -219,7 +219,7 @@ def _word_set(
         )
     label = _LABELS[task]
     columns = rows.by_column()
-    chosen = [str(item) for item in options.columns.metadata if item not in columns]
+    chosen = [str(item) for item in options.columns.metadata or () if item not in columns]
     if chosen:
         raise TextSetError(f"There is no column {listed(chosen[:1])}.", f"There are: {listed(columns)}.")
     notices = (*decoded.notices, *_notices(counts, len(rows.texts), task, columns[label]))

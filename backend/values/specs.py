@@ -218,13 +218,16 @@ class SeriesInfo:
 
 @dataclass(frozen=True, slots=True)
 class TextColumns:
-    """Which columns of a table hold what. A column is a name, or a number from 0 (for tables without a header)."""
+    """Which columns of a table hold what. A column is a name, or a number from 0 (for tables without a header).
+
+    ``metadata`` are further columns to keep; None keeps all that can be kept.
+    """
 
     text: str | int | None = None
     pair: str | int | None = None
     label: str | int | None = None
     split: str | int | None = None
-    metadata: tuple[str | int, ...] = ()
+    metadata: tuple[str | int, ...] | None = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ class TextPreview:
     """What a file holds before it is saved: its columns, its first rows, and a guess at which column is what.
 
     ``guesses`` are what was found out about its form, each with the alternative; ``header`` says whether the columns
-    have names of their own.
+    have names of their own. ``can_keep`` are the columns that a text set can hold beside its texts.
     """
 
     format: str
@@ -78,6 +78,7 @@ class TextPreview:
     unit: str = "text"  # "word" or "word_pair": the rows are words, and no column is to be chosen
     guesses: tuple[Guess, ...] = ()
     header: bool = True
+    can_keep: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,6 +124,6 @@ def check_sample(task: SampleTask) -> None:
 
 
 def _check_columns(columns: TextColumns) -> None:
-    for column in (columns.text, columns.pair, columns.label, columns.split, *columns.metadata):
+    for column in (columns.text, columns.pair, columns.label, columns.split, *(columns.metadata or ())):
         if isinstance(column, int):
             within("the number of a column", column, 0, 1_000_000)

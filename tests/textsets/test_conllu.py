@@ -71,7 +71,7 @@ def test_a_multiword_token_that_is_not_made_of_its_words_is_the_place_of_each():
     text = "\n".join([word(1, "Loin", "ADV", 0), bare("2-3", "du"), word(2, "de", "ADP", 1), word(3, "le", "DET", 1)])
     rows = table(text)
     assert rows.texts[0] == "Loin du" and cut(rows) == [("Loin",), ("du",), ("du",)]
-    assert any("2 words stand in a multiword token" in notice for notice in rows.notices)
+    assert any("2 words belong to a multiword token" in notice for notice in rows.notices)
 
 
 def test_forms_with_blanks_and_underscores_are_forms():
@@ -95,7 +95,7 @@ BROKEN = {
     "too few columns": ("1\ta\ta", "Line 1 has 3 columns, not the 10", "tab"),
     "blanks for tabs": (word(1, "a").replace("\t", "  "), "Line 1 has 1 column,", "spaces"),
     "the other format": (lexical(word(1, "a")), "Line 1 has 19 columns", "conllulex"),
-    "no number": (word("x", "a"), "Line 1: the ID 'x' is none", "3-4"),
+    "no number": (word("x", "a"), "Line 1: the ID 'x' is not valid", "3-4"),
     "a gap": ("\n".join([word(1, "a"), word(3, "b", head=1)]), "Line 2: the word is number 3 where 2", "missing line"),
     "no empty line": ("\n".join([word(1, "a"), word(1, "b")]), "Line 2: the word is number 1 where 2", "empty line"),
     "no form": (word(1, ""), "Line 1: the column FORM is empty", "word"),

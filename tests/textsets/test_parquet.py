@@ -74,7 +74,7 @@ def test_columns_that_cannot_be_chosen():
     shown = preview(content, "a.parquet", ReadOptions(), limits=LIMITS)
     assert shown.columns == ("text", "vector", "raw", "record")
     assert shown.rows == (("a", None, None, None),)
-    assert 'Column "raw" cannot be chosen: it holds binary.' in shown.notices
+    assert 'Left out column "raw": it holds binary.' in shown.notices
     assert refusal(content, "vector").startswith('Column "vector" cannot be chosen: it holds list<')
     assert refusal(content, 3).startswith('Column "record" cannot be chosen: it holds struct<')
 

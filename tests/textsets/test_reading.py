@@ -220,7 +220,7 @@ def test_jsonl_keys_may_differ_and_unused_columns_may_be_nested():
     shown = preview(content.encode(), "a.jsonl", ReadOptions(), limits=LIMITS)
     assert shown.columns == ("text", "meta", "label")
     assert shown.rows == (("a", "{1 field}", None), ("b", None, "x"))
-    assert shown.notices[-1] == 'Column "meta" cannot be chosen: line 1 holds a nested value there.'
+    assert shown.notices[-1] == 'Left out column "meta": line 1 holds a nested value there.'
 
 
 def test_half_a_surrogate_pair_is_replaced_and_counted():
@@ -394,3 +394,32 @@ def test_paths_that_cannot_be_read(tmp_path, monkeypatch):
             read_path(path, "mine", options(), limits=limits)
         assert words in caught.value.message
         assert caught.value.hint
+
+
+def test_every_other_column_is_kept_where_none_is_named():
+    content = "id,text,label,source,long\n" + "".join(f"{row},text {row},x,b{row},short\n" for row in range(3))
+    everything = table(content, chosen=options(label="label", metadata=None))
+    assert tuple(everything.columns) == ("label", "id", "source", "long")
+    assert everything.columns["source"] == ("b0", "b1", "b2")
+    assert tuple(table(content, chosen=options(label="label")).columns) == ("label",), "named: none"
+    assert preview(content.encode(), "a.csv", ReadOptions(), limits=LIMITS).can_keep == (
+        "id",
+        "text",
+        "label",
+        "source",
+        "long",
+    )
+
+
+def test_a_column_that_cannot_be_kept_is_left_out_and_said_not_refused():
+    line = '{"text": "a", "meta": {"k": [1]}, "body": "%s", "kind": "x"}\n' % ("y" * 5_001)
+    read_back = table(line, "a.jsonl", options(metadata=None))
+    assert tuple(read_back.columns) == ("kind",)
+    assert 'Left out column "meta": line 1 holds a nested value there.' in read_back.notices
+    assert any(
+        note.startswith('Left out column "body": a cell is over the limit of 5,000') for note in read_back.notices
+    )
+    shown = preview(line.encode(), "a.jsonl", ReadOptions(), limits=LIMITS)
+    assert shown.can_keep == ("text", "kind") and 'Left out column "meta"' in " ".join(shown.notices)
+    named = refusal(line, "a.jsonl", options(metadata=("body",)))
+    assert "5,001 characters" in named.message, "who names it is told"

@@ -50,14 +50,18 @@ SEPARATORS = {
     "Space": "space",
     "None (one column)": "none",
 }
-HEADERS = {"Detect": None, "In the first row": True, "None": False}
 TASKS = {
     "upos": "Part of speech of each word (UPOS)",
     "deprel": "Relation of each word to its head (DEPREL)",
     "supersense role": "Scene role of prepositions",
     "supersense function": "Function of prepositions",
 }
+FORMATS_READ = "CSV, TSV, JSON, JSON lines, Parquet, TXT, CoNLL-U"
 _BLOBS = "_uploaded_blobs"
+_NAMED = (  # in the drop zone, beside the largest size
+    "<style>.st-key-add_file [data-testid=stFileUploaderDropzone]::after "
+    f'{{content: "{FORMATS_READ}"; opacity: 0.7; font-size: 0.875rem; margin-left: auto; padding-left: 1rem}}</style>'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +78,21 @@ def given_source(from_file: bool) -> tuple[Source, ReadOptions] | None:
     if source is None:
         return None
     options = _file_options(source) if from_file else ReadOptions(format=_pasted_format(), encoding="utf-8")
-    if not from_file and options.format != "txt":
-        options = replace(options, header=HEADERS.get(_header()))
     if _of_words(source, options) is None:
         options = replace(options, clean_wikitext=_clean())
     return source, options
 
 
 def _file() -> Source | None:
+    limits = workbench().settings
+    st.html(_NAMED)
     upload = st.file_uploader(
         "A file of texts",
         key="add_file",
-        help="CSV, TSV, JSON, Parquet, plain text with one text (or a label and a text) per line, or words: CoNLL-U, CoNLL-U-Lex, JSON lines "
-        "with a list of words and a list of labels; up to 25 MB.",
+        help="A table (CSV, TSV, JSON, JSON lines, Parquet), plain text with one text (or a label and a text) per line, or "
+        "words: CoNLL-U, CoNLL-U-Lex, JSON lines with a list of words and a list of labels. At most "
+        f"{limits.max_upload_bytes / 2**20:,.0f} MB, {limits.max_rows:,} rows and {limits.max_text_chars:,} characters in a "
+        "text. Drop the file here, or choose it.",
     )
     if upload is None:
         return None
@@ -98,11 +104,11 @@ def _file_options(source: Source) -> ReadOptions:
         format_name = st.selectbox("Format", list(FORMATS), key="add_format", persist_state="session", width=240)
         encoding = st.selectbox("Encoding", list(ENCODINGS), key="add_encoding", persist_state="session", width=160)
         options = ReadOptions(format=FORMATS.get(format_name), encoding=ENCODINGS.get(encoding))
-        if _may_have_header(source, options):
+        if may_have_header(source, options):
             separator = st.selectbox(
                 "Separator", list(SEPARATORS), key="add_separator", persist_state="session", width=150
             )
-            options = replace(options, separator=SEPARATORS.get(separator), header=HEADERS.get(_header()))
+            options = replace(options, separator=SEPARATORS.get(separator))
         kind = _of_words(source, options)
         if kind not in ("conllu", "conllulex"):
             return options
@@ -118,10 +124,6 @@ def _file_options(source: Source) -> ReadOptions:
             "prepositions of STREUSLE with their supersenses.",
         )
     return replace(options, task=task if task in tasks else None)
-
-
-def _header() -> str:
-    return st.selectbox("Column names", list(HEADERS), key="add_header", persist_state="session", width=170)
 
 
 def _of_words(source: Source, options: ReadOptions) -> str | None:
@@ -141,7 +143,8 @@ def _clean() -> bool:
     )
 
 
-def _may_have_header(source: Source, options: ReadOptions) -> bool:
+def may_have_header(source: Source, options: ReadOptions) -> bool:
+    """Whether it may be a table whose first row holds the names of its columns, as far as its name and format tell."""
     if options.format is not None:
         return options.format in ("csv", "tsv")
     return not source.file_name.lower().endswith((".jsonl", ".ndjson", ".json", ".parquet", ".conllu", ".conllulex"))

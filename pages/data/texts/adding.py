@@ -23,8 +23,8 @@ from pages._kit.state import selection
 from pages._kit.state.session import plain, show_problem, workbench
 from pages.data.texts.add_source import Source, given_source
 from pages.data.texts.part import part_name, rows_choice
+from pages.data.texts.preview import choose_columns, previewed
 
-NONE = "(none)"
 SHOWN = "texts_shown"  # the key of the field that says which text set the page shows
 _SHOWN_NEXT = "_texts_shown_next"
 _SAVED = "_saved_text_set"
@@ -46,9 +46,8 @@ def add_form() -> None:
     if found is None:
         return
     source, options = found
-    task = ReadTask(source.blob, source.file_name, "preview", options)
-    preview = obtain(task, "add_preview", what=f"Reading {source.file_name}")
-    if isinstance(preview, TextPreview):
+    options, preview = previewed(source, options)
+    if preview is not None:
         _columns_and_save(source, options, preview)
 
 
@@ -111,15 +110,16 @@ def _columns_and_save(source: Source, options: ReadOptions, preview: TextPreview
         key="add_rows",
         height="content" if len(preview.rows) < 8 else 300,
     )
-    columns = _choose_columns(preview, preview.header) if preview.unit == "text" else TextColumns()
+    columns = choose_columns(preview) if preview.unit == "text" else TextColumns()
     rows = rows_choice("add_part", preview.n_rows, label=columns.label is not None or preview.unit != "text")
     stem = _stem(source.file_name)
     part = "" if rows is None else f"{rows.by}{rows.n}"
     name = st.text_input(
         "Name of the text set",
         value=(stem if rows is None else part_name(stem, rows))[:80],
-        key=f"add_name_{source.blob[:8]}{part}",
+        key=f"add_name_{_short(source.blob, source.file_name)}{part}",
         max_chars=80,
+        persist_state="session",
     ).strip()
     if not name:
         show_problem("The text set has no name.", "Enter a name to save it.")
@@ -181,48 +181,6 @@ def _save(task: ReadTask | HubReadTask | JoinTask | SampleTask) -> None:
         st.rerun()
 
 
-def _choose_columns(preview: TextPreview, header: bool) -> TextColumns:
-    names = list(preview.columns)
-    table = hashlib.sha256("|".join(names).encode("utf-8", "replace")).hexdigest()[:8]  # other columns, other choices
-    if len(names) == 1:
-        return TextColumns(text=0 if not header else names[0])
-    optional = [NONE, *names]
-
-    def pick(label: str, guess: str | None, key: str, about: str, *, needed: bool = False) -> str | int | None:
-        options = names if needed else optional
-        index = options.index(guess) if guess in options else 0
-        chosen = st.selectbox(label, options, index=index, key=f"{key}_{table}", help=about)
-        return _reference(chosen, names, header)
-
-    left, right = st.columns(2)
-    with left:
-        text = pick("Text column", preview.guess_text, "add_column_text", "The texts themselves.", needed=True)
-        label = pick("Label", preview.guess_label, "add_column_label", "The class of each text; it colours the points.")
-    with right:
-        pair = pick("Second text", preview.guess_pair, "add_column_pair", "For tasks on pairs, such as a question.")
-        split = pick(
-            "Split", preview.guess_split, "add_column_split", "Which rows are for training, which for testing."
-        )
-    used = {text, label, pair, split}
-    rest = [name for name in names if _reference(name, names, header) not in used]
-    kept = st.multiselect(
-        "Other columns to keep",
-        rest,
-        default=rest if preview.format == "labelled" else None,  # further labels: fine ones beside coarse ones
-        key=f"add_column_more_{table}",
-        help="They can colour points too.",
-    )
-    metadata = tuple(reference for name in kept if (reference := _reference(name, names, header)) is not None)
-    return TextColumns(text, pair, label, split, metadata)
-
-
-def _reference(name: str | None, names: list[str], header: bool) -> str | int | None:
-    """How the reader is told which column is meant: by name, or by number where there is no header."""
-    if name is None or name not in names:
-        return None
-    return name if header else names.index(name)
-
-
 def _hub_form() -> None:
     with st.form("add_hub", border=False):
         path = st.text_input("Data set", key="hub_path", placeholder="stanfordnlp/sst2", max_chars=200).strip()
@@ -233,18 +191,28 @@ def _hub_form() -> None:
         label = right.text_input("Label column", key="hub_label", placeholder="detected").strip()
         pair = left.text_input("Second text column", key="hub_pair", placeholder="none").strip()
         name = right.text_input("Name of the text set", key="hub_name", placeholder="the data set's").strip()
+        others = st.toggle(
+            "Keep the other columns",
+            value=True,
+            key="hub_others",
+            help="They can colour points. Turn it off where the data set is too large to be fetched whole.",
+        )
         asked = st.form_submit_button("Fetch", type="primary", icon=":material/download:")
     if asked:
         if not path:
             show_problem("No data set is named.", "Write its id on the hub, such as stanfordnlp/sst2.")
             return
-        columns = TextColumns(text or None, pair or None, label or None)
+        columns = TextColumns(text or None, pair or None, label or None, metadata=None if others else ())
         wanted = HubReadTask(path, name or path, config or None, split or None, columns)
         workbench().start(wanted)
         st.session_state[_SAVING] = wanted
     task = st.session_state.get(_SAVING)
     if isinstance(task, HubReadTask):
         _save(task)
+
+
+def _short(*parts: str) -> str:
+    return hashlib.sha256("|".join(parts).encode("utf-8", "replace")).hexdigest()[:8]
 
 
 def _stem(file_name: str) -> str:

@@ -70,3 +70,66 @@ def test_of_two_sets_of_one_name_the_one_on_show_is_deleted(page: tuple[AppTest,
     at.button(key="texts_delete_confirm").click().run()
     assert not at.exception
     assert [info for info in bench.text_sets() if not info.builtin] == [two[1]]
+
+
+TABLE = b"id,sentence,mood,source\n" + b"".join(b"%d,A fine day number %d,up,b%d\n" % (i, i, i % 2) for i in range(6))
+
+
+def upload(at: AppTest, name: str, content: bytes) -> AppTest:
+    return at.file_uploader(key="add_file").upload(name, content).run()
+
+
+def columns(at: AppTest) -> dict[str, Any]:
+    """The fields that say which column is what, by the word in their key."""
+    fields = [*at.selectbox, *at.multiselect]
+    return {field.key.split("_")[2]: field for field in fields if (field.key or "").startswith("add_column_")}
+
+
+def test_every_column_of_an_upload_is_kept_unless_it_is_left_out(page: tuple[AppTest, Any]) -> None:
+    at, bench = page
+    upload(at, "days.csv", TABLE)
+    columns(at)["text"].select("sentence")
+    columns(at)["label"].select("mood").run()
+    assert columns(at)["less"].options == ["id", "source"] and columns(at)["less"].value == []
+    at.button(key="add_save").click().run()
+    assert not at.exception
+    assert set(bench.text_set_info("days").columns) == {"mood", "id", "source"}
+    at.button(key="add_another").click().run()
+    upload(at, "other.csv", TABLE)
+    columns(at)["text"].select("sentence").run()
+    columns(at)["less"].select("id").run()
+    at.button(key="add_save").click().run()
+    assert set(bench.text_set_info("other").columns) == {"mood", "source"}
+
+
+def test_the_header_toggle_follows_the_file(page: tuple[AppTest, Any]) -> None:
+    at, bench = page
+    upload(at, "days.csv", TABLE)
+    assert at.toggle(key="add_header").value is True
+    upload(at, "bare.csv", TABLE.partition(b"\n")[2])
+    assert not at.exception and at.toggle(key="add_header").value is False
+    assert columns(at)["text"].options == ["0", "1", "2", "3"]
+    at.toggle(key="add_header").set_value(True).run()
+    assert columns(at)["text"].options == ["0", "A fine day number 0", "up", "b0"] and "5 rows" in words(at)
+    at.toggle(key="add_header").set_value(False).run()
+    at.button(key="add_save").click().run()
+    assert set(bench.text_set_info("bare").columns) == {"0", "2", "3"}
+
+
+def test_what_was_chosen_is_there_again_after_a_refusal(page: tuple[AppTest, Any]) -> None:
+    at, _ = page
+    upload(at, "days.csv", TABLE)
+    columns(at)["text"].select("mood")
+    columns(at)["label"].select("source").run()
+    columns(at)["less"].select("id").run()
+    name = next(field for field in at.text_input if (field.key or "").startswith("add_name_"))
+    name.set_value("my days").run()
+    at.selectbox(key="add_format").select("Parquet").run()
+    assert "does not begin with PAR1" in words(at) and not columns(at)
+    at.selectbox(key="add_format").select("Detect").run()
+    assert {key: field.value for key, field in columns(at).items() if key in ("text", "label", "less")} == {
+        "text": "mood",
+        "label": "source",
+        "less": ["id"],
+    }
+    assert next(field for field in at.text_input if (field.key or "").startswith("add_name_")).value == "my days"
