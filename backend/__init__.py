@@ -62,6 +62,7 @@ from backend.textsets.codec import safe_cell
 from backend.values.activations import Labels, LayerStack, Report, no_report
 from backend.values.labels import field_label
 from backend.values.lineage import Ordered
+from backend.values.local import LocalModel, LocalModels
 from backend.values.presets import GENERAL, PRESETS, Preset, deviations, left_open, preset_status
 from backend.values.recipes import RECIPES, Recipe
 from backend.values.results import (
@@ -163,6 +164,8 @@ __all__ = [
     "Labels",
     "LayerRow",
     "LayerStack",
+    "LocalModel",
+    "LocalModels",
     "Metric",
     "ModelError",
     "ModelInfo",

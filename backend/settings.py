@@ -40,7 +40,9 @@ SETTINGS = (
         "Most bytes the cache may take on disk; the least recently used entries go first.",
     ),
     Setting(
-        "EMBEDSCOPE_MODEL_ROOTS", "", "Folders (separated like PATH) below which the dashboard may open local models."
+        "EMBEDSCOPE_MODEL_ROOTS",
+        "",
+        "Folders (separated like PATH) below which the dashboard lists and opens local models.",
     ),
     Setting("EMBEDSCOPE_RUNS", "", "Folder of fine-tuning runs, never cleared; empty: runs in the cache folder."),
     Setting(

@@ -32,7 +32,9 @@ def wire_workbench(settings: Settings) -> Workbench:
         token = settings.token or stored_token(settings.cache, make=False)
         executor = ClientExecutor(store, CODEC, address=settings.backend, token=token)
     else:
-        executor = InlineExecutor(store, library, wire_runner(store, settings, roots=None), settings.runs_folder)
+        executor = InlineExecutor(
+            store, library, wire_runner(store, settings, roots=None), settings.runs_folder, settings.model_roots
+        )
     return Workbench(store, executor, CODEC, library, settings)
 
 
@@ -41,9 +43,12 @@ def wire_runner(store: Store, settings: Settings, *, roots: tuple[Path, ...] | N
     return Runner(store, Library(store), ModelHost(store, settings, roots), CODEC, settings)
 
 
-def wire_workers(store: Store, runs: Path | None = None) -> WorkersExecutor:
-    """The supervised worker processes that the service hands its jobs to; ``runs`` None is a folder in the store's."""
-    return WorkersExecutor(store, Library(store), CODEC, runs or store.folder / "runs")
+def wire_workers(store: Store, runs: Path | None = None, roots: tuple[Path, ...] = ()) -> WorkersExecutor:
+    """The supervised worker processes that the service hands its jobs to; ``runs`` None is a folder in the store's.
+
+    Local models below ``roots`` are listed; which may be opened the workers read from the settings themselves.
+    """
+    return WorkersExecutor(store, Library(store), CODEC, runs or store.folder / "runs", roots)
 
 
 def open_store(settings: Settings) -> Store:

@@ -16,6 +16,7 @@ from backend.store import Usage
 from backend.values.activations import Report, no_report
 from backend.values.json_data import Json
 from backend.values.lineage import Ordered, put_in_order
+from backend.values.local import LocalModels
 from backend.values.presets import deviations, left_open, preset_of, preset_status
 from backend.values.recipes import Recipe, changed, recipe
 from backend.values.results import Result, SeriesResult
@@ -68,6 +69,14 @@ class Workbench(TextCalls):
                 "Repair them, or leave them out (--skip-broken).",
             )
         return found
+
+    def local_folders(self) -> LocalModels:
+        """The models and series below the model roots (`model_roots`), as of half a minute ago at most."""
+        return self._listed("local models", lambda: [self._executor.local_models()])[0]
+
+    def local_models(self) -> list[str]:
+        """Names of the local models and series, as `model` and `series` take them, by path."""
+        return list(dict.fromkeys(found.name for found in self.local_folders().found))
 
     # Analyses
 

@@ -9,6 +9,7 @@ from backend.forms.codec import read_json, to_json
 from backend.forms.fingerprint import fingerprint
 from backend.store import Store
 from backend.store.processes import process_alive, process_name
+from backend.values.local import LocalModels
 from backend.values.runs import RunInfo
 from backend.values.specs import JobStatus, Task
 from backend.values.texts import TextSetInfo, TextTable
@@ -63,6 +64,10 @@ class Executor(Protocol):
 
     def run_log(self, name: str) -> list[dict[str, Any]]:
         """The log of one run, line by line."""
+        ...
+
+    def local_models(self) -> LocalModels:
+        """The models below the model roots, as they were found less than a minute ago."""
         ...
 
     def health(self) -> dict[str, str]:

@@ -14,6 +14,7 @@ from backend.store import Store
 from backend.store.remembered import Remembered
 from backend.textsets.builtin import builtin_table
 from backend.textsets.codec import table_from_json
+from backend.values.local import LocalModels
 from backend.values.runs import RunInfo
 from backend.values.specs import JobStatus, Task
 from backend.values.texts import TextSetInfo, TextTable
@@ -102,6 +103,10 @@ class ClientExecutor:
 
     def runs(self) -> list[RunInfo]:
         return [run for item in json.loads(self._ask("GET", "/runs")) if (run := read_json(RunInfo, item)) is not None]
+
+    def local_models(self) -> LocalModels:
+        found: LocalModels | None = read_json(LocalModels, json.loads(self._ask("GET", "/models", missing=b"null")))
+        return found or LocalModels()
 
     def run_log(self, name: str) -> list[dict[str, Any]]:
         return list(json.loads(self._ask("GET", f"/runs/{urllib.parse.quote(name, safe='')}/log")))

@@ -24,8 +24,10 @@ _RENEW_EVERY = 15.0
 class InlineExecutor(StoreExecutor):
     """Does each task at once and returns when it has ended; one process at a time does any one task."""
 
-    def __init__(self, store: Store, library: Library, runner: Runner, runs: Path) -> None:
-        super().__init__(store, library, runs)
+    def __init__(
+        self, store: Store, library: Library, runner: Runner, runs: Path, roots: tuple[Path, ...] = ()
+    ) -> None:
+        super().__init__(store, library, runs, roots)
         self._runner = runner
         self._cancelled: set[str] = set()
 

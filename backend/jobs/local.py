@@ -9,12 +9,14 @@ from backend.errors import TextSetError
 from backend.forms.fingerprint import fingerprint
 from backend.jobs.base import JobBook
 from backend.store import Store
+from backend.values.local import LocalModels
 from backend.values.runs import RunInfo
 from backend.values.specs import JobStatus, Task
 from backend.values.texts import TextSetInfo, TextTable
 from backend.work.agreement import check_texts, names_are_known
 from backend.work.doors import check_task
 from backend.work.library import Library
+from backend.work.lookups import LocalList
 from backend.work.tasks import kind_of
 from backend.work.training import all_runs, run_log
 
@@ -22,8 +24,9 @@ from backend.work.training import all_runs, run_log
 class StoreExecutor:
     """The part of an Executor that needs no work done, over one store."""
 
-    def __init__(self, store: Store, library: Library, runs: Path) -> None:
+    def __init__(self, store: Store, library: Library, runs: Path, roots: tuple[Path, ...] = ()) -> None:
         self._store, self._library, self._runs = store, library, runs
+        self._local = LocalList(roots)
         self._book = JobBook(store)
 
     def jobs(self) -> list[JobStatus]:
@@ -71,6 +74,9 @@ class StoreExecutor:
 
     def runs(self) -> list[RunInfo]:
         return all_runs(self._runs)
+
+    def local_models(self) -> LocalModels:
+        return self._local.models()
 
     def run_log(self, name: str) -> list[dict[str, Any]]:
         return run_log(self._runs, name)

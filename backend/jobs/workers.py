@@ -42,8 +42,8 @@ class _Job:
 class WorkersExecutor(StoreExecutor):
     """Does tasks in worker processes of this machine."""
 
-    def __init__(self, store: Store, library: Library, codec: Codec, runs: Path) -> None:
-        super().__init__(store, library, runs)
+    def __init__(self, store: Store, library: Library, codec: Codec, runs: Path, roots: tuple[Path, ...] = ()) -> None:
+        super().__init__(store, library, runs, roots)
         self._codec = codec
         self._jobs: dict[str, _Job] = {}
         self._lock = threading.Lock()

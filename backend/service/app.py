@@ -34,6 +34,7 @@ def make_app(executor: WorkersExecutor, store: Store, codec: Codec, *, token: st
         Route("/results/{digest}", endpoints.result),
         Route("/runs", endpoints.runs),
         Route("/runs/{name}/log", endpoints.run_log),
+        Route("/models", endpoints.local_models),
         Route("/blobs", endpoints.upload, methods=["POST"]),
         Route("/textsets", endpoints.text_sets),
         Route("/textsets/{digest}", endpoints.text_table),
@@ -110,6 +111,9 @@ class _Endpoints:
     async def runs(self, request: Request) -> Response:
         runs = await run_in_threadpool(self._executor.runs)
         return JSONResponse([to_json(run, {}) for run in runs])
+
+    async def local_models(self, request: Request) -> Response:
+        return JSONResponse(to_json(await run_in_threadpool(self._executor.local_models), {}))
 
     async def run_log(self, request: Request) -> Response:
         return JSONResponse(await run_in_threadpool(self._executor.run_log, request.path_params["name"]))

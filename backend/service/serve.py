@@ -23,7 +23,7 @@ def serve(settings: Settings) -> None:
 
     token = settings.token or stored_token(settings.cache, make=True)
     store = open_store(settings)
-    executor = wire_workers(store, settings.runs_folder)
+    executor = wire_workers(store, settings.runs_folder, settings.model_roots)
     executor.start(ResolveTask("minilm"))  # the first page asks for it: let the imports be done by then
     try:
         app = make_app(executor, store, CODEC, token=token, settings=settings)

@@ -1,6 +1,11 @@
-"""Doing a ResolveTask and a SeriesTask: what the name of a model or of a series stands for now."""
+"""Doing a ResolveTask and a SeriesTask: what the name of a model or of a series stands for now; which local ones there are."""
+
+import threading
+import time
+from pathlib import Path
 
 from backend.values.activations import Report
+from backend.values.local import LocalModels
 from backend.values.specs import DTYPES, ModelInfo, ResolveTask, SeriesInfo, SeriesTask
 from backend.work.checks import MOST_TASKS, check_text, one_of, within
 from backend.work.kinds import FRESH, Hands
@@ -45,3 +50,24 @@ def check_series(task: SeriesTask) -> None:
     within("'at_most'", task.at_most, 0, MOST_TASKS)
     for step in task.steps:
         within("a step", step, 0, 2**53)
+
+
+class LocalList:
+    """The models below some folders; who asks again within half a minute is told the same, and waits for no second walk."""
+
+    _SECONDS = 30.0
+
+    def __init__(self, roots: tuple[Path, ...]) -> None:
+        self._roots = roots
+        self._lock = threading.Lock()
+        self._known: tuple[float, LocalModels] | None = None
+
+    def models(self) -> LocalModels:
+        """What is there, as it was looked up last."""
+        from backend.models.local import find_local_models
+
+        with self._lock:
+            if self._known is None or time.monotonic() - self._known[0] > self._SECONDS:
+                found = find_local_models(self._roots) if self._roots else LocalModels()
+                self._known = time.monotonic(), found
+            return self._known[1]

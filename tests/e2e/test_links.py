@@ -99,6 +99,7 @@ def test_models_from_a_link_and_from_buttons_stay_in_the_url_and_out_of_the_log(
 ) -> None:
     tab.goto(f"{address}/models?{urlencode({'model': ['minilm', local_models[0]]}, doseq=True)}")
     looking.opened(tab, "Models")
+    tab.get_by_role("tab", name="Look up a name").click()
     tab.locator(".st-key-models_name input").fill(local_models[1])
     tab.keyboard.press("Enter")
     tab.locator(".st-key-models_add button").click()

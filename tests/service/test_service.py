@@ -105,6 +105,8 @@ def test_local_models_lie_below_the_roots_however_they_are_named(tmp_path: Path)
         )
         bench: Workbench = open_workbench(settings)
         assert bench.model_roots() == (str(roots),), "the service's, whatever this process has"
+        assert bench.local_models() == [str(roots / "model")], "and not what a link leads out to"
+        assert bench.local_folders().found[0].family == "bert"
         assert bench.model(str(roots / "model")).n_blocks == 6
         for name in (outside / "model", roots / ".." / "outside" / "model", roots / "link"):
             with pytest.raises(EmbedscopeError, match="EMBEDSCOPE_MODEL_ROOTS"):

@@ -6,7 +6,8 @@ from backend import ModelInfo, ResolveTask
 from pages._kit.flow.progress import obtain
 from pages._kit.show import wording
 from pages._kit.state import model_field, selection
-from pages._kit.state.session import plain, workbench
+from pages._kit.state.session import plain
+from pages.data.models.local import show_local
 
 FAMILIES = {"encoder": "encoder", "decoder": "decoder", "encoder-decoder": "encoder of an encoder-decoder"}
 
@@ -53,16 +54,6 @@ def show_facts(infos: list[ModelInfo], key: str) -> None:
             st.caption(f":material/info: {plain(f'{info.spec.name}: {remark}')}")
 
 
-def use_alone(name: str) -> None:
-    """Make the model the only one that is chosen."""
-    model_field.choose_models([name])
-
-
-def add(name: str) -> None:
-    """Put the model beside those that are chosen."""
-    model_field.choose_models([*model_field.chosen_names(), name])
-
-
 def look_up() -> None:
     """The field for another model's name, its facts, and the buttons that choose it."""
     name = st.text_input(
@@ -85,38 +76,45 @@ def look_up() -> None:
     show_facts([info], "models_found")
     chosen = model_field.chosen_names()
     with st.container(horizontal=True):
-        st.button("Use this model", key="models_use", on_click=use_alone, args=(name,), type="primary")
+        st.button(
+            "Use this model", key="models_use", on_click=model_field.choose_models, args=([name],), type="primary"
+        )
         full = name in chosen or len(chosen) >= model_field.MOST_MODELS
-        st.button("Add it for comparison", key="models_add", on_click=add, args=(name,), disabled=full)
+        st.button(
+            "Add it for comparison",
+            key="models_add",
+            on_click=model_field.choose_models,
+            args=([*chosen, name],),
+            disabled=full,
+        )
     if name in chosen:
         st.caption("It is one of the chosen models.")
 
 
-st.title("Models")
-here = selection.current()
-if here.models:
-    st.subheader("Chosen")
-    show_facts(list(here.models), "models_chosen")
-st.subheader("Look up another")
-look_up()
-st.subheader("How to name a model")
-st.markdown("""
+HOW_TO_NAME = """
 | You write | It means |
 |---|---|
 | `minilm` | all-MiniLM-L6-v2, the encoder that comes with Embedscope: works offline |
 | `gpt2`, `EleutherAI/pythia-160m` | a repository on the Hugging Face hub, at its main branch |
 | `EleutherAI/pythia-160m@step1000` | the same at a branch, tag or commit |
 | `/models/my-encoder` | a local folder in the Hugging Face layout, below one of the model roots |
+| `run:NAME`, `run:NAME@step-00128` | a fine-tuning run made here, or one of its steps |
 | `/models/my-run`, `EleutherAI/pythia-160m@step*` | a series: a folder of checkpoints, or revisions that match; take some of its steps, or all on the page Dynamics |
 
 Weights are read from safetensors files only, and code that comes with a model is never run.
-""")
-roots = workbench().model_roots()
-if roots:
-    st.caption("Local folders can be opened below these roots:")
-    st.code("\n".join(roots), language=None)
-else:
-    st.caption(
-        "No model root is set, so local folders cannot be opened here. "
-        "Start with `EMBEDSCOPE_MODEL_ROOTS=/path/to/models make run` to allow one."
-    )
+"""
+
+st.title("Models")
+chosen, local, other = st.tabs(["Chosen", "Local models and runs", "Look up a name"], key="models_view")
+with chosen:
+    here = selection.current()
+    if here.models:
+        show_facts(list(here.models), "models_chosen")
+    else:
+        st.info(plain(here.problem or "Choose a model in the sidebar."), icon=":material/tune:")
+with local:
+    show_local()
+with other:
+    look_up()
+    with st.expander("How to name a model", icon=":material/help:", expanded=True):
+        st.markdown(HOW_TO_NAME)
