@@ -18,9 +18,15 @@ def table(rows: int) -> bytes:
 
 
 def upload(tab: Any, name: str, content: bytes) -> None:
+    adding(tab)
     tab.locator(".st-key-add_file input[type=file]").set_input_files(
         {"name": name, "mimeType": "application/octet-stream", "buffer": content}
     )
+
+
+def adding(tab: Any) -> None:
+    """Open the form that adds a text set."""
+    tab.get_by_role("tab", name="Add a text set").click()
 
 
 def shown(tab: Any) -> Any:
@@ -63,6 +69,7 @@ def test_a_file_that_is_no_table_is_refused_and_the_choices_stay(address: str, t
 def test_pasted_lines_become_a_text_set_that_can_be_deleted(address: str, tab) -> None:
     tab.goto(f"{address}/texts")
     looking.opened(tab, "Texts")
+    adding(tab)
     tab.locator(".st-key-add_way").get_by_role("radio", name="Pasted text").click()
     tab.locator(".st-key-add_text textarea").fill("<b>One</b> $line$.\n*Another* line.\nA third :red[line].")
     tab.keyboard.press("Control+Enter")
@@ -72,6 +79,7 @@ def test_pasted_lines_become_a_text_set_that_can_be_deleted(address: str, tab) -
     tab.locator(".st-key-add_save button").click()
     tab.get_by_text("Saved 'three lines' with 3 texts.").wait_for()
     tab.wait_for_function("field => /^three lines \\([0-9a-f]{8}\\)$/.test(field.value)", arg=shown(tab))
+    tab.get_by_role("tab", name="Rows").click()
     tab.locator(".st-key-texts_delete button").click()
     tab.locator(".st-key-texts_delete_confirm button").click()
     tab.get_by_text("Saved 'three lines'").wait_for(state="detached")

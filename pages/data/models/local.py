@@ -103,7 +103,7 @@ def _table(found: list[Row]) -> None:
             "Add": st.column_config.ButtonColumn(
                 "", key=_ADD, on_click=choose_row, args=(_ADD, names), help="Put it beside the chosen models.", width=70
             ),
-            "Name": st.column_config.TextColumn(width="large"),
+            "Name": st.column_config.TextColumn(width=340),
         },
         alt="Local models, series and runs",
     )

@@ -60,7 +60,7 @@ FORMATS_READ = "CSV, TSV, JSON, JSON lines, Parquet, TXT, CoNLL-U"
 _BLOBS = "_uploaded_blobs"
 _NAMED = (  # in the drop zone, beside the largest size
     "<style>.st-key-add_file [data-testid=stFileUploaderDropzone]::after "
-    f'{{content: "{FORMATS_READ}"; opacity: 0.7; font-size: 0.875rem; margin-left: auto; padding-left: 1rem}}</style>'
+    f'{{content: "{FORMATS_READ}"; opacity: 0.7; align-self: center; font-size: 0.875rem; margin-left: auto; padding-left: 1rem}}</style>'
 )
 
 

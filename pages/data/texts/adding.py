@@ -51,15 +51,15 @@ def add_form() -> None:
         _columns_and_save(source, options, preview)
 
 
-def add_section() -> None:
-    """The form; once a text set is saved, one line that says so in its place, and the button that opens it again."""
-    if _confirmed():
+def add_section(*, saved: bool) -> None:
+    """The form; once a text set is ``saved`` the button that opens it again."""
+    if saved:
         st.button("Add another text set", key="add_another", icon=":material/add:", on_click=_again)
     else:
         add_form()
 
 
-def _confirmed() -> bool:
+def confirmed() -> bool:
     """Whether a text set was saved last, and is still there; says so."""
     info: TextSetInfo | None = st.session_state.get(_SAVED)
     if info is None:

@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from backend import EmbedscopeError, TextSetInfo
 from pages._kit.show import wording
@@ -13,6 +14,7 @@ from pages.data.texts import adding
 from pages.data.texts.rows import loaded, show_rows
 
 _REFUSED = "_deletion_refused"
+MOST_LINES = 5  # of the list before it scrolls, so that rows are on the first screen
 
 
 def overview_table(text_sets: list[TextSetInfo]) -> dict[str, list[Any]]:
@@ -33,17 +35,17 @@ def _kind(info: TextSetInfo) -> str:
     return "pairs" if info.has_pairs else "single texts"
 
 
-def show_set(info: TextSetInfo, name: str) -> None:
-    """One text set: what it holds, its first rows, and the buttons that choose or delete it."""
+def show_set(info: TextSetInfo, name: str, beside: DeltaGenerator) -> None:
+    """One text set: the buttons that choose or delete it go ``beside`` its name; what it holds and its rows below."""
     table = loaded(info.spec.table)
-    with st.container(horizontal=True):
+    with beside:
         st.button("Use this text set", key="texts_use", on_click=selection.choose_texts, args=(name,), type="primary")
+        with st.popover("Use part of the rows", icon=":material/content_cut:"):
+            adding.part_form(info, info.spec.name)
         if not info.builtin and st.button("Delete …", key="texts_delete", icon=":material/delete:"):
             confirm_delete(info, name)
     if info.spec.sample:
         st.caption(plain(f"A sample: {info.spec.sample}."))
-    with st.expander("Use part of the rows", icon=":material/content_cut:"):
-        adding.part_form(info, info.spec.name)
     for notice in info.notices:
         st.warning(plain(notice), icon=":material/info:")
     if info.label is not None:
@@ -76,16 +78,24 @@ if _REFUSED in st.session_state:
     show_problem(*st.session_state.pop(_REFUSED))
 everything = workbench().text_sets()
 names = {info.shown_name: info for info in everything}
-st.dataframe(overview_table(everything), key="texts_list", hide_index=True, height="content")
-
-st.subheader("Add a text set")
-adding.add_section()
-
-st.subheader("Look at the rows")
-adding.show_saved(names)
-here = selection.current().texts
-if here in everything:
-    st.session_state.setdefault(adding.SHOWN, here.shown_name)
-shown = st.selectbox("Text set", list(names), key=adding.SHOWN, label_visibility="collapsed")
-if shown in names:
-    show_set(names[shown], shown)
+st.dataframe(
+    overview_table(everything),
+    key="texts_list",
+    hide_index=True,
+    height="content" if len(everything) <= MOST_LINES else 36 * (MOST_LINES + 1),
+    alt="Text sets",
+)
+saved = adding.confirmed()
+rows_tab, add_tab = st.tabs(["Rows", "Add a text set"], key="texts_view")
+with add_tab:
+    adding.add_section(saved=saved)
+with rows_tab:
+    adding.show_saved(names)
+    here = selection.current().texts
+    if here in everything:
+        st.session_state.setdefault(adding.SHOWN, here.shown_name)
+    line = st.container(horizontal=True, vertical_alignment="center")
+    with line:
+        shown = st.selectbox("Text set", list(names), key=adding.SHOWN, label_visibility="collapsed", width="stretch")
+    if shown in names:
+        show_set(names[shown], shown, line)
