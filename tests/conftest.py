@@ -1,6 +1,8 @@
 """What many tests share: settings over a temporary cache, an inline workbench, a running service."""
 
+import contextlib
 import dataclasses
+import io
 import os
 import shutil
 import signal
@@ -17,7 +19,9 @@ from typing import Any
 import pytest
 
 from backend import Settings, open_workbench, read_settings
+from backend.__main__ import main
 from backend.bench.workbench import Workbench
+from tests.scheduling import Shared, turn
 
 ROOT = Path(__file__).resolve().parents[1]
 NO_SHARED = "the shared folder of real data and models is not here (EMBEDSCOPE_SHARED names it)"
@@ -43,10 +47,20 @@ def shared() -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that need the shared folder, so that ``-m shared`` can show how they end without it."""
+    """Mark the tests that need the shared folder, so that ``-m shared`` can show how they end without it; long files first."""
     for item in items:
         if "shared" in getattr(item, "fixturenames", ()):
             item.add_marker("shared")
+    items.sort(key=lambda item: turn(item.nodeid.split("::")[0]))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Units of tests/scheduling.py in their order, where files are what is handed out."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    config.option.loadscopereorder = False  # by the number of tests
+    return Shared(config, log)
 
 
 def settings_over(cache: Path) -> Settings:
@@ -86,6 +100,18 @@ def reviews(tmp_path: Path) -> Path:
     return path
 
 
+def entered(*arguments: object, cache: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """What the command line answers to ``arguments``, by its entry point in this process; no import, no start."""
+    asked = {"EMBEDSCOPE_BACKEND": "", "EMBEDSCOPE_DEVICE": "cpu", "EMBEDSCOPE_MODEL_ROOTS": "", **environment}
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"EMBEDSCOPE_CACHE": str(cache), **asked}.items():
+            patch.setenv(name, value)
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = main([str(one) for one in arguments])
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+
 @dataclass(frozen=True)
 class Service:
     """A running backend service."""
@@ -123,7 +149,7 @@ def start_service(cache: Path, **environment: str) -> Service:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return Service(f"http://127.0.0.1:{port}", token, cache, process)
         assert process.poll() is None, "the service ended at once"
-        time.sleep(0.1)
+        time.sleep(0.05)
     raise TimeoutError("the service does not answer")
 
 

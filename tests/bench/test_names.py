@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from backend.models.runfolder import RunFolder
 from backend.models.series import find_members
 from backend.values.recipes import RECIPES
 from backend.values.runs import RunInfo
-from tests.conftest import ROOT
+from tests.conftest import entered
 
 
 def save(bench: Workbench, folder: Path, word: str, n_rows: int) -> TextSetInfo:
@@ -32,10 +31,7 @@ def two(bench: Workbench, tmp_path: Path) -> list[TextSetInfo]:
 
 
 def command(bench: Workbench, *arguments: str) -> subprocess.CompletedProcess[str]:
-    env = {"EMBEDSCOPE_CACHE": str(bench.settings.cache), "EMBEDSCOPE_DEVICE": "cpu", "PATH": "/usr/bin:/bin"}
-    return subprocess.run(
-        [sys.executable, "-m", "backend", *arguments], cwd=ROOT, env=env, capture_output=True, text=True
-    )
+    return entered(*arguments, cache=bench.settings.cache)
 
 
 def test_a_name_that_two_sets_have_is_refused_with_both(bench: Workbench, two: list[TextSetInfo]) -> None:

@@ -23,13 +23,16 @@ def test_a_deep_link_on_a_cold_server_shows_the_sidebar(tmp_path: Path, tab) -> 
 
 
 @pytest.mark.parametrize("title", looking.PAGES)
-def test_each_page_opens_by_its_own_address(address: str, tab, title: str) -> None:
+def test_each_page_opens_by_its_own_address_and_asks_no_server_elsewhere(address: str, tab, title: str) -> None:
+    asked: set[str | None] = set()
+    tab.on("request", lambda request: asked.add(urlparse(request.url).hostname))
     tab.goto(f"{address}/{looking.PAGES[title]}")
     assert looking.chosen(tab, "model") == "minilm"
     looking.opened(tab, title)
     assert tab.locator("[data-testid=stException]").count() == 0
     current = tab.locator("[data-testid=stSidebarNav] a[aria-current=page]")
     assert current.inner_text() == title
+    assert asked - {None} == {"127.0.0.1"}
 
 
 def test_the_overview_answers_by_its_name_too_and_keeps_the_choice(address: str, tab) -> None:
@@ -133,13 +136,3 @@ def test_a_hostile_link_is_answered_with_words(address: str, tab) -> None:
     assert tab.locator("img[src=x]").count() == 0
     assert tab.locator("[data-testid=stException]").count() == 0
     assert "Traceback" not in tab.locator("body").inner_text()
-
-
-def test_no_page_asks_a_server_elsewhere(address: str, tab) -> None:
-    asked: set[str | None] = set()
-    tab.on("request", lambda request: asked.add(urlparse(request.url).hostname))
-    for path in looking.PAGES.values():
-        tab.goto(f"{address}/{path}")
-        looking.heading(tab)
-        looking.settled(tab)
-    assert asked - {None} == {"127.0.0.1"}

@@ -180,7 +180,9 @@ def test_what_makes_no_sense_is_refused_with_a_hint(given: Any, labels: Any, par
     assert caught.value.hint
 
 
-# Through the workbench, on real networks
+# Through the workbench, on real networks: at a few points of the curve, each of which is a run for every text
+
+STEPS = (0, 1, 3, 10, 24, 32)
 
 
 @pytest.fixture
@@ -221,11 +223,12 @@ def test_a_classifiers_own_logits_under_hooks_give_the_same_accuracy(
         texts=texts,
         pooling="last",
         label="label",
-        params={"layer": 2, "mode": mode, "n_draws": 2},
+        params={"layer": 2, "mode": mode, "n_draws": 2, "steps": STEPS},
     )
     values = result.values
     assert values.own_head and values.read_name == "final norm" and values.layer_name == "block 2"
     assert any("The model's own head." in note for note in result.notes)
+    assert tuple(values.n_overwritten) == STEPS
     np.testing.assert_array_equal(values.accuracy[:, 0], values.baseline)
 
     table = bench.text_set(texts)
@@ -250,8 +253,10 @@ def test_a_classifiers_own_logits_under_hooks_give_the_same_accuracy(
 def test_a_language_models_loss_under_hooks_is_the_same(bench: Any, tmp_path: Path, labelled: Path) -> None:
     folder = tiny.save_family(tmp_path / "model", "llama")
     texts = bench.read_texts(labelled, text="text")
-    result = bench.compute("inner_ablation", model=str(folder), texts=texts, params={"order": "highest", "layer": 1})
+    params = {"order": "highest", "layer": 1, "steps": STEPS}
+    result = bench.compute("inner_ablation", model=str(folder), texts=texts, params=params)
     values = result.values
+    assert tuple(values.n_overwritten) == STEPS
     model = transformers.AutoModelForCausalLM.from_pretrained(folder).eval()
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     all_texts = bench.text_set(texts).texts

@@ -1,7 +1,9 @@
 """Adapters: whatever an adapter's folder brings counts, and the vectors are those of peft's own model."""
 
+import functools
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,18 @@ def base(tmp_path_factory: Any) -> Path:
 def bases(base: Path, tmp_path_factory: Any) -> dict[str, Path]:
     saved = {family: tiny.save_family(tmp_path_factory.mktemp(family), family) for family in tiny.FAMILIES}
     return {**saved, "bert": base}
+
+
+@pytest.fixture(scope="module")
+def plain(bases: dict[str, Path]) -> Callable[[str], tuple[Any, Any]]:
+    """The base of a family without any adapter, loaded once, and its vectors of tiny.TEXTS."""
+
+    @functools.cache
+    def found(family: str) -> tuple[Any, Any]:
+        loaded = loaded_model(bases[family])
+        return loaded, extracted(loaded, tiny.TEXTS)
+
+    return found
 
 
 def spec_of(folder: Any) -> ModelSpec:
@@ -77,14 +91,15 @@ def final(tuned: Any, tokenizer: Any, text: str) -> Any:
         return part(input_ids=torch.tensor([tokenizer(text).input_ids])).last_hidden_state[0].numpy()
 
 
-def check_same(folder: Path, tuned: Any, tokenizer: Any, texts: list[str] = tiny.TEXTS) -> Any:
+def check_same(folder: Path, tuned: Any, tokenizer: Any, texts: list[str] = tiny.TEXTS) -> tuple[Any, Any]:
+    """The model of an adapter's folder and its vectors of ``texts``, which are those of peft's model."""
     loaded = loaded_model(folder)
     last = len(loaded.info.layer_names) - 1
     found = extracted(loaded, texts)
     for row, text in enumerate(texts):
         own = final(tuned, tokenizer, text)
         assert relative_error(found.matrix(last, "mean")[row], pooled(own, "mean")) < 1e-4
-    return loaded
+    return loaded, found
 
 
 # The class that the adapter was trained on
@@ -117,19 +132,18 @@ TASKS = [
 @pytest.mark.parametrize("named", [True, False], ids=["class named", "no class named"])
 @pytest.mark.parametrize(("family", "auto", "task", "targets"), TASKS)
 def test_adapters_of_every_class_give_pefts_own_vectors(
-    family: str, auto: str, task: str | None, targets: Any, named: bool, bases: dict[str, Path], tmp_path: Path
+    family: str, auto: str, task: str | None, targets: Any, named: bool, bases: Any, plain: Any, tmp_path: Path
 ) -> None:
     model = getattr(transformers, auto).from_pretrained(bases[family])
     tuned = adapted(model, tmp_path, task_type=task, target_modules=targets)
     if not named:
         change_adapter(tmp_path, auto_mapping=None)
-    plain = loaded_model(bases[family])
-    loaded = check_same(tmp_path, tuned, plain.tokenizer)
-    assert loaded.info.layer_names == plain.info.layer_names and loaded.info.family == plain.info.family
+    base, own = plain(family)
+    loaded, found = check_same(tmp_path, tuned, base.tokenizer)
+    assert loaded.info.layer_names == base.info.layer_names and loaded.info.family == base.info.family
     assert loaded.info.has_head == (task == "SEQ_CLS")  # else nobody has its weights
     last = len(loaded.info.layer_names) - 1
-    one, other = (extracted(each, tiny.TEXTS).matrix(last, "mean") for each in (loaded, plain))
-    assert relative_error(one, other) > 0.01
+    assert relative_error(found.matrix(last, "mean"), own.matrix(last, "mean")) > 0.01
 
 
 KINDS = {
@@ -160,7 +174,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_adapters_of_every_kind_that_merges(kind: str, base: Path, tmp_path: Path) -> None:
+def test_adapters_of_every_kind_that_merges(kind: str, base: Path, plain: Any, tmp_path: Path) -> None:
     peft = pytest.importorskip("peft")
     make = peft.mapping.PEFT_TYPE_TO_CONFIG_MAPPING[kind]
     options = {"target_modules": ["query"], **KINDS[kind]}
@@ -171,10 +185,9 @@ def test_adapters_of_every_kind_that_merges(kind: str, base: Path, tmp_path: Pat
             if parameter.requires_grad:
                 parameter.add_(torch.randn_like(parameter) * 0.1)
     tuned.save_pretrained(tmp_path)
-    plain = loaded_model(base)
-    loaded = check_same(tmp_path, tuned, plain.tokenizer)
-    one, other = (extracted(each, tiny.TEXTS).matrix(3, "mean") for each in (loaded, plain))
-    assert not np.allclose(one, other, atol=1e-6)
+    unchanged, own = plain("bert")
+    _, found = check_same(tmp_path, tuned, unchanged.tokenizer)
+    assert not np.allclose(found.matrix(3, "mean"), own.matrix(3, "mean"), atol=1e-6)
 
 
 # What it brings beside its weights
@@ -207,15 +220,14 @@ def longer(base: Path, auto: Any, n_tokens: int = tiny.N_TOKENS + len(NEW)) -> t
     ],
 )
 def test_added_tokens_count(
-    family: str, auto: str, options: dict[str, Any], bases: dict[str, Path], tmp_path: Path
+    family: str, auto: str, options: dict[str, Any], bases: dict[str, Path], plain: Any, tmp_path: Path
 ) -> None:
     model, tokenizer = longer(bases[family], getattr(transformers, auto))
     tuned = adapted(model, tmp_path, **options)
     tokenizer.save_pretrained(tmp_path)
-    loaded = check_same(tmp_path, tuned, tokenizer, WITH_NEW)
-    assert loaded.info.tokenizer != loaded_model(bases[family]).info.tokenizer
-    last = len(loaded.info.layer_names) - 1
-    found = extracted(loaded, WITH_NEW).matrix(last, "mean")
+    loaded, vectors = check_same(tmp_path, tuned, tokenizer, WITH_NEW)
+    assert loaded.info.tokenizer != plain(family)[0].info.tokenizer
+    found = vectors.matrix(len(loaded.info.layer_names) - 1, "mean")
     assert relative_error(found[len(tiny.TEXTS)], found[len(tiny.TEXTS) + 1]) > 0.01
 
 
@@ -257,7 +269,7 @@ def test_a_token_without_a_vector_is_refused_where_it_is_used(base: Path, tmp_pa
     tokenizer = transformers.AutoTokenizer.from_pretrained(base)
     tokenizer.add_tokens(NEW)
     tokenizer.save_pretrained(folder)
-    loaded = check_same(folder, tuned, tokenizer)
+    loaded, _ = check_same(folder, tuned, tokenizer)
     with pytest.raises(ModelError, match=f"gives token {tiny.N_TOKENS}, but the model has only {tiny.N_TOKENS}"):
         extracted(loaded, ["the <extra> sat"])
 

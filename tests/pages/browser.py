@@ -1,5 +1,7 @@
 """A Streamlit server on a free port and a Chromium to look at it, for tests that need real rendering."""
 
+import atexit
+import functools
 import os
 import socket
 import subprocess
@@ -77,12 +79,23 @@ def _await_health(server: "subprocess.Popen[bytes]", address: str, log: Path) ->
 
 @contextmanager
 def browser() -> Iterator[Any]:
-    """A headless Chromium that can draw WebGL in software."""
+    """A headless Chromium that can draw WebGL in software: one a process, for every file of tests, until it ends."""
+    yield _chromium()
+
+
+_LAUNCHED: list[Any] = []
+
+
+def _chromium() -> Any:  # playwright's browser, whose types are there only with it
+    if not _LAUNCHED or not _LAUNCHED[-1].is_connected():
+        _LAUNCHED[:] = [_playwright().chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))]
+    return _LAUNCHED[-1]
+
+
+@functools.cache
+def _playwright() -> Any:
     from playwright.sync_api import sync_playwright
 
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        try:
-            yield chromium
-        finally:
-            chromium.close()
+    playwright = sync_playwright().start()
+    atexit.register(playwright.stop)
+    return playwright

