@@ -75,7 +75,7 @@ from backend.values.results import (
     results_of,
     values_of,
 )
-from backend.values.runs import RunInfo, moving_mean
+from backend.values.runs import RunForecast, RunInfo, moving_mean
 from backend.values.specs import (
     POOLINGS,
     POSTPROCESS_STEPS,
@@ -202,6 +202,7 @@ __all__ = [
     "RogueParams",
     "RogueResult",
     "RowSample",
+    "RunForecast",
     "RunInfo",
     "SampleTask",
     "ScaleParams",

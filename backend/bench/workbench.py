@@ -20,7 +20,7 @@ from backend.values.local import LocalModels
 from backend.values.presets import deviations, left_open, preset_of, preset_status
 from backend.values.recipes import Recipe, changed, recipe
 from backend.values.results import Result, SeriesResult
-from backend.values.runs import RunInfo
+from backend.values.runs import RunForecast, RunInfo
 from backend.values.specs import (
     AnalysisSpec,
     BatchTask,
@@ -35,6 +35,7 @@ from backend.values.specs import (
 )
 from backend.values.texts import TextSetInfo
 from backend.work.analyses import analysis_spec, layer_numbers
+from backend.work.forecasting import forecast
 
 
 class Workbench(TextCalls):
@@ -329,6 +330,19 @@ class Workbench(TextCalls):
     def run_log(self, name: str) -> list[dict[str, Any]]:
         """What a run logged: a line for each step (loss, learning_rate, grad_norm) and evaluation (eval_accuracy)."""
         return self._executor.run_log(check_name(name))
+
+    def delete_run(self, name: str) -> int:
+        """Delete a run with its log and all its saved steps; returns the bytes that are free again.
+
+        Raises InvalidRequest where there is none of that name, and while it is being trained. Results about its models stay.
+        """
+        self._changed()
+        return self._executor.delete_run(check_name(name))
+
+    def forecast(self, task: FinetuneTask) -> RunForecast:
+        """The rows, updates and disk that fine-tuning will take, and its time as far as earlier runs tell."""
+        table = self.text_set(task.texts)
+        return forecast(task, table, self.model(task.base.name, dtype=task.base.dtype), self.runs())
 
     def finetuning(
         self,

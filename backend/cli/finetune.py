@@ -44,7 +44,11 @@ def finetune(options: argparse.Namespace) -> int:
 
 def list_runs(options: argparse.Namespace) -> int:
     """The runs of fine-tuning."""
-    found = wire_workbench(read_settings()).runs()
+    bench = wire_workbench(read_settings())
+    if options.delete:
+        n_bytes = bench.delete_run(options.delete)
+        print(f"The run '{options.delete}' was deleted: {n_bytes / 1e6:,.1f} MB.", file=sys.stderr)
+    found = bench.runs()
     if options.json:
         print(json.dumps([run_document(info) for info in found], indent=1, allow_nan=False))
         return 0

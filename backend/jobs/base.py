@@ -62,6 +62,10 @@ class Executor(Protocol):
         """The runs of fine-tuning, newest first."""
         ...
 
+    def delete_run(self, name: str) -> int:
+        """Delete a run with all its saved steps; returns the bytes that are free again."""
+        ...
+
     def run_log(self, name: str) -> list[dict[str, Any]]:
         """The log of one run, line by line."""
         ...

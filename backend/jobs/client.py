@@ -108,6 +108,9 @@ class ClientExecutor:
         found: LocalModels | None = read_json(LocalModels, json.loads(self._ask("GET", "/models", missing=b"null")))
         return found or LocalModels()
 
+    def delete_run(self, name: str) -> int:
+        return int(json.loads(self._ask("DELETE", f"/runs/{urllib.parse.quote(name, safe='')}"))["n_bytes"])
+
     def run_log(self, name: str) -> list[dict[str, Any]]:
         return list(json.loads(self._ask("GET", f"/runs/{urllib.parse.quote(name, safe='')}/log")))
 

@@ -18,7 +18,7 @@ from backend.work.doors import check_task
 from backend.work.library import Library
 from backend.work.lookups import LocalList
 from backend.work.tasks import kind_of
-from backend.work.training import all_runs, run_log
+from backend.work.training import all_runs, delete_run, run_log
 
 
 class StoreExecutor:
@@ -77,6 +77,9 @@ class StoreExecutor:
 
     def local_models(self) -> LocalModels:
         return self._local.models()
+
+    def delete_run(self, name: str) -> int:
+        return delete_run(self._runs, name)
 
     def run_log(self, name: str) -> list[dict[str, Any]]:
         return run_log(self._runs, name)

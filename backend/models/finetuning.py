@@ -1,7 +1,6 @@
 """Fine-tuning on transformers' Trainer: what is saved and when, going on after an interruption, and when to stop."""
 
 import contextlib
-import math
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +24,7 @@ from backend.models.tunable import Examples, Tunable, open_tunable
 from backend.models.untyped import Untyped
 from backend.models.watch import Watch
 from backend.values.activations import Report
-from backend.values.recipes import Recipe
+from backend.values.recipes import saved_steps
 from backend.values.runs import RunInfo
 
 _EVAL_BATCH = 64
@@ -54,16 +53,6 @@ class TrainingRows:
     def n_words(self) -> int:
         """Words in a row: 0 where a row is a text."""
         return 0 if self.spans is None else len(self.spans[0]) // 2
-
-
-def saved_steps(n_train: int, recipe: Recipe) -> tuple[tuple[int, ...], int, int]:
-    """The steps that are saved (0, powers of two below one epoch, the end of every epoch), steps in an epoch, and all."""
-    in_epoch = math.ceil(math.ceil(n_train / recipe.batch_size) / recipe.accumulation)
-    total = in_epoch * recipe.epochs
-    total = min(total, recipe.max_steps) if recipe.max_steps else total
-    early = [2**power for power in range(in_epoch.bit_length()) if 2**power < in_epoch]
-    steps = {0, total, *early, *(epoch * in_epoch for epoch in range(1, recipe.epochs + 1))}
-    return tuple(sorted(step for step in steps if step <= total)), in_epoch, total
 
 
 def finetune(files: ModelFiles, rows: TrainingRows, info: RunInfo, folder: RunFolder, report: Report) -> RunInfo:

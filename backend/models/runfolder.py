@@ -167,6 +167,21 @@ class RunFolder:
         else:
             self.cut_log(step)
 
+    def delete(self) -> int:
+        """Remove the folder with all that is in it; returns its bytes. Raises StoreError where it cannot be removed.
+
+        It is no run any more at once, also where somebody ends this half way.
+        """
+        n_bytes = sum(path.stat().st_size for path in self.path.rglob("*") if path.is_file())
+        try:
+            (self.path / _RUN).unlink(missing_ok=True)
+            shutil.rmtree(self.path)
+        except OSError as error:
+            raise StoreError(
+                f"{self.path} cannot be deleted: {error.strerror}.", "Check who owns the folder, then try again."
+            ) from None
+        return n_bytes
+
     def _whole(self, name: str, write: Callable[[Path], object]) -> None:
         """Write a file or folder under another name and move it to ``name``."""
         target = self.path / name

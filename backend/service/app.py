@@ -33,6 +33,7 @@ def make_app(executor: WorkersExecutor, store: Store, codec: Codec, *, token: st
         Route("/jobs/{id}/cancel", endpoints.cancel, methods=["POST"]),
         Route("/results/{digest}", endpoints.result),
         Route("/runs", endpoints.runs),
+        Route("/runs/{name}", endpoints.delete_run, methods=["DELETE"]),
         Route("/runs/{name}/log", endpoints.run_log),
         Route("/models", endpoints.local_models),
         Route("/blobs", endpoints.upload, methods=["POST"]),
@@ -114,6 +115,10 @@ class _Endpoints:
 
     async def local_models(self, request: Request) -> Response:
         return JSONResponse(to_json(await run_in_threadpool(self._executor.local_models), {}))
+
+    async def delete_run(self, request: Request) -> Response:
+        n_bytes = await run_in_threadpool(self._executor.delete_run, request.path_params["name"])
+        return JSONResponse({"n_bytes": n_bytes})
 
     async def run_log(self, request: Request) -> Response:
         return JSONResponse(await run_in_threadpool(self._executor.run_log, request.path_params["name"]))

@@ -156,3 +156,13 @@ def _truth(value: Any) -> bool:
     if text not in ("true", "false", "1", "0", "yes", "no"):
         raise ValueError
     return text in ("true", "1", "yes")
+
+
+def saved_steps(n_train: int, recipe: Recipe) -> tuple[tuple[int, ...], int, int]:
+    """The steps that are saved (0, powers of two below one epoch, the end of every epoch), steps in an epoch, and all."""
+    in_epoch = math.ceil(math.ceil(n_train / recipe.batch_size) / recipe.accumulation)
+    total = in_epoch * recipe.epochs
+    total = min(total, recipe.max_steps) if recipe.max_steps else total
+    early = [2**power for power in range(in_epoch.bit_length()) if 2**power < in_epoch]
+    steps = {0, total, *early, *(epoch * in_epoch for epoch in range(1, recipe.epochs + 1))}
+    return tuple(sorted(step for step in steps if step <= total)), in_epoch, total

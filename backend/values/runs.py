@@ -88,9 +88,37 @@ class RunInfo:
         return name if self.state == "done" or self.step is None else f"{name}@{step_name(self.step)}"
 
     @property
+    def gain(self) -> float:
+        """Its accuracy less that of a head on the frozen base, on the same rows; NaN where either is missing."""
+        return self.accuracy - self.frozen
+
+    @property
     def accuracy(self) -> float:
         """The accuracy at ``step``; NaN where nothing is saved."""
         return math.nan if self.step is None else self.accuracies[self.steps.index(self.step)]
+
+
+@dataclass(frozen=True, slots=True)
+class RunForecast:
+    """What a run will take, before it starts.
+
+    ``n_train`` rows are learned from, ``n_test`` (called ``judged_on``) are held out; ``n_steps`` updates of the weights,
+    ``n_in_epoch`` in an epoch, of which the weights after ``n_saved`` are kept: ``n_bytes`` in all, and ``n_bytes_resume`` more while
+    it trains. ``seconds`` of training, from ``known_from``, an earlier run of the same base; NaN where there is none.
+    ``warning`` says why it is hardly worth while; empty otherwise.
+    """
+
+    n_train: int
+    n_test: int
+    judged_on: str
+    n_steps: int
+    n_in_epoch: int
+    n_saved: int
+    n_bytes: int
+    n_bytes_resume: int
+    seconds: float = math.nan
+    known_from: str = ""
+    warning: str = ""
 
 
 def step_name(step: int) -> str:

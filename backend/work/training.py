@@ -55,6 +55,20 @@ def run_log(runs: Path, name: str) -> list[dict[str, Any]]:
     return folder.log()
 
 
+def delete_run(runs: Path, name: str) -> int:
+    """Delete a run with its log and all its saved steps; returns the bytes that are free again.
+
+    Raises InvalidRequest where there is none of that name, and while it is being trained.
+    """
+    folder = RunFolder(runs, name)
+    info = folder.read()
+    if info is None:
+        raise InvalidRequest(f"There is no run '{name}'.", "See the list of runs.")
+    if _alive(info).state == "running":
+        raise InvalidRequest(f"The run '{name}' is being trained.", "Cancel it first, then delete it.")
+    return folder.delete()
+
+
 class Training:
     """Does fine-tuning tasks; ``fill`` brings activations into the store, for the frozen head."""
 
@@ -211,7 +225,7 @@ def _earlier(folder: RunFolder, task: FinetuneTask) -> RunInfo | None:
             return None  # it never came to anything: the name is free
         raise InvalidRequest(
             f"A run called '{task.name}' already exists, for another model, text set or recipe.",
-            "Choose another name, or delete its folder.",
+            "Choose another name, or delete that run.",
         )
     if _alive(info).state == "running" and info.owner != process_name():
         raise InvalidRequest(f"The run '{task.name}' is being trained by another process.", "Wait for it to end.")

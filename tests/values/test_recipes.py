@@ -5,8 +5,7 @@ import dataclasses
 import pytest
 
 from backend import RECIPES, InvalidRequest, Recipe
-from backend.models.finetuning import saved_steps
-from backend.values.recipes import changed, recipe
+from backend.values.recipes import changed, recipe, saved_steps
 
 
 def test_the_papers_numbers() -> None:

@@ -1,6 +1,5 @@
 """A run of fine-tuning from the task to its folder: what is learned, saved and said; interrupted; refused."""
 
-import errno
 import json
 import os
 import random
@@ -8,7 +7,6 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,13 +17,11 @@ from backend import (
     InvalidRequest,
     RunInfo,
     Settings,
-    StoreError,
     open_workbench,
 )
 from backend.bench.wiring import wire_workers
 from backend.bench.workbench import Workbench
 from backend.errors import Cancelled
-from backend.models import runfolder
 from backend.store import Store
 from backend.work.runner import Runner
 from tests.conftest import settings_over
@@ -332,58 +328,6 @@ def test_a_learning_rate_that_diverges_ends_the_run_with_a_message(bench: Workbe
     assert sorted(path.name for path in Path(run.folder).glob("step-*")) == [f"step-{s:05d}" for s in run.steps]
 
 
-@pytest.mark.parametrize("number", [4, 5])  # a step's folder, and what is needed to go on from it
-def test_a_full_disk_is_said_and_what_was_saved_is_whole(
-    home: tuple[Workbench, Path], bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
-    whole = _run(home)
-    place, writes = runfolder.os.replace, 0
-
-    def replaced(source: Any, target: Any) -> None:
-        nonlocal writes
-        writes += Path(source).is_dir()
-        if writes >= number and Path(source).is_dir():
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        place(source, target)
-
-    monkeypatch.setattr(runfolder.os, "replace", replaced)
-    with pytest.raises(EmbedscopeError, match="No space left on device") as caught:
-        tuned(bench, tmp_path, "b")
-    assert "Free some space" in caught.value.hint
-    monkeypatch.undo()
-    (run,) = [run for run in bench.runs() if run.name == "b"]
-    assert run.state == "failed" and "No space left" in run.error
-    for path in Path(run.folder).glob("step-*"):
-        bench.compute("average_cosine", model=f"run:b@{path.name}", texts=["the cat", "a dog"])
-    assert not list(Path(run.folder).glob(".part-*"))
-    info = tuned(bench, tmp_path, "b")
-    assert info.state == "done" and weights(info, LAST) == weights(whole, LAST)
-
-
-@pytest.mark.parametrize("said", ["PytorchStreamWriter failed writing file data/0", "basic_ios::clear: iostream error"])
-def test_a_writer_that_fails_in_the_middle_leaves_no_half_a_step(tmp_path: Path, said: str) -> None:
-    folder = runfolder.RunFolder(tmp_path, "a")
-    folder.begin(None)
-
-    def write(path: Path) -> None:
-        path.mkdir()
-        (path / "config.json").write_text("{}")
-        raise RuntimeError(said)
-
-    with pytest.raises(StoreError, match="cannot be written"):
-        folder.save_step(1, write)
-    assert list(folder.path.iterdir()) == []
-
-
-def test_a_cut_last_line_of_the_log_does_not_count(tmp_path: Path) -> None:
-    folder = runfolder.RunFolder(tmp_path, "a")
-    folder.begin(None)
-    folder.append({"step": 1, "loss": float("nan")})
-    with (folder.path / "log.jsonl").open("a") as file:
-        file.write('{"step": 2, "lo')
-    assert folder.log() == [{"step": 1, "loss": None}]
-
-
 def test_a_base_with_a_head_of_its_own_begins_with_another(home: tuple[Workbench, Path]) -> None:
     (bench, tmp_path), first = home, _run(home, "learned")
     texts = saved(bench, tmp_path, rows(classes=("dull", "bright")), name="other")
@@ -401,50 +345,8 @@ def test_a_base_with_a_head_of_its_own_begins_with_another(home: tuple[Workbench
     assert (heads[0] == heads[2]).all() and not np.allclose(heads[0], heads[1])
 
 
-def test_runs_and_logs_through_a_service(service_bench: Workbench, bench: Workbench) -> None:
-    assert service_bench.runs() == []
-    for any_bench in (service_bench, bench):
-        with pytest.raises(InvalidRequest, match="no run 'nowhere'"):
-            any_bench.run_log("nowhere")
-        with pytest.raises(InvalidRequest, match="cannot be called"):
-            any_bench.run_log("../../etc")
-
-
 def test_progress_names_epoch_and_loss(bench: Workbench, tmp_path: Path) -> None:
     stages: list[str] = []
     tuned(bench, tmp_path, report=lambda done, total, stage: stages.append(stage) if total == 12 else None)
     assert any(stage.startswith("epoch 1 of 2, loss 0.") or "evaluating" in stage for stage in stages)
     assert len(stages) >= 12
-
-
-def test_the_command_line_prints_the_frozen_head_and_the_tuned_model(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from backend.__main__ import main
-
-    for name, value in {
-        "CACHE": str(tmp_path / "cache"),
-        "DEVICE": "cpu",
-        "THREADS": "1",
-        "BACKEND": "",
-        "RUNS": "",
-    }.items():
-        monkeypatch.setenv(f"EMBEDSCOPE_{name}", value)
-    for name, table in (("train.tsv", rows(24, 0)), ("dev.tsv", rows(8, 0, first=30))):
-        (tmp_path / name).write_text("".join(f"{row[1]}\t{row[0]}\n" for row in table))
-    files = ["--texts", str(tmp_path / "train.tsv"), "--test-texts", str(tmp_path / "dev.tsv"), "--no-header"]
-    command = ["finetune", "--model", base(tmp_path), *files, "--text", "1", "--label", "0", "--recipe", "zhou"]
-    command += ["--epochs", "1", "--set", "batch_size=8", "--name", "mine", "--quiet"]
-    assert main([*command, "--json"]) == 0
-    data = json.loads(capsys.readouterr().out)
-    assert data["state"] == "done" and data["steps"] == [0, 1, 2, 3] and data["recipe"]["batch_size"] == 8
-    assert data["model"] == "run:mine" and data["step"] == 3 and data["accuracy"] == data["accuracies"][-1]
-    assert data["judged_on"] == "test" and 0 <= data["frozen"] <= 1 and Path(data["folder"]).is_dir()
-    assert main(command) == 0
-    said = capsys.readouterr().out
-    for part in ("frozen base, head", f"{data['frozen']:.4f}", "fine-tuned", f"{data['accuracy']:.4f}", data["folder"]):
-        assert part in said, part
-    assert main(["runs", "--json"]) == 0
-    assert [run["name"] for run in json.loads(capsys.readouterr().out)] == ["mine"]
-    assert main(["runs"]) == 0 and "run:mine (done, step 3 of 3)" in capsys.readouterr().out
-    assert main([*command, "--epochs", "2"]) == 2 and "hint: Choose another name" in capsys.readouterr().err

@@ -13,13 +13,19 @@ from pages._kit.flow.progress import show_progress
 from pages._kit.show import wording
 from pages._kit.show.finding import Finding, show
 from pages._kit.show.findings import heading
-from pages._kit.show.links import page_file
 from pages._kit.state import selection
 from pages._kit.state.labelled import choose_model, label_missing
-from pages._kit.state.model_field import choose_models, chosen_names
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import plain, show_problem, workbench
 from pages.training.finetune.charts import CAPTION, course_chart, course_table
+from pages.training.finetune.runs import (
+    all_runs,
+    delete_button,
+    next_pages,
+    open_report_if_asked,
+    say_deleted,
+    say_forecast,
+)
 
 WHAT = "Train a model on your labels, and keep its checkpoints."
 HOW = (
@@ -85,8 +91,19 @@ def new_run(here: Selection, label: str) -> None:
         max_chars=80,
         help="Its model is then called run:NAME everywhere, a step of it run:NAME@step-00128.",
     ).strip()
+    say_cost(run_name, model.spec.name, here.texts, label, recipe, values)
     if st.button("Fine-tune", key="finetune_start", type="primary", icon=":material/play_arrow:"):
         start(run_name, model.spec.name, here.texts, label, recipe, values)
+
+
+def say_cost(name: str, model: str, texts: TextSetInfo, label: str, recipe: Recipe, changes: dict[str, Any]) -> None:
+    """What the run will take, before it starts; nothing while the form says something that cannot be (Fine-tune tells)."""
+    bench = workbench()
+    try:
+        task = bench.finetuning(name, model=model, texts=texts, label=label, recipe=recipe, changes=changes)
+        say_forecast(bench.forecast(task))
+    except EmbedscopeError as error:
+        st.caption(f":material/info: {plain(error.message)} {plain(error.hint)}")
 
 
 def start(name: str, model: str, texts: TextSetInfo | str, label: str, recipe: Recipe, changes: dict[str, Any]) -> None:
@@ -216,9 +233,7 @@ def numbers(info: RunInfo) -> None:
         st.metric("Largest class", share(info.majority), help="The accuracy of always guessing it.")
         reads = f"A linear head on the base's own last layer, pooling {info.frozen_pooling or '-'}, fitted on the training rows."
         st.metric("Head on the frozen base", share(info.frozen), help=reads)
-        more = (
-            f"{100 * (info.accuracy - info.frozen):+.1f} points" if info.steps and info.frozen == info.frozen else None
-        )
+        more = f"{100 * info.gain:+.1f} points" if info.gain == info.gain else None
         name = (
             "Fine-tuned" if info.state == "done" else "Best saved step" if info.recipe.patience else "Last saved step"
         )
@@ -260,6 +275,7 @@ def ended(info: RunInfo) -> None:
         )
         accuracy = st.column_config.NumberColumn(format="percent")
         st.dataframe(table, hide_index=True, column_config={"accuracy": accuracy}, key="finetune_steps")
+    delete_button(info)
     for note in info.notes:
         st.caption(f":material/info: {plain(note)}")
     with st.expander("Recipe, base and data", icon=":material/receipt_long:"):
@@ -278,31 +294,6 @@ def ended(info: RunInfo) -> None:
         )
 
 
-def next_pages(info: RunInfo) -> None:
-    """The ways from a run to the pages that look at it."""
-    pair = [info.base, info.model]
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.page_link(
-            page_file("training/dynamics"),
-            label="Watch its geometry change: Dynamics",
-            query_params={"series": f"run:{info.name}"},
-            icon=":material/timeline:",
-        )
-        if chosen_names() == pair:
-            st.page_link(
-                page_file("training/report"), label="Before and after: Report", icon=":material/compare_arrows:"
-            )
-        else:
-            st.button(
-                "Compare base and tuned",
-                key="finetune_pair",
-                icon=":material/compare_arrows:",
-                on_click=choose_models,
-                args=(pair,),
-                help="Chooses both in the sidebar, for Report and every other page.",
-            )
-
-
 def _ask_resume(name: str) -> None:
     st.session_state["_finetune_resume"] = name
 
@@ -312,7 +303,9 @@ def share(value: float) -> str:
     return f"{100 * value:.1f} %" if value == value else "–"
 
 
+open_report_if_asked()
 heading("Fine-tune", WHAT, HOW)
+say_deleted()
 asked = st.session_state.pop("_finetune_resume", None)
 runs = workbench().runs()
 for one in runs:
@@ -326,6 +319,7 @@ with st.expander("New run", icon=":material/add:", expanded=not runs):
     elif not label_missing(here) and here.label is not None:
         new_run(here, here.label)
 if runs:
+    all_runs(runs)
     show_run(choose_run(runs))
 elif waiting() is None:
     st.caption(

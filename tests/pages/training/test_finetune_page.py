@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from backend import Recipe, RunInfo, moving_mean
 from backend.errors import Cancelled, EmbedscopeError
 from pages._kit.show.finding import Finding, file_stem, json_file
 from pages.training.finetune.charts import course_chart, course_table
+from pages.training.finetune.runs import csv_file, runs_table
 from tests.pages.conftest import SmallWorld
 from tests.pages.drawn import check
 from tests.pages.figures import figure, numbers, said
@@ -42,7 +44,7 @@ def test_a_run_is_started_and_shown_with_its_own_numbers(open_page, shown, small
     assert told["Fine-tuned"] == f"{100 * info.accuracy:.1f} %"
     assert told["Head on the frozen base"] == f"{100 * info.frozen:.1f} %"
     assert told["Largest class"] == f"{100 * info.majority:.1f} %"
-    table = at.dataframe[0].value
+    table = next(one.value for one in at.dataframe if "epoch" in one.value)
     assert tuple(table["step"]) == info.steps
     np.testing.assert_allclose(table["accuracy"], info.accuracies)
     assert table["model"].iloc[-1] == f"run:first@step-{info.steps[-1]:05d}"
@@ -57,10 +59,14 @@ def test_a_run_is_started_and_shown_with_its_own_numbers(open_page, shown, small
     links = {item.proto.label: item.proto for item in at.get("page_link")}
     (dynamics,) = [proto for label, proto in links.items() if label.endswith("Dynamics")]
     assert "series=run%3Afirst" in dynamics.query_string and not any("Report" in label for label in links)
+    assert at.session_state["pooling"] == "mean"
     button(at, "finetune_pair").click().run()
-    assert not at.exception
+    assert not at.exception and at.title[0].value == "Report", "one press opens it"
     assert at.session_state["model"] == [info.base, "run:first"]
-    assert any(item.proto.label.endswith("Report") for item in at.get("page_link"))
+    assert at.session_state["pooling"] == info.frozen_pooling == "cls", "what the tuned head reads"
+    pair = [at.selectbox(key=key).value for key in ("report_base", "report_tuned")]
+    assert pair == [info.base, f"run:first@step-{info.steps[-1]:05d}"]
+    assert button(at, "report_run") is not None or at.table
 
 
 def test_a_name_that_cannot_be_is_refused_and_nothing_begins(open_page, small_world: SmallWorld) -> None:
@@ -130,3 +136,48 @@ def test_the_course_has_loss_above_and_accuracy_below() -> None:
     assert "loss, &lt;i&gt;dev" in drawn, "the name of a split is the user's text"
     bare = course_chart(dataclasses.replace(info, frozen=np.nan, majority=np.nan), [])
     assert len(bare.data) == 0
+
+
+def test_before_it_starts_it_says_what_it_takes_and_warns_of_few_updates(open_page) -> None:
+    at = quick(open_page(KEY, 0, label="label"), "dear")
+    words = said(at)
+    assert "54 training rows, 6 to judge by (held out)" in words and "2 updates of the weights, 2 an epoch" in words
+    assert "on disk for 3 saved steps" in words
+    assert "Only 2 updates of the weights" in at.warning[0].value.replace("\\", "")
+    at.number_input(key="finetune_zhou-base_epochs").set_value(40).run()
+    assert "80 updates of the weights" in said(at) and not at.warning
+    at.number_input(key="finetune_zhou-base_epochs").set_value(1).run()
+
+
+def test_all_runs_stand_in_one_table_and_one_can_be_deleted_after_a_question(
+    open_page, small_world: SmallWorld
+) -> None:
+    bench = small_world.bench
+    options = {"model": small_world.models[0], "texts": small_world.texts, "label": "label", "recipe": "zhou-base"}
+    infos = [bench.finetune(name, changes={"max_steps": 2}, **options) for name in ("keep", "drop")]
+    at = open_page(KEY, small_world.models[0], "run:drop", label="label", run="drop")
+    table = next(one.value for one in at.dataframe if "gain" in one.value).set_index("run")
+    for info in infos:
+        row = table.loc[info.name]
+        assert row["fine-tuned"] == info.accuracy and row["frozen base"] == info.frozen and row["steps"] == 2
+        assert row["gain"] == info.accuracy - info.frozen and row["recipe"] == "own"
+    lines = csv_file(runs_table(infos)).decode("utf-8-sig").splitlines()
+    assert lines[0].startswith("run,state,base") and [line.split(",")[0] for line in lines[1:]] == ["keep", "drop"]
+    button(at, "finetune_delete").click().run()
+    assert {run.name for run in bench.runs()} >= {"keep", "drop"}, "a question first"
+    button(at, "finetune_delete_confirm").click().run()
+    assert not at.exception and not Path(infos[1].folder).exists()
+    names = {run.name for run in bench.runs()}
+    assert "drop" not in names and "keep" in names and at.session_state["model"] == [small_world.models[0]]
+
+
+def test_the_time_of_a_run_is_told_by_an_earlier_one(small_world: SmallWorld) -> None:
+    bench = small_world.bench
+    options = {"model": small_world.models[1], "texts": small_world.texts, "label": "label", "recipe": "zhou-base"}
+    assert np.isnan(bench.forecast(bench.finetuning("timed", **options)).seconds)
+    info = bench.finetune("timed", changes={"max_steps": 2}, **options)
+    found = bench.forecast(bench.finetuning("again", changes={"epochs": 10}, **options))
+    assert found.known_from == "timed" and found.n_steps == 20
+    assert found.seconds == pytest.approx(info.seconds / 2 * 20)
+    assert (found.n_train, found.n_test) == (info.n_train, info.n_test)
+    assert found.n_saved == len(bench.finetune("again", changes={"epochs": 10}, **options).steps)

@@ -1,0 +1,186 @@
+"""All runs beside each other: one table, as a file, and the way to delete one; and from a run to the pages that look at it."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from backend import POOLINGS, RECIPES, EmbedscopeError, RunForecast, RunInfo
+from pages._kit.charts.base import short_model
+from pages._kit.show import wording
+from pages._kit.show.export import csv_text
+from pages._kit.show.links import page_file
+from pages._kit.state.model_field import DEFAULT_MODEL, choose_models, chosen_names
+from pages._kit.state.session import plain, show_problem, workbench
+
+REPORT = page_file("training/report")
+OWN = "own"
+_OPEN = "_finetune_open_report"
+_DELETED = "_finetune_deleted"
+
+
+def recipe_name(info: RunInfo) -> str:
+    """The name of a run's recipe; "own" where it is no paper's any more."""
+    return next((name for name, recipe in RECIPES.items() if recipe == info.recipe), OWN)
+
+
+def runs_table(infos: Sequence[RunInfo]) -> pd.DataFrame:
+    """One row a run, the newest first: what it was made from, how long it took, how good it is."""
+    rows = [
+        {
+            "run": info.name,
+            "state": info.state,
+            "base": short_model(info.base),
+            "text set": info.texts,
+            "label": info.label,
+            "recipe": recipe_name(info),
+            "epochs": info.recipe.epochs,
+            "rows a step": info.recipe.n_together,
+            "learning rate": info.recipe.learning_rate,
+            "seed": info.recipe.seed,
+            "training rows": info.n_train,
+            "steps": info.steps[-1] if info.steps else 0,
+            "steps planned": info.total_steps,
+            "largest class": info.majority,
+            "frozen base": info.frozen,
+            "fine-tuned": info.accuracy,
+            "gain": info.gain,
+            "judged on (rows)": info.n_test,
+            "fine-tuned, test rows": info.test_accuracy,
+            "minutes": info.seconds / 60,
+        }
+        for info in infos
+    ]
+    return pd.DataFrame(rows)
+
+
+def csv_file(table: pd.DataFrame) -> bytes:
+    """The table for a spreadsheet; what is not known is empty."""
+    cells = table.astype(object).where(table.notna(), None)
+    return csv_text(list(table.columns), list(cells.itertuples(index=False, name=None))).encode("utf-8-sig")
+
+
+def all_runs(infos: Sequence[RunInfo]) -> None:
+    """The table of all runs, folded away, with its file."""
+    with st.expander(f"All runs ({len(infos)})", icon=":material/table_chart:"):
+        table = runs_table(infos)
+        percent, few = st.column_config.NumberColumn(format="percent"), st.column_config.NumberColumn(format="%.1f")
+        shares = ("largest class", "frozen base", "fine-tuned", "gain", "fine-tuned, test rows")
+        rate = st.column_config.NumberColumn(format="scientific")
+        formats = {**dict.fromkeys(shares, percent), "minutes": few, "learning rate": rate}
+        st.dataframe(table, hide_index=True, column_config=formats, key="finetune_runs")
+        st.caption(
+            "Frozen base: a linear head on the base's own last layer. Gain: fine-tuned less frozen base, on the same rows. Runs that "
+            "are judged on other rows cannot be compared by these accuracies."
+        )
+        st.download_button(
+            "CSV",
+            lambda: csv_file(table),
+            "fine-tuning-runs.csv",
+            "text/csv",
+            key="finetune_runs_csv",
+            type="tertiary",
+            icon=":material/table:",
+            help="The table of all runs.",
+        )
+
+
+def say_forecast(found: RunForecast) -> None:
+    """What a run will take: rows, updates, time as far as it is known, and disk; and whether so few updates are worth while."""
+    time = (
+        f"about {wording.duration(found.seconds)}, as the run {plain(found.known_from)} took"
+        if found.known_from
+        else ""
+    )
+    parts = [
+        f"{wording.count(found.n_train, 'training row')}, {found.n_test:,} to judge by ({plain(found.judged_on)})",
+        f"{wording.count(found.n_steps, 'update')} of the weights, {found.n_in_epoch:,} an epoch",
+        time or "time not known before the first run of this model on these texts",
+        f"{wording.size(found.n_bytes)} on disk for {wording.count(found.n_saved, 'saved step')}, and up to "
+        f"{wording.size(found.n_bytes_resume)} while it trains",
+    ]
+    st.caption(":material/schedule: This run: " + " · ".join(parts))
+    if found.warning:
+        st.warning(plain(found.warning), icon=":material/warning:")
+
+
+@st.dialog("Delete this run?")
+def confirm_delete(info: RunInfo) -> None:
+    """Ask before a run goes, and say what goes with it."""
+    st.text(f"{info.name}: {short_model(info.base)} on {info.texts}")
+    saved = wording.count(len(info.steps), "saved step")
+    st.write(f"Its log and {saved} are deleted; results about its models stay. This cannot be undone.")
+    if st.button("Delete it", key="finetune_delete_confirm", type="primary", on_click=delete, args=(info.name,)):
+        st.rerun()
+
+
+def delete(name: str) -> None:
+    """Delete a run, and take its model and those of its steps out of the shared models; for the button's callback."""
+    try:
+        workbench().delete_run(name)
+    except EmbedscopeError as error:
+        st.session_state[_DELETED] = name, error
+        return
+    st.session_state[_DELETED] = name, None
+    names = chosen_names()
+    left = [one for one in names if one.partition("@")[0] != f"run:{name}"]
+    if left != names:
+        choose_models(left or [DEFAULT_MODEL])
+
+
+def say_deleted() -> None:
+    """Which run was deleted just now, or why it was not."""
+    name, error = st.session_state.pop(_DELETED, ("", None))
+    if error is not None:
+        show_problem(error.message, error.hint)
+    elif name:
+        st.success(f"The run {plain(name)} was deleted.", icon=":material/delete:")
+
+
+def next_pages(info: RunInfo) -> None:
+    """The ways from a run to the pages that look at it, and out of the list."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.page_link(
+            page_file("training/dynamics"),
+            label="Watch its geometry change: Dynamics",
+            query_params={"series": f"run:{info.name}"},
+            icon=":material/timeline:",
+        )
+        st.button(
+            "Compare base and tuned",
+            key="finetune_pair",
+            icon=":material/compare_arrows:",
+            on_click=compare,
+            args=(info,),
+            help=f"Opens Report on both models{_pooled(info)}.",
+        )
+
+
+def delete_button(info: RunInfo) -> None:
+    """The button that asks whether a run is to be deleted."""
+    if st.button("Delete …", key="finetune_delete", icon=":material/delete:"):
+        confirm_delete(info)
+
+
+def _pooled(info: RunInfo) -> str:
+    return (
+        f", with the pooling {info.frozen_pooling} that the tuned head reads" if info.frozen_pooling in POOLINGS else ""
+    )
+
+
+def compare(info: RunInfo) -> None:
+    """Choose base and tuned model, and the pooling that its head reads, and open the report; for the button's callback."""
+    choose_models([info.base, info.model])
+    if info.frozen_pooling in POOLINGS:  # rows that are words have a pooling of their own
+        st.session_state["pooling"] = info.frozen_pooling
+    for key in ("report_base", "report_tuned"):  # an earlier choice on that page would stay
+        st.session_state.pop(key, None)
+    st.session_state[_OPEN] = True
+
+
+def open_report_if_asked() -> None:
+    """Go to the report, if the button was pressed: the fields of the choice have been drawn, and write themselves into the address."""
+    if st.session_state.pop(_OPEN, False):
+        st.switch_page(
+            REPORT, query_params={}
+        )  # none, which is not the default: fields that stand in the address forbid that
