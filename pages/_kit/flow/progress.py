@@ -25,6 +25,7 @@ from backend import (
     result_of,
 )
 from pages._kit.show import wording
+from pages._kit.state.gathering import gathered
 from pages._kit.state.session import plain, show_problem, workbench
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ def run_panel(
     missing = [i for i, result in enumerate(results) if result is None]
     if not missing:
         return results
+    if gathered() is not None:
+        return results if partial and len(missing) < len(specs) else None
     with st.container(key=f"{key}_panel"):
         active = [status for i in missing if (status := statuses[i]) is not None and status.active]
         if active:
@@ -84,7 +87,7 @@ def batch_panel(task: BatchTask, key: str, *, run_label: str = "Run") -> tuple[R
     """
     bench = workbench()
     results, status = _look(bench, task)
-    if results is not None:
+    if results is not None or gathered() is not None:
         return results
     with st.container(key=f"{key}_panel"):
         if status is not None and status.active:
@@ -156,7 +159,7 @@ def obtain(task: Request[Answer], key: str, *, what: str, otherwise: Callable[[]
     bench = workbench()
     job_id = fingerprint(task)
     result, status = _look(bench, task)
-    if result is not None:
+    if result is not None or gathered() is not None:
         return result
     asked: set[str] = st.session_state.setdefault(_ASKED, set())
     if status is None or (not status.active and job_id not in asked):

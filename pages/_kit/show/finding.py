@@ -39,6 +39,7 @@ from pages._kit.charts.base import short_model
 from pages._kit.show.export import csv_text, html_page, json_text, origin, part_of
 from pages._kit.show.findings import provenance, reasons_over_steps, say_undefined, undefined_reasons
 from pages._kit.show.plot import ChartSelection, Frames, Select, plot
+from pages._kit.state.gathering import gathered
 from pages._kit.state.session import plain
 
 NOTHING = "There is nothing to draw: every number is undefined."
@@ -137,6 +138,9 @@ def said_once(*, below_each: bool = False, also: Sequence[Result] = ()) -> Itera
 def show(finding: Finding) -> ChartSelection:
     """Draw a figure with caption, gaps, origin and downloads; returns what is selected in it."""
     chosen = ChartSelection()
+    if (figures := gathered()) is not None:
+        figures[finding.key] = finding
+        return chosen
     if finding.figure is not None:
         chosen = plot(
             finding.figure,

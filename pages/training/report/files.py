@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from pages._kit.charts.base import for_paper
-from pages._kit.show.export import csv_text, json_text
+from pages._kit.show.export import csv_text, json_text, origin
 from pages._kit.show.finding import Finding
 from pages._kit.show.findings import undefined_reasons
 
@@ -37,11 +37,15 @@ class Section:
     notes: Sequence[str] = ()
 
 
-def section_of(finding: Finding, *, square: bool = False) -> Section:
-    """A figure of the page as a part of the report's file, with what is undefined in it."""
+def section_of(finding: Finding, *, square: bool = False, origins: bool = False) -> Section:
+    """A figure as a part of a report's file, with what is undefined in it; with ``origins`` also where it comes from."""
     why = undefined_reasons(finding.results, finding.fields, finding.expected)
     notes = tuple(f"Undefined: {reason}" for reason in why)
-    return Section(finding.title, finding.caption, finding.figure, square=square, notes=notes)
+    caption = finding.empty if finding.figure is None else finding.caption
+    if origins:
+        caption = " ".join(filter(None, (caption, finding.shared)))
+        notes = (*notes, *origin(finding.results))
+    return Section(finding.title, caption, finding.figure, square=square, notes=notes)
 
 
 def report_downloads(

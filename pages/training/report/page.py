@@ -11,6 +11,7 @@ from pages._kit.state.pair import in_order, say_order
 from pages._kit.state.selection import ready
 from pages._kit.state.session import plain, workbench
 from pages.training.report.cross import cross_view
+from pages.training.report.everything import everything_view
 from pages.training.report.pair import pair_view
 
 WHAT = "What did fine-tuning do to the geometry of a model?"
@@ -18,7 +19,7 @@ HOW = (
     "Two models of the sidebar, the one before and the one after, over the same texts: a table of the headline numbers, each "
     "with an explanation, and the figures behind them."
 )
-PAIR, CROSS = "Before and after", "Across tasks"
+PAIR, CROSS, EVERYTHING = "Before and after", "Across tasks", "Everything computed"
 
 
 def swap(base: str, tuned: str) -> None:
@@ -67,15 +68,17 @@ heading("Report", WHAT, HOW)
 here = ready()
 view = st.segmented_control(
     "View",
-    [PAIR, CROSS],
+    [PAIR, CROSS, EVERYTHING],
     default=PAIR,
     required=True,
     key="report_view",
     bind="query-params",
     label_visibility="collapsed",
 )
-pair = choose_pair(here.models)
-if pair is not None:
+pair = choose_pair(here.models) if view != EVERYTHING else None
+if view == EVERYTHING:
+    everything_view(here)
+elif pair is not None:
     if view == CROSS:
         cross_view(here, *pair)
     else:

@@ -1,0 +1,113 @@
+"""The figures of pages that are not open: each page is run as its address would run it, in a session that no browser sees."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from streamlit.runtime.fragment import MemoryFragmentStorage
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.pages_manager import PagesManager
+from streamlit.runtime.scriptrunner import RerunData, ScriptRunner, ScriptRunnerEvent, get_script_run_ctx
+from streamlit.runtime.scriptrunner.script_cache import ScriptCache
+from streamlit.runtime.state.session_state import SessionState
+
+from pages._kit.show.finding import Finding
+from pages._kit.state.gathering import GATHERED
+
+SECONDS = 60.0  # for one page, whose results are all stored
+_SESSION = "figures for a report"
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A page by the last part of its address, with choices on it that are not those it opens with, by their keys."""
+
+    page: str
+    choices: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The figures of one page, in the order in which they were shown; ``title`` is the page's."""
+
+    title: str
+    findings: tuple[Finding, ...]
+
+
+def figures_of(
+    visits: Sequence[Visit], query: str, said: Callable[[int, str], object] = lambda place, title: None
+) -> list[Found]:
+    """The figures of pages whose results are stored, for the choice of the address ``query``; none is computed.
+
+    Pages come in the order of their first visit, a figure once. ``said`` is told which visit begins. To be called in a run of the app.
+    """
+    context = get_script_run_ctx()
+    assert context is not None
+    known = {info.get("url_pathname", ""): info for info in context.pages_manager.get_pages().values()}
+    cache, main = ScriptCache(), context.main_script_path
+    found: dict[str, dict[tuple[str, ...], Finding]] = {}
+    titles: dict[str, str] = {}
+    for place, visit in enumerate(visits):
+        info = known.get(visit.page)
+        if info is None:
+            continue
+        titles.setdefault(visit.page, str(info.get("page_name", visit.page)).replace("_", " "))
+        said(place, titles[visit.page])
+        figures = found.setdefault(visit.page, {})
+        for finding in _visited(main, str(info["page_script_hash"]), query, visit.choices, cache):
+            sources = (result.fingerprint for result in finding.results)
+            figures.setdefault((finding.title, finding.caption, *sources), finding)
+    return [Found(titles[page], tuple(figures.values())) for page, figures in found.items()]
+
+
+def _visited(main: str, page: str, query: str, choices: Mapping[str, Any], cache: ScriptCache) -> list[Finding]:
+    """One run of a page in a session that begins with ``choices``."""
+    figures: dict[str, Finding] = {}
+    state = SessionState(
+        _new_session_state={**choices, GATHERED: figures}
+    )  # set key by key, it asks the open page's leave
+    loop = asyncio.new_event_loop()
+    asked = RerunData(query_string=query, page_script_hash=page)
+    runner = ScriptRunner(
+        session_id=_SESSION,
+        main_script_path=main,
+        session_state=state,
+        uploaded_file_mgr=MemoryUploadedFileManager("/none"),
+        script_cache=cache,
+        initial_rerun_data=asked,
+        user_info={},
+        fragment_storage=MemoryFragmentStorage(),
+        pages_manager=PagesManager(main, cache),
+        event_loop=loop,
+    )
+    ended = threading.Event()
+
+    def heard(_sender: object, event: ScriptRunnerEvent, **_about: Any) -> None:  # what Streamlit tells of the event
+        if event == ScriptRunnerEvent.SHUTDOWN:
+            ended.set()
+
+    runner.on_event.connect(heard, weak=False)
+    runner.start()
+    if not ended.wait(SECONDS):
+        runner.request_stop()
+        ended.wait(SECONDS)
+    loop.close()
+    return list(figures.values())
+
+
+def visits_of(pages: Mapping[str, Sequence[Mapping[str, Sequence[Any]]]]) -> Iterator[Visit]:
+    """Each page as it opens, then with each of its variants: of every key of a variant, each of its values."""
+    for page, variants in pages.items():
+        yield Visit(page)
+        for variant in variants:
+            for choices in _products(variant):
+                yield Visit(page, choices)
+
+
+def _products(variant: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
+    choices: list[dict[str, Any]] = [{}]
+    for key, values in variant.items():
+        choices = [{**one, key: value} for one in choices for value in values]
+    yield from choices
