@@ -92,6 +92,7 @@ def new_job(task: Task) -> JobStatus:
         created=time.time(),
         kind=type(task).__name__,
         owner=process_name(),
+        choice=kind_of(task).choice(task),
     )
 
 

@@ -69,7 +69,18 @@ class WorkersExecutor(StoreExecutor):
     def status(self, job_id: str) -> JobStatus | None:
         with self._lock:
             entry = self._jobs.get(job_id)
-        return entry.status if entry else self._book.get(job_id)
+        return self._placed(entry.status) if entry else self._book.get(job_id)
+
+    def jobs(self) -> list[JobStatus]:
+        return [self._placed(job) if job.active else job for job in super().jobs()]
+
+    def _placed(self, job: JobStatus) -> JobStatus:
+        """``job`` with its place in a queue, and the job that it waits for, while it is in one."""
+        for lane in self._lanes.values():
+            place = lane.place(job.id)
+            if place:
+                return replace(job, place=place, waits_for=lane.title)
+        return job
 
     def cancel(self, job_id: str) -> None:
         with self._lock:
@@ -122,6 +133,7 @@ class _Lane(threading.Thread):
         self._kind, self._executor = kind, executor
         self.queue: queue.Queue[_Job | None] = queue.Queue()
         self._process: _Process | None = None
+        self._current: _Job | None = None
         self.start()
 
     @property
@@ -131,10 +143,25 @@ class _Lane(threading.Thread):
 
     def run(self) -> None:
         while (entry := self.queue.get()) is not None:
+            self._current = entry
             try:
                 self._do(entry)
             except Exception as error:  # the lane must outlive any one job
                 self._executor.end(entry, error)
+            finally:
+                self._current = None
+
+    @property
+    def title(self) -> str:
+        """What the job that is being done is called; "" while there is none."""
+        current = self._current
+        return current.status.title if current is not None else ""
+
+    def place(self, job_id: str) -> int:
+        """Where a job is among those that wait here, from 1; 0 where it does not wait here."""
+        with self.queue.mutex:
+            waiting = [entry.status.id for entry in self.queue.queue if entry is not None]
+        return waiting.index(job_id) + 1 if job_id in waiting else 0
 
     def close(self) -> None:
         self.queue.put(None)

@@ -11,7 +11,7 @@ from backend.values.activations import Report
 from backend.values.json_data import Json
 from backend.values.results import Result
 from backend.values.runs import RunInfo
-from backend.values.specs import ActivationSpec, AnalysisSpec, LabelSpec, ModelSpec, Task, TextSetSpec
+from backend.values.specs import ActivationSpec, AnalysisSpec, Choice, LabelSpec, ModelSpec, Task, TextSetSpec
 from backend.work.library import Library
 from backend.work.modelhost import ModelHost
 from backend.work.stacks import Stacks
@@ -73,6 +73,10 @@ def _says_nothing(task: Task) -> About:
     return About()
 
 
+def _no_choice(task: Task) -> Choice | None:
+    return None
+
+
 def _none(task: Task) -> tuple[AnalysisSpec, ...]:
     return ()
 
@@ -86,7 +90,7 @@ class Kind:
     that does it, or says for a task which workers do it in which steps. ``check`` refuses values that no form would
     let through, and ``about`` lists what must agree with what is there. ``analyses`` are those that the task is made of.
     With ``asked_anew`` it is started although its answer is there: a name may stand for something else by now, and a
-    recipe may contradict itself, which is found at the door.
+    recipe may contradict itself, which is found at the door. ``choice`` is what makes a page draw the answer.
     """
 
     task: type[Task]
@@ -100,6 +104,7 @@ class Kind:
     analyses: Callable[[Any], tuple[AnalysisSpec, ...]] = _none
     find: Callable[[Answers, Any], Any] = _noted
     asked_anew: bool = False
+    choice: Callable[[Any], Choice | None] = _no_choice
 
     def steps(self, task: Task) -> Steps:
         """Which workers do ``task``, in order."""

@@ -17,6 +17,7 @@ from backend.values.results import Result
 from backend.values.specs import AnalysisSpec, BatchTask
 from backend.work.analyses import check_analysis
 from backend.work.checks import MOST_TASKS, within
+from backend.work.choices import analysis_words
 from backend.work.filling import fill, part_of
 from backend.work.kinds import About, Answers, Hands, Steps
 from backend.work.planning import row_labels
@@ -99,8 +100,7 @@ def _fitted_on(spec: AnalysisSpec, labels: Labels | None) -> npt.NDArray[np.int6
 
 def analysis_title(task: AnalysisSpec) -> str:
     """What the job of an analysis is called."""
-    models = " and ".join(dict.fromkeys(spec.model.name for spec in task.inputs))
-    return f"{task.metric} of {models} on {task.inputs[0].texts.name} ({task.inputs[0].pooling})"
+    return analysis_words(task)
 
 
 def batch_title(task: BatchTask) -> str:

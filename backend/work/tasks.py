@@ -25,7 +25,7 @@ from backend.values.specs import (
     Task,
 )
 from backend.values.texts import Cost, TextPreview, TextSetInfo
-from backend.work import estimating, lookups, measuring, norms, reading, training
+from backend.work import choices, estimating, lookups, measuring, norms, reading, training
 from backend.work.analyses import check_analysis
 from backend.work.kinds import FRESH, Kind
 
@@ -40,6 +40,7 @@ _ROWS = (
         about=measuring.about_analysis,
         analyses=measuring.only_itself,
         find=measuring.find_result,
+        choice=choices.of_analysis,
         asked_anew=True,
     ),
     Kind(
@@ -102,6 +103,7 @@ _ROWS = (
         worker="models",
         title=norms.norm_title,
         check=norms.check_norm,
+        choice=choices.of_norms,
         about=norms.about_norm,
     ),
     Kind(
@@ -124,6 +126,7 @@ _ROWS = (
         about=measuring.about_batch,
         analyses=measuring.all_of,
         find=measuring.find_results,
+        choice=choices.of_batch,
         asked_anew=True,
     ),
     Kind(
@@ -135,6 +138,7 @@ _ROWS = (
         check=training.check_finetuning,
         about=training.about_finetuning,
         find=training.find_run,
+        choice=choices.of_finetuning,
         asked_anew=True,
     ),
 )

@@ -178,6 +178,9 @@ def test_cancel_ends_a_running_job_and_a_waiting_one(workers: tuple[Workbench, o
     running = bench.start(bench.analysis("cka", models=models, texts=texts))
     waiting = bench.start(bench.analysis("cka", models=models, texts=texts, max_length=64))
     _until_extracting(bench, running)
+    placed = bench.status(waiting.id)
+    assert placed is not None and (placed.place, placed.waits_for) == (1, running.title)
+    assert {job.id: job.place for job in bench.jobs() if job.active} == {running.id: 0, waiting.id: 1}
     pid = bench.health()["worker models"]
     bench.cancel(waiting.id)
     bench.cancel(running.id)

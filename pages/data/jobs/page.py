@@ -6,13 +6,13 @@ from backend import JobStatus
 from pages._kit.flow.progress import show_progress
 from pages._kit.show import wording
 from pages._kit.state.session import plain, show_problem, workbench
+from pages.data.jobs.link import link_of, waiting
 
 SHOWN = 50
-SMALL = (
-    "ResolveTask",
-    "SeriesTask",
-    "EstimateTask",
-)  # asked by the pages themselves: of interest where one works or failed
+SMALL = {  # asked by the pages themselves, or read in a moment: of interest where one works or failed
+    *("ResolveTask", "SeriesTask", "EstimateTask"),
+    *("ReadTask", "HubReadTask", "JoinTask", "SampleTask"),
+}
 BADGES = {
     "queued": ("queued", ":material/schedule:", "gray"),
     "running": ("running", ":material/play_circle:", "blue"),
@@ -25,20 +25,43 @@ BADGES = {
 def show_job(status: JobStatus) -> None:
     """One job: what it is, where it stands, and what to do about it."""
     name, icon, color = BADGES.get(status.state, (status.state, "", "gray"))
-    with st.container(border=True, key=f"job_{status.id}"):
-        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            st.markdown(f"**{plain(status.title)}** &nbsp; :{color}-badge[{icon} {name}]", width="content")
-            st.caption(times(status), width="content")
-        if status.active:
+    with st.container(border=True, gap="small", key=f"job_{status.id}"):
+        st.markdown(f"**{plain(_capital(status.title))}** &nbsp; :{color}-badge[{icon} {name}]")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(plain(f"{times(status)}{f' · {waiting(status)}' if status.place else ''}"), width="stretch")
+            show_link(status)
+            if status.active:
+                stop = workbench().cancel
+                st.button("Cancel", key=f"cancel_{status.id}", on_click=stop, args=(status.id,), type="tertiary")
+        if status.active and not status.place:
             show_progress(status, title=False)
-            st.button("Cancel", key=f"cancel_{status.id}", on_click=workbench().cancel, args=(status.id,))
         if status.state == "failed":
             show_problem(status.error or "It failed without an error message.", status.hint)
 
 
+def show_link(status: JobStatus) -> None:
+    """The way to the figure: drawn, or being made, with the choice that the job was started by."""
+    link = link_of(status.choice) if status.choice is not None else None
+    if link is not None:
+        label = "Show the figure" if status.state == "done" else "Open the page"
+        st.link_button(
+            label,
+            link.address,
+            key=f"figure_{status.id}",
+            type="tertiary",
+            icon=":material/open_in_new:",
+            width="content",
+        )
+
+
+def _capital(title: str) -> str:
+    return title[:1].upper() + title[1:]
+
+
 def times(status: JobStatus) -> str:
     """When the job was asked for and how long it took."""
-    parts = [f"started {wording.age(status.created)}"]
+    began = status.started or status.created
+    parts = [f"{'asked for' if status.started is None else 'started'} {wording.age(began)}"]
     if status.started is not None and status.finished is not None:
         parts.append(f"took {wording.duration(status.finished - status.started)}")
     return " · ".join(parts)
@@ -47,9 +70,11 @@ def times(status: JobStatus) -> str:
 def show_all(*, small: bool) -> bool:
     """Draw the list, with the pages' own look-ups if ``small``; True while something in it works."""
     everything = workbench().jobs()
+    folded = [job for job in everything if job.kind in SMALL]
     jobs = [job for job in everything if small or job.kind not in SMALL or job.state not in ("done", "cancelled")]
     if not jobs:
-        st.info("No job yet. Press Run on any page.", icon=":material/checklist:")
+        rest = f" {wording.count(len(folded), 'look-up')} folded away." if folded else ""
+        st.info(f"No job yet. Choose a page, such as Overview, and press Run.{rest}", icon=":material/checklist:")
     for status in jobs[:SHOWN]:
         show_job(status)
     if len(jobs) > SHOWN:
@@ -82,7 +107,7 @@ st.caption(
     "Jobs continue when you close the tab, and they are shared: a second request for the same result joins the running job."
 )
 show_damage()
-also_small = st.toggle("Also show look-ups and cost estimates", key="jobs_small", persist_state="session")
+also_small = st.toggle("Also show look-ups, cost estimates and files read", key="jobs_small", persist_state="session")
 if any(status.active for status in workbench().jobs()):
     live(small=also_small)
 else:
