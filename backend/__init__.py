@@ -58,6 +58,7 @@ from backend.reports.rows import LabelChange, LayerRow, MovedRow, label_changes,
 from backend.reports.summary import SummaryRow, summary_rows
 from backend.reports.words import number_text, number_texts
 from backend.settings import DASHBOARD, SETTINGS, Settings, read_settings
+from backend.textsets.classes import column_numbers
 from backend.textsets.codec import safe_cell
 from backend.values.activations import Labels, LayerStack, Report, no_report
 from backend.values.labels import field_label
@@ -137,8 +138,8 @@ __all__ = [
     "AverageCosineResult",
     "BatchTask",
     "BrokenMember",
-    "Choice",
     "Cancelled",
+    "Choice",
     "CkaDifference",
     "CkaParams",
     "CkaResult",
@@ -238,6 +239,7 @@ __all__ = [
     "cka_difference",
     "cka_difference_document",
     "class_shares",
+    "column_numbers",
     "compared",
     "compared_networks",
     "complete_layers",

@@ -175,6 +175,11 @@ def batches(lengths: Ints, *, batch_tokens: int, sharing: str = PADDED, bound: i
         start += len(batch)
 
 
+def token_names(tokenizer: Untyped, ids: Ints) -> dict[str, str]:
+    """The text of each of these tokens by its number, as JSON has it."""
+    return {str(number): str(tokenizer.decode([number])) for number in np.unique(ids).tolist()}
+
+
 def _call(
     tokenizer: Untyped, texts: Sequence[str], pairs: Sequence[str] | None, max_length: int | None
 ) -> list[Encoded]:

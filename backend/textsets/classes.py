@@ -1,17 +1,19 @@
 """Labels as class numbers."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 import numpy as np
+import numpy.typing as npt
 
 from backend.errors import TextSetError
 from backend.textsets.tables import listed
 from backend.values.activations import Labels
-from backend.values.texts import TextTable
+from backend.values.texts import Cell, TextTable
 
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,4})?")
+_MOST_WHOLE = 24  # values of whole numbers that may be the names of classes
 _DIGITS = re.compile(r"([0-9]+)")
 
 
@@ -34,6 +36,20 @@ def encode_labels(table: TextTable, column: str) -> Labels:
     values = np.array([-1 if cell is None else numbers[cell] for cell in cells], dtype=np.int64)
     split = None if table.split is None else tuple(cell or "" for cell in table.columns[table.split])
     return Labels(values, classes, split)
+
+
+def column_numbers(cells: Sequence[Cell]) -> npt.NDArray[np.float64] | None:
+    """The numbers (n_rows,) of a column that measures something, NaN where the cell is missing; None where it names classes.
+
+    A column measures where all cells are numbers and these are no whole ones, or whole ones of more than 24 values.
+    """
+    known = {cell for cell in cells if cell is not None}
+    if not known or not all(_NUMBER.fullmatch(cell) for cell in known):
+        return None
+    numbers = np.array([np.nan if cell is None else float(cell) for cell in cells])
+    values = np.unique(numbers[np.isfinite(numbers)])
+    whole = bool((values == np.round(values)).all())
+    return None if not len(values) or (whole and len(values) <= _MOST_WHOLE) else numbers
 
 
 def natural_order(names: Iterable[str]) -> tuple[str, ...]:

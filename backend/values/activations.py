@@ -1,7 +1,7 @@
 """Activations as metrics see them: rows of a matrix, and which text (and which token of it) each row is."""
 
 import mmap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -31,6 +31,18 @@ class Activations:
     rows: npt.NDArray[np.float32]
     text_index: npt.NDArray[np.int64] | None = None
     token_index: npt.NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TokenNames:
+    """What the tokens of pooling "tokens" are: ``ids`` (n_rows,) are the tokenizer's, ``names`` the text of each id."""
+
+    ids: npt.NDArray[np.int64]
+    names: Mapping[int, str]
+
+    def of(self, rows: npt.NDArray[np.int64]) -> tuple[str, ...]:
+        """The text of the tokens in these rows."""
+        return tuple(self.names.get(int(number), "") for number in self.ids[rows])
 
 
 def _gelu(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -137,7 +149,8 @@ class LayerStack:
     Where rows are words, ``n_sentences`` counts what the model read; ``n_lost`` words (the first of them ``lost_at``)
     were left out because their sentence was cut, ``n_bare`` because they have no token. The model ran in ``dtype``.
     ``head`` and ``network`` are there only for the metrics that ask for them; ``head`` None: the model has none, or
-    none that can be used, and ``why_no_head`` says why. ``caveats`` are the model's, about its layers.
+    none that can be used, and ``why_no_head`` says why. ``caveats`` are the model's, about its layers. ``tokens`` are what the rows are with pooling "tokens", if
+    that is known.
     """
 
     model: str
@@ -158,6 +171,7 @@ class LayerStack:
     network: Network | None = None
     why_no_head: str = ""
     caveats: tuple[str, ...] = ()
+    tokens: TokenNames | None = None
 
     def __len__(self) -> int:
         return len(self.matrices)

@@ -39,6 +39,7 @@ def fill(hands: Hands, inputs: tuple[ActivationSpec, ...], report: Report) -> No
 
 
 def _extract(hands: Hands, spec: ActivationSpec, report: Report) -> None:
+    from backend.models.batching import token_names
     from backend.models.extraction import extract
 
     table = hands.library.table(spec.texts)
@@ -72,7 +73,8 @@ def _extract(hands: Hands, spec: ActivationSpec, report: Report) -> None:
         )
         if spec.pooling == "tokens":
             columns = [column for column in (plan.text_index, plan.token_index, plan.token_id) if column is not None]
-            hands.store.put_array(rows_digest(spec), np.stack(columns, axis=1).astype(np.int64), meta)
+            named = {**meta, "token_names": token_names(loaded.tokenizer, columns[-1])}
+            hands.store.put_array(rows_digest(spec), np.stack(columns, axis=1).astype(np.int64), named)
         if plan.words is not None:
             hands.store.put_array(rows_digest(spec), plan.words.table_row, meta)
         report(len(table), len(table), "Writing to the store")

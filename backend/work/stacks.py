@@ -12,7 +12,7 @@ from backend.forms.fingerprint import content_digest, fingerprint
 from backend.metrics.base import Metric
 from backend.settings import Settings
 from backend.store import Store
-from backend.values.activations import NUMBER_STEPS, Activations, Array, LayerStack
+from backend.values.activations import NUMBER_STEPS, Activations, Array, LayerStack, TokenNames
 from backend.values.specs import ActivationSpec
 from backend.work.library import Library
 from backend.work.modelhost import ModelHost
@@ -81,7 +81,18 @@ class Stacks:
             n_bare=int(meta.get("n_bare", 0)),
             lost_at=str(meta.get("lost_at", "")),
             dtype=first.model.dtype,
+            tokens=self._tokens(first),
         )
+
+    def _tokens(self, spec: ActivationSpec) -> TokenNames | None:
+        """The tokens behind the rows; None with another pooling, and for activations of an earlier time."""
+        if spec.pooling != "tokens":
+            return None
+        digest = rows_digest(spec)
+        index, names = self._store.open_array(digest), self._store.array_meta(digest).get("token_names")
+        if index is None or not names:
+            return None
+        return TokenNames(cast("Any", index[:, 2]), {int(number): str(name) for number, name in names.items()})
 
     def _activations(self, spec: ActivationSpec, fit: npt.NDArray[np.int64] | None) -> Activations:
         digest = fingerprint(spec)

@@ -5,7 +5,7 @@ import pytest
 
 from backend.errors import Cancelled, InvalidRequest
 from backend.metrics.base import parse_params
-from backend.metrics.maps.kernel import aligned, pca_layout, trustworthiness, tsne_layout
+from backend.metrics.maps.kernel import aligned, oriented, pca_layout, trustworthiness, tsne_layout
 from backend.metrics.maps.projection import PROJECTION
 from backend.metrics.neighbors.kernel import nearest_neighbours, neighbour_overlap
 from backend.values.activations import Activations, LayerStack, no_report
@@ -61,13 +61,17 @@ def test_a_line_has_one_component():
     np.testing.assert_allclose(ratios, [1, 0, 0])
 
 
-def test_signs_follow_the_layer_before():
-    x = np.random.default_rng(0).normal(size=(80, 6)) * [9, 5, 1, 1, 1, 1]
-    stack = stack_of(x, -x)
-    free, tied = (run(stack, align=align).values.coords for align in (False, True))
-    np.testing.assert_allclose(tied[0], -tied[1] * np.sign((tied[0] * -tied[1]).sum(axis=0)), atol=1e-4)
-    assert ((tied[0] * tied[1]).sum(axis=0) > 0).all()
-    np.testing.assert_allclose(np.abs(free[1]), np.abs(tied[1]), atol=1e-4)
+def test_a_layer_by_pca_is_the_same_alone_and_among_others():
+    rng = np.random.default_rng(0)
+    x, other = (rng.gamma(1.0, size=(80, 6)) * [9, 5, 1, 1, 1, 1] for _ in range(2))
+    alone, among = run(stack_of(x)).values.coords[0], run(stack_of(-other, other, x)).values.coords[2]
+    np.testing.assert_allclose(among, alone, atol=1e-4)
+
+
+def test_layers_that_are_mirrored_point_by_point_are_not_mirrored_on_the_map():
+    x = np.random.default_rng(0).gamma(1.0, size=(80, 6)) * [9, 5, 1, 1, 1, 1]
+    first, second = run(stack_of(x, x * [-1, 1, -1, 1, 1, -1])).values.coords
+    np.testing.assert_allclose(first, second, atol=1e-3)
 
 
 def test_three_components_for_pca_only():
@@ -194,7 +198,7 @@ def test_sampled_rows_say_which_text_and_token_they_are():
     assert values.coords.shape == (1, 30, 2) and values.n_rows == 100
     np.testing.assert_array_equal(values.text_index, texts[values.row_index])
     np.testing.assert_array_equal(values.token_index, tokens[values.row_index])
-    np.testing.assert_allclose(values.coords[0], pca_layout(x[values.row_index], 2)[0], atol=1e-4)
+    np.testing.assert_allclose(values.coords[0], oriented(pca_layout(x[values.row_index], 2)[0]), atol=1e-4)
     assert any("30 of 100 rows" in note for note in outcome.notes)
     assert (run(stack_of(x)).values.token_index == -1).all()
 

@@ -126,10 +126,15 @@ def aligned(coords: Floats, reference: Floats) -> Floats:
     return np.asarray(centred @ left @ right)
 
 
-def with_matching_signs(scores: Floats, reference: Floats) -> Floats:
-    """Principal components with each sign turned to go with the same component of ``reference``; axes stay axes."""
-    agreement = (scores * (reference - reference.mean(axis=0))).sum(axis=0)
-    return scores * np.where(agreement < 0, -1.0, 1.0)
+def oriented(scores: Floats) -> Floats:
+    """Principal components (n_rows, n_components) with each sign chosen by the component and its rows alone.
+
+    The sum of the scores under fixed random weights of the rows is positive. So the same component looks the same
+    wherever it is drawn, and layers in which the rows lie alike look alike: for that the sign of a loading, or of a skew
+    that is near 0, would be too fickle.
+    """
+    weights = np.random.default_rng(0).normal(size=len(scores))
+    return scores * np.where(weights @ scores < 0, -1.0, 1.0)
 
 
 def trustworthiness(x: AnyRows, coords: Floats, k: int) -> float:

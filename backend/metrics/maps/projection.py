@@ -10,11 +10,11 @@ from backend.errors import InvalidRequest
 from backend.metrics.base import Metric, Outcome, param
 from backend.metrics.maps.kernel import (
     aligned,
+    oriented,
     pca_layout,
     trustworthiness,
     tsne_layout,
     umap_layout,
-    with_matching_signs,
 )
 from backend.metrics.neighbors.kernel import (
     AnyRows,
@@ -48,7 +48,7 @@ class ProjectionParams:
         choices=("euclidean", "cosine"),
     )
     n_iter: int = param(500, "t-SNE and UMAP: iterations.", low=11, high=5000)
-    align: bool = param(True, "Start each layer from the layer before and rotate it to match.")
+    align: bool = param(True, "t-SNE and UMAP: start each layer from the layer before and rotate it to match.")
     max_rows: int = param(5000, "Maximum number of rows laid out, drawn by the seed.", low=10, high=50_000)
     k: int = param(15, "Neighbours compared between the map and the full space.", low=1, high=200)
 
@@ -58,7 +58,8 @@ class Projection:
     """Maps of all layers.
 
     ``coords`` (n_layers, n_points, n_components); ``row_index``, ``text_index`` and ``token_index`` (n_points,) say
-    which row of the activations, which text and which token (-1 for a whole text) a point is. ``trustworthiness`` and
+    which row of the activations, which text and which token (-1 for a whole text) a point is, and ``tokens`` (n_points,) what
+    those tokens are (empty where points are no tokens, or where that is not known). ``trustworthiness`` and
     ``neighbour_overlap`` (n_layers,) compare the ``k`` nearest neighbours in the map and in the full space;
     ``overlap_by_chance`` is what unrelated maps share. ``explained_variance_ratio`` is (n_layers, n_components) for
     PCA and (0, n_components) for the others, ``variance_shown`` (n_layers,) or (0,) the sum over the axes. ``method`` and
@@ -69,6 +70,7 @@ class Projection:
     row_index: Indices
     text_index: Indices
     token_index: Indices
+    tokens: tuple[str, ...]
     trustworthiness: Floats
     neighbour_overlap: Floats
     overlap_by_chance: float
@@ -149,6 +151,7 @@ def _empty(stack: LayerStack, rows: Indices, params: ProjectionParams, k: int, n
         row_index=rows,
         text_index=_taken(first.text_index, rows, rows),
         token_index=_taken(first.token_index, rows, np.full(n, -1)),
+        tokens=() if stack.tokens is None else stack.tokens.of(rows),
         trustworthiness=np.full(n_layers, np.nan),
         neighbour_overlap=np.full(n_layers, np.nan),
         overlap_by_chance=min(1.0, k / max(1, n - 1)),
@@ -184,7 +187,7 @@ def _lay_out(
     report(0, 1, "neighbours found")
     if params.method == "pca":
         values.explained_variance_ratio[layer], values.variance_shown[layer] = ratios, ratios.sum()
-        coords = with_matching_signs(start, reference) if params.align and reference is not None else start
+        coords = oriented(start)
     else:
         if params.align and reference is not None:
             start = reference
@@ -226,13 +229,10 @@ def _notes(values: Projection, stack: LayerStack, params: ProjectionParams, n_ze
         notes.append(f"{len(values.row_index)} of {values.n_rows} rows were drawn by the seed.")
     if params.method != "pca":
         notes.append("Distances and cluster sizes on the map mean little; see trustworthiness and neighbour overlap.")
-    if params.align and len(stack) > 1:
-        how = (
-            "The signs of each {0} follow"
-            if params.method == "pca"
-            else "Each {0} starts from, and is rotated to match,"
-        )
-        notes.append(f"{how.format(each)} the {each} before it.")
+    if params.method == "pca":
+        notes.append("The sign of a component says nothing; one rule chooses it, the same on every page.")
+    elif params.align and len(stack) > 1:
+        notes.append(f"Each {each} starts from, and is rotated to match, the {each} before it.")
     if n_zero:
         notes.append(f"Up to {n_zero} rows of a {each} are zero and have no direction; they stay at the origin.")
     return notes
@@ -240,7 +240,7 @@ def _notes(values: Projection, stack: LayerStack, params: ProjectionParams, n_ze
 
 PROJECTION = Metric(
     name="projection",
-    version=3,
+    version=4,
     title="Projection",
     scope="stack",
     params=ProjectionParams,

@@ -44,6 +44,7 @@ def run(
         layer_names=tuple(stack.model for stack in stacks),
         matrices=tuple(stack.matrices[place] for stack, place in zip(stacks, places, strict=True)),
         texts_digest=first.texts_digest,
+        tokens=first.tokens,
     )
     found = lay_out_all(chain, params, seed, report, each="model" if len(stacks) == 1 else "checkpoint")
     shared = {field.name: getattr(found.values, field.name) for field in fields(Projection)}
@@ -62,7 +63,7 @@ def _place(stack: LayerStack, layer: int) -> int:
 
 PROJECTION_SERIES = Metric(
     name="projection_series",
-    version=3,
+    version=4,
     title="Projection over checkpoints",
     scope="models",
     params=ProjectionSeriesParams,

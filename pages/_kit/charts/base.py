@@ -20,6 +20,8 @@ ON_DARK = {"#0072B2": "#4C86F0", "rgba(0,114,178,": "rgba(76,134,240,"}
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "triangle-down", "star", "hexagon")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 MUTED = "#888888"  # readable on white and on a dark page
+# In order by lightness too; both ends can be read on a white and on a dark page.
+ORDERED = ("#3D6FD6", "#8A63C9", "#CC5A8F", "#E5763F", "#DFA206")
 COLOUR_SCALE = "Viridis"  # perceptually uniform, and ordered in grey too
 PAPER_TEMPLATE = "plotly_white"
 
@@ -77,11 +79,6 @@ def add_band(figure: go.Figure, x: Floats | npt.NDArray[np.integer[Any]], low: F
 def colour(place: int) -> str:
     """The colour of the ``place``-th class or model; it comes round again after eight."""
     return PALETTE[place % len(PALETTE)]
-
-
-def symbol(place: int) -> str:
-    """The marker of the ``place``-th class: the next one each time that the colours come round."""
-    return SYMBOLS[(place // len(PALETTE)) % len(SYMBOLS)]
 
 
 def safe(text: str) -> str:

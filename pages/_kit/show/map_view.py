@@ -15,16 +15,19 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from backend import Projection, Result, TextTable
+from backend import Projection, Result, TextTable, column_numbers
+from pages._kit.charts.base import Floats, titled
 from pages._kit.charts.maps import CAPTION, METHODS, projection_scatter
 from pages._kit.charts.maps import Projection as Drawn
 from pages._kit.show.finding import Finding, elsewhere, said_once, show
 from pages._kit.show.findings import reasons
 from pages._kit.show.plot import ChartSelection, Frames
-from pages._kit.show.wording import ROWS_COUNT
+from pages._kit.show.wording import ROWS_COUNT, count
+from pages._kit.state.session import plain
 
 FIELDS = ("coords", "trustworthiness", "neighbour_overlap")
 MOST_LISTED = 500
+_LIST_HEIGHT = 300
 _HINT = ":material/ads_click: Click a point, or use box or lasso in the tool bar, to list texts here."
 _TRUST_HELP = (
     "1: points that are near on the map are near in the full space. Below about 0.9, do not trust the clusters."
@@ -66,20 +69,45 @@ class MapView:
         column = self.table.columns[self.label]
         return [column[text] for text in self.result.values.text_index]
 
+    def numbers(self) -> Floats | None:
+        """What the column measures, of each point; None where it names classes."""
+        found = None if self.label is None else column_numbers(self.table.columns[self.label])
+        return None if found is None else found[self.result.values.text_index]
+
+    @property
+    def tokens(self) -> bool:
+        """Whether points are tokens."""
+        return bool((self.result.values.token_index >= 0).any())
+
+    @property
+    def part(self) -> str:
+        """How many of the rows are drawn, and which; empty where all are."""
+        values, sample = self.result.values, self.result.sources[0].sample
+        n_points, n_rows = len(values.row_index), values.n_rows
+        drawn = f"{n_points:,} of {count(n_rows, 'token' if self.tokens else 'text')}, drawn at random with seed {self.result.seed}"
+        return " · ".join(filter(None, (drawn if n_points < n_rows else "", sample)))
+
     def drawn(self, place: int, axis_titles: Sequence[str] = ()) -> Drawn:
         """One of the maps as points."""
         values = self.result.values
         n_axes = values.coords.shape[2]
         pca = values.method == "pca"
         components = [f"Component {axis}" for axis in range(1, n_axes + 1)] if pca else [""] * n_axes
-        return projection_scatter(
+        drawn = projection_scatter(
             values.coords[place],
             texts=self.table.shown,
             labels=self.labels(),
+            numbers=self.numbers(),
+            label_name=self.label or "",
+            ids=values.row_index,
             text_index=values.text_index,
             token_index=values.token_index,
+            tokens=values.tokens,
             axis_titles=axis_titles or components,
         )
+        if self.part:
+            titled(drawn.figure, self.part)
+        return drawn
 
     def finding(
         self,
@@ -97,7 +125,7 @@ class MapView:
         frames = Frames(self.slider, self.names, drawn.coordinates(values.coords), captions, initial % n)
         given: dict[str, Any] = {
             "name": f"projection-{values.method}",
-            "height": 600,
+            "height": 420,
             "view": f"{values.method} {values.coords.shape[2]} {title} {self.result.sources[0].texts}",
         } | more
         return Finding(
@@ -144,8 +172,10 @@ class MapView:
             self.slider.lower(): np.repeat(self.places, n_points),
             "row": np.tile(values.text_index + 1, n_places),
         }
-        if (values.token_index >= 0).any():  # else the column would say nothing
+        if self.tokens:  # else the columns would say nothing
             columns["token"] = np.tile(values.token_index, n_places)
+            columns["word"] = list(values.tokens or [None] * n_points) * n_places
+        columns["text"] = [self.table.shown[text] for text in values.text_index] * n_places
         columns["label"] = list(labels or [None] * n_points) * n_places
         flat = values.coords.reshape(n_places * n_points, n_axes)
         return pd.DataFrame(columns | {f"axis_{axis + 1}": flat[:, axis] for axis in range(n_axes)})
@@ -180,10 +210,14 @@ def quality(result: Result[Projection], place: int) -> str:
 
 
 def show_map(view: MapView, finding: Finding) -> None:
-    """The map with its slider; how far to trust what is on show and every other place; the selected rows; the notes."""
+    """The map with its slider beside what is selected in it, and how far to trust it; then every place, and the notes."""
     with said_once():
-        chosen = show(finding)
-        _show_quality(view, chosen.frame or 0, f"{finding.key}_quality")
+        left, right = st.columns([5, 2])
+        with left:
+            chosen = show(finding)
+        with right:
+            _show_quality(view, chosen.frame or 0, f"{finding.key}_quality")
+            _list_selected(view, chosen)
         if len(view.names) > 1:
             with st.expander(f"Every {view.slider.lower()}", icon=":material/table:"):
                 rows = view.qualities()
@@ -194,7 +228,6 @@ def show_map(view: MapView, finding: Finding) -> None:
                     key=f"{finding.key}_qualities",
                     column_config=dict.fromkeys(rows.columns[1:], number),
                 )
-        _list_selected(view, chosen)
 
 
 def _number(value: float) -> str:
@@ -204,38 +237,49 @@ def _number(value: float) -> str:
 def _show_quality(view: MapView, place: int, key: str) -> None:
     """Trustworthiness and neighbour overlap of the place on show."""
     values = view.result.values
-    with st.container(horizontal=True, key=key):
-        st.metric(view.slider, view.names[place], width="content")
-        st.metric("Trustworthiness", _number(values.trustworthiness[place]), width="content", help=_TRUST_HELP)
-        st.metric(
+    lines = [
+        ("Trustworthiness", _number(values.trustworthiness[place]), _TRUST_HELP),
+        (
             "Neighbour overlap",
             _number(values.neighbour_overlap[place]),
-            width="content",
-            help=f"Share of each point's {values.k} nearest neighbours that the map and the full space have in common; "
+            f"Share of each point's {values.k} nearest neighbours that the map and the full space have in common; "
             f"unrelated maps would share {values.overlap_by_chance:.2f}.",
-        )
-        if len(values.explained_variance_ratio):
-            share = float(values.variance_shown[place])
-            shown = f"{share:.0%}" if np.isfinite(share) else "undefined"
-            st.metric("Variance shown", shown, width="content", help="Share of the variance that the axes show.")
+        ),
+    ]
+    if len(values.explained_variance_ratio):
+        share = float(values.variance_shown[place])
+        shown = f"{share:.0%}" if np.isfinite(share) else "undefined"
+        lines.append(("Variance shown", shown, "Share of the variance that the axes show."))
+    with st.container(key=key, gap=None):
+        st.markdown(f"**{plain(view.slider)} {plain(view.names[place])}**")
+        for name, number, meaning in lines:
+            st.markdown(f"{name} **{number}**", help=meaning)
+
+
+def selected_rows(view: MapView, ids: Sequence[object]) -> pd.DataFrame:
+    """The points of these ids, in the order of their rows: row (from 1), token where points are tokens, text, label."""
+    values, table = view.result.values, view.table
+    known = {one for one in ids if isinstance(one, int)}
+    points = [point for point, row in enumerate(values.row_index.tolist()) if row in known]
+    texts = values.text_index[points].tolist()
+    shown_as = table.shown
+    columns: dict[str, Sequence[Any]] = {"row": [text + 1 for text in texts]}
+    if view.tokens:
+        columns["token"] = values.token_index[points].tolist()
+        columns["word"] = [values.tokens[point] if values.tokens else None for point in points]
+    columns["text"] = [shown_as[text] for text in texts]
+    if view.label:
+        columns["label"] = [table.columns[view.label][text] for text in texts]
+    return pd.DataFrame(columns)
 
 
 def _list_selected(view: MapView, chosen: ChartSelection) -> None:
-    """The texts of the selected points (each once); nothing is dropped silently."""
-    table = view.table
-    numbers = sorted({number for number in chosen.ids if isinstance(number, int) and 0 <= number < len(table)})
-    if not numbers:
+    """The texts (or tokens) of the selected points; nothing is dropped silently."""
+    rows = selected_rows(view, chosen.ids)
+    if rows.empty:
         st.caption(_HINT)
         return
-    shown_as = table.shown
-    columns: dict[str, Sequence[Any]] = {
-        "row": [number + 1 for number in numbers],
-        "text": [shown_as[number] for number in numbers],
-    }
-    if view.label:
-        columns["label"] = [table.columns[view.label][number] for number in numbers]
-    tokens = bool((view.result.values.token_index >= 0).any())
-    st.subheader(f"{len(numbers):,} texts of selected tokens" if tokens else f"{len(numbers):,} selected")
-    st.caption((f"The first {MOST_LISTED} of them. " if len(numbers) > MOST_LISTED else "") + ROWS_COUNT)
-    listed = pd.DataFrame(columns).head(MOST_LISTED)
-    st.dataframe(listed, hide_index=True, column_config={"text": st.column_config.TextColumn(width="large")})
+    st.markdown(f"**{count(len(rows), 'token') if view.tokens else len(rows)} selected**")
+    st.caption((f"The first {MOST_LISTED} of them. " if len(rows) > MOST_LISTED else "") + ROWS_COUNT)
+    wide = st.column_config.TextColumn(width="large")
+    st.dataframe(rows.head(MOST_LISTED), hide_index=True, height=_LIST_HEIGHT, column_config={"text": wide})

@@ -24,8 +24,8 @@ HOW = (
 )
 OWN = {
     "pca": ("n_components",),
-    "tsne": ("perplexity", "n_iter"),
-    "umap": ("n_neighbors", "min_dist", "n_iter"),
+    "tsne": ("perplexity", "n_iter", "align"),
+    "umap": ("n_neighbors", "min_dist", "n_iter", "align"),
 }
 
 

@@ -14,6 +14,7 @@ from pages._kit.charts.base import (
     COLOUR_SCALE,
     DASHES,
     MUTED,
+    ORDERED,
     Floats,
     base_figure,
     colour,
@@ -45,8 +46,6 @@ LABELS_CAPTION = (
 )
 MOST_LEGEND = 12
 _TICK_GAP = 0.055  # of the axis: nearer ticks would write over each other
-# In order by lightness too; both ends can be read on a white and on a dark page.
-_ORDERED = ["#3D6FD6", "#8A63C9", "#CC5A8F", "#E5763F", "#DFA206"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,7 +106,7 @@ def _with_room(places: npt.NDArray[np.float64]) -> list[int]:
 def shades(number: int) -> list[str]:
     """So many colours in order, blue to amber."""
     spots = np.linspace(0, 1, number) if number > 1 else [0.0]
-    return [str(shade) for shade in sample_colorscale(_ORDERED, list(map(float, spots)))]
+    return [str(shade) for shade in sample_colorscale(list(ORDERED), list(map(float, spots)))]
 
 
 def step_profiles(grid: Grid, *, y_title: str, y_range: tuple[float, float] | None = None) -> go.Figure:

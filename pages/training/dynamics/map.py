@@ -12,11 +12,11 @@ from pages._kit.state.selection import Selection
 from pages._kit.state.session import workbench
 from pages.training.dynamics.grids import documents_of
 
-OWN = {"pca": (), "tsne": ("perplexity", "n_iter"), "umap": ("n_neighbors", "min_dist", "n_iter")}
-SHARED = ("metric", "align", "max_rows", "k")
+OWN = {"pca": (), "tsne": ("perplexity", "n_iter", "align"), "umap": ("n_neighbors", "min_dist", "n_iter", "align")}
+SHARED = ("metric", "max_rows", "k")
 MAP_CAPTION = (
-    f"{CAPTION} Each checkpoint's map starts from the one before it, so that a point keeps its place and can be followed; how "
-    "far it moves on the map says little: see CKA for how much the space changed."
+    f"{CAPTION} With t-SNE and UMAP each checkpoint's map starts from the one before it, so that a point keeps its place and "
+    "can be followed; how far it moves on the map says little: see CKA for how much the space changed."
 )
 
 

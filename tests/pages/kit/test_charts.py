@@ -15,7 +15,7 @@ from backend.metrics.dimension.kernel import ESTIMATORS
 from pages._kit.charts import base as charts
 from pages._kit.charts.depth import Series, has_reference, profile_lines
 from pages._kit.charts.layer_pairs import cka_diagonal, cka_heatmap, difference_heatmap
-from pages._kit.charts.maps import MOST_CLASSES, NO_LABEL, projection_scatter
+from pages._kit.charts.maps import MOST_CLASSES, NO_LABEL, projection_scatter, shade, symbol
 from pages._kit.charts.spectrum import log_caption, ratio_caption, spectrum_chart, variance_ratio_chart
 from pages.geometry.profiles.scale_charts import ESTIMATOR_NAMES, LEAST_ROWS, scale_caption
 from pages.geometry.rogue.charts import BOTH, OUTLIER, ROGUE, joined, spike_grid, spike_plot
@@ -115,8 +115,8 @@ def test_each_class_is_a_trace_with_its_own_rows_and_ids() -> None:
     texts = [f"text {i}" for i in range(11)]
     drawn = projection_scatter(xy, texts=texts, labels=labels, text_index=text_index)
     names = [trace.name for trace in drawn.figure.data]
-    assert names == ["a (3)", "b (2)", f"{NO_LABEL} (1)"]
-    first = drawn.figure.data[0]
+    assert names == [f"{NO_LABEL} (1)", "a (3)", "b (2)"], "what has no class is at the back"
+    first = drawn.figure.data[1]
     assert first.customdata.tolist() == [3, 7, 0]
     assert list(first.text) == ["text 3", "text 7", "text 0"]
     assert first.x.tolist() == xy[[1, 2, 4], 0].tolist()
@@ -138,13 +138,49 @@ def test_the_rarest_of_many_classes_share_an_entry_and_no_row_is_lost() -> None:
     labels = [f"class {i}" for i in range(40) for _ in range(2)]
     drawn = projection_scatter(np.zeros((80, 2)), texts=["t"] * 80, labels=labels)
     assert len(drawn.figure.data) == MOST_CLASSES
-    assert drawn.figure.data[-1].name == "other (17 classes) (34)"
+    other, *named = drawn.figure.data
+    assert other.name == "other (17 classes) (34)" and other.marker.color == charts.MUTED
+    assert other.legendrank > max(trace.legendrank for trace in named)
+    assert charts.MUTED not in {trace.marker.color for trace in named}
     assert sum(len(rows) for rows in drawn.rows) == 80
 
 
 def test_classes_beyond_the_palette_differ_in_their_marker() -> None:
-    looks = {(charts.colour(i), charts.symbol(i)) for i in range(MOST_CLASSES)}
+    looks = {(shade(i), symbol(i)) for i in range(MOST_CLASSES)}
     assert len(looks) == MOST_CLASSES
+
+
+def test_many_classes_have_a_legend_beside_the_plot_with_short_names() -> None:
+    labels = [f"a class with a name that is too long {i}" for i in range(20)]
+    drawn = projection_scatter(np.zeros((20, 2)), texts=["t"] * 20, labels=labels)
+    assert drawn.figure.layout.legend.orientation == "v"
+    assert all(len(trace.name) < 32 for trace in drawn.figure.data)
+    assert labels[3] in "".join(trace.hovertemplate for trace in drawn.figure.data)
+
+
+def test_numbers_are_colours_of_one_scale_with_what_is_missing_at_the_back() -> None:
+    numbers = np.array([0.5, np.nan, 2.0, 1.0])
+    labels = ["0.5", None, "2.0", "1.0"]
+    drawn = projection_scatter(
+        np.zeros((4, 2)), texts=["t"] * 4, labels=labels, numbers=numbers, label_name="score <b>"
+    )
+    missing, measured = drawn.figure.data
+    assert missing.name == f"{NO_LABEL} (1)" and list(drawn.rows[0]) == [1]
+    assert list(measured.marker.color) == [0.5, 2.0, 1.0]
+    assert measured.marker.colorbar.title.text == "score &lt;b&gt;"
+
+
+def test_a_point_has_its_own_id_and_names_its_token() -> None:
+    drawn = projection_scatter(
+        np.zeros((3, 2)),
+        texts=["one text"],
+        ids=np.array([4, 5, 9]),
+        text_index=np.zeros(3, int),
+        token_index=np.array([0, 1, 2]),
+        tokens=("[CLS]", "one", "<i>"),
+    )
+    assert drawn.figure.data[0].customdata.tolist() == [4, 5, 9]
+    assert drawn.figure.data[0].text[2] == "one text<br>token 2: <b>&lt;i&gt;</b>"
 
 
 def test_without_labels_there_is_one_trace_and_no_legend() -> None:

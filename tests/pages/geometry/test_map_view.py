@@ -1,0 +1,75 @@
+"""A map: the same on every page, with the texts (and tokens) of its points in hover, list and table."""
+
+import numpy as np
+import pytest
+
+from backend import TokenSample
+from pages._kit.charts.base import safe
+from pages._kit.show.finding import csv_file
+from pages._kit.show.map_view import MapView, selected_rows
+from tests.pages.conftest import SmallWorld
+
+
+def view_of(world: SmallWorld, *, column: str | None = "label", tokens: TokenSample | None = None, **params) -> MapView:
+    bench, pooling = world.bench, "mean" if tokens is None else "tokens"
+    task = bench.analysis(
+        "projection", models=world.infos(0), texts=world.texts, pooling=pooling, tokens=tokens, params=params
+    )
+    return MapView(bench.wait(task), bench.text_set(world.texts), column)
+
+
+def test_the_same_layer_looks_the_same_on_overview_and_on_projection(open_page, run_page, shown) -> None:
+    run_page(open_page("overview", 0), "overview")
+    small = shown["overview_projection"]
+    run_page(open_page("projection", 0), "projection")
+    large = shown["projection_map"]
+    assert large.frames is not None
+    for place, trace in enumerate(small.figure.data):
+        np.testing.assert_allclose(np.stack([trace.x, trace.y], axis=1), large.frames.coordinates[3][place], rtol=1e-5)
+    for finding in (small, large):
+        assert finding.figure.layout.yaxis.scaleanchor == "x" and finding.figure.layout.yaxis.scaleratio == 1
+
+
+def test_the_table_has_row_text_and_label_of_every_point(small_world: SmallWorld) -> None:
+    view = view_of(small_world)
+    table = view.points()
+    texts = view.table
+    for record in table.sample(20, random_state=0).to_dict("records"):
+        assert record["text"] == texts.texts[record["row"] - 1]
+        assert record["label"] == texts.columns["label"][record["row"] - 1]
+    assert "token" not in table
+    first = csv_file(view.finding("key", "title")).decode("utf-8-sig").splitlines()[1]
+    assert texts.texts[0] in first and first.split(",")[1] == "1"
+
+
+def test_a_token_can_be_read_in_hover_list_and_table(small_world: SmallWorld) -> None:
+    view = view_of(small_world, tokens=TokenSample(limit=40, seed=1, special=True))
+    values, texts = view.result.values, view.table.texts
+    assert len(values.tokens) == len(values.token_index) == 40
+    own = [(text, word) for text, word in zip(values.text_index, values.tokens, strict=True) if "<" not in word]
+    assert own and all(word.removeprefix("##") in texts[text] for text, word in own)
+    assert any(word == "<s>" for word in values.tokens)
+    assert view.points()["word"].tolist()[:40] == list(values.tokens)
+    ids = values.row_index[[3, 7]].tolist()
+    rows = selected_rows(view, ids)
+    assert rows["word"].tolist() == [values.tokens[3], values.tokens[7]]
+    assert rows["text"].tolist() == [texts[values.text_index[3]], texts[values.text_index[7]]]
+    hovers = {
+        number: hover
+        for trace in view.drawn(0).figure.data
+        for number, hover in zip(trace.customdata.tolist(), trace.text, strict=True)
+    }
+    assert hovers[ids[0]].endswith(f"token {values.token_index[3]}: <b>{safe(values.tokens[3])}</b>")
+
+
+def test_a_map_of_a_part_says_so_above_it(small_world: SmallWorld) -> None:
+    assert view_of(small_world).part == ""
+    view = view_of(small_world, max_rows=20)
+    assert view.part == "20 of 60 texts, drawn at random with seed 0"
+    assert view.drawn(0).figure.layout.title.text == view.part
+
+
+@pytest.mark.parametrize("bad", [[-1], [10**9], ["0"], [None]])
+def test_ids_that_no_point_has_select_nothing(small_world: SmallWorld, bad: list[object]) -> None:
+    view = view_of(small_world)
+    assert selected_rows(view, bad).empty
