@@ -25,22 +25,31 @@ from backend.forms.fingerprint import fingerprint
 from backend.jobs.base import JobBook
 from backend.store.seal import Seal
 from backend.values.specs import AnalysisSpec, BatchTask
-from tests.conftest import review_lines, settings_over
+from tests.conftest import settings_over
+from tests.models import tiny
 
-METRICS = ("average_cosine", "neurons")
-LINES = {
-    "one": [
-        f"{line} {' '.join(line.split()[:4] * 20)}" if i % 9 == 0 else line for i, line in enumerate(review_lines(60))
-    ],
-    "two": [f"{line} indeed, twice over" for line in review_lines(60)],
-}
+METRICS: dict[str, dict[str, Any]] = {"average_cosine": {}, "neurons": {"n_select": 2, "n_folds": 2}}
+ONE, OTHER = METRICS
+N_ROWS = 60
+
+
+def lines(first: int) -> list[str]:
+    """Distinct texts of words that the model knows, every ninth longer than it reads."""
+    words = [
+        [tiny.WORDS[(first + i * (step + 1) + step * step) % 25] for step in range(4 + i % 9)] for i in range(N_ROWS)
+    ]
+    return [f"{' '.join(row * 6 if i % 9 == 0 else row)} delight {i}" for i, row in enumerate(words)]
+
+
+LINES = {"one": lines(0), "two": lines(7)}
 
 
 @dataclass
 class Cache:
-    """A cache folder with two text sets of one size, two metrics of each, and the numbers that are right."""
+    """A cache folder with two text sets of one size, two metrics of each, and the numbers that are right; the model is tiny."""
 
     folder: Path
+    model: str
     specs: dict[tuple[str, str], AnalysisSpec] = field(default_factory=dict)
     right: dict[tuple[str, str], Any] = field(default_factory=dict)
     tables: dict[str, Any] = field(default_factory=dict)
@@ -54,7 +63,7 @@ class Cache:
 
     def layers(self, name: str) -> list[Path]:
         """The files of the layers of one text set, in order."""
-        found = [fingerprint(item) for item in self.specs[name, METRICS[0]].inputs]
+        found = [fingerprint(item) for item in self.specs[name, ONE].inputs]
         return [self.folder / "arrays" / digest[:2] / f"{digest}.npy" for digest in found]
 
     def results(self, name: str) -> list[Path]:
@@ -72,14 +81,16 @@ class Cache:
 
 
 def made(folder: Path) -> Cache:
-    cache = Cache(folder / "cache")
+    config = tiny.bert_config(num_hidden_layers=6)
+    cache = Cache(folder / "cache", str(tiny.save(folder / "model", config, model_input_names=tiny.SEGMENTS)))
     bench = cache.open()
     for name, lines in LINES.items():
         path = folder / f"{name}.csv"
         path.write_text("text,label\n" + "".join(f'"{line}",{"ab"[i % 2]}\n' for i, line in enumerate(lines)))
         cache.tables[name] = bench.read_texts(path, text="text", label="label")
-        for metric in METRICS:
-            spec = bench.analysis(metric, models=[bench.model("minilm")], texts=cache.tables[name], max_length=24)
+        for metric, params in METRICS.items():
+            asked = {"texts": cache.tables[name], "max_length": 24, "params": params}
+            spec = bench.analysis(metric, models=[bench.model(cache.model)], **asked)
             cache.specs[name, metric] = spec
             cache.right[name, metric] = bench.wait(spec)
     bench.close()
@@ -139,7 +150,7 @@ def swap_content(one: Path, other: Path) -> None:
 def reshape(path: Path) -> None:
     """Another shape in the array's own header, of as many bytes."""
     whole = path.read_bytes()
-    path.write_bytes(whole.replace(b"(60, 384)", b"(384, 60)", 1))
+    path.write_bytes(whole.replace(b"(60, 32)", b"(32, 60)", 1))
     assert path.read_bytes() != whole
 
 
@@ -340,7 +351,7 @@ def test_nothing_is_lost_with_the_database(cache: Cache, fault: Fault) -> None:
     assert shown(cache) == "the right numbers"
     cache.forget_results()
     assert shown(cache) == "the right numbers, computed again", "with the notes on truncated texts"
-    assert any("longer" in note or "cut" in note for note in cache.right["one", METRICS[0]].notes)
+    assert any("longer" in note or "cut" in note for note in cache.right["one", ONE].notes)
     bench = cache.open()
     n_before = len(cache.files("arrays"))
     assert bench.delete_text_set(cache.tables["one"].spec.table) >= n_before // 2
@@ -350,10 +361,10 @@ def test_nothing_is_lost_with_the_database(cache: Cache, fault: Fault) -> None:
 
 def test_a_database_that_breaks_while_it_is_open_does_not_stop_anybody(cache: Cache) -> None:
     bench = cache.open()
-    bench.wait(cache.specs["one", METRICS[0]])
+    bench.wait(cache.specs["one", ONE])
     for path in databases(cache):
         path.write_bytes(b"\x00" * 30_000)
-    same(bench.wait(cache.specs["one", METRICS[0]]), cache.right["one", METRICS[0]])
+    same(bench.wait(cache.specs["one", ONE]), cache.right["one", ONE])
     assert bench.jobs() and len(bench.text_sets()) >= 4
     bench.close()
     assert shown(cache) == "the right numbers"
@@ -367,7 +378,7 @@ def test_records_of_another_version_stop_no_page(cache: Cache) -> None:
     store.set_record(f"job/{'a' * 40}", {"id": "a" * 40, "title": "x", "state": "paused", "colour": "red"})
     store.set_record(f"job/{'b' * 40}", ["no", "job"])
     store.put_texts("c" * 40, "{}", {"spec": {"name": "newer"}, "colour": "red"})
-    model = cache.specs["one", METRICS[0]].inputs[0].model
+    model = cache.specs["one", ONE].inputs[0].model
     store.set_record(f"model/{model.commit}/{model.dtype}", {"spec": {}, "colour": "red"})
     for key in store.record_keys("task/"):
         store.set_record(key, {"colour": "red"})
@@ -376,10 +387,10 @@ def test_records_of_another_version_stop_no_page(cache: Cache) -> None:
     (runs / "run.json").write_text('{"name": "later", "colour": "red"}')
     assert all(job.title != "newer" for job in bench.jobs()) and bench.status("a" * 40) is None
     assert [info.spec.name for info in bench.text_sets() if not info.builtin] == ["two.csv", "one.csv"]
-    assert bench.model("minilm").n_blocks == 6
+    assert bench.model(cache.model).n_blocks == 6
     assert bench.runs() == []
-    data, arrays = store.get_result(fingerprint(cache.specs["one", METRICS[0]]))  # type: ignore[misc]
-    store.put_result(fingerprint(cache.specs["one", METRICS[0]]), {**data, "colour": "red"}, arrays, {})
+    data, arrays = store.get_result(fingerprint(cache.specs["one", ONE]))  # type: ignore[misc]
+    store.put_result(fingerprint(cache.specs["one", ONE]), {**data, "colour": "red"}, arrays, {})
     bench.close()
     assert shown(cache) == "the right numbers, computed again"
 
@@ -401,10 +412,10 @@ def test_damage_after_the_first_look_is_found_by_the_next_process(cache: Cache) 
     """A file is read through once in a process; one that changes afterwards is checked again."""
     cache.forget_results()
     bench = cache.open()
-    bench.wait(cache.specs["one", METRICS[0]])
+    bench.wait(cache.specs["one", ONE])
     flip(cache.layers("one")[2], 0.5)
-    found = bench.wait(cache.specs["one", METRICS[1]])
-    same(found, cache.right["one", METRICS[1]])
+    found = bench.wait(cache.specs["one", OTHER])
+    same(found, cache.right["one", OTHER])
     bench.close()
 
 
