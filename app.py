@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages._kit.show.links import MARK, page_file
-from pages._kit.state import selection, session
+from pages._kit.state import address, selection, session, view
 
 PAGES = {
     "Data": [
@@ -78,7 +78,7 @@ def no_page() -> None:
 
 table = {section: [page(*row) for row in rows] for section, rows in PAGES.items()}
 table["Data"].append(st.Page(no_page, title="Overview", url_path="overview", visibility="hidden"))
-chosen = st.navigation(table, expanded=True)
+chosen = st.navigation(table, position="top")
 if chosen.url_path == "overview":  # before any widget takes its value from the address, which goes along
     st.switch_page(
         page_file(PAGES["Data"][0][0]), query_params={key: st.query_params.get_all(key) for key in st.query_params}
@@ -89,6 +89,13 @@ st.set_page_config(
 st.logo(str(MARK.with_name("wordmark.svg")), size="large", icon_image=str(MARK))
 session.freeze_once()
 session.look_anew()
-with session.problems_shown():
-    selection.sidebar()
-    chosen.run()
+view.begin(chosen.url_path)
+told = st.container(key="told")
+try:
+    with session.problems_shown():
+        selection.sidebar()
+        chosen.run()
+finally:
+    with told:
+        address.say_gone()
+    address.settle()

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+SECTIONS = ("Data", "Geometry", "Labels", "Training")
 PAGES = {
     "Overview": "",
     "Texts": "texts",
@@ -61,10 +62,33 @@ def settled(tab: Any) -> None:
 
 
 def go(tab: Any, title: str) -> None:
-    """Follow the link in the sidebar to another page, named in full or without the method behind it."""
+    """Follow the link in the menus to another page, named in full or without the method behind it."""
     name = next(name for name in PAGES if name == title or name.startswith(f"{title} "))
-    tab.locator("[data-testid=stSidebarNav]").get_by_role("link", name=name, exact=True).click()
-    opened(tab, name)
+    for section in SECTIONS:
+        links = menu(tab, section)
+        if name in links.all_inner_texts():
+            links.get_by_text(name, exact=True).click()
+            opened(tab, name)
+            return
+        tab.keyboard.press("Escape")
+    raise AssertionError(f"no menu has {name}")
+
+
+def menu(tab: Any, section: str) -> Any:
+    """The links of one menu, which is opened."""
+    tab.locator("[data-testid=stTopNavSection]").get_by_text(section, exact=True).click()
+    links = tab.locator("[data-testid=stTopNavDropdownLink]")
+    links.first.wait_for()
+    return links
+
+
+def linked(tab: Any) -> list[str]:
+    """The titles of all pages in the menus."""
+    titles = []
+    for section in SECTIONS:
+        titles += menu(tab, section).all_inner_texts()
+        tab.keyboard.press("Escape")
+    return titles
 
 
 def opened(tab: Any, title: str) -> None:

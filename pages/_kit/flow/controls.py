@@ -4,10 +4,9 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
-import streamlit as st
-
 from backend import InvalidRequest, field_label
 from pages._kit.charts.maps import METHODS
+from pages._kit.state import ask
 
 _SMALL = 1e-2
 METHODS_HELP = "PCA is linear, quick and exact. t-SNE and UMAP show neighbourhoods, and take longer."
@@ -34,8 +33,8 @@ def params_form(
 
 def method_choice(label: str, key: str, **kept: Any) -> str:  # ``kept``: how Streamlit keeps the choice, and its help
     """PCA, t-SNE or UMAP, as the name that the metrics have for it."""
-    method = st.segmented_control(
-        label, list(METHODS), default="pca", required=True, format_func=METHODS.__getitem__, key=key, **kept
+    method = ask.segmented_control(
+        label, list(METHODS), default="pca", format_func=METHODS.__getitem__, key=key, **kept
     )
     return str(method)
 
@@ -43,20 +42,20 @@ def method_choice(label: str, key: str, **kept: Any) -> str:  # ``kept``: how St
 def _widget(field: dataclasses.Field[Any], key: str, default: Any) -> Any:
     meta = field.metadata
     label = field_label(field)
-    shared: dict[str, Any] = {"key": key, "help": meta.get("help"), "persist_state": "session"}
+    shared: dict[str, Any] = {"key": key, "help": meta.get("help")}
     choices = meta.get("choices")
     if choices is not None:
         index = choices.index(default) if default in choices else 0
-        return st.selectbox(label, choices, index=index, format_func=_choice_name, **shared)
+        return ask.selectbox(label, choices, index=index, format_func=_choice_name, **shared)
     if isinstance(field.default, bool):
-        return st.toggle(label, value=default, **shared)
+        return ask.toggle(label, value=default, **shared)
     if isinstance(field.default, int | float) or field.default is None:
         return _number(label, field, default, shared)
     if field.type == tuple[str, ...]:
-        return st.text_input(label, value=", ".join(default), placeholder="World, Sports", **shared)
+        return ask.text_input(label, value=", ".join(default), placeholder="World, Sports", **shared)
     if isinstance(field.default, tuple):
         return _numbers(label, default, shared)
-    return st.text_input(label, value=str(default), **shared)
+    return ask.text_input(label, value=str(default), **shared)
 
 
 def _number(label: str, field: dataclasses.Field[Any], default: Any, shared: dict[str, Any]) -> int | float | None:
@@ -70,7 +69,10 @@ def _number(label: str, field: dataclasses.Field[Any], default: Any, shared: dic
         shared["format"], step = "%.1e", value / 10
     else:
         step = 1 if whole else _step(default, low, high)
-    return st.number_input(label, min_value=low, max_value=high, value=value, step=step, **shared)
+    number: int | float | None = ask.number_input(
+        label, min_value=low, max_value=high, value=value, whole=whole, step=step, **shared
+    )
+    return number
 
 
 def _step(default: float | None, low: float | None, high: float | None) -> float:
@@ -80,7 +82,7 @@ def _step(default: float | None, low: float | None, high: float | None) -> float
 
 
 def _numbers(label: str, default: tuple[int, ...], shared: dict[str, Any]) -> tuple[int, ...]:
-    text = st.text_input(label, value=", ".join(map(str, default)), **shared)
+    text = ask.text_input(label, value=", ".join(map(str, default)), **shared)
     try:
         return tuple(int(part) for part in text.replace(",", " ").split())
     except ValueError:

@@ -1,16 +1,16 @@
 """As in the paper: a switch that sets everything to what a paper's text describes, and a line that says what differs from it."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
-from streamlit.errors import StreamlitAPIException
 
 from backend import PRESETS, ModelInfo, Preset, deviations, left_open, preset_status
+from pages._kit.state import ask
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import plain, workbench
+from pages._kit.state.view import set_value, value_of
 
 _BEFORE = "_before_the_paper"  # what the sidebar said, by switch
 _SETS = "Sets pooling, layers, texts and this page's settings as in the paper. Switch it off to restore your own."
@@ -107,10 +107,9 @@ def paper_choice(
         return Paper(False, (), info, st.expander("Settings", icon=":material/tune:"), None, more, key)
     left, right = st.columns([1, 3], vertical_alignment="center")
     with left:
-        on = st.toggle(
+        on = ask.toggle(
             "As in the paper",
             key=key,
-            bind="query-params",
             help="\n\n".join(
                 [_SETS, *(f"**{plain(preset.source)}.** {plain(left_open(preset))}" for preset in presets)]
             ),
@@ -124,26 +123,21 @@ def paper_choice(
 
 def _turned(key: str, presets: Sequence[Preset], info: ModelInfo, extra: Mapping[str, Any]) -> None:
     """Set everything, or put back what was there before: after a reload, which forgets it, the sidebar's defaults, and the texts stay."""
-    if st.session_state.get(key):
+    if value_of(key, False):
         wanted = _wanted(presets, info, extra)
-        st.session_state[f"{_BEFORE}_{key}"] = {name: st.session_state.get(name) for name in wanted}
+        st.session_state[f"{_BEFORE}_{key}"] = {name: value_of(name, None) for name in wanted}
         _set(presets, info, extra)
         return
     wanted = _wanted(presets, info, extra)
     otherwise = {name: value for name, value in _DEFAULTS.items() if name in wanted}
     for name, value in st.session_state.pop(f"{_BEFORE}_{key}", otherwise).items():
         if value is not None:
-            st.session_state[name] = value
+            set_value(name, value)
 
 
 def _set(presets: Sequence[Preset], info: ModelInfo, extra: Mapping[str, Any]) -> None:
     for name, value in _wanted(presets, info, extra).items():
-        st.session_state[name] = value
-        if value is True:
-            with suppress(
-                StreamlitAPIException
-            ):  # a widget on show writes its value into the address by itself, and forbids it
-                st.query_params[name] = "true"
+        set_value(name, value)
 
 
 def _wanted(presets: Sequence[Preset], info: ModelInfo, extra: Mapping[str, Any]) -> dict[str, Any]:

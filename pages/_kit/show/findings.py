@@ -10,13 +10,21 @@ import streamlit as st
 from backend import Result, SeriesInfo, Source, SplitInfo, Undefined
 from pages._kit.charts.base import short_model
 from pages._kit.show.wording import count
+from pages._kit.state.address import slot
+from pages._kit.state.selection import current, in_words
 from pages._kit.state.session import plain
 
 
 def heading(title: str, what: str, how: str) -> None:
-    """A page's title and its two sentences: what it shows, and how to read it."""
-    st.title(title)
-    st.markdown(f"{what} {how}")
+    """The head of a page: its title, how to read it (folded away), and the shared choice in words."""
+    with st.container(horizontal=True, vertical_alignment="center", key="heading"):
+        st.title(title, width="content")
+        with st.popover("How to read this", icon=":material/help:", type="tertiary"):
+            st.markdown(f"{what}\n\n{how}".strip())
+        slot()
+    said = in_words(current())
+    if said:
+        st.caption(plain(said))
 
 
 def one_model_note(n_models: int) -> None:

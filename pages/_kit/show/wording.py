@@ -5,9 +5,9 @@ import time
 ROWS_COUNT = "Rows count from 1."
 
 
-def count(number: int, noun: str) -> str:
-    """``3 texts``, ``1 text``, ``12,000 texts``."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+def count(number: int, noun: str, several: str = "") -> str:
+    """``3 texts``, ``1 text``, ``12,000 texts``; ``several`` is the plural where it is not the noun with an s."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {several or noun + 's'}"
 
 
 def row_name(unit: str) -> str:

@@ -7,6 +7,7 @@ import streamlit as st
 
 from backend import ModelInfo
 from pages._kit.charts.base import short_model
+from pages._kit.state import ask
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import plain
 
@@ -43,7 +44,7 @@ def choose_model(models: Sequence[ModelInfo], key: str, *, label: str = "Model",
     names = [info.spec.name for info in models]
     if len(names) == 1:
         return models[0]
-    name = st.selectbox(label, names, index=first, format_func=short_model, key=key, persist_state="session", width=260)
+    name = ask.selectbox(label, names, index=first, format_func=short_model, key=key, width=260)
     return models[names.index(name)]
 
 
@@ -53,13 +54,12 @@ def choose_other(here: Selection, model: ModelInfo, key: str, about: str) -> Mod
     if not others:
         st.caption("Add a second model in the sidebar (such as the one before fine-tuning) to compare the two.")
         return None
-    name = st.selectbox(
+    name = ask.selectbox(
         "Compare with",
         [_NONE, *others],
         index=1,
         format_func=short_model,
         key=key,
-        persist_state="session",
         width=260,
         help=about,
     )
@@ -69,13 +69,12 @@ def choose_other(here: Selection, model: ModelInfo, key: str, about: str) -> Mod
 def choose_layer(info: ModelInfo, key: str) -> int:
     """A layer number of ``info``, the last one to begin with."""
     numbers = list(range(len(info.layer_names)))
-    chosen = st.selectbox(
+    chosen = ask.selectbox(
         "Layer",
         numbers,
         index=len(numbers) - 1,
         format_func=info.layer_names.__getitem__,
         key=f"{key}_{len(numbers)}",
-        persist_state="session",
         width=200,
     )
     return chosen if chosen in numbers else numbers[-1]

@@ -8,7 +8,9 @@ from backend import ModelInfo, ResolveTask, SeriesInfo, SeriesMember, SeriesTask
 from pages._kit.charts.base import short_model
 from pages._kit.flow.progress import obtain
 from pages._kit.show.links import page_file
+from pages._kit.state import ask
 from pages._kit.state.session import plain, workbench
+from pages._kit.state.view import set_value, value_of
 
 DEFAULT_MODEL = "minilm"
 MOST_MODELS = 6
@@ -16,18 +18,16 @@ MOST_NAME_CHARS = 300
 AT_MOST = 12  # checkpoints of a series, where nobody says otherwise
 DYNAMICS = page_file("training/dynamics")
 _KNOWN = "_known_models"
-_SET = "_models_set_by_code"
 
 
 def choose_models(names: Sequence[str]) -> None:
     """Make ``names`` the shared models; for button callbacks."""
-    st.session_state["model"] = list(names)
-    st.session_state[_SET] = True  # otherwise the default stays: a browser that draws a field late begins with it
+    set_value("model", list(names))
 
 
 def chosen_names() -> list[str]:
     """The names in the model field, resolved or not."""
-    return list(st.session_state.get("model", [DEFAULT_MODEL]))
+    return list(value_of("model", [DEFAULT_MODEL]))
 
 
 def is_name(name: object) -> bool:
@@ -47,16 +47,16 @@ def model_field() -> tuple[tuple[ModelInfo, ...], str, bool]:
     """The field and what it says: the models, what is missing, and whether waiting will not help."""
     known: dict[str, None] = st.session_state.setdefault(_KNOWN, {DEFAULT_MODEL: None})
     runs = [run.model for run in workbench().runs() if run.steps]
-    names = st.multiselect(
+    names = ask.multiselect(
         "Models",
         list(dict.fromkeys([*known, *runs])),
-        default=None if st.session_state.pop(_SET, False) else [DEFAULT_MODEL],  # never two values in one run
+        default=[DEFAULT_MODEL],
+        fits=is_name,
         accept_new_options=True,
         max_selections=MOST_MODELS,
         select_all=False,
         placeholder="Hub id, folder or alias",
         key="model",
-        bind="query-params",
         help="`minilm`, a Hugging Face id such as `gpt2` or `EleutherAI/pythia-160m@step1000`, or a local folder. "
         "Type a name and press Enter. Pages that compare models use all of them. A series of checkpoints (a folder of "
         "them, or `EleutherAI/pythia-160m@step*`) offers its steps.",
@@ -68,10 +68,6 @@ def model_field() -> tuple[tuple[ModelInfo, ...], str, bool]:
     failures: list[str] = []
     series: list[str] = []
     for place, name in enumerate(names):
-        if not is_name(name):
-            st.error("A model name has up to 300 printable characters.", icon=":material/error:")
-            failures.append("A model name has up to 300 printable characters.")
-            continue
         info, state, why = _look_up(name, place)
         if info is not None:
             known[name] = None
@@ -149,7 +145,7 @@ def offer_series(name: str, key: str, *, quiet: bool) -> bool:
             args=(name, ends),
             help=" and ".join(f"Step {member.step:,}" for member in ends),
         )
-        picked = st.multiselect(
+        picked = st.multiselect(  # not in the address: it ends as models
             "Steps",
             found.steps,
             format_func=lambda step: f"{step:,}",

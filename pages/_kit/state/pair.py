@@ -6,16 +6,16 @@ import streamlit as st
 
 from backend import ModelInfo, Ordered
 from pages._kit.charts.base import short_model
+from pages._kit.state import ask
 from pages._kit.state.session import plain, workbench
+from pages._kit.state.view import asked_for, value_of
 
 BEFORE = "before"  # the key in the address of the model that comes first where nobody can tell
 
 
 def in_order(models: Sequence[ModelInfo]) -> Ordered:
     """``models`` from before to after; where it is not known, as the address says, or in the order of the sidebar."""
-    wish = st.session_state.get(BEFORE) or st.query_params.get(
-        BEFORE, ""
-    )  # the address has the name as the box shows it
+    wish = asked_for(BEFORE) or value_of(BEFORE, "")
     names = [info.spec.name for info in models]
     before = next((name for name in names if wish in (name, short_model(name))), "")
     found: Ordered = workbench().in_order(models, before=before)
@@ -28,13 +28,12 @@ def choose_pair(models: Sequence[ModelInfo], key: str) -> Ordered | None:
     pair = list(models[:2])
     if len(models) > 2:
         boxes = [
-            st.selectbox(
+            ask.selectbox(
                 label,
                 names,
                 index=place,
                 format_func=short_model,
                 key=f"{key}_{word}",
-                persist_state="session",
                 width=220,
             )
             for place, (label, word) in enumerate((("Compare", "first"), ("with", "second")))
@@ -51,12 +50,11 @@ def ordered(pair: Sequence[ModelInfo]) -> Ordered:
     found = workbench().in_order(pair)
     if not found.known:
         names = [info.spec.name for info in found.models]
-        st.selectbox(
+        ask.selectbox(
             "Before",
             names,
             format_func=short_model,
             key=BEFORE,
-            bind="query-params",
             width=220,
             help=f"{found.reason} Choose the one that came first.",
         )

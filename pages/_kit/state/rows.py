@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from backend import POOLINGS, POSTPROCESS_STEPS, ModelInfo, PostProcess, TextSetInfo, TokenSample
+from pages._kit.state import ask
 from pages._kit.state.session import plain
 
 POOLING_CHOICES = (*POOLINGS, "tokens")
@@ -24,13 +25,11 @@ FEWEST_TOKENS, DEFAULT_TOKENS, MOST_TOKENS = 10, 10_000, 1_000_000
 def pooling_choice(texts: TextSetInfo | None) -> str:
     """The pooling; rows that are words have one of their own, and the choice waits for the next set of texts."""
     of_words = texts is not None and texts.spec.unit != "text"
-    chosen = st.segmented_control(
+    chosen = ask.segmented_control(
         "Pooling",
         POOLING_CHOICES,
         default="mean",
-        required=True,
         key="pooling",
-        bind="query-params",
         width="stretch",
         disabled=of_words,
         help="How the token vectors of a text become one vector: the first token (cls), the last real token, or their "
@@ -105,41 +104,36 @@ def pairing_warning(models: Sequence[ModelInfo], tokens: TokenSample | None) -> 
 
 
 def _tokens(seed: int) -> TokenSample:
-    every = st.toggle(
-        "All tokens", value=False, key="all_tokens", bind="query-params", help="Exact, but large: see the cost."
-    )
+    every = ask.toggle("All tokens", value=False, key="all_tokens", help="Exact, but large: see the cost.")
     limit = DEFAULT_TOKENS
     if not every:
-        chosen = st.number_input(
+        chosen = ask.number_input(
             "Sampled tokens",
             min_value=FEWEST_TOKENS,
             max_value=MOST_TOKENS,
             value=DEFAULT_TOKENS,
             step=1000,
             key="tokens",
-            bind="query-params",
             help="How many token vectors are kept, drawn from all texts by the seed.",
         )
         limit = _within(chosen, FEWEST_TOKENS, MOST_TOKENS, DEFAULT_TOKENS)
-    special = st.toggle(
+    special = ask.toggle(
         "Include special tokens",
         value=False,
         key="special",
-        bind="query-params",
         help="Keep [CLS], [SEP] and other tokens that stand for no word. Padding is never kept.",
     )
     return TokenSample(None if every else limit, seed, bool(special))
 
 
 def _steps() -> tuple[PostProcess, ...]:
-    chosen = st.multiselect(
+    chosen = ask.multiselect(
         "Post-processing",
         POSTPROCESS_STEPS,
         format_func=lambda step: STEPS.get(step, str(step)),
         select_all=False,
         placeholder="None",
         key="post",
-        bind="query-params",
         help="Applied to the vectors before anything is computed, in the order you choose: subtract the mean; "
         "give every dimension variance 1; zero the dimensions of highest variance; project out the strongest "
         "directions; give every direction variance 1; zero dimensions that you name.",
@@ -151,9 +145,7 @@ def _dims(kind: str) -> tuple[int, ...]:
     """The named dimensions; empty where they cannot be read."""
     if kind != "remove_dims":
         return ()
-    text = st.text_input(
-        "Dimensions to remove", "", max_chars=2000, key="dims", bind="query-params", placeholder="4, 17"
-    )
+    text = ask.text_input("Dimensions to remove", "", max_chars=2000, key="dims", placeholder="4, 17")
     parts = str(text)[:2000].replace(",", " ").split()
     if not all(part.isdecimal() and len(part) <= 6 for part in parts):
         return ()
@@ -164,9 +156,7 @@ def _count(kind: str) -> int:
     if kind not in COUNTS:
         return 0
     label, key = COUNTS[kind]
-    chosen = st.number_input(
-        f"{label} to remove", min_value=1, max_value=MOST_REMOVED, value=1, step=1, key=key, bind="query-params"
-    )
+    chosen = ask.number_input(f"{label} to remove", min_value=1, max_value=MOST_REMOVED, value=1, step=1, key=key)
     return _within(chosen, 1, MOST_REMOVED, 1)
 
 

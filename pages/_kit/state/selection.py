@@ -9,22 +9,20 @@ from typing import Any
 import streamlit as st
 
 from backend import ModelInfo, PostProcess, TextSetInfo, TokenSample, sets_meant, told_apart
+from pages._kit.charts.base import short_model
 from pages._kit.show import wording
-from pages._kit.state.model_field import choose_models, chosen_names, model_field
-from pages._kit.state.rows import pooling_choice, pooling_problem, rows_form, rows_problem
+from pages._kit.state import ask
+from pages._kit.state.model_field import model_field
+from pages._kit.state.rows import pooling_choice, pooling_problem, rows_form, rows_problem, rows_sentence
 from pages._kit.state.session import plain, workbench
+from pages._kit.state.view import ask_next, asked_for, set_value, value_of, view
 
 DEFAULT_TEXTS = "sentiment"
 MOST_SEED = 2**31 - 1
 NO_LABEL = "(none)"
 _STYLE = Path(__file__).with_name("sidebar.css")
 _KEPT = "_selection"
-_LINKED = "_linked_values"
-_DRAWN = "_linked_values_drawn"
-_AGAIN = "_values_to_set_again"
-_NEXT_TEXTS = "_next_texts"
 _LABELLED = "_labelled_texts"
-_CHOSEN, _GONE = "_chosen_texts", "_gone_texts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +32,7 @@ class Selection:
     ``layers`` is "all" or layer numbers; ``label`` the label column or None; ``tokens`` says which token vectors are
     kept with pooling "tokens" (None otherwise); ``postprocess`` are the steps before any metric. While anything is
     missing or wrong, ``problem`` is a sentence that says so (``failed``: and waiting will not help) and the other
-    fields hold what is known. ``warning`` is about a choice that is not what the link asked for; ``unread`` says what
-    is wrong with the choice whatever the models.
+    fields hold what is known. ``unread`` says what is wrong with the choice whatever the models.
     """
 
     models: tuple[ModelInfo, ...] = ()
@@ -46,7 +43,6 @@ class Selection:
     seed: int = 0
     problem: str = ""
     failed: bool = False
-    warning: str = ""
     postprocess: tuple[PostProcess, ...] = ()
     tokens: TokenSample | None = None
     unread: str = ""
@@ -79,8 +75,6 @@ def current() -> Selection:
 def ready() -> Selection:
     """The shared choice; while it is not complete, say what is missing and end the page here."""
     selection = current()
-    if selection.warning:
-        st.warning(plain(selection.warning), icon=":material/link_off:")
     if selection.problem:
         show_open(selection)
         st.stop()
@@ -95,6 +89,27 @@ def ready_for(models: Sequence[ModelInfo]) -> Selection:
     return ready()
 
 
+def in_words(selection: Selection) -> str:
+    """The shared choice in one line: models, texts with their size and classes, pooling, and what is done to the rows."""
+    if not selection.models or selection.texts is None:
+        return ""
+    texts = selection.texts
+    size = wording.count(texts.spec.n_rows, wording.row_name(texts.spec.unit))
+    if selection.label is not None and selection.label == texts.label and texts.classes:
+        size += f", {wording.count(len(texts.classes), 'class', 'classes')}"
+    elif selection.label is not None:
+        size += f", label {selection.label}"
+    parts = [
+        " and ".join(short_model(info.spec.name) for info in selection.models),
+        f"{texts.spec.name} ({size})",
+        selection.pooling,
+    ]
+    if selection.layers != "all":
+        parts.append(f"layers {', '.join(map(str, selection.layers))}")
+    said = rows_sentence(selection.tokens, selection.postprocess)
+    return ", ".join([*parts, said] if said else parts)
+
+
 def show_open(selection: Selection) -> None:
     """Why nothing can be shown yet: in red where waiting will not help."""
     show, icon = (st.error, ":material/error:") if selection.failed else (st.info, ":material/tune:")
@@ -105,12 +120,10 @@ def sidebar() -> Selection:
     """Draw the shared widgets into the sidebar and keep what they say for ``current``."""
     st.session_state[_KEPT] = Selection(problem="The backend service has not answered yet.")
     text_sets = workbench().text_sets()
-    if _AGAIN in st.session_state:
-        choose_models(st.session_state.pop(_AGAIN))
     with st.sidebar:
         st.html(_STYLE)
         models, model_problem, failed = model_field()
-        texts, warning = _texts(text_sets)
+        texts = _texts(text_sets)
         pooling = pooling_choice(texts)
         label = _label(texts)
         left, right = st.columns(2)
@@ -137,7 +150,6 @@ def sidebar() -> Selection:
         postprocess=steps,
         tokens=tokens,
         failed=failed,
-        warning=warning,
         unread=unread,
     )
     st.session_state[_KEPT] = selection
@@ -146,12 +158,12 @@ def sidebar() -> Selection:
 
 def choose_texts(name: str) -> None:
     """Make ``name`` (a ``shown_name``) the shared text set; for button callbacks."""
-    st.session_state["texts"] = name
+    set_value("texts", name)
 
 
 def choose_texts_next(table: str) -> None:
     """Make the text set with this table digest the shared one in the next run; for code that runs after the sidebar."""
-    st.session_state[_NEXT_TEXTS] = table
+    ask_next("texts", [table])
 
 
 def parse_layers(text: str) -> str | tuple[int, ...] | None:
@@ -171,75 +183,51 @@ def parse_layers(text: str) -> str | tuple[int, ...] | None:
     return tuple(sorted(numbers))
 
 
-def _texts(text_sets: Sequence[TextSetInfo]) -> tuple[TextSetInfo | None, str]:
+def _texts(text_sets: Sequence[TextSetInfo]) -> TextSetInfo | None:
+    """The field for the text set; an address names one by its shown name, by its table's digest, or by a name that one has."""
     options = {info.shown_name: info for info in text_sets}  # with their digests: nobody else's saving renames one
     if not options:
-        return None, ""
+        return None
     names = list(options)
-    linked = st.session_state.setdefault(_LINKED, {"texts": st.query_params.get("texts")})
-    following = st.session_state.pop(_NEXT_TEXTS, None)
-    for name, info in options.items():
-        if info.spec.table == following:
-            choose_texts(name)
-            linked["texts"] = None
-    asked = linked["texts"]
-    meant = sets_meant(text_sets, asked) if asked is not None and asked not in options else []
-    if len(meant) == 1:  # a link by the name alone, which only one set has: the field drops what it does not offer
-        choose_texts(meant[0].shown_name)
-        choose_texts_next(meant[0].spec.table)  # once more: what is set in its first run is not put into the address
-        linked["texts"] = None
-    chosen = st.selectbox(
+    first = names.index(DEFAULT_TEXTS) if DEFAULT_TEXTS in options else 0
+    before = value_of("texts", names[first])
+    if before not in options and not asked_for("texts"):
+        set_value("texts", names[first])
+        view().gone["texts"] = (
+            f"The text set '{before}', which was chosen here, no longer exists. Showing '{names[first]}' instead."
+        )
+
+    def read(words: Sequence[str]) -> str:
+        return _meant(words[-1] if words else "", text_sets, value_of("texts", names[first]))
+
+    chosen = ask.selectbox(
         "Text set",
         names,
-        index=names.index(DEFAULT_TEXTS) if DEFAULT_TEXTS in options else 0,
+        index=first,
+        read=read,
         key="texts",
-        bind="query-params",
-        on_change=_by_hand,
         help="The texts that the models read. Add your own on the Texts page.",
     )
+    return options[chosen]
+
+
+def _meant(word: str, text_sets: Sequence[TextSetInfo], instead: str) -> str:
+    """The shown name of the text set that an address means; raises ValueError, which says why, where there is no one set."""
+    for info in text_sets:
+        if word in (info.shown_name, info.spec.table):
+            return info.shown_name
+    meant = sets_meant(text_sets, word)
     if len(meant) == 1:
-        _once_more()
-    if chosen not in options:  # a client may send anything
-        chosen = names[0]
-    return options[chosen], _instead(linked["texts"], meant, options, chosen)
-
-
-@st.fragment(run_every=1.5)
-def _once_more() -> None:
-    """Run the page a second time, once the browser has had time to draw its fields, with the models set again.
-
-    What it is told in one run it forgets in the next if it has drawn nothing between the two.
-    """
-    if st.session_state.pop(_DRAWN, False):
-        st.session_state[_AGAIN] = chosen_names()
-        st.rerun()
-    st.session_state[_DRAWN] = True
-
-
-def _by_hand() -> None:
-    """A choice in the sidebar: what a link asked for, or what is gone, is of no interest any more."""
-    st.session_state[_LINKED]["texts"] = None
-    st.session_state.pop(_GONE, None)
-
-
-def _instead(asked: str | None, meant: Sequence[TextSetInfo], options: dict[str, TextSetInfo], chosen: str) -> str:
-    """What to say where the set on show is not the one that the link asked for, or that was chosen before."""
-    if len(meant) > 1:
+        return meant[0].shown_name
+    if meant:
         listed = "; ".join(f"{info.shown_name}, {told_apart(info)}" for info in meant)
-        return (
-            f"The link asks for the text set '{str(asked)[:80]}', but {len(meant)} have that name: {listed}. Choose one of "
-            f"them. Showing '{chosen}' instead."
+        raise ValueError(
+            f"The link asks for the text set '{word[:80]}', but {len(meant)} have that name: {listed}. Choose one of "
+            f"them. Showing '{instead}' instead."
         )
-    if asked is not None and asked not in options and not meant:
-        return f"The link asks for the text set '{asked[:80]}', which does not exist here. Showing '{chosen}' instead."
-    before = st.session_state.get(_CHOSEN)
-    st.session_state[_CHOSEN] = chosen
-    if before is not None and before not in options:
-        st.session_state[_GONE] = before, chosen
-    gone, instead = st.session_state.get(_GONE, ("", ""))
-    if gone and instead == chosen:
-        return f"The text set '{gone}', which was chosen here, no longer exists. Showing '{chosen}' instead."
-    return ""
+    raise ValueError(
+        f"The link asks for the text set '{word[:80]}', which does not exist here. Showing '{instead}' instead."
+    )
 
 
 def _moved(texts: TextSetInfo | None) -> bool:
@@ -256,14 +244,13 @@ def _label(texts: TextSetInfo | None) -> str | None:
     options = [NO_LABEL, *columns]
     first = columns.index(texts.label) + 1 if texts is not None and texts.label in columns else 0
     moved = _moved(texts)
-    if moved and st.session_state.get("label", NO_LABEL) != NO_LABEL:
-        st.session_state["label"] = options[first]  # a column of the set before would stay, if this one has it too
-    chosen = st.selectbox(
+    if moved and not asked_for("label") and value_of("label", NO_LABEL) != NO_LABEL:
+        set_value("label", options[first])  # a column of the set before would stay, if this one has it too
+    chosen = ask.selectbox(
         "Label",
         options,
-        index=0 if moved else first,  # never two values in one run
+        index=first,
         key="label",
-        bind="query-params",
         disabled=not columns,
         help="The column that colours the points.",
     )
@@ -286,12 +273,11 @@ def _layers_problem(models: Sequence[ModelInfo], layers: str | tuple[int, ...]) 
 
 
 def _layers() -> tuple[str | tuple[int, ...], str]:
-    text = st.text_input(
+    text = ask.text_input(
         "Layers",
         "all",
         max_chars=200,
         key="layers",
-        bind="query-params",
         help="`all`, or numbers and ranges such as `0, 3-6`. Layer 0 is the embedding output, layer i the output of "
         "block i; a model that ends in a final norm has one layer more.",
     )
@@ -303,14 +289,13 @@ def _layers() -> tuple[str | tuple[int, ...], str]:
 
 
 def _seed() -> int:
-    seed = st.number_input(
+    seed: int = ask.number_input(
         "Seed",
         min_value=0,
         max_value=MOST_SEED,
         value=0,
         step=1,
         key="seed",
-        bind="query-params",
         help="Seed of every random step: samples, t-SNE, UMAP. The same seed gives the same figure.",
     )
-    return seed if isinstance(seed, int) and 0 <= seed <= MOST_SEED else 0
+    return seed

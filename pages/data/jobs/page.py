@@ -5,6 +5,8 @@ import streamlit as st
 from backend import JobStatus
 from pages._kit.flow.progress import show_progress
 from pages._kit.show import wording
+from pages._kit.show.findings import heading
+from pages._kit.state import ask
 from pages._kit.state.session import plain, show_problem, workbench
 from pages.data.jobs.link import link_of, waiting
 
@@ -102,12 +104,13 @@ def live(*, small: bool) -> None:
         st.rerun()
 
 
-st.title("Jobs")
-st.caption(
-    "Jobs continue when you close the tab, and they are shared: a second request for the same result joins the running job."
+heading(
+    "Jobs",
+    "What runs, what waits, and what came of it.",
+    "Jobs continue when you close the tab, and they are shared: a second request for the same result joins the running job.",
 )
 show_damage()
-also_small = st.toggle("Also show look-ups, cost estimates and files read", key="jobs_small", persist_state="session")
+also_small = ask.toggle("Also show look-ups, cost estimates and files read", key="jobs_small")
 if any(status.active for status in workbench().jobs()):
     live(small=also_small)
 else:

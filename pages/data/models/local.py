@@ -7,7 +7,7 @@ import streamlit as st
 from backend import LocalModel, RunInfo
 from pages._kit.charts.base import short_model
 from pages._kit.show import wording
-from pages._kit.state import model_field
+from pages._kit.state import ask, model_field
 from pages._kit.state.session import plain, workbench
 
 _USE, _ADD = "models_local_use", "models_local_add"
@@ -49,7 +49,7 @@ def show_local() -> None:
     if not rows:
         _say_empty(roots)
         return
-    query = st.text_input(
+    query = ask.text_input(
         "Search",
         key="models_local_search",
         type="search",
@@ -57,7 +57,6 @@ def show_local() -> None:
         icon=":material/search:",
         label_visibility="collapsed",
         max_chars=200,
-        persist_state="session",
     )
     found = [row for row in rows if row.holds((query or "").casefold().split())]
     counted = (

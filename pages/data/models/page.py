@@ -5,7 +5,8 @@ import streamlit as st
 from backend import ModelInfo, ResolveTask
 from pages._kit.flow.progress import obtain
 from pages._kit.show import wording
-from pages._kit.state import model_field, selection
+from pages._kit.show.findings import heading
+from pages._kit.state import ask, model_field, selection
 from pages._kit.state.session import plain
 from pages.data.models.local import show_local
 
@@ -56,12 +57,11 @@ def show_facts(infos: list[ModelInfo], key: str) -> None:
 
 def look_up() -> None:
     """The field for another model's name, its facts, and the buttons that choose it."""
-    name = st.text_input(
+    name = ask.text_input(
         "Model",
         key="models_name",
         max_chars=model_field.MOST_NAME_CHARS,
         placeholder="gpt2, EleutherAI/pythia-160m@step1000 or /path/to/a/folder",
-        persist_state="session",
     ).strip()
     if not name:
         return
@@ -104,7 +104,7 @@ HOW_TO_NAME = """
 Weights are read from safetensors files only, and code that comes with a model is never run.
 """
 
-st.title("Models")
+heading("Models", "Facts about each chosen model, and how to name one.", "")
 chosen, local, other = st.tabs(["Chosen", "Local models and runs", "Look up a name"], key="models_view")
 with chosen:
     here = selection.current()

@@ -12,7 +12,7 @@ from pages._kit.charts.layer_pairs import cka_heatmap
 from pages._kit.flow.progress import run_panel
 from pages._kit.show import wording
 from pages._kit.show.finding import Finding, said_once, show
-from pages._kit.show.findings import reasons
+from pages._kit.show.findings import heading, reasons
 from pages._kit.show.links import page_file
 from pages._kit.show.map_view import MapView
 from pages._kit.state import selection
@@ -175,12 +175,10 @@ def show_cards(found: list[Result | None], here: selection.Selection) -> None:
     )
 
 
-st.title("Overview")
-st.markdown(WHAT)
+heading("Overview", WHAT, "")
 here = selection.ready()
 model = here.models[0]
 assert here.texts is not None
-st.caption(f"{plain(model.spec.name)} on {plain(here.texts.spec.name)}, pooling {here.pooling}")
 if len(here.models) > 1:
     others = len(here.models) - 1
     st.caption(f"Overview shows the first of the {others + 1} models chosen; Similarity and Profiles compare them.")

@@ -8,6 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from backend import EmbedscopeError, TextSetInfo
 from pages._kit.show import wording
+from pages._kit.show.findings import heading
 from pages._kit.state import selection
 from pages._kit.state.session import plain, show_problem, workbench
 from pages.data.texts import adding
@@ -73,7 +74,7 @@ def _delete(table: str) -> None:
     adding.forget(table)
 
 
-st.title("Texts")
+heading("Texts", "Your text sets: upload, paste or fetch one, and look at its rows.", "")
 if _REFUSED in st.session_state:
     show_problem(*st.session_state.pop(_REFUSED))
 everything = workbench().text_sets()

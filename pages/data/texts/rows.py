@@ -8,6 +8,7 @@ import streamlit as st
 
 from backend import EmbedscopeError, TextSetInfo, TextTable
 from pages._kit.show import wording
+from pages._kit.state import ask
 from pages._kit.state.session import show_problem, workbench
 
 PER_PAGE = 100
@@ -69,7 +70,7 @@ def show_rows(info: TextSetInfo) -> None:
 def _search(info: TextSetInfo) -> npt.NDArray[np.int64] | None:
     """The rows that the search leaves; None where it cannot be read, which is said."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        query = st.text_input(
+        query = ask.text_input(
             "Search all rows",
             key="texts_search",
             type="search",
@@ -78,14 +79,12 @@ def _search(info: TextSetInfo) -> npt.NDArray[np.int64] | None:
             label_visibility="collapsed",
             max_chars=200,
             on_change=_first_page,
-            persist_state="session",
             width="stretch",
         )
-        expression = st.toggle(
+        expression = ask.toggle(
             "Regular expression",
             key="texts_search_expression",
             on_change=_first_page,
-            persist_state="session",
             help="Without it a row matches where it holds every word, in its text or in a column. With it the search is "
             "one pattern, such as `^(no|not) `, in the syntax of RE2. Capital and small letters count as the same.",
         )

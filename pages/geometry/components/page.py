@@ -24,6 +24,7 @@ from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
 from pages._kit.show.finding import NOTHING, Finding, said_once, show
 from pages._kit.show.findings import heading
+from pages._kit.state import ask
 from pages._kit.state.labelled import choose_model
 from pages._kit.state.pair import choose_pair, say_order
 from pages._kit.state.selection import Selection, ready
@@ -51,10 +52,9 @@ def show_spectrum(here: Selection) -> None:
     """Explained variance by component, one line a layer."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         model = choose_model(here.models, "components_model")
-        summed = st.toggle(
+        summed = ask.toggle(
             "Cumulative",
             key="components_summed",
-            persist_state="session",
             help="The share of the first components together instead of each one's own.",
         )
     params = settings("spectrum", here, model)
@@ -149,7 +149,7 @@ def draw_ratio(result: Result[VarianceRatioResult], here: Selection) -> None:
     n_classes = n_classes_of(here)
     drawable = [place for place in range(len(names)) if np.isfinite(values.ratio[place]).any()]
     last = [place for place in drawable if names[place].startswith("block")][-1:] or drawable[-1:]
-    chosen = st.multiselect(
+    chosen = ask.multiselect(
         "Layers on show",
         drawable,
         default=last,
@@ -214,15 +214,14 @@ here = ready()
 view = SPECTRUM
 row = st.container(horizontal=True, vertical_alignment="bottom")
 if len(here.models) > 1:
-    view = row.segmented_control(
-        "View",
-        [SPECTRUM, RATIO],
-        default=SPECTRUM,
-        required=True,
-        key="components_view",
-        bind="query-params",
-        help="To see what fine-tuning did to the spectrum, choose the fine-tuned model and its base in the sidebar, in any order.",
-    )
+    with row:
+        view = ask.segmented_control(
+            "View",
+            [SPECTRUM, RATIO],
+            default=SPECTRUM,
+            key="components_view",
+            help="To see what fine-tuning did to the spectrum, choose the fine-tuned model and its base in the sidebar, in any order.",
+        )
 else:
     st.caption(":material/compare: Choose two models in the sidebar to compare a tuned one with its base.")
 if view == RATIO:

@@ -14,6 +14,7 @@ from pages._kit.flow.progress import run_panel
 from pages._kit.show.finding import Finding, show
 from pages._kit.show.findings import heading, reasons
 from pages._kit.show.wording import count
+from pages._kit.state import ask
 from pages._kit.state.labelled import choose_model
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import plain, workbench
@@ -37,12 +38,11 @@ NONE = "none"
 def choose_metric() -> Metric:
     """One row of the table of metrics; its name is in the address."""
     known = workbench().metrics()
-    name = st.selectbox(
+    name = ask.selectbox(
         "Metric",
         list(known),
         format_func=lambda name: known[name].title if name in known else name,
         key="metric",
-        bind="query-params",
         width=420,
     )
     return known[name if name in known else next(iter(known))]
@@ -67,7 +67,7 @@ def choose_basis(row: Metric, here: Selection) -> TextSetInfo | None:
         return None
     own = None if here.texts is None else here.texts.spec.table
     others = {info.shown_name: info for info in workbench().text_sets() if info.spec.table != own}
-    chosen = st.selectbox("Fitted on", [NONE, *others], key=f"explorer_{row.name}_basis", width=420)
+    chosen = ask.selectbox("Fitted on", [NONE, *others], key=f"explorer_{row.name}_basis", width=420)
     return others.get(chosen)
 
 
@@ -87,7 +87,7 @@ def _said(result: Result, name: str, value: Any) -> str:
 def show_layers(row: Metric, result: Result, numbers: Numbers) -> None:
     """One field over depth, and all of them as a table."""
     names = list(numbers.layered)
-    field = st.selectbox("Over depth", names, format_func=name_of, key=f"explorer_{row.name}_field", width=260)
+    field = ask.selectbox("Over depth", names, format_func=name_of, key=f"explorer_{row.name}_field", width=260)
     name = field if field in names else names[0]
     models = ", ".join(dict.fromkeys(short_model(source.model) for source in result.sources))
     why = {index[0]: reason for index, reason in reasons(result, name).items()}

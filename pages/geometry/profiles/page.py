@@ -24,6 +24,7 @@ from pages._kit.flow.progress import run_panel
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import heading, reasons
 from pages._kit.show.measures import MEASURES, LayerMeasure
+from pages._kit.state import ask
 from pages._kit.state.pair import in_order
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import workbench
@@ -166,20 +167,17 @@ def show_all(measures: Sequence[LayerMeasure], found: Found, *, row_name: str, r
 
 heading("Profiles", WHAT, HOW)
 here = ready()
-picked = st.pills(
+picked = ask.pills(
     "Measures",
     [measure.name for measure in MEASURES],
-    selection_mode="multi",
     default=DEFAULTS,
     key="profiles_measures",
-    persist_state="session",
 )
 chosen = [measure for measure in MEASURES if measure.name in picked]
-relative = len(here.models) > 1 and st.toggle(
+relative = len(here.models) > 1 and ask.toggle(
     "Relative depth",
     value=len({len(model.layer_names) for model in here.models}) > 1,
     key="profiles_relative",
-    persist_state="session",
     help="Put the first layer of every model at 0 and its last at 1, so that models of different depth can be compared.",
 )
 if not chosen:

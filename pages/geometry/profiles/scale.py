@@ -9,6 +9,7 @@ from pages._kit.charts.base import short_model
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.progress import run_panel
 from pages._kit.show.finding import Finding, show
+from pages._kit.state import ask
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import workbench
 from pages.geometry.profiles.scale_charts import ESTIMATOR_NAMES, scale_caption, scale_chart
@@ -18,10 +19,9 @@ ALL_LAYERS = -1
 
 def scale_panel(here: Selection) -> None:
     """A switch; behind it the estimate of one layer, or of all, from ever fewer rows."""
-    wanted = st.toggle(
+    wanted = ask.toggle(
         "Does the dimension depend on the number of rows?",
         key="scale_wanted",
-        persist_state="session",
         help="Estimates it again from half of the rows, a quarter, and so on.",
     )
     if not wanted:
@@ -30,13 +30,11 @@ def scale_panel(here: Selection) -> None:
         model = here.models[0]
         if len(here.models) > 1:
             names = [info.spec.name for info in here.models]
-            name = st.selectbox(
-                "Model", names, format_func=short_model, key="scale_model", persist_state="session", width=220
-            )
+            name = ask.selectbox("Model", names, format_func=short_model, key="scale_model", width=220)
             model = here.models[names.index(name)]
         numbers = list(range(len(model.layer_names))) if here.layers == "all" else [int(n) for n in here.layers]
         last = max((number for number in numbers if number <= model.n_blocks), default=numbers[-1])
-        layer = st.selectbox(
+        layer = ask.selectbox(
             "Layer",
             [ALL_LAYERS, *numbers],
             index=numbers.index(last) + 1,

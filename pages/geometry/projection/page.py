@@ -14,6 +14,7 @@ from pages._kit.flow.progress import run_panel
 from pages._kit.show.finding import Finding
 from pages._kit.show.findings import heading
 from pages._kit.show.map_view import MapView, show_map
+from pages._kit.state import ask
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import workbench
 
@@ -44,17 +45,16 @@ def settings(method: str, model: ModelInfo, here: Selection, layers: Sequence[in
 def choose_layers(model: ModelInfo, here: Selection) -> tuple[int, ...]:
     """All layers of the sidebar, for the slider, or one of them."""
     numbers = tuple(range(len(model.layer_names))) if isinstance(here.layers, str) else tuple(here.layers)
-    every = st.toggle(
+    every = ask.toggle(
         "Every layer, with a slider",
         value=True,
         key="projection_every",
-        persist_state="session",
         help="Lays out every layer chosen in the sidebar; with t-SNE and UMAP the run time grows with the number of layers.",
     )
     if every:
         return numbers
     last = max((number for number in numbers if number <= model.n_blocks), default=numbers[-1])
-    layer = st.selectbox(
+    layer = ask.selectbox(
         "Layer",
         numbers,
         index=numbers.index(last),
@@ -71,11 +71,9 @@ def choose(here: Selection) -> tuple[ModelInfo, AnalysisSpec]:
         model = here.models[0]
         if len(here.models) > 1:
             names = [info.spec.name for info in here.models]
-            name = st.selectbox(
-                "Model", names, format_func=short_model, key="projection_model", persist_state="session", width=220
-            )
+            name = ask.selectbox("Model", names, format_func=short_model, key="projection_model", width=220)
             model = here.models[names.index(name)]
-        method = method_choice("Method", "projection_method", persist_state="session", help=METHODS_HELP)
+        method = method_choice("Method", "projection_method", help=METHODS_HELP)
         layers = choose_layers(model, here)
     shared: dict[str, Any] = here.rows
     spec = workbench().analysis(

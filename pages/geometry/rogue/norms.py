@@ -11,6 +11,7 @@ from backend import ModelInfo, NormOutliers, NormTask, standard_scores
 from pages._kit.charts.base import short_model
 from pages._kit.flow.progress import obtain
 from pages._kit.show.finding import Finding, show
+from pages._kit.state import ask
 from pages._kit.state.session import plain
 from pages.geometry.rogue.outlier_charts import NORM_CAPTION, norm_lines
 
@@ -24,26 +25,26 @@ def norm_panel(model: ModelInfo) -> None:
         "models like GPT-2 or Llama, whose blocks end without one."
     )
     left, right = st.columns(2)
-    n_std = left.number_input(
-        "Standard deviations",
-        min_value=0.5,
-        max_value=20.0,
-        value=3.0,
-        step=0.5,
-        key="norms_n_std",
-        persist_state="session",
-        help="How far from the mean of all dimensions a weight or a bias must lie (3 in the paper).",
-    )
-    more_than = right.number_input(
-        "In more than … blocks",
-        min_value=0,
-        max_value=1000,
-        value=min(3, model.n_blocks - 1),
-        step=1,
-        key=f"norms_more_than_{model.n_blocks}",
-        persist_state="session",
-        help="In more blocks than this, weight and bias must both stand out.",
-    )
+    with left:
+        n_std = ask.number_input(
+            "Standard deviations",
+            min_value=0.5,
+            max_value=20.0,
+            value=3.0,
+            step=0.5,
+            key="norms_n_std",
+            help="How far from the mean of all dimensions a weight or a bias must lie (3 in the paper).",
+        )
+    with right:
+        more_than = ask.number_input(
+            "In more than … blocks",
+            min_value=0,
+            max_value=1000,
+            value=min(3, model.n_blocks - 1),
+            step=1,
+            key=f"norms_more_than_{model.n_blocks}",
+            help="In more blocks than this, weight and bias must both stand out.",
+        )
     found = obtain(NormTask(model.spec, float(n_std), int(more_than)), "norms", what="Reading the norms")
     if found is not None:
         _show(found, model)

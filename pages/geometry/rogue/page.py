@@ -11,6 +11,7 @@ from pages._kit.charts.base import short_model
 from pages._kit.charts.layer_pairs import cka_heatmap
 from pages._kit.show.finding import Finding, elsewhere, said_once, show
 from pages._kit.show.findings import heading, reasons
+from pages._kit.state import ask
 from pages._kit.state.pair import ordered, say_order
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import plain, workbench
@@ -36,7 +37,7 @@ def choose_model(models: Sequence[ModelInfo]) -> ModelInfo:
     if len(models) == 1:
         return models[0]
     names = [info.spec.name for info in models]
-    name = st.selectbox("Model", names, format_func=short_model, key="rogue_model", persist_state="session", width=220)
+    name = ask.selectbox("Model", names, format_func=short_model, key="rogue_model", width=220)
     return models[names.index(name)]
 
 
@@ -48,7 +49,7 @@ def choose_layer(result: Result[RogueResult]) -> int:
     blocks = [place for place, name in enumerate(names) if name.startswith("block")]
     first = blocks[-1] if blocks else len(names) - 1
     key = f"rogue_layer_{len(names)}"
-    place = st.select_slider("Layer", range(len(names)), first, format_func=names.__getitem__, key=key)
+    place = ask.select_slider("Layer", range(len(names)), first, format_func=names.__getitem__, key=key)
     return int(place)
 
 
@@ -211,7 +212,7 @@ def choose_other(models: Sequence[ModelInfo], model: ModelInfo) -> list[ModelInf
     chosen = ""
     if others:
         names = [*(info.spec.name for info in others), ""]
-        chosen = st.selectbox(
+        chosen = ask.selectbox(
             "Compare with",
             names,
             format_func=lambda name: short_model(name) if name else "the same model",
@@ -277,9 +278,7 @@ def show_overlap(here: Selection, model: ModelInfo, by: str) -> None:
 heading("Rogue dimensions", WHAT, HOW)
 here = ready()
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    view = st.segmented_control(
-        "View", [ONE, ALL, OVERLAP, NORMS], default=ONE, required=True, key="rogue_view", bind="query-params"
-    )
+    view = ask.segmented_control("View", [ONE, ALL, OVERLAP, NORMS], default=ONE, key="rogue_view")
     model = choose_model(here.models)
     by = choose_ranking() if view != NORMS else ""
 if view == OVERLAP:

@@ -4,12 +4,11 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-import streamlit as st
-
 from backend import ModelInfo, Result, result_of
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import obtain, run_panel
+from pages._kit.state import ask
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import workbench
 
@@ -21,14 +20,12 @@ Values = TypeVar("Values")
 
 def choose_ranking() -> str:
     """The score that decides which dimensions are rogue."""
-    by = st.segmented_control(
+    by = ask.segmented_control(
         "Score",
         list(RANKINGS),
         format_func=lambda name: SHORT.get(name, name),
         default="variance",
-        required=True,
         key="rogue_by",
-        bind="query-params",
         help="What makes a dimension rogue: the variance of its values over the texts, its share of the average cosine of "
         "all pairs of texts, or how far its mean lies from 0.",
     )

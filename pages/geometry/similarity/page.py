@@ -34,6 +34,7 @@ from pages._kit.flow.progress import run_panel
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import heading
 from pages._kit.show.plot import ChartSelection
+from pages._kit.state import ask
 from pages._kit.state.pair import in_order, ordered, say_order
 from pages._kit.state.rows import pairing_warning
 from pages._kit.state.selection import Selection, ready
@@ -70,20 +71,18 @@ def choose_models(models: Sequence[ModelInfo]) -> tuple[str, list[ModelInfo]]:
     if len(models) == 1:
         return WITHIN, [models[0]]
     modes = [WITHIN, BETWEEN, DIFFERENCE, *([GRID] if len(models) > 2 else [])]
-    mode = st.segmented_control(
-        "Compare", modes, default=BETWEEN, required=True, key="similarity_mode", bind="query-params"
-    )
+    mode = ask.segmented_control("Compare", modes, default=BETWEEN, key="similarity_mode")
     if mode == GRID:
         return GRID, list(models)
     if len(models) == 2 and mode != WITHIN:
         return str(mode), list(ordered(models).models) if mode == DIFFERENCE else list(models)
     names = [info.spec.name for info in models]
-    shared: dict[str, Any] = {"format_func": short_model, "persist_state": "session", "width": 260}
+    shared: dict[str, Any] = {"format_func": short_model, "width": 260}
     with st.container(horizontal=True):
-        first = st.selectbox("Model", names, key="similarity_first", **shared)
+        first = ask.selectbox("Model", names, key="similarity_first", **shared)
         if mode == WITHIN:
             return WITHIN, [models[names.index(first)]]
-        second = st.selectbox("with" if mode == BETWEEN else "and", names, index=1, key="similarity_second", **shared)
+        second = ask.selectbox("with" if mode == BETWEEN else "and", names, index=1, key="similarity_second", **shared)
         pair = [models[names.index(first)], models[names.index(second)]]
         if mode == DIFFERENCE and first != second:
             pair = list(ordered(pair).models)
@@ -250,13 +249,11 @@ def table_of(mode: str, found: Sequence[Result[CkaResult]]) -> pd.DataFrame:
 def choose_view(order: Ordered | None) -> str:
     """The matrix or the line along depth; beside it, of a difference, which model is before."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        view = st.segmented_control(
+        view = ask.segmented_control(
             "View",
             [MATRIX, DIAGONAL],
             default=MATRIX,
-            required=True,
             key="similarity_view",
-            persist_state="session",
             label_visibility="collapsed",
         )
         if order is not None:

@@ -10,6 +10,7 @@ from backend import InnerAblation, ModelInfo, Result, widest_gap
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.progress import run_panel
 from pages._kit.show.finding import Finding, said_once, show
+from pages._kit.state import ask
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import plain, workbench
 from pages.labels.ablation.inner_charts import (
@@ -34,10 +35,9 @@ def inner_panel(here: Selection, model: ModelInfo) -> None:
     """A switch; behind it the choice of block, dimensions and filling, Run, and the curves of ``model``."""
     st.subheader("Inside the network")
     st.markdown(WHAT)
-    wanted = st.toggle(
+    wanted = ask.toggle(
         "Run the rest of the network on what is left",
         key="inner_wanted",
-        persist_state="session",
         help="Each number of dimensions takes one pass of the model over a sample of the test texts.",
     )
     if not wanted or not _possible(here, model):
@@ -69,27 +69,23 @@ def _possible(here: Selection, model: ModelInfo) -> bool:
 def _choice(model: ModelInfo) -> dict[str, Any]:
     numbers = list(range(len(model.layer_names)))
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        layer = st.selectbox(
+        layer = ask.selectbox(
             "After",
             numbers,
             index=(len(numbers) - 1) // 2,
             format_func=model.layer_names.__getitem__,
             key=f"inner_layer_{len(numbers)}",
-            persist_state="session",
             width=200,
         )
-        order = st.selectbox(
+        order = ask.selectbox(
             "Dimensions",
             ORDERS,
             format_func=lambda name: {**ORDER_NAMES, "all": "all orders", "named": "named"}[name],
             key="inner_order",
-            persist_state="session",
             width=240,
             help="Which dimensions go first, by their variance over the training texts in that layer.",
         )
-        mode = st.segmented_control(
-            "Overwrite with", ["zero", "mean"], default="zero", required=True, key="inner_mode", persist_state="session"
-        )
+        mode = ask.segmented_control("Overwrite with", ["zero", "mean"], default="zero", key="inner_mode")
     cls = workbench().metrics()["inner_ablation"].params
     named = params_form(cls, "inner", only=("dims",)) if order == "named" else {}
     with st.expander("Settings", icon=":material/tune:"):

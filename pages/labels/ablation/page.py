@@ -25,6 +25,7 @@ from pages._kit.flow.progress import run_panel
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import heading, holders, one_model_note, provenance, sampling_error_words, undefined_note
 from pages._kit.show.plot import Frames
+from pages._kit.state import ask
 from pages._kit.state.labelled import choose_layer, choose_model, label_missing
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import plain, workbench
@@ -76,11 +77,10 @@ class Choice:
 
 def choose_order(curves: dict[str, Curve]) -> Curve:
     """The order whose k the slider moves."""
-    chosen = st.segmented_control(
+    chosen = ask.segmented_control(
         "Remove",
         list(curves),
         default="highest",
-        required=True,
         format_func=lambda name: NAMES[name].partition(" (")[0],
         key=f"ablation_order_{len(curves)}",
         help="Whose numbers, geometry and map the slider shows. Hand-picked dimensions are named in the settings.",

@@ -29,6 +29,7 @@ from pages._kit.flow.progress import run_panel
 from pages._kit.show.finding import Finding, elsewhere, said_once, show
 from pages._kit.show.findings import heading, reasons
 from pages._kit.show.wording import ROWS_COUNT, count
+from pages._kit.state import ask
 from pages._kit.state.labelled import choose_model, choose_other, label_ready, random_labels_too
 from pages._kit.state.pair import change_name, ordered, say_order
 from pages._kit.state.selection import ready
@@ -113,7 +114,7 @@ def show_distances(result: Result[DirectProbeResult]) -> None:
     layer = len(names) - 1
     if len(names) > 1:
         key = f"clusters_layer_{len(names)}"
-        layer = int(st.select_slider("Layer", range(len(names)), layer, format_func=names.__getitem__, key=key))
+        layer = int(ask.select_slider("Layer", range(len(names)), layer, format_func=names.__getitem__, key=key))
     show_matrix(result, layer)
     show_split(result, layer)
     show_least(result)

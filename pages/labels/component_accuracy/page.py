@@ -20,6 +20,7 @@ from pages._kit.show.findings import (
     sampling_error_words,
     undefined_note,
 )
+from pages._kit.state import ask
 from pages._kit.state.labelled import choose_layer, choose_model, label_ready
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import plain, workbench
@@ -39,13 +40,12 @@ def choose_basis(here: Selection) -> TextSetInfo | None:
     others = {info.spec.table: info for info in workbench().text_sets() if info.spec.digest != here.texts.spec.digest}
     options = [NONE, *others]
     general = next((digest for digest, info in others.items() if info.builtin and info.spec.name == "general"), NONE)
-    chosen = st.selectbox(
+    chosen = ask.selectbox(
         "General texts",
         options,
         index=options.index(general),
         format_func=lambda digest: others[digest].shown_name if digest in others else digest,
         key="component_basis",
-        persist_state="session",
         width=260,
         help="A second basis is fitted on these texts: do the directions of general language also know the labels?",
     )

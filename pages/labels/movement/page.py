@@ -27,6 +27,7 @@ from pages._kit.flow.progress import run_panel
 from pages._kit.show.finding import Finding, elsewhere, said_once, show
 from pages._kit.show.findings import heading
 from pages._kit.show.wording import ROWS_COUNT
+from pages._kit.state import ask
 from pages._kit.state.labelled import label_ready
 from pages._kit.state.pair import in_order, ordered, say_order
 from pages._kit.state.selection import Selection, ready
@@ -60,7 +61,7 @@ def choose_series(here: Selection) -> list[ModelInfo]:
         return list(here.models)
     shapes = {info.spec.name: (info.n_dims, len(info.layer_names)) for info in here.models}
     names = [info.spec.name for info in in_order(here.models).models if info.spec.name in shapes]
-    chosen = st.multiselect(
+    chosen = ask.multiselect(
         "Models, from before to after",
         names,
         default=[name for name in names if shapes[name] == shapes[names[0]]],
@@ -100,7 +101,7 @@ def choose_named(values: MovementResult) -> list[int]:
     certain = [label for label in known if values.counts[label] >= CERTAIN_ROWS] or known
     order = np.argsort(-np.nan_to_num(lengths, nan=-1.0), kind="stable")
     farthest = [int(label) for label in order if label in certain][:FIRST_NAMED]
-    chosen: list[int] = st.multiselect(
+    chosen: list[int] = ask.multiselect(
         f"Labels in colour (of {len(known)})",
         known,
         default=farthest,
@@ -114,14 +115,12 @@ def choose_named(values: MovementResult) -> list[int]:
 
 def choose_frame(frames: Sequence[str]) -> int:
     """The place of the frame in the result."""
-    chosen = st.segmented_control(
+    chosen = ask.segmented_control(
         "Show the labels",
         list(FRAMES),
         format_func=FRAMES.__getitem__,
         default="centred",
-        required=True,
         key="movement_frame",
-        persist_state="session",
         help=FRAME_HELP,
     )
     return frames.index(str(chosen))
@@ -134,10 +133,10 @@ def show_layers(result: Result[MovementResult], named: Sequence[int], frame: int
     st.subheader("Over the layers")
     place = 0
     if len(names) > 1:
-        place = st.selectbox(
+        place = ask.selectbox(
             "Model",
             range(len(names)),
-            len(names) - 1,
+            index=len(names) - 1,
             format_func=names.__getitem__,
             key=f"movement_of_{len(names)}",
             width=260,
@@ -188,9 +187,7 @@ def show_differences(result: Result[MovementResult], named: Sequence[int], frame
     names, layers = [short_model(source.model) for source in sources], sources[0].layer_names
     change, kept = f"{names[-1]} minus {names[0]}", values.frames[frame]
     st.subheader(plain(f"Difference vectors: {change}"))
-    kind = st.segmented_control(
-        "Of", [ONE_LAYER, ALL_LAYERS], default=ONE_LAYER, required=True, key="movement_kind", persist_state="session"
-    )
+    kind = ask.segmented_control("Of", [ONE_LAYER, ALL_LAYERS], default=ONE_LAYER, key="movement_kind")
     if kind == ALL_LAYERS:
         field, at = "difference_coords", elsewhere(frame)
         shares = values.difference_explained[frame]
@@ -220,7 +217,7 @@ def show_differences(result: Result[MovementResult], named: Sequence[int], frame
 def show_lengths(result: Result[MovementResult], named: Sequence[int], frame: int) -> None:
     """How long the difference vectors are, over depth: whole, or less what all labels do together."""
     values, layers = result.values, result.sources[0].layer_names
-    relative = st.toggle("Relative to how far the labels lie apart", value=True, key="movement_relative")
+    relative = ask.toggle("Relative to how far the labels lie apart", value=True, key="movement_relative")
     field, title = "difference", "Movement"
     if values.frames[frame] != "raw":
         field, title = "difference_apart", "Movement to each other"
@@ -288,7 +285,7 @@ def show_all(result: Result[MovementResult]) -> None:
         st.subheader("From model to model")
         if len(layers) > 1:
             key = f"movement_layer_{len(layers)}"
-            layer = int(st.select_slider("Layer", range(len(layers)), layer, format_func=layers.__getitem__, key=key))
+            layer = int(ask.select_slider("Layer", range(len(layers)), layer, format_func=layers.__getitem__, key=key))
         show_models(result, named, frame, layer)
         show_differences(result, named, frame, layer)
         show_lengths(result, named, frame)

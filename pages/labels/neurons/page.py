@@ -13,6 +13,7 @@ from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import PAIRED, heading, reasons, say_undefined, share_of_chance, undefined_reasons
+from pages._kit.state import ask
 from pages._kit.state.labelled import choose_layer, choose_model, label_ready
 from pages._kit.state.pair import in_order
 from pages._kit.state.selection import Selection, ready
@@ -53,13 +54,12 @@ def choose_other(models: Sequence[ModelInfo], model: ModelInfo) -> ModelInfo | N
     if not others:
         return None
     names = [NO_OTHER, *others]
-    name = st.selectbox(
+    name = ask.selectbox(
         "Compare with",
         names,
         index=1,
         format_func=lambda name: name if name == NO_OTHER else short_model(name),
         key="neurons_other",
-        persist_state="session",
         width=260,
         help="A second model, such as the base that the first was tuned from.",
     )
@@ -183,7 +183,7 @@ def show_one(results: list[Result[NeuronsResult]], here: Selection) -> None:
         result for result in results if result.values.dimensions[0, 0] >= 0
     ]  # the others say it in place of a figure
     say_undefined(undefined_reasons(there, ["test_accuracy"]), there)
-    rows = st.segmented_control("Values of", [TEST, TRAIN], default=TEST, required=True, key="neurons_rows")
+    rows = ask.segmented_control("Values of", [TEST, TRAIN], default=TEST, key="neurons_rows")
     for place, (column, result) in enumerate(zip(st.columns(len(results)), results, strict=True)):
         with column:
             show_layer(result, here, str(place), rows == TRAIN)
@@ -241,9 +241,7 @@ heading("Neurons", WHAT, HOW)
 here = ready()
 label = label_ready(here)
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    view = st.segmented_control(
-        "View", [ONE, DEPTH], default=ONE, required=True, key="neurons_view", persist_state="session"
-    )
+    view = ask.segmented_control("View", [ONE, DEPTH], default=ONE, key="neurons_view")
     model = choose_model(here.models, "neurons_model")
     layer = choose_layer(model, "neurons_layer") if view == ONE else None
     other = choose_other(here.models, model) if view == ONE else None

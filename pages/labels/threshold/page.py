@@ -18,6 +18,7 @@ from pages._kit.show.findings import (
     reasons,
     sampling_error_words,
 )
+from pages._kit.state import ask
 from pages._kit.state.labelled import choose_model, label_ready
 from pages._kit.state.selection import ready
 from pages._kit.state.session import plain, workbench
@@ -73,7 +74,7 @@ def choose_layer(result: Result[ThresholdResult]) -> int:
     if len(names) == 1:
         return 0
     key = f"threshold_layer_{len(names)}"
-    return int(st.select_slider("Layer", range(len(names)), len(names) - 1, format_func=names.__getitem__, key=key))
+    return int(ask.select_slider("Layer", range(len(names)), len(names) - 1, format_func=names.__getitem__, key=key))
 
 
 def draw_histogram(result: Result[ThresholdResult]) -> None:
@@ -82,7 +83,7 @@ def draw_histogram(result: Result[ThresholdResult]) -> None:
     st.subheader("The dimension by class")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         layer = choose_layer(result)
-        rows = st.segmented_control("Rows", [TEST, TRAIN], default=TEST, required=True, key="threshold_rows")
+        rows = ask.segmented_control("Rows", [TEST, TRAIN], default=TEST, key="threshold_rows")
     name = source.layer_names[layer]
     if values.dimension[layer] < 0:
         st.info(f"There is nothing to cut in {plain(name)}: {plain(reasons(result, 'accuracy')[(layer,)])}.")

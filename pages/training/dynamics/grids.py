@@ -27,6 +27,7 @@ from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import batch_panel
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import bare_reason, reasons
+from pages._kit.state import ask
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import plain, workbench
 from pages.training.dynamics.charts import (
@@ -247,10 +248,9 @@ def show_measure(
         return
     over = grids
     if measure.mean and "steps" in measure.forms and results[0].sources[0].layers[0] == 0 and len(grid.layers) > 1:
-        blocks = st.toggle(
+        blocks = ask.toggle(
             "Over steps without the embedding output",
             key=f"{key}_{measure.key}_blocks",
-            persist_state="session",
             help="Before the first block a vector is of a token and its place alone: its numbers can be far from the others' "
             "and rule the mean.",
         )

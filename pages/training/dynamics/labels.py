@@ -26,6 +26,7 @@ from pages._kit.charts.clusters import TWO_CAPTION
 from pages._kit.charts.paths import FRAME_HELP, FRAMES, MOST_NAMED, PATHS_CAPTION, paths_chart
 from pages._kit.show.finding import Finding, elsewhere, said_once, show
 from pages._kit.show.findings import PAIRED, holders, sampling_error_words, share_of_chance
+from pages._kit.state import ask
 from pages._kit.state.labelled import label_ready
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import plain
@@ -45,13 +46,11 @@ def labels(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
     """What the label pages say, over the checkpoints."""
     label = label_ready(here)
     st.caption(f"Classes: the column '{plain(label)}'.")
-    shown = st.segmented_control(
+    shown = ask.segmented_control(
         "Shown",
         list(SHOWN),
         default="Distances",
-        required=True,
         key="dynamics_labels",
-        bind="query-params",
     )
     SHOWN.get(str(shown), _distances)(series, here, logarithmic)
 
@@ -103,9 +102,7 @@ def _networks_first_and_last(series: SeriesInfo, results: Sequence[Result]) -> s
 def _distances(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
     """Zhou and Srikumar: least distances (figure 2), spatial similarity to the original (figure 4), clusters."""
     params = settings(["direct_probe"], here)
-    every = st.toggle(
-        "Similarity of every second layer only", value=True, key="dynamics_every", persist_state="session"
-    )
+    every = ask.toggle("Similarity of every second layer only", value=True, key="dynamics_every")
     wanted = Wanted("direct_probe", "first")
     step = series.steps[0]
     alike = SeriesMeasure(
@@ -137,7 +134,7 @@ def _distances(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
     layer = len(names) - 1
     if len(names) > 1:
         key = f"dynamics_layer_{len(names)}"
-        layer = int(st.select_slider("Layer", range(len(names)), layer, format_func=names.__getitem__, key=key))
+        layer = int(ask.select_slider("Layer", range(len(names)), layer, format_func=names.__getitem__, key=key))
     minimum = np.array([result.values.minimum[layer] for result in results])
     least = Finding(
         key="dynamics_least",
@@ -182,21 +179,19 @@ def _movement(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
     result = result_of(found[wanted][0], MovementResult)
     values, layers = result.values, result.sources[0].layer_names
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        frame = st.segmented_control(
+        frame = ask.segmented_control(
             "Show the labels",
             list(FRAMES),
             format_func=FRAMES.__getitem__,
             default="centred",
-            required=True,
             key="dynamics_frame",
-            persist_state="session",
             help=FRAME_HELP,
         )
     at = ("raw", "centred", "scaled").index(str(frame))
     layer = len(layers) - 1
     if len(layers) > 1:
         key = f"dynamics_movement_layer_{len(layers)}"
-        layer = int(st.select_slider("Layer", range(len(layers)), layer, format_func=layers.__getitem__, key=key))
+        layer = int(ask.select_slider("Layer", range(len(layers)), layer, format_func=layers.__getitem__, key=key))
     steps = [f"step {step:,}" for step in series.steps]
     coords, shares = values.layer_coords[at, :, layer], values.layer_explained[at, layer]
     order = np.argsort(-np.nan_to_num(values.difference[layer], nan=-1.0), kind="stable")

@@ -8,6 +8,7 @@ from pages._kit.charts.maps import CAPTION
 from pages._kit.flow.controls import METHODS_HELP, method_choice, params_form
 from pages._kit.flow.progress import batch_panel
 from pages._kit.show.map_view import MapView, show_map
+from pages._kit.state import ask
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import workbench
 from pages.training.dynamics.grids import documents_of
@@ -23,7 +24,7 @@ MAP_CAPTION = (
 def moving_map(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
     """The choice of method and layer, the job, then the map with its slider, its quality and the downloads."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        method = method_choice("Method", "map_method", bind="query-params", help=METHODS_HELP)
+        method = method_choice("Method", "map_method", help=METHODS_HELP)
         layer = _layer(series, here)
     params_class = workbench().metrics()["projection_series"].params
     with st.expander("Settings", icon=":material/tune:"):
@@ -40,7 +41,7 @@ def _layer(series: SeriesInfo, here: Selection) -> int:
     names = series.models[0].layer_names
     numbers = list(range(len(names))) if here.layers == "all" else [int(number) for number in here.layers]
     last = max((number for number in numbers if number <= series.models[0].n_blocks), default=numbers[-1])
-    chosen = st.selectbox(
+    chosen = ask.selectbox(
         "Layer",
         numbers,
         index=numbers.index(last),

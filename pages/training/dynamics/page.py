@@ -6,6 +6,7 @@ import streamlit as st
 
 from backend import SeriesInfo
 from pages._kit.show.findings import heading
+from pages._kit.state import ask
 from pages._kit.state.selection import Selection, ready_for
 from pages.training.dynamics import views as views
 from pages.training.dynamics.labels import labels
@@ -31,14 +32,11 @@ heading("Dynamics", WHAT, HOW)
 series = choose_series()
 here = ready_for(series.models)
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    view = st.segmented_control(
-        "View", list(VIEWS), default="Anisotropy", required=True, key="dynamics_view", bind="query-params"
-    )
-    logarithmic = view == "Map" or st.toggle(
+    view = ask.segmented_control("View", list(VIEWS), default="Anisotropy", key="dynamics_view")
+    logarithmic = view == "Map" or ask.toggle(
         "Logarithmic steps",
         value=True,
         key="log_steps",
-        bind="query-params",
         help="Places a step at log(step + 1): early steps are spread out, and step 0 has a place.",
     )
 VIEWS.get(str(view), views.anisotropy)(series, here, bool(logarithmic))

@@ -8,6 +8,7 @@ import streamlit as st
 from backend import SeriesInfo
 from pages._kit.flow.progress import obtain
 from pages._kit.show.wording import count
+from pages._kit.state import ask
 from pages._kit.state.model_field import AT_MOST, MOST_NAME_CHARS, is_name, series_task
 from pages._kit.state.session import plain, workbench
 
@@ -18,17 +19,14 @@ _KNOWN = "_known_series"
 def choose_series() -> SeriesInfo:
     """The series of the address or of the field, without the checkpoints that cannot be used; else the page ends here."""
     known: dict[str, None] = st.session_state.setdefault(_KNOWN, {})
-    asked = st.session_state.get("series", st.query_params.get("series"))
-    names = list(dict.fromkeys([*_runs(), *known, *([asked] if is_name(asked) else [])]))
+    names = list(dict.fromkeys([*_runs(), *known]))
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.selectbox(
+        name = ask.named(
             "Series",
             names,
-            index=None,
-            accept_new_options=True,
+            fits=is_name,
             placeholder="Folder of checkpoints, or owner/name@step*",
             key="series",
-            bind="query-params",
             width=420,
             help="A folder with one subfolder per checkpoint (checkpoint-500, step-00128), hub revisions that match a pattern "
             "(`EleutherAI/pythia-160m@step*`), or a fine-tuning run (`run:name`). Type it and press Enter.",
@@ -60,22 +58,20 @@ def _runs() -> list[str]:
 
 def _steps() -> tuple[int, tuple[int, ...], str]:
     """At most how many checkpoints; or these steps; and what is wrong with what was written."""
-    at_most = st.number_input(
+    at_most = ask.number_input(
         "At most",
         min_value=2,
         max_value=MOST_STEPS,
         value=AT_MOST,
         step=1,
         key="at_most",
-        bind="query-params",
         width=130,
         help="Maximum number of checkpoints, spread evenly over the logarithm of the step, always including the first and the last.",
     )
-    text = st.text_input(
+    text = ask.text_input(
         "Steps",
         "",
         key="steps",
-        bind="query-params",
         max_chars=500,
         placeholder="spread",
         width=180,
@@ -122,6 +118,6 @@ def _say(found: SeriesInfo, steps: Sequence[int]) -> None:
         return
     lines = "".join(f"\n- step {item.step:,}: {plain(item.reason.rstrip('.'))}" for item in found.broken)
     st.warning(f"{count(len(found.broken), 'checkpoint')} cannot be used:\n{lines}", icon=":material/broken_image:")
-    leave = st.toggle("Leave them out", key="leave_out", bind="query-params", help="Continue with the others.")
+    leave = ask.toggle("Leave them out", key="leave_out", help="Continue with the others.")
     if not leave:
         st.stop()

@@ -7,6 +7,7 @@ import streamlit as st
 
 from backend import RogueResult, SeriesInfo, values_of
 from pages._kit.show import measures as profile_measures
+from pages._kit.state import ask
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import plain, workbench
 from pages.training.dynamics.grids import (
@@ -31,9 +32,7 @@ def profile_view(
 ) -> None:
     """One of the page Profiles' measures over the checkpoints."""
     of_these = {measure.name: measure for measure in profile_measures.MEASURES if measure.metric in metrics}
-    picked = st.selectbox(
-        "Measure", list(of_these), key=f"dynamics_measure_{metrics[0]}", persist_state="session", width=320
-    )
+    picked = ask.selectbox("Measure", list(of_these), key=f"dynamics_measure_{metrics[0]}", width=320)
     one = of_these.get(picked, next(iter(of_these.values())))
     params = settings([one.metric], here)
     measure = SeriesMeasure(
@@ -128,23 +127,21 @@ def any_metric(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
         if row.scope in ("stack", "pair") and name not in _NOT_HERE
     }
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        picked = st.selectbox(
+        picked = ask.selectbox(
             "Metric",
             list(known),
             format_func=lambda name: known[name].title if name in known else str(name),
             key="dynamics_metric",
-            bind="query-params",
             width=360,
         )
         metric = picked if picked in known else next(iter(known))
         against = ""
         if known[metric].scope == "pair":
             against = str(
-                st.segmented_control(
+                ask.segmented_control(
                     "Compared with the checkpoint",
                     ["first", "last"],
                     default="first",
-                    required=True,
                     key="dynamics_against",
                 )
             )
@@ -158,7 +155,7 @@ def any_metric(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
     if not fields:
         st.info(f"{plain(known[metric].title)} has no number for each layer; see its own page.")
         return
-    field = st.selectbox("Number", fields, format_func=_words, key=f"dynamics_field_{metric}", width=360)
+    field = ask.selectbox("Number", fields, format_func=_words, key=f"dynamics_field_{metric}", width=360)
     field = field if field in fields else fields[0]
     axis = _words(field)
     compared = f", compared with the {against} checkpoint, layer by layer" if against else ""

@@ -13,10 +13,11 @@ from pages._kit.flow.progress import show_progress
 from pages._kit.show import wording
 from pages._kit.show.finding import Finding, show
 from pages._kit.show.findings import heading
-from pages._kit.state import selection
+from pages._kit.state import ask, selection
 from pages._kit.state.labelled import choose_model, label_missing
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import plain, show_problem, workbench
+from pages._kit.state.view import set_value
 from pages.training.finetune.charts import CAPTION, course_chart, course_table
 from pages.training.finetune.runs import (
     all_runs,
@@ -45,7 +46,7 @@ BADGES = {
     "stopped": ":orange-badge[:material/stop_circle: stopped]",
     "failed": ":red-badge[:material/error: failed]",
 }
-SHOWN = "finetune_run"
+SHOWN = "run"  # in the address too
 POLL_SECONDS = 1.0
 DIVERGED = "diverged"
 _NOT_SHORT = ("epochs", "learning_rate", "seed")
@@ -70,12 +71,11 @@ def new_run(here: Selection, label: str) -> None:
         f"{wording.count(here.texts.spec.n_rows, here.row_name)} of {plain(here.texts.spec.name)}, labels: the column "
         f"'{plain(label)}'."
     )
-    name = st.selectbox(
+    name = ask.selectbox(
         "Recipe",
         list(RECIPES),
         format_func=lambda one: NAMES.get(one, one),
         key="finetune_recipe",
-        persist_state="session",
     )
     recipe = RECIPES[name]
     with st.container(horizontal=True):
@@ -84,7 +84,7 @@ def new_run(here: Selection, label: str) -> None:
         rest = [field for field in Recipe.__dataclass_fields__ if field not in _NOT_SHORT]
         values |= params_form(Recipe, f"finetune_{name}", only=rest, values=recipe)
     about = f"{model.spec.commit}-{here.texts.spec.table}-{name}-{len(workbench().runs())}"
-    run_name = st.text_input(
+    run_name = ask.text_input(
         "Name of the run",
         value=suggested(model.spec.name, here.texts.spec.name, name),
         key=f"finetune_name_{about}",
@@ -161,13 +161,9 @@ def choose_run(infos: list[RunInfo]) -> RunInfo:
     names = [info.name for info in infos]
     wanted = st.session_state.pop("_finetune_next", None)
     if wanted in names:
-        st.session_state[SHOWN] = wanted
-    elif st.session_state.get(SHOWN) not in names:
-        asked = st.query_params.get("run")
-        st.session_state[SHOWN] = asked if asked in names else names[0]
+        set_value(SHOWN, wanted)
     about = {info.name: f"{info.name} · {short_model(info.base)} on {info.texts}" for info in infos}
-    chosen = st.selectbox("Run", names, key=SHOWN, format_func=lambda one: about.get(one, one))
-    st.query_params["run"] = chosen
+    chosen = ask.selectbox("Run", names, key=SHOWN, format_func=lambda one: about.get(one, one))
     return infos[names.index(chosen)]
 
 

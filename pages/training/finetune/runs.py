@@ -12,6 +12,7 @@ from pages._kit.show.export import csv_text
 from pages._kit.show.links import page_file
 from pages._kit.state.model_field import DEFAULT_MODEL, choose_models, chosen_names
 from pages._kit.state.session import plain, show_problem, workbench
+from pages._kit.state.view import forget, set_value
 
 REPORT = page_file("training/report")
 OWN = "own"
@@ -172,15 +173,13 @@ def compare(info: RunInfo) -> None:
     """Choose base and tuned model, and the pooling that its head reads, and open the report; for the button's callback."""
     choose_models([info.base, info.model])
     if info.frozen_pooling in POOLINGS:  # rows that are words have a pooling of their own
-        st.session_state["pooling"] = info.frozen_pooling
+        set_value("pooling", info.frozen_pooling)
     for key in ("report_base", "report_tuned"):  # an earlier choice on that page would stay
-        st.session_state.pop(key, None)
+        forget(key)
     st.session_state[_OPEN] = True
 
 
 def open_report_if_asked() -> None:
-    """Go to the report, if the button was pressed: the fields of the choice have been drawn, and write themselves into the address."""
+    """Go to the report, if the button was pressed."""
     if st.session_state.pop(_OPEN, False):
-        st.switch_page(
-            REPORT, query_params={}
-        )  # none, which is not the default: fields that stand in the address forbid that
+        st.switch_page(REPORT)

@@ -12,6 +12,7 @@ from pages._kit.flow.controls import params_form
 from pages._kit.flow.progress import batch_panel
 from pages._kit.show.export import with_sample
 from pages._kit.show.findings import notes_of, provenance, source_line, undefined_note
+from pages._kit.state import ask
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import workbench
 from pages.training.report.files import Section, report_downloads
@@ -79,14 +80,13 @@ def _choose_sets(here: Selection) -> list[tuple[TextSetInfo, str]]:
     own = here.texts.shown_name
     if here.label is not None:
         options[own] = here.texts
-    picked = st.multiselect(
+    picked = ask.multiselect(
         "Text sets",
         list(options),
         default=[own] if own in options else [],
         max_selections=MOST_SETS,
         select_all=False,
         key="report_sets",
-        bind="query-params",
         help="Sets with a label column. The one in the sidebar goes by the label chosen there, the others by their own.",
     )
     sets = []
@@ -101,13 +101,12 @@ def _choose_sets(here: Selection) -> list[tuple[TextSetInfo, str]]:
 def _choose_layer(info: ModelInfo) -> int:
     numbers = list(range(len(info.layer_names)))
     key = f"report_cross_layer_{len(numbers)}"
-    chosen = st.selectbox(
+    chosen = ask.selectbox(
         "Layer",
         numbers,
         index=len(numbers) - 1,
         format_func=info.layer_names.__getitem__,
         key=key,
-        persist_state="session",
         width=200,
     )
     return chosen if chosen in numbers else numbers[-1]

@@ -18,6 +18,7 @@ from pages._kit.state.gathering import gathered
 from pages._kit.state.model_field import chosen_names
 from pages._kit.state.selection import NO_LABEL, Selection
 from pages._kit.state.session import plain
+from pages._kit.state.view import view
 from pages.training.report.files import Section, html_report, section_of
 
 HOW = (
@@ -116,8 +117,8 @@ def _with_models(variant: Mapping[str, Sequence[Any]], names: Sequence[str]) -> 
 
 
 def _query(here: Selection) -> str:
-    """The choice as an address: what stands in it, and what is left out there because it is the default."""
-    words = {key: st.query_params.get_all(key) for key in st.query_params}
+    """The choice as an address, as far as the pages have been drawn."""
+    words = dict(view().words)
     words |= {"model": chosen_names(), "texts": [_texts(here)], "label": [here.label or NO_LABEL]}
     if here.pooling != "words":
         words["pooling"] = [here.pooling]

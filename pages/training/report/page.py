@@ -7,9 +7,11 @@ import streamlit as st
 from backend import InvalidRequest, ModelInfo, check_pair
 from pages._kit.charts.base import short_model
 from pages._kit.show.findings import heading
+from pages._kit.state import ask
 from pages._kit.state.pair import in_order, say_order
 from pages._kit.state.selection import ready
 from pages._kit.state.session import plain, workbench
+from pages._kit.state.view import set_value
 from pages.training.report.cross import cross_view
 from pages.training.report.everything import everything_view
 from pages.training.report.pair import pair_view
@@ -24,7 +26,8 @@ PAIR, CROSS, EVERYTHING = "Before and after", "Across tasks", "Everything comput
 
 def swap(base: str, tuned: str) -> None:
     """Let the two models change places."""
-    st.session_state["report_base"], st.session_state["report_tuned"] = tuned, base
+    set_value("report_base", tuned)
+    set_value("report_tuned", base)
 
 
 def choose_pair(models: Sequence[ModelInfo]) -> tuple[ModelInfo, ModelInfo] | None:
@@ -39,7 +42,7 @@ def choose_pair(models: Sequence[ModelInfo]) -> tuple[ModelInfo, ModelInfo] | No
     names = [info.spec.name for info in models]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         base, tuned = (
-            st.selectbox(label, names, index=place, format_func=short_model, key=key, bind="query-params", width=280)
+            ask.selectbox(label, names, index=place, format_func=short_model, key=key, width=280)
             for place, label, key in ((0, "Before", "report_base"), (-1 % len(names), "After", "report_tuned"))
         )
         st.button("Swap", key="report_swap", icon=":material/swap_horiz:", on_click=swap, args=(base, tuned))
@@ -66,13 +69,11 @@ def choose_pair(models: Sequence[ModelInfo]) -> tuple[ModelInfo, ModelInfo] | No
 
 heading("Report", WHAT, HOW)
 here = ready()
-view = st.segmented_control(
+view = ask.segmented_control(
     "View",
     [PAIR, CROSS, EVERYTHING],
     default=PAIR,
-    required=True,
     key="report_view",
-    bind="query-params",
     label_visibility="collapsed",
 )
 pair = choose_pair(here.models) if view != EVERYTHING else None

@@ -25,6 +25,7 @@ from pages._kit.flow.progress import batch_panel
 from pages._kit.show.export import with_sample
 from pages._kit.show.finding import said_once
 from pages._kit.show.findings import notes_of, source_line, split_warnings, undefined_note
+from pages._kit.state import ask
 from pages._kit.state.rows import pairing_warning
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import plain, workbench
@@ -56,10 +57,8 @@ def _plan(here: Selection, base: ModelInfo, tuned: ModelInfo) -> ReportPlan:
     names = base.layer_names if here.layers == "all" else [base.layer_names[int(number)] for number in here.layers]
     label = None if here.tokens is not None else here.label
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        layer = st.selectbox(
-            "Layer of the summary", names, index=len(names) - 1, key="report_layer", persist_state="session", width=200
-        )
-        slow = st.checkbox(SLOW, key="report_slow", bind="query-params", help=SLOW_HELP, disabled=label is None)
+        layer = ask.selectbox("Layer of the summary", names, index=len(names) - 1, key="report_layer", width=200)
+        slow = ask.checkbox(SLOW, key="report_slow", help=SLOW_HELP, disabled=label is None)
     split: dict[str, Any] = {}
     order = ""
     if label is not None:

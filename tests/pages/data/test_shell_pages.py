@@ -292,7 +292,7 @@ def test_a_link_by_the_name_alone_opens_the_only_set_of_it(
     app.query_params["texts"] = mine.spec.table if whole else mine.spec.name
     app.query_params["label"] = "second label"
     at = app.run()
-    assert at.session_state["_selection"].texts == mine and not at.session_state["_selection"].warning
+    assert at.session_state["_selection"].texts == mine and not at.session_state["_view"].gone
     assert at.session_state["_selection"].label == "second label", "the rest of the link is kept"
 
 
@@ -303,7 +303,7 @@ def test_a_link_by_a_name_that_two_have_lists_both(app: AppTest, bench: Any, tmp
     selection = at.session_state["_selection"]
     assert selection.texts.builtin and all(info.shown_name in selection.warning for info in both)
     at.selectbox(key="texts").set_value(both[0].shown_name).run()
-    assert at.session_state["_selection"].texts == both[0] and not at.session_state["_selection"].warning
+    assert at.session_state["_selection"].texts == both[0] and not at.session_state["_view"].gone
 
 
 def test_a_choice_that_somebody_deletes_is_said_to_be_gone(app: AppTest, bench: Any, tmp_path: Path) -> None:
@@ -312,6 +312,6 @@ def test_a_choice_that_somebody_deletes_is_said_to_be_gone(app: AppTest, bench: 
     at.selectbox(key="texts").set_value(mine.shown_name).run()
     bench.delete_text_set(mine.spec.table)
     at.run()
-    assert f"'{mine.shown_name}', which was chosen here, no longer exists" in at.session_state["_selection"].warning
+    assert f"'{mine.shown_name}', which was chosen here, no longer exists" in at.session_state["_view"].gone["texts"]
     at.selectbox(key="texts").set_value("topics").run()
-    assert not at.session_state["_selection"].warning
+    assert not at.session_state["_view"].gone

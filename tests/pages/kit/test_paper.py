@@ -96,11 +96,12 @@ def test_the_variance_ratio_of_general_text(open_page, run_page, small_world: Sm
 def test_the_first_click_puts_all_tokens_into_the_address_and_off_takes_them_out(open_page) -> None:
     at = open_page("profiles", 0)
     switch(at).set_value(True).run()
-    assert at.query_params["all_tokens"] in ("true", ["true"]) and at.session_state["all_tokens"] is True
+    assert at.session_state["_view"].words["all_tokens"] == ["true"] and at.session_state["all_tokens"] is True
     switch(at).set_value(False).run()
-    assert "all_tokens" not in at.query_params and "pooling" not in at.query_params
+    words = at.session_state["_view"].words
+    assert "all_tokens" not in words and words["pooling"] == ["mean"]
     switch(at).set_value(True).run()
-    assert at.query_params["all_tokens"] in ("true", ["true"]) and "a sample of the tokens" not in said(at)
+    assert at.session_state["_view"].words["all_tokens"] == ["true"] and "a sample of the tokens" not in said(at)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +118,8 @@ def test_off_after_a_reload_is_the_sidebars_defaults(open_page, page: str, choic
     assert not at.exception
     assert at.session_state["pooling"] == "mean" and at.session_state["layers"] == "all"
     assert at.session_state["texts"].startswith(choice.get("texts", "words"))
-    assert not {"pooling", "layers", "all_tokens"} & set(at.query_params)
+    words = at.session_state["_view"].words
+    assert (words["pooling"], words["layers"]) == (["mean"], ["all"]) and "all_tokens" not in words
 
 
 def test_what_similarity_compares_is_kept_in_the_address(open_page) -> None:

@@ -39,7 +39,7 @@ def test_a_run_is_started_and_shown_with_its_own_numbers(open_page, shown, small
     assert not at.exception and not at.error
     info = next(run for run in small_world.bench.runs() if run.name == "first")
     assert info.state == "done" and info.recipe.epochs == 1 and info.recipe.learning_rate == 3e-5
-    assert at.selectbox(key="finetune_run").value == "first"
+    assert at.selectbox(key="run").value == "first"
     told = {item.label: item.value for item in at.metric}
     assert told["Fine-tuned"] == f"{100 * info.accuracy:.1f} %"
     assert told["Head on the frozen base"] == f"{100 * info.frozen:.1f} %"
@@ -91,7 +91,7 @@ def test_an_interrupted_run_goes_on_from_its_last_step(open_page, small_world: S
         bench.finetune("halted", changes={"max_steps": 2}, report=until_step_one, **options)
     assert next(run for run in bench.runs() if run.name == "halted").state == "stopped"
     at = open_page(KEY, 0, label="label", run="halted")
-    assert at.selectbox(key="finetune_run").value == "halted", "the link's run"
+    assert at.selectbox(key="run").value == "halted", "the link's run"
     assert "Resume from" in button(at, "finetune_resume").label
     button(at, "finetune_resume").click().run()
     assert not at.exception and not at.error
