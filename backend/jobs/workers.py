@@ -31,7 +31,7 @@ from backend.work.tasks import kind_of
 _GRACE = 10.0  # seconds a cancelled worker has to reach its next report before it is ended
 
 
-@dataclass
+@dataclass(eq=False)
 class _Job:
     status: JobStatus
     task: Task
@@ -87,6 +87,8 @@ class WorkersExecutor(StoreExecutor):
             entry = self._jobs.get(job_id)
         if entry is not None and entry.status.active:
             entry.cancelled.set()
+            if any(lane.drop(entry) for lane in self._lanes.values()):  # it waits: nobody has to be asked
+                self.end(entry, Cancelled())
 
     def health(self) -> dict[str, str]:
         workers = {f"worker {kind}": lane.state for kind, lane in self._lanes.items()}
@@ -156,6 +158,14 @@ class _Lane(threading.Thread):
         """What the job that is being done is called; "" while there is none."""
         current = self._current
         return current.status.title if current is not None else ""
+
+    def drop(self, entry: _Job) -> bool:
+        """Take a job out of the queue; False where it is not in it."""
+        with self.queue.mutex:
+            waiting = entry in self.queue.queue
+            if waiting:
+                self.queue.queue.remove(entry)
+        return waiting
 
     def place(self, job_id: str) -> int:
         """Where a job is among those that wait here, from 1; 0 where it does not wait here."""

@@ -183,6 +183,8 @@ def test_cancel_ends_a_running_job_and_a_waiting_one(workers: tuple[Workbench, o
     assert {job.id: job.place for job in bench.jobs() if job.active} == {running.id: 0, waiting.id: 1}
     pid = bench.health()["worker models"]
     bench.cancel(waiting.id)
+    stopped = bench.status(waiting.id)
+    assert stopped is not None and (stopped.state, stopped.place) == ("cancelled", 0), "at once, whatever runs"
     bench.cancel(running.id)
     assert _follow(bench, bench.status(running.id)).state == "cancelled"
     assert _follow(bench, bench.status(waiting.id)).state == "cancelled"
