@@ -135,9 +135,9 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> dict[str, Finding]:
     seen: dict[str, Finding] = {}
     offer = finding_module._offer
 
-    def seeing(finding: Finding) -> None:
+    def seeing(finding: Finding, *frame: int | None) -> None:
         seen[finding.key] = finding
-        offer(finding)
+        offer(finding, *frame)
 
     monkeypatch.setattr(finding_module, "_offer", seeing)
     return seen

@@ -25,3 +25,11 @@ def said(at: Any) -> str:
     """Everything that the page says, with the escapes of Markdown taken out."""
     kinds = (at.markdown, at.caption, at.info, at.error, at.title, at.subheader)
     return "\n".join(element.value for kind in kinds for element in kind).replace("\\", "")
+
+
+def files_of(at: Any, key: str) -> list[str]:
+    """The labels of the files that the menu of a figure offers, once it is open."""
+    at.session_state[f"{key}_save"] = True
+    at.run()
+    assert not at.exception
+    return [button.label for button in at.get("download_button")]

@@ -1,71 +1,15 @@
-"""What can be taken away from a page: the table as CSV, the result with its recipe as JSON, the figure as one HTML file."""
+"""Tables and results as text: CSV and JSON; and where numbers came from, line by line."""
 
 import csv
-import html
 import io
 import json
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
-import streamlit as st
 
-from backend import Result, SeriesInfo, result_document, safe_cell
-from pages._kit.charts.base import for_paper
+from backend import Result, SeriesInfo, safe_cell
 from pages._kit.show.findings import notes_of, source_lines
-
-_HTML_CONFIG = {"displaylogo": False, "showSendToCloud": False, "responsive": True}
-
-
-def downloads(
-    key: str,
-    name: str,
-    *,
-    table: tuple[Sequence[str], Sequence[Sequence[object]]],
-    results: Sequence[Result],
-    figure: go.Figure,
-    title: str,
-    caption: str = "",
-    documents: Sequence[dict[str, Any]] | None = None,
-) -> None:
-    """Three buttons for one figure: its numbers (CSV), its results with their recipes (JSON), the figure itself (HTML).
-
-    A file is made when its button is pressed. ``table`` is the column names and the rows; ``name`` starts the file names.
-    ``documents`` are what the JSON file holds, where that is not one document for each result.
-    """
-    if documents is None:
-        documents = [result_document(result) for result in results]
-    notes = origin(results)
-    table = with_sample(table, results)
-    with st.container(horizontal=True, key=f"{key}_downloads"):
-        st.download_button(
-            "CSV",
-            lambda: csv_text(*table).encode("utf-8-sig"),
-            f"{name}.csv",
-            "text/csv",
-            key=f"{key}_csv",
-            icon=":material/table:",
-            help="The numbers of the figure as a table.",
-        )
-        st.download_button(
-            "JSON and recipe",
-            lambda: json_text(documents).encode(),
-            f"{name}.json",
-            "application/json",
-            key=f"{key}_json",
-            icon=":material/data_object:",
-            help="The whole result, with the recipe that computes it again: `python -m backend run recipe.json`.",
-        )
-        st.download_button(
-            "HTML figure",
-            lambda: html_page(figure, title=title, caption=caption, notes=notes).encode(),
-            f"{name}.html",
-            "text/html",
-            key=f"{key}_html",
-            icon=":material/web:",
-            help="The interactive figure in one file that opens without the dashboard and without a network (5 MB).",
-        )
 
 
 def origin(results: Sequence[Result], series: SeriesInfo | None = None) -> list[str]:
@@ -113,15 +57,3 @@ def json_text(documents: Sequence[dict[str, Any]]) -> str:
     """One result as an object, several as a list."""
     whole = documents[0] if len(documents) == 1 else list(documents)
     return json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False)
-
-
-def html_page(figure: go.Figure, *, title: str, caption: str = "", notes: Sequence[str] = ()) -> str:
-    """The figure as one HTML file with plotly.js inside, its caption and its notes below it."""
-    chart = for_paper(figure).to_html(full_html=False, include_plotlyjs=True, config=_HTML_CONFIG)
-    below = "".join(f"<p>{html.escape(line)}</p>" for line in (caption, *notes) if line)
-    style = "body{font-family:Helvetica,Arial,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1f2430}"
-    name = html.escape(title)
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{name}</title><style>{style}</style></head>'
-        f"<body><h1>{name}</h1>{chart}{below}</body></html>"
-    )

@@ -16,14 +16,12 @@ How a page uses it::
     )
 
 Drawn are, from top to bottom: the figure, its caption, what is undefined in ``fields`` and why, provenance and notes,
-and the downloads. A page with several figures wraps them in ``with said_once():``; then provenance and notes of all of
+and the menu with its files. A page with several figures wraps them in ``with said_once():``; then provenance and notes of all of
 them come once, where the block ends (or, with ``said_once(below_each=True)``, below the first figure that they are about), and
 a reason that was given under one figure is not listed again under the next. A figure of one layer names it (``layer``) and leaves out the gaps of others (``expected=elsewhere(place)``). A figure whose
 numbers are in no ``Result`` gives ``documents`` for the JSON file and ``about`` (model, text set) for the file names.
 """
 
-import io
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -34,18 +32,17 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from backend import Result, SeriesInfo, Undefined, result_document
-from pages._kit.charts.base import short_model
-from pages._kit.show.export import csv_text, html_page, json_text, origin, part_of
+from backend import Result, SeriesInfo, Undefined
+from pages._kit.show.export import part_of
+from pages._kit.show.files import groups_of
 from pages._kit.show.findings import provenance, reasons_over_steps, say_undefined, undefined_reasons
+from pages._kit.show.naming import file_stem, title_lines
 from pages._kit.show.plot import ChartSelection, Frames, Select, plot
+from pages._kit.show.saving import save_menu
 from pages._kit.state.gathering import gathered
 from pages._kit.state.session import plain
 
 NOTHING = "There is nothing to draw: every number is undefined."
-MOST_NAMED = 2  # models in a file's name
-_PART_CHARS = 48  # of a file's name
-_RECIPE_HELP = "The whole result, with the recipe that computes it again: `python -m backend run recipe.json`."
 
 
 def _whole(_: Undefined) -> bool:
@@ -136,7 +133,7 @@ def said_once(*, below_each: bool = False, also: Sequence[Result] = ()) -> Itera
 
 
 def show(finding: Finding) -> ChartSelection:
-    """Draw a figure with caption, gaps, origin and downloads; returns what is selected in it."""
+    """Draw a figure with caption, gaps, origin and the menu of its files; returns what is selected in it."""
     chosen = ChartSelection()
     if (figures := gathered()) is not None:
         figures[finding.key] = finding
@@ -152,6 +149,7 @@ def show(finding: Finding) -> ChartSelection:
             select=finding.select,
             frames=finding.frames,
             file_name=file_stem(finding),
+            title=title_lines(finding),
         )
         if finding.caption:
             st.caption(plain(finding.caption))
@@ -162,7 +160,7 @@ def show(finding: Finding) -> ChartSelection:
     else:
         block.series = finding.series
         block.results |= {result.fingerprint: result for result in finding.results}
-    _offer(finding)
+    _offer(finding, chosen.frame)
     return chosen
 
 
@@ -182,102 +180,6 @@ def _say_gaps(finding: Finding, block: _Said) -> None:
         st.caption(f"Numbers that are undefined, for reasons given above, are {crosses}left out here as well.")
 
 
-def _offer(finding: Finding) -> None:
-    """The downloads of one figure; a file is made when its button is pressed. SVG and PNG are made by the chart itself."""
-    stem = file_stem(finding)
-    recipe = bool(finding.results)
-    with st.container(horizontal=True, key=f"{finding.key}_downloads", gap="small"):
-        st.download_button(
-            "CSV",
-            lambda: csv_file(finding),
-            f"{stem}.csv",
-            "text/csv",
-            key=f"{finding.key}_csv",
-            type="tertiary",
-            icon=":material/table:",
-            help="The numbers of this figure as a table.",
-        )
-        st.download_button(
-            "Parquet",
-            lambda: parquet_file(finding),
-            f"{stem}.parquet",
-            "application/vnd.apache.parquet",
-            key=f"{finding.key}_parquet",
-            type="tertiary",
-            icon=":material/table_rows:",
-            help="The same table with types and every digit: `pandas.read_parquet`.",
-        )
-        st.download_button(
-            "JSON and recipe" if recipe else "JSON",
-            lambda: json_file(finding),
-            f"{stem}.json",
-            "application/json",
-            key=f"{finding.key}_json",
-            type="tertiary",
-            icon=":material/data_object:",
-            help=_RECIPE_HELP if recipe else "All that this figure is drawn from.",
-        )
-        if finding.figure is None:
-            return
-        st.download_button(
-            "HTML figure",
-            lambda: html_file(finding),
-            f"{stem}.html",
-            "text/html",
-            key=f"{finding.key}_html",
-            type="tertiary",
-            icon=":material/web:",
-            help="The interactive figure in one file that opens without the dashboard and without a network (5 MB). "
-            "SVG and PNG are in the figure's tool bar.",
-        )
-
-
-def file_stem(finding: Finding) -> str:
-    """What the files of a figure are called: the figure, its models, the text set and the layer, where known."""
-    sources = [source for result in finding.results for source in result.sources]
-    models = list(dict.fromkeys(short_model(source.model) for source in sources))
-    if finding.series is not None:
-        models = [short_model(finding.series.name)]
-    if len(models) > MOST_NAMED:
-        models = [models[0], f"{len(models) - 1} more"]
-    layers = {source.layer_names for source in sources}
-    alone = next(iter(layers))[0] if len(layers) == 1 and len(next(iter(layers))) == 1 else ""
-    texts = dict.fromkeys(source.texts for source in sources)
-    about = [models, list(texts)] if sources else [[part] for part in finding.about]
-    parts = [[finding.name or finding.key], *about, [finding.layer or alone]]
-    return "_".join(filter(None, ("+".join(map(_slug, part)) for part in parts)))
-
-
-def _slug(text: str) -> str:
-    """Text that is safe in a file's name on every system; letters of all languages stay."""
-    return re.sub(r"[^\w.+]+|_+", "-", text)[:_PART_CHARS].strip("-.")
-
-
-def csv_file(finding: Finding) -> bytes:
-    """The table as CSV with a byte order mark, for spreadsheets; formulas are defused, undefined numbers are empty."""
-    table = finding.numbers()
-    cells = table.astype(object).where(table.notna(), None)
-    return csv_text(list(map(str, table.columns)), list(cells.itertuples(index=False, name=None))).encode("utf-8-sig")
-
-
-def parquet_file(finding: Finding) -> bytes:
-    """The table as Parquet, the types kept; undefined numbers are NaN."""
-    out = io.BytesIO()
-    table = finding.numbers()
-    table.set_axis(list(map(str, table.columns)), axis=1).to_parquet(out, index=False, engine="pyarrow")
-    return out.getvalue()
-
-
-def json_file(finding: Finding) -> bytes:
-    """The results with their recipes, or the finding's own documents."""
-    make = finding.documents
-    documents = [result_document(result) for result in finding.results] if make is None else make()
-    return json_text(documents).encode()
-
-
-def html_file(finding: Finding) -> bytes:
-    """The figure as one file, with its caption, what is undefined in it, and where it comes from."""
-    assert finding.figure is not None
-    notes = [*(f"Undefined: {reason}" for reason in finding.gaps()), *origin(finding.results, finding.series)]
-    caption = " ".join(filter(None, (finding.caption, finding.shared)))
-    return html_page(finding.figure, title=finding.title, caption=caption, notes=notes).encode()
+def _offer(finding: Finding, frame: int | None = None) -> None:
+    """The menu below the figure, whose page of its own opens at ``frame``."""
+    save_menu(finding.key, lambda: groups_of(finding, frame))

@@ -165,7 +165,7 @@ class MapView:
         )
 
     def points(self) -> pd.DataFrame:
-        """One row for each place and point; the rows of the text set count from 1."""
+        """One row for each place and point, with its text; the rows of the text set count from 1."""
         values, labels = self.result.values, self.labels()
         n_places, n_points, n_axes = values.coords.shape
         columns: dict[str, Any] = {
@@ -178,7 +178,9 @@ class MapView:
         columns["text"] = [self.table.shown[text] for text in values.text_index] * n_places
         columns["label"] = list(labels or [None] * n_points) * n_places
         flat = values.coords.reshape(n_places * n_points, n_axes)
-        return pd.DataFrame(columns | {f"axis_{axis + 1}": flat[:, axis] for axis in range(n_axes)})
+        columns |= {f"axis_{axis + 1}": flat[:, axis] for axis in range(n_axes)}
+        texts = self.table.shown
+        return pd.DataFrame(columns | {"text": [texts[row] for row in values.text_index] * n_places})
 
     def qualities(self) -> pd.DataFrame:
         """How far each map can be trusted, one row for each place."""

@@ -10,15 +10,16 @@ const linked = new Map(); // the frame that charts of one link show together
 const kept = new Map(); // what a reader did to a chart that is off the page for now, by its key and view
 let library;
 
-export default function (component) {
+export default function draw(component) {
   const { data, parentElement, setStateValue } = component;
+  const text = new TextDecoder().decode(data);
+  if (text.startsWith('{"pictures_of"')) return offerPictures(parentElement, JSON.parse(text).pictures_of);
   let view = views.get(parentElement);
   if (!view) {
     view = createView(parentElement);
     views.set(parentElement, view);
   }
   view.send = setStateValue;
-  const text = new TextDecoder().decode(data);
   view.queue = view.queue.then(() => update(view, text)).catch((error) => fail(view, error));
   return () => dispose(parentElement, view);
 }
@@ -140,20 +141,10 @@ function configOf(view) {
     modeBarButtonsToAdd: ["svg", "png"].map((format) => ({
       name: `Save as ${format.toUpperCase()}`,
       icon: format === "svg" ? window.Plotly.Icons.disk : window.Plotly.Icons.camera,
-      click: (canvas) => save(view, canvas, format),
+      click: () => save(view, format),
     })),
   };
   return view.config;
-}
-
-function save(view, canvas, format) {
-  // Always on white, in the colours of the page in daylight: a picture goes into a paper, not into the dashboard.
-  const back = Object.fromEntries(Object.entries(view.options.on_dark).map(([from, to]) => [to, from]));
-  const figure = structuredClone({ data: canvas.data, layout: canvas.layout });
-  swapColours(figure, back);
-  const layout = { ...figure.layout, template: template(PAPER), paper_bgcolor: "white", plot_bgcolor: "white" };
-  const size = { width: canvas.offsetWidth, height: canvas.offsetHeight, scale: format === "png" ? 2 : 1 };
-  return window.Plotly.downloadImage({ data: figure.data, layout }, { format, filename: view.options.file_name, ...size });
 }
 
 function resize(view) {

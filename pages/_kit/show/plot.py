@@ -11,7 +11,7 @@ import os
 import sys
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,16 +23,16 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages._kit.charts.base import MUTED, ON_DARK
+from pages._kit.show.naming import slug
 
 FALLBACK_VARIABLE = "EMBEDSCOPE_PLAIN_CHARTS"
 _HERE = Path(__file__).parent
 _SCRIPT_NAME = f"plotly-{plotly.__version__}.min.js"
-_COMPONENT = st.components.v2.component(
-    "embedscope_plot",
-    css=(_HERE / "plot.css").read_text(encoding="utf-8"),
-    js="\n".join((_HERE / name).read_text(encoding="utf-8") for name in ("plot.js", "plot_theme.js")),
-    isolate_styles=False,
+CSS = (_HERE / "plot.css").read_text(encoding="utf-8")
+JAVASCRIPT = "\n".join(
+    (_HERE / name).read_text(encoding="utf-8") for name in ("plot.js", "plot_theme.js", "plot_save.js")
 )
+_COMPONENT = st.components.v2.component("embedscope_plot", css=CSS, js=JAVASCRIPT, isolate_styles=False)
 
 PLAIN_CONFIG = {"displaylogo": False, "showSendToCloud": False}  # plotly.js 4 would offer to upload the figure
 
@@ -82,6 +82,7 @@ class _Options:
     view: str
     select: Select
     file_name: str
+    title: Sequence[str] = ()
     script: str = f"app/static/{_SCRIPT_NAME}"
     aspect: float | None = None
     on_dark: dict[str, str] = field(default_factory=lambda: dict(ON_DARK))
@@ -98,6 +99,7 @@ def plot(
     select: Select = "none",
     frames: Frames | None = None,
     file_name: str = "embedscope",
+    title: Sequence[str] = (),
     on_select: Callable[[], None] | None = None,
 ) -> ChartSelection:
     """Draw ``figure`` in the width of its container and return what is selected in it.
@@ -106,18 +108,40 @@ def plot(
     share of the width. Zoom, camera and selection are kept while ``view`` stays the same: give it another value when the
     axes mean something else. ``select`` "points" returns the ``customdata`` of clicked, boxed or lassoed points (one value a
     point), "cells" the row and column of a clicked heatmap cell; ``on_select`` is called when that changes. With ``frames`` a
-    slider shows one after the other. ``file_name`` names the images saved from the mode bar.
+    slider shows one after the other. ``file_name`` names the pictures that are saved, and ``title`` (``alt``, if empty), lines of
+    plain text, stands in them; of a frame both name it.
     """
     if not component_available():
         return _plain(figure, key, alt, height, select, frames, file_name, on_select)
-    options = _Options(key, height, alt, view, select, file_name, aspect=aspect)
+    options = _Options(key, height, alt, view, select, file_name, title or (alt,), aspect=aspect)
     result = _COMPONENT(
         key=key,
         data=_payload(figure, options, frames),
         on_selection_change=on_select or _nothing,
         on_frame_change=_nothing,
     )
-    return _selection(result.get("selection"), result.get("frame"), frames)
+    return _followed(_selection(result.get("selection"), result.get("frame"), frames), frames)
+
+
+def picture_buttons(key: str) -> None:
+    """Two buttons that save the chart ``key`` of this page as SVG and PNG; nothing where no component draws it."""
+    if component_available():
+        _COMPONENT(key=f"{key}_pictures", data=json.dumps({"pictures_of": key}).encode(), width="content")
+
+
+def chart_document(
+    figure: go.Figure,
+    *,
+    alt: str,
+    height: int,
+    aspect: float | None,
+    frames: Frames | None,
+    file_name: str,
+    title: Sequence[str],
+) -> str:
+    """The chart as JSON for a page of its own, which draws it with ``CSS`` and ``JAVASCRIPT`` as the dashboard does."""
+    options = _Options(file_name, height, alt, "", "none", file_name, title, script="", aspect=aspect)
+    return _payload(figure, options, frames).decode()
 
 
 def component_available() -> bool:
@@ -161,6 +185,7 @@ def _encoded_frames(frames: Frames) -> dict[str, Any]:
         "label": frames.label,
         "names": list(frames.names),
         "captions": list(frames.captions),
+        "files": [frame_slug(frames, place) for place in range(len(frames.names))],
         "initial": frames.initial,
         "coordinates": coordinates,
         "shown": {trace: _encoded_bits(shown) for trace, shown in frames.shown.items()},
@@ -168,6 +193,12 @@ def _encoded_frames(frames: Frames) -> dict[str, Any]:
         "link": frames.link,
         "follows": frames.follows,
     }
+
+
+def frame_slug(frames: Frames, place: int) -> str:
+    """A frame in a file's name: its own, after what the slider chooses where that is a number."""
+    name = frames.names[place]
+    return slug(f"{frames.label} {name}" if name.replace(",", "").isdecimal() else name)
 
 
 def _encoded(values: npt.NDArray[Any]) -> dict[str, str]:
@@ -195,6 +226,17 @@ def _selection(stated: Any, frame: Any, frames: Frames | None) -> ChartSelection
     return ChartSelection(chosen, None, None, shown)
 
 
+def _followed(chosen: ChartSelection, frames: Frames | None) -> ChartSelection:
+    """``chosen`` of a chart that follows another with the frame of that other, which is drawn before it."""
+    if frames is None or not frames.link:
+        return chosen
+    shared = f"_frame_of_{frames.link}"
+    if not frames.follows:
+        st.session_state[shared] = chosen.frame
+        return chosen
+    return replace(chosen, frame=min(st.session_state.get(shared, chosen.frame), len(frames.names) - 1))
+
+
 def _nothing() -> None:
     """Streamlit keeps a component's state only where a callback is given for it."""
 
@@ -212,7 +254,7 @@ def _plain(
     """The same chart by ``st.plotly_chart``: without the kept zoom, with the slider outside the chart."""
     figure = go.Figure(figure).update_layout(height=height)
     frame = None if frames is None else _plain_frame(figure, frames, key)
-    config = {**PLAIN_CONFIG, "toImageButtonOptions": {"filename": file_name}}
+    config = {**PLAIN_CONFIG, "toImageButtonOptions": {"filename": file_name, "scale": 3}}
     if select == "none":
         st.plotly_chart(figure, key=key, alt=alt, config=config)
         return ChartSelection(frame=frame)

@@ -142,7 +142,7 @@ def draw_geometry(result: Result[AblationResult], curves: dict[str, Curve], curv
             alt=f"Anisotropy, average cosine, TwoNN and neighbour overlap against removed dimensions, {NAMES[curve.name]}",
             height=460,
             view=f"{source.model} {source.layer_names[0]}{zoom_of(curve)}",
-            frames=Frames("", [str(k) for k in steps], [], cursor=steps, link=LINK, follows=True),
+            frames=Frames("Removed", [str(k) for k in steps], [], cursor=steps, link=LINK, follows=True),
         )
     )
 
@@ -176,14 +176,14 @@ def draw_map(
             title=f"{METHODS[method]} of test texts {which}, right or wrong",
             figure=figure,
             caption=f"{METHODS[method]} {removed or 'of the whole layer'}. {MAP_CAPTION}{part}",
-            table=lambda: map_table(coordinates, numbers, names, right[k], k),
+            table=lambda: map_table(coordinates, numbers, names, right[k], k, texts),
             results=[result, shown],
             fields=["coords"],
             empty="There is no map: with these dimensions removed, all texts have the same vector.",
             alt=f"{METHODS[method]} of {len(rows):,} test texts {which}, right or wrong",
             height=460,
             view=f"{method} {source.model} {source.layer_names[0]} {removed}",
-            frames=Frames("", steps, [], shown={0: right, 1: ~right}, link=LINK, follows=True),
+            frames=Frames("Removed", steps, [], shown={0: right, 1: ~right}, link=LINK, follows=True),
         )
     )
 

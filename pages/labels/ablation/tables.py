@@ -49,9 +49,14 @@ def numbers_table(curves: Mapping[str, Curve], values: AblationResult) -> pd.Dat
 
 
 def map_table(
-    coordinates: Floats, numbers: npt.NDArray[np.int64], labels: Sequence[str], right: npt.NDArray[np.bool_], k: int
+    coordinates: Floats,
+    numbers: npt.NDArray[np.int64],
+    labels: Sequence[str],
+    right: npt.NDArray[np.bool_],
+    k: int,
+    texts: Sequence[str],
 ) -> pd.DataFrame:
-    """One row for each point (n, 2): its row of the text set from 1, its label, its place, and whether it is right at ``k``."""
+    """One row for each point (n, 2): its row of the text set from 1, its label and place, whether it is right at ``k``, its text."""
     return pd.DataFrame(
         {
             "row": np.asarray(numbers) + 1,
@@ -59,5 +64,6 @@ def map_table(
             "axis_1": coordinates[:, 0],
             "axis_2": coordinates[:, 1],
             f"right at k = {k}": right,
+            "text": list(texts),
         }
     )

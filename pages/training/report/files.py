@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import plotly.graph_objects as go
-import streamlit as st
 
 from pages._kit.charts.base import for_paper
 from pages._kit.show.export import csv_text, json_text, origin
+from pages._kit.show.files import typeset_files
 from pages._kit.show.finding import Finding
 from pages._kit.show.findings import undefined_reasons
+from pages._kit.show.saving import File, Group, save_menu
 
 Table = tuple[Sequence[str], Sequence[Sequence[Any]]]
 _CONFIG = {"displaylogo": False, "showSendToCloud": False, "responsive": True}
@@ -58,35 +59,23 @@ def report_downloads(
     sections: Sequence[Section],
     notes: Sequence[str],
 ) -> None:
-    """Three buttons; a file is made when its button is pressed. ``table`` is the CSV's columns and rows."""
-    with st.container(horizontal=True, key=f"{key}_downloads"):
-        st.download_button(
-            "CSV",
-            lambda: csv_text(*table).encode("utf-8-sig"),
-            f"{name}.csv",
-            "text/csv",
-            key=f"{key}_csv",
-            icon=":material/table:",
-            help="The table above.",
-        )
-        st.download_button(
-            "JSON and recipes",
-            lambda: json_text([document()]).encode(),
-            f"{name}.json",
-            "application/json",
-            key=f"{key}_json",
-            icon=":material/data_object:",
-            help="The numbers, and the recipe of every analysis: `python -m backend run report.json` computes them again.",
-        )
-        st.download_button(
-            "HTML report",
-            lambda: html_report(title, sections, notes).encode(),
-            f"{name}.html",
-            "text/html",
-            key=f"{key}_html",
-            icon=":material/web:",
-            help="The report in one file that opens without the dashboard and without a network (5 MB).",
-        )
+    """The menu "Save" of a report. ``table`` is the summary's columns and rows."""
+    json_help = (
+        f"The numbers, and the recipe of every analysis: `python -m backend run {name}.json` computes them again."
+    )
+    html_help = "The report in one file that opens without the dashboard and without a network (5 MB)."
+
+    def groups() -> list[Group]:
+        page, numbers = html_report(title, sections, notes).encode(), json_text([document()]).encode()
+        files = [
+            File("HTML report", f"{name}.html", "text/html", lambda: page, html_help),
+            File("JSON and recipes", f"{name}.json", "application/json", lambda: numbers, json_help),
+        ]
+        csv = csv_text(*table).encode("utf-8-sig")
+        summary = File("CSV", f"{name}.csv", "text/csv", lambda: csv, "The summary above.")
+        return [Group("Report", files), Group("Table", [summary, *typeset_files(name, table, [title])])]
+
+    save_menu(key, groups)
 
 
 def html_report(title: str, sections: Sequence[Section], notes: Sequence[str] = ()) -> str:

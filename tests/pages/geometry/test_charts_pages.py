@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 import backend
 from pages._kit.state import session
+from tests.pages.figures import files_of
 
 ROOT = Path(__file__).resolve().parents[3]
 REVIEWS = [("good film", "pos"), ("bad film", "neg"), ("a $5 <b>bargain</b>", "pos"), ("a dull, long evening", "neg")]
@@ -70,7 +71,8 @@ def test_similarity_shows_a_matrix_its_source_and_its_downloads(at: AppTest) -> 
     assert figures(at) == 1
     assert "n = 48 rows of 384 dimensions" in words(at)
     assert "Debiased linear CKA" in words(at)
-    assert {button.label for button in at.get("download_button")} >= {"CSV", "JSON and recipe", "HTML figure"}
+    files = files_of(at, "similarity_Within one model")
+    assert files == ["HTML", "CSV", "Parquet", "Markdown", "LaTeX", "JSON and recipe"]
 
 
 def test_similarity_draws_the_line_along_depth(at: AppTest) -> None:

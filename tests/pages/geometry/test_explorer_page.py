@@ -9,6 +9,7 @@ import pytest
 
 from backend import Labels, LayerStack, Metric, Outcome, Report, Undefined, param, register_metric
 from backend.metrics import METRICS
+from tests.pages.figures import files_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def test_a_metric_of_ones_own_has_its_form_its_line_and_its_numbers(open_page, r
     assert np.isnan(tables[1]["width"][0]) and set(tables[1]["width"][1:]) == {64.0}
     assert "matrix (2 × 3)" in words(at).replace("\\", "")
     assert "no" in words(at) and "<b>no" not in words(at).replace("\\<", "")
-    assert {button.key for button in at.get("download_button")} >= {"explorer_csv", "explorer_json"}
+    assert {"CSV", "JSON and recipe"} <= set(files_of(at, "explorer"))
 
 
 @pytest.mark.parametrize("name", ["cka", "anisotropy", "rogue", "threshold"])

@@ -7,7 +7,7 @@ from safetensors.torch import load_file, save_file
 from backend import NormTask
 from tests.models.tiny import bert_config, save, save_family
 from tests.pages.conftest import SmallWorld
-from tests.pages.figures import figure, numbers, said
+from tests.pages.figures import figure, files_of, numbers, said
 
 
 def viewed(at, view: str):
@@ -141,4 +141,4 @@ def test_untrained_norms_are_undefined_and_not_without_outliers(open_page, small
     assert (at.metric[0].label, at.metric[0].value) == ("Outlier dimensions", "undefined")
     assert "In every block all weights or all biases of 'output.LayerNorm' are equal" in said(at)
     assert not at.get("plotly_chart")
-    assert {button.label for button in at.get("download_button")} >= {"CSV", "JSON"}
+    assert files_of(at, "rogue_norms") == ["CSV", "Parquet", "Markdown", "LaTeX", "JSON"]

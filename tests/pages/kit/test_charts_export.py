@@ -11,7 +11,9 @@ import numpy.typing as npt
 
 from backend import Result, Source, Undefined, result_document
 from pages._kit.charts.layer_pairs import cka_heatmap
-from pages._kit.show.export import csv_text, html_page, json_text
+from pages._kit.show.export import csv_text, json_text
+from pages._kit.show.plot import chart_document
+from pages._kit.show.standalone import figure_page
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,9 @@ def test_several_results_are_a_list() -> None:
 
 def test_the_html_file_stands_alone_and_escapes_what_users_wrote() -> None:
     figure = cka_heatmap(np.eye(2), ["embedding", "block 1"], ["embedding", "block 1"])
-    page = html_page(figure, title="<script>alert(1)</script>", caption="a < b", notes=["n = <3>"])
-    assert "<script>alert(1)</script>" not in page
-    assert "a &lt; b" in page
-    assert "n = &lt;3&gt;" in page
+    figure.update_layout(title={"text": "</script><script>alert(2)</script>"})
+    drawn = chart_document(figure, alt="", height=400, aspect=None, frames=None, file_name="f", title=())
+    page = figure_page(drawn, title=["<script>alert(1)</script>", "on <texts>"], below=["a < b", "n = <3>"])
+    assert "<script>alert(" not in page
+    assert "a &lt; b" in page and "n = &lt;3&gt;" in page and "on &lt;texts&gt;" in page
     assert not re.findall(r"<(?:script|link|img)[^>]*\s(?:src|href)=", page)
-    assert '"showSendToCloud": false' in page

@@ -1,6 +1,7 @@
 """One object for a figure: what stands beside it is said, once, and its files hold its own numbers and name it."""
 
 import csv
+import dataclasses
 import io
 import json
 from pathlib import Path
@@ -12,15 +13,9 @@ import plotly.graph_objects as go
 from streamlit.testing.v1 import AppTest
 
 from backend import Result, Source, Undefined
-from pages._kit.show.finding import (
-    Finding,
-    csv_file,
-    elsewhere,
-    file_stem,
-    html_file,
-    json_file,
-    parquet_file,
-)
+from pages._kit.show.files import csv_file, html_file, json_file, parquet_file
+from pages._kit.show.finding import Finding, elsewhere
+from pages._kit.show.naming import file_stem, title_lines
 from tests.pages.figures import figure, numbers, said
 from tests.pages.kit.test_charts_export import Values
 
@@ -67,7 +62,7 @@ def cells(found: Finding) -> list[list[str]]:
 
 
 def test_the_page_says_everything_and_says_it_once() -> None:
-    at = AppTest.from_file(str(APP)).run()
+    at = AppTest.from_file(str(APP), default_timeout=60).run()
     assert not at.exception
     texts = [caption.value.replace("\\", "") for caption in at.caption]
     assert texts.count("A *line* of a_b_c.") == 2
@@ -83,7 +78,7 @@ def test_the_page_says_everything_and_says_it_once() -> None:
 
 
 def test_below_each_figure_stands_what_is_new() -> None:
-    at = AppTest.from_file(str(APP))
+    at = AppTest.from_file(str(APP), default_timeout=60)
     at.query_params["below"] = "each"
     at.run()
     assert [value for value in (caption.value.replace("\\", "") for caption in at.caption) if "given above" not in value] == [
@@ -92,11 +87,18 @@ def test_below_each_figure_stands_what_is_new() -> None:
     ]  # fmt: skip
 
 
-def test_every_figure_offers_its_own_files() -> None:
-    at = AppTest.from_file(str(APP)).run()
+def test_every_figure_offers_its_own_files_once_its_menu_is_open() -> None:
+    at = AppTest.from_file(str(APP), default_timeout=60).run()
+    assert not at.get("download_button"), "no file is made for a closed menu"
+    for key in ("small_second", "small_nothing"):
+        at.session_state[f"{key}_save"] = True
+    at.run()
+    assert not at.exception
     buttons = at.get("download_button")
-    files = ["CSV", "Parquet", "JSON and recipe"]
-    assert [button.label for button in buttons] == [*files, "HTML figure", *files, "HTML figure", *files]
+    files = ["CSV", "Parquet", "Markdown", "LaTeX", "JSON and recipe"]
+    assert [button.label for button in buttons] == ["HTML", *files, *files]
+    assert all(button.proto.url and not button.proto.deferred_file_id for button in buttons), "made already"
+    assert all(button.proto.ignore_rerun for button in buttons)
 
 
 def test_the_csv_is_the_table_and_no_spreadsheet_runs_it() -> None:
@@ -143,13 +145,48 @@ def test_gaps_of_other_layers_are_not_those_of_the_figure() -> None:
 
 
 def test_files_are_named_after_figure_models_texts_and_layer() -> None:
-    assert file_stem(finding()) == "similarity-depth_minilm_reviews-of-films"
-    assert file_stem(finding(layer="block 1")) == "similarity-depth_minilm_reviews-of-films_block-1"
-    assert file_stem(finding(results=[result(layers=("final norm",))])).endswith("_reviews-of-films_final-norm")
+    assert file_stem(finding()) == "similarity-depth-minilm-reviews-of-films"
+    assert file_stem(finding(layer="block 1")) == "similarity-depth-minilm-reviews-of-films-block-1"
+    assert file_stem(finding(results=[result(layers=("final norm",))])).endswith("-reviews-of-films-final-norm")
     two = finding(name="cka", results=[result("run:a@step-3"), result("/models/some/gpt2")])
-    assert file_stem(two) == "cka_run-a-step-3+some-gpt2_reviews-of-films"
+    assert file_stem(two) == "cka-run-a-step-3+some-gpt2-reviews-of-films"
     many = finding(results=[result(name) for name in "abc"])
-    assert file_stem(many) == "similarity-depth_a+2-more_reviews-of-films"
-    assert file_stem(finding(results=[], about=("gpt2",))) == "similarity-depth_gpt2"
+    assert file_stem(many) == "similarity-depth-a+2-more-reviews-of-films"
+    assert file_stem(finding(results=[], about=("gpt2",))) == "similarity-depth-gpt2"
     assert file_stem(finding("../<x>?*:", results=[])) == "x"
     assert "/" not in file_stem(finding(results=[result("x" * 300)])) and len(file_stem(two)) < 200
+
+
+def test_the_title_says_what_is_drawn_from_what_and_how_much_of_it() -> None:
+    part = result("/home/me/models/gpt2", sample="500 of 2,000 rows, seed 0", layers=("block 3",))
+    part = dataclasses.replace(part, notes=("100 of 500 rows were drawn by the seed.", "Debiased."))
+    assert title_lines(finding(title="CKA of /home/me/models/gpt2", results=[part])) == [
+        "CKA of models/gpt2, block 3",
+        "models/gpt2 · reviews of films, 10 rows · pooling mean",
+        "Metric: cka",
+        "Sample: 500 of 2,000 rows, seed 0.",
+        "100 of 500 rows were drawn by the seed.",
+    ]
+    several = finding(results=[result(name) for name in "abcdef"])
+    assert title_lines(several)[1] == "a, b, c, d, 2 more · reviews of films, 10 rows · pooling mean"
+    assert title_lines(finding(results=[], about=("gpt2", "norms")))[1:] == ["gpt2 · norms"]
+
+
+def test_no_file_names_a_path_of_this_machine_but_the_recipe_that_needs_it() -> None:
+    path = "/home/me/models/gpt2"
+    local = dataclasses.replace(
+        result(path),
+        notes=(f"{path} has no token [CLS].",),
+        recipe={"type": "AnalysisSpec", "metric": "cka", "inputs": [{"model": {"name": path, "commit": "c0ffee"}}]},
+    )
+    table = pd.DataFrame({"model": [path, "minilm"], f"{path}, cka": [0.5, 1.0], "text": [f"I keep {path} here", "b"]})
+    found = finding(title=f"CKA of {path}", caption=f"Of {path}.", results=[local], table=table)
+    assert cells(found)[:2] == [["model", "models/gpt2, cka", "text"], ["models/gpt2", "0.5", f"I keep {path} here"]]
+    assert pd.read_parquet(io.BytesIO(parquet_file(found)))["model"].tolist() == ["models/gpt2", "minilm"]
+    assert "/home/me" not in html_file(found).decode() and "/home/me" not in file_stem(found)
+    document = json.loads(json_file(found))
+    assert document["recipe"] == local.recipe, "it runs as it is"
+    assert document["sources"][0]["model"] == "models/gpt2" and "/home/me" not in json.dumps(document["notes"])
+    series = {"series": "/home/me/steps", "result": {"entries": [{"model": "/home/me/steps/step-1"}]}, "recipe": []}
+    own = json.loads(json_file(finding(results=[local], documents=lambda: [series])))
+    assert own["series"] == "me/steps" and own["result"]["entries"] == [{"model": "steps/step-1"}]

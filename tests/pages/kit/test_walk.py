@@ -1,6 +1,7 @@
 """Every figure of every page goes through ``show``, and its table has the numbers that it draws."""
 
 import ast
+import html
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,8 +13,10 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from pages._kit.show.finding import Finding, csv_file, file_stem, html_file, json_file, parquet_file
+from pages._kit.show.files import csv_file, html_file, json_file, parquet_file
+from pages._kit.show.finding import Finding
 from pages._kit.show.map_view import MapView
+from pages._kit.show.naming import file_stem, title_lines
 from pages.geometry.similarity.cell import _map
 from tests.pages.conftest import ROOT, SmallWorld, settled
 from tests.pages.drawn import check
@@ -182,6 +185,7 @@ def test_the_table_of_every_finding_has_the_numbers_of_its_figure(
     series = {"series": str(run)} if walk.page == "dynamics" else {}
     at = settled(open_page(walk.page, *walk.places, **series, **dict(walk.choice)))
     seen: dict[str, int] = {}
+    stems: dict[str, set[str]] = {}
     for step in (None, *walk.steps):
         if step is not None:
             shown.clear()
@@ -191,6 +195,8 @@ def test_the_table_of_every_finding_has_the_numbers_of_its_figure(
             run_page(at, key)
         for key, finding in shown.items():
             seen[key] = seen.get(key, 0) + look_at(finding)
+            stems.setdefault(file_stem(finding), set()).add(key)
+    assert all(len(keys) == 1 for keys in stems.values()), f"files of one name: {stems}"
     for key in walk.figures:
         known = [name for name in seen if name == key or (key.endswith("*") and name.startswith(key[:-1]))]
         assert known and all(seen[name] > 0 for name in known), f"{key} was not shown; shown were {sorted(seen)}"
@@ -206,7 +212,9 @@ def look_at(finding: Finding) -> int:
     assert json_file(finding) and file_stem(finding)
     if finding.figure is None:
         return 0
-    assert finding.title in html_file(finding).decode() or "&" in finding.title
+    page = html_file(finding).decode()
+    assert f"<h1>{html.escape(title_lines(finding)[0])}</h1>" in page
+    assert "/small-world" not in page, "the folder of the models is called by its name"
     return check(finding)
 
 
@@ -215,7 +223,9 @@ def test_the_two_maps_of_a_cell_have_the_points_that_they_draw(small_world: Smal
     table = small_world.bench.text_set(small_world.texts)
     finding = _map(MapView(result, table, "label"), 0)
     assert look_at(finding) == 2 * len(result.values.text_index)
-    assert list(finding.numbers()["label"]) == [table.columns["label"][row] for row in result.values.text_index]
+    numbers = finding.numbers()
+    assert list(numbers["label"]) == [table.columns["label"][row] for row in result.values.text_index]
+    assert list(numbers["text"]) == [table.texts[row - 1] for row in numbers["row"]], "the texts themselves, in order"
 
 
 def test_a_table_of_other_numbers_is_found_out() -> None:

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from backend.metrics import METRICS
-from pages._kit.show.finding import file_stem, html_file, json_file
+from pages._kit.show.files import html_file, json_file
+from pages._kit.show.naming import file_stem
 from pages._kit.state import model_field
 from tests.pages.conftest import STEPS, SmallWorld, settled
-from tests.pages.figures import figure, numbers, said
+from tests.pages.figures import figure, files_of, numbers, said
 
 KEY = "dynamics_anisotropy"
 
@@ -60,7 +61,7 @@ def test_profiles_heatmap_and_steps_are_the_metrics(open_page, run_page, small_w
     assert {"anisotropy_anisotropy_low", "anisotropy_anisotropy_high"} <= set(table)
     at.toggle(key="log_steps").set_value(False).run()
     np.testing.assert_allclose(numbers(figure(at, 1)["data"][-1]["x"]), STEPS)
-    assert len(at.get("download_button")) == 3 * 4, "each of the figures has its own"
+    assert len(files_of(at, f"{KEY}_anisotropy_anisotropy_heatmap")) == 6, "each of the figures has its own"
 
 
 def test_checkpoints_are_spoken_of_together_and_every_file_has_all_of_them(
@@ -73,7 +74,7 @@ def test_checkpoints_are_spoken_of_together_and_every_file_has_all_of_them(
     document = json.loads(json_file(finding))
     assert [entry["step"] for entry in document["result"]["entries"]] == list(STEPS)
     assert "at steps 0, 10, 100 on words" in html_file(finding).decode()
-    assert "run_words" in file_stem(finding) and "step-" not in file_stem(finding)
+    assert "run-words" in file_stem(finding) and "step-" not in file_stem(finding)
     mean = shown[f"{KEY}_anisotropy_anisotropy_steps"].numbers()
     assert mean["layer"].tolist().count("mean over the layers") == len(STEPS)
 

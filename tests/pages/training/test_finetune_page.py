@@ -9,7 +9,9 @@ import pytest
 
 from backend import Recipe, RunInfo, moving_mean
 from backend.errors import Cancelled, EmbedscopeError
-from pages._kit.show.finding import Finding, file_stem, json_file
+from pages._kit.show.files import json_file
+from pages._kit.show.finding import Finding
+from pages._kit.show.naming import file_stem
 from pages.training.finetune.charts import course_chart, course_table
 from pages.training.finetune.runs import csv_file, runs_table
 from tests.pages.conftest import SmallWorld
@@ -52,7 +54,7 @@ def test_a_run_is_started_and_shown_with_its_own_numbers(open_page, shown, small
     np.testing.assert_allclose(numbers(drawn["accuracy"]["y"]), info.accuracies, rtol=1e-6)
     course = shown["finetune_course"]
     assert check(course) > 0
-    assert file_stem(course).startswith("run-first_") and file_stem(course).endswith("_words")
+    assert file_stem(course).startswith("run-first-") and file_stem(course).endswith("-words")
     document = json.loads(json_file(course))
     assert document["run"]["steps"] == list(info.steps) and document["run"]["recipe"]["epochs"] == 1
     assert str(small_world.folder) not in json.dumps([document["run"]["name"], document["log"]])

@@ -1,0 +1,87 @@
+"""Tables for a text: Markdown and LaTeX, in which the words of users are words and no markup."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~$&!@]|(?<=\w):(?=//)|(?<=www)\.)")
+_LATEX = {
+    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "[": "{[}",  # after the end of a row it would be an option of that
+    "]": "{]}",
+    "*": "{*}",
+    "`": r"\textasciigrave{}",
+}
+
+
+def markdown_text(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: Sequence[str] = ()) -> str:
+    """A table as a Markdown pipe table below its title; words stand as they are, with no markup of their own."""
+    lines = [f"**{_markdown(title[0])}**  ", *(f"{_markdown(line)}  " for line in title[1:]), ""] if title else []
+    numeric = [all(_is_number(row[place]) for row in rows) for place in range(len(columns))]
+    lines.append(_piped(map(_markdown, columns)))
+    lines.append(_piped("--:" if number else ":--" for number in numeric))
+    lines += [_piped(_short(value, _markdown, "–") for value in row) for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def latex_text(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: Sequence[str] = (), label: str = ""
+) -> str:
+    """A table as a LaTeX table of the package booktabs; words stand as they are, with no commands of their own."""
+    align = "".join("r" if all(_is_number(row[place]) for row in rows) else "l" for place in range(len(columns)))
+    body = [" & ".join(_short(value, _latex, "--", minus="$-$") for value in row) + r" \\" for row in rows]
+    sentences = " ".join(f"{_latex(line.rstrip('.'))}." for line in title)
+    caption = [rf"\caption{{{sentences}}}"] if title else []
+    named = [rf"\label{{tab:{label}}}"] if label else []
+    return "\n".join(
+        [
+            r"\begin{table}",
+            *caption,
+            *named,
+            rf"\begin{{tabular}}{{{align}}}",
+            r"\toprule",
+            " & ".join(map(_latex, columns)) + r" \\",
+            r"\midrule",
+            *body,
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def _piped(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _markdown(text: str) -> str:
+    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+
+
+def _latex(text: str) -> str:
+    safe = "".join(_LATEX.get(sign, sign) for sign in " ".join(text.split()))
+    return safe.replace("--", "-{}-")  # else they become a dash
+
+
+def _is_number(value: object) -> bool:
+    return value is None or (isinstance(value, int | float | np.number) and not isinstance(value, bool))
+
+
+def _short(value: Any, words: Callable[[str], str], undefined: str, minus: str = "-") -> str:
+    """A cell for reading: numbers with four digits, whole ones with all, ``undefined`` where there is none."""
+    if value is None or (isinstance(value, float | np.floating) and not np.isfinite(value)):
+        return undefined
+    if not _is_number(value):
+        return words(str(value))
+    number = f"{value:.4g}" if isinstance(value, float | np.floating) else str(value)
+    return minus + number[1:] if number.startswith("-") else number

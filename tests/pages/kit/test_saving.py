@@ -1,0 +1,165 @@
+"""What is saved is what is seen: the menu Save in a real browser, and the files read back."""
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.pages.browser import browser, chromium_missing, streamlit_server
+
+MISSING = chromium_missing()
+pytestmark = [pytest.mark.e2e, pytest.mark.skipif(bool(MISSING), reason=MISSING)]
+CANVAS = ".st-key-saving_map .embedscope-canvas"
+STEM = "projection-pca-models-minilm-reviews-of-films"
+DRAWN = """() => [...document.querySelectorAll('.embedscope-canvas')].at(0)._fullData
+    .map((trace) => [[...trace.x], [...trace.y]])"""
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with streamlit_server(Path(__file__).with_name("saving_app.py"), tmp_path_factory.mktemp("app")) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with browser() as started:
+        yield started
+
+
+@pytest.fixture
+def page(chromium: Any) -> Iterator[Any]:
+    context = chromium.new_context(viewport={"width": 1000, "height": 900}, accept_downloads=True)
+    opened = context.new_page()
+    problems: list[str] = []
+    opened.on("pageerror", lambda error: problems.append(str(error)))
+    yield opened
+    context.close()
+    assert problems == []
+
+
+def draw(page: Any, address: str) -> None:
+    page.goto(address)
+    page.wait_for_selector(".st-key-saving_map .embedscope-plot[data-drawn='1']", timeout=60_000)
+
+
+def scrub(page: Any, frame: int) -> None:
+    """Move the slider and let it go."""
+    slider = page.get_by_role("slider", name="Layer")
+    slider.evaluate(f"(input) => {{ input.value = {frame}; input.dispatchEvent(new Event('input')); }}")
+    page.wait_for_function(f"Math.floor(document.querySelector('{CANVAS}')._fullData[0].x[0] / 10) === {frame}")
+    slider.evaluate("(input) => input.dispatchEvent(new Event('change'))")
+
+
+def open_menu(page: Any) -> None:
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_role("button", name="CSV").wait_for(timeout=30_000)
+
+
+def saved(page: Any, label: str) -> tuple[str, Path]:
+    with page.expect_download(timeout=60_000) as download:
+        page.get_by_role("button", name=label, exact=True).click()
+    return download.value.suggested_filename, Path(download.value.path())
+
+
+def test_the_page_of_its_own_opens_at_the_frame_on_show_and_scrubs_without_a_network(
+    page: Any, address: str, chromium: Any, tmp_path: Path
+) -> None:
+    draw(page, address)
+    scrub(page, 2)
+    page.get_by_text("frame 2, runs 2").wait_for()
+    seen = page.evaluate(DRAWN)
+    open_menu(page)
+    name, file = saved(page, "HTML")
+    assert name == f"{STEM}-block-2.html"
+    target = tmp_path / name
+    target.write_bytes(file.read_bytes())
+    context = chromium.new_context(offline=True)
+    alone = context.new_page()
+    asked: list[str] = []
+    alone.on("request", lambda request: asked.append(request.url))
+    alone.goto(target.as_uri())
+    alone.wait_for_selector(".embedscope-plot[data-drawn='1']", timeout=60_000)
+    assert alone.evaluate(DRAWN) == seen
+    slider = alone.get_by_role("slider", name="Layer")
+    assert (slider.input_value(), slider.get_attribute("max")) == ("2", "3")
+    words = alone.inner_text("body")
+    for word in (
+        "PCA of <b>minilm</b> at $5",
+        "block 2",
+        "well kept",
+        "models/minilm",
+        "reviews of films, 10 rows",
+        "cka",
+    ):
+        assert word in words
+    assert "50 of 2,000 rows" in words and "/home/me" not in target.read_text("utf-8").replace(address, "")
+    slider.evaluate("(input) => { input.value = 0; input.dispatchEvent(new Event('input')); }")
+    alone.wait_for_function("document.querySelector('.embedscope-canvas')._fullData[0].x[0] < 10")
+    assert [url for url in asked if not url.startswith(("file:", "blob:", "data:"))] == []
+    with alone.expect_download() as download:  # its own tool bar names the frame too
+        alone.locator(".modebar-btn[data-title='Save as SVG']").click()
+    assert download.value.suggested_filename == f"{STEM}-block-0.svg"
+    context.close()
+
+
+def test_a_picture_is_what_is_seen_and_says_what_it_is(page: Any, address: str) -> None:
+    draw(page, f"{address}?svg=1")
+    scrub(page, 1)
+    page.get_by_text("frame 1, runs 2").wait_for()
+    marks = (
+        "(root) => [...root.querySelectorAll('.scatterlayer .point')].map((point) => point.getAttribute('transform'))"
+    )
+    seen = page.locator(CANVAS).evaluate(marks)
+    open_menu(page)
+    name, file = saved(page, "SVG")
+    assert name == f"{STEM}-block-1.svg"
+    picture = page.evaluate_handle(
+        "(text) => new DOMParser().parseFromString(text, 'image/svg+xml')", file.read_text("utf-8")
+    )
+    assert len(seen) == 50 and picture.evaluate(marks) == seen
+    words = picture.evaluate("(root) => [...root.querySelectorAll('.g-gtitle tspan')].map((line) => line.textContent)")
+    stated = " ".join(words)
+    for word in (
+        "PCA of <b>minilm</b> at $5",
+        "Layer: block 1",
+        "models/minilm · reviews of films, 10 rows",
+        "50 of 2,000",
+    ):
+        assert word in stated
+    size = page.evaluate("(selector) => document.querySelector(selector).offsetWidth", CANVAS)
+    name, file = saved(page, "PNG")
+    assert name == f"{STEM}-block-1.png"
+    assert struct.unpack(">I", file.read_bytes()[16:20]) == (3 * size,)
+
+
+def test_twelve_files_asked_for_at_once_all_arrive(page: Any, address: str) -> None:
+    draw(page, address)
+    open_menu(page)
+    page.get_by_text("frame 3, runs 1").wait_for()
+    arrived: list[Any] = []
+    page.on("download", lambda download: arrived.append(download))
+    labels = ("CSV", "Parquet", "Markdown", "LaTeX", "JSON and recipe", "HTML")
+    for label in labels * 2:
+        page.get_by_role("button", name=label, exact=True).click()
+    for _ in range(100):
+        if len(arrived) == 12:
+            break
+        page.wait_for_timeout(100)
+    assert len(arrived) == 12
+    ends = sorted(one.suggested_filename.rpartition(".")[2] for one in arrived)
+    assert ends == sorted(2 * ["csv", "parquet", "md", "tex", "json", "html"])
+    assert all(Path(one.path()).stat().st_size > 100 for one in arrived)
+    assert page.get_by_text("frame 3, runs 1").is_visible(), "neither the menu nor a file runs the page again"
+
+
+def test_a_menu_that_is_open_offers_the_files_of_the_frame_on_show(page: Any, address: str) -> None:
+    draw(page, address)
+    open_menu(page)
+    page.keyboard.press("Escape")
+    scrub(page, 0)
+    page.get_by_text("frame 0").wait_for()
+    open_menu(page)
+    assert saved(page, "HTML")[0] == f"{STEM}-block-0.html"
