@@ -7,6 +7,7 @@ from pathlib import PurePath
 from typing import Any
 
 from backend.bench.textcalls import TextCalls
+from backend.bench.written import Written, written
 from backend.errors import InvalidRequest, ModelError
 from backend.forms.fingerprint import label_spec
 from backend.metrics import METRICS, metric
@@ -297,6 +298,10 @@ class Workbench(TextCalls):
         if not isinstance(task, AnalysisSpec):
             raise InvalidRequest("The recipe is not an analysis.", "Export a recipe from a page, or with --out.")
         return task
+
+    def written(self, spec: AnalysisSpec) -> Written | None:
+        """``spec`` as a command and as lines of Python that compute the same result; None where only its recipe can."""
+        return written(spec, self.text_sets())
 
     # Before and after
 

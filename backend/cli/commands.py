@@ -48,7 +48,7 @@ def analyse(options: argparse.Namespace) -> int:
         "texts": texts,
         "pooling": options.pooling,
         "layers": options.layers,
-        "label": (options.label if texts.builtin else None) or texts.label,
+        "label": _label_of(texts, options),
         "params": params,
         "seed": options.seed,
         "postprocess": steps,
@@ -68,6 +68,12 @@ def analyse(options: argparse.Namespace) -> int:
     notes = (order, *notes) if order else notes
     _deliver([dataclasses.replace(result, notes=(*result.notes, *notes))], options)
     return 0
+
+
+def _label_of(texts: TextSetInfo, options: argparse.Namespace) -> str | None:
+    """The label asked for, of a text set that was there already; a file was read with it."""
+    chosen = texts.builtin or options.label in texts.columns
+    return (options.label if chosen else None) or texts.label
 
 
 def _of_tokens(options: argparse.Namespace) -> bool:
