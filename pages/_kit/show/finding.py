@@ -33,6 +33,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from backend import Result, SeriesInfo, Undefined
+from pages._kit.show.code import code_menu
 from pages._kit.show.export import part_of
 from pages._kit.show.files import groups_of
 from pages._kit.show.findings import provenance, reasons_over_steps, say_undefined, undefined_reasons
@@ -181,5 +182,8 @@ def _say_gaps(finding: Finding, block: _Said) -> None:
 
 
 def _offer(finding: Finding, frame: int | None = None) -> None:
-    """The menu below the figure, whose page of its own opens at ``frame``."""
-    save_menu(finding.key, lambda: groups_of(finding, frame))
+    """The menus below the figure, whose page of its own opens at ``frame``."""
+    with st.container(horizontal=True, gap="small", key=f"{finding.key}_menus"):
+        save_menu(finding.key, lambda: groups_of(finding, frame))
+        if finding.results:
+            code_menu(finding.key, finding.results, file_stem(finding))

@@ -32,7 +32,7 @@ def file_stem(finding: "Finding") -> str:
     if len(models) > MOST_NAMED:
         models = [models[0], f"{len(models) - 1} more"]
     texts = dict.fromkeys(source.texts for source in sources)
-    about = [models, list(texts)] if sources else [[part] for part in finding.about]
+    about = [models, list(texts)] if sources else [[short_model(part)] for part in finding.about]
     parts = [[finding.name or finding.key], *about, [finding.layer or _only_layer(sources)]]
     return "-".join(filter(None, ("+".join(map(slug, part)) for part in parts)))
 
@@ -76,8 +76,8 @@ def without_paths(text: str, finding: "Finding") -> str:
 
 
 def model_paths(finding: "Finding") -> list[str]:
-    """The full paths among the models of a figure and its series, the longest first."""
-    names = {source.model for source in _sources(finding.results)}
+    """The full paths among the models of a figure, its series and what it is about, the longest first."""
+    names = {source.model for source in _sources(finding.results)} | set(finding.about)
     names |= {name for result in finding.results for name in _names(result.recipe)}
     if finding.series is not None:
         names.add(finding.series.name)

@@ -8,7 +8,6 @@ import pandas as pd
 import streamlit as st
 
 from backend import ModelInfo, NormOutliers, NormTask, standard_scores
-from pages._kit.charts.base import short_model
 from pages._kit.flow.progress import obtain
 from pages._kit.show.finding import Finding, show
 from pages._kit.state import ask
@@ -78,7 +77,7 @@ def _finding(found: NormOutliers, weights: Any, biases: Any, model: ModelInfo) -
         caption=NORM_CAPTION,
         table=lambda: _weights_table(weights, biases),
         empty="There is nothing to draw: in every block all weights are equal, or all biases.",
-        about=(short_model(model.spec.name),),
+        about=(model.spec.name,),
         documents=lambda: [document],
         height=300 * (2 if len(biases) else 1) + 40,
         view=model.spec.name,
