@@ -12,7 +12,8 @@ from backend import ModelInfo
 from pages._kit.charts.base import short_model
 from pages._kit.flow.gather import Found, figures_of, visits_of
 from pages._kit.show.export import origin
-from pages._kit.show.finding import Finding, file_stem
+from pages._kit.show.finding import Finding
+from pages._kit.show.naming import file_stem, without_paths
 from pages._kit.show.wording import count
 from pages._kit.state.gathering import gathered
 from pages._kit.state.model_field import chosen_names
@@ -73,8 +74,9 @@ def everything_view(here: Selection) -> None:
     st.caption(HOW)
     query = _query(here)
     if st.button("Make the report", key="everything_make", type="primary", icon=":material/auto_stories:"):
-        st.session_state[_MADE] = query, _figures(here.models, query)
-    made, found = st.session_state.get(_MADE, ("", []))
+        figures = _figures(here.models, query)
+        st.session_state[_MADE] = query, figures, report_file(here, figures)
+    made, found, file = st.session_state.get(_MADE, ("", [], b""))
     if made != query:
         return
     n_figures = sum(len(one.findings) for one in found)
@@ -86,10 +88,11 @@ def everything_view(here: Selection) -> None:
     st.markdown(f"{count(n_figures, 'figure')}: {listed}." + (f" Nothing is stored of: {missing}." if missing else ""))
     st.download_button(
         "HTML report",
-        lambda: report_file(here, found),
+        file,
         f"{_stem(here)}.html",
         "text/html",
         key="everything_html",
+        on_click="ignore",
         icon=":material/web:",
         help="All these figures in one file that opens without the dashboard and without a network.",
     )
@@ -146,8 +149,11 @@ def report_file(here: Selection, found: Sequence[Found]) -> bytes:
     missing = ", ".join(one.title for one in found if not one.findings)
     notes = [f"Figures of {pages}." + (f" Nothing was stored of {missing}." if missing else "")]
     results = {result.fingerprint: result for one in found for finding in one.findings for result in finding.results}
-    return html_report(
+    abouts = [part for one in found for finding in one.findings for part in finding.about]
+    whole = Finding("report", "", None, "", pd.DataFrame(), results=list(results.values()), about=abouts)
+    page = html_report(
         f"Everything computed: {models} on {_texts(here)}, pooling {here.pooling}",
         sections,
         [*notes, *origin(list(results.values()))],
-    ).encode()
+    )
+    return without_paths(page, whole).encode()

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from pages._kit.flow.gather import Visit, visits_of
+from pages._kit.show.naming import without_paths
 from pages.training.report.everything import PAGES, report_file
 from tests.pages.browser import browser, chromium_missing
 from tests.pages.conftest import ROOT, SmallWorld
@@ -81,7 +82,9 @@ def test_the_file_draws_every_figure_with_the_network_cut(
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
     assert plots == [len(finding.figure.data) for finding in drawn]
     for finding in drawn:
-        assert finding.title in text and finding.caption.split(". ")[0] in text
+        assert without_paths(finding.title, finding) in text
+        assert without_paths(finding.caption, finding).split(". ")[0] in text
+    assert str(small_world.folder) not in text, "folders of models are called by their names"
     assert "is commit" in text and "n = 60 rows" in text
 
 
