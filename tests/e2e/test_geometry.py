@@ -1,11 +1,13 @@
 """The geometry pages in a real browser: a cell opens its two layers, the slider scrubs, the view outlives new data."""
 
+import re
 from typing import Any
 from urllib.parse import urlencode
 
 from tests.e2e.looking import RUN_MS, go, run_if_asked, settled
 
 PLOT = ".embedscope-plot"
+SELECTED = re.compile(r"^[\d,]+ selected$")
 
 
 def area(tab: Any, key: str) -> dict[str, float]:
@@ -115,5 +117,28 @@ def test_a_box_in_the_projection_lists_the_texts(tab: Any, address: str) -> None
     tab.mouse.move(box["x"] + box["width"] - 5, box["y"] + box["height"] - 5, steps=8)
     tab.mouse.up()
     tab.get_by_text("selected").first.wait_for()
-    heading = tab.locator("h3", has_text="selected").inner_text()
+    heading = tab.get_by_text(SELECTED).inner_text()
     assert int(heading.split()[0].replace(",", "")) > 100
+
+
+def test_a_lasso_highlights_the_same_points_in_every_layer(tab: Any, address: str) -> None:
+    opened(tab, address, "Projection")
+    tab.locator(".st-key-projection_map .modebar-btn[data-title='Lasso Select']").click()
+    box = area(tab, "projection_map")
+    corners = [(0.3, 0.3), (0.6, 0.3), (0.6, 0.6), (0.3, 0.6)]
+    places = [(box["x"] + box["width"] * x, box["y"] + box["height"] * y) for x, y in corners]
+    tab.mouse.move(*places[0])
+    tab.mouse.down()
+    for place in places[1:]:
+        tab.mouse.move(*place, steps=8)
+    tab.mouse.up()
+    n_listed = int(tab.get_by_text(SELECTED).inner_text().split()[0].replace(",", ""))
+    bright = """[...document.querySelector('.st-key-projection_map .embedscope-canvas')._fullData]
+        .flatMap((trace) => [...(trace.selectedpoints ?? [])].map((row) => trace.customdata[row])).sort((a, b) => a - b)"""
+    chosen = tab.evaluate(bright)
+    assert 0 < len(chosen) == n_listed
+    slider = tab.get_by_role("slider", name="Layer")
+    for layer in range(int(slider.get_attribute("max")) + 1):
+        slider.evaluate("(input, to) => { input.value = to; input.dispatchEvent(new Event('input')); }", layer)
+        tab.wait_for_timeout(300)
+        assert tab.evaluate(bright) == chosen, f"layer {layer}"

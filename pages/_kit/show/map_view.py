@@ -259,7 +259,7 @@ def _show_quality(view: MapView, place: int, key: str) -> None:
 
 
 def selected_rows(view: MapView, ids: Sequence[object]) -> pd.DataFrame:
-    """The points of these ids, in the order of their rows: row (from 1), token where points are tokens, text, label."""
+    """The points of these ids, in the order of their rows: row (from 1), token where points are tokens, label, text."""
     values, table = view.result.values, view.table
     known = {one for one in ids if isinstance(one, int)}
     points = [point for point, row in enumerate(values.row_index.tolist()) if row in known]
@@ -269,9 +269,9 @@ def selected_rows(view: MapView, ids: Sequence[object]) -> pd.DataFrame:
     if view.tokens:
         columns["token"] = values.token_index[points].tolist()
         columns["word"] = [values.tokens[point] if values.tokens else None for point in points]
-    columns["text"] = [shown_as[text] for text in texts]
     if view.label:
         columns["label"] = [table.columns[view.label][text] for text in texts]
+    columns["text"] = [shown_as[text] for text in texts]
     return pd.DataFrame(columns)
 
 
