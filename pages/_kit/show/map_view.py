@@ -178,9 +178,7 @@ class MapView:
         columns["text"] = [self.table.shown[text] for text in values.text_index] * n_places
         columns["label"] = list(labels or [None] * n_points) * n_places
         flat = values.coords.reshape(n_places * n_points, n_axes)
-        columns |= {f"axis_{axis + 1}": flat[:, axis] for axis in range(n_axes)}
-        texts = self.table.shown
-        return pd.DataFrame(columns | {"text": [texts[row] for row in values.text_index] * n_places})
+        return pd.DataFrame(columns | {f"axis_{axis + 1}": flat[:, axis] for axis in range(n_axes)})
 
     def qualities(self) -> pd.DataFrame:
         """How far each map can be trusted, one row for each place."""
