@@ -22,7 +22,7 @@ from backend.errors import (
 from backend.forms.documents import result_document, run_document, series_document
 from backend.forms.fingerprint import fingerprint
 from backend.metrics.ablation.inner import InnerAblation, InnerAblationParams
-from backend.metrics.ablation.metric import AblationParams, AblationResult
+from backend.metrics.ablation.result import AblationParams, AblationResult
 from backend.metrics.anisotropy.average_cosine_metric import AverageCosineParams, AverageCosineResult
 from backend.metrics.anisotropy.metric import AnisotropyParams, AnisotropyResult
 from backend.metrics.anisotropy.spectrum_metric import SpectrumParams, SpectrumResult
@@ -38,7 +38,7 @@ from backend.metrics.maps.series import ProjectionSeries, ProjectionSeriesParams
 from backend.metrics.movement.result import MovementParams, MovementResult
 from backend.metrics.neighbors.overlap import NeighbourOverlap, OverlapParams
 from backend.metrics.neurons.counts import AccuracyCounts, class_shares, count_by_accuracy
-from backend.metrics.neurons.metric import NeuronsParams, NeuronsResult
+from backend.metrics.neurons.result import NeuronsParams, NeuronsResult
 from backend.metrics.own import register_metric
 from backend.metrics.probing.result import ProbingParams, ProbingResult
 from backend.metrics.rogue.kernel import standard_scores
@@ -62,9 +62,10 @@ from backend.textsets.classes import column_numbers
 from backend.textsets.codec import safe_cell
 from backend.values.activations import Labels, LayerStack, Report, no_report
 from backend.values.labels import field_label
+from backend.values.likeness import deviations, left_open, preset_status
 from backend.values.lineage import Ordered
 from backend.values.local import LocalModel, LocalModels
-from backend.values.presets import GENERAL, PRESETS, Preset, deviations, left_open, preset_status
+from backend.values.presets import GENERAL, PRESETS, Preset
 from backend.values.recipes import RECIPES, Recipe
 from backend.values.results import (
     NormOutliers,

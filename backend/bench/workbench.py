@@ -16,9 +16,9 @@ from backend.models.runfolder import check_name
 from backend.store import Usage
 from backend.values.activations import Report, no_report
 from backend.values.json_data import Json
+from backend.values.likeness import deviations, left_open, preset_of, preset_status
 from backend.values.lineage import Ordered, put_in_order
 from backend.values.local import LocalModels
-from backend.values.presets import deviations, left_open, preset_of, preset_status
 from backend.values.recipes import Recipe, changed, recipe
 from backend.values.results import Result, SeriesResult
 from backend.values.runs import RunForecast, RunInfo

@@ -6,7 +6,7 @@ import sys
 from pathlib import PurePath
 from typing import Any, NoReturn
 
-from backend.cli import commands
+from backend.cli import commands, listing
 from backend.cli import finetune as finetune_command
 from backend.cli import report as report_command
 from backend.errors import InvalidRequest
@@ -41,30 +41,30 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     runs.add_argument("--delete", metavar="NAME", help="its name; all its saved steps are deleted too")
     _listing(runs, finetune_command.list_runs)
     _report(add("report", help="compare a model before and after fine-tuning: a summary of its geometry"))
-    _listing(add("metrics", help="list the metrics and their parameters"), commands.list_metrics)
+    _listing(add("metrics", help="list the metrics and their parameters"), listing.list_metrics)
     models = add("models", help="look up a model: what its name stands for")
     models.add_argument("name", nargs="*", default=["minilm"], help="alias, hub id with optional @revision, or folder")
-    _listing(models, commands.list_models)
+    _listing(models, listing.list_models)
     text_sets = add("textsets", help="list the text sets; --delete removes one")
     text_sets.add_argument(
         "--delete",
         metavar="NAME",
         help="its digest (six digits are enough) or its name, if unique; its activations and results are deleted too",
     )
-    _listing(text_sets, commands.list_text_sets)
-    _listing(add("jobs", help="list the jobs and their state"), commands.list_jobs)
+    _listing(text_sets, listing.list_text_sets)
+    _listing(add("jobs", help="list the jobs and their state"), listing.list_jobs)
     norms = add("norms", help="outlier dimensions by the norms' weights and biases (Kovaleva et al.)")
     norms.add_argument("name", nargs="?", default="minilm", help="alias, hub id with optional @revision, or folder")
-    _listing(norms, commands.list_norms)
+    _listing(norms, listing.list_norms)
     cache = add("cache", help="show what the cache holds; --clear deletes activations and results")
     cache.add_argument("--clear", action="store_true", help="delete all activations and results")
-    _listing(cache, commands.show_cache)
-    _listing(add("doctor", help="check this machine: device, versions, cache, model"), commands.doctor)
-    add("up", help="start the backend service and the dashboard").set_defaults(command=commands.up)
-    add("serve", help="start the backend service alone").set_defaults(command=commands.serve)
+    _listing(cache, listing.show_cache)
+    _listing(add("doctor", help="check this machine: device, versions, cache, model"), listing.doctor)
+    add("up", help="start the backend service and the dashboard").set_defaults(command=listing.up)
+    add("serve", help="start the backend service alone").set_defaults(command=listing.serve)
     worker = add("worker", help="one worker process (started by the service)")
     worker.add_argument("kind")
-    worker.set_defaults(command=commands.worker)
+    worker.set_defaults(command=listing.worker)
     return parser.parse_args(arguments)
 
 

@@ -3,29 +3,25 @@
 import argparse
 import dataclasses
 import json
-import os
 import re
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from backend.bench.wiring import open_store, wire_runner, wire_workbench
+from backend.bench.wiring import wire_workbench
 from backend.bench.workbench import Workbench
 from backend.errors import EmbedscopeError, InvalidRequest
-from backend.forms.codec import to_json
 from backend.forms.documents import result_document, series_document
-from backend.metrics import METRICS, metric
+from backend.metrics import metric
 from backend.metrics.base import parse_params
 from backend.settings import read_settings
 from backend.values.activations import Report, no_report
 from backend.values.json_data import Json
-from backend.values.presets import preset_of
+from backend.values.likeness import preset_of
 from backend.values.results import Result
-from backend.values.specs import POSTPROCESS_STEPS, ModelInfo, NormTask, PostProcess, TokenSample
-from backend.values.texts import MOST_CLASSES, TextSetInfo, sets_meant, told_apart
-from backend.work.provenance import versions
+from backend.values.specs import POSTPROCESS_STEPS, ModelInfo, PostProcess, TokenSample
+from backend.values.texts import TextSetInfo, sets_meant
 
 
 def analyse(options: argparse.Namespace) -> int:
@@ -144,168 +140,6 @@ def run_recipe(options: argparse.Namespace) -> int:
     return 0
 
 
-def list_metrics(options: argparse.Namespace) -> int:
-    """The table of metrics with their parameters."""
-    rows: list[dict[str, Any]] = []
-    for row in METRICS.values():
-        fields = [
-            {
-                "name": field.name,
-                "default": to_json(field.default, {}),
-                **{key: field.metadata.get(key) for key in ("help", "low", "high", "choices")},
-            }
-            for field in dataclasses.fields(row.params)
-        ]
-        rows.append(
-            {"name": row.name, "title": row.title, "aliases": row.aliases, "scope": row.scope, "params": fields}
-        )
-    if options.json:
-        return _print_json(rows)
-    for item in rows:
-        also = f" (also: {', '.join(item['aliases'])})" if item["aliases"] else ""
-        print(f"{item['name']}: {item['title']}{also}")
-        for field in item["params"]:
-            print(f"    {field['name']}={field['default']}  {field['help']}")
-    return 0
-
-
-def list_models(options: argparse.Namespace) -> int:
-    """What model names stand for."""
-    bench = wire_workbench(read_settings())
-    infos = [bench.model(name) for name in options.name]
-    if options.json:
-        return _print_json([to_json(info, {}) for info in infos])
-    for info in infos:
-        print(
-            f"{info.spec.name}: {info.architecture}, {info.family}, {info.n_blocks} blocks x {info.n_dims} dimensions"
-        )
-        print(f"    {info.n_parameters:,} parameters, {info.n_bytes / 1e6:.0f} MB as {info.spec.dtype}")
-        print(f"    commit {info.spec.commit}; up to {info.max_length} tokens; pooling {info.default_pooling}")
-        if 0 < info.usual_length < info.max_length:
-            print(
-                f"    its package reads {info.usual_length} tokens of a text; so does Embedscope unless you set a limit"
-            )
-        for remark in (*info.remarks, *info.package):
-            print(f"    {remark}")
-        print(f"    layers: {', '.join(info.layer_names)}")
-    return 0
-
-
-def list_norms(options: argparse.Namespace) -> int:
-    """The outlier rule over the norms of one model."""
-    bench = wire_workbench(read_settings())
-    found = bench.wait(NormTask(bench.model(options.name).spec))
-    if options.json:
-        return _print_json(to_json(found, {}))
-    listed = ", ".join(map(str, found.dims)) or "none"
-    print(f"{options.name}: outliers of '{found.norm}' in more than {found.more_than} blocks: {listed}")
-    if found.note:
-        print(f"    {found.note}")
-    return 0
-
-
-def list_text_sets(options: argparse.Namespace) -> int:
-    """The text sets."""
-    bench = wire_workbench(read_settings())
-    if options.delete:
-        gone = bench.text_set_info(options.delete)
-        bench.delete_text_set(gone.spec.table)
-        print(f"deleted: {gone.spec.name}, digest {gone.spec.table[:10]} ({told_apart(gone)})", file=sys.stderr)
-    infos = bench.text_sets()
-    if options.json:
-        return _print_json([to_json(info, {}) for info in infos])
-    for info in infos:
-        kind = "built in" if info.builtin else info.spec.table[:10]
-        many = "+" if len(info.classes) == MOST_CLASSES else ""
-        classes = f", {len(info.classes)}{many} classes in '{info.label}'" if info.label else ""
-        print(f"{info.spec.name} ({kind}): {info.spec.n_rows} rows{classes}")
-    return 0
-
-
-def list_jobs(options: argparse.Namespace) -> int:
-    """The jobs."""
-    jobs = wire_workbench(read_settings()).jobs()
-    if options.json:
-        return _print_json([to_json(job, {}) for job in jobs])
-    for job in jobs:
-        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(job.created))
-        count = f" {job.done}/{job.total}" if job.total else ""
-        print(f"{when}  {job.state:9}  {job.title}{count}  {job.error}".rstrip())
-    return 0
-
-
-def show_cache(options: argparse.Namespace) -> int:
-    """What the cache takes."""
-    bench = wire_workbench(read_settings())
-    if options.clear:
-        bench.clear_cache()
-    usage = bench.usage()
-    if options.json:
-        return _print_json([to_json(item, {}) for item in usage])
-    print(bench.settings.cache)
-    for item in usage:
-        print(f"    {item.kind}: {item.n_files} files, {item.n_bytes / 1e6:.1f} MB")
-    return 0
-
-
-def doctor(options: argparse.Namespace) -> int:
-    """What this machine has."""
-    from backend.models.device import choose_device, choose_dtype
-
-    settings = read_settings()
-    bench = wire_workbench(settings)
-    device = choose_device(settings.device)
-    facts: dict[str, Any] = {
-        "python": sys.version.split()[0],
-        "device": device,
-        "dtype": choose_dtype(settings.dtype, device),
-        "cores": os.cpu_count(),
-        "cache": str(settings.cache),
-        "cache_bytes": sum(item.n_bytes for item in bench.usage()),
-        **bench.health(),
-        **versions(),
-    }
-    try:
-        info = bench.model("minilm")
-        facts["minilm"] = f"ok, {info.n_blocks} blocks x {info.n_dims} dimensions"
-    except EmbedscopeError as error:
-        facts["minilm"] = error.message
-    if options.json:
-        return _print_json(facts)
-    for name, value in facts.items():
-        print(f"{name:16} {value}")
-    return 0
-
-
-def up(options: argparse.Namespace) -> int:
-    """Start everything."""
-    from backend.service.serve import up as start
-
-    return start(read_settings())
-
-
-def serve(options: argparse.Namespace) -> int:
-    """Start the service."""
-    from backend.service.serve import serve as start
-
-    start(read_settings())
-    return 0
-
-
-def worker(options: argparse.Namespace) -> int:
-    """One worker process, below the service's rules: local models lie below the roots."""
-    from backend.bench.wiring import CODEC
-    from backend.jobs.worker import KINDS, prepare_worker, serve_worker
-
-    if options.kind not in KINDS:
-        raise InvalidRequest(f"There is no worker '{options.kind}'.", f"Choose one of: {', '.join(KINDS)}.")
-    settings = read_settings()
-    prepare_worker(options.kind, settings)
-    runner = wire_runner(open_store(settings), settings, roots=settings.model_roots)
-    serve_worker(options.kind, runner, CODEC)
-    return 0
-
-
 def read_texts_of(bench: Workbench, options: argparse.Namespace) -> TextSetInfo:
     """The text set of ``--texts``, joined with that of ``--test-texts`` where there is one."""
     texts = _texts(bench, options, options.texts)
@@ -412,9 +246,10 @@ def write_json(data: Json, options: argparse.Namespace) -> None:
                 f"{options.out} cannot be written: {error.strerror}.", "Choose another path."
             ) from None
     if options.json or not options.out:
-        _print_json(data)
+        print_json(data)
 
 
-def _print_json(data: Any) -> int:
+def print_json(data: Json) -> int:
+    """Print a document; returns the exit status of a command that ends so."""
     print(json.dumps(data, indent=1, allow_nan=False))
     return 0

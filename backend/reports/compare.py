@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from backend.metrics.ablation.metric import AblationResult
-from backend.metrics.neurons.metric import NeuronsResult
+from backend.metrics.ablation.result import AblationResult
+from backend.metrics.neurons.result import NeuronsResult
 from backend.metrics.probing.result import ProbingResult
 from backend.metrics.shared.paired import Paired, mcnemar, paired_error
 from backend.metrics.threshold.metric import READERS, ThresholdResult

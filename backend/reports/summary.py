@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from backend.metrics.ablation.metric import AblationResult
+from backend.metrics.ablation.result import AblationResult
 from backend.metrics.anisotropy.variance_ratio_metric import VarianceRatioResult
 from backend.metrics.direct_probe.result import DirectProbeResult
 from backend.metrics.neighbors.overlap import NeighbourOverlap
-from backend.metrics.neurons.metric import NeuronsResult
+from backend.metrics.neurons.result import NeuronsResult
 from backend.metrics.rogue.metric import RogueResult
 from backend.metrics.rogue.overlap import RogueOverlapResult
 from backend.metrics.shared.paired import Paired, mcnemar

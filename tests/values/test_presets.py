@@ -14,7 +14,8 @@ from backend.cli.commands import analyse
 from backend.errors import InvalidRequest
 from backend.metrics import METRICS, parse_params
 from backend.values.labels import field_label, value_words
-from backend.values.presets import PRESETS, deviations, left_open, preset_of, preset_status, preset_table
+from backend.values.likeness import deviations, left_open, preset_of, preset_status, preset_table
+from backend.values.presets import PRESETS
 from backend.values.specs import ModelInfo, ModelSpec, PostProcess
 from tests.models import tiny
 
