@@ -61,6 +61,7 @@ from backend.settings import DASHBOARD, SETTINGS, Settings, read_settings
 from backend.textsets.classes import column_numbers
 from backend.textsets.codec import safe_cell
 from backend.values.activations import Labels, LayerStack, Report, no_report
+from backend.values.json_data import Document
 from backend.values.labels import field_label
 from backend.values.likeness import deviations, left_open, preset_status
 from backend.values.lineage import Ordered
@@ -152,6 +153,7 @@ __all__ = [
     "DimensionScale",
     "DirectProbeParams",
     "DirectProbeResult",
+    "Document",
     "EmbedscopeError",
     "EstimateTask",
     "FinetuneTask",

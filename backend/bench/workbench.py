@@ -15,7 +15,7 @@ from backend.metrics.base import BEFORE_FIRST, Metric, parse_params
 from backend.models.runfolder import check_name
 from backend.store import Usage
 from backend.values.activations import Report, no_report
-from backend.values.json_data import Json
+from backend.values.json_data import Document, Json
 from backend.values.likeness import deviations, left_open, preset_of, preset_status
 from backend.values.lineage import Ordered, put_in_order
 from backend.values.local import LocalModels
@@ -288,7 +288,7 @@ class Workbench(TextCalls):
         results = self.wait(task, report)
         return SeriesResult(series, results, joint=metric(results[0].metric).scope == "models")
 
-    def recipe(self, spec: AnalysisSpec) -> dict[str, Any]:
+    def recipe(self, spec: AnalysisSpec) -> Document:
         """The JSON form of a spec, from which anyone can run it again."""
         return self._codec.task_to_json(spec)
 
@@ -332,7 +332,7 @@ class Workbench(TextCalls):
         """The runs of fine-tuning, newest first; a run's model is ``run:NAME``, that of a step ``run:NAME@step-00128``."""
         return self._listed("runs", self._executor.runs)
 
-    def run_log(self, name: str) -> list[dict[str, Any]]:
+    def run_log(self, name: str) -> list[Document]:
         """What a run logged: a line for each step (loss, learning_rate, grad_norm) and evaluation (eval_accuracy)."""
         return self._executor.run_log(check_name(name))
 

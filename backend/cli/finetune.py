@@ -5,7 +5,6 @@ import dataclasses
 import json
 import math
 import sys
-from typing import Any
 
 from backend.bench.wiring import wire_workbench
 from backend.cli.commands import read_texts_of, report_of, write_json
@@ -13,6 +12,7 @@ from backend.errors import InvalidRequest
 from backend.forms.codec import to_json
 from backend.models.runfolder import check_name
 from backend.settings import read_settings
+from backend.values.json_data import Document
 from backend.values.recipes import Recipe, recipe
 from backend.values.runs import RunInfo, step_name
 
@@ -66,7 +66,7 @@ def list_runs(options: argparse.Namespace) -> int:
     return 0
 
 
-def run_document(info: RunInfo) -> dict[str, Any]:
+def run_document(info: RunInfo) -> Document:
     """A run as JSON, with what follows from it: the model's name, the chosen and the best step, the accuracy."""
     more = {"model": f"run:{info.name}", "step": info.step, "best_step": info.best_step, "accuracy": info.accuracy}
     return {**to_json(info, {}), **{key: to_json(value, {}) for key, value in more.items()}}

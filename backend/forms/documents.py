@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from backend.values.json_data import Json
+from backend.values.json_data import Document, Json
 from backend.values.results import Result, SeriesResult
 from backend.values.runs import RunInfo
 
 
-def result_document(result: Result) -> dict[str, Any]:
+def result_document(result: Result) -> Document:
     """The JSON form of ``result``: arrays as nested lists, null where a number does not exist, the recipe beside it.
 
     An entry of ``undefined`` gives the reason for every number whose index begins with its own.
@@ -32,7 +32,7 @@ def result_document(result: Result) -> dict[str, Any]:
     }
 
 
-def series_document(found: SeriesResult) -> dict[str, Any]:
+def series_document(found: SeriesResult) -> Document:
     """The JSON form of a metric over a series: under ``result`` the ``steps``, in order, and one entry a step.
 
     An entry is the document of that step's result. Where a metric takes all checkpoints together, its one result is
@@ -60,7 +60,7 @@ def series_document(found: SeriesResult) -> dict[str, Any]:
     }
 
 
-def run_document(info: RunInfo, log: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def run_document(info: RunInfo, log: Sequence[Mapping[str, Any]]) -> Document:
     """The JSON form of a run of fine-tuning: what is known of it, without where it lies on this machine, and its ``log``, step by step."""
     known = {
         field.name: plain_values(getattr(info, field.name))

@@ -2,13 +2,14 @@
 
 import time
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from backend.errors import Cancelled, EmbedscopeError
 from backend.forms.codec import read_json, to_json
 from backend.forms.fingerprint import fingerprint
 from backend.store import Store
 from backend.store.processes import process_alive, process_name
+from backend.values.json_data import Document
 from backend.values.local import LocalModels
 from backend.values.runs import RunInfo
 from backend.values.specs import JobStatus, Task
@@ -66,7 +67,7 @@ class Executor(Protocol):
         """Delete a run with all its saved steps; returns the bytes that are free again."""
         ...
 
-    def run_log(self, name: str) -> list[dict[str, Any]]:
+    def run_log(self, name: str) -> list[Document]:
         """The log of one run, line by line."""
         ...
 

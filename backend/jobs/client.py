@@ -14,6 +14,7 @@ from backend.store import Store
 from backend.store.remembered import Remembered
 from backend.textsets.builtin import builtin_table
 from backend.textsets.codec import table_from_json
+from backend.values.json_data import Document
 from backend.values.local import LocalModels
 from backend.values.runs import RunInfo
 from backend.values.specs import JobStatus, Task
@@ -111,7 +112,7 @@ class ClientExecutor:
     def delete_run(self, name: str) -> int:
         return int(json.loads(self._ask("DELETE", f"/runs/{urllib.parse.quote(name, safe='')}"))["n_bytes"])
 
-    def run_log(self, name: str) -> list[dict[str, Any]]:
+    def run_log(self, name: str) -> list[Document]:
         return list(json.loads(self._ask("GET", f"/runs/{urllib.parse.quote(name, safe='')}/log")))
 
     def health(self) -> dict[str, str]:

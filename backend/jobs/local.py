@@ -3,12 +3,12 @@
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 from backend.errors import TextSetError
 from backend.forms.fingerprint import fingerprint
 from backend.jobs.base import JobBook
 from backend.store import Store
+from backend.values.json_data import Document
 from backend.values.local import LocalModels
 from backend.values.runs import RunInfo
 from backend.values.specs import JobStatus, Task
@@ -81,5 +81,5 @@ class StoreExecutor:
     def delete_run(self, name: str) -> int:
         return delete_run(self._runs, name)
 
-    def run_log(self, name: str) -> list[dict[str, Any]]:
+    def run_log(self, name: str) -> list[Document]:
         return run_log(self._runs, name)

@@ -11,10 +11,10 @@ import shutil
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from backend.errors import InvalidRequest, ModelError, StoreError
 from backend.forms.codec import from_json, to_json
+from backend.values.json_data import Document
 from backend.values.runs import PREFIX, RunInfo, step_name
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
@@ -86,7 +86,7 @@ class RunFolder:
         self._whole(_RUN, lambda path: path.write_text(text, "utf-8"))
         return info
 
-    def log(self) -> list[dict[str, Any]]:
+    def log(self) -> list[Document]:
         """The lines of the log; a last line that a killed process left unfinished does not count."""
         try:
             lines = (self.path / _LOG).read_text("utf-8").splitlines()
@@ -102,7 +102,7 @@ class RunFolder:
                 rows.append(row)
         return rows
 
-    def append(self, row: dict[str, Any]) -> None:
+    def append(self, row: Document) -> None:
         """Add a line to the log."""
         try:
             with (self.path / _LOG).open("a", encoding="utf-8") as file:

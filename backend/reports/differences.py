@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +11,7 @@ from backend.forms.documents import plain_values, result_document
 from backend.metrics.ablation.inner import InnerAblation
 from backend.metrics.similarity.metric import CkaResult
 from backend.reports.compare import mean_change
+from backend.values.json_data import Document
 from backend.values.results import Result, Undefined
 
 
@@ -67,7 +67,7 @@ def cka_difference(before: Result[CkaResult], after: Result[CkaResult]) -> CkaDi
     )
 
 
-def cka_difference_document(before: Result[CkaResult], after: Result[CkaResult]) -> dict[str, Any]:
+def cka_difference_document(before: Result[CkaResult], after: Result[CkaResult]) -> Document:
     """The JSON form of a difference: its numbers, and both results with the recipes that compute them again."""
     return {
         "cka_difference": plain_values(cka_difference(before, after)),

@@ -1,7 +1,6 @@
 """The report of a pair, and a cross-task comparison, as JSON: plain numbers, and the recipe of every analysis."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from backend.forms.documents import plain_values
 from backend.metrics.direct_probe.result import DirectProbeResult
@@ -12,10 +11,11 @@ from backend.reports.differences import cka_difference
 from backend.reports.plan import ReportPlan
 from backend.reports.rows import label_changes, layer_rows, moved_rows
 from backend.reports.summary import summary_rows
+from backend.values.json_data import Document
 from backend.values.results import Result, result_of, results_of
 
 
-def report_document(plan: ReportPlan, results: Sequence[Result]) -> dict[str, Any]:
+def report_document(plan: ReportPlan, results: Sequence[Result]) -> Document:
     """The JSON form of a report: ``python -m backend run`` computes (or fetches) its whole results by ``recipe``."""
     found = plan.named(results)
     return {
@@ -39,13 +39,13 @@ def report_document(plan: ReportPlan, results: Sequence[Result]) -> dict[str, An
     }
 
 
-def cross_task_document(rows: Sequence[CrossTaskRow], results: Sequence[Result]) -> dict[str, Any]:
+def cross_task_document(rows: Sequence[CrossTaskRow], results: Sequence[Result]) -> Document:
     """The JSON form of a cross-task comparison."""
     base, tuned = results[1].sources[0].model, results[2].sources[0].model
     return {"cross_task": {"base": base, "tuned": tuned}, "rows": plain_values(tuple(rows)), **_rest(results)}
 
 
-def _rest(results: Sequence[Result]) -> dict[str, Any]:
+def _rest(results: Sequence[Result]) -> Document:
     return {
         "notes": list(dict.fromkeys(note for result in results for note in result.notes)),
         "sources": plain_values(tuple(dict.fromkeys(source for result in results for source in result.sources))),

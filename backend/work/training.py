@@ -22,6 +22,7 @@ from backend.settings import Settings
 from backend.store.processes import process_alive, process_name
 from backend.values.activations import Labels, Report
 from backend.values.history import History, history_text, trained_on
+from backend.values.json_data import Document
 from backend.values.recipes import checked
 from backend.values.runs import RunInfo
 from backend.values.specs import ActivationSpec, FinetuneTask
@@ -47,7 +48,7 @@ def all_runs(runs: Path) -> list[RunInfo]:
     return [_alive(info) for info in read_runs(runs)]
 
 
-def run_log(runs: Path, name: str) -> list[dict[str, Any]]:
+def run_log(runs: Path, name: str) -> list[Document]:
     """The log of a run, line by line; raises InvalidRequest where there is none of that name."""
     folder = RunFolder(runs, name)
     if folder.read() is None:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from backend import DirectProbeResult, LabelChange, Result, label_changes, result_document
+from backend import DirectProbeResult, Document, LabelChange, Result, label_changes, result_document
 from pages._kit.charts.base import Floats, short_model, titled
 from pages._kit.charts.clusters import (
     CHANGE_CAPTION,
@@ -93,7 +93,7 @@ def changes_of(result: Result[DirectProbeResult], layer: int) -> tuple[LabelChan
     return label_changes(result, layer, first_is_before=order.before is model)
 
 
-def change_document(result: Result[DirectProbeResult], layer: int) -> dict[str, Any]:
+def change_document(result: Result[DirectProbeResult], layer: int) -> Document:
     """The result as JSON, with the changes of one layer beside it."""
     found = {
         "layer": result.sources[0].layer_names[layer],

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
+from backend import ProbingResult
 from pages._kit.charts.base import DASHES, MUTED, safe, with_legend
 from pages._kit.charts.depth import Series, profile_lines
 from pages._kit.charts.threshold import majority_line
@@ -29,7 +29,7 @@ class Probed:
     """One model on the chart: its ``name`` ("" where it is the only one), its result, its layers, what is undefined."""
 
     name: str
-    values: Any
+    values: ProbingResult
     layers: Sequence[str]
     undefined: Mapping[int, str]
 
@@ -43,11 +43,13 @@ def probe_chart(models: Sequence[Probed]) -> go.Figure:
         known = np.isfinite(values.accuracy_std).any()
         first, second = (2 * place, 2 * place + 1) if len(models) == 1 else (place, place)
         linear = Series(LINEAR + behind, one.layers, values.linear_accuracy, place=second, style=1)
-        band = {"low": values.accuracy - std, "high": values.accuracy + std} if known else {}
+        low, high = (values.accuracy - std, values.accuracy + std) if known else (None, None)
         label = NETWORK if known else "network"
         series += [
             linear,
-            Series(label + behind, one.layers, values.accuracy, undefined=one.undefined, place=first, **band),
+            Series(
+                label + behind, one.layers, values.accuracy, undefined=one.undefined, place=first, low=low, high=high
+            ),
         ]
     figure = profile_lines(series, y_title="Test accuracy (share of texts)", y_range=(0, 1.03))
     for place, one in enumerate(models):

@@ -7,6 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from backend import Document
 from pages._kit.charts.base import for_paper
 from pages._kit.show.export import csv_text, json_text, origin
 from pages._kit.show.files import typeset_files
@@ -55,7 +56,7 @@ def report_downloads(
     *,
     title: str,
     table: Table,
-    document: Callable[[], dict[str, Any]],
+    document: Callable[[], Document],
     sections: Sequence[Section],
     notes: Sequence[str],
 ) -> None:
