@@ -121,7 +121,9 @@ def _with_models(variant: Mapping[str, Sequence[Any]], names: Sequence[str]) -> 
 
 def _query(here: Selection) -> str:
     """The choice as an address, as far as the pages have been drawn."""
-    words = dict(view().words)
+    words = {
+        key: value for key, value in view().words.items() if key != "report_view"
+    }  # the report opens with its figures
     words |= {"model": chosen_names(), "texts": [_texts(here)], "label": [here.label or NO_LABEL]}
     if here.pooling != "words":
         words["pooling"] = [here.pooling]
@@ -142,7 +144,7 @@ def report_file(here: Selection, found: Sequence[Found]) -> bytes:
     sections: list[Section] = []
     for one in found:
         for finding in one.findings:
-            part = section_of(finding, origins=True)
+            part = section_of(finding, square=finding.aspect is not None, origins=True)
             sections.append(replace(part, title=f"{one.title}: {part.title}"))
     models = " and ".join(short_model(info.spec.name) for info in here.models)
     pages = ", ".join(one.title for one in found if one.findings)

@@ -34,6 +34,7 @@ def test_what_is_stored_is_in_it_and_nothing_is_computed(open_page, run_page, sm
     bench = small_world.bench
     run_page(open_page("components", 0, 1), "components")
     run_page(open_page("threshold", 0, 1), "threshold")
+    run_page(open_page("report", 0, 1), "report")
     view_of(open_page, 0, 1)
     jobs = {job.id for job in bench.jobs()}
     at = made(open_page, 0, 1)
@@ -42,6 +43,7 @@ def test_what_is_stored_is_in_it_and_nothing_is_computed(open_page, run_page, sm
     kinds = {title: [finding.key for finding in findings] for title, findings in found.items()}
     assert any("components_spectrum" in keys for title, keys in kinds.items() if title.startswith("Components"))
     assert any("threshold_profile" in keys for title, keys in kinds.items() if title.startswith("Threshold"))
+    assert "report_kept" in kinds["Report"], "its own figures, though its other view is open"
     assert not kinds[next(title for title in kinds if title.startswith("Clusters"))]
     words = said(at)
     assert "Components" in words and "Nothing is stored of:" in words and "Clusters" in words
