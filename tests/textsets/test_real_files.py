@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from backend.textsets.classes import encode_labels
+from backend.textsets.classes import column_numbers, encode_labels
 from backend.textsets.cleaning import clean_wikitext
 from backend.textsets.limits import Limits
 from backend.textsets.reading import preview, read_path
@@ -100,3 +101,21 @@ def test_wikitext(path_of, table):
     n_headings = sum(line.startswith(" = ") and line.endswith(" = ") for line in lines)
     assert len(cleaned) - len(kept) == n_headings > 0
     assert not any(mark in text for text in kept for mark in ("<unk>", "@-@", "@,@", "@.@", "  "))
+
+
+@pytest.mark.parametrize(
+    ("cells", "numbers"),
+    [
+        (("0.5", None, "2"), [0.5, np.nan, 2.0]),
+        (tuple(map(str, range(25))), list(range(25))),
+        (tuple(map(str, range(24))), None),
+        (("1.5", "good"), None),
+        ((None, None), None),
+    ],
+)
+def test_a_column_measures_where_its_numbers_are_no_names_of_classes(cells, numbers) -> None:
+    found = column_numbers(cells)
+    if numbers is None:
+        assert found is None
+    else:
+        np.testing.assert_array_equal(found, numbers)
