@@ -161,7 +161,7 @@ def test_a_model_of_something_else_is_refused(tmp_path: Path) -> None:
 def test_a_backbone_tensor_that_is_missing_is_never_made_up(lost: str, tmp_path: Path) -> None:
     folder = tiny.save(tmp_path, tiny.bert_config())
     change_weights(folder, lambda tensors: tensors.pop(lost))
-    assert "lack 1 tensors" in refusal(folder) and lost in refusal(folder)
+    assert "lack 1 of the model's tensors" in refusal(folder) and lost in refusal(folder)
 
 
 def test_a_missing_pooler_and_unused_tensors_are_fine(tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_only_the_encoder_of_an_encoder_decoder_is_needed(tmp_path: Path) -> Non
     folder = tiny.save(tmp_path, tiny.FAMILIES["t5"][0](), transformers.AutoModelForTextEncoding, template="$A </s>")
     assert loaded_model(folder).info.family == "encoder-decoder"
     change_weights(folder, lambda tensors: tensors.pop("encoder.block.2.layer.1.DenseReluDense.wo.weight"))
-    assert "lack 1 tensors" in refusal(folder)
+    assert "lack 1 of the model's tensors" in refusal(folder)
 
 
 def test_weights_of_another_size_are_refused(tmp_path: Path) -> None:
