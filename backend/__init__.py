@@ -62,7 +62,7 @@ from backend.textsets.classes import column_numbers
 from backend.textsets.codec import safe_cell
 from backend.values.activations import Labels, LayerStack, Report, no_report
 from backend.values.json_data import Document
-from backend.values.labels import field_label
+from backend.values.labels import field_label, value_words
 from backend.values.likeness import deviations, left_open, preset_status
 from backend.values.lineage import Ordered
 from backend.values.local import LocalModel, LocalModels
@@ -281,6 +281,7 @@ __all__ = [
     "standard_scores",
     "summary_rows",
     "told_apart",
+    "value_words",
     "values_of",
     "widest_gap",
 ]

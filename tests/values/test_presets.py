@@ -71,7 +71,7 @@ def test_whatever_differs_is_named_with_the_papers_setting() -> None:
     )
     assert found == (
         "a sample of the tokens (paper: all)", "special tokens too (paper: left out)",
-        "texts mine (paper: general text, here the set general)", "bands: jackknife interval (paper: spread over batches)",
+        "texts mine (paper: general text, here the set general)", "error band: jackknife interval (paper: spread over batches)",
     )  # fmt: skip
     found = deviations(PRESETS["neurons"], model(), METRICS["neurons"].params(), pooling="cls", **rest)
     assert "cross-validated accuracy: all held-out rows (paper: mean over folds)" in found

@@ -33,7 +33,12 @@ class InnerAblationParams(HeadParams):
         low=-1,
         high=1000,
     )
-    mode: str = param("zero", "The value they are overwritten with: zero or their mean.", choices=("zero", "mean"))
+    mode: str = param(
+        "zero",
+        "The value that dimensions are overwritten with: 0, or their mean.",
+        choices=("zero", "mean"),
+        label="Overwrite with",
+    )
     order: str = param(
         "all",
         "Which dimensions are overwritten first: highest variance, lowest variance, random, or all three orders.",

@@ -46,7 +46,7 @@ class DimensionParams:
     discard_fraction: float = param(
         DISCARD_FRACTIONS["usual"], "Share of the largest ratios that TwoNN drops; 0.1 is usual.", low=0.0, high=0.95
     )
-    k: int = param(20, "Neighbours of a row for MLE and MADA.", low=2, high=500)
+    k: int = param(20, "Neighbours of a row for MLE and MADA.", low=2, high=500, label="Neighbours for MLE and MADA")
     k_moments: int = param(100, "Neighbours of a row for the method of moments.", low=2, high=500)
     bands: str = param(
         "jackknife",

@@ -23,7 +23,7 @@ class ScaleParams:
     discard_fraction: float = param(
         DISCARD_FRACTIONS["usual"], "Share of the largest ratios that TwoNN drops; 0.1 is usual.", low=0.0, high=0.95
     )
-    k: int = param(20, "Neighbours of a row for MLE and MADA.", low=2, high=500)
+    k: int = param(20, "Neighbours of a row for MLE and MADA.", low=2, high=500, label="Neighbours for MLE and MADA")
     k_moments: int = param(100, "Neighbours of a row for the method of moments.", low=2, high=500)
     n_sizes: int = param(6, "Number of sizes: all rows, half of them, a quarter, and so on.", low=2, high=12)
     n_draws: int = param(5, "Random draws of each size.", low=2, high=100)

@@ -23,7 +23,7 @@ _CONTROL_HELP = "Check whether the hulls of shuffled labels are also separable: 
 class DirectProbeParams(SplitParams):
     """Parameters of ``direct_probe``."""
 
-    control: bool = param(True, _CONTROL_HELP, label="Control")
+    control: bool = param(True, _CONTROL_HELP, label="Compare with shuffled labels")
     n_shuffles: int = shuffles(5)
     max_rows: int = param(
         2_000,

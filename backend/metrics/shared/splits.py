@@ -47,7 +47,9 @@ class SplitParams:
         label="Leave out classes of one row",
         later=True,
     )
-    control: bool = param(True, "Repeat with shuffled labels, to see what to expect by chance.", label="Control")
+    control: bool = param(
+        True, "Repeat with shuffled labels, to see what to expect by chance.", label="Compare with shuffled labels"
+    )
     n_shuffles: int = shuffles(10)
 
 

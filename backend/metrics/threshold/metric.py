@@ -38,7 +38,12 @@ class ThresholdParams(HeadParams):
     """Which dimension is cut, and how."""
 
     dimension: int = param(-1, "The dimension to cut; -1: the one of highest variance.", low=-1, high=1_000_000)
-    method: str = param("exact", "exact: fewest errors on the training rows; svm: the paper's method.", choices=METHODS)
+    method: str = param(
+        "exact",
+        "The cut with the fewest errors on the training rows, or that of a support vector machine, as in the paper.",
+        choices=METHODS,
+        label="How the cut is found",
+    )
     bins: int = param(40, "Bars in the histogram.", low=2, high=500)
 
 

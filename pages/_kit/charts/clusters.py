@@ -53,7 +53,7 @@ _TIE = 1e-9  # of the largest distance: nearer changes are the same
 def count_chart(values: DirectProbeResult, layers: Sequence[str], own: str = "", other: str = "") -> go.Figure:
     """Clusters of the training and the test rows over depth, beside the number of labels; with a second model, ``other``, by name."""
     of = f", {safe(own)}" if other else ""
-    figure = base_figure(x_title="Layer", y_title="Clusters")
+    figure = base_figure(x_title="Layer", y_title="Clusters (count)")
     _over_layers(figure, values.n_clusters, layers, f"training rows{of}", 0)
     _over_layers(figure, values.test_n_clusters, layers, f"test rows{of}", 1)
     if other:
@@ -69,7 +69,7 @@ def count_chart(values: DirectProbeResult, layers: Sequence[str], own: str = "",
         )  # fmt: skip
     counts = np.concatenate([values.n_clusters, values.test_n_clusters, values.other_n_clusters])
     most = float(np.nanmax(counts, initial=values.n_labels))
-    return with_legend(figure.update_yaxes(range=[0, 1.15 * most]))
+    return with_legend(figure.update_yaxes(range=[0, 1.15 * most], dtick=1 if most < 8 else None))  # no half clusters
 
 
 def distance_matrix(

@@ -8,10 +8,10 @@ import plotly.graph_objects as go
 from pages._kit.charts.base import COLOUR_SCALE, MUTED, Floats, base_figure, colour, layer_ticks, safe, with_legend
 
 MOST_NAMED = 12
-FRAMES = {"centred": "To each other", "raw": "As they are", "scaled": "To each other, layers at one scale"}
+FRAMES = {"centred": "To each other", "raw": "As they are", "scaled": "At one scale"}
 FRAME_HELP = (
     "To each other: minus the mean of all labels in each layer, so that a shared drift does not hide how the labels separate. As they are: "
-    "with that drift. At one scale: also divided by how far the labels of the first model lie from their mean in that layer."
+    "with that drift. At one scale: to each other, and divided by how far the labels of the first model lie from their mean in that layer."
 )
 PATHS_CAPTION = (
     "One line per label, from the small marker to the arrowhead. The plane keeps only two directions, so read lengths in "

@@ -2,9 +2,10 @@
 
 import dataclasses
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
-from backend import InvalidRequest, field_label
+from backend import InvalidRequest, field_label, value_words
 from pages._kit.charts.maps import METHODS
 from pages._kit.state import ask
 
@@ -46,7 +47,7 @@ def _widget(field: dataclasses.Field[Any], key: str, default: Any) -> Any:
     choices = meta.get("choices")
     if choices is not None:
         index = choices.index(default) if default in choices else 0
-        return ask.selectbox(label, choices, index=index, format_func=_choice_name, **shared)
+        return ask.selectbox(label, choices, index=index, format_func=partial(value_words, field.name), **shared)
     if isinstance(field.default, bool):
         return ask.toggle(label, value=default, **shared)
     if isinstance(field.default, int | float) or field.default is None:
@@ -89,7 +90,3 @@ def _numbers(label: str, default: tuple[int, ...], shared: dict[str, Any]) -> tu
         raise InvalidRequest(
             f"{label} is '{text}'.", "Write whole numbers with commas between them: 0, 4, 12."
         ) from None
-
-
-def _choice_name(choice: Any) -> str:
-    return "none" if choice is None else str(choice).replace("_", " ")

@@ -28,7 +28,7 @@ _DEFAULTS = {
 @dataclass(frozen=True, slots=True)
 class Paper:
     """The switch of one page: whether it is on, the metrics that a paper has, the ``box`` that the settings go into, and
-    the place of the line below both."""
+    the place of the line below the switch."""
 
     on: bool
     presets: tuple[Preset, ...]
@@ -96,29 +96,29 @@ class Paper:
 def paper_choice(
     metrics: Sequence[str], here: Selection, info: ModelInfo, page: str, *, extra: Mapping[str, Any] | None = None
 ) -> Paper:
-    """Draw the switch of a page whose numbers are those of ``metrics``, nothing where no paper has any of them.
+    """Draw two buttons, Paper and Settings, with the switch of a page whose numbers are those of ``metrics`` behind the first;
+    Settings alone where no paper has any of them.
 
     ``info`` is the model whose family decides; ``extra`` are widgets of the page that are set too, by key. The switch is in
     the address, and so is what it sets in the sidebar.
     """
     presets = tuple(PRESETS[metric] for metric in metrics if metric in PRESETS)
-    key, more = f"paper_{page}", extra or {}
-    if not presets:
-        return Paper(False, (), info, st.expander("Settings", icon=":material/tune:"), None, more, key)
-    left, right = st.columns([1, 3], vertical_alignment="center")
-    with left:
-        on = ask.toggle(
-            "As in the paper",
-            key=key,
-            help="\n\n".join(
-                [_SETS, *(f"**{plain(preset.source)}.** {plain(left_open(preset))}" for preset in presets)]
-            ),
-            on_change=_turned,
-            args=(key, presets, info, more),
-        )
-    with right:
-        box = st.expander("Settings", icon=":material/tune:")
-    return Paper(bool(on), presets, info, box, st.empty(), more, key)
+    key, more, on, line = f"paper_{page}", extra or {}, False, None
+    with st.container(horizontal=True, vertical_alignment="bottom", width="content", gap="small"):
+        if presets:
+            with st.popover("Paper", icon=":material/menu_book:"):
+                on = ask.toggle(
+                    "As in the paper",
+                    key=key,
+                    help=_SETS,
+                    on_change=_turned,
+                    args=(key, presets, info, more),
+                )
+                line = st.empty()
+                for preset in presets:
+                    st.caption(f"**{plain(preset.source)}.** {plain(left_open(preset))}")
+        box = st.popover("Settings", icon=":material/tune:")
+    return Paper(bool(on), presets, info, box, line, more, key)
 
 
 def _turned(key: str, presets: Sequence[Preset], info: ModelInfo, extra: Mapping[str, Any]) -> None:

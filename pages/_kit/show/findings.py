@@ -27,14 +27,6 @@ def heading(title: str, what: str, how: str) -> None:
         st.caption(plain(said))
 
 
-def one_model_note(n_models: int) -> None:
-    """Say, where the sidebar has ``n_models`` > 1, that this page shows one of them, chosen in the box Model."""
-    if n_models > 1:
-        st.caption(
-            f"This page shows one model at a time: of the {n_models} in the sidebar, the one chosen under Model."
-        )
-
-
 def reasons(result: Result, field: str) -> dict[tuple[int, ...], str]:
     """Why each undefined number of ``field`` is undefined, by its index; an entry covers all that begins with its own."""
     found = {}
@@ -146,21 +138,6 @@ def source_line(source: Source) -> str:
     if source.postprocess:
         parts.append(f"after {', '.join(source.postprocess)}")
     return " · ".join(parts)
-
-
-def undefined_note(
-    results: Sequence[Result],
-    fields: Sequence[str],
-    *,
-    crosses: bool = False,
-    expected: Callable[[Undefined], bool] = lambda _: False,
-) -> None:
-    """Say which numbers of these fields do not exist, and why; nothing where all do.
-
-    ``crosses`` says that the figure marks them ×. What is ``expected``, such as the end of every curve, is left for the
-    page to say in a line.
-    """
-    say_undefined(undefined_reasons(results, fields, expected), results, crosses=crosses)
 
 
 def undefined_reasons(

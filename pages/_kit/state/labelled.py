@@ -5,13 +5,16 @@ from typing import Any
 
 import streamlit as st
 
-from backend import ModelInfo
+from backend import ModelInfo, Ordered
 from pages._kit.charts.base import short_model
 from pages._kit.state import ask
+from pages._kit.state.pair import order_words
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import plain
 
+ONE_MODEL = "This page shows one model at a time: of those in the sidebar, the one chosen here."
 _NONE = "(none)"
+_WIDE = 200  # pixels of a box with the name of a model: three boxes and the settings stand in one row
 _NEARLY_ALL = 0.9  # of the pairs of labels
 
 
@@ -39,12 +42,14 @@ def label_missing(here: Selection) -> bool:
     return here.tokens is not None or here.label is None
 
 
-def choose_model(models: Sequence[ModelInfo], key: str, *, label: str = "Model", first: int = 0) -> ModelInfo:
-    """One of the sidebar's models; no widget where there is one only."""
+def choose_model(
+    models: Sequence[ModelInfo], key: str, *, label: str = "Model", first: int = 0, about: str | None = None
+) -> ModelInfo:
+    """One of the sidebar's models; no widget where there is one only. ``about`` is the help of its box."""
     names = [info.spec.name for info in models]
     if len(names) == 1:
         return models[0]
-    name = ask.selectbox(label, names, index=first, format_func=short_model, key=key, width=260)
+    name = ask.selectbox(label, names, index=first, format_func=short_model, key=key, width=_WIDE, help=about)
     return models[names.index(name)]
 
 
@@ -52,7 +57,6 @@ def choose_other(here: Selection, model: ModelInfo, key: str, about: str) -> Mod
     """Another of the sidebar's models to compare ``model`` with, if there is one; ``about`` is the help of its box."""
     others = {info.spec.name: info for info in here.models if info is not model}
     if not others:
-        st.caption("Add a second model in the sidebar (such as the one before fine-tuning) to compare the two.")
         return None
     name = ask.selectbox(
         "Compare with",
@@ -60,10 +64,18 @@ def choose_other(here: Selection, model: ModelInfo, key: str, about: str) -> Mod
         index=1,
         format_func=short_model,
         key=key,
-        width=260,
+        width=_WIDE,
         help=about,
     )
     return others.get(name)
+
+
+def say_classes(label: str, order: Ordered | None = None, *, alone: bool = False) -> None:
+    """One line on what a page compares: the column of the classes, and of two models which came first; ``alone`` where a
+    second model could be compared."""
+    second = " Add a second model in the sidebar, such as the one before fine-tuning, to compare the two."
+    words = f"Classes: the column '{plain(label)}'.{second if alone else ''}"
+    st.caption(words if order is None else f"{words} {order_words(order)}")
 
 
 def choose_layer(info: ModelInfo, key: str) -> int:
@@ -75,7 +87,7 @@ def choose_layer(info: ModelInfo, key: str) -> int:
         index=len(numbers) - 1,
         format_func=info.layer_names.__getitem__,
         key=f"{key}_{len(numbers)}",
-        width=200,
+        width=140,
     )
     return chosen if chosen in numbers else numbers[-1]
 

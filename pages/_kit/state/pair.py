@@ -64,10 +64,13 @@ def ordered(pair: Sequence[ModelInfo]) -> Ordered:
 
 def say_order(found: Ordered) -> None:
     """Which model is before and which after, and how that is known."""
-    st.caption(
-        f":material/history: Before: **{plain(short_model(found.before.spec.name))}**. After: "
-        f"**{plain(short_model(found.after.spec.name))}**. {plain(found.reason)}"
-    )
+    st.caption(f":material/history: {order_words(found)}")
+
+
+def order_words(found: Ordered) -> str:
+    """Which model is before and which after, and how that is known, in Markdown."""
+    before, after = (plain(short_model(info.spec.name)) for info in (found.before, found.after))
+    return f"Before: **{before}**. After: **{after}**. {plain(found.reason)}"
 
 
 def change_name(found: Ordered) -> str:

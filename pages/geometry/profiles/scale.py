@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from backend import DimensionScale, Result
+from backend import DimensionScale, Result, value_words
 from pages._kit.charts.base import short_model
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.progress import run_panel
@@ -12,7 +12,7 @@ from pages._kit.show.finding import Finding, show
 from pages._kit.state import ask
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import workbench
-from pages.geometry.profiles.scale_charts import ESTIMATOR_NAMES, scale_caption, scale_chart
+from pages.geometry.profiles.scale_charts import scale_caption, scale_chart
 
 ALL_LAYERS = -1
 
@@ -53,7 +53,7 @@ def scale_panel(here: Selection) -> None:
 
 def _show(result: Result[DimensionScale], n_sizes: int) -> None:
     values, source = result.values, result.sources[0]
-    name, sizes = ESTIMATOR_NAMES.get(values.estimator, values.estimator), values.sizes
+    name, sizes = value_words("estimator", values.estimator), values.sizes
     known = bool(np.isfinite(values.mean).any())
     show(
         Finding(

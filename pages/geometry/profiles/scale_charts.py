@@ -8,23 +8,17 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
+from backend import value_words
 from pages._kit.charts.base import COLOUR_SCALE, MUTED, Floats, base_figure, colour, safe
 
 LEAST_ROWS = 32  # below this no size is drawn, unless the set itself is smaller
-ESTIMATOR_NAMES = {
-    "two_nn": "TwoNN",
-    "two_nn_mle": "TwoNN by maximum likelihood",
-    "mle": "maximum likelihood (Levina and Bickel)",
-    "mada": "MADA",
-    "method_of_moments": "method of moments",
-}
 
 
 def scale_caption(
     estimator: str, sizes: npt.NDArray[Any], limit: Floats, mean: Floats, *, n_draws: int, n_sizes: int
 ) -> str:
     """What is drawn and how to read it, true of these numbers; ``n_sizes`` is how many sizes were asked for."""
-    drawn = f"{ESTIMATOR_NAMES.get(estimator, estimator)}, from all {int(sizes[-1]):,} rows (right)"
+    drawn = f"{value_words('estimator', estimator)}, from all {int(sizes[-1]):,} rows (right)"
     if len(sizes) > 1:
         drawn += (
             f", from half of them, and so on. Below the right end a point is the mean of {n_draws} random draws, its bar one "

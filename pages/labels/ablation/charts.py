@@ -14,16 +14,14 @@ from pages._kit.charts.base import MUTED, Floats, add_band, base_figure, colour,
 from pages._kit.charts.threshold import majority_line
 
 CAPTION = (
-    "Share of the test texts that the head still gets right when the first k dimensions of an order are removed (GPTology, "
+    "Share of the test texts that the head still gets right when the first dimensions of an order are removed (GPTology, "
     "figure 6). Drag the slider: the line, the numbers, the geometry and the map follow at once."
 )
 GEOMETRY_CAPTION = (
     "The same texts with the same dimensions removed: anisotropy, average cosine, intrinsic dimension (TwoNN), and the share "
     "of each text's nearest neighbours that are still those of the unablated layer."
 )
-MAP_CAPTION = (
-    "Every point is a test text: circles are those that the head gets right at this k, crosses those it gets wrong."
-)
+MAP_CAPTION = "Every point is a test text: circles are those that the head gets right at this number of removed dimensions, crosses those it gets wrong."
 NAMES = {
     "highest": "highest variance first",
     "lowest": "lowest variance first",
@@ -87,7 +85,7 @@ def accuracy_chart(
 ) -> go.Figure:
     """All curves over k, controls faint. Hand-picked dimensions have markers, and with ``shown`` "chosen" the axis ends
     where they do: they are few, and on an axis of all dimensions nobody would see them."""
-    figure = base_figure(x_title="Dimensions removed (k)", y_title="Test accuracy (share of texts)")
+    figure = base_figure(x_title="Dimensions removed (count)", y_title="Test accuracy (share of texts)")
     controls = [curve for curve in curves.values() if np.isfinite(curve.control).any()]
     for curve in controls:
         name, first = f"{CONTROL}, {NAMES[curve.name]}", curve is controls[0]
@@ -132,7 +130,7 @@ def geometry_chart(curves: dict[str, Curve], *, shown: str = "highest") -> go.Fi
                     "width": 1.8,
                     "dash": "dot" if curve.name == "random" else "solid",
                 },
-                hovertemplate=f"{name}<br>k = %{{x}}<br><b>%{{y:.4g}}</b><extra></extra>",
+                hovertemplate=f"{name}<br>%{{x:,}} removed<br><b>%{{y:.4g}}</b><extra></extra>",
                 row=row,
                 col=column,
             )
@@ -141,7 +139,7 @@ def geometry_chart(curves: dict[str, Curve], *, shown: str = "highest") -> go.Fi
     figure.update_xaxes(zeroline=False)
     figure.update_yaxes(zeroline=False, rangemode="tozero")
     for column in (1, 2):
-        figure.update_xaxes(title={"text": "Dimensions removed (k)"}, row=2, col=column)
+        figure.update_xaxes(title={"text": "Dimensions removed (count)"}, row=2, col=column)
     return figure.update_layout(
         template="none", showlegend=False, hovermode="closest", margin={"l": 50, "r": 20, "t": 62, "b": 50}
     )
@@ -155,7 +153,7 @@ def nearest_step(curve: Curve, k: int) -> int:
 def step_name(curve: Curve, k: int) -> str:
     """The slider's reading at ``k``; random dimensions are a mean of several draws, of which none is named."""
     last = f", last removed: {int(curve.dims[k - 1])}" if k and curve.name != "random" else ""
-    return f"k = {k:,} of {len(curve.dims):,}{last}"
+    return f"{k:,} of {len(curve.dims):,}{last}"
 
 
 def reading(curve: Curve, k: int) -> str:
@@ -166,7 +164,7 @@ def reading(curve: Curve, k: int) -> str:
     for name, measure in zip(short, MEASURES, strict=True):
         value = curve.geometry[measure][at]
         parts.append(f"{name} {value:.3g}" if np.isfinite(value) else f"{name} undefined")
-    where = "" if curve.grid[at] == k else f" (geometry at k = {curve.grid[at]})"
+    where = "" if curve.grid[at] == k else f" (geometry at {curve.grid[at]:,} removed)"
     return " · ".join(parts) + where
 
 
@@ -227,5 +225,5 @@ def _line(
         opacity=opacity,
         showlegend=legend,
         line={"color": shade, "width": width, "dash": dash},
-        hovertemplate=f"{name}<br>k = %{{x}}<br><b>%{{y:.1%}}</b><extra></extra>",
+        hovertemplate=f"{name}<br>%{{x:,}} removed<br><b>%{{y:.1%}}</b><extra></extra>",
     )

@@ -1,12 +1,13 @@
 """The section "Inside the network": overwrite dimensions after a block, run the rest of the model, see what is left."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from backend import InnerAblation, ModelInfo, Result, widest_gap
+from backend import InnerAblation, ModelInfo, Result, value_words, widest_gap
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.progress import run_panel
 from pages._kit.show.finding import Finding, said_once, show
@@ -70,25 +71,32 @@ def _choice(model: ModelInfo) -> dict[str, Any]:
     numbers = list(range(len(model.layer_names)))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         layer = ask.selectbox(
-            "After",
+            "After the layer",
             numbers,
             index=(len(numbers) - 1) // 2,
             format_func=model.layer_names.__getitem__,
             key=f"inner_layer_{len(numbers)}",
-            width=200,
+            width=140,
         )
         order = ask.selectbox(
             "Dimensions",
             ORDERS,
             format_func=lambda name: {**ORDER_NAMES, "all": "all orders", "named": "named"}[name],
             key="inner_order",
-            width=240,
+            width=200,
             help="Which dimensions go first, by their variance over the training texts in that layer.",
         )
-        mode = ask.segmented_control("Overwrite with", ["zero", "mean"], default="zero", key="inner_mode")
+        mode = ask.segmented_control(
+            "Overwrite with",
+            ["zero", "mean"],
+            default="zero",
+            format_func=partial(value_words, "mode"),
+            key="inner_mode",
+        )
+        box = st.popover("Settings", icon=":material/tune:")
     cls = workbench().metrics()["inner_ablation"].params
     named = params_form(cls, "inner", only=("dims",)) if order == "named" else {}
-    with st.expander("Settings", icon=":material/tune:"):
+    with box:
         other = params_form(cls, "inner", only=_OTHER)
     chosen = layer if layer in numbers else numbers[(len(numbers) - 1) // 2]
     return {"layer": chosen, "mode": str(mode), "order": "all" if order == "named" else order, **named, **other}

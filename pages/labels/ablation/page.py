@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from backend import (
     AblationResult,
@@ -19,16 +20,16 @@ from backend import (
     result_of,
 )
 from pages._kit.charts.maps import METHODS
-from pages._kit.flow.controls import method_choice, params_form
+from pages._kit.flow.controls import METHODS_HELP, method_choice, params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
 from pages._kit.show.finding import Finding, said_once, show
-from pages._kit.show.findings import heading, holders, one_model_note, provenance, sampling_error_words, undefined_note
+from pages._kit.show.findings import heading, holders, sampling_error_words
 from pages._kit.show.plot import Frames
 from pages._kit.state import ask
-from pages._kit.state.labelled import choose_layer, choose_model, label_missing
+from pages._kit.state.labelled import ONE_MODEL, choose_layer, choose_model, label_missing, say_classes
 from pages._kit.state.selection import Selection, ready
-from pages._kit.state.session import plain, workbench
+from pages._kit.state.session import workbench
 from pages.labels.ablation.charts import (
     CAPTION,
     GEOMETRY_CAPTION,
@@ -111,7 +112,7 @@ def draw_curves(choice: Choice, result: Result[AblationResult], curves: dict[str
             results=[result],
             fields=["accuracy", "chosen_accuracy"],
             alt=f"Test accuracy against the number of removed dimensions in {source.layer_names[0]} of {source.model}",
-            height=430,
+            height=410,
             view=f"{source.model} {source.layer_names[0]} {values.n_dims}{zoom_of(curve)}",
             frames=Frames(
                 "Removed",
@@ -198,7 +199,7 @@ def map_panel(
     asked = st.session_state.get(ASKED, {})
     with st.container(horizontal=True, vertical_alignment="center"):
         possible = 0 < k < result.values.n_dims
-        label = f"Recompute the map at k = {k:,}" if possible else "Recompute the map at this k"
+        label = f"Map without the {k:,} removed" if possible else "Map without what is removed"
         if st.button(label, key="ablation_recompute", icon=":material/refresh:", disabled=not possible):
             said = f"after removing {k:,} dimensions, {NAMES[curve.name].partition(' (')[0]}"
             asked = {"of": mine, "dims": tuple(map(int, curve.dims[:k])), "said": said}
@@ -224,16 +225,17 @@ def is_end(values: AblationResult, gap: Undefined) -> bool:
     return len(gap.index) == n_axes and bool(grid[gap.index[-1]] == values.n_dims)
 
 
-def show_all(choice: Choice, result: Result[AblationResult], whole: Result[Projection] | None) -> None:
-    """Curves, geometry and map, and their numbers in one table."""
+def show_all(
+    choice: Choice, result: Result[AblationResult], whole: Result[Projection] | None, row: DeltaGenerator
+) -> None:
+    """Curves, geometry and map, and their numbers in one table; the choice of the order goes into ``row``."""
     values = result.values
     if not np.isfinite(values.accuracy[0]).any():
-        st.info("There is nothing to ablate: in this layer all texts have the same vector.")
-        undefined_note([result], ["accuracy"])
-        provenance([result])
+        show_nothing(result)
         return
     curves = curves_of(values)
-    curve = choose_order(curves)
+    with row:
+        curve = choose_order(curves)
     with said_once():
         k = draw_curves(choice, result, curves, curve)
         left, right = st.columns(2)
@@ -245,29 +247,47 @@ def show_all(choice: Choice, result: Result[AblationResult], whole: Result[Proje
             st.dataframe(numbers_table(curves, values), hide_index=True)
 
 
-def head_section(here: Selection, model: ModelInfo, label: str) -> None:
-    """Everything about ablation at the head."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+def show_nothing(result: Result[AblationResult]) -> None:
+    """Why there is nothing to ablate in a layer."""
+    show(
+        Finding(
+            key="ablation_nothing",
+            title=f"Ablation at the head, {result.sources[0].layer_names[0]} of {result.sources[0].model}",
+            figure=None,
+            caption="",
+            table=lambda: numbers_table(curves_of(result.values), result.values),
+            results=[result],
+            fields=["accuracy"],
+            empty="There is nothing to ablate: in this layer all texts have the same vector.",
+            name="ablation",
+        )
+    )
+
+
+def head_section(here: Selection, model: ModelInfo, label: str, row: DeltaGenerator) -> None:
+    """Everything about ablation at the head; ``row`` is the container of the controls."""
+    with row:
         layer = choose_layer(model, "ablation_layer")
-        method = method_choice("Map", "ablation_method")
-    paper = paper_choice(["ablation"], here, model, "ablation")
+        order = st.container(horizontal=True, width="content")  # filled where the orders are known
+        paper = paper_choice(["ablation"], here, model, "ablation")
     with paper.box:
         params = params_form(workbench().metrics()["ablation"].params, **paper.form("ablation", "ablation"))
+        method = method_choice("Map of the texts", "ablation_method", help=METHODS_HELP)
     paper.say(here, {"ablation": params}, layers=[layer])
     spec = workbench().analysis("ablation", models=[model], layers=[layer], label=label, params=params, **here.rows)
-    st.caption(f"Classes: the column '{plain(label)}'.")
+    say_classes(label)
     choice = Choice(here, model, layer, method, spec)
     found = run_panel([spec, choice.map_spec()], "ablation", partial=True)
     if found is not None and found[0] is not None:
         whole = None if found[1] is None else result_of(found[1], Projection)
-        show_all(choice, result_of(found[0], AblationResult), whole)
+        show_all(choice, result_of(found[0], AblationResult), whole, order)
 
 
 heading("Ablation", WHAT, HOW)
 here = ready()
-model = choose_model(here.models, "ablation_model")
-one_model_note(len(here.models))
-st.subheader("At the head")
+controls = st.container(horizontal=True, vertical_alignment="bottom")
+with controls:
+    model = choose_model(here.models, "ablation_model", about=ONE_MODEL)
 if not label_missing(here) and here.label is not None:
-    head_section(here, model, here.label)
+    head_section(here, model, here.label, controls)
 inner_panel(here, model)

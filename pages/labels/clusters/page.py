@@ -30,8 +30,8 @@ from pages._kit.show.finding import Finding, elsewhere, said_once, show
 from pages._kit.show.findings import heading, reasons
 from pages._kit.show.wording import ROWS_COUNT, count
 from pages._kit.state import ask
-from pages._kit.state.labelled import choose_model, choose_other, label_ready, random_labels_too
-from pages._kit.state.pair import change_name, ordered, say_order
+from pages._kit.state.labelled import choose_model, choose_other, label_ready, random_labels_too, say_classes
+from pages._kit.state.pair import change_name, ordered
 from pages._kit.state.selection import ready
 from pages._kit.state.session import plain, workbench
 from pages.labels.clusters.tables import (
@@ -67,7 +67,7 @@ def show_counts(result: Result[DirectProbeResult]) -> None:
             results=[result],
             fields=["n_clusters", "test_n_clusters", "other_n_clusters"],
             alt=f"Number of clusters in {len(source.layer_names)} layers of {source.model}, beside {values.n_labels} labels",
-            height=380,
+            height=370,
             view=source.model,
         )
     )
@@ -322,7 +322,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     model = choose_model(here.models, "clusters_model")
     other = choose_other(here, model, "clusters_other", COMPARE)
     order = ordered([info for info in here.models if info in (model, other)]) if other is not None else None
-paper = paper_choice(["direct_probe"], here, model, "clusters")
+    paper = paper_choice(["direct_probe"], here, model, "clusters")
 with paper.box:
     params = params_form(workbench().metrics()["direct_probe"].params, **paper.form("direct_probe", "clusters"))
 paper.say(here, {"direct_probe": params})
@@ -334,10 +334,7 @@ spec = workbench().analysis(
     params=params,
     **here.rows,
 )
-with st.container(horizontal=True):
-    st.caption(f"Classes: the column '{plain(label)}'.", width="content")
-    if order is not None:
-        say_order(order)
+say_classes(label, order, alone=len(here.models) == 1)
 found = run_panel([spec], "clusters", DirectProbeResult)
 if found is not None:
     with said_once():

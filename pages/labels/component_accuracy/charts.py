@@ -10,8 +10,8 @@ from pages._kit.charts.base import MUTED, Floats, add_band, base_figure, colour,
 from pages._kit.charts.threshold import majority_line, margin_name
 
 CAPTION = (
-    "Share of the test texts whose class a linear classifier finds from the first k directions alone. A line that is high "
-    "from the start means that a few directions carry the labels; random dimensions show what any k dimensions would do."
+    "Share of the test texts whose class a linear classifier finds from the first directions alone. A line that is high "
+    "from the start means that a few directions carry the labels; random dimensions show what as many dimensions taken at random would do."
 )
 SAMPLE_CAPTION = (
     "The same classifier, always on the same number of components, while the basis is fitted on more and more rows. Where "
@@ -21,7 +21,7 @@ SAMPLE_CAPTION = (
 
 def component_accuracy_chart(values: ComponentAccuracy, layer: int) -> go.Figure:
     """The curves of one ``layer`` of a ComponentAccuracy; the control is faint, random dimensions have a band."""
-    figure = base_figure(x_title="Number of components k", y_title="Test accuracy (share of texts)")
+    figure = base_figure(x_title="Components (count)", y_title="Test accuracy (share of texts)")
     counts = values.n_components.astype(np.int32)
     control, spread = values.control[layer], values.control_std[layer]
     if np.isfinite(spread).any():
@@ -30,7 +30,7 @@ def component_accuracy_chart(values: ComponentAccuracy, layer: int) -> go.Figure
     mean, std = values.random[layer], values.random_std[layer]
     if np.isfinite(mean).any():
         add_band(figure, counts, mean - std, mean + std)
-    _line(figure, counts, mean, "k random dimensions (mean ± std)", "#8C8C8C", dash="dot")
+    _line(figure, counts, mean, "as many random dimensions (mean ± std)", "#8C8C8C", dash="dot")
     _line(figure, counts, values.general[layer], "components of the general texts", colour(1))
     _line(figure, counts, values.in_domain[layer], "components of these texts", colour(0), width=2.6)
     majority_line(figure, values.split.majority)

@@ -15,20 +15,17 @@ from pages._kit.show.findings import (
     PAIRED,
     heading,
     holders,
-    one_model_note,
-    provenance,
     sampling_error_words,
-    undefined_note,
 )
 from pages._kit.state import ask
-from pages._kit.state.labelled import choose_layer, choose_model, label_ready
+from pages._kit.state.labelled import ONE_MODEL, choose_layer, choose_model, label_ready, say_classes
 from pages._kit.state.selection import Selection, ready
-from pages._kit.state.session import plain, workbench
+from pages._kit.state.session import workbench
 from pages.labels.component_accuracy.charts import CAPTION, SAMPLE_CAPTION, component_accuracy_chart, sample_chart
 
 WHAT = "How many directions does it take to separate the classes?"
 HOW = (
-    "A linear classifier is fitted on the first k principal components of the training texts and judged on the test "
+    "A linear classifier is fitted on the first principal components of the training texts and judged on the test "
     "texts. If few components do as well as all dimensions, the classes lie along the strongest directions."
 )
 NONE = "(none)"
@@ -46,7 +43,7 @@ def choose_basis(here: Selection) -> TextSetInfo | None:
         index=options.index(general),
         format_func=lambda digest: others[digest].shown_name if digest in others else digest,
         key="component_basis",
-        width=260,
+        width=180,
         help="A second basis is fitted on these texts: do the directions of general language also know the labels?",
     )
     return others.get(chosen)
@@ -55,14 +52,11 @@ def choose_basis(here: Selection) -> TextSetInfo | None:
 def show_all(result: Result[ComponentAccuracy], row_name: str) -> None:
     """Both charts and the table."""
     values = result.values
-    if not np.isfinite(values.in_domain[0]).any():
-        st.info("There is nothing to draw: in this layer all texts have the same vector.")
-        undefined_note([result], ["in_domain", "full"])
-        provenance([result])
-        return
     error = sampling_error_words(values.sampling_error, values.split.n_test, row_name, holders(values.split))
     with said_once():
         show_components(result, error)
+        if not np.isfinite(values.in_domain[0]).any():
+            return
         show_sizes(result, error)
         st.subheader("The numbers")
         st.dataframe(table(values), hide_index=True, column_config=percent())
@@ -77,14 +71,15 @@ def show_components(result: Result[ComponentAccuracy], error: str) -> None:
         Finding(
             key="component_accuracy_chart",
             title=f"Accuracy by component, {name}",
-            figure=component_accuracy_chart(values, 0),
+            figure=component_accuracy_chart(values, 0) if np.isfinite(values.in_domain[0]).any() else None,
             caption=f"{CAPTION} All dimensions: a fitted head of the same kind.{own} {error} {PAIRED}",
             table=lambda: file_table(values),
             results=[result],
             fields=["in_domain", "full"],
+            empty="There is nothing to draw: in this layer all texts have the same vector.",
             name="component_accuracy",
             alt=f"Test accuracy against the number of principal components, {name} of {source.model}",
-            height=480,
+            height=430,
             view=f"{source.model} {name} {values.n_dims}",
         )
     )
@@ -171,11 +166,10 @@ heading("Component accuracy", WHAT, HOW)
 here = ready()
 label = label_ready(here)
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    model = choose_model(here.models, "component_model")
+    model = choose_model(here.models, "component_model", about=ONE_MODEL)
     layer = choose_layer(model, "component_layer")
     basis = choose_basis(here)
-one_model_note(len(here.models))
-paper = paper_choice(["component_accuracy"], here, model, "component_accuracy")
+    paper = paper_choice(["component_accuracy"], here, model, "component_accuracy")
 with paper.box:
     params = params_form(
         workbench().metrics()["component_accuracy"].params, **paper.form("component_accuracy", "component_accuracy")
@@ -184,7 +178,7 @@ paper.say(here, {"component_accuracy": params}, layers=[layer], basis=None if ba
 spec = workbench().analysis(
     "component_accuracy", models=[model], layers=[layer], label=label, params=params, basis=basis, **here.rows
 )
-st.caption(f"Classes: the column '{plain(label)}'.")
+say_classes(label)
 found = run_panel([spec], "component_accuracy", ComponentAccuracy)
 if found is not None:
     show_all(found[0], here.row_name)

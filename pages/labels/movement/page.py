@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from backend import ModelInfo, MovementResult, NeighbourOverlap, Result
+from backend import ModelInfo, MovementResult, NeighbourOverlap, Ordered, Result
 from pages._kit.charts.base import short_model, titled
 from pages._kit.charts.paths import (
     DIFFERENCES_CAPTION,
@@ -28,8 +29,8 @@ from pages._kit.show.finding import Finding, elsewhere, said_once, show
 from pages._kit.show.findings import heading
 from pages._kit.show.wording import ROWS_COUNT
 from pages._kit.state import ask
-from pages._kit.state.labelled import label_ready
-from pages._kit.state.pair import in_order, ordered, say_order
+from pages._kit.state.labelled import label_ready, say_classes
+from pages._kit.state.pair import in_order, ordered
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import plain, workbench
 from pages.labels.movement.tables import (
@@ -51,28 +52,26 @@ FIRST_NAMED, MOST_ROWS = 6, 50
 CERTAIN_ROWS = 10  # of a label, to be drawn in colour to begin with
 
 
-def choose_series(here: Selection) -> list[ModelInfo]:
-    """The models to go through, from before to after; only those of the first one's shape can be compared with it."""
+def choose_series(here: Selection, box: DeltaGenerator) -> tuple[list[ModelInfo], Ordered | None]:
+    """The models to go through, from before to after, and how that is known; only those of the first one's shape can be
+    compared with it. The boxes go into the container ``box``."""
     if len(here.models) == 1:
-        st.caption(
-            "Add a second model in the sidebar (the base of a tuned one, or the checkpoints of a training) to see "
-            "how the labels move from one to the other."
-        )
-        return list(here.models)
+        return list(here.models), None
     shapes = {info.spec.name: (info.n_dims, len(info.layer_names)) for info in here.models}
     names = [info.spec.name for info in in_order(here.models).models if info.spec.name in shapes]
-    chosen = ask.multiselect(
-        "Models, from before to after",
-        names,
-        default=[name for name in names if shapes[name] == shapes[names[0]]],
-        format_func=short_model,
-        key=f"movement_models_{' '.join(names)}",
-        placeholder="Choose the models in the order of the training",
-        help="Runs, cards and steps decide the order; where they say nothing, the order in this box counts. A single model "
-        "shows only its layers.",
-    )
+    with box:
+        chosen = ask.multiselect(
+            "Models, from before to after",
+            names,
+            default=[name for name in names if shapes[name] == shapes[names[0]]],
+            format_func=short_model,
+            key=f"movement_models_{' '.join(names)}",
+            placeholder="Choose the models in the order of the training",
+            help="Runs, cards and steps decide the order; where they say nothing, the order in this box counts. A single model "
+            "shows only its layers.",
+        )
     if not chosen:
-        st.info("Choose a model.", icon=":material/tune:")
+        st.info("Choose a model under Settings.", icon=":material/tune:")
         st.stop()
     odd = [name for name in chosen if shapes[name] != shapes[chosen[0]]]
     if odd:
@@ -80,16 +79,16 @@ def choose_series(here: Selection) -> list[ModelInfo]:
         listed = ", ".join(f"{short_model(name)} ({shapes[name][1]} of {shapes[name][0]})" for name in odd)
         st.info(
             f"{plain(listed)} cannot be compared with {plain(first)}: movement is measured from a model to one trained from it. "
-            "Remove it from the box, or choose it alone.",
+            "Remove it from the models under Settings, or choose it alone.",
             icon=":material/tune:",
         )
         st.stop()
     models = [next(info for info in here.models if info.spec.name == name) for name in chosen]
     if len(models) < 2:
-        return models
-    found = ordered(models) if len(models) == 2 else in_order(models)
-    say_order(found)
-    return list(found.models)
+        return models, None
+    with box:
+        found = ordered(models) if len(models) == 2 else in_order(models)
+    return list(found.models), found
 
 
 def choose_named(values: MovementResult) -> list[int]:
@@ -126,21 +125,28 @@ def choose_frame(frames: Sequence[str]) -> int:
     return frames.index(str(chosen))
 
 
-def show_layers(result: Result[MovementResult], named: Sequence[int], frame: int) -> None:
-    """Paths over the layers of one model."""
-    values, names = result.values, [short_model(source.model) for source in result.sources]
-    layers = result.sources[0].layer_names
-    st.subheader("Over the layers")
-    place = 0
-    if len(names) > 1:
-        place = ask.selectbox(
-            "Model",
+def choose_place(result: Result[MovementResult]) -> int:
+    """The place of the model whose layers are gone through, the last one to begin with."""
+    names = [short_model(source.model) for source in result.sources]
+    if len(names) == 1:
+        return 0
+    key = f"movement_of_{len(names)}"
+    return int(
+        ask.selectbox(
+            "Over the layers of",
             range(len(names)),
             index=len(names) - 1,
             format_func=names.__getitem__,
-            key=f"movement_of_{len(names)}",
-            width=260,
+            key=key,
+            width=180,
         )
+    )
+
+
+def show_layers(result: Result[MovementResult], named: Sequence[int], frame: int, place: int) -> None:
+    """Paths over the layers of one model."""
+    values, names = result.values, [short_model(source.model) for source in result.sources]
+    layers = result.sources[0].layer_names
     show(
         Finding(
             key="movement_paths",
@@ -152,7 +158,7 @@ def show_layers(result: Result[MovementResult], named: Sequence[int], frame: int
             fields=["coords", "error", "path"],
             expected=lambda gap: gap.field == "coords" and elsewhere(frame, place)(gap),
             alt=f"Paths of {len(values.classes)} label centroids over {len(layers)} layers of {names[place]}",
-            height=520,
+            height=440,
             view=f"{names} {frame} {values.classes}",
         )
     )
@@ -187,7 +193,12 @@ def show_differences(result: Result[MovementResult], named: Sequence[int], frame
     names, layers = [short_model(source.model) for source in sources], sources[0].layer_names
     change, kept = f"{names[-1]} minus {names[0]}", values.frames[frame]
     st.subheader(plain(f"Difference vectors: {change}"))
-    kind = ask.segmented_control("Of", [ONE_LAYER, ALL_LAYERS], default=ONE_LAYER, key="movement_kind")
+    kind = ask.segmented_control(
+        "Vectors of",
+        [ONE_LAYER, ALL_LAYERS],
+        default=ONE_LAYER,
+        key="movement_kind",
+    )
     if kind == ALL_LAYERS:
         field, at = "difference_coords", elsewhere(frame)
         shares = values.difference_explained[frame]
@@ -273,13 +284,14 @@ def show_rows(series: Sequence[ModelInfo], layer: int) -> None:
     )
 
 
-def show_all(result: Result[MovementResult]) -> None:
-    """Paths, difference vectors and lengths, then the tables and the rows whose neighbours changed."""
+def show_all(result: Result[MovementResult], row: DeltaGenerator) -> None:
+    """Paths, difference vectors and lengths, then the tables and the rows whose neighbours changed; the choices of the first
+    go into the container ``row``."""
     values, layers = result.values, result.sources[0].layer_names
     several = len(result.sources) > 1
-    frame = choose_frame(values.frames)
-    named = choose_named(values)
-    show_layers(result, named, frame)
+    with row:
+        place, frame, named = choose_place(result), choose_frame(values.frames), choose_named(values)
+    show_layers(result, named, frame, place)
     layer = len(layers) - 1
     if several:
         st.subheader("From model to model")
@@ -317,14 +329,21 @@ def show_numbers(result: Result[MovementResult], layer: int) -> None:
 heading("Movement", WHAT, HOW)
 here = ready()
 label = label_ready(here)
-series = choose_series(here)
-paper = paper_choice(["movement"], here, series[0], "movement")
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    choices = st.container(
+        horizontal=True, vertical_alignment="bottom", width="content"
+    )  # filled where the result is there
+    first = in_order(here.models).models[0] if len(here.models) > 1 else here.models[0]
+    paper = paper_choice(["movement"], here, first, "movement")
+series, order = choose_series(here, paper.box)
 with paper.box:
     params = params_form(workbench().metrics()["movement"].params, **paper.form("movement", "movement"))
 paper.say(here, {"movement": params})
 spec = workbench().analysis("movement", models=series, layers=here.layers, label=label, params=params, **here.rows)
-st.caption(f"Classes: the column '{plain(label)}'.")
+say_classes(label, order, alone=len(here.models) == 1)
+if len(series) < len(here.models):
+    st.caption(f"{len(series):,} of the {len(here.models):,} models in the sidebar; choose them under Settings.")
 found = run_panel([spec], "movement", MovementResult)
 if found is not None:
     with said_once():
-        show_all(found[0])
+        show_all(found[0], choices)

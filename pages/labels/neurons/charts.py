@@ -19,7 +19,6 @@ from pages._kit.charts.base import (
     safe,
     with_legend,
 )
-from pages._kit.show.plot import Frames
 
 SINGLES_CAPTION = (
     "Each dimension by itself: how many dimensions reach which test accuracy. Grey: the same with shuffled labels, the mean over the shuffles, whose peak may exceed the chart. The "
@@ -36,7 +35,17 @@ DEPTH_CAPTION = (
 MOST_CLASSES = 8
 
 
-def singles_histogram(counts: AccuracyCounts, majority: float) -> tuple[go.Figure, Frames]:
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The places (n,) of the line that moves in the histogram, each in words, with what lies above; and where it begins."""
+
+    places: tuple[float, ...]
+    names: tuple[str, ...]
+    captions: tuple[str, ...]
+    initial: int
+
+
+def singles_histogram(counts: AccuracyCounts, majority: float) -> tuple[go.Figure, Line]:
     """Histogram of the test accuracy of all single dimensions, and the places of the line that moves in it.
 
     The line stands between two bins; beside it is said how many dimensions lie above. ``majority`` is the accuracy of always guessing the largest
@@ -60,18 +69,16 @@ def singles_histogram(counts: AccuracyCounts, majority: float) -> tuple[go.Figur
     return with_legend(figure), _line(counts, majority)
 
 
-def _line(counts: AccuracyCounts, majority: float) -> Frames:
+def _line(counts: AccuracyCounts, majority: float) -> Line:
     n_dims, edges = int(counts.above[0]), counts.edges
-    captions = [
+    captions = tuple(
         f"{above:,} of {n_dims:,} dimensions ({above / n_dims:.1%}) are above {edge:.3f}"
         for above, edge in zip(counts.above, edges, strict=True)
-    ]
+    )
     highest = float(edges[np.flatnonzero(counts.counts)[-1] + 1])
     middle = (max(majority, float(edges[0])) + highest) / 2
     initial = int(np.abs(edges - middle).argmin())
-    return Frames(
-        "Line at", [f"{edge:.3f}" for edge in edges], [], captions, initial, cursor=[float(edge) for edge in edges]
-    )
+    return Line(tuple(edges.tolist()), tuple(f"{edge:.3f}" for edge in edges), captions, initial)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,7 +149,7 @@ def depth_chart(
     table: Floats, control: Floats | None, layers: Sequence[str], n_classes: int, why: Mapping[int, str]
 ) -> go.Figure:
     """Test accuracy ``table`` (n_layers, 4) over depth, one line for each number of dimensions; ``control`` faintly."""
-    figure = base_figure(x_title="Layer", y_title="Test accuracy")
+    figure = base_figure(x_title="Layer", y_title="Test accuracy (share of texts)")
     places = np.arange(len(layers), dtype=np.float32)
     names = ["all dimensions", "best dimension", "best 5", f"best {n_classes} (as many as classes)"]
     shown = [0, 1, 2] + ([3] if n_classes != 5 else [])

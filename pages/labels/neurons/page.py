@@ -7,14 +7,15 @@ import numpy as np
 import streamlit as st
 
 from backend import AnalysisSpec, ModelInfo, NeuronsResult, Result, compared, count_by_accuracy
-from pages._kit.charts.base import short_model
+from pages._kit.charts.base import short_model, titled
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import PAIRED, heading, reasons, say_undefined, share_of_chance, undefined_reasons
+from pages._kit.show.plot import Frames
 from pages._kit.state import ask
-from pages._kit.state.labelled import choose_layer, choose_model, label_ready
+from pages._kit.state.labelled import choose_layer, choose_model, choose_other, label_ready, say_classes
 from pages._kit.state.pair import in_order
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import plain, workbench
@@ -44,26 +45,8 @@ HOW = (
     "If one, five or as many dimensions as there are classes do as well as all, the rest is redundant for these labels."
 )
 ONE, DEPTH = "One layer", "All layers"
-NO_OTHER = "(none)"
+OTHER = "A second model, such as the base that the first was tuned from."
 TRAIN, TEST = "Training rows", "Test rows"
-
-
-def choose_other(models: Sequence[ModelInfo], model: ModelInfo) -> ModelInfo | None:
-    """A second model to stand beside the first, such as its base; no widget where there is none."""
-    others = {info.spec.name: info for info in models if info is not model}
-    if not others:
-        return None
-    names = [NO_OTHER, *others]
-    name = ask.selectbox(
-        "Compare with",
-        names,
-        index=1,
-        format_func=lambda name: name if name == NO_OTHER else short_model(name),
-        key="neurons_other",
-        width=260,
-        help="A second model, such as the base that the first was tuned from.",
-    )
-    return others.get(name)
 
 
 def spec_of(
@@ -73,12 +56,14 @@ def spec_of(
     return workbench().analysis("neurons", models=[info], layers=layers, label=label, params=params, **here.rows)
 
 
-def show_singles(result: Result[NeuronsResult], key: str) -> None:
-    """Their figure 6, with a line that moves inside the chart."""
+def show_singles(result: Result[NeuronsResult], key: str, beside: bool) -> None:
+    """Their figure 6, with a line that moves inside the chart; ``beside`` that of another model it bears its own's name."""
     values, source = result.values, result.sources[0]
     control = values.control_single_test[0] if len(values.control_single_test) else None
     counts = count_by_accuracy(values.single_test[0], control, n_test=values.split.n_test)
     figure, line = singles_histogram(counts, values.split.majority)
+    if beside:
+        titled(figure, short_model(source.model))
     show(
         Finding(
             key=f"neurons_singles_{key}",
@@ -89,9 +74,9 @@ def show_singles(result: Result[NeuronsResult], key: str) -> None:
             results=[result],
             name="single-neurons",
             alt=f"Test accuracy of each of {values.n_dims} dimensions alone, {source.layer_names[0]} of {source.model}",
-            height=400,
+            height=320 if beside else 400,
             view=f"{source.model} {source.layer_names[0]} {values.split.classes[:3]}",
-            frames=line,
+            frames=Frames("Line at", line.names, [], line.captions, line.initial, cursor=line.places),
         )
     )
 
@@ -130,26 +115,16 @@ def show_values(result: Result[NeuronsResult], key: str, train: bool) -> None:
             results=[result],
             name="best-neuron",
             alt=f"Values of dimension {dim} by class, {source.layer_names[0]} of {source.model}",
-            height=420,
+            height=400,
             view=f"{source.model} {source.layer_names[0]} {dim} {train}",
         )
     )
 
 
-def show_layer(result: Result[NeuronsResult], here: Selection, key: str, train: bool) -> None:
-    """Everything about one layer of one model."""
-    values, source = result.values, result.sources[0]
-    st.subheader(plain(f"{short_model(source.model)}, {source.layer_names[0]}"))
-    best = int(values.dimensions[0, 0])
-    if best < 0:
-        show_nothing(result, key)
-        return
-    st.markdown("**Every dimension alone**")
-    show_singles(result, key)
-    st.markdown(f"**The best dimension, {best}, by class**")
-    show_values(result, key, train)
-    n_wrong, n_test = int(values.n_wrong[0]), values.split.n_test
-    listed = len(values.wrong_text)
+def show_lists(result: Result[NeuronsResult], here: Selection) -> None:
+    """The texts on the wrong side of the best dimension, and the dimensions, each behind a line."""
+    values = result.values
+    n_wrong, n_test, listed = int(values.n_wrong[0]), values.split.n_test, len(values.wrong_text)
     more = "" if listed == n_wrong else f"; the {listed} furthest on it are listed"
     with st.expander(f"Texts on the wrong side: {n_wrong:,} of {n_test:,} test rows", icon=":material/rule:"):
         st.caption(
@@ -166,8 +141,9 @@ def show_layer(result: Result[NeuronsResult], here: Selection, key: str, train: 
         st.dataframe(table, hide_index=True, column_config=percent(table))
 
 
-def show_one(results: list[Result[NeuronsResult]], here: Selection) -> None:
-    """Table, charts and lists of one layer of one model or two."""
+def show_accuracies(results: Sequence[Result[NeuronsResult]]) -> None:
+    """The table of accuracies, and what of it is significant."""
+    st.subheader("Accuracy with few dimensions")
     table, n_test = accuracy_table(results), results[0].values.split.n_test
     st.dataframe(table, hide_index=True, column_config=percent(table))
     st.caption(
@@ -179,14 +155,36 @@ def show_one(results: list[Result[NeuronsResult]], here: Selection) -> None:
         st.caption(plain(_against_all(result)))
     if len(results) > 1:
         st.caption(plain(_between(results)))
-    there = [
-        result for result in results if result.values.dimensions[0, 0] >= 0
-    ]  # the others say it in place of a figure
+    there = [result for result in results if known(result)]  # the others say it in place of a figure
     say_undefined(undefined_reasons(there, ["test_accuracy"]), there)
-    rows = ask.segmented_control("Values of", [TEST, TRAIN], default=TEST, key="neurons_rows")
-    for place, (column, result) in enumerate(zip(st.columns(len(results)), results, strict=True)):
+
+
+def known(result: Result[NeuronsResult]) -> bool:
+    """Whether there was anything to choose from in the layer."""
+    return int(result.values.dimensions[0, 0]) >= 0
+
+
+def show_one(results: list[Result[NeuronsResult]], here: Selection) -> None:
+    """Charts, table and lists of one layer of one model or two, side by side."""
+    places = list(enumerate(results))
+    for (place, result), column in zip(places, st.columns(len(results)), strict=True):
         with column:
-            show_layer(result, here, str(place), rows == TRAIN)
+            if known(result):
+                show_singles(result, str(place), len(results) > 1)
+            else:
+                show_nothing(result, str(place))
+    show_accuracies(results)
+    places = [(place, result) for place, result in places if known(result)]
+    if not places:
+        return
+    st.subheader("The best dimension by class")
+    rows = ask.segmented_control("Values of", [TEST, TRAIN], default=TEST, key="neurons_rows")
+    for (place, result), column in zip(places, st.columns(len(places)), strict=True):
+        with column:
+            if len(results) > 1:
+                st.markdown(f"**{plain(short_model(result.sources[0].model))}**")
+            show_values(result, str(place), rows == TRAIN)
+            show_lists(result, here)
 
 
 def _against_all(result: Result[NeuronsResult]) -> str:
@@ -244,12 +242,12 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     view = ask.segmented_control("View", [ONE, DEPTH], default=ONE, key="neurons_view")
     model = choose_model(here.models, "neurons_model")
     layer = choose_layer(model, "neurons_layer") if view == ONE else None
-    other = choose_other(here.models, model) if view == ONE else None
-paper = paper_choice(["neurons"], here, model, "neurons")
+    other = choose_other(here, model, "neurons_other", OTHER) if view == ONE else None
+    paper = paper_choice(["neurons"], here, model, "neurons")
 with paper.box:
     params = params_form(workbench().metrics()["neurons"].params, **paper.form("neurons", "neurons"))
 paper.say(here, {"neurons": params}, layers=None if layer is None else [layer])
-st.caption(f"Classes: the column '{plain(label)}'.")
+say_classes(label)
 if layer is None:
     found = run_panel([spec_of(here, model, here.layers, label, params)], "neurons_depth", NeuronsResult)
     if found is not None:

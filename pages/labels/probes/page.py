@@ -13,8 +13,16 @@ from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
 from pages._kit.show.finding import Finding, said_once, show
-from pages._kit.show.findings import heading, holders, provenance, reasons, sampling_error_words, undefined_note
-from pages._kit.state.labelled import choose_model, choose_other, label_ready, random_labels_too
+from pages._kit.show.findings import (
+    heading,
+    holders,
+    provenance,
+    reasons,
+    sampling_error_words,
+    say_undefined,
+    undefined_reasons,
+)
+from pages._kit.state.labelled import choose_model, choose_other, label_ready, random_labels_too, say_classes
 from pages._kit.state.pair import in_order
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import plain, workbench
@@ -65,7 +73,7 @@ def draw(results: Sequence[Result[ProbingResult]], row_name: str) -> None:
             crosses=True,
             name="probes",
             alt=f"Test accuracy of a network and a linear probe over {len(probed[0].layers)} layers of {names}",
-            height=460 if len(results) == 1 else 520,
+            height=430 if len(results) == 1 else 460,
             view=names,
         )
     )
@@ -233,7 +241,7 @@ def show_paper_table(
     table = paper_table(models, probes, clusters)
     st.dataframe(table, hide_index=True, column_config=formats())
     if clusters is not None:
-        undefined_note([clusters], ["n_clusters", "other_n_clusters"])
+        say_undefined(undefined_reasons([clusters], ["n_clusters", "other_n_clusters"]), [clusters])
         provenance([clusters])
 
 
@@ -243,8 +251,8 @@ label = label_ready(here)
 with st.container(horizontal=True, vertical_alignment="bottom"):
     model = choose_model(here.models, "probes_model")
     other = choose_other(here, model, "probes_other", COMPARE)
+    paper = paper_choice(["probing"], here, model, "probes")
 models = [model] if other is None else list(in_order([info for info in here.models if info in (model, other)]).models)
-paper = paper_choice(["probing"], here, model, "probes")
 with paper.box:
     params = params_form(workbench().metrics()["probing"].params, **paper.form("probing", "probes"))
 paper.say(here, {"probing": params})
@@ -252,7 +260,7 @@ specs = [
     workbench().analysis("probing", models=[one], layers=here.layers, label=label, params=params, **here.rows)
     for one in models
 ]
-st.caption(f"Classes: the column '{plain(label)}'.")
+say_classes(label, alone=len(here.models) == 1)
 found = run_panel(specs, "probes", ProbingResult)
 if found is not None:
     show_all(found, here.row_name)

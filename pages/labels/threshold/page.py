@@ -14,12 +14,11 @@ from pages._kit.show.findings import (
     PAIRED,
     heading,
     holders,
-    one_model_note,
     reasons,
     sampling_error_words,
 )
 from pages._kit.state import ask
-from pages._kit.state.labelled import choose_model, label_ready
+from pages._kit.state.labelled import ONE_MODEL, choose_model, label_ready, say_classes
 from pages._kit.state.selection import ready
 from pages._kit.state.session import plain, workbench
 from pages.labels.threshold.table import file_table, histogram_table, screen_table
@@ -62,7 +61,7 @@ def draw_profile(result: Result[ThresholdResult], params: dict[str, Any], row_na
             fields=["accuracy"],
             crosses=True,
             alt=f"Test accuracy of one dimension and of all dimensions over {len(names)} layers of {source.model}",
-            height=440,
+            height=420,
             view=f"{source.model} {names}",
         )
     )
@@ -132,14 +131,14 @@ def show_all(result: Result[ThresholdResult], params: dict[str, Any], row_name: 
 heading("Threshold", WHAT, HOW)
 here = ready()
 label = label_ready(here)
-model = choose_model(here.models, "threshold_model")
-one_model_note(len(here.models))
-paper = paper_choice(["threshold"], here, model, "threshold")
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    model = choose_model(here.models, "threshold_model", about=ONE_MODEL)
+    paper = paper_choice(["threshold"], here, model, "threshold")
 with paper.box:
     params = params_form(workbench().metrics()["threshold"].params, **paper.form("threshold", "threshold"))
 paper.say(here, {"threshold": params})
 spec = workbench().analysis("threshold", models=[model], layers=here.layers, label=label, params=params, **here.rows)
-st.caption(f"Classes: the column '{plain(label)}'.")
+say_classes(label)
 found = run_panel([spec], "threshold", ThresholdResult)
 if found is not None:
     with said_once():

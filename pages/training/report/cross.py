@@ -11,7 +11,7 @@ from pages._kit.charts.base import short_model
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.progress import batch_panel
 from pages._kit.show.export import with_sample
-from pages._kit.show.findings import notes_of, provenance, source_line, undefined_note
+from pages._kit.show.findings import notes_of, provenance, say_undefined, source_line, undefined_reasons
 from pages._kit.state import ask
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import workbench
@@ -56,7 +56,7 @@ def cross_view(here: Selection, base: ModelInfo, tuned: ModelInfo) -> None:
     shares = [name for name in table.columns if "accuracy" in name or "±" in name or name == "largest class"]
     st.dataframe(table, hide_index=True, column_config={**dict.fromkeys(shares, percent), "mean change": number})
     st.caption(CAPTION)
-    undefined_note(results, FIELDS)
+    say_undefined(undefined_reasons(results, FIELDS), results)
     provenance(results)
     sources = dict.fromkeys(source_line(source) for result in results for source in result.sources)
     cells = (list(table.columns), table.astype(object).where(table.notna(), None).values.tolist())

@@ -24,7 +24,7 @@ from pages._kit.flow.controls import params_form
 from pages._kit.flow.progress import batch_panel
 from pages._kit.show.export import with_sample
 from pages._kit.show.finding import said_once
-from pages._kit.show.findings import notes_of, source_line, split_warnings, undefined_note
+from pages._kit.show.findings import notes_of, say_undefined, source_line, split_warnings, undefined_reasons
 from pages._kit.state import ask
 from pages._kit.state.rows import pairing_warning
 from pages._kit.state.selection import Selection
@@ -114,7 +114,7 @@ def _show(here: Selection, plan: ReportPlan, found: Mapping[str, Result]) -> Non
             drawn += sections.labels(plan, found)
         drawn += sections.moved(plan, found, table.shown, table.columns.get(plan.label or "", ()), here.row_name)
         st.subheader("Where the numbers come from")
-        undefined_note(results, LISTED)
+        say_undefined(undefined_reasons(results, LISTED), results)
     names = f"{short_model(plan.base.spec.name)} and {short_model(plan.tuned.spec.name)}"
     report_downloads(
         "report",

@@ -34,7 +34,7 @@ def test_every_figure_has_a_table_of_its_own_numbers(open_page, run_page, shown)
     at = run_page(open_page(KEY, 0), KEY)
     names = {"components of these texts": "these texts", "components of the general texts": "general texts"}
     keys = ("component_accuracy_chart", "component_sample_chart")
-    more = {"shuffled labels": "shuffled labels", "k random dimensions (mean ± std)": "random dimensions"}
+    more = {"shuffled labels": "shuffled labels", "as many random dimensions (mean ± std)": "random dimensions"}
     for place, (key, first) in enumerate(zip(keys, ("components", "rows of the basis"), strict=True)):
         table, drawn = shown[key].numbers(), {trace.get("name"): trace for trace in figure(at, place)["data"]}
         for name, column in {**names, **({} if place else more)}.items():

@@ -1,0 +1,88 @@
+"""At 1280 x 800, with results stored, a page shows its main figure and its controls whole, without scrolling."""
+
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.e2e.looking import RUN_MS, figures, heading, pick, run, settled
+
+WIDTH, HEIGHT = 1280, 800
+
+
+@dataclass(frozen=True)
+class First:
+    """A page, the key of its main figure (or the beginning of it), and what the address asks for.
+
+    ``n_models`` are as many of the small models; 0 is the model that the page opens with. ``settings`` are chosen under
+    Settings: the key of a box, and the words of the option.
+    """
+
+    page: str
+    figure: str
+    n_models: int = 0
+    choice: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
+
+
+PAGES = (
+    First("threshold", "threshold_profile"),
+    First("threshold", "threshold_profile", 2),
+    First("ablation", "ablation_curves"),
+    First("neurons", "neurons_singles_0"),
+    First("neurons", "neurons_singles_1", 2),
+    First("clusters", "clusters_count"),
+    First("clusters", "clusters_count", 2),
+    First("probes", "probes_profile", 1, {"layers": "3"}, {"probes_grid": "no search"}),  # which would take minutes
+    First("movement", "movement_paths"),
+    First("movement", "movement_paths", 2),
+    First("component_accuracy", "component_accuracy_chart"),
+)
+
+
+@pytest.mark.parametrize("first", PAGES, ids=lambda first: f"{first.page}-{first.n_models}")
+def test_the_main_figure_is_whole_on_the_first_screen(
+    first: First, tab: Any, address: str, local_models: list[str]
+) -> None:
+    tab.set_viewport_size({"width": WIDTH, "height": HEIGHT})
+    chosen = {"model": local_models[: first.n_models]} if first.n_models else {}
+    link = f"{address}/{first.page}?{urlencode({**chosen, **first.choice}, doseq=True)}"
+    opened(tab, link, first.settings)
+    if tab.locator("[class*='_run'] button").count():
+        run(tab)
+        opened(tab, link, first.settings)
+    chart = tab.locator(f".st-key-{first.figure} .embedscope-plot")  # with the slider that belongs to it
+    chart.wait_for(timeout=RUN_MS)
+    settled(tab)
+    tab.wait_for_function("() => document.fonts.status === 'loaded'")
+    outside = {
+        name: box
+        for name, box in {"the figure": chart.bounding_box(), **controls(tab)}.items()
+        if box["y"] < 0 or box["x"] < 0 or box["y"] + box["height"] > HEIGHT or box["x"] + box["width"] > WIDTH
+    }
+    assert not outside, f"not whole within {WIDTH} x {HEIGHT}"
+
+
+def opened(tab: Any, link: str, settings: dict[str, str]) -> None:
+    """Open a page, choose its settings, and wait for its figures or its Run button."""
+    tab.goto(link)
+    heading(tab)
+    tab.locator("[class*='_run'] button, .js-plotly-plot").first.wait_for(timeout=RUN_MS)
+    for key, option in settings.items():
+        tab.get_by_role("button", name="Settings").click()
+        pick(tab, key, option)
+        tab.keyboard.press("Escape")
+    figures(tab).or_(tab.locator("[class*='_run'] button")).first.wait_for(timeout=RUN_MS)
+    settled(tab)
+
+
+def controls(tab: Any) -> dict[str, dict[str, float]]:
+    """The boxes of the controls that come before the first figure, by their words."""
+    found = tab.locator(
+        "[data-testid=stMain] :is([data-testid=stSelectbox], [data-testid=stMultiSelect], [data-testid=stButtonGroup],"
+        " [data-testid=stPopover])"
+    )
+    top = tab.locator("[data-testid=stMain] .embedscope-plot").first.bounding_box()["y"]
+    boxes = {f"{place}: {one.inner_text()}": one.bounding_box() for place, one in enumerate(found.all())}
+    return {name: box for name, box in boxes.items() if box is not None and box["y"] < top}
