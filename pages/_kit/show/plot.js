@@ -90,6 +90,7 @@ async function update(view, text) {
   if (view.disposed) return;
   fit(view);
   if (!sameView) recall(view);
+  if (options.start.stamp) begin(view, options.start, figure, frames);
   view.whole = figure.data.map(({ x, y }) => [toArray(x), toArray(y)]);
   view.ids = figure.data.map((trace) => toArray(trace.customdata));
   view.panels = new Map(figure.data.map(({ xaxis = "x", yaxis = "y" }) => [xaxis, yaxis]));
@@ -100,7 +101,7 @@ async function update(view, text) {
     template: template(theme),
     autosize: true,
     uirevision: `view ${options.view}`, // an empty one would count as none
-    selectionrevision: `view ${options.view}`,
+    selectionrevision: `view ${options.view} ${view.begun ?? 0}`, // a link, or Back, brings a selection of its own
     shapes: shapesOf(view),
     clickmode: options.select === "points" ? "event+select" : "event",
   };
@@ -176,8 +177,8 @@ function note(view, event) {
 
 function remember(view) {
   if (!view.options) return;
-  const { changes, frame, selected, cell, told, toldFrame } = view;
-  kept.set(`${view.options.key} ${view.options.view}`, { changes, frame, selected, cell, told, toldFrame });
+  const { changes, frame, selected, cell, told, toldFrame, begun } = view;
+  kept.set(`${view.options.key} ${view.options.view}`, { changes, frame, selected, cell, told, toldFrame, begun });
 }
 
 function recall(view) {
@@ -188,9 +189,27 @@ function recall(view) {
   view.selected = before.selected ?? view.selected;
   view.told = before.told ?? null;
   view.toldFrame = before.toldFrame ?? null;
+  view.begun = before.begun ?? view.begun;
   // The server forgets the state of what is not on the page.
   if (view.told) view.send("selection", view.told);
   if (view.toldFrame !== null) view.send("frame", view.toldFrame);
+}
+
+function begin(view, start, figure, frames) {
+  // What a link, Back or Forward asks for; each is followed once, and then the reader goes on from there.
+  if (view.begun === start.stamp) return;
+  view.begun = start.stamp;
+  if (start.frame !== null) {
+    view.frame = view.toldFrame = start.frame;
+    if (frames?.link) linked.set(frames.link, start.frame);
+    view.send("frame", start.frame);
+  }
+  view.selected = start.ids.length ? new Set(start.ids) : null;
+  const [trace, row, column] = start.cell ?? [];
+  const { xaxis: xref = "x", yaxis: yref = "y" } = figure.data[trace] ?? {};
+  view.cell = figure.data[trace] ? { row, column, trace, xref, yref } : null;
+  tell(view, { ids: start.ids, cell: start.cell });
+  view.send("begun", start.stamp);
 }
 
 function tell(view, selection) {

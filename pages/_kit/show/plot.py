@@ -24,6 +24,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages._kit.charts.base import MUTED, ON_DARK
 from pages._kit.show.naming import slug
+from pages._kit.state.chart_state import Start, asked_start, followed, note_cell, note_frame, note_points
 
 FALLBACK_VARIABLE = "EMBEDSCOPE_PLAIN_CHARTS"
 _HERE = Path(__file__).parent
@@ -86,6 +87,7 @@ class _Options:
     script: str = f"app/static/{_SCRIPT_NAME}"
     aspect: float | None = None
     on_dark: dict[str, str] = field(default_factory=lambda: dict(ON_DARK))
+    start: dict[str, Any] = field(default_factory=dict)
 
 
 def plot(
@@ -111,16 +113,32 @@ def plot(
     slider shows one after the other. ``file_name`` names the pictures that are saved, and ``title`` (``alt``, if empty), lines of
     plain text, stands in them; of a frame both name it.
     """
+    start = asked_start(key, None if frames is None or frames.follows else frames.names, select)
     if not component_available():
-        return _plain(figure, key, alt, height, select, frames, file_name, on_select)
-    options = _Options(key, height, alt, view, select, file_name, title or (alt,), aspect=aspect)
-    result = _COMPONENT(
-        key=key,
-        data=_payload(figure, options, frames),
-        on_selection_change=on_select or _nothing,
-        on_frame_change=_nothing,
-    )
-    return _followed(_selection(result.get("selection"), result.get("frame"), frames), frames)
+        chosen = _plain(figure, key, alt, height, select, frames, file_name, on_select, start)
+    else:
+        options = _Options(
+            key, height, alt, view, select, file_name, title or (alt,), aspect=aspect, start=start.as_sent
+        )
+        result = _COMPONENT(
+            key=key,
+            data=_payload(figure, options, frames),
+            on_selection_change=on_select or _nothing,
+            on_frame_change=_nothing,
+            on_begun_change=_nothing,
+        )
+        stated, shown = result.get("selection"), result.get("frame")
+        if not followed(key, start, result.get("begun")):  # the browser has not drawn what the address asks for
+            stated = {"ids": list(start.ids), "cell": None if start.cell is None else list(start.cell)}
+            shown = start.frame
+        chosen = _followed(_selection(stated, shown, frames), frames)
+    if frames is not None and not frames.follows and chosen.frame is not None:
+        note_frame(key, frames.names, chosen.frame)
+    if select == "points":
+        note_points(key, chosen.ids)
+    elif select == "cells":
+        note_cell(key, None if chosen.cell is None else (chosen.trace or 0, *chosen.cell))
+    return chosen
 
 
 def picture_buttons(key: str) -> None:
@@ -250,9 +268,12 @@ def _plain(
     frames: Frames | None,
     file_name: str,
     on_select: Callable[[], None] | None,
+    start: Start,
 ) -> ChartSelection:
     """The same chart by ``st.plotly_chart``: without the kept zoom, with the slider outside the chart."""
     figure = go.Figure(figure).update_layout(height=height)
+    if start.frame is not None:
+        st.session_state.setdefault(f"{key}_frame", start.frame)
     frame = None if frames is None else _plain_frame(figure, frames, key)
     config = {**PLAIN_CONFIG, "toImageButtonOptions": {"filename": file_name, "scale": 3}}
     if select == "none":

@@ -1,0 +1,105 @@
+"""What a chart adds to the View: the frame of its slider, and what is selected in it."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import streamlit as st
+
+from pages._kit.state.view import note, view
+
+MOST_SELECTED_CHARS = (
+    2000  # of a selection in an address: about 400 scattered points, or any number of neighbouring ones
+)
+MOST_IDS = 1_000_000
+_RANGE = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What an address asks of a chart; ``stamp`` counts such addresses, so that the browser follows each of them once."""
+
+    stamp: int = 0
+    frame: int | None = None
+    ids: tuple[int, ...] = ()
+    cell: tuple[int, int, int] | None = None
+
+    @property
+    def as_sent(self) -> dict[str, Any]:
+        """For the browser; empty where no address asked for anything."""
+        return {"stamp": self.stamp, "frame": self.frame, "ids": self.ids, "cell": self.cell} if self.stamp else {}
+
+
+def asked_start(key: str, names: Sequence[str] | None, select: str) -> Start:
+    """What the address asks of the chart ``key`` with frames of these names, or what the one before did."""
+    place, asked = f"_start_of_{key}", view().asked
+    last: Start = st.session_state.get(place, Start())
+    words = {what: asked.pop(f"{key}_{what}", None) for what in ("frame", "points", "cell")}
+    if all(one is None for one in words.values()):
+        return last
+    frame = names.index(words["frame"][-1]) if names and words["frame"] and words["frame"][-1] in names else None
+    ids = spelled_rows(words["points"][-1]) if select == "points" and words["points"] else ()
+    cell = _cell(words["cell"][-1]) if select == "cells" and words["cell"] else None
+    if words["frame"] and frame is None:
+        view().gone[f"{key}_frame"] = f"The link asks for '{words['frame'][-1][:80]}' on a slider, which is not there."
+    start = Start(last.stamp + 1, frame, ids, cell)
+    st.session_state[place] = start
+    return start
+
+
+def note_frame(key: str, names: Sequence[str], frame: int) -> None:
+    """Put the frame on show into the View, by its name."""
+    note(f"{key}_frame", frame, [names[frame]])
+
+
+def followed(key: str, start: Start, begun: object) -> bool:
+    """Whether the browser has drawn what the last address asked for: it says so once, and forgets it with the page."""
+    place = f"_begun_{key}"
+    if begun == start.stamp:
+        st.session_state[place] = begun
+    return not start.stamp or st.session_state.get(place) == start.stamp
+
+
+def note_points(key: str, ids: Sequence[object]) -> None:
+    """Put the selected points into the View; more than an address holds are left out of it, which is said."""
+    rows = sorted({number for number in ids if isinstance(number, int)})
+    spelled = spell_rows(rows)
+    if len(spelled) > MOST_SELECTED_CHARS:
+        st.caption(
+            f":material/link_off: A link to this page leaves out the selection: {len(rows):,} points are too many for one."
+        )
+        spelled = ""
+    note(f"{key}_points", rows, [spelled])
+
+
+def note_cell(key: str, cell: tuple[int, int, int] | None) -> None:
+    """Put the selected cell into the View: trace, row and column."""
+    note(f"{key}_cell", cell, ["" if cell is None else ".".join(map(str, cell))])
+
+
+def spell_rows(rows: Sequence[int]) -> str:
+    """Sorted numbers as an address has them: ``3-7.12``."""
+    runs = [[row for _, row in run] for _, run in groupby(enumerate(rows), lambda pair: pair[1] - pair[0])]
+    return ".".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+
+
+def spelled_rows(word: str) -> tuple[int, ...]:
+    """The numbers of ``spell_rows``; what is none of them, and what comes beyond a million of them, is passed over."""
+    found: list[int] = []
+    for part in word.split("."):
+        match = _RANGE.fullmatch(part)
+        if match:
+            first, last = int(match[1]), int(match[2] or match[1])
+            found += range(first, min(last, first + MOST_IDS - len(found)) + 1)
+        if len(found) >= MOST_IDS:
+            break
+    return tuple(found[:MOST_IDS])
+
+
+def _cell(word: str) -> tuple[int, int, int] | None:
+    parts = word.split(".")
+    if len(parts) != 3 or not all(part.isascii() and part.isdigit() and len(part) < 7 for part in parts):
+        return None
+    return int(parts[0]), int(parts[1]), int(parts[2])
