@@ -10,7 +10,7 @@ import pytest
 from backend import BatchTask, EmbedscopeError, InvalidRequest, ModelError, TextSetInfo, fingerprint, series_document
 from backend.bench.workbench import Workbench
 from backend.errors import Cancelled
-from tests.cli.test_command_line import _run
+from tests.conftest import entered
 from tests.models import tiny
 
 
@@ -125,12 +125,12 @@ def test_the_command_line_takes_a_series(checkpoints: Path, reviews: Path, tmp_p
     out = tmp_path / "series.json"
     options = ("--texts", reviews, "--text", "text", "--label", "label", "--quiet")
     series = ("--series", checkpoints, "--at-most", "2")
-    done = _run("analyse", "--metric", "anisotropy", *series, *options, "--out", out, cache=tmp_path / "cache")
+    done = entered("analyse", "--metric", "anisotropy", *series, *options, "--out", out, cache=tmp_path / "cache")
     assert done.returncode == 0, done.stderr
     data = json.loads(out.read_text())
     assert data["result"]["steps"] == [0, 100]
     assert all(len(entry["result"]["anisotropy"]) == 5 for entry in data["result"]["entries"])
-    done = _run("run", out, "--quiet", cache=tmp_path / "cache")
+    done = entered("run", out, "--quiet", cache=tmp_path / "cache")
     assert done.returncode == 0, done.stderr
     assert [item["metric"] for item in json.loads(done.stdout)] == ["anisotropy"] * 2
     for wrong, words in (
@@ -138,5 +138,5 @@ def test_the_command_line_takes_a_series(checkpoints: Path, reviews: Path, tmp_p
         (("--steps", "0,8"), "need --series"),
         (("--series", checkpoints, "--steps", "0,x"), "not a list of steps"),
     ):
-        done = _run("analyse", "--metric", "anisotropy", *wrong, *options, cache=tmp_path / "cache")
+        done = entered("analyse", "--metric", "anisotropy", *wrong, *options, cache=tmp_path / "cache")
         assert done.returncode == 2 and words in done.stderr and "Traceback" not in done.stderr

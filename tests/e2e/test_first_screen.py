@@ -1,4 +1,4 @@
-"""At 1280 x 800, with results stored, a page shows its main figure and its controls whole, without scrolling."""
+"""At 1280 x 800, with results stored, a page shows its main figure, its controls and the shared choice whole, without scrolling."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +27,13 @@ class First:
 
 
 PAGES = (
+    First("", "overview_cka"),
+    First("similarity", "similarity_Within"),
+    First("projection", "projection_map"),
+    First("profiles", "profiles_"),
+    First("components", "components_spectrum"),
+    First("rogue", "rogue_layer"),
+    First("explorer", "explorer", choice={"metric": "anisotropy"}),
     First("threshold", "threshold_profile"),
     First("threshold", "threshold_profile", 2),
     First("ablation", "ablation_curves"),
@@ -41,7 +48,7 @@ PAGES = (
 )
 
 
-@pytest.mark.parametrize("first", PAGES, ids=lambda first: f"{first.page}-{first.n_models}")
+@pytest.mark.parametrize("first", PAGES, ids=lambda first: f"{first.page or 'overview'}-{first.n_models}")
 def test_the_main_figure_is_whole_on_the_first_screen(
     first: First, tab: Any, address: str, local_models: list[str]
 ) -> None:
@@ -52,13 +59,13 @@ def test_the_main_figure_is_whole_on_the_first_screen(
     if tab.locator("[class*='_run'] button").count():
         run(tab)
         opened(tab, link, first.settings)
-    chart = tab.locator(f".st-key-{first.figure} .embedscope-plot")  # with the slider that belongs to it
+    chart = tab.locator(f"[class*=st-key-{first.figure}] .embedscope-plot").first  # with the slider that belongs to it
     chart.wait_for(timeout=RUN_MS)
     settled(tab)
     tab.wait_for_function("() => document.fonts.status === 'loaded'")
     outside = {
         name: box
-        for name, box in {"the figure": chart.bounding_box(), **controls(tab)}.items()
+        for name, box in {"the figure": chart.bounding_box(), **controls(tab), **shared(tab)}.items()
         if box["y"] < 0 or box["x"] < 0 or box["y"] + box["height"] > HEIGHT or box["x"] + box["width"] > WIDTH
     }
     assert not outside, f"not whole within {WIDTH} x {HEIGHT}"
@@ -86,3 +93,9 @@ def controls(tab: Any) -> dict[str, dict[str, float]]:
     top = tab.locator("[data-testid=stMain] .embedscope-plot").first.bounding_box()["y"]
     boxes = {f"{place}: {one.inner_text()}": one.bounding_box() for place, one in enumerate(found.all())}
     return {name: box for name, box in boxes.items() if box is not None and box["y"] < top}
+
+
+def shared(tab: Any) -> dict[str, Any]:
+    """The boxes of the shared choice in the sidebar."""
+    keys = ("model", "texts", "pooling", "label", "layers", "seed")
+    return {key: tab.locator(f"[data-testid=stSidebar] .st-key-{key}").bounding_box() for key in keys}

@@ -13,8 +13,7 @@ import backend
 from backend import InvalidRequest, Undefined
 from backend.metrics.shared.paired import mcnemar, paired_error
 from backend.reports.words import READINGS, TITLES, Reading
-from tests.cli.test_command_line import _run
-from tests.conftest import settings_over
+from tests.conftest import entered, settings_over
 from tests.models.tiny import SEGMENTS, TEXTS, WORDS, bert_config, save
 
 LABELS = ("animals", "houses", "films")
@@ -385,15 +384,15 @@ def test_the_command_writes_a_report_whose_recipes_run(folder: Path, tmp_path: P
     out, again = tmp_path / "report.json", tmp_path / "again.json"
     files = ("--texts", folder / "words.tsv", "--text", "text", "--label", "label")
     pair = ("--base", folder / "base", "--tuned", folder / "tuned")
-    done = _run("report", *pair, *files, "--layer", "block 2", "--out", out, cache=tmp_path / "cache")
+    done = entered("report", *pair, *files, "--layer", "block 2", "--out", out, cache=tmp_path / "cache")
     assert done.returncode == 0, done.stderr
     data = json.loads(out.read_text())
     assert data["report"]["layer"] == "block 2" and len(data["recipe"]) == len(WITH_LABELS)
     assert data["summary"][0]["key"] == "cka" and len(data["layers"]) == 4 and data["moved"]
     assert "Geometry kept in this layer (CKA with the base): 1.000 ->" in done.stdout
-    done = _run("run", out, "--out", again, cache=tmp_path / "cache")
+    done = entered("run", out, "--out", again, cache=tmp_path / "cache")
     assert done.returncode == 0, done.stderr
     assert [one["fingerprint"] for one in json.loads(again.read_text())] == data["fingerprints"]
-    done = _run("report", "--base", folder / "base", "--tuned", folder / "narrow", *files, cache=tmp_path / "cache")
+    done = entered("report", "--base", folder / "base", "--tuned", folder / "narrow", *files, cache=tmp_path / "cache")
     lines = done.stderr.splitlines()
     assert done.returncode == 2 and [line.split(":")[0] for line in lines] == ["error", "hint"] and not done.stdout

@@ -7,7 +7,7 @@ import numpy as np
 
 from backend import EstimateTask
 from backend.bench.workbench import Workbench
-from tests.cli.test_command_line import _run
+from tests.conftest import entered
 from tests.work.word_rows import conllu, words
 
 
@@ -65,7 +65,7 @@ def test_the_command_line_reads_words(tmp_path: Path, model: str) -> None:
     path, out = tmp_path / "words.conllu", tmp_path / "out.json"
     path.write_text(conllu(), encoding="utf-8")
     given = ("analyse", "--metric", "anisotropy", "--model", model, "--texts", path, "--format", "conllu")
-    done = _run(*given, "--task", "deprel", "--out", out, cache=tmp_path / "cache")
+    done = entered(*given, "--task", "deprel", "--out", out, cache=tmp_path / "cache")
     assert done.returncode == 0, done.stderr
     data = json.loads(out.read_text())
     assert (data["sources"][0]["n_rows"], data["sources"][0]["n_dims"], data["sources"][0]["pooling"]) == (
@@ -74,6 +74,6 @@ def test_the_command_line_reads_words(tmp_path: Path, model: str) -> None:
         "words",
     )
     path.write_text(conllu().replace("\tDET\t", "\t"), encoding="utf-8")
-    done = _run(*given, cache=tmp_path / "cache")
+    done = entered(*given, cache=tmp_path / "cache")
     assert done.returncode == 2 and "error: Line 2 has 9 columns, not the 10" in done.stderr, done.stderr
     assert "hint: Columns are separated by one tab" in done.stderr and "Traceback" not in done.stderr

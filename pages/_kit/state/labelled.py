@@ -10,7 +10,7 @@ from pages._kit.charts.base import short_model
 from pages._kit.state import ask
 from pages._kit.state.pair import order_words
 from pages._kit.state.selection import Selection
-from pages._kit.state.session import plain
+from pages._kit.state.session import end_page, plain
 
 ONE_MODEL = "This page shows one model at a time: of those in the sidebar, the one chosen here."
 _NONE = "(none)"
@@ -21,7 +21,7 @@ _NEARLY_ALL = 0.9  # of the pairs of labels
 def label_ready(here: Selection) -> str:
     """The chosen label column; without one, say what is needed and end the page here."""
     if label_missing(here) or here.label is None:
-        st.stop()
+        end_page()
     return here.label
 
 

@@ -1,5 +1,6 @@
 """The field that names the models of every page; a series of checkpoints that is named there becomes models, too."""
 
+import time
 from collections.abc import Sequence
 
 import streamlit as st
@@ -17,7 +18,8 @@ MOST_MODELS = 6
 MOST_NAME_CHARS = 300
 AT_MOST = 12  # checkpoints of a series, where nobody says otherwise
 DYNAMICS = page_file("training/dynamics")
-_KNOWN = "_known_models"
+LOOK_AGAIN_SECONDS = 60.0
+_KNOWN, _LOCAL = "_known_models", "_local_models"
 
 
 def choose_models(names: Sequence[str]) -> None:
@@ -49,7 +51,7 @@ def model_field() -> tuple[tuple[ModelInfo, ...], str, bool]:
     runs = [run.model for run in workbench().runs() if run.steps]
     names = ask.multiselect(
         "Models",
-        list(dict.fromkeys([*known, *runs])),
+        list(dict.fromkeys([*known, *runs, *_local()])),
         default=[DEFAULT_MODEL],
         fits=is_name,
         accept_new_options=True,
@@ -84,6 +86,16 @@ def model_field() -> tuple[tuple[ModelInfo, ...], str, bool]:
     if series:
         problem = f"{short_model(series[0])} is a series of checkpoints: choose some of its steps in the sidebar."
     return tuple(infos), problem, False
+
+
+def _local() -> tuple[str, ...]:
+    """The models below the model roots, looked for once a minute: they change when somebody copies a folder."""
+    when, names = st.session_state.get(_LOCAL, (0.0, ()))
+    if time.monotonic() - when > LOOK_AGAIN_SECONDS or not when:
+        names = tuple(workbench().local_models())
+        st.session_state[_LOCAL] = time.monotonic(), names
+    found: tuple[str, ...] = names
+    return found
 
 
 def _say_step(name: str, info: ModelInfo) -> None:

@@ -14,7 +14,7 @@ from pages._kit.show import wording
 from pages._kit.state import ask
 from pages._kit.state.model_field import model_field
 from pages._kit.state.rows import pooling_choice, pooling_problem, rows_form, rows_problem, rows_sentence
-from pages._kit.state.session import plain, workbench
+from pages._kit.state.session import end_page, plain, workbench
 from pages._kit.state.view import ask_next, asked_for, set_value, value_of, view
 
 DEFAULT_TEXTS = "sentiment"
@@ -77,7 +77,7 @@ def ready() -> Selection:
     selection = current()
     if selection.problem:
         show_open(selection)
-        st.stop()
+        end_page()
     return selection
 
 

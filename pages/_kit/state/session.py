@@ -4,10 +4,10 @@ import gc
 import string
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.scriptrunner import StopException, get_script_run_ctx
 
 import backend
 from backend import EmbedscopeError, ServiceError
@@ -63,6 +63,11 @@ def plain(text: str) -> str:
 def show_problem(message: str, hint: str = "") -> None:
     """Show what happened and what to do about it; both may hold words of the user's and are shown as they are."""
     st.error(plain(message) + (f"\n\n{plain(hint)}" if hint else ""), icon=":material/error:")
+
+
+def end_page() -> NoReturn:
+    """End the page here; what belongs to every page, such as its address, is still drawn, which ``st.stop`` would forbid."""
+    raise StopException
 
 
 @contextmanager

@@ -32,7 +32,7 @@ from pages._kit.state import ask
 from pages._kit.state.labelled import label_ready, say_classes
 from pages._kit.state.pair import in_order, ordered
 from pages._kit.state.selection import Selection, ready
-from pages._kit.state.session import plain, workbench
+from pages._kit.state.session import end_page, plain, workbench
 from pages.labels.movement.tables import (
     by_label,
     differences_table,
@@ -72,7 +72,7 @@ def choose_series(here: Selection, box: DeltaGenerator) -> tuple[list[ModelInfo]
         )
     if not chosen:
         st.info("Choose a model under Settings.", icon=":material/tune:")
-        st.stop()
+        end_page()
     odd = [name for name in chosen if shapes[name] != shapes[chosen[0]]]
     if odd:
         first = f"{short_model(chosen[0])} ({shapes[chosen[0]][1]} layers of {shapes[chosen[0]][0]} dimensions)"
@@ -82,7 +82,7 @@ def choose_series(here: Selection, box: DeltaGenerator) -> tuple[list[ModelInfo]
             "Remove it from the models under Settings, or choose it alone.",
             icon=":material/tune:",
         )
-        st.stop()
+        end_page()
     models = [next(info for info in here.models if info.spec.name == name) for name in chosen]
     if len(models) < 2:
         return models, None

@@ -10,7 +10,7 @@ from pages._kit.flow.progress import obtain
 from pages._kit.show.wording import count
 from pages._kit.state import ask
 from pages._kit.state.model_field import AT_MOST, MOST_NAME_CHARS, is_name, series_task
-from pages._kit.state.session import plain, workbench
+from pages._kit.state.session import end_page, plain, workbench
 
 MOST_STEPS = 64
 _KNOWN = "_known_series"
@@ -34,17 +34,17 @@ def choose_series() -> SeriesInfo:
         at_most, steps, problem = _steps()
     if name is None or not str(name).strip():
         _explain()
-        st.stop()
+        end_page()
     if not is_name(name):
         st.error(f"The name of a series has up to {MOST_NAME_CHARS} printable characters.", icon=":material/error:")
-        st.stop()
+        end_page()
     if problem:
         st.error(plain(problem), icon=":material/error:")
-        st.stop()
+        end_page()
     task = series_task(str(name), steps=steps, at_most=at_most)
     found: SeriesInfo | None = obtain(task, "dynamics_series", what=f"Looking up the checkpoints of {name}")
     if found is None:
-        st.stop()
+        end_page()
     known[str(name)] = None
     _say(found, steps)
     return found
@@ -120,4 +120,4 @@ def _say(found: SeriesInfo, steps: Sequence[int]) -> None:
     st.warning(f"{count(len(found.broken), 'checkpoint')} cannot be used:\n{lines}", icon=":material/broken_image:")
     leave = ask.toggle("Leave them out", key="leave_out", help="Continue with the others.")
     if not leave:
-        st.stop()
+        end_page()

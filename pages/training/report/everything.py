@@ -121,9 +121,8 @@ def _with_models(variant: Mapping[str, Sequence[Any]], names: Sequence[str]) -> 
 
 def _query(here: Selection) -> str:
     """The choice as an address, as far as the pages have been drawn."""
-    words = {
-        key: value for key, value in view().words.items() if key != "report_view"
-    }  # the report opens with its figures
+    own = "report_"  # fields of this page, which the pages that are visited begin with by themselves
+    words = {key: value for key, value in view().words.items() if not key.startswith(own)}
     words |= {"model": chosen_names(), "texts": [_texts(here)], "label": [here.label or NO_LABEL]}
     if here.pooling != "words":
         words["pooling"] = [here.pooling]

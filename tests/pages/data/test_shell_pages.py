@@ -300,8 +300,8 @@ def test_a_link_by_a_name_that_two_have_lists_both(app: AppTest, bench: Any, tmp
     both = [saved(bench, tmp_path, word) for word in ("first", "second")]
     app.query_params["texts"] = "reviews"
     at = app.run()
-    selection = at.session_state["_selection"]
-    assert selection.texts.builtin and all(info.shown_name in selection.warning for info in both)
+    assert at.session_state["_selection"].texts.builtin
+    assert all(info.shown_name in at.session_state["_view"].gone["texts"] for info in both)
     at.selectbox(key="texts").set_value(both[0].shown_name).run()
     assert at.session_state["_selection"].texts == both[0] and not at.session_state["_view"].gone
 

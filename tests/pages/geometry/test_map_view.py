@@ -5,7 +5,7 @@ import pytest
 
 from backend import TokenSample
 from pages._kit.charts.base import safe
-from pages._kit.show.finding import csv_file
+from pages._kit.show.files import csv_file
 from pages._kit.show.map_view import MapView, selected_rows
 from tests.pages.conftest import SmallWorld
 

@@ -1,6 +1,7 @@
 """The choice of rows in the sidebar: token samples and post-processing, on every page and in the URL."""
 
 import re
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -92,11 +93,10 @@ def test_tokens_are_rows_with_the_label_of_their_text(open_page, run_page, small
     assert sum(len(trace["text"]) for trace in drawn) == 80
     for trace in drawn:
         label = trace["name"].rpartition(" (")[0]
-        ids = numbers(trace["customdata"]).astype(int)
-        assert {table.columns["label"][i] for i in ids} == {label}
-        points = [place for place, text in enumerate(values.text_index) if table.columns["label"][text] == label]
-        tokens = values.token_index[points]
-        assert [line.rpartition("token ")[2] for line in trace["text"]] == [str(token) for token in tokens]
+        points = [list(values.row_index).index(row) for row in numbers(trace["customdata"]).astype(int)]
+        assert {table.columns["label"][values.text_index[point]] for point in points} == {label}
+        named = [f"{values.token_index[point]}: <b>{escape(values.tokens[point])}</b>" for point in points]
+        assert [line.rpartition("token ")[2] for line in trace["text"]] == named
 
 
 @pytest.mark.parametrize("page", ["similarity", "rogue", "profiles"])

@@ -121,7 +121,7 @@ def test_a_form_takes_labels_help_and_limits_from_the_fields():
     at = AppTest.from_function(form_script).run()
     number = at.number_input(key="cka_k")
     assert (number.label, number.help, number.min, number.max) == ("Neighbours", "How many neighbours.", 1, 100)
-    assert at.selectbox(key="cka_method").options == ["pca", "tsne"]
+    assert at.selectbox(key="cka_method").options == ["PCA", "t-SNE"]
     at.number_input(key="cka_k").set_value(7)
     at.toggle(key="cka_debiased").set_value(False)
     at.selectbox(key="cka_method").set_value("tsne")
