@@ -103,6 +103,7 @@ def show_layers(row: Metric, result: Result, numbers: Numbers) -> None:
             fields=[name],
             crosses=True,
             name=f"{row.name}_{name}",
+            height=420,
             view=f"{row.name} {name} {numbers.layers}",
         )
     )
@@ -112,11 +113,11 @@ def show_layers(row: Metric, result: Result, numbers: Numbers) -> None:
 def show_result(row: Metric, result: Result) -> None:
     """Everything that a result holds, as far as it can be shown without knowing what it means."""
     numbers = numbers_of(result)
-    show_single(result, numbers)
     if numbers.layered:
         show_layers(row, result, numbers)
     else:
         show_files(row, result, numbers)
+    show_single(result, numbers)
     if numbers.rest:
         files = "JSON file" if numbers.layered else "files"
         listed = "; ".join(f"{name_of(name)} ({shape}{_gaps(result, name)})" for name, shape in numbers.rest.items())
@@ -149,10 +150,12 @@ def _gaps(result: Result, name: str) -> str:
 
 heading("Explorer", WHAT, HOW)
 here = ready()
-row = choose_metric()
-models = models_for(row, here.models)
-params = params_form(row.params, f"explorer_{row.name}")
-basis = choose_basis(row, here)
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    row = choose_metric()
+    models = models_for(row, here.models)
+    with st.popover("Settings", icon=":material/tune:"):
+        params = params_form(row.params, f"explorer_{row.name}")
+        basis = choose_basis(row, here)
 label = None if row.labels == "no" else here.label
 spec = workbench().analysis(
     row.name, models=models, layers=here.layers, label=label, params=params, basis=basis, **here.rows

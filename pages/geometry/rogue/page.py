@@ -112,7 +112,7 @@ def show_layer(result: Result[RogueResult], layer: int, texts: Sequence[str]) ->
             empty="This layer holds values that are not finite numbers: nothing can be drawn.",
             layer=name,
             alt=f"Activations of {len(lines)} texts on {lines.shape[1]} dimensions in {name} of {source.model}",
-            height=440,
+            height=420,
             view=f"{source.model} {lines.shape[1]}",
         )
     )

@@ -155,7 +155,7 @@ def draw(mode: str, found: Sequence[Result[CkaResult]]) -> ChartSelection:
             documents=documents_of(mode, found),
             name=FILES[mode],
             alt=alt,
-            height=560,
+            height=520,
             aspect=0.9,
             view=f"{y_name} {x_name} {matrix.shape}",
             select="cells",
