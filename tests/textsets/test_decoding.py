@@ -36,7 +36,7 @@ def test_wide_encodings_without_a_mark_are_known_by_their_zero_bytes(name):
 def test_byte_order_marks_within_a_file_are_no_letters():
     decoded = decode("\ufeffa\nb\n\ufeffc\n\ufeffd\n".encode())
     assert decoded.text == "a\nb\nc\nd\n"
-    assert "2 byte order marks from within the file (first in line 3)" in decoded.notices[0]
+    assert "Removed 2 byte order marks inside the file (the first in line 3)" in decoded.notices[0]
 
 
 def test_a_mark_within_a_file_that_is_not_utf8_is_no_letters_either():

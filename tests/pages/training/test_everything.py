@@ -13,17 +13,21 @@ from tests.pages.conftest import ROOT, SmallWorld
 from tests.pages.figures import said
 
 
-def made(open_page: Any, *places: int) -> Any:
+OWN = {"seed": "77", "pooling": "last", "layers": "0, 3"}
+"""A choice that no other test has: the pages' small world, and what is stored in it, is shared by all of them."""
+
+
+def made(open_page: Any, *places: int, **choice: str) -> Any:
     """The view of the report page, with its button pressed."""
-    at = view_of(open_page, *places)
+    at = view_of(open_page, *places, **choice)
     at.button(key="everything_make").click().run()
     assert not at.exception and not at.error
     return at
 
 
-def view_of(open_page: Any, *places: int) -> Any:
+def view_of(open_page: Any, *places: int, **choice: str) -> Any:
     """The view of the report page as it opens."""
-    return open_page("report", *places, report_view="Everything computed")
+    return open_page("report", *places, report_view="Everything computed", **choice)
 
 
 def found_of(at: Any) -> dict[str, list[Any]]:
@@ -32,12 +36,12 @@ def found_of(at: Any) -> dict[str, list[Any]]:
 
 def test_what_is_stored_is_in_it_and_nothing_is_computed(open_page, run_page, small_world: SmallWorld) -> None:
     bench = small_world.bench
-    run_page(open_page("components", 0, 1), "components")
-    run_page(open_page("threshold", 0, 1), "threshold")
-    run_page(open_page("report", 0, 1), "report")
-    view_of(open_page, 0, 1)
+    run_page(open_page("components", 0, 1, **OWN), "components")
+    run_page(open_page("threshold", 0, 1, **OWN), "threshold")
+    run_page(open_page("report", 0, 1, **OWN), "report")
+    view_of(open_page, 0, 1, **OWN)
     jobs = {job.id for job in bench.jobs()}
-    at = made(open_page, 0, 1)
+    at = made(open_page, 0, 1, **OWN)
     found = found_of(at)
     assert {job.id for job in bench.jobs()} == jobs, "no job was started, not even an estimate"
     kinds = {title: [finding.key for finding in findings] for title, findings in found.items()}
@@ -52,7 +56,7 @@ def test_what_is_stored_is_in_it_and_nothing_is_computed(open_page, run_page, sm
 
 
 def test_a_choice_of_which_nothing_is_stored_says_so(open_page) -> None:
-    at = open_page("report", 0, seed="77")
+    at = open_page("report", 2, **{**OWN, "layers": "1"})
     at.segmented_control(key="report_view").set_value("Everything computed").run()
     at.button(key="everything_make").click().run()
     assert not at.exception and "No figure is stored for this choice yet" in said(at)
