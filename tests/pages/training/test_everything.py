@@ -12,7 +12,6 @@ from tests.pages.browser import browser, chromium_missing
 from tests.pages.conftest import ROOT, SmallWorld
 from tests.pages.figures import said
 
-
 OWN = {"seed": "77", "pooling": "last", "layers": "0, 3"}
 """A choice that no other test has: the pages' small world, and what is stored in it, is shared by all of them."""
 
