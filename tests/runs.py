@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from backend import RunInfo, TextSetInfo
+import pytest
+
+from backend import EmbedscopeError, FinetuneTask, RunInfo, TextSetInfo
 from backend.bench.workbench import Workbench
+from backend.errors import Cancelled
 from tests.models import tiny
 
 NOUNS = ("cat", "dog", "film", "house", "sea", "sky", "mat", "log")
@@ -57,3 +60,18 @@ def tuned(bench: Workbench, folder: Path, name: str = "a", **choice: Any) -> Run
 def weights(info: RunInfo, step: str) -> bytes:
     """The bytes of a saved step's weights."""
     return (Path(info.folder) / step / "model.safetensors").read_bytes()
+
+
+def cancelled_after(bench: Workbench, tmp_path: Path, step: int, name: str = "b") -> FinetuneTask:
+    """A run that was cancelled after so many of its 12 steps."""
+    task = bench.finetuning(
+        name, model=base(tmp_path), texts=saved(bench, tmp_path, rows()), recipe="zhou", changes=FAST
+    )
+
+    def report(done: int, total: int, stage: str) -> None:
+        if total == 12 and done >= step:
+            raise Cancelled()
+
+    with pytest.raises(EmbedscopeError, match="cancelled"):
+        bench.wait(task, report)
+    return task

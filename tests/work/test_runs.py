@@ -11,30 +11,14 @@ import pytest
 
 from backend import (
     EmbedscopeError,
-    FinetuneTask,
     InvalidRequest,
     StoreError,
 )
 from backend.bench.workbench import Workbench
-from backend.errors import Cancelled
 from backend.models import runfolder
 from backend.models.runfolder import RunFolder
 from backend.store.processes import process_name
-from tests.runs import FAST, base, rows, saved, tuned, weights
-
-
-def _cancelled_after(bench: Workbench, tmp_path: Path, step: int, name: str = "b") -> FinetuneTask:
-    task = bench.finetuning(
-        name, model=base(tmp_path), texts=saved(bench, tmp_path, rows()), recipe="zhou", changes=FAST
-    )
-
-    def report(done: int, total: int, stage: str) -> None:
-        if total == 12 and done >= step:
-            raise Cancelled()
-
-    with pytest.raises(EmbedscopeError, match="cancelled"):
-        bench.wait(task, report)
-    return task
+from tests.runs import base, cancelled_after, rows, tuned, weights
 
 
 @pytest.mark.parametrize("number", [4, 5])  # a step's folder, and what is needed to go on from it
@@ -90,7 +74,7 @@ def test_a_cut_last_line_of_the_log_does_not_count(tmp_path: Path) -> None:
 
 
 def test_a_run_is_deleted_with_its_steps_and_one_that_works_is_not(bench: Workbench, tmp_path: Path) -> None:
-    task = _cancelled_after(bench, tmp_path, 2, "gone")
+    task = cancelled_after(bench, tmp_path, 2, "gone")
     folder = RunFolder(bench.settings.runs_folder, "gone")
     info = folder.read()
     assert info is not None

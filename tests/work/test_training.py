@@ -13,7 +13,6 @@ import pytest
 
 from backend import (
     EmbedscopeError,
-    FinetuneTask,
     InvalidRequest,
     RunInfo,
     Settings,
@@ -21,11 +20,10 @@ from backend import (
 )
 from backend.bench.wiring import wire_workers
 from backend.bench.workbench import Workbench
-from backend.errors import Cancelled
 from backend.store import Store
 from backend.work.runner import Runner
 from tests.conftest import settings_over
-from tests.runs import CLASSES, FAST, base, rows, saved, tuned, weights
+from tests.runs import CLASSES, FAST, base, cancelled_after, rows, saved, tuned, weights
 from tests.work.word_rows import conllu
 
 LAST, LEARNED = "step-00012", "step-00040"
@@ -126,25 +124,11 @@ def test_what_is_done_stays_and_a_name_stands_for_one_task(bench: Workbench, tmp
     assert bench.runs() == [info], "clearing the cache leaves the runs"
 
 
-def _cancelled_after(bench: Workbench, tmp_path: Path, step: int, name: str = "b") -> FinetuneTask:
-    task = bench.finetuning(
-        name, model=base(tmp_path), texts=saved(bench, tmp_path, rows()), recipe="zhou", changes=FAST
-    )
-
-    def report(done: int, total: int, stage: str) -> None:
-        if total == 12 and done >= step:
-            raise Cancelled()
-
-    with pytest.raises(EmbedscopeError, match="cancelled"):
-        bench.wait(task, report)
-    return task
-
-
 def test_a_cancelled_run_keeps_what_is_saved_and_goes_on(
     home: tuple[Workbench, Path], bench: Workbench, tmp_path: Path
 ) -> None:
     whole = _run(home)
-    task = _cancelled_after(bench, tmp_path, 5)
+    task = cancelled_after(bench, tmp_path, 5)
     (run,) = [run for run in bench.runs() if run.name == "b"]
     assert (run.state, run.steps) == ("stopped", (0, 1, 2, 4))
     assert [path.name for path in (Path(run.folder) / "resume").iterdir()] == ["checkpoint-4"]
@@ -160,7 +144,7 @@ def test_a_cancelled_run_keeps_what_is_saved_and_goes_on(
 def test_going_on_after_an_epoch_is_the_same_too(
     home: tuple[Workbench, Path], bench: Workbench, tmp_path: Path
 ) -> None:
-    info = bench.wait(_cancelled_after(bench, tmp_path, 8))
+    info = bench.wait(cancelled_after(bench, tmp_path, 8))
     assert weights(info, LAST) == weights(_run(home), LAST)
 
 

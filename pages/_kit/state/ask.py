@@ -8,6 +8,7 @@ Fields whose value is a person's own text, such as what is pasted or uploaded, a
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -179,18 +180,14 @@ def number_input(
 
     def read(words: Sequence[str]) -> int | float | None:
         word = words[-1].strip() if words else ""
-        number = None if word in ("", "none") else kind(word) if len(word) <= 40 else math.nan
+        number: int | float | None = math.nan
+        with suppress(ValueError, OverflowError):
+            number = None if word in ("", "none") else kind(word) if len(word) <= 40 else math.nan
         if not fits(number):
             raise ValueError(_outside(label, word, min_value, max_value))
         return number
 
-    def reading(words: Sequence[str]) -> int | float | None:
-        try:
-            return read(words)
-        except (ValueError, OverflowError):
-            raise ValueError(_outside(label, words[-1] if words else "", min_value, max_value)) from None
-
-    begin = start_value(key, label, value, reading, fits)
+    begin = start_value(key, label, value, read, fits)
     st.number_input(label, min_value=min_value, max_value=max_value, value=begin, key=key, **rest)
     chosen = st.session_state.get(key)
     chosen = chosen if fits(chosen) else begin

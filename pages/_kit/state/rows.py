@@ -116,7 +116,7 @@ def _tokens(seed: int) -> TokenSample:
             key="tokens",
             help="How many token vectors are kept, drawn from all texts by the seed.",
         )
-        limit = _within(chosen, FEWEST_TOKENS, MOST_TOKENS, DEFAULT_TOKENS)
+        limit = int(chosen)
     special = ask.toggle(
         "Include special tokens",
         value=False,
@@ -146,7 +146,7 @@ def _dims(kind: str) -> tuple[int, ...]:
     if kind != "remove_dims":
         return ()
     text = ask.text_input("Dimensions to remove", "", max_chars=2000, key="dims", placeholder="4, 17")
-    parts = str(text)[:2000].replace(",", " ").split()
+    parts = text.replace(",", " ").split()
     if not all(part.isdecimal() and len(part) <= 6 for part in parts):
         return ()
     return tuple(sorted({int(part) for part in parts}))
@@ -157,8 +157,4 @@ def _count(kind: str) -> int:
         return 0
     label, key = COUNTS[kind]
     chosen = ask.number_input(f"{label} to remove", min_value=1, max_value=MOST_REMOVED, value=1, step=1, key=key)
-    return _within(chosen, 1, MOST_REMOVED, 1)
-
-
-def _within(chosen: object, low: int, high: int, otherwise: int) -> int:
-    return chosen if isinstance(chosen, int) and low <= chosen <= high else otherwise
+    return int(chosen)

@@ -281,10 +281,10 @@ def _layers() -> tuple[str | tuple[int, ...], str]:
         help="`all`, or numbers and ranges such as `0, 3-6`. Layer 0 is the embedding output, layer i the output of "
         "block i; a model that ends in a final norm has one layer more.",
     )
-    layers = parse_layers(str(text)[:200])
+    layers = parse_layers(text)
     problem = ""
     if layers is None:
-        problem = f"Layers: '{str(text)[:40]}' cannot be read. Write all, or numbers such as 0, 3-6."
+        problem = f"Layers: '{text[:40]}' cannot be read. Write all, or numbers such as 0, 3-6."
     return layers or "all", problem
 
 

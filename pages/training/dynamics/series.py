@@ -77,8 +77,8 @@ def _steps() -> tuple[int, tuple[int, ...], str]:
         width=180,
         help="Only these steps, such as `0, 512, 2745`; empty: spread over the run.",
     )
-    steps = parse_steps(str(text)[:500])
-    problem = f"Steps: '{str(text)[:40]}' cannot be read. Write whole numbers: 0, 512, 2745." if steps is None else ""
+    steps = parse_steps(text)
+    problem = f"Steps: '{text[:40]}' cannot be read. Write whole numbers: 0, 512, 2745." if steps is None else ""
     if steps is not None and len(steps) > MOST_STEPS:
         problem = f"Steps: {len(steps)} are more than {MOST_STEPS}."
     whole = isinstance(at_most, int) and 2 <= at_most <= MOST_STEPS
