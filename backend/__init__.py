@@ -61,12 +61,15 @@ from backend.settings import DASHBOARD, SETTINGS, Settings, read_settings
 from backend.textsets.classes import column_numbers
 from backend.textsets.codec import safe_cell
 from backend.values.activations import Labels, LayerStack, Report, no_report
+from backend.values.jobs import Choice, JobStatus
 from backend.values.json_data import Document
 from backend.values.labels import field_label, value_words
 from backend.values.likeness import deviations, left_open, preset_status
 from backend.values.lineage import Ordered
 from backend.values.local import LocalModel, LocalModels
+from backend.values.models import BrokenMember, ModelInfo, SeriesInfo, SeriesMember
 from backend.values.presets import GENERAL, PRESETS, Preset
+from backend.values.reading import ReadOptions, RowSample, TextColumns
 from backend.values.recipes import RECIPES, Recipe
 from backend.values.results import (
     NormOutliers,
@@ -84,32 +87,25 @@ from backend.values.specs import (
     POSTPROCESS_STEPS,
     ActivationSpec,
     AnalysisSpec,
+    LabelSpec,
+    ModelSpec,
+    PostProcess,
+    Request,
+    TextSetSpec,
+    TokenSample,
+)
+from backend.values.tasks import (
     BatchTask,
-    BrokenMember,
-    Choice,
     EstimateTask,
     FinetuneTask,
     HubReadTask,
-    JobStatus,
     JoinTask,
-    LabelSpec,
-    ModelInfo,
-    ModelSpec,
     NormTask,
-    PostProcess,
-    ReadOptions,
     ReadTask,
-    Request,
     ResolveTask,
-    RowSample,
     SampleTask,
-    SeriesInfo,
-    SeriesMember,
     SeriesTask,
     Task,
-    TextColumns,
-    TextSetSpec,
-    TokenSample,
 )
 from backend.values.texts import Cost, TextPreview, TextSetInfo, TextTable, sets_meant, told_apart
 from backend.version import __version__

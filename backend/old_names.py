@@ -1,7 +1,7 @@
 """Module names of before the move into rooms: a notebook that imports by one of them gets the very module that it means.
 
 Only what notebooks use has an old name here: the values, and the kernels and metrics. An old name is the same module
-object as the new one, so that classes stay the same classes.
+object as the new one, so that classes stay the same classes; a module that has become several has all their names.
 """
 
 import importlib
@@ -13,10 +13,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 NAMES = {
-    **{
-        f"backend.{name}": f"backend.values.{name}"
-        for name in ("activations", "recipes", "results", "runs", "specs", "texts")
-    },
+    **{f"backend.{name}": f"backend.values.{name}" for name in ("activations", "recipes", "results", "runs", "texts")},
     **{f"backend.{name}": f"backend.forms.{name}" for name in ("codec", "documents", "fingerprint")},
     **{f"backend.{name}": f"backend.bench.{name}" for name in ("wiring", "workbench")},
     "backend.metrics.bands": "backend.metrics.anisotropy.bands",
@@ -32,6 +29,10 @@ NAMES = {
     "backend.metrics.rounding": "backend.metrics.shared.rounding",
     "backend.metrics.spectral": "backend.metrics.anisotropy.kernel",
     "backend.metrics.splits": "backend.metrics.shared.splits",
+}
+
+SEVERAL = {
+    "backend.specs": tuple(f"backend.values.{name}" for name in ("specs", "models", "reading", "tasks", "jobs")),
 }
 
 
@@ -51,10 +52,23 @@ class _Same(Loader):
         module.__spec__ = self._spec  # the import system has put the old name's in its place
 
 
+class _Together(Loader):
+    """Fills a module with the names of several."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+
+    def exec_module(self, module: ModuleType) -> None:
+        for found in map(importlib.import_module, self._names):
+            vars(module).update({name: value for name, value in vars(found).items() if not name.startswith("_")})
+
+
 class _Finder(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
+        if fullname in SEVERAL:
+            return importlib.util.spec_from_loader(fullname, _Together(SEVERAL[fullname]))
         new = NAMES.get(fullname)
         return None if new is None else importlib.util.spec_from_loader(fullname, _Same(new))
 

@@ -50,7 +50,7 @@ PLANTED = {
     "Pages never touch the model stack": {"pages/geometry/rogue/planted.py": "import torch"},
     "Model code lives in backend.models only": {"backend/textsets/planted.py": "import transformers"},
     "Pages use what import backend offers and nothing below it": {
-        "pages/labels/planted.py": "from backend.values.specs import Task",
+        "pages/labels/planted.py": "from backend.values.tasks import Task",
         "pages/_kit/state/planted.py": "from backend import metrics",
     },
     "A section of pages imports the kit and itself, the kit imports no section": {
@@ -122,6 +122,20 @@ def test_names_of_before_the_move_are_the_same_modules() -> None:
     )
     found = _fresh(code)
     assert set(found) == set(NAMES) and all(found.values()), found
+
+
+def test_a_module_that_has_become_several_has_all_their_names() -> None:
+    from backend.old_names import SEVERAL
+
+    code = (
+        "import json, importlib\nimport backend\nfrom backend.old_names import SEVERAL\n"
+        "print(json.dumps({f'{new}.{name}': getattr(importlib.import_module(old), name) is value"
+        " for old, several in SEVERAL.items() for new in several"
+        " for name, value in vars(importlib.import_module(new)).items() if not name.startswith('_')}))"
+    )
+    found = _fresh(code)
+    assert all(any(name.startswith(f"{new}.") for name in found) for several in SEVERAL.values() for new in several)
+    assert all(found.values()), found
 
 
 def test_every_kernel_has_its_public_path() -> None:

@@ -12,7 +12,8 @@ from backend.store.remembered import Remembered
 from backend.values.json_data import Json
 from backend.values.results import Result
 from backend.values.runs import RunInfo
-from backend.values.specs import ActivationSpec, AnalysisSpec, Task
+from backend.values.specs import ActivationSpec, AnalysisSpec
+from backend.values.tasks import Task
 from backend.work.stacks import groups_of
 from backend.work.tasks import kind_of
 

@@ -13,7 +13,9 @@ from backend.jobs.inline import InlineExecutor
 from backend.settings import Settings
 from backend.store import Store
 from backend.values.activations import Report, no_report
-from backend.values.specs import ActivationSpec, Answer, JobStatus, Request, Task
+from backend.values.jobs import JobStatus
+from backend.values.specs import ActivationSpec, Answer, Request
+from backend.values.tasks import Task
 from backend.work.library import Library
 from backend.work.tasks import kind_of
 

@@ -12,7 +12,9 @@ import numpy.typing as npt
 from backend.bench.following import Follower
 from backend.errors import InvalidRequest
 from backend.jobs.inline import InlineExecutor
-from backend.values.specs import JoinTask, ReadOptions, ReadTask, RowSample, SampleTask, TextColumns, TextSetSpec
+from backend.values.reading import ReadOptions, RowSample, TextColumns
+from backend.values.specs import TextSetSpec
+from backend.values.tasks import JoinTask, ReadTask, SampleTask
 from backend.values.texts import TextSetInfo, TextTable, named_set
 
 _DIGEST = re.compile(r"[0-9a-f]{40}")

@@ -19,21 +19,12 @@ from backend.values.json_data import Document, Json
 from backend.values.likeness import deviations, left_open, preset_of, preset_status
 from backend.values.lineage import Ordered, put_in_order
 from backend.values.local import LocalModels
+from backend.values.models import ModelInfo, SeriesInfo
 from backend.values.recipes import Recipe, changed, recipe
 from backend.values.results import Result, SeriesResult
 from backend.values.runs import RunForecast, RunInfo
-from backend.values.specs import (
-    AnalysisSpec,
-    BatchTask,
-    FinetuneTask,
-    LabelSpec,
-    ModelInfo,
-    PostProcess,
-    ResolveTask,
-    SeriesInfo,
-    SeriesTask,
-    TokenSample,
-)
+from backend.values.specs import AnalysisSpec, LabelSpec, PostProcess, TokenSample
+from backend.values.tasks import BatchTask, FinetuneTask, ResolveTask, SeriesTask
 from backend.values.texts import TextSetInfo
 from backend.work.analyses import analysis_spec, layer_numbers
 from backend.work.forecasting import forecast

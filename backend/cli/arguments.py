@@ -11,8 +11,9 @@ from backend.cli import finetune as finetune_command
 from backend.cli import report as report_command
 from backend.errors import InvalidRequest
 from backend.textsets.tables import FORMATS
+from backend.values.reading import ROWS_BY, WORD_TASKS
 from backend.values.recipes import RECIPES, Recipe
-from backend.values.specs import ALL_POOLINGS, POSTPROCESS_STEPS, ROWS_BY, WORD_TASKS
+from backend.values.specs import ALL_POOLINGS, POSTPROCESS_STEPS
 
 
 class _Parser(argparse.ArgumentParser):

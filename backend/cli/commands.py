@@ -19,8 +19,9 @@ from backend.settings import read_settings
 from backend.values.activations import Report, no_report
 from backend.values.json_data import Json
 from backend.values.likeness import preset_of
+from backend.values.models import ModelInfo
 from backend.values.results import Result
-from backend.values.specs import POSTPROCESS_STEPS, ModelInfo, PostProcess, TokenSample
+from backend.values.specs import POSTPROCESS_STEPS, PostProcess, TokenSample
 from backend.values.texts import TextSetInfo, sets_meant
 
 

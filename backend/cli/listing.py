@@ -13,7 +13,7 @@ from backend.errors import EmbedscopeError, InvalidRequest
 from backend.forms.codec import to_json
 from backend.metrics import METRICS
 from backend.settings import read_settings
-from backend.values.specs import NormTask
+from backend.values.tasks import NormTask
 from backend.values.texts import MOST_CLASSES, told_apart
 from backend.work.provenance import versions
 

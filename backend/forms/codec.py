@@ -18,7 +18,8 @@ import numpy as np
 from backend.errors import InvalidRequest
 from backend.values.json_data import Json
 from backend.values.results import Result
-from backend.values.specs import AnalysisSpec, BatchTask, Task
+from backend.values.specs import AnalysisSpec
+from backend.values.tasks import BatchTask, Task
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 

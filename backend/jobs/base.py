@@ -9,10 +9,11 @@ from backend.forms.codec import read_json, to_json
 from backend.forms.fingerprint import fingerprint
 from backend.store import Store
 from backend.store.processes import process_alive, process_name
+from backend.values.jobs import JobStatus
 from backend.values.json_data import Document
 from backend.values.local import LocalModels
 from backend.values.runs import RunInfo
-from backend.values.specs import JobStatus, Task
+from backend.values.tasks import Task
 from backend.values.texts import TextSetInfo, TextTable
 from backend.work.tasks import kind_of
 

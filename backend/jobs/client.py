@@ -14,10 +14,11 @@ from backend.store import Store
 from backend.store.remembered import Remembered
 from backend.textsets.builtin import builtin_table
 from backend.textsets.codec import table_from_json
+from backend.values.jobs import JobStatus
 from backend.values.json_data import Document
 from backend.values.local import LocalModels
 from backend.values.runs import RunInfo
-from backend.values.specs import JobStatus, Task
+from backend.values.tasks import Task
 from backend.values.texts import TextSetInfo, TextTable
 from backend.work.library import builtin_name
 from backend.work.tasks import kind_of

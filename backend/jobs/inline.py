@@ -13,7 +13,8 @@ from backend.jobs.local import StoreExecutor
 from backend.store import Store
 from backend.store.processes import process_alive, process_name
 from backend.values.activations import Report, no_report
-from backend.values.specs import JobStatus, Task
+from backend.values.jobs import JobStatus
+from backend.values.tasks import Task
 from backend.work.library import Library
 from backend.work.runner import Runner
 

@@ -8,10 +8,11 @@ from backend.errors import TextSetError
 from backend.forms.fingerprint import fingerprint
 from backend.jobs.base import JobBook
 from backend.store import Store
+from backend.values.jobs import JobStatus
 from backend.values.json_data import Document
 from backend.values.local import LocalModels
 from backend.values.runs import RunInfo
-from backend.values.specs import JobStatus, Task
+from backend.values.tasks import Task
 from backend.values.texts import TextSetInfo, TextTable
 from backend.work.agreement import check_texts, names_are_known
 from backend.work.doors import check_task

@@ -16,7 +16,7 @@ from backend.forms.codec import Codec
 from backend.jobs.base import explained
 from backend.settings import Settings
 from backend.values.activations import Report
-from backend.values.specs import Task
+from backend.values.tasks import Task
 from backend.work.runner import Runner
 
 KINDS = ("models", "layouts", "reader", "resolver", "training")

@@ -24,7 +24,8 @@ from backend.jobs.local import StoreExecutor
 from backend.jobs.worker import KINDS
 from backend.settings import DASHBOARD, own_command
 from backend.store import Store
-from backend.values.specs import JobStatus, Task
+from backend.values.jobs import JobStatus
+from backend.values.tasks import Task
 from backend.work.library import Library
 from backend.work.tasks import kind_of
 

@@ -20,7 +20,8 @@ from backend.models.loading import LoadedModel
 from backend.models.passes import Batch, forward, not_finite, overwritten, run_batches, token_mean
 from backend.models.words import WordBatch
 from backend.values.activations import Report, no_report
-from backend.values.specs import ALL_POOLINGS, POOLINGS, Ablation, ModelInfo
+from backend.values.models import ModelInfo
+from backend.values.specs import ALL_POOLINGS, POOLINGS, Ablation
 
 STAGE = "Extracting activations"
 

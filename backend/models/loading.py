@@ -38,7 +38,8 @@ from backend.models.origin import read_origin
 from backend.models.package import lower_case, lowers_case, read_package
 from backend.models.resolve import ModelFiles, Roots, model_files
 from backend.models.untyped import Untyped
-from backend.values.specs import ModelInfo, ModelSpec
+from backend.values.models import ModelInfo
+from backend.values.specs import ModelSpec
 
 _OVERHEAD = 1.05  # buffers, and the tensor that is being converted
 

@@ -11,8 +11,8 @@ from backend.models.hub import hub_revisions
 from backend.models.resolve import Roots, hub_pattern, local_folder
 from backend.models.runfolder import RunFolder, read_runs
 from backend.values.lineage import step_of
+from backend.values.models import BrokenMember, ModelInfo, SeriesInfo, SeriesMember
 from backend.values.runs import PREFIX, step_name
-from backend.values.specs import BrokenMember, ModelInfo, SeriesInfo, SeriesMember
 
 MOST_MEMBERS = 64
 

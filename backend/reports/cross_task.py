@@ -13,8 +13,9 @@ from backend.metrics.probing.result import ProbingResult
 from backend.reports.compare import compared_networks
 from backend.reports.plan import check_pair
 from backend.reports.rows import GREW, SAME, SHRANK, label_changes, plain, reason_of
+from backend.values.models import ModelInfo
 from backend.values.results import Result, result_of, results_of
-from backend.values.specs import BatchTask, ModelInfo
+from backend.values.tasks import BatchTask
 from backend.values.texts import TextSetInfo
 
 if TYPE_CHECKING:

@@ -8,8 +8,10 @@ from backend.errors import InvalidRequest
 from backend.metrics.base import parse_params
 from backend.metrics.shared.head_classes import HeadParams
 from backend.values.lineage import Ordered
+from backend.values.models import ModelInfo
 from backend.values.results import Result
-from backend.values.specs import AnalysisSpec, BatchTask, ModelInfo
+from backend.values.specs import AnalysisSpec
+from backend.values.tasks import BatchTask
 from backend.values.texts import TextSetInfo
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import types
 from backend.bench.wiring import CODEC, open_store, stored_token, wire_workers
 from backend.errors import ServiceError
 from backend.settings import DASHBOARD, INSTALLED, Settings, own_command
-from backend.values.specs import ResolveTask
+from backend.values.tasks import ResolveTask
 
 
 def serve(settings: Settings) -> None:

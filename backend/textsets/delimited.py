@@ -12,7 +12,7 @@ from backend.textsets.records import QUOTED_CSV, Dialect, mark_name, mark_of, re
 from backend.textsets.separators import Tally, find_dialect, looks_like_table, table_start
 from backend.textsets.tables import RawTable, listed, plural, shortened, unique_names
 from backend.textsets.tidying import tidy
-from backend.values.specs import ReadOptions
+from backend.values.reading import ReadOptions
 from backend.values.texts import Guess
 
 _RAGGED_TSV = (

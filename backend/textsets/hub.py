@@ -12,7 +12,7 @@ from backend.textsets.limits import Limits, check_cells
 from backend.textsets.sampling import sampled
 from backend.textsets.selection import find_column, select
 from backend.textsets.tables import RawTable, listed, plain_cell, shortened, unique_names
-from backend.values.specs import RowSample, TextColumns
+from backend.values.reading import RowSample, TextColumns
 from backend.values.texts import Cell, TextTable
 
 _NAME = re.compile(r"(?:[\w.-]+/)?[\w.-]+", re.ASCII)

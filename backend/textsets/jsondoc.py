@@ -12,7 +12,7 @@ from backend.textsets.jsonl import DECODER, Collector, Pairs, check_keys, read_j
 from backend.textsets.limits import Limits
 from backend.textsets.roles import SPLIT_VALUES
 from backend.textsets.tables import RawTable, listed, shortened
-from backend.values.specs import ReadOptions
+from backend.values.reading import ReadOptions
 from backend.values.texts import Guess
 
 _ROWS = ("rows", "data", "values", "records", "items", "examples", "instances", "results", "documents", "texts")

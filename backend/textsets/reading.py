@@ -22,7 +22,7 @@ from backend.textsets.separators import find_dialect, looks_like_table, table_st
 from backend.textsets.tables import FORMATS, RawTable, numbered, plural, shortened
 from backend.textsets.wordlists import holds_word_lists, read_word_lists
 from backend.textsets.wordsets import WordSet, preview_words, read_conllu, word_table
-from backend.values.specs import ReadOptions, TextColumns
+from backend.values.reading import ReadOptions, TextColumns
 from backend.values.texts import Cell, Guess, TextPreview, TextTable
 
 _SUFFIXES = {

@@ -8,7 +8,7 @@ import numpy as np
 
 from backend.errors import TextSetError
 from backend.textsets.tables import plural, shortened
-from backend.values.specs import ROWS_BY, RowSample
+from backend.values.reading import ROWS_BY, RowSample
 from backend.values.texts import Cell, TextTable
 
 Stratum = tuple[Cell, Cell]

@@ -7,7 +7,7 @@ from backend.textsets.limits import Limits
 from backend.textsets.roles import guess_roles
 from backend.textsets.tables import RawTable, listed, numbered, plural, shortened
 from backend.textsets.tidying import tidy, tidy_labels, without_marks
-from backend.values.specs import TextColumns
+from backend.values.reading import TextColumns
 from backend.values.texts import Cell, TextTable
 
 _LONGEST_LABEL = 200  # characters; a column of longer cells, or of nearly as many as there are rows, is prose

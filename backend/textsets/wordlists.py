@@ -11,7 +11,7 @@ from backend.textsets.limits import Limits
 from backend.textsets.tables import numbered, plural, shortened, without_surrogates
 from backend.textsets.tidying import tidy_labels
 from backend.textsets.wordsets import Rows, WordSet
-from backend.values.specs import ReadOptions, TextColumns
+from backend.values.reading import ReadOptions, TextColumns
 from backend.values.texts import Cell
 
 WORDS, LABELS = "words", "labels"

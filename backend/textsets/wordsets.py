@@ -9,7 +9,7 @@ from backend.textsets.conllu import Sentence, Word, read_sentences
 from backend.textsets.decoding import Decoded
 from backend.textsets.limits import Limits
 from backend.textsets.tables import listed, plural, shortened
-from backend.values.specs import WORD_TASKS, ReadOptions
+from backend.values.reading import WORD_TASKS, ReadOptions
 from backend.values.texts import Cell, TextPreview, TextTable
 
 _LABELS = {"upos": "upos", "deprel": "deprel", "supersense role": "role", "supersense function": "function"}

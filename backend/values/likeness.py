@@ -6,8 +6,9 @@ from typing import Any
 
 from backend.errors import InvalidRequest
 from backend.values.labels import field_label, value_words
+from backend.values.models import ModelInfo
 from backend.values.presets import ALL, BLOCKS, FIRST, LAST, PRESETS, TOKENS, Preset
-from backend.values.specs import ModelInfo, PostProcess
+from backend.values.specs import PostProcess
 
 
 def preset_of(metric: str) -> Preset:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import PurePath
 
+from backend.values.models import ModelInfo
 from backend.values.runs import RunInfo
-from backend.values.specs import ModelInfo
 
 RUN = "run:"
 _STEP = re.compile(r"(?:checkpoint|ckpt|global[-_]?step|step|iter(?:ation)?|epoch)?[-_]?(\d{1,12})", re.IGNORECASE)

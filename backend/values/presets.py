@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from backend.values.specs import ModelInfo
+from backend.values.models import ModelInfo
 
 GPTOLOGY = "GPTology"
 MATTON = "Matton & de Oliveira"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, cast
 
 from backend.errors import InvalidRequest
-from backend.values.specs import SeriesInfo
+from backend.values.models import SeriesInfo
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

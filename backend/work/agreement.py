@@ -13,7 +13,9 @@ from backend.errors import InvalidRequest, ModelError
 from backend.forms.codec import to_json
 from backend.metrics.postprocess import check_step
 from backend.store import Store
-from backend.values.specs import ActivationSpec, LabelSpec, ModelInfo, ModelSpec, Task, TextSetSpec
+from backend.values.models import ModelInfo
+from backend.values.specs import ActivationSpec, LabelSpec, ModelSpec, TextSetSpec
+from backend.values.tasks import Task
 from backend.work.kinds import About
 from backend.work.library import Library
 from backend.work.modelhost import ModelHost, knows_name

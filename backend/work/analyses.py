@@ -7,12 +7,12 @@ from backend.errors import InvalidRequest
 from backend.metrics import METRICS
 from backend.metrics.base import Metric, check_params, parse_params
 from backend.metrics.shared.splits import SplitParams
+from backend.values.models import ModelInfo
 from backend.values.specs import (
     ALL_POOLINGS,
     ActivationSpec,
     AnalysisSpec,
     LabelSpec,
-    ModelInfo,
     ModelSpec,
     PostProcess,
     TextSetSpec,

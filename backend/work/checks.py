@@ -5,16 +5,15 @@ import re
 
 from backend.errors import InvalidRequest
 from backend.metrics.postprocess import check_step
+from backend.values.reading import ROWS_BY, RowSample
 from backend.values.specs import (
     ALL_POOLINGS,
     DTYPES,
-    ROWS_BY,
     UNITS,
     ActivationSpec,
     LabelSpec,
     ModelSpec,
     PostProcess,
-    RowSample,
     TextSetSpec,
 )
 

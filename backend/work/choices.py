@@ -4,8 +4,10 @@ import dataclasses
 from typing import Any
 
 from backend.metrics import METRICS
+from backend.values.jobs import Choice
 from backend.values.labels import field_label, value_words
-from backend.values.specs import AnalysisSpec, BatchTask, Choice, FinetuneTask, NormTask
+from backend.values.specs import AnalysisSpec
+from backend.values.tasks import BatchTask, FinetuneTask, NormTask
 
 _MOST_WORDS = 6  # parameters that a title names
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from backend.errors import InvalidRequest
 from backend.forms.fingerprint import fingerprint
-from backend.values.specs import Task
+from backend.values.tasks import Task
 from backend.work.tasks import codec, kind_of
 
 

@@ -1,7 +1,8 @@
 """Doing an EstimateTask: what activations will cost, measured on a few texts."""
 
 from backend.values.activations import Report
-from backend.values.specs import POOLINGS, EstimateTask
+from backend.values.specs import POOLINGS
+from backend.values.tasks import EstimateTask
 from backend.values.texts import Cost
 from backend.work.checks import MOST_TASKS, check_input, within
 from backend.work.filling import missing, pass_of, require_rows

@@ -12,7 +12,8 @@ from backend.errors import TextSetError
 from backend.forms.fingerprint import fingerprint
 from backend.store import ArrayWriter
 from backend.values.activations import Report
-from backend.values.specs import POOLINGS, ActivationSpec, ModelInfo
+from backend.values.models import ModelInfo
+from backend.values.specs import POOLINGS, ActivationSpec
 from backend.values.texts import TextTable
 from backend.work.kinds import Hands
 from backend.work.planning import planned, word_facts

@@ -4,9 +4,10 @@ import math
 from collections.abc import Sequence
 
 from backend.metrics.shared.splits import SplitParams, split_rows
+from backend.values.models import ModelInfo
 from backend.values.recipes import saved_steps
 from backend.values.runs import RunForecast, RunInfo
-from backend.values.specs import FinetuneTask, ModelInfo
+from backend.values.tasks import FinetuneTask
 from backend.values.texts import TextTable
 from backend.work.planning import known_labels
 

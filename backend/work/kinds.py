@@ -8,10 +8,12 @@ from backend.forms.codec import Codec
 from backend.settings import Settings
 from backend.store import Store
 from backend.values.activations import Report
+from backend.values.jobs import Choice
 from backend.values.json_data import Json
 from backend.values.results import Result
 from backend.values.runs import RunInfo
-from backend.values.specs import ActivationSpec, AnalysisSpec, Choice, LabelSpec, ModelSpec, Task, TextSetSpec
+from backend.values.specs import ActivationSpec, AnalysisSpec, LabelSpec, ModelSpec, TextSetSpec
+from backend.values.tasks import Task
 from backend.work.library import Library
 from backend.work.modelhost import ModelHost
 from backend.work.stacks import Stacks

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from backend.values.activations import Report
 from backend.values.local import LocalModels
-from backend.values.specs import DTYPES, ModelInfo, ResolveTask, SeriesInfo, SeriesTask
+from backend.values.models import ModelInfo, SeriesInfo
+from backend.values.specs import DTYPES
+from backend.values.tasks import ResolveTask, SeriesTask
 from backend.work.checks import MOST_TASKS, check_text, one_of, within
 from backend.work.kinds import FRESH, Hands
 

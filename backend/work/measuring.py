@@ -14,7 +14,8 @@ from backend.metrics.shared.splits import SplitParams, split_rows
 from backend.values.activations import Labels, Report
 from backend.values.history import History
 from backend.values.results import Result
-from backend.values.specs import AnalysisSpec, BatchTask
+from backend.values.specs import AnalysisSpec
+from backend.values.tasks import BatchTask
 from backend.work.analyses import check_analysis
 from backend.work.checks import MOST_TASKS, within
 from backend.work.choices import analysis_words

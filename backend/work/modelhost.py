@@ -10,7 +10,9 @@ from backend.settings import Settings
 from backend.store import Store
 from backend.values.activations import Report
 from backend.values.history import History, history_of, history_text
-from backend.values.specs import ModelInfo, ModelSpec, SeriesInfo, SeriesTask
+from backend.values.models import ModelInfo, SeriesInfo
+from backend.values.specs import ModelSpec
+from backend.values.tasks import SeriesTask
 
 if TYPE_CHECKING:
     from backend.models.loading import LoadedModel, LoadedModels

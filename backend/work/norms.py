@@ -6,7 +6,7 @@ import numpy as np
 
 from backend.values.activations import Array, Report
 from backend.values.results import NormOutliers
-from backend.values.specs import NormTask
+from backend.values.tasks import NormTask
 from backend.work.checks import check_model, within
 from backend.work.kinds import About, Hands
 

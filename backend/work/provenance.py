@@ -5,8 +5,9 @@ from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 
 from backend.values.activations import LayerStack
+from backend.values.models import ModelInfo
 from backend.values.results import Source
-from backend.values.specs import POOLINGS, ActivationSpec, ModelInfo, PostProcess, TokenSample
+from backend.values.specs import POOLINGS, ActivationSpec, PostProcess, TokenSample
 from backend.version import __version__
 
 _PACKAGES = ("torch", "transformers", "numpy", "scipy", "scikit-learn", "umap-learn", "openTSNE")

@@ -6,7 +6,8 @@ from backend.textsets.limits import Limits
 from backend.textsets.records import mark_of
 from backend.textsets.tables import FORMATS
 from backend.values.activations import Report
-from backend.values.specs import WORD_TASKS, HubReadTask, JoinTask, ReadTask, SampleTask, TextColumns
+from backend.values.reading import WORD_TASKS, TextColumns
+from backend.values.tasks import HubReadTask, JoinTask, ReadTask, SampleTask
 from backend.values.texts import TextPreview, TextSetInfo
 from backend.work.checks import check_digest, check_rows, check_text, one_of, within
 from backend.work.kinds import Hands

@@ -5,7 +5,7 @@ from backend.forms.fingerprint import fingerprint
 from backend.settings import Settings
 from backend.store import Store
 from backend.values.activations import Report
-from backend.values.specs import Task
+from backend.values.tasks import Task
 from backend.work.agreement import check_models, check_texts
 from backend.work.doors import check_task
 from backend.work.filling import fill

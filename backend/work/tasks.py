@@ -6,21 +6,20 @@ A new kind is one module, with its class and the functions that a row names, and
 from backend.errors import InvalidRequest
 from backend.forms.codec import Codec
 from backend.metrics import PARAMS, RESULTS
+from backend.values.models import ModelInfo, SeriesInfo
 from backend.values.results import NormOutliers, Result
 from backend.values.runs import RunInfo
-from backend.values.specs import (
-    AnalysisSpec,
+from backend.values.specs import AnalysisSpec
+from backend.values.tasks import (
     BatchTask,
     EstimateTask,
     FinetuneTask,
     HubReadTask,
     JoinTask,
-    ModelInfo,
     NormTask,
     ReadTask,
     ResolveTask,
     SampleTask,
-    SeriesInfo,
     SeriesTask,
     Task,
 )

@@ -25,7 +25,8 @@ from backend.values.history import History, history_text, trained_on
 from backend.values.json_data import Document
 from backend.values.recipes import checked
 from backend.values.runs import RunInfo
-from backend.values.specs import ActivationSpec, FinetuneTask
+from backend.values.specs import ActivationSpec
+from backend.values.tasks import FinetuneTask
 from backend.values.texts import TextTable
 from backend.work.checks import check_labels, check_model, check_texts
 from backend.work.filling import fill

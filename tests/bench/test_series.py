@@ -106,7 +106,7 @@ def test_missing_and_broken_members_are_named_and_skipped_on_request(
 
 def test_a_series_task_and_a_batch_travel_as_json(bench: Workbench, checkpoints: Path, texts: TextSetInfo) -> None:
     from backend.bench.wiring import CODEC
-    from backend.values.specs import SeriesTask
+    from backend.values.tasks import SeriesTask
 
     series = bench.series(str(checkpoints))
     for task in (

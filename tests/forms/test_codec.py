@@ -9,16 +9,10 @@ import pytest
 
 from backend.errors import InvalidRequest
 from backend.forms.codec import Codec, from_json, to_json
+from backend.values.jobs import JobStatus
 from backend.values.results import Result, Source, Undefined
-from backend.values.specs import (
-    ActivationSpec,
-    AnalysisSpec,
-    JobStatus,
-    ModelSpec,
-    PostProcess,
-    ResolveTask,
-    TextSetSpec,
-)
+from backend.values.specs import ActivationSpec, AnalysisSpec, ModelSpec, PostProcess, TextSetSpec
+from backend.values.tasks import ResolveTask
 from backend.work.tasks import TASKS
 
 

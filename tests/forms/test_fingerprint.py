@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 
 from backend.forms.fingerprint import content_digest, fingerprint, text_set_spec
-from backend.values.specs import ActivationSpec, ModelSpec, PostProcess, ResolveTask, TextSetSpec
+from backend.values.specs import ActivationSpec, ModelSpec, PostProcess, TextSetSpec
+from backend.values.tasks import ResolveTask
 from backend.values.texts import TextTable
 
 MODEL = ModelSpec("minilm", "a" * 40)

@@ -18,7 +18,8 @@ from backend.bench.wiring import wire_workers
 from backend.bench.workbench import Workbench
 from backend.jobs.inline import InlineExecutor
 from backend.store import Store
-from backend.values.specs import AnalysisSpec, BatchTask, ReadTask, ResolveTask
+from backend.values.specs import AnalysisSpec
+from backend.values.tasks import BatchTask, ReadTask, ResolveTask
 from tests.conftest import ROOT, Service, review_lines
 
 

@@ -15,7 +15,8 @@ from backend.models import device as devices
 from backend.models.device import check_memory, choose_device, choose_dtype, free_bytes
 from backend.models.loading import LoadedModels, describe, load
 from backend.models.resolve import resolve
-from backend.values.specs import ModelInfo, ModelSpec
+from backend.values.models import ModelInfo
+from backend.values.specs import ModelSpec
 from tests.models import tiny
 from tests.models.sinks import extracted, loaded_model, plain_loop, pooled, relative_error
 

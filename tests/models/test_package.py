@@ -14,7 +14,7 @@ from backend.bench.workbench import Workbench
 from backend.errors import ModelError
 from backend.models.loading import describe
 from backend.models.resolve import resolve
-from backend.values.specs import ModelInfo
+from backend.values.models import ModelInfo
 from tests.models import tiny
 from tests.models.sinks import extracted, loaded_model, relative_error
 

@@ -10,7 +10,7 @@ import pytest
 
 from backend import EmbedscopeError, ServiceError, open_workbench, read_settings
 from backend.bench.workbench import Workbench
-from backend.values.specs import ResolveTask
+from backend.values.tasks import ResolveTask
 from tests.conftest import Service, start_service, stop_service
 
 

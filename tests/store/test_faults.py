@@ -24,7 +24,8 @@ from backend.bench.workbench import Workbench
 from backend.forms.fingerprint import fingerprint
 from backend.jobs.base import JobBook
 from backend.store.seal import Seal
-from backend.values.specs import AnalysisSpec, BatchTask
+from backend.values.specs import AnalysisSpec
+from backend.values.tasks import BatchTask
 from tests.conftest import settings_over
 from tests.models import tiny
 

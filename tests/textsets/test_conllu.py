@@ -8,7 +8,8 @@ from backend.textsets.codec import table_from_json, table_to_json
 from backend.textsets.joining import join
 from backend.textsets.limits import Limits
 from backend.textsets.reading import preview, read, read_path
-from backend.values.specs import ReadOptions, ReadTask, TextColumns
+from backend.values.reading import ReadOptions, TextColumns
+from backend.values.tasks import ReadTask
 from backend.values.texts import TextTable
 from tests.textsets.conllu_text import SMALL, bare, lexical, word
 

@@ -16,7 +16,7 @@ import pytest
 from backend.errors import TextSetError
 from backend.textsets.hub import read_hub
 from backend.textsets.limits import Limits
-from backend.values.specs import TextColumns
+from backend.values.reading import TextColumns
 from backend.values.texts import TextTable
 from tests.textsets.hub_server import hub_server
 

@@ -12,7 +12,7 @@ import pytest
 from backend.errors import TextSetError
 from backend.textsets.limits import Limits
 from backend.textsets.reading import preview, read
-from backend.values.specs import ReadOptions, TextColumns
+from backend.values.reading import ReadOptions, TextColumns
 
 LIMITS = Limits(max_bytes=1_000_000, max_rows=1_000, max_text_chars=5_000)
 

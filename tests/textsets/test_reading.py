@@ -11,7 +11,7 @@ from backend.errors import TextSetError
 from backend.settings import read_settings
 from backend.textsets.limits import Limits
 from backend.textsets.reading import preview, read, read_path
-from backend.values.specs import ReadOptions, TextColumns
+from backend.values.reading import ReadOptions, TextColumns
 from backend.values.texts import TextTable
 
 LIMITS = Limits(max_bytes=1_000_000, max_rows=1_000, max_text_chars=5_000)

@@ -11,7 +11,7 @@ from backend.textsets.classes import column_numbers, encode_labels
 from backend.textsets.cleaning import clean_wikitext
 from backend.textsets.limits import Limits
 from backend.textsets.reading import preview, read_path
-from backend.values.specs import ReadOptions, TextColumns
+from backend.values.reading import ReadOptions, TextColumns
 from backend.values.texts import TextTable
 
 LIMITS = Limits()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from backend.textsets.limits import Limits
 from backend.textsets.reading import read
 from backend.textsets.tidying import tidy
-from backend.values.specs import ReadOptions, TextColumns
+from backend.values.reading import ReadOptions, TextColumns
 
 LIMITS = Limits()
 # No surrogates, which UTF-8 cannot hold; no zero, which no text file has; no byte order mark at the very start.

@@ -18,7 +18,8 @@ from backend.textsets.joining import join
 from backend.textsets.limits import Limits
 from backend.textsets.reading import read
 from backend.textsets.sampling import _shares, sampled
-from backend.values.specs import ActivationSpec, ModelSpec, ReadOptions, TextColumns
+from backend.values.reading import ReadOptions, TextColumns
+from backend.values.specs import ActivationSpec, ModelSpec
 from backend.values.texts import TextTable
 
 

@@ -7,7 +7,7 @@ import pytest
 from backend.errors import TextSetError
 from backend.textsets.limits import Limits
 from backend.textsets.reading import read
-from backend.values.specs import ReadOptions, TextColumns
+from backend.values.reading import ReadOptions, TextColumns
 from backend.values.texts import TextTable
 
 

@@ -8,9 +8,10 @@ import pytest
 
 from backend.models.origin import read_origin
 from backend.values.lineage import put_in_order
+from backend.values.models import ModelInfo
 from backend.values.recipes import RECIPES
 from backend.values.runs import RunInfo
-from backend.values.specs import ModelInfo, ModelSpec
+from backend.values.specs import ModelSpec
 
 
 def model(name: str, commit: str = "", **known: Any) -> ModelInfo:

@@ -15,8 +15,9 @@ from backend.errors import InvalidRequest
 from backend.metrics import METRICS, parse_params
 from backend.values.labels import field_label, value_words
 from backend.values.likeness import deviations, left_open, preset_of, preset_status, preset_table
+from backend.values.models import ModelInfo
 from backend.values.presets import PRESETS
-from backend.values.specs import ModelInfo, ModelSpec, PostProcess
+from backend.values.specs import ModelSpec, PostProcess
 from tests.models import tiny
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"

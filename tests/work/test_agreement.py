@@ -16,7 +16,8 @@ from backend.bench.wiring import CODEC
 from backend.bench.workbench import Workbench
 from backend.forms.codec import to_json
 from backend.forms.fingerprint import fingerprint
-from backend.values.specs import AnalysisSpec, BatchTask, EstimateTask, FinetuneTask, NormTask
+from backend.values.specs import AnalysisSpec
+from backend.values.tasks import BatchTask, EstimateTask, FinetuneTask, NormTask
 from tests.conftest import Service, review_lines
 from tests.models import tiny
 

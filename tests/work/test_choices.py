@@ -5,7 +5,7 @@ from pathlib import Path
 from backend import Choice, PostProcess, fingerprint
 from backend.bench.workbench import Workbench
 from backend.jobs.base import JobBook, new_job
-from backend.values.specs import BatchTask
+from backend.values.tasks import BatchTask
 from backend.work.tasks import kind_of
 
 

@@ -13,27 +13,28 @@ from backend.errors import InvalidRequest
 from backend.forms.codec import from_json, to_json
 from backend.metrics import METRICS, parse_params
 from backend.metrics.base import check_params
+from backend.values.reading import ReadOptions, TextColumns
 from backend.values.recipes import RECIPES, Recipe, checked
 from backend.values.specs import (
     Ablation,
     ActivationSpec,
     AnalysisSpec,
+    LabelSpec,
+    ModelSpec,
+    PostProcess,
+    TextSetSpec,
+    TokenSample,
+)
+from backend.values.tasks import (
     BatchTask,
     EstimateTask,
     FinetuneTask,
     HubReadTask,
     JoinTask,
-    LabelSpec,
-    ModelSpec,
     NormTask,
-    PostProcess,
-    ReadOptions,
     ReadTask,
     ResolveTask,
     SeriesTask,
-    TextColumns,
-    TextSetSpec,
-    TokenSample,
 )
 from backend.work.checks import MOST_SEED
 from backend.work.doors import check_task

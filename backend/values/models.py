@@ -1,0 +1,83 @@
+"""What is known of models and of series of checkpoints once their names are resolved."""
+
+from dataclasses import dataclass
+
+from backend.values.specs import ModelSpec
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What is known of a resolved model without running it.
+
+    ``layer_names`` has one name for each layer number; ``max_length`` is the model's own limit in tokens;
+    ``n_bytes`` is the size of the weights in ``spec.dtype``; ``labels`` names the classes of a classification head.
+    ``usual_length`` is the limit of the model's own package, taken where none is asked for; 0 where it has none.
+    ``remarks`` say what is run here and ``package`` what sentence-transformers does besides, where the files leave a choice.
+    ``tokenizer`` is the digest of the tokenizer, empty where it is not known: two models with the same one cut any text
+    into the same tokens. ``base`` and ``base_commit`` are what the model's own card (or an adapter's configuration) says it
+    was made from, empty where it says nothing. ``tuned`` says that the rows of a fine-tuning behind it are known, or
+    known to be lost. ``caveats`` are sentences about the layers that belong on
+    every figure.
+    """
+
+    spec: ModelSpec
+    architecture: str
+    family: str  # "encoder", "decoder" or "encoder-decoder"
+    n_blocks: int
+    n_dims: int
+    layer_names: tuple[str, ...]
+    n_parameters: int
+    n_bytes: int
+    max_length: int
+    has_cls: bool
+    has_head: bool
+    labels: tuple[str, ...] = ()
+    default_pooling: str = "mean"
+    tokenizer: str = ""
+    usual_length: int = 0
+    remarks: tuple[str, ...] = ()
+    package: tuple[str, ...] = ()
+    base: str = ""
+    base_commit: str = ""
+    tuned: bool = False
+    caveats: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesMember:
+    """One checkpoint of a series: the training step it was saved at, and the model."""
+
+    step: int
+    model: ModelInfo
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenMember:
+    """A checkpoint that belongs to a series and cannot be used: missing, damaged, or of another shape than the rest."""
+
+    step: int
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesInfo:
+    """An ordered list of checkpoints of one training run, by their steps; ``n_found`` counts those that exist.
+
+    ``members`` are those that can be used, ``broken`` those that were asked for and cannot.
+    """
+
+    name: str
+    members: tuple[SeriesMember, ...]
+    broken: tuple[BrokenMember, ...] = ()
+    n_found: int = 0
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """The training steps of the members, ascending."""
+        return tuple(member.step for member in self.members)
+
+    @property
+    def models(self) -> tuple[ModelInfo, ...]:
+        """The members' models, in the order of their steps."""
+        return tuple(member.model for member in self.members)
