@@ -11,9 +11,10 @@ import numpy.typing as npt
 
 from backend.bench.following import Follower
 from backend.errors import InvalidRequest
+from backend.forms.fingerprint import label_spec
 from backend.jobs.inline import InlineExecutor
 from backend.values.reading import ReadOptions, RowSample, TextColumns
-from backend.values.specs import TextSetSpec
+from backend.values.specs import LabelSpec, TextSetSpec
 from backend.values.tasks import JoinTask, ReadTask, SampleTask
 from backend.values.texts import TextSetInfo, TextTable, named_set
 
@@ -131,6 +132,22 @@ class TextCalls(Follower):
     def text_set_info(self, name: str) -> TextSetInfo:
         """The line of the list for one text set, by digest or name; raises InvalidRequest for none, and for several."""
         return named_set(self.text_sets(), name)
+
+    def _labels(self, texts: TextSetInfo, label: str | None) -> LabelSpec:
+        """The labels in the column ``label``, or in the text set's own; raises InvalidRequest where there is no such column."""
+        column = label or texts.label
+        if column is None or column not in texts.columns:
+            if not texts.columns:
+                raise InvalidRequest(
+                    f"The text set '{texts.spec.name}' has no labels: it has only its texts.",
+                    "Choose another text set, or add this one again with a label column.",
+                )
+            listed = ", ".join(texts.columns)
+            raise InvalidRequest(
+                f"The text set '{texts.spec.name}' has no label column{f' {column!r}' if column else ''}.",
+                f"Its columns: {listed}. Choose one, or add the text set again with a label column.",
+            )
+        return label_spec(self.text_set(texts), column)
 
 
 def _content(path: Path, limit: int) -> bytes:

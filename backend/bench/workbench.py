@@ -1,75 +1,30 @@
 """The workbench: what every caller sees. Build a spec, look whether its result is there, start it, follow it, read it."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
-from backend.bench.textcalls import TextCalls
+from backend.bench.modelcalls import ModelCalls
 from backend.bench.written import Written, written
-from backend.errors import InvalidRequest, ModelError
-from backend.forms.fingerprint import label_spec
+from backend.errors import InvalidRequest
 from backend.metrics import METRICS, metric
 from backend.metrics.base import BEFORE_FIRST, Metric, parse_params
-from backend.models.runfolder import check_name
 from backend.store import Usage
 from backend.values.activations import Report, no_report
 from backend.values.json_data import Document, Json
 from backend.values.likeness import deviations, left_open, preset_of, preset_status
 from backend.values.lineage import Ordered, put_in_order
-from backend.values.local import LocalModels
 from backend.values.models import ModelInfo, SeriesInfo
-from backend.values.recipes import Recipe, changed, recipe
 from backend.values.results import Result, SeriesResult
-from backend.values.runs import RunForecast, RunInfo
-from backend.values.specs import AnalysisSpec, LabelSpec, PostProcess, TokenSample
-from backend.values.tasks import BatchTask, FinetuneTask, ResolveTask, SeriesTask
+from backend.values.specs import AnalysisSpec, PostProcess, TokenSample
+from backend.values.tasks import BatchTask
 from backend.values.texts import TextSetInfo
 from backend.work.analyses import analysis_spec, layer_numbers
-from backend.work.forecasting import forecast
 
 
-class Workbench(TextCalls):
+class Workbench(ModelCalls):
     """One store and one executor behind the calls that pages, notebooks and the command line make."""
-
-    # Models
-
-    def model(self, name: str, *, dtype: str = "auto", report: Report = no_report) -> ModelInfo:
-        """What ``name`` stands for (the alias minilm, a hub id with an optional @revision, a local folder)."""
-        return self.wait(ResolveTask(name, dtype), report)
-
-    def series(
-        self,
-        name: str,
-        *,
-        dtype: str = "auto",
-        steps: Sequence[int] = (),
-        at_most: int = 0,
-        skip_broken: bool = False,
-        report: Report = no_report,
-    ) -> SeriesInfo:
-        """The checkpoints that ``name`` stands for (a run, a folder of them, or a hub id@pattern).
-
-        Raises ModelError that names those which are missing or broken, unless ``skip_broken`` leaves them out.
-        """
-        task = SeriesTask(name, dtype, tuple(steps), at_most)
-        found = self.wait(task, report)
-        if found.broken and not skip_broken:
-            listed = "; ".join(f"step {item.step}: {item.reason.rstrip('.')}" for item in found.broken[:5])
-            raise ModelError(
-                f"{len(found.broken)} of the checkpoints of '{name}' cannot be used: {listed}.",
-                "Repair them, or leave them out (--skip-broken).",
-            )
-        return found
-
-    def local_folders(self) -> LocalModels:
-        """The models and series below the model roots (`model_roots`), as of half a minute ago at most."""
-        return self._listed("local models", lambda: [self._executor.local_models()])[0]
-
-    def local_models(self) -> list[str]:
-        """Names of the local models and series, as `model` and `series` take them, by path."""
-        return list(dict.fromkeys(found.name for found in self.local_folders().found))
 
     # Analyses
 
@@ -118,21 +73,6 @@ class Workbench(TextCalls):
             basis=None if basis is None else basis.spec,
             beside=beside,
         )
-
-    def _labels(self, texts: TextSetInfo, label: str | None) -> LabelSpec:
-        column = label or texts.label
-        if column is None or column not in texts.columns:
-            if not texts.columns:
-                raise InvalidRequest(
-                    f"The text set '{texts.spec.name}' has no labels: it has only its texts.",
-                    "Choose another text set, or add this one again with a label column.",
-                )
-            listed = ", ".join(texts.columns)
-            raise InvalidRequest(
-                f"The text set '{texts.spec.name}' has no label column{f' {column!r}' if column else ''}.",
-                f"Its columns: {listed}. Choose one, or add the text set again with a label column.",
-            )
-        return label_spec(self.text_set(texts), column)
 
     def compute(
         self,
@@ -317,67 +257,11 @@ class Workbench(TextCalls):
         note = f"Before to after: {named}. {order.reason}"
         return list(order.models) if row.direction == BEFORE_FIRST else list(order.models)[::-1], note
 
-    # Fine-tuning
-
-    def runs(self) -> list[RunInfo]:
-        """The runs of fine-tuning, newest first; a run's model is ``run:NAME``, that of a step ``run:NAME@step-00128``."""
-        return self._listed("runs", self._executor.runs)
-
-    def run_log(self, name: str) -> list[Document]:
-        """What a run logged: a line for each step (loss, learning_rate, grad_norm) and evaluation (eval_accuracy)."""
-        return self._executor.run_log(check_name(name))
-
-    def delete_run(self, name: str) -> int:
-        """Delete a run with its log and all its saved steps; returns the bytes that are free again.
-
-        Raises InvalidRequest where there is none of that name, and while it is being trained. Results about its models stay.
-        """
-        self._changed()
-        return self._executor.delete_run(check_name(name))
-
-    def forecast(self, task: FinetuneTask) -> RunForecast:
-        """The rows, updates and disk that fine-tuning will take, and its time as far as earlier runs tell."""
-        table = self.text_set(task.texts)
-        return forecast(task, table, self.model(task.base.name, dtype=task.base.dtype), self.runs())
-
-    def finetuning(
-        self,
-        name: str,
-        *,
-        model: str = "minilm",
-        texts: TextSetInfo | str = "sentiment",
-        label: str | None = None,
-        recipe: str | Recipe = "gptology",
-        changes: Mapping[str, Any] | None = None,
-        report: Report = no_report,
-    ) -> FinetuneTask:
-        """The task of fine-tuning ``model`` on labelled texts as run ``name``; raises InvalidRequest where it makes no sense.
-
-        ``recipe`` is a name or a Recipe, ``changes`` are fields of it with other values.
-        """
-        chosen = _recipe(recipe, changes or {})
-        check_name(name)
-        info = self.text_set_info(texts) if isinstance(texts, str) else texts
-        labels = self._labels(info, label)
-        base = self.model(model, dtype="float32", report=report)
-        return FinetuneTask(base.spec, info.spec, labels, chosen, name)
-
-    def finetune(self, name: str, *, report: Report = no_report, **choice: Any) -> RunInfo:  # what `finetuning` takes
-        """Fine-tune (arguments as for ``finetuning``), or go on with an interrupted run of the same task."""
-        return self.wait(self.finetuning(name, report=report, **choice), report)
-
     # The instance
 
     def health(self) -> dict[str, str]:
         """What does the work: executor, store, workers."""
         return self._executor.health()
-
-    def model_roots(self) -> tuple[str, ...]:
-        """The folders below which local models may be opened: those of the service, where one does the work."""
-        roots = self.health().get("model_roots")
-        if roots is None:
-            return tuple(map(str, self.settings.model_roots))
-        return tuple(root for root in roots.split(os.pathsep) if root)
 
     def usage(self) -> list[Usage]:
         """What the store takes on disk."""
@@ -390,7 +274,3 @@ class Workbench(TextCalls):
     def close(self) -> None:
         """End what was opened."""
         self._executor.close()
-
-
-def _recipe(given: str | Recipe, changes: Mapping[str, Any]) -> Recipe:
-    return changed(given, changes) if isinstance(given, Recipe) else recipe(given, changes)
