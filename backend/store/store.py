@@ -7,7 +7,6 @@ The last use of a file is its modification time: a read never writes to the data
 """
 
 import contextlib
-import json
 import shutil
 import time
 import uuid
@@ -16,21 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from backend.errors import StoreError
-from backend.forms.fingerprint import content_digest
-from backend.store.arrays import ArrayWriter
-from backend.store.files import MADE, TEMPORARY, Files, Stamp
+from backend.store.entries import Entries
+from backend.store.files import MADE, TEMPORARY, Files
 from backend.store.processes import exclusive, process_alive, process_name
 from backend.store.records import Records
-from backend.store.results import load_result, result_content
-from backend.store.seal import Damage, Newer, Seal, file_checksum, read_seal
+from backend.store.seal import Seal
 from backend.store.upgrade import bring_up
-from backend.values.json_data import Json
-
-_JOBS = "job/"  # records that are kept as files: nobody could make them again
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +33,7 @@ class Usage:
     n_bytes: int
 
 
-class Store:
+class Store(Entries):
     """One cache folder; any number of processes may hold a Store on it at once."""
 
     def __init__(self, folder: Path, *, budget: int) -> None:
@@ -62,197 +53,6 @@ class Store:
     def close(self) -> None:
         """Close the database's connections."""
         self._records.close()
-
-    # Arrays
-
-    def has_array(self, digest: str) -> bool:
-        """Whether the array is here: its key, form and length are looked at, not its content."""
-        return self._files.seal("arrays", digest) is not None
-
-    def has_sound_array(self, digest: str) -> bool:
-        """Whether the array is here with its checksum; one that is damaged is set aside. Read once in a process."""
-        return self._files.sound("arrays", digest) is not None
-
-    def open_array(self, digest: str) -> npt.NDArray[Any] | None:
-        """The array as a read-only memory map, or None where there is none to believe; counts as a use."""
-        seal = self._files.sound("arrays", digest)
-        if seal is None:
-            return None
-        path = self._files.path("arrays", digest)
-        try:
-            array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-        except FileNotFoundError:
-            return None
-        except (ValueError, OSError, EOFError) as error:
-            self._files.set_aside("arrays", digest, f"it is not a plain array: {error}")
-            return None
-        if array.shape != seal.shape or array.dtype.str != seal.dtype:
-            self._files.set_aside("arrays", digest, f"its shape is {array.shape} and not {seal.shape}")
-            return None
-        self._files.touch("arrays", digest)
-        return array
-
-    def array_meta(self, digest: str) -> dict[str, Any]:
-        """What was noted when the array was written (empty where there is no array)."""
-        seal = self._files.seal("arrays", digest)
-        return {} if seal is None else seal.meta
-
-    def create_array(
-        self, digest: str, shape: tuple[int, ...], dtype: npt.DTypeLike, meta: dict[str, Any]
-    ) -> ArrayWriter:
-        """A writer for a new array; it appears under ``digest`` when the writer commits."""
-        return self._files.writer(digest, shape, dtype, meta)
-
-    def put_array(self, digest: str, array: npt.NDArray[Any], meta: dict[str, Any]) -> None:
-        """Write a whole array at once."""
-        writer = self.create_array(digest, array.shape, array.dtype, meta)
-        try:
-            writer.write(np.arange(len(array)), array)
-            writer.commit()
-        finally:
-            writer.abandon()
-
-    # Results: JSON and arrays
-
-    def put_result(self, digest: str, data: Json, arrays: dict[str, npt.NDArray[Any]], meta: dict[str, Any]) -> None:
-        """Write a result, whole or not at all."""
-        self._files.write("results", digest, result_content(data, arrays), meta)
-
-    def get_result(self, digest: str) -> tuple[Json, dict[str, npt.NDArray[Any]]] | None:
-        """A result's JSON and arrays, or None where there is none to believe; counts as a use."""
-        content = self._files.read("results", digest)
-        if content is None:
-            return None
-        try:
-            found = load_result(content)
-        except Damage as damage:
-            self._files.set_aside("results", digest, str(damage))
-            return None
-        self._files.touch("results", digest)
-        return found
-
-    def result_stamp(self, digest: str) -> Stamp | None:
-        """What the file of a result is told by, or None where there is no file; counts as a use, and reads nothing."""
-        self._files.touch("results", digest)
-        return self._files.stamp("results", digest)
-
-    def result_bytes(self, digest: str) -> bytes | None:
-        """The result's whole file, checked, for sending it elsewhere."""
-        content = self._files.read("results", digest, sealed=True)
-        if content is not None:
-            self._files.touch("results", digest)
-        return content
-
-    def put_result_bytes(self, digest: str, content: bytes) -> None:
-        """Take over a result file that another store sent; refuses anything but the whole one of that key."""
-        temporary = self._files.temporary()
-        temporary.write_bytes(content)
-        try:
-            seal = read_seal(temporary, "results", digest)
-            if file_checksum(temporary, seal.n_bytes) != seal.crc:
-                raise Damage("its content does not have its checksum")
-            load_result(content[: seal.n_bytes])
-        except (Damage, Newer) as error:
-            raise StoreError(
-                f"The result {digest} that was sent is not in the store's format: {error or 'a newer version wrote it'}.",
-                "Run the same version of Embedscope on both sides, and try again.",
-            ) from None
-        else:
-            self._files.write("results", digest, content[: seal.n_bytes], seal.meta)
-        finally:
-            temporary.unlink(missing_ok=True)
-
-    def has_result(self, digest: str) -> bool:
-        """Whether the result is here, whole."""
-        return self._files.sound("results", digest) is not None
-
-    def forget_result(self, digest: str) -> None:
-        """Delete a result, so that it is computed again."""
-        self._files.remove("results", digest)
-
-    # Text sets: what cannot be made again
-
-    def put_texts(self, digest: str, text: str, info: Json) -> None:
-        """Keep a table of texts under its digest; ``info`` is what the list says of it (None: it is in no list)."""
-        self._files.write("texts", digest, text.encode(), {"info": info})
-
-    def get_texts(self, digest: str) -> str | None:
-        """A table, or None where there is none to believe."""
-        content = self._files.read("texts", digest)
-        return None if content is None else content.decode()
-
-    def texts_stamp(self, digest: str) -> Stamp | None:
-        """What the file of a table is told by, or None where there is no file; reads nothing."""
-        return self._files.stamp("texts", digest)
-
-    def has_texts(self, digest: str) -> bool:
-        """Whether a table is here."""
-        return self._files.seal("texts", digest) is not None
-
-    def text_infos(self) -> list[tuple[str, Any]]:
-        """The digest of each table in the list, and what the list says of it."""
-        seals = [self._files.seal("texts", digest) for digest, _ in list(self._files.all("texts"))]
-        return [(seal.key, seal.meta["info"]) for seal in seals if seal is not None and seal.meta.get("info")]
-
-    def remove_texts(self, digest: str) -> None:
-        """Delete a table."""
-        self._files.remove("texts", digest)
-
-    def spoil_texts(self, digest: str, reason: str) -> None:
-        """Set a table aside that is not what its digest says."""
-        self._files.set_aside("texts", digest, reason)
-
-    def texts_are_damaged(self, digest: str) -> bool:
-        """Whether a table of that digest was here and had to be set aside."""
-        return any(path.name.startswith(f"texts-{digest}-") for path in self._files.aside_files())
-
-    # Blobs: uploaded bytes on their way to the reader
-
-    def put_blob(self, content: bytes) -> str:
-        """Keep bytes under their own digest."""
-        digest = content_digest(content)
-        self._files.write("blobs", digest, content, {})
-        return digest
-
-    def get_blob(self, digest: str) -> bytes | None:
-        """The bytes, or None."""
-        return self._files.read("blobs", digest)
-
-    # Records: small JSON values by key
-
-    def record(self, key: str) -> Json:
-        """The record under ``key``, or None."""
-        if not key.startswith(_JOBS):
-            return self._records.get(key)
-        try:
-            content = self._files.read("jobs", key.removeprefix(_JOBS))
-        except StoreError:
-            return None  # no digest, so no job's id
-        return None if content is None else json.loads(content)
-
-    def set_record(self, key: str, value: Json, *, expire: float | None = None) -> None:
-        """Set a record; ``expire`` is in seconds."""
-        if key.startswith(_JOBS):
-            self._files.write("jobs", key.removeprefix(_JOBS), json.dumps(value).encode(), {}, durable=False)
-        else:
-            self._records.set(key, value, expire)
-
-    def add_record(self, key: str, value: Json, *, expire: float | None = None) -> bool:
-        """Set a record only if there is none: one of any number of processes gets True."""
-        return self._records.add(key, value, expire)
-
-    def delete_record(self, key: str) -> None:
-        """Forget a record; harmless if there is none."""
-        if key.startswith(_JOBS):
-            self._files.remove("jobs", key.removeprefix(_JOBS))
-        else:
-            self._records.delete(key)
-
-    def record_keys(self, prefix: str) -> list[str]:
-        """The keys that begin with ``prefix``, sorted."""
-        if prefix.startswith(_JOBS):
-            return sorted(f"{_JOBS}{digest}" for digest, _ in self._files.all("jobs"))
-        return self._records.keys(prefix)
 
     # Room
 

@@ -5,22 +5,22 @@ model's loss per token from its own predictions.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from backend.errors import InvalidRequest
+from backend.metrics.ablation.again import Again, Reading, reading_of
 from backend.metrics.ablation.orders import GIVEN, ORDERS, grids_of, lines_of, set_of, steps_of
 from backend.metrics.base import Metric, Outcome, param
 from backend.metrics.rogue.kernel import dimension_variance
 from backend.metrics.shared.degenerate import named, undefined_entries, why_undefined
 from backend.metrics.shared.head_classes import HeadParams
-from backend.metrics.shared.heads import accuracy, choose_head, fit_linear, predictions
 from backend.metrics.shared.linalg import Floats, Ints, Matrix
 from backend.metrics.shared.progress import part_of
-from backend.metrics.shared.splits import Split, SplitInfo, control_note, mean_and_spread, split_rows, why_no_control
-from backend.values.activations import Head, Labels, LayerStack, Network, Report
+from backend.metrics.shared.splits import Split, SplitInfo, control_note, split_rows, why_no_control
+from backend.values.activations import Labels, LayerStack, Network, Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,62 +97,6 @@ class InnerAblation:
     n_dims: int
 
 
-@dataclass(slots=True)
-class _Reading:
-    """What the last layer is read with: a head for the labels and for each shuffle of them, and the texts' classes."""
-
-    why: str = "no labels were chosen"
-    head: Head | None = None
-    controls: list[tuple[Head, Ints]] = field(default_factory=list)
-    y: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    own: bool = False
-    baseline: float = np.nan
-    note: str = ""
-
-    def read(self, rows: Matrix) -> tuple[Floats, tuple[float, float]]:
-        """Which rows of the last layer are right, and mean and spread of the control's accuracy; NaN where there is none."""
-        nothing = np.full(len(rows), np.nan)
-        if self.head is None:
-            return nothing, (np.nan, np.nan)
-        if not np.isfinite(rows).all():
-            self.why = "the network gave values that are not finite"
-            return nothing, (np.nan, np.nan)
-        control = mean_and_spread([accuracy(head, rows, y) for head, y in self.controls])
-        right = (predictions(self.head, rows) == self.y).astype(np.float64)
-        return right, (float(control[0]), float(control[1]))
-
-
-@dataclass(slots=True)
-class _Again:
-    """The network over the same texts again and again, and how many tokens it predicted last."""
-
-    network: Network
-    texts: Ints
-    layer: int
-    mode: str
-    reading: _Reading
-    predicts: bool
-    n_tokens: int = 0
-    right: dict[tuple[int, ...], Floats] = field(default_factory=dict)
-
-    def measure(self, dims: tuple[int, ...], report: Report) -> tuple[float, float, float, float]:
-        """Accuracy, mean and spread of the control's, and loss of a token with ``dims`` overwritten; with none, as it is."""
-        where = self.layer if dims else None
-        reads = self.reading.head is not None
-        right, control, loss = np.full(len(self.texts), np.nan), (np.nan, np.nan), np.nan
-        if self.predicts:  # first: the pass that predicts the tokens brings the last layer's rows along
-            inner = part_of(report, 0, 1 + reads, "")
-            losses, counts = self.network.token_loss(self.texts, where, dims, self.mode, inner)
-            self.n_tokens = int(counts.sum())
-            if self.n_tokens and np.isfinite(losses).all():
-                loss = float(losses.sum()) / self.n_tokens
-        if reads:
-            inner = part_of(report, int(self.predicts), 1 + self.predicts, "")
-            right, control = self.reading.read(self.network.final_rows(self.texts, where, dims, self.mode, inner))
-        self.right[dims] = right
-        return (float(right.mean()), *control, loss)
-
-
 def run(
     stacks: Sequence[LayerStack], labels: Labels | None, params: InnerAblationParams, seed: int, report: Report
 ) -> Outcome[InnerAblation]:
@@ -174,7 +118,7 @@ def run(
     n_rows, n_dims = stack.rows[0].shape
     pool = np.arange(n_rows) if split is None else split.test
     chosen = _sample(len(pool), params.n_texts, seed)
-    reading = _reading(stack, split, chosen, params, seed)
+    reading = reading_of(stack, split, chosen, params, seed)
     ranking, no_order = _ranking(stack.rows[place] if split is None else stack.rows[place][split.train], stack.step)
     names = (GIVEN, "random") if params.dims else ORDERS if params.order == "all" else (params.order,)
     orders = lines_of(names, ranking, params.dims, n_dims, params.n_draws, seed)
@@ -183,7 +127,7 @@ def run(
     texts = pool[chosen].astype(np.int64)
     if split is not None:  # the means, too, are not those of the test rows
         network.fill_from(split.train[_sample(len(split.train), params.n_texts, seed)].astype(np.int64))
-    again = _Again(network, texts, stack.layers[place], params.mode, reading, predicts)
+    again = Again(network, texts, stack.layers[place], params.mode, reading, predicts)
     measured = {}
     for number, dims in enumerate(wanted):
         inner = part_of(report, number, len(wanted), f"{len(dims)} of {n_dims} dimensions overwritten")
@@ -229,7 +173,7 @@ def run(
     return Outcome(values, undefined_entries(values, why), notes)
 
 
-def _right(orders: Mapping[str, Sequence[Ints]], steps: Sequence[int], again: _Again) -> npt.NDArray[np.float32]:
+def _right(orders: Mapping[str, Sequence[Ints]], steps: Sequence[int], again: Again) -> npt.NDArray[np.float32]:
     """Which texts are right, (n_orders, n_k, n_texts): the mean over the lines of an order, NaN of an order without one."""
     found = np.full((len(orders), len(steps), len(again.texts)), np.nan, dtype=np.float32)
     for row, lines in enumerate(orders.values()):
@@ -277,32 +221,6 @@ def _sample(n_rows: int, n_texts: int, seed: int) -> Ints:
     return np.sort(np.random.default_rng([seed, 2]).choice(n_rows, size=n_texts, replace=False))
 
 
-def _reading(stack: LayerStack, split: Split | None, chosen: Ints, params: InnerAblationParams, seed: int) -> _Reading:
-    """The heads for the last layer: fitted, if they are, on the training rows with nothing overwritten."""
-    if split is None:
-        return _Reading()
-    last = len(stack) - 1
-    rows = stack.rows[last]
-    reason = why_undefined(rows, step=stack.step) or why_undefined(rows[split.train], step=stack.step)
-    if reason is not None:
-        return _Reading(named(stack, last, reason))
-    head = choose_head(stack, last, split, wanted=params.head, classes=params.classes)
-    controls = []
-    for one in split.shuffles(params, seed):
-        other = head.head if head.own else fit_linear(rows[one.train], one.y_train, one.n_classes, step=stack.step)
-        controls.append((other, one.y_test[chosen]))
-    y = split.y_test[chosen]
-    return _Reading(
-        why="",
-        head=head.head,
-        controls=controls,
-        y=y,
-        own=head.own,
-        baseline=accuracy(head.head, rows[split.test[chosen]], y),
-        note=head.note,
-    )
-
-
 def _why_no_loss(stack: LayerStack, predicts: bool, n_tokens: int) -> str:
     if not predicts:
         return f"{stack.model} predicts no tokens: it is not a causal language model, or its checkpoint lacks the head"
@@ -312,7 +230,7 @@ def _why_no_loss(stack: LayerStack, predicts: bool, n_tokens: int) -> str:
 def _notes(
     values: InnerAblation,
     split: Split | None,
-    reading: _Reading,
+    reading: Reading,
     params: InnerAblationParams,
     n_pool: int,
     seed: int,
