@@ -7,6 +7,7 @@ TOGETHER = {
     "tests/e2e/": "the dashboard",
     "tests/jobs/": "the service",
     "tests/service/": "the service",
+    "tests/store/test_damaged_": "the damaged caches",
     "tests/work/test_agreement.py": "the service",
     "tests/work/test_training.py": "the service",
 }
@@ -18,7 +19,7 @@ FIRST = (
     "tests/models/test_family_table.py",
     "tests/models/test_families.py",
     "tests/models/test_package.py",
-    "tests/store/test_faults.py",
+    "the damaged caches",
     "tests/metrics/test_contract.py",
     "tests/cli/test_command_line.py",
     "tests/pages/",  # in one stretch: its small world lives until a test of another folder runs on the same worker
