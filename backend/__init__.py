@@ -21,7 +21,7 @@ from backend.errors import (
 )
 from backend.forms.documents import result_document, run_document, series_document
 from backend.forms.fingerprint import fingerprint
-from backend.metrics.ablation.inner import InnerAblation, InnerAblationParams
+from backend.metrics.ablation.inner import InnerAblation, InnerAblationParams, network_runs
 from backend.metrics.ablation.result import AblationParams, AblationResult
 from backend.metrics.anisotropy.average_cosine_metric import AverageCosineParams, AverageCosineResult
 from backend.metrics.anisotropy.metric import AnisotropyParams, AnisotropyResult
@@ -32,6 +32,7 @@ from backend.metrics.components.metric import ComponentAccuracy, ComponentAccura
 from backend.metrics.dimension.metric import DimensionParams, IntrinsicDimension
 from backend.metrics.dimension.scale import DimensionScale, ScaleParams
 from backend.metrics.direct_probe.kernel import growth as least_distance_growth
+from backend.metrics.direct_probe.ranks import Extreme, least_distance_extremes
 from backend.metrics.direct_probe.result import DirectProbeParams, DirectProbeResult
 from backend.metrics.maps.projection import Projection, ProjectionParams
 from backend.metrics.maps.series import ProjectionSeries, ProjectionSeriesParams
@@ -52,6 +53,15 @@ from backend.reports.compare import FITTED, compared, compared_networks, mean_ch
 from backend.reports.cross_task import CrossTaskRow, cross_task_rows, plan_cross_task
 from backend.reports.differences import CkaDifference, Gap, cka_difference, cka_difference_document, widest_gap
 from backend.reports.documents import cross_task_document, report_document
+from backend.reports.figures import (
+    ClassCounts,
+    band_ends,
+    bin_middles,
+    common_components,
+    error_bars,
+    merge_classes,
+    relative_depths,
+)
 from backend.reports.over_steps import complete_layers, mean_over_layers
 from backend.reports.plan import SPLIT_FIELDS, ReportPlan, check_pair, plan_report
 from backend.reports.rows import LabelChange, LayerRow, MovedRow, label_changes, layer_rows, moved_rows
@@ -141,6 +151,7 @@ __all__ = [
     "CkaDifference",
     "CkaParams",
     "CkaResult",
+    "ClassCounts",
     "ComponentAccuracy",
     "ComponentAccuracyParams",
     "Cost",
@@ -152,6 +163,7 @@ __all__ = [
     "Document",
     "EmbedscopeError",
     "EstimateTask",
+    "Extreme",
     "FinetuneTask",
     "Gap",
     "HubReadTask",
@@ -234,11 +246,14 @@ __all__ = [
     "VarianceRatioParams",
     "VarianceRatioResult",
     "__version__",
+    "band_ends",
+    "bin_middles",
     "check_pair",
     "cka_difference",
     "cka_difference_document",
     "class_shares",
     "column_numbers",
+    "common_components",
     "compared",
     "compared_networks",
     "complete_layers",
@@ -246,16 +261,20 @@ __all__ = [
     "cross_task_document",
     "cross_task_rows",
     "deviations",
+    "error_bars",
     "field_label",
     "fingerprint",
     "label_changes",
     "layer_rows",
+    "least_distance_extremes",
     "least_distance_growth",
     "left_open",
     "mean_change",
     "mean_over_layers",
+    "merge_classes",
     "moved_rows",
     "moving_mean",
+    "network_runs",
     "no_report",
     "number_text",
     "number_texts",
@@ -266,6 +285,7 @@ __all__ = [
     "preset_status",
     "read_settings",
     "register_metric",
+    "relative_depths",
     "report_document",
     "result_document",
     "result_of",

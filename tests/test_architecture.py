@@ -162,6 +162,7 @@ def test_every_kernel_has_its_public_path() -> None:
 COMPUTES = re.compile(
     r"(nan)?(mean|median|average|std|var|percentile|quantile)|corrcoef|cov|cumsum|cumprod|searchsorted|polyfit|interp"
     r"|trapezoid|convolve|histogram|bincount|norm|svd|eigh|lstsq"
+    r"|(nan)?sum|unique|count_nonzero|digitize|diff|setdiff1d|most_common"
 )
 
 
@@ -195,6 +196,7 @@ def test_pages_compute_no_statistics_of_their_own() -> None:
         ("from scipy.stats import zscore", {"scipy.stats.zscore"}),
         ("import statistics", {"statistics"}),
         ("from numpy import corrcoef as c", {"numpy.corrcoef"}),
+        ("n_above = int((ends > limit).sum())", {"sum"}),
         ("average = values.average_cosine[0]", set()),
     ],
 )

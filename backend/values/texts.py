@@ -1,6 +1,7 @@
 """Text sets as everybody sees them: the rows themselves, a preview before they are saved, a line in the list."""
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -39,6 +40,10 @@ class TextTable:
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    def class_counts(self, column: str) -> dict[str, int]:
+        """How many rows each class of ``column`` has, the most frequent first; rows without one are left out."""
+        return dict(Counter(cell for cell in self.columns[column] if cell is not None).most_common())
 
     @property
     def shown(self) -> tuple[str, ...]:

@@ -214,6 +214,8 @@ def test_the_curves_are_the_naive_loops_with_the_fitted_head(mode, n_classes):
     assert (values.random_low <= values.accuracy[:, 2]).all() and (values.accuracy[:, 2] <= values.random_high).all()
     right = values.predictions[0, 0] == values.sample_classes
     np.testing.assert_array_equal(right.mean(axis=1), values.accuracy[0, 0])
+    np.testing.assert_array_equal(values.right("highest"), right)
+    np.testing.assert_array_equal(values.right("chosen").mean(axis=1), values.chosen_accuracy[0])
     np.testing.assert_array_equal(values.sample_classes, labels.values[values.sample])
 
 
@@ -270,6 +272,7 @@ def test_too_many_predictions_are_left_out_and_that_is_said(monkeypatch):
     x, labels = labelled()
     outcome = run(x, labels, dims=(3,))
     assert len(outcome.values.predictions) == len(outcome.values.chosen_predictions) == 0
+    assert outcome.values.right("highest") is None and outcome.values.right("chosen") is None
     assert any("left out" in note for note in outcome.notes)
 
 

@@ -10,7 +10,7 @@ import torch
 import transformers
 
 from backend import EmbedscopeError, InvalidRequest, PostProcess
-from backend.metrics.ablation.inner import INNER_ABLATION, InnerAblationParams
+from backend.metrics.ablation.inner import INNER_ABLATION, InnerAblationParams, network_runs
 from backend.metrics.shared.heads import accuracy, choose_head, fit_linear
 from backend.metrics.shared.splits import split_rows
 from backend.values.activations import Activations, Labels, LayerStack, no_report
@@ -80,6 +80,25 @@ def test_a_set_of_dimensions_is_run_once() -> None:
     network: Any = given.network
     assert len(network.runs) == len(set(network.runs))
     assert (None, ()) in network.runs and not any(dims == () for layer, dims in network.runs if layer is not None)
+
+
+def test_the_runs_that_are_announced_are_those_that_are_made() -> None:
+    def made(**params: Any) -> int:
+        given = stack(can_predict_tokens=False)
+        run(given, mode="zero", **params)
+        network: Any = given.network
+        return len(network.runs)
+
+    def announced(mode: str = "zero", **params: Any) -> int:
+        return network_runs(InnerAblationParams(mode=mode, **params), D)
+
+    assert made(order="lowest") == announced(order="lowest") == 7
+    assert announced("mean", order="lowest") == 8, "once more for the means"
+    assert made(dims=(3,), n_draws=2, steps=(1,)) == announced(dims=(3,), n_draws=2, steps=(1,)) == 4
+    for params in ({"n_draws": 3}, {"order": "random", "n_draws": 4}, {"dims": (3, 1, 3), "n_draws": 2}):
+        most = announced(**params)
+        assert 0.8 * most <= made(**params) <= most, "of so few dimensions some sets are the same by chance"
+    assert announced(order="lowest", steps=(1, D + 1)) == 2, "what cannot be is left out"
 
 
 def test_random_points_are_means_over_draws_of_other_dimensions() -> None:

@@ -19,6 +19,7 @@ def test_every_dimension_is_in_one_bin_and_no_accuracy_lies_on_an_edge(n_test: i
     assert width == pytest.approx(round(width)), "a bin holds whole steps of one test row"
     assert np.abs(found.edges[:, None] - np.concatenate([accuracy, control.ravel()])).min() > 0.4 / n_test
     assert found.above.tolist() == [(accuracy > edge).sum() for edge in found.edges]
+    np.testing.assert_allclose(found.shares_above, [(accuracy > edge).mean() for edge in found.edges])
 
 
 def test_equal_accuracies_without_shuffles_fill_one_bin() -> None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from backend.errors import InvalidRequest
 from backend.metrics.ablation.again import Again, Reading, reading_of
-from backend.metrics.ablation.orders import GIVEN, ORDERS, grids_of, lines_of, set_of, steps_of
+from backend.metrics.ablation.orders import GIVEN, ORDERS, grids_of, lines_of, n_sets, set_of, steps_of
 from backend.metrics.base import Metric, Outcome, param
 from backend.metrics.rogue.kernel import dimension_variance
 from backend.metrics.shared.degenerate import named, undefined_entries, why_undefined
@@ -171,6 +171,16 @@ def run(
 
     notes = _notes(values, split, reading, params, len(pool), seed)
     return Outcome(values, undefined_entries(values, why), notes)
+
+
+def network_runs(params: InnerAblationParams, n_dims: int) -> int:
+    """How often about the network of a model of ``n_dims`` dimensions is run over the texts; steps that it cannot have are left out."""
+    given = len(set(params.dims))
+    named = 1 if given else {"all": 2, "random": 0}.get(params.order, 1)
+    n_lines = named + (params.n_draws if given or params.order in ("all", "random") else 0)
+    most = given or n_dims
+    steps = steps_of([k for k in params.steps if k <= most], most)
+    return n_sets(n_lines, steps, n_dims) + (params.mode == "mean")
 
 
 def _right(orders: Mapping[str, Sequence[Ints]], steps: Sequence[int], again: Again) -> npt.NDArray[np.float32]:

@@ -46,6 +46,11 @@ def set_of(line: Ints, k: int) -> tuple[int, ...]:
     return tuple(sorted(int(dim) for dim in line[:k]))
 
 
+def n_sets(n_lines: int, steps: Sequence[int], n_dims: int) -> int:
+    """How many different sets of dimensions ``n_lines`` lines have at ``steps``: none and all are the same in every line."""
+    return sum(1 if k in (0, n_dims) else n_lines for k in steps)
+
+
 def grids_of(
     orders: Mapping[str, Sequence[Ints]], steps: Sequence[int], measured: Mapping[tuple[int, ...], Sequence[float]]
 ) -> list[tuple[Floats, Floats]]:

@@ -91,3 +91,14 @@ class AblationResult:
     k: int
     n_rows: int
     n_dims: int
+
+    def right(self, order: str, layer: int = 0) -> npt.NDArray[np.bool_] | None:
+        """Which texts of ``sample`` are right with the first 0, 1, 2 ... dimensions of ``order`` removed, (n + 1, n_sample).
+
+        ``order`` is one of ``orders``, or "chosen" for the hand-picked dimensions; None where the predictions were too many.
+        """
+        kept = self.chosen_predictions if order == "chosen" else self.predictions
+        if not len(kept):
+            return None
+        found = kept[layer] if order == "chosen" else kept[layer, self.orders.index(order)]
+        return np.asarray(found == self.sample_classes)

@@ -34,6 +34,13 @@ class SpectrumResult:
     n_rows: int
     n_dims: int
 
+    def off_scale(self, n_decades: int) -> tuple[int, int]:
+        """The most components of a layer that hold no variance, and that hold some, but ``n_decades`` below the highest share."""
+        floor = float(np.nanmax(self.ratios, initial=0.0)) * 10.0**-n_decades
+        nothing = np.sum(self.ratios == 0, axis=1)
+        little = np.sum((self.ratios > 0) & (self.ratios < floor), axis=1)
+        return int(nothing.max(initial=0)), int(little.max(initial=0))
+
 
 def spectra_of(stack: LayerStack, count: int, report: Report, start: int, total: int) -> Floats:
     """(n_layers, count) explained-variance ratios, all components where ``count`` is 0."""

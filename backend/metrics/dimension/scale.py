@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -11,8 +12,6 @@ from backend.metrics.neighbors.kernel import AnyRows, Floats, Indices, sampled_r
 from backend.metrics.shared.degenerate import undefined_entries, why_undefined
 from backend.metrics.shared.progress import part_of
 from backend.values.activations import Labels, LayerStack, Report
-
-_LEAST_ROWS = 32  # of a draw
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +35,11 @@ class DimensionScale:
 
     ``sizes`` (n_sizes,) ascend; ``mean`` and ``std`` over the draws are (n_layers, n_sizes). Draws of half of the rows
     share half of them, so that ``std`` reads low at the larger sizes; at the largest there is one draw and no ``std``.
-    ``limit`` (n_sizes,), 2 log10 of the size, is about the largest dimension that so many rows can show.
+    ``limit`` (n_sizes,), 2 log10 of the size, is about the largest dimension that so many rows can show. No draw has fewer than
+    ``LEAST_ROWS`` rows.
     """
+
+    LEAST_ROWS: ClassVar[int] = 32
 
     sizes: Indices
     limit: Floats
@@ -47,6 +49,12 @@ class DimensionScale:
     n_draws: int
     n_rows: int
     n_dims: int
+
+    @property
+    def above_limit(self) -> tuple[int, int]:
+        """Of how many layers the estimate from all rows is above what they can show, and of how many there is one."""
+        ends = self.mean[:, -1][np.isfinite(self.mean[:, -1])]
+        return int((ends > self.limit[-1]).sum()), len(ends)
 
 
 def run(
@@ -104,7 +112,9 @@ def _small_sizes(values: DimensionScale, params: ScaleParams) -> list[str]:
 def _sizes(n_rows: int, n_sizes: int) -> Indices:
     """All rows, half of them, a quarter ... ascending, none below 32 but for a set that is itself smaller."""
     halved = [n_rows >> i for i in range(n_sizes)]
-    return np.array(sorted(size for i, size in enumerate(halved) if i == 0 or size >= _LEAST_ROWS), dtype=np.int64)
+    return np.array(
+        sorted(size for i, size in enumerate(halved) if i == 0 or size >= DimensionScale.LEAST_ROWS), dtype=np.int64
+    )
 
 
 def _fill(

@@ -16,6 +16,7 @@ from backend.values.activations import LayerStack
 Bools = npt.NDArray[np.bool_]
 Found = DirectProbe | str  # or why there is none
 
+_NEARLY_ALL = 0.9  # of the pairs of labels
 _CONTROL_HELP = "Check whether the hulls of shuffled labels are also separable: what to expect by chance."
 
 
@@ -84,6 +85,32 @@ class DirectProbeResult:
     n_rows: int
     n_dims: int
     warnings: tuple[str, ...] = ()
+
+    @property
+    def random_labels_too(self) -> Bools:
+        """Of each layer (n_layers,) whether (nearly) all pairs of shuffled labels are apart too; false without a control."""
+        return self.control_apart > _NEARLY_ALL
+
+    @property
+    def counts_say_nothing(self) -> bool:
+        """Whether all labels are apart in a layer in which (nearly) all random ones are too."""
+        return bool(np.any((self.n_clusters == self.n_labels) & self.random_labels_too))
+
+    def linear(self, layer: int, *, other: bool = False) -> str:
+        """Whether a linear classifier can tell all labels apart in ``layer`` (its place), of the ``other`` model if asked.
+
+        "yes", "no", "random" where shuffled labels would be told apart as well (known of the first model alone), "" where it is not known.
+        """
+        found = float((self.other_n_clusters if other else self.n_clusters)[layer])
+        if not np.isfinite(found):
+            return ""
+        if found != self.n_labels:
+            return "no"
+        return "random" if not other and self.random_labels_too[layer] else "yes"
+
+    def labels_in_pieces(self, layer: int) -> tuple[str, ...]:
+        """The labels of more than one cluster in ``layer`` (its place), by name."""
+        return tuple(sorted({self.split.classes[label] for label in self.row_label[self.outside[layer]]}))
 
 
 _CORRELATED = (

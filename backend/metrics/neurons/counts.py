@@ -22,6 +22,11 @@ class AccuracyCounts:
     shuffled: Floats | None
     above: Ints
 
+    @property
+    def shares_above(self) -> Floats:
+        """The share of all dimensions above each edge, (n_bins + 1,)."""
+        return np.asarray(self.above / self.above[0])
+
 
 def count_by_accuracy(accuracy: Floats, control: Floats | None, *, n_test: int) -> AccuracyCounts:
     """Count dimensions by ``accuracy`` (n_dims,), and by that with shuffled labels, ``control`` (n_shuffles, n_dims).

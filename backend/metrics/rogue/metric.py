@@ -75,6 +75,11 @@ class RogueResult:
     n_rows: int
     n_dims: int
 
+    @property
+    def drawn_range(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """The lowest and the highest value of ``lines`` on each dimension, (n_layers, n_dims) each."""
+        return self.lines.min(axis=1), self.lines.max(axis=1)
+
 
 def run(
     stacks: Sequence[LayerStack], _labels: Labels | None, params: RogueParams, seed: int, report: Report

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from backend import DirectProbeResult, least_distance_growth
+from backend import DirectProbeResult, least_distance_extremes
 from pages._kit.charts.base import (
     COLOUR_SCALE,
     DASHES,
@@ -47,7 +47,6 @@ SIMILARITY_CAPTION = (
 )
 N_NAMED = 3
 _TICK_CHARS = 24  # of a line of a model's name below the axis
-_TIE = 1e-9  # of the largest distance: nearer changes are the same
 
 
 def count_chart(values: DirectProbeResult, layers: Sequence[str], own: str = "", other: str = "") -> go.Figure:
@@ -103,13 +102,6 @@ def distance_matrix(
     return titled(figure, model) if model else figure
 
 
-def extremes(change: Floats) -> tuple[list[int], list[int]]:
-    """The labels that grow most, in falling order, and those that grow least, in rising order; no label in both."""
-    known = [int(label) for label in np.argsort(change, kind="stable") if np.isfinite(change[label])]
-    n_each = min(N_NAMED, len(known) // 2) if len(known) > 1 else len(known)
-    return known[::-1][:n_each], known[:n_each]
-
-
 def least_chart(minimum: Floats, layers: Sequence[str], classes: Sequence[str], model: str = "") -> go.Figure:
     """Least distance of each label over depth; those that grow most and least are named, in colour; ``model`` above."""
     figure = base_figure(x_title="Layer", y_title="Distance to the nearest label")
@@ -155,24 +147,16 @@ def change_words(change: float, *, most: bool) -> str:
 def named_extremes(minimum: Floats) -> dict[int, tuple[str, int, int]]:
     """The labels of ``minimum`` (n_steps, n_labels) to be named: what is said of each, and the places of colour and dash.
 
-    Nothing is said of two labels, whose distance is one and the same, nor of a label that ties with one outside its group.
+    Nothing is said of a label that bears no rank.
     """
-    change = least_distance_growth(minimum)
-    most, least = extremes(change)
-    finite = np.isfinite(minimum)
-    ranked = finite.any(axis=0).sum() > 2
-    near = _TIE * float(np.max(np.abs(minimum[finite]), initial=0.0))
-
-    def words(label: int, group: list[int]) -> str:
-        same = np.flatnonzero(np.abs(change - change[label]) <= near)
-        alone = change[label] == 0 or set(same.tolist()) <= set(group)
-        return change_words(change[label], most=group is most) if ranked and alone else ""
-
-    named = {label: (words(label, most), place, 0) for place, label in enumerate(most)}
-    named |= {
-        label: (words(label, least), place + N_NAMED, 1) for place, label in enumerate(least) if label not in named
+    return {
+        one.label: (
+            change_words(one.change, most=one.most) if one.ranked else "",
+            one.place + (0 if one.most else N_NAMED),
+            0 if one.most else 1,
+        )
+        for one in least_distance_extremes(minimum, N_NAMED)
     }
-    return named
 
 
 def _extreme_lines(figure: go.Figure, minimum: Floats, steps: Sequence[str], classes: Sequence[str]) -> None:

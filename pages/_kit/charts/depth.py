@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import plotly.graph_objects as go
 
+from backend import relative_depths
 from pages._kit.charts.base import (
     DASHES,
     MUTED,
@@ -85,8 +86,7 @@ def profile_lines(
 
 
 def _depth(one: Series, relative: bool) -> Floats:
-    places = np.arange(len(one.layers), dtype=np.float32)
-    return places / max(len(one.layers) - 1, 1) if relative else places
+    return relative_depths(len(one.layers)) if relative else np.arange(len(one.layers), dtype=np.float64)
 
 
 def _line(figure: go.Figure, one: Series, depth: Floats, y_format: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from backend import error_bars
 from pages._kit.charts.base import COLOUR_SCALE, MUTED, Floats, base_figure, colour, layer_ticks, safe, with_legend
 
 MOST_NAMED = 12
@@ -138,7 +139,11 @@ def lengths_chart(
         if not np.isfinite(lengths[:, label]).any():
             continue
         shade = colour(chosen.index(label)) if bright else MUTED
-        bars = None if errors is None or not bright else {"array": 2 * errors[:, label], "thickness": 1, "width": 3}
+        bars = (
+            None
+            if errors is None or not bright
+            else {"array": error_bars(errors[:, label]), "thickness": 1, "width": 3}
+        )
         figure.add_scatter(
             x=np.arange(len(layers), dtype=np.float32),
             y=lengths[:, label].astype(np.float32),

@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
+from backend import SpectrumResult
 from pages._kit.charts.base import (
     COLOUR_SCALE,
     MUTED,
@@ -50,20 +51,19 @@ def ratio_caption(n_shown: int, n_components: int, n_classes: int | None, *, mar
     )
 
 
-def log_caption(ratios: Floats) -> str:
-    """What a logarithmic axis leaves out of ``ratios`` (n_layers, n_components); empty where it leaves nothing out."""
-    floor = float(np.nanmax(ratios, initial=0.0)) * 10.0**-_LOG_DECADES
-    zeros, low = np.sum(ratios == 0, axis=1), np.sum((ratios > 0) & (ratios < floor), axis=1)
+def log_caption(values: SpectrumResult) -> str:
+    """What a logarithmic axis leaves out of a spectrum; empty where it leaves nothing out."""
+    zeros, low = values.off_scale(_LOG_DECADES)
     parts = []
-    if zeros.any():
+    if zeros:
         parts.append(
-            f"up to {zeros.max():,} {'component' if zeros.max() == 1 else 'components'} of a layer {_hold(zeros.max())} exactly no "
+            f"up to {zeros:,} {'component' if zeros == 1 else 'components'} of a layer {_hold(zeros)} exactly no "
             "variance, which a logarithmic axis cannot show"
         )
-    if low.any():
+    if low:
         parts.append(
-            f"up to {low.max():,} of a layer {_hold(low.max())} less than a millionth of the highest share and "
-            f"{'lies' if low.max() == 1 else 'lie'} below the figure"
+            f"up to {low:,} of a layer {_hold(low)} less than a millionth of the highest share and "
+            f"{'lies' if low == 1 else 'lie'} below the figure"
         )
     said = "; ".join(parts)
     return f"{said[0].upper()}{said[1:]}." if said else ""

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from backend import ThresholdResult
+from backend import ClassCounts, ThresholdResult, band_ends, bin_middles, merge_classes
 from pages._kit.charts.base import MUTED, add_band, base_figure, colour, safe, with_legend
 from pages._kit.charts.depth import Series, profile_lines
 
@@ -60,7 +60,7 @@ def threshold_profile(
 def control_band(figure: go.Figure, mean: npt.NDArray[np.float64], std: npt.NDArray[np.float64]) -> None:
     """The standard deviation of a control around its mean, over 0, 1, ..., where there is one."""
     if np.isfinite(std).any():
-        add_band(figure, np.arange(len(mean)), mean - std, mean + std)
+        add_band(figure, np.arange(len(mean)), *band_ends(mean, std))
 
 
 def majority_line(figure: go.Figure, majority: float) -> None:
@@ -83,41 +83,35 @@ def class_histogram(values: ThresholdResult, layer: int, *, train: bool = False)
 
     Beyond eight classes the rarest share one grey entry.
     """
-    counts = (values.train_counts if train else values.test_counts)[layer]
     edges, classes = values.bin_edges[layer], values.split.classes
     figure = base_figure(x_title=f"Value of dimension {values.dimension[layer]}", y_title="Texts (count)")
-    shown = ranked_classes(values, layer)
-    rest = np.setdiff1d(np.arange(len(classes)), shown)
-    groups = [(safe(classes[number]), counts[number], colour(place)) for place, number in enumerate(shown)]
-    if len(rest):
-        groups.append((OTHERS, counts[rest].sum(axis=0), MUTED))
-    for name, bars, shade in groups:
+    lines = ranked_classes(values, layer, train=train)
+    names = [safe(classes[number]) for number in lines.classes] + [OTHERS] * bool(lines.n_others)
+    for place, (name, bars, total) in enumerate(zip(names, lines.counts, lines.totals.tolist(), strict=True)):
         figure.add_bar(
-            x=((edges[:-1] + edges[1:]) / 2).astype(np.float32),
+            x=bin_middles(edges).astype(np.float32),
             y=bars.astype(np.int32),
             width=float(edges[1] - edges[0]),
-            name=f"{name} ({int(bars.sum()):,})",
-            marker={"color": shade, "line": {"width": 0}},
+            name=f"{name} ({total:,})",
+            marker={"color": colour(place) if place < len(lines.classes) else MUTED, "line": {"width": 0}},
             opacity=0.9,
             hovertemplate=f"{name}<br>about %{{x:.3g}}<br><b>%{{y:,}} texts</b><extra></extra>",
         )
     for cut in values.thresholds[layer]:
         figure.add_vline(x=float(cut), line={"color": MUTED, "dash": "dash", "width": 1.5})
-    _strip(figure, values, layer, shown)
+    _strip(figure, values, layer, lines.classes)
     figure.update_layout(barmode="stack", bargap=0, legend={"traceorder": "normal"})  # else stacks are listed backwards
     figure.update_xaxes(range=[float(edges[0]), float(edges[-1])])
     return with_legend(figure)
 
 
-def ranked_classes(values: ThresholdResult, layer: int) -> list[int]:
-    """The class numbers with a colour of their own: all in their order, or the eight with most rows."""
-    sizes = (values.train_counts[layer] + values.test_counts[layer]).sum(axis=1)
-    if len(sizes) <= MOST_CLASSES:
-        return list(range(len(sizes)))
-    return sorted(map(int, np.argsort(-sizes, kind="stable")[:MOST_CLASSES]))
+def ranked_classes(values: ThresholdResult, layer: int, *, train: bool) -> ClassCounts:
+    """The test (or training) rows of the classes with a colour of their own: of all, or of the eight with most rows of both."""
+    both = values.train_counts[layer], values.test_counts[layer]
+    return merge_classes(both[0 if train else 1], MOST_CLASSES, by=both[0] + both[1])
 
 
-def _strip(figure: go.Figure, values: ThresholdResult, layer: int, shown: list[int]) -> None:
+def _strip(figure: go.Figure, values: ThresholdResult, layer: int, shown: Sequence[int]) -> None:
     """The class of each interval as a strip of its colour above the bars."""
     edges = values.bin_edges[layer]
     cuts = np.clip([edges[0], *values.thresholds[layer], edges[-1]], edges[0], edges[-1])

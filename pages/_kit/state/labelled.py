@@ -1,7 +1,6 @@
 """What the pages about labels share: the label column they need, the model and the layer they look at, the split."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import streamlit as st
 
@@ -15,7 +14,6 @@ from pages._kit.state.session import end_page, plain
 ONE_MODEL = "This page shows one model at a time: of those in the sidebar, the one chosen here."
 _NONE = "(none)"
 _WIDE = 200  # pixels of a box with the name of a model: three boxes and the settings stand in one row
-_NEARLY_ALL = 0.9  # of the pairs of labels
 
 
 def label_ready(here: Selection) -> str:
@@ -90,8 +88,3 @@ def choose_layer(info: ModelInfo, key: str) -> int:
         width=140,
     )
     return chosen if chosen in numbers else numbers[-1]
-
-
-def random_labels_too(control_apart: Any) -> Any:  # one number, or an array of them
-    """Where nearly all pairs of labels are apart with the labels shuffled too, so that the number of clusters says nothing."""
-    return control_apart > _NEARLY_ALL

@@ -1,6 +1,5 @@
 """Texts: the text sets that are here, their first rows, and the way to add or delete one."""
 
-from collections import Counter
 from typing import Any
 
 import streamlit as st
@@ -50,8 +49,8 @@ def show_set(info: TextSetInfo, name: str, beside: DeltaGenerator) -> None:
     for notice in info.notices:
         st.warning(plain(notice), icon=":material/info:")
     if info.label is not None:
-        counted = Counter(cell for cell in table.columns[info.label] if cell is not None)
-        parts = [f"{value} ({number:,})" for value, number in counted.most_common(12)]
+        counted = table.class_counts(info.label)
+        parts = [f"{value} ({number:,})" for value, number in list(counted.items())[:12]]
         st.text(f"Labels in column '{info.label}': {', '.join(parts)}" + (" …" if len(counted) > 12 else ""))
     show_rows(info)
 

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from backend import ModelInfo, Result, SpectrumResult, VarianceRatioResult
+from backend import ModelInfo, Result, SpectrumResult, VarianceRatioResult, common_components
 from pages._kit.charts.base import short_model
 from pages._kit.charts.spectrum import (
     CAPTION,
@@ -82,7 +82,7 @@ def draw_spectrum(result: Result[SpectrumResult], *, summed: bool) -> None:
             key="components_spectrum",
             title=f"Spectrum of {source.model}{', summed up' if summed else ''}",
             figure=spectrum_chart(drawn, source.layer_names, summed=summed) if known else None,
-            caption=SUMMED_CAPTION if summed else " ".join(filter(None, (CAPTION, log_caption(ratios)))),
+            caption=SUMMED_CAPTION if summed else " ".join(filter(None, (CAPTION, log_caption(result.values)))),
             table=table,
             results=[result],
             fields=["ratios"],
@@ -111,7 +111,7 @@ def n_classes_of(here: Selection) -> int | None:
     """The number of different labels in the chosen column, or None."""
     if here.label is None or here.texts is None:
         return None
-    return len({label for label in workbench().text_set(here.texts).columns[here.label] if label is not None})
+    return len(workbench().text_set(here.texts).class_counts(here.label))
 
 
 def comparable(tuned: ModelInfo, base: ModelInfo, here: Selection) -> bool:
@@ -164,15 +164,10 @@ def draw_ratio(result: Result[VarianceRatioResult], here: Selection) -> None:
         st.caption(f"Counted from the first until one falls below 1{said}.")
         n_shown = values.ratio.shape[1]
         gains = [
-            gained(int(count), n_shown, n_components(result)) if i in drawable else None
+            gained(int(count), n_shown, common_components(result.sources)) if i in drawable else None
             for i, count in enumerate(values.n_above_one)
         ]
         st.dataframe(pd.DataFrame({"layer": list(names), "components at or above 1": gains}), hide_index=True)
-
-
-def n_components(result: Result[VarianceRatioResult]) -> int:
-    """How many principal components two models have in common."""
-    return min(min(source.n_rows, source.n_dims) for source in result.sources)
 
 
 def ratio_finding(result: Result[VarianceRatioResult], chosen: Sequence[int], n_classes: int | None) -> Finding:
@@ -180,13 +175,14 @@ def ratio_finding(result: Result[VarianceRatioResult], chosen: Sequence[int], n_
     values, names = result.values, result.sources[0].layer_names
     tuned, base = (source.model for source in result.sources)
     n_shown, layers = values.ratio.shape[1], [names[place] for place in chosen]
+    n_components = common_components(result.sources)
     above = [int(values.n_above_one[place]) for place in chosen]
     figure = variance_ratio_chart(
         values.ratio[chosen],
         layers,
         above,
         n_classes=n_classes if n_classes is not None and n_classes <= n_shown else None,
-        n_components=n_components(result),
+        n_components=n_components,
         models=(tuned, base),
     )
     table = pd.DataFrame(values.ratio[chosen], columns=[f"component {i + 1}" for i in range(n_shown)])
@@ -196,7 +192,7 @@ def ratio_finding(result: Result[VarianceRatioResult], chosen: Sequence[int], n_
         key="components_ratio_chart",
         title=f"Variance ratio, after over before: {short_model(tuned)} over {short_model(base)}",
         figure=figure if chosen else None,
-        caption=ratio_caption(n_shown, n_components(result), n_classes, marked=not chosen or any(above)),
+        caption=ratio_caption(n_shown, n_components, n_classes, marked=not chosen or any(above)),
         table=table,
         results=[result],
         fields=["ratio"],

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from backend import AnalysisSpec, ModelInfo, Result
+from backend import AnalysisSpec, ModelInfo, Result, relative_depths
 from pages._kit.charts.base import short_model
 from pages._kit.charts.depth import (
     BAND_CAPTION,
@@ -139,9 +139,9 @@ def table_of(measures: Sequence[LayerMeasure], found: Found) -> pd.DataFrame:
     for place in sorted({at for _, at in found}):
         mine = {metric: result for (metric, at), result in found.items() if at == place}
         source = next(iter(mine.values())).sources[0]
+        depths = relative_depths(len(source.layer_names)).tolist()
         for layer, name in enumerate(source.layer_names):
-            row: dict[str, Any] = {"model": source.model, "layer": name}
-            row["relative depth"] = layer / max(len(source.layer_names) - 1, 1)
+            row: dict[str, Any] = {"model": source.model, "layer": name, "relative depth": depths[layer]}
             for measure in measures:
                 values = mine[measure.metric].values if measure.metric in mine else None
                 for field in (measure.field + end for end in ENDS):

@@ -60,9 +60,7 @@ def _show(result: Result[DimensionScale], n_sizes: int) -> None:
             key="scale_chart",
             title=f"Intrinsic dimension ({name}) of {source.model} against the number of rows",
             figure=scale_chart(sizes, values.limit, values.mean, values.std, source.layer_names) if known else None,
-            caption=scale_caption(
-                values.estimator, sizes, values.limit, values.mean, n_draws=values.n_draws, n_sizes=n_sizes
-            ),
+            caption=scale_caption(values, n_sizes=n_sizes),
             table=lambda: _table(result),
             results=[result],
             fields=["mean"],

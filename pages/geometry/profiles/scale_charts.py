@@ -8,17 +8,14 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
-from backend import value_words
+from backend import DimensionScale, value_words
 from pages._kit.charts.base import COLOUR_SCALE, MUTED, Floats, base_figure, colour, safe
 
-LEAST_ROWS = 32  # below this no size is drawn, unless the set itself is smaller
 
-
-def scale_caption(
-    estimator: str, sizes: npt.NDArray[Any], limit: Floats, mean: Floats, *, n_draws: int, n_sizes: int
-) -> str:
+def scale_caption(values: DimensionScale, *, n_sizes: int) -> str:
     """What is drawn and how to read it, true of these numbers; ``n_sizes`` is how many sizes were asked for."""
-    drawn = f"{value_words('estimator', estimator)}, from all {int(sizes[-1]):,} rows (right)"
+    sizes, n_draws = values.sizes, values.n_draws
+    drawn = f"{value_words('estimator', values.estimator)}, from all {int(sizes[-1]):,} rows (right)"
     if len(sizes) > 1:
         drawn += (
             f", from half of them, and so on. Below the right end a point is the mean of {n_draws} random draws, its bar one "
@@ -27,25 +24,26 @@ def scale_caption(
         )
     drawn += "."
     if len(sizes) < n_sizes:
-        drawn += f" {len(sizes)} of the {n_sizes} sizes asked for: no draw has fewer than {LEAST_ROWS} rows."
-    return f"{drawn} {_verdict(limit[-1], mean)}"
+        drawn += (
+            f" {len(sizes)} of the {n_sizes} sizes asked for: no draw has fewer than {DimensionScale.LEAST_ROWS} rows."
+        )
+    return f"{drawn} {_verdict(values)}"
 
 
-def _verdict(limit: float, mean: Floats) -> str:
+def _verdict(values: DimensionScale) -> str:
     """How flat lines are to be read, by where these end beside the limit."""
-    ends = mean[:, -1][np.isfinite(mean[:, -1])]
-    n_above = int((ends > limit).sum())
+    n_above, n_lines = values.above_limit
     above = (
-        f"The dotted line, 2 log10(n), is the largest dimension that n rows can show ({limit:.1f} at the right end). What "
+        f"The dotted line, 2 log10(n), is the largest dimension that n rows can show ({values.limit[-1]:.1f} at the right end). What "
         "lies above it is a lower bound, however flat the line"
     )
     below = "below it, a line that has become flat is a dimension, one that still rises at its right end a lower bound"
-    if n_above == len(ends):
-        which = "the line ends above it" if len(ends) == 1 else f"all {n_above} lines end above it"
+    if n_above == n_lines:
+        which = "the line ends above it" if n_lines == 1 else f"all {n_above} lines end above it"
         return f"{above}; here {which}."
     if n_above == 0:
-        return f"{above}; {below}. Here {'the line ends' if len(ends) == 1 else 'all lines end'} below it."
-    return f"{above}; {below}. Here {n_above} of {len(ends)} lines end above it."
+        return f"{above}; {below}. Here {'the line ends' if n_lines == 1 else 'all lines end'} below it."
+    return f"{above}; {below}. Here {n_above} of {n_lines} lines end above it."
 
 
 def scale_chart(sizes: npt.NDArray[Any], limit: Floats, mean: Floats, std: Floats, layers: Sequence[str]) -> go.Figure:

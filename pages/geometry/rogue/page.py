@@ -124,9 +124,9 @@ def show_layers(result: Result[RogueResult]) -> None:
     marks = [named(result, layer, count=1) for layer in range(len(source.layers))]
 
     def table() -> pd.DataFrame:
-        ends = {"lowest drawn": values.lines.min(axis=1), "highest drawn": values.lines.max(axis=1)}
+        lowest, highest = values.drawn_range
         dimensions = dimensions_table(result, range(len(source.layers)))
-        return dimensions.assign(**{name: end.ravel() for name, end in ends.items()})
+        return dimensions.assign(**{"lowest drawn": lowest.ravel(), "highest drawn": highest.ravel()})
 
     show(
         Finding(

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from backend import AblationResult
+from backend import AblationResult, band_ends
 from pages._kit.charts.base import MUTED, Floats, add_band, base_figure, colour, hover_text, safe, with_legend
 from pages._kit.charts.threshold import majority_line
 
@@ -42,7 +42,7 @@ RIGHT, WRONG = "right", "wrong"
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
     """One order of one layer: accuracies (n + 1,), mean and spread of the control's, geometry by measure (n_grid,) at ``grid``, dimensions in
-    their order (n,), and predicted classes (n + 1, n_sample) or None."""
+    their order (n,), and which texts are right (n + 1, n_sample), None where that was not kept."""
 
     name: str
     accuracy: Floats
@@ -51,7 +51,7 @@ class Curve:
     grid: Any
     geometry: dict[str, Floats]
     dims: Any
-    predictions: Any
+    right: npt.NDArray[np.bool_] | None
 
 
 def curves_of(values: AblationResult, layer: int = 0) -> dict[str, Curve]:
@@ -59,7 +59,6 @@ def curves_of(values: AblationResult, layer: int = 0) -> dict[str, Curve]:
     found = {}
     for place, name in enumerate(values.orders):
         geometry = {measure: getattr(values, measure)[layer, place] for measure in MEASURES}
-        kept = values.predictions[layer, place] if len(values.predictions) else None
         found[name] = Curve(
             name,
             values.accuracy[layer, place],
@@ -68,15 +67,15 @@ def curves_of(values: AblationResult, layer: int = 0) -> dict[str, Curve]:
             values.grid,
             geometry,
             values.order[layer, place],
-            kept,
+            values.right(name, layer),
         )
     if len(values.dims):
         geometry = {measure: getattr(values, f"chosen_{measure}")[layer] for measure in MEASURES}
-        kept = values.chosen_predictions[layer] if len(values.chosen_predictions) else None
+        right = values.right("chosen", layer)
         dims = np.array(values.dims, np.int64)
         accuracy, control = values.chosen_accuracy[layer], values.chosen_control[layer]
         spread = values.chosen_control_std[layer]
-        found["chosen"] = Curve("chosen", accuracy, control, spread, values.chosen_grid, geometry, dims, kept)
+        found["chosen"] = Curve("chosen", accuracy, control, spread, values.chosen_grid, geometry, dims, right)
     return found
 
 
@@ -91,8 +90,8 @@ def accuracy_chart(
         name, first = f"{CONTROL}, {NAMES[curve.name]}", curve is controls[0]
         _line(figure, curve.control, name, MUTED, width=1, opacity=0.35, group=CONTROL, legend=first)
     if shown in curves and np.isfinite(curves[shown].control_std).any():
-        control, spread = curves[shown].control, curves[shown].control_std
-        add_band(figure, np.arange(len(control)), control - spread, control + spread)
+        low, high = band_ends(curves[shown].control, curves[shown].control_std)
+        add_band(figure, np.arange(len(low)), low, high)
     low, high = values.random_low[layer], values.random_high[layer]
     add_band(figure, np.arange(len(low)), low, high)
     for curve in curves.values():

@@ -7,7 +7,16 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from backend import InnerAblation, ModelInfo, Result, value_words, widest_gap
+from backend import (
+    InnerAblation,
+    InnerAblationParams,
+    ModelInfo,
+    Result,
+    band_ends,
+    network_runs,
+    value_words,
+    widest_gap,
+)
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.progress import run_panel
 from pages._kit.show.finding import Finding, said_once, show
@@ -29,7 +38,6 @@ WHAT = (
 )
 ORDERS = ("all", "highest", "lowest", "random", "named")
 _OTHER = ("steps", "n_texts", "n_draws", "head", "classes", "test_share", "test_split", "control")
-_N_STEPS = 6  # between none and all, where nobody names them
 
 
 def inner_panel(here: Selection, model: ModelInfo) -> None:
@@ -44,9 +52,9 @@ def inner_panel(here: Selection, model: ModelInfo) -> None:
     if not wanted or not _possible(here, model):
         return
     params = _choice(model)
-    _announce(here, params)
     rows: dict[str, Any] = {**here.rows, "postprocess": ()}
     spec = workbench().analysis("inner_ablation", models=[model], layers="all", label=here.label, params=params, **rows)
+    _announce(here, spec.params, model)
     found = run_panel([spec], "inner", InnerAblation)
     if found is not None:
         _show(found[0])
@@ -102,18 +110,14 @@ def _choice(model: ModelInfo) -> dict[str, Any]:
     return {"layer": chosen, "mode": str(mode), "order": "all" if order == "named" else order, **named, **other}
 
 
-def _announce(here: Selection, params: dict[str, Any]) -> None:
+def _announce(here: Selection, params: InnerAblationParams, model: ModelInfo) -> None:
     """What the run takes, and what of the sidebar does not count here."""
-    if params.get("dims"):
-        lines, steps = 1 + params["n_draws"], min(len(set(params["dims"])), _N_STEPS)
-    else:
-        lines = {"all": 2 + params["n_draws"], "random": params["n_draws"]}.get(params["order"], 1)
-        steps = _N_STEPS
-    passes = lines * (len(set(params["steps"])) or steps) + 2
     what = (
         "The loss per token needs no labels." if here.label is None else f"Classes: the column '{plain(here.label)}'."
     )
-    st.caption(f"{what} About {passes} runs of the network over at most {params['n_texts']:,} texts.")
+    st.caption(
+        f"{what} About {network_runs(params, model.n_dims):,} runs of the network over at most {params.n_texts:,} texts."
+    )
     if here.postprocess:
         st.caption("Inside the network there are only the model's own activations: post-processing is left out here.")
 
@@ -184,7 +188,8 @@ def with_band(numbers: pd.DataFrame, what: str) -> pd.DataFrame:
     if spread is None:
         return numbers
     (mean,) = [numbers[name] for name in numbers if name in (what, f"{what} (nats per token)")]
-    return numbers.assign(**{f"{what}, low": mean - spread, f"{what}, high": mean + spread})
+    low, high = band_ends(mean, spread)
+    return numbers.assign(**{f"{what}, low": low, f"{what}, high": high})
 
 
 def _about(result: Result[InnerAblation]) -> str:

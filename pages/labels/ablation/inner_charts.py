@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from backend import InnerAblation
+from backend import InnerAblation, band_ends
 from pages._kit.charts.base import MUTED, Floats, add_band, base_figure, colour, safe, with_legend
 
 ORDER_NAMES = {
@@ -59,7 +59,7 @@ def _empty(values: InnerAblation, y_title: str) -> go.Figure:
 def _curves(figure: go.Figure, values: InnerAblation, lines: Floats, spread: Floats, y_format: str) -> None:
     for row, order in enumerate(values.orders):
         if order == "random" and np.isfinite(lines[row]).all():
-            add_band(figure, np.arange(lines.shape[1]), lines[row] - spread[row], lines[row] + spread[row])
+            add_band(figure, np.arange(lines.shape[1]), *band_ends(lines[row], spread[row]))
         _line(figure, lines[row], ORDER_NAMES[order], _shade(order), y_format, steps=values.n_overwritten)
 
 

@@ -153,7 +153,7 @@ def draw_map(
 ) -> None:
     """The projection ``shown``, its points right or wrong by the slider at ``k``; ``removed`` says what it was computed without."""
     values, source = result.values, shown.sources[0]
-    if curve.predictions is None:
+    if curve.right is None:
         st.info(
             'The map cannot be coloured: the predictions are too many to be kept. Lower "Maximum rows" in the settings.'
         )
@@ -166,7 +166,7 @@ def draw_map(
     texts, figure = [table.shown[row] for row in numbers], None
     if np.isfinite(coordinates).any():
         figure = right_wrong_map(coordinates, texts, names, rows, titles)
-    right = curve.predictions[:, at] == values.sample_classes[at]
+    right = curve.right[:, at]
     steps = [str(k) for k in range(len(curve.accuracy))]
     n_test = values.split.n_test
     part = "" if len(rows) == n_test else f" {len(rows):,} of {n_test:,} test texts are among those laid out and kept."

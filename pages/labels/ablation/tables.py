@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from backend import AblationResult
+from backend import AblationResult, band_ends
 from pages._kit.charts.base import Floats
 from pages.labels.ablation.charts import MEASURES, Curve
 
@@ -18,6 +18,7 @@ def curves_table(curves: Mapping[str, Curve], values: AblationResult) -> pd.Data
     for curve in curves.values():
         drawn, n_steps = curve.name == "random", len(curve.accuracy)
         none = np.full(n_steps, np.nan)
+        low, high = band_ends(curve.control, curve.control_std)
         removed = [None if drawn or not k else int(curve.dims[k - 1]) for k in range(n_steps)]
         columns: dict[str, Any] = {
             "order": curve.name,
@@ -28,8 +29,8 @@ def curves_table(curves: Mapping[str, Curve], values: AblationResult) -> pd.Data
             "highest draw": values.random_high[0] if drawn else none,
             "control": curve.control,
             "control ± std": curve.control_std,
-            "control, low": curve.control - curve.control_std,
-            "control, high": curve.control + curve.control_std,
+            "control, low": low,
+            "control, high": high,
         }
         parts.append(pd.DataFrame(columns))
     return pd.concat(parts, ignore_index=True)

@@ -30,7 +30,7 @@ from pages._kit.show.finding import Finding, elsewhere, said_once, show
 from pages._kit.show.findings import heading, reasons
 from pages._kit.show.wording import ROWS_COUNT, count
 from pages._kit.state import ask
-from pages._kit.state.labelled import choose_model, choose_other, label_ready, random_labels_too, say_classes
+from pages._kit.state.labelled import choose_model, choose_other, label_ready, say_classes
 from pages._kit.state.pair import change_name, ordered
 from pages._kit.state.selection import ready
 from pages._kit.state.session import plain, workbench
@@ -71,7 +71,7 @@ def show_counts(result: Result[DirectProbeResult]) -> None:
             view=source.model,
         )
     )
-    if says_nothing(values):
+    if values.counts_say_nothing:
         st.warning(
             "Here the number of clusters says nothing: there are so few rows for so many dimensions that random labels "
             "would be separable as well. Look at the distances, and at accuracies (Probes).",
@@ -100,11 +100,6 @@ def change_document(result: Result[DirectProbeResult], layer: int) -> Document:
         "changes": [asdict(one) for one in changes_of(result, layer)],
     }
     return {"label_changes": found, **result_document(result)}
-
-
-def says_nothing(values: DirectProbeResult) -> bool:
-    """Whether all labels are apart in a layer in which (nearly) all random ones are too."""
-    return bool(np.any((values.n_clusters == values.n_labels) & (random_labels_too(values.control_apart))))
 
 
 def show_distances(result: Result[DirectProbeResult]) -> None:
@@ -232,10 +227,10 @@ def show_split(result: Result[DirectProbeResult], layer: int) -> None:
     assert here.texts is not None
     texts, classes = workbench().text_set(here.texts).shown, values.split.classes
     numbers = values.row_index
-    split = {classes[label] for label in values.row_label[outside]}
+    split = values.labels_in_pieces(layer)
     st.caption(
         f"In {name} {count(len(split), 'label')} of {values.n_labels} {'is' if len(split) == 1 else 'are'} in pieces: "
-        f"{plain(', '.join(sorted(split)[:12]))}. The texts outside the largest piece of their label ({ROWS_COUNT[:-1].lower()}):"
+        f"{plain(', '.join(split[:12]))}. The texts outside the largest piece of their label ({ROWS_COUNT[:-1].lower()}):"
     )
     chosen = np.concatenate([conflict, outside])[:MOST_TEXTS]
     cluster = values.clusters[layer][chosen]

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from backend import ComponentAccuracy
+from backend import ComponentAccuracy, band_ends
 from pages._kit.charts.base import MUTED, Floats, add_band, base_figure, colour, with_legend
 from pages._kit.charts.threshold import majority_line, margin_name
 
@@ -25,11 +25,11 @@ def component_accuracy_chart(values: ComponentAccuracy, layer: int) -> go.Figure
     counts = values.n_components.astype(np.int32)
     control, spread = values.control[layer], values.control_std[layer]
     if np.isfinite(spread).any():
-        add_band(figure, counts, control - spread, control + spread)
+        add_band(figure, counts, *band_ends(control, spread))
     _line(figure, counts, control, "shuffled labels", MUTED, width=1.2, opacity=0.6)
     mean, std = values.random[layer], values.random_std[layer]
     if np.isfinite(mean).any():
-        add_band(figure, counts, mean - std, mean + std)
+        add_band(figure, counts, *band_ends(mean, std))
     _line(figure, counts, mean, "as many random dimensions (mean ± std)", "#8C8C8C", dash="dot")
     _line(figure, counts, values.general[layer], "components of the general texts", colour(1))
     _line(figure, counts, values.in_domain[layer], "components of these texts", colour(0), width=2.6)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from backend import ComponentAccuracy, Result, TextSetInfo
+from backend import ComponentAccuracy, Result, TextSetInfo, band_ends
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
@@ -113,7 +113,7 @@ def file_table(values: ComponentAccuracy) -> pd.DataFrame:
         ("random dimensions", values.random[0], values.random_std[0]),
         ("shuffled labels", values.control[0], values.control_std[0]),
     ):
-        ends |= {f"{name}, low": mean - std, f"{name}, high": mean + std}
+        ends[f"{name}, low"], ends[f"{name}, high"] = band_ends(mean, std)
     return table(values).assign(**ends)
 
 

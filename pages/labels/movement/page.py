@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from backend import ModelInfo, MovementResult, NeighbourOverlap, Ordered, Result
+from backend import ModelInfo, MovementResult, NeighbourOverlap, Ordered, Result, error_bars
 from pages._kit.charts.base import short_model, titled
 from pages._kit.charts.paths import (
     DIFFERENCES_CAPTION,
@@ -245,7 +245,7 @@ def show_lengths(result: Result[MovementResult], named: Sequence[int], frame: in
                 f"After minus before: {last} minus {first}",
             ),
             caption=LENGTHS_CAPTION,
-            table=lambda: by_label(layers, values.classes, {title: lengths, "two standard errors": 2 * errors}),
+            table=lambda: by_label(layers, values.classes, {title: lengths, "two standard errors": error_bars(errors)}),
             results=[result],
             fields=[field, "difference", "difference_relative"],
             alt=f"Length of the difference vectors of {len(values.classes)} labels over {len(layers)} layers",

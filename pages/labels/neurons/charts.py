@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import plotly.graph_objects as go
 
-from backend import AccuracyCounts, class_shares
+from backend import AccuracyCounts, ClassCounts, bin_middles, class_shares
 from pages._kit.charts.base import (
     DASHES,
     MUTED,
@@ -57,7 +56,7 @@ def singles_histogram(counts: AccuracyCounts, majority: float) -> tuple[go.Figur
     for name, heights, shade, opacity in drawn:
         if heights is not None:
             figure.add_bar(
-                x=(edges[:-1] + edges[1:]) / 2,
+                x=bin_middles(edges),
                 y=heights,
                 width=edges[1] - edges[0],
                 name=name,
@@ -72,8 +71,8 @@ def singles_histogram(counts: AccuracyCounts, majority: float) -> tuple[go.Figur
 def _line(counts: AccuracyCounts, majority: float) -> Line:
     n_dims, edges = int(counts.above[0]), counts.edges
     captions = tuple(
-        f"{above:,} of {n_dims:,} dimensions ({above / n_dims:.1%}) are above {edge:.3f}"
-        for above, edge in zip(counts.above, edges, strict=True)
+        f"{above:,} of {n_dims:,} dimensions ({share:.1%}) are above {edge:.3f}"
+        for above, share, edge in zip(counts.above, counts.shares_above, edges, strict=True)
     )
     highest = float(edges[np.flatnonzero(counts.counts)[-1] + 1])
     middle = (max(majority, float(edges[0])) + highest) / 2
@@ -81,27 +80,10 @@ def _line(counts: AccuracyCounts, majority: float) -> Line:
     return Line(tuple(edges.tolist()), tuple(f"{edge:.3f}" for edge in edges), captions, initial)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ClassCounts:
-    """The lines of a chart by class: ``names``, rows in each bin ``counts`` (n_lines, n_bins); the last may be of all ``others``."""
-
-    names: tuple[str, ...]
-    counts: npt.NDArray[np.int64]
-    others: bool
-
-
-def by_class(counts: npt.NDArray[np.int64], classes: Sequence[str]) -> ClassCounts:
-    """One line for each class that has rows; beyond eight the smaller ones share one."""
-    totals = counts.sum(axis=1)
-    order = np.argsort(-totals, kind="stable")
-    named, rest = np.sort(order[:MOST_CLASSES]), order[MOST_CLASSES:]
-    named = named[totals[named] > 0]
-    names, lines = [classes[k] for k in named], list(counts[named])
-    others = bool(totals[rest].sum())
-    if others:
-        names.append(f"{len(rest)} other classes")
-        lines.append(counts[rest].sum(axis=0))
-    return ClassCounts(tuple(names), np.array(lines), others)
+def line_names(lines: ClassCounts, classes: Sequence[str]) -> list[str]:
+    """The name of each line: its class, or how many others it is of."""
+    others = [f"{lines.n_others} other classes"] if lines.n_others else []
+    return [classes[k] for k in lines.classes] + others
 
 
 def values_histogram(
@@ -113,13 +95,13 @@ def values_histogram(
     """
     figure = base_figure(x_title=f"Value of dimension {dim}", y_title="Share of the class in a bin")
     x = np.repeat(edges, 2)[1:-1]
-    few = len(lines.names) <= 3
-    for place, (name, shares) in enumerate(zip(lines.names, class_shares(lines.counts), strict=True)):
-        total = int(lines.counts[place].sum())
-        shade = MUTED if lines.others and place == len(lines.names) - 1 else colour(place)
+    names, shares = line_names(lines, classes), class_shares(lines.counts)
+    few = len(names) <= 3
+    for place, (name, total, line) in enumerate(zip(names, lines.totals.tolist(), shares, strict=True)):
+        shade = colour(place) if place < len(lines.classes) else MUTED
         figure.add_scatter(
             x=x.astype(np.float32),
-            y=np.repeat(shares, 2).astype(np.float32),
+            y=np.repeat(line, 2).astype(np.float32),
             mode="lines",
             name=f"{safe(name)} ({total:,})",
             line={"color": shade, "width": 1.8, "dash": DASHES[(place // 4) % len(DASHES)]},

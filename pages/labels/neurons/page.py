@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from backend import AnalysisSpec, ModelInfo, NeuronsResult, Result, compared, count_by_accuracy
+from backend import AnalysisSpec, ModelInfo, NeuronsResult, Result, compared, count_by_accuracy, merge_classes
 from pages._kit.charts.base import short_model, titled
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
@@ -21,9 +21,9 @@ from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import plain, workbench
 from pages.labels.neurons.charts import (
     DEPTH_CAPTION,
+    MOST_CLASSES,
     SINGLES_CAPTION,
     VALUES_CAPTION,
-    by_class,
     depth_chart,
     singles_histogram,
     values_histogram,
@@ -103,7 +103,7 @@ def show_values(result: Result[NeuronsResult], key: str, train: bool) -> None:
     """Their figure 5: the best dimension by class, with the fitted borders."""
     values, source = result.values, result.sources[0]
     dim, edges, classes = int(values.dimensions[0, 0]), values.edges[0], values.split.classes
-    lines = by_class((values.train_counts if train else values.test_counts)[0], classes)
+    lines = merge_classes((values.train_counts if train else values.test_counts)[0], MOST_CLASSES).filled()
     cuts = list(zip(values.cut_value.tolist(), values.cut_below.tolist(), values.cut_above.tolist(), strict=True))
     show(
         Finding(

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from backend import AccuracyCounts, NeuronsResult, Result, class_shares
+from backend import AccuracyCounts, ClassCounts, NeuronsResult, Result, bin_middles, class_shares
 from pages._kit.charts.base import Floats, short_model
-from pages.labels.neurons.charts import ClassCounts
+from pages.labels.neurons.charts import line_names
 
 
 def accuracy_table(results: Sequence[Result[NeuronsResult]]) -> pd.DataFrame:
@@ -91,7 +91,7 @@ def singles_table(result: Result[NeuronsResult], counts: AccuracyCounts) -> pd.D
         "model": source.model,
         "layer": source.layer_names[0],
         "from": edges[:-1],
-        "middle": (edges[:-1] + edges[1:]) / 2,
+        "middle": bin_middles(edges),
         "to": edges[1:],
         "dimensions": counts.counts,
         "dimensions above the lower end": counts.above[:-1],
@@ -110,7 +110,7 @@ def values_table(result: Result[NeuronsResult], lines: ClassCounts, edges: Float
             "layer": source.layer_names[0],
             "dimension": int(result.values.dimensions[0, 0]),
             "rows": "training" if train else "test",
-            "class": np.repeat(list(lines.names), n_bins),
+            "class": np.repeat(line_names(lines, result.values.split.classes), n_bins),
             "from": np.tile(edges[:-1], n_lines),
             "to": np.tile(edges[1:], n_lines),
             "count": lines.counts.ravel(),

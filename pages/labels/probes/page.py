@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
-from backend import DirectProbeResult, ModelInfo, ProbingResult, Result, compared_networks
+from backend import DirectProbeResult, ModelInfo, ProbingResult, Result, band_ends, compared_networks
 from pages._kit.charts.base import short_model
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
@@ -22,7 +21,7 @@ from pages._kit.show.findings import (
     say_undefined,
     undefined_reasons,
 )
-from pages._kit.state.labelled import choose_model, choose_other, label_ready, random_labels_too, say_classes
+from pages._kit.state.labelled import choose_model, choose_other, label_ready, say_classes
 from pages._kit.state.pair import in_order
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import plain, workbench
@@ -45,6 +44,7 @@ SHARES = (
     "shuffled labels", "shuffled, linear", "shuffled, ± std", "shuffled, linear, ± std", "selectivity", "selectivity, linear", "accuracy", "chosen at",
 )  # fmt: skip
 FIELDS = ["accuracy", "accuracy_std", "train_std"]
+LINEAR = {"yes": "yes", "no": "no", "random": "yes, but so are random labels", "": ""}
 
 
 def draw(results: Sequence[Result[ProbingResult]], row_name: str) -> None:
@@ -123,8 +123,8 @@ def numbers_table(results: Sequence[Result[ProbingResult]]) -> pd.DataFrame:
 def file_table(results: Sequence[Result[ProbingResult]]) -> pd.DataFrame:
     """The numbers with the ends of the band."""
     numbers = numbers_table(results).drop(columns="network")
-    mean, std = numbers["test accuracy"], numbers["± std"].fillna(0)
-    return numbers.assign(low=mean - std, high=mean + std)
+    low, high = band_ends(numbers["test accuracy"], numbers["± std"].fillna(0))
+    return numbers.assign(low=low, high=high)
 
 
 def between(results: Sequence[Result[ProbingResult]]) -> str:
@@ -153,13 +153,14 @@ def formats() -> dict[str, Any]:
     return found
 
 
-def clusters_of(clusters: Result[DirectProbeResult] | None, model: str, layer: str) -> tuple[int | None, float]:
-    """Labels and clusters of the training rows in a layer of a model; None and NaN where they are not known."""
+def clusters_of(clusters: Result[DirectProbeResult] | None, model: str, layer: str) -> tuple[int | None, float, str]:
+    """Labels and clusters of the training rows in a layer of a model, and whether it is linear; None, NaN and "" where unknown."""
     for side, source in enumerate(clusters.sources if clusters is not None else ()):
         if clusters is not None and source.model == model and layer in source.layer_names:
-            counts = clusters.values.other_n_clusters if side else clusters.values.n_clusters
-            return clusters.values.n_labels, float(counts[source.layer_names.index(layer)])
-    return None, float("nan")
+            values, at = clusters.values, source.layer_names.index(layer)
+            counts = values.other_n_clusters if side else values.n_clusters
+            return values.n_labels, float(counts[at]), LINEAR[values.linear(at, other=bool(side))]
+    return None, float("nan"), ""
 
 
 def paper_table(
@@ -172,14 +173,13 @@ def paper_table(
     for place, info in enumerate(models):
         result = probes[place] if probes else None
         for layer in _layers(info, result, clusters):
-            n_labels, n_clusters = clusters_of(clusters, info.spec.name, layer)
-            known = n_labels is not None and np.isfinite(n_clusters)
+            n_labels, n_clusters, linear = clusters_of(clusters, info.spec.name, layer)
             at = result.sources[0].layer_names.index(layer) if result is not None else -1
             rows.append(
                 {
                     "representation": short_model(info.spec.name),
                     "layer": layer,
-                    "linear?": _linear(clusters, info.spec.name, layer, n_clusters == n_labels) if known else "",
+                    "linear?": linear,
                     "labels": n_labels,
                     "clusters": n_clusters,
                     "accuracy": float(result.values.accuracy[at]) if result is not None else float("nan"),
@@ -187,17 +187,6 @@ def paper_table(
                 }
             )
     return pd.DataFrame(rows).astype({"labels": "Int64"})
-
-
-def _linear(clusters: Result[DirectProbeResult] | None, model: str, layer: str, apart: bool) -> str:
-    """Whether the labels are apart; "as random" where labels put on the rows at random are as well."""
-    if not apart:
-        return "no"
-    if clusters is not None and clusters.sources[0].model == model and layer in clusters.sources[0].layer_names:
-        by_chance = clusters.values.control_apart[clusters.sources[0].layer_names.index(layer)]
-        if random_labels_too(by_chance):
-            return "yes, but so are random labels"
-    return "yes"
 
 
 def _layers(

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backend import Result, ThresholdResult
+from backend import Result, ThresholdResult, band_ends, bin_middles
 
 
 def table(result: Result[ThresholdResult]) -> pd.DataFrame:
@@ -30,8 +30,8 @@ def table(result: Result[ThresholdResult]) -> pd.DataFrame:
 def file_table(result: Result[ThresholdResult]) -> pd.DataFrame:
     """The table with every cut as a number, and the class of every interval, from left to right."""
     values, classes = result.values, result.values.split.classes
-    mean, std = values.control_accuracy, values.control_std
-    numbers = table(result).assign(**{"shuffled labels, low": mean - std, "shuffled labels, high": mean + std})
+    low, high = band_ends(values.control_accuracy, values.control_std)
+    numbers = table(result).assign(**{"shuffled labels, low": low, "shuffled labels, high": high})
     most = max((len(cuts) for cuts in values.thresholds), default=0)
     wide: dict[str, Any] = {}
     for place in range(most + 1):
@@ -64,7 +64,7 @@ def histogram_table(result: Result[ThresholdResult], layer: int, *, train: bool)
             "rows": "training" if train else "test",
             "class": np.repeat(list(values.split.classes)[:n_classes], n_bins),
             "from": np.tile(edges[:-1], n_classes),
-            "middle": np.tile((edges[:-1] + edges[1:]) / 2, n_classes),
+            "middle": np.tile(bin_middles(edges), n_classes),
             "to": np.tile(edges[1:], n_classes),
             "count": counts.ravel(),
         }

@@ -19,6 +19,7 @@ from backend import (
     VarianceRatioResult,
     cka_difference,
     cka_difference_document,
+    common_components,
     label_changes,
     layer_rows,
     moved_rows,
@@ -201,7 +202,7 @@ def components(plan: ReportPlan, found: Found) -> list[Section]:
     result = result_of(found["variance_ratio"], VarianceRatioResult)
     values, source = result.values, result.sources[0]
     at, layer = source.layers.index(plan.layer), plan.base.layer_names[plan.layer]
-    n_components = min(min(one.n_rows, one.n_dims) for one in result.sources)
+    n_components = common_components(result.sources)
     n_classes = _n_classes(found)
     shown = values.ratio.shape[1]
     known = bool(np.isfinite(values.ratio[at]).any())

@@ -10,15 +10,14 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from backend import value_words
-from backend.metrics.dimension import scale as dimension_scale
+from backend import DimensionScale, SpectrumResult, value_words
 from backend.metrics.dimension.kernel import ESTIMATORS
 from pages._kit.charts import base as charts
 from pages._kit.charts.depth import Series, has_reference, profile_lines
 from pages._kit.charts.layer_pairs import cka_diagonal, cka_heatmap, difference_heatmap
 from pages._kit.charts.maps import MOST_CLASSES, NO_LABEL, projection_scatter, shade, symbol
 from pages._kit.charts.spectrum import log_caption, ratio_caption, spectrum_chart, variance_ratio_chart
-from pages.geometry.profiles.scale_charts import LEAST_ROWS, scale_caption
+from pages.geometry.profiles.scale_charts import scale_caption
 from pages.geometry.rogue.charts import BOTH, OUTLIER, ROGUE, joined, spike_grid, spike_plot
 
 LAYERS = ["embedding", "block 1", "block 2"]
@@ -269,7 +268,8 @@ def test_a_shared_reference_names_all_its_models_and_is_grey_alone() -> None:
 def test_a_scale_plot_says_whether_flat_means_a_dimension(ends: list[float], said: str, unsaid: str) -> None:
     sizes = np.array([55, 110, 220, 440])
     mean = np.repeat(np.array(ends)[:, None], 4, axis=1)
-    caption = scale_caption("mada", sizes, 2 * np.log10(sizes), mean, n_draws=7, n_sizes=6)
+    values = DimensionScale(sizes, 2 * np.log10(sizes), mean, 0 * mean, "mada", 7, 440, 32)
+    caption = scale_caption(values, n_sizes=6)
     assert caption.startswith("MADA, from all 440 rows")
     assert "mean of 7 random draws" in caption
     assert "4 of the 6 sizes asked for: no draw has fewer than 32 rows" in caption
@@ -277,12 +277,11 @@ def test_a_scale_plot_says_whether_flat_means_a_dimension(ends: list[float], sai
     reading = caption[caption.index("The dotted line") :]
     assert said in reading
     assert unsaid not in reading
-    assert "sizes asked for" not in scale_caption("mada", sizes, 2 * np.log10(sizes), mean, n_draws=7, n_sizes=4)
+    assert "sizes asked for" not in scale_caption(values, n_sizes=4)
 
 
-def test_every_estimator_has_a_name_and_the_smallest_draw_is_that_of_the_metric() -> None:
+def test_every_estimator_has_a_name() -> None:
     assert not {value_words("estimator", name) for name in ESTIMATORS} & set(ESTIMATORS)
-    assert LEAST_ROWS == dimension_scale._LEAST_ROWS
 
 
 def test_joined_lines_are_separated_by_gaps() -> None:
@@ -350,8 +349,11 @@ def test_the_ratio_promises_classes_only_where_there_are_labels() -> None:
 
 
 def test_what_a_logarithmic_axis_cannot_show_is_counted() -> None:
-    assert log_caption(np.array([[0.6, 0.4], [np.nan, np.nan]])) == ""
-    said = log_caption(np.array([[0.7, 0.3 - 1e-9, 1e-9, 0.0, 0.0], [0.5, 0.5, 0.0, 0.0, 0.0]]))
+    def said_of(ratios: np.ndarray) -> str:
+        return log_caption(SpectrumResult(ratios, ratios.cumsum(axis=1), np.array([1, 2]), 9, 5))
+
+    assert said_of(np.array([[0.6, 0.4], [np.nan, np.nan]])) == ""
+    said = said_of(np.array([[0.7, 0.3 - 1e-9, 1e-9, 0.0, 0.0], [0.5, 0.5, 0.0, 0.0, 0.0]]))
     assert said.startswith("Up to 3 components of a layer hold exactly no variance")
     assert "up to 1 of a layer holds less than a millionth" in said
 

@@ -8,7 +8,6 @@ from pages._kit.charts.clusters import (
     change_chart,
     count_chart,
     distance_matrix,
-    extremes,
     least_chart,
     name_lines,
 )
@@ -127,13 +126,9 @@ def test_without_labels_or_with_tokens_the_page_says_what_to_do(open_page) -> No
 
 def test_the_labels_named_are_those_that_grow_most_and_least() -> None:
     minimum = np.array([[1.0] * 9, [2, 9, 3, 0.5, 5, 6, 7, 8, np.nan]])
-    change = backend.least_distance_growth(minimum)
-    most, least = extremes(change)
-    assert (most, least) == ([1, 7, 6], [3, 0, 2]) and np.isnan(change[8])
     drawn = least_chart(minimum, ["a", "b"], [f"<b>{i}" for i in range(9)])
     named = [trace.name for trace in drawn.data if trace.showlegend]
     assert [name.split(" ")[0] for name in named] == [f"&lt;b&gt;{i}" for i in (1, 7, 6, 3, 0, 2)]
-    assert extremes(np.array([1.0, 2.0])) == ([1], [0]) and extremes(np.array([np.nan])) == ([], [])
 
 
 def test_from_model_to_model_the_labels_that_grow_most_and_least_are_named() -> None:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from backend import count_by_accuracy
-from pages.labels.neurons.charts import MOST_CLASSES, by_class, depth_chart, singles_histogram, values_histogram
+from backend import count_by_accuracy, merge_classes
+from pages.labels.neurons.charts import MOST_CLASSES, depth_chart, singles_histogram, values_histogram
 from tests.pages.conftest import SmallWorld
 from tests.pages.figures import figure, numbers, said
 
@@ -33,7 +33,7 @@ def test_a_histogram_of_equal_accuracies_is_drawn_whole() -> None:
 def test_class_lines_hold_shares_of_their_class_and_escape_names() -> None:
     counts = np.array([[3, 1, 0], [0, 2, 2]])
     edges, classes = np.array([0.0, 1.0, 2.0, 3.0]), ["<b>bad</b>", "good $x$"]
-    drawn = values_histogram(edges, by_class(counts, classes), classes, [(-40.0, 1, 0), (1.5, 0, 1)], dim=4)
+    drawn = values_histogram(edges, merge_classes(counts, 8), classes, [(-40.0, 1, 0), (1.5, 0, 1)], dim=4)
     names = [trace.name for trace in drawn.data]
     assert names == ["&lt;b&gt;bad&lt;/b&gt; (4)", "good &#36;x&#36; (4)"]
     np.testing.assert_allclose(drawn.data[0].y[::2], [0.75, 0.25, 0])
@@ -44,7 +44,7 @@ def test_class_lines_hold_shares_of_their_class_and_escape_names() -> None:
 def test_many_classes_share_a_grey_line() -> None:
     counts = np.arange(1, 21)[:, None] * np.ones((1, 4), dtype=int)
     classes = [f"c{k}" for k in range(20)]
-    drawn = values_histogram(np.arange(5.0), by_class(counts, classes), classes, [], dim=0)
+    drawn = values_histogram(np.arange(5.0), merge_classes(counts, MOST_CLASSES), classes, [], dim=0)
     assert len(drawn.data) == MOST_CLASSES + 1
     assert drawn.data[-1].name == f"12 other classes ({4 * sum(range(1, 13))})"
 
