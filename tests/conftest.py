@@ -21,6 +21,7 @@ import pytest
 from backend import Settings, open_workbench, read_settings
 from backend.__main__ import main
 from backend.bench.workbench import Workbench
+from tests.pages.browser import browser
 from tests.scheduling import Shared, turn
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -89,6 +90,12 @@ def review_lines(n_rows: int) -> list[str]:
         f"{SUBJECTS[i % 10]} number {i} {VERDICTS[i // 10 % 6]}, {' '.join(SUBJECTS[: i % 7])}".strip(" ,")
         for i in range(n_rows)
     ]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Any:
+    """The browser of this process."""
+    return browser()
 
 
 @pytest.fixture

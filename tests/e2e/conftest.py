@@ -7,19 +7,15 @@ from typing import Any
 import pytest
 
 from tests.e2e.stack import running
-from tests.pages.browser import browser, chromium_missing
+from tests.pages import browser
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    reason = chromium_missing()
+    again = pytest.mark.flaky(reruns=2)  # a browser on a loaded machine; every rerun is counted in the report
     for item in items:
         if "e2e" in item.path.parts:
-            item.add_marker("e2e")
-            item.add_marker(
-                pytest.mark.flaky(reruns=2)
-            )  # a browser on a loaded machine; every rerun is counted in the report
-            if reason:
-                item.add_marker(pytest.mark.skip(reason=f"browser tests skipped: {reason}"))
+            for mark in (again, *browser.needed()):
+                item.add_marker(mark)
 
 
 @pytest.fixture(scope="session")
@@ -46,20 +42,9 @@ def local_models(folder: Path) -> list[str]:
     ]
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser() as opened:
-        yield opened
-
-
 @pytest.fixture
 def tab(chromium: Any) -> Iterator[Any]:
     """A tab with its own session; the test fails when a script in it raised."""
-    context = chromium.new_context(viewport={"width": 1360, "height": 900}, accept_downloads=True)
-    page = context.new_page()
-    page.set_default_timeout(90_000)  # two cores are shared
-    raised: list[str] = []
-    page.on("pageerror", lambda error: raised.append(str(error)))
-    yield page
-    context.close()
-    assert not raised
+    with browser.tab(chromium, viewport={"width": 1360, "height": 900}, accept_downloads=True) as page:
+        page.set_default_timeout(90_000)  # two cores are shared
+        yield page

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = os.environ.get("EMBEDSCOPE_CHROMIUM", "/usr/bin/chromium")
 FLAGS = (
@@ -25,6 +27,17 @@ FLAGS = (
     "--disable-sync",
     "--no-first-run",
 )
+
+
+def needed() -> list[Any]:
+    """The marks of a test that looks at a page in a browser: e2e, and skipped with the reason where there is none."""
+    return [pytest.mark.e2e, unless_there_is_a_browser()]
+
+
+def unless_there_is_a_browser() -> Any:  # pytest's mark
+    """Skips a test, with the reason, where there is no browser."""
+    reason = chromium_missing()
+    return pytest.mark.skipif(bool(reason), reason=f"browser tests skipped: {reason}")
 
 
 def chromium_missing() -> str:
@@ -78,15 +91,22 @@ def _await_health(server: "subprocess.Popen[bytes]", address: str, log: Path) ->
 
 
 @contextmanager
-def browser() -> Iterator[Any]:
-    """A headless Chromium that can draw WebGL in software: one a process, for every file of tests, until it ends."""
-    yield _chromium()
+def tab(chromium: Any, **options: Any) -> Iterator[Any]:
+    """A page of its own session in the browser, with these options of its context; fails when a script in it raised."""
+    context = chromium.new_context(**options)
+    page = context.new_page()
+    raised: list[str] = []
+    page.on("pageerror", lambda error: raised.append(str(error)))
+    yield page
+    context.close()
+    assert not raised, raised
 
 
 _LAUNCHED: list[Any] = []
 
 
-def _chromium() -> Any:  # playwright's browser, whose types are there only with it
+def browser() -> Any:  # playwright's browser, whose types are there only with it
+    """A headless Chromium that can draw WebGL in software: one a process, for every file of tests, until it ends."""
     if not _LAUNCHED or not _LAUNCHED[-1].is_connected():
         _LAUNCHED[:] = [_playwright().chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))]
     return _LAUNCHED[-1]

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.pages.browser import browser, chromium_missing, streamlit_server
+from tests.pages.browser import needed, streamlit_server, tab
 
-MISSING = chromium_missing()
-pytestmark = [pytest.mark.e2e, pytest.mark.skipif(bool(MISSING), reason=MISSING)]
+pytestmark = needed()
 CANVAS = ".st-key-chart .embedscope-canvas"
 
 
@@ -20,21 +19,10 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield served
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser() as started:
-        yield started
-
-
 @pytest.fixture
 def page(chromium: Any) -> Iterator[Any]:
-    context = chromium.new_context(viewport={"width": 1000, "height": 800})
-    opened = context.new_page()
-    opened.problems = []
-    opened.on("pageerror", lambda error: opened.problems.append(str(error)))
-    yield opened
-    context.close()
-    assert opened.problems == []
+    with tab(chromium, viewport={"width": 1000, "height": 800}) as opened:
+        yield opened
 
 
 def draw(page: Any, url: str) -> None:

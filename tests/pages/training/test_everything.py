@@ -3,12 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from pages._kit.flow.gather import Visit, visits_of
 from pages._kit.show.naming import without_paths
 from pages.training.report.everything import PAGES, report_file
-from tests.pages.browser import browser, chromium_missing
+from tests.pages.browser import unless_there_is_a_browser
 from tests.pages.conftest import ROOT, SmallWorld
 from tests.pages.figures import said
 
@@ -61,9 +59,9 @@ def test_a_choice_of_which_nothing_is_stored_says_so(open_page) -> None:
     assert not at.exception and "No figure is stored for this choice yet" in said(at)
 
 
-@pytest.mark.skipif(bool(chromium_missing()), reason=chromium_missing() or "there is one")
+@unless_there_is_a_browser()
 def test_the_file_draws_every_figure_with_the_network_cut(
-    open_page, run_page, small_world: SmallWorld, tmp_path: Path
+    open_page, run_page, small_world: SmallWorld, tmp_path: Path, chromium: Any
 ) -> None:
     run_page(open_page("components", 0, 1), "components")
     at = made(open_page, 0, 1)
@@ -72,18 +70,17 @@ def test_the_file_draws_every_figure_with_the_network_cut(
     drawn = [finding for one in found for finding in one.findings if finding.figure is not None]
     path = tmp_path / "report.html"
     path.write_bytes(report_file(here, found))
-    with browser() as chromium:
-        context = chromium.new_context(offline=True)
-        page, asked = context.new_page(), []
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("pageerror", lambda error: asked.append(str(error)))
-        page.goto(path.as_uri())
-        page.wait_for_function(
-            "n => document.querySelectorAll('.js-plotly-plot .main-svg').length >= n", arg=len(drawn), timeout=60_000
-        )
-        plots = page.evaluate("[...document.querySelectorAll('.js-plotly-plot')].map(p => p.data.length)")
-        text = page.inner_text("body")
-        context.close()
+    context = chromium.new_context(offline=True)
+    page, asked = context.new_page(), []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: asked.append(str(error)))
+    page.goto(path.as_uri())
+    page.wait_for_function(
+        "n => document.querySelectorAll('.js-plotly-plot .main-svg').length >= n", arg=len(drawn), timeout=60_000
+    )
+    plots = page.evaluate("[...document.querySelectorAll('.js-plotly-plot')].map(p => p.data.length)")
+    text = page.inner_text("body")
+    context.close()
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
     assert plots == [len(finding.figure.data) for finding in drawn]
     for finding in drawn:
