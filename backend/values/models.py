@@ -1,5 +1,6 @@
 """What is known of models and of series of checkpoints once their names are resolved."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from backend.values.specs import ModelSpec
@@ -41,6 +42,10 @@ class ModelInfo:
     base_commit: str = ""
     tuned: bool = False
     caveats: tuple[str, ...] = ()
+
+    def last_block(self, layers: Sequence[int]) -> int:
+        """The last of these layers that is a block's (or the embedding output), the last of all where none is."""
+        return max((layer for layer in layers if layer <= self.n_blocks), default=layers[-1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,3 +60,7 @@ def test_poolings_and_units_that_do_not_go_together(bench: Workbench, tmp_path: 
         bench.analysis("inner_ablation", models=[info], texts=texts)
     named = bench.analysis("anisotropy", models=[info], texts=texts, pooling="words")
     assert fingerprint(named) == fingerprint(bench.analysis("anisotropy", models=[info], texts=texts))
+
+
+def test_the_last_block_is_no_final_norm_unless_nothing_else_is_chosen() -> None:
+    assert INFO.last_block([0, 1, 2, 3]) == 2 and INFO.last_block([1, 3, 0]) == 1 and INFO.last_block([3]) == 3

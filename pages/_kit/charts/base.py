@@ -57,6 +57,23 @@ def titled(figure: go.Figure, text: str) -> go.Figure:
     return figure.update_layout(title=title)
 
 
+def legend_beside(figure: go.Figure) -> go.Figure:
+    """``figure`` with its legend to the right of the plot, where it scrolls: for many lines."""
+    legend = {"orientation": "v", "x": 1.02, "xanchor": "left", "yref": "paper", "y": 1, "yanchor": "top"}
+    return figure.update_layout(showlegend=True, legend=legend)
+
+
+def shortened(name: str, n_chars: int = 18) -> str:
+    """A name of at most ``n_chars`` characters, with an ellipsis where it was longer."""
+    return name if len(name) <= n_chars else name[: n_chars - 1].rstrip() + "…"
+
+
+def faint(hexadecimal: str, opacity: float) -> str:
+    """A colour such as "#0072B2" that lets what is behind it be seen."""
+    red, green, blue = (int(hexadecimal[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity})"
+
+
 def with_legend(figure: go.Figure) -> go.Figure:
     """``figure`` with its legend, below the plot: above, it would collide with the mode bar."""
     return figure.update_layout(showlegend=True, margin={"b": 90})

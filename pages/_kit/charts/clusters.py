@@ -17,6 +17,7 @@ from pages._kit.charts.base import (
     colour,
     layer_ticks,
     safe,
+    shortened,
     tick_places,
     titled,
     with_legend,
@@ -80,7 +81,7 @@ def distance_matrix(
     """
     square = np.full((len(classes), len(classes)), np.nan, np.float32)
     square[pairs[:, 0], pairs[:, 1]] = square[pairs[:, 1], pairs[:, 0]] = distances
-    names = [safe(_short(name)) for name in classes]
+    names = [safe(shortened(name)) for name in classes]
     figure = base_figure(x_title="", y_title="")
     figure.add_heatmap(
         z=square,
@@ -165,7 +166,7 @@ def _extreme_lines(figure: go.Figure, minimum: Floats, steps: Sequence[str], cla
         if label not in named and np.isfinite(minimum[:, label]).any():
             _line(figure, minimum[:, label], steps, safe(classes[label]), MUTED, width=1, opacity=0.35, legend=False)
     for label, (kind, place, dash) in named.items():
-        name = safe(_short(classes[label])) + (f" ({kind})" if kind else "")
+        name = safe(shortened(classes[label])) + (f" ({kind})" if kind else "")
         _line(figure, minimum[:, label], steps, name, colour(place), dash=DASHES[dash])
 
 
@@ -177,10 +178,6 @@ def similarity_chart(lines: Sequence[tuple[str, Floats]], layers: Sequence[str])
         _over_layers(figure, values, layers, safe(name), place)
         lowest = min(lowest, float(np.nanmin(values, initial=0.0)))
     return with_legend(figure.update_yaxes(range=[lowest - 0.03, 1.03]))
-
-
-def _short(name: str, n_chars: int = 18) -> str:
-    return name if len(name) <= n_chars else name[: n_chars - 1] + "…"
 
 
 def _over_layers(figure: go.Figure, values: Floats, layers: Sequence[str], name: str, place: int) -> None:

@@ -13,6 +13,7 @@ from pages._kit.charts.base import (
     Floats,
     base_figure,
     colour,
+    faint,
     hover_text,
     layer_ticks,
     safe,
@@ -118,16 +119,11 @@ def _band(figure: go.Figure, one: Series, depth: Floats) -> None:
             mode="lines",
             line={"width": 0},
             fill="toself",
-            fillcolor=_faint(colour(one.place)),
+            fillcolor=faint(colour(one.place), 0.18),
             legendgroup=one.name,
             showlegend=False,
             hoverinfo="skip",
         )
-
-
-def _faint(hexadecimal: str) -> str:
-    red, green, blue = (int(hexadecimal[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red},{green},{blue},0.18)"
 
 
 def has_reference(series: Sequence[Series]) -> bool:

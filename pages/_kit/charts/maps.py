@@ -8,7 +8,19 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from pages._kit.charts.base import MUTED, ORDERED, PALETTE, SYMBOLS, Floats, base_figure, hover_text, safe, with_legend
+from pages._kit.charts.base import (
+    MUTED,
+    ORDERED,
+    PALETTE,
+    SYMBOLS,
+    Floats,
+    base_figure,
+    hover_text,
+    legend_beside,
+    safe,
+    shortened,
+    with_legend,
+)
 
 CAPTION = (
     "Each point is a text (or, with pooling tokens, a token); near points had similar vectors in the full space. With t-SNE and UMAP only "
@@ -69,7 +81,7 @@ def projection_scatter(
         label = group.name if labels is None or numbers is None else ""
         trace: dict[str, Any] = {
             "mode": "markers",
-            "name": f"{safe(shortened(group.name))} ({len(rows):,})" if group.name else "",
+            "name": f"{safe(shortened(group.name, _MOST_CHARS))} ({len(rows):,})" if group.name else "",
             "legendrank": 1000 + (group.place if group.place >= 0 else 999),
             "customdata": ids[rows].astype(np.int32),
             "text": [hovers[row] for row in rows],
@@ -108,11 +120,6 @@ class _Group:
     place: int = 0
 
 
-def shortened(name: str) -> str:
-    """The name of a class, short enough for a legend."""
-    return name if len(name) <= _MOST_CHARS else name[: _MOST_CHARS - 1].rstrip() + "…"
-
-
 def shade(place: int) -> str:
     """The colour of the ``place``-th class; it comes round again after seven."""
     return PALETTE[place % _N_SHADES]
@@ -126,7 +133,7 @@ def symbol(place: int) -> str:
 def _scale(numbers: Floats, name: str) -> dict[str, Any]:
     """Colours for numbers, with the bar that says what they mean."""
     scale = [[place / (len(ORDERED) - 1), shade] for place, shade in enumerate(ORDERED)]
-    bar = {"title": {"text": safe(shortened(name)), "side": "right"}, "thickness": 14}
+    bar = {"title": {"text": safe(shortened(name, _MOST_CHARS)), "side": "right"}, "thickness": 14}
     return {"color": np.asarray(numbers, np.float64), "colorscale": scale, "colorbar": bar}
 
 
@@ -134,8 +141,7 @@ def _with_classes(figure: go.Figure, n_groups: int) -> None:
     """A legend below the plot for a few classes; beside it, where it scrolls, for many."""
     with_legend(figure)
     if n_groups > _MOST_BELOW:
-        legend = {"orientation": "v", "x": 1.02, "xanchor": "left", "yref": "paper", "y": 1, "yanchor": "top"}
-        figure.update_layout(legend=legend, margin={"b": 55})
+        legend_beside(figure).update_layout(margin={"b": 55})
 
 
 def _hovers(texts: Sequence[str], places: Any, positions: Any | None, tokens: Sequence[str]) -> list[str]:

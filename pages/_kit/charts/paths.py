@@ -6,7 +6,17 @@ import numpy as np
 import plotly.graph_objects as go
 
 from backend import error_bars
-from pages._kit.charts.base import COLOUR_SCALE, MUTED, Floats, base_figure, colour, layer_ticks, safe, with_legend
+from pages._kit.charts.base import (
+    COLOUR_SCALE,
+    MUTED,
+    Floats,
+    base_figure,
+    colour,
+    layer_ticks,
+    safe,
+    shortened,
+    with_legend,
+)
 
 MOST_NAMED = 12
 FRAMES = {"centred": "To each other", "raw": "As they are", "scaled": "At one scale"}
@@ -44,7 +54,7 @@ def paths_chart(
     """
     figure = _plane(shares)
     chosen = list(named)[:MOST_NAMED]
-    places = _places(coords[:, chosen], [_short(classes[label]) for label in chosen])
+    places = _places(coords[:, chosen], [shortened(classes[label]) for label in chosen])
     for label in [*(i for i in range(len(classes)) if i not in chosen), *chosen]:
         path = coords[:, label]
         known = np.flatnonzero(np.isfinite(path).all(axis=1))
@@ -65,7 +75,7 @@ def paths_chart(
             )  # from above, as Plotly counts; both axes have one scale
         name, written = safe(classes[label]), [""] * len(path)
         if bright:
-            written[known[-1]] = safe(_short(classes[label]))
+            written[known[-1]] = safe(shortened(classes[label]))
         figure.add_scatter(
             x=path[:, 0].astype(np.float32),
             y=path[:, 1].astype(np.float32),
@@ -219,7 +229,3 @@ def _beyond(path: Floats) -> str:
         return "top center" if way[1] > 0 else "bottom center"
     side = "right" if way[0] >= 0 else "left"
     return f"middle {side}" if abs(way[0]) > 2 * abs(way[1]) else f"{'top' if way[1] > 0 else 'bottom'} {side}"
-
-
-def _short(name: str, n_chars: int = 18) -> str:
-    return name if len(name) <= n_chars else name[: n_chars - 1] + "…"

@@ -14,6 +14,7 @@ from pages._kit.charts.base import (
     Floats,
     base_figure,
     colour,
+    legend_beside,
     safe,
     short_model,
     titled,
@@ -100,10 +101,7 @@ def spectrum_chart(
         top = float(np.log10(np.nanmax(ratios, initial=1e-6)))
         figure.update_xaxes(type="log", dtick=1)
         figure.update_yaxes(type="log", dtick=1, exponentformat="power", range=[top - _LOG_DECADES, top + 0.2])
-    return figure.update_layout(
-        showlegend=True,
-        legend={"orientation": "v", "x": 1.02, "xanchor": "left", "yref": "paper", "y": 1, "yanchor": "top"},
-    )
+    return legend_beside(figure)
 
 
 def gained(n_above: int, n_shown: int, n_components: int) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from backend import Result, SeriesInfo, safe_cell
 from pages._kit.show.findings import notes_of, source_lines
@@ -20,20 +21,16 @@ def origin(results: Sequence[Result], series: SeriesInfo | None = None) -> list[
     return list(dict.fromkeys([*sources, *notes_of(results), *([f"Seed {seeds}"] if seeds else []), *commits]))
 
 
-def with_sample(
-    table: tuple[Sequence[str], Sequence[Sequence[object]]], results: Sequence[Result]
-) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
+def with_part(table: pd.DataFrame, results: Sequence[Result]) -> pd.DataFrame:
     """``table`` with a column that says which part of a text set its numbers are of; as it is for whole ones."""
-    part = part_of(results)
-    if not part:
-        return table
-    columns, rows = table
-    return [*columns, "texts"], [[*row, part] for row in rows]
+    part = "; ".join(dict.fromkeys(s.sample for result in results for s in result.sources if s.sample))
+    return table.assign(texts=part) if part else table
 
 
-def part_of(results: Sequence[Result]) -> str:
-    """Which part of a text set results are of; empty for whole ones."""
-    return "; ".join(dict.fromkeys(s.sample for result in results for s in result.sources if s.sample))
+def cells_of(table: pd.DataFrame) -> tuple[list[str], list[tuple[object, ...]]]:
+    """The names of the columns and the rows of a table, None where a number is undefined."""
+    cells = table.astype(object).where(table.notna(), None)
+    return list(map(str, table.columns)), list(cells.itertuples(index=False, name=None))
 
 
 def csv_text(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from backend import result_document
 from pages._kit.charts.base import short_model
-from pages._kit.show.export import csv_text, json_text, origin
+from pages._kit.show.export import cells_of, csv_text, json_text, origin
 from pages._kit.show.naming import file_stem, is_path, model_paths, title_lines, without_paths
 from pages._kit.show.plot import chart_document, frame_slug
 from pages._kit.show.saving import File, Group
@@ -57,7 +57,7 @@ def _tables(finding: "Finding", stem: str) -> Group:
     if n_rows > MOST_TYPESET:
         note = f"Markdown and LaTeX: tables of up to {count(MOST_TYPESET, 'row')}; this one has {n_rows:,}."
         return Group("Table", files, note=note)
-    return Group("Table", [*files, *typeset_files(stem, _cells(finding), title_lines(finding))])
+    return Group("Table", [*files, *typeset_files(stem, cells_of(_named(finding)), title_lines(finding))])
 
 
 def typeset_files(
@@ -84,13 +84,7 @@ def _frame_name(finding: "Finding", frame: int | None) -> str:
 
 def csv_file(finding: "Finding") -> bytes:
     """The table as CSV with a byte order mark, for spreadsheets; formulas are defused, undefined numbers are empty."""
-    return csv_text(*_cells(finding)).encode("utf-8-sig")
-
-
-def _cells(finding: "Finding") -> tuple[list[str], list[tuple[object, ...]]]:
-    table = _named(finding)
-    cells = table.astype(object).where(table.notna(), None)
-    return list(map(str, table.columns)), list(cells.itertuples(index=False, name=None))
+    return csv_text(*cells_of(_named(finding))).encode("utf-8-sig")
 
 
 def parquet_file(finding: "Finding") -> bytes:

@@ -34,7 +34,7 @@ import streamlit as st
 
 from backend import Result, SeriesInfo, Undefined
 from pages._kit.show.code import code_menu
-from pages._kit.show.export import part_of
+from pages._kit.show.export import with_part
 from pages._kit.show.files import groups_of
 from pages._kit.show.findings import provenance, reasons_over_steps, say_undefined, undefined_reasons
 from pages._kit.show.naming import file_stem, title_lines
@@ -88,9 +88,7 @@ class Finding:
 
     def numbers(self) -> pd.DataFrame:
         """The table; of a part of a text set with a column that says which part."""
-        table = self.table() if callable(self.table) else self.table
-        part = part_of(self.results)
-        return table.assign(texts=part) if part else table
+        return with_part(self.table() if callable(self.table) else self.table, self.results)
 
     def gaps(self) -> list[str]:
         """Why numbers that the figure would draw do not exist, each reason once."""

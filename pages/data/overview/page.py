@@ -38,7 +38,7 @@ def first_specs(model: ModelInfo, here: selection.Selection) -> list[AnalysisSpe
     bench = workbench()
     shared: dict[str, Any] = {"models": [model], **here.rows}
     chosen = tuple(range(len(model.layer_names))) if isinstance(here.layers, str) else tuple(here.layers)
-    last = max((layer for layer in chosen if layer <= model.n_blocks), default=chosen[-1])
+    last = model.last_block(chosen)
     return [
         bench.analysis("cka", layers=here.layers, **shared),
         bench.analysis("projection", layers=[last], params={"method": "pca"}, **shared),

@@ -33,7 +33,7 @@ def scale_panel(here: Selection) -> None:
             name = ask.selectbox("Model", names, format_func=short_model, key="scale_model", width=220)
             model = here.models[names.index(name)]
         numbers = list(range(len(model.layer_names))) if here.layers == "all" else [int(n) for n in here.layers]
-        last = max((number for number in numbers if number <= model.n_blocks), default=numbers[-1])
+        last = model.last_block(numbers)
         layer = ask.selectbox(
             "Layer",
             [ALL_LAYERS, *numbers],

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
 from backend import DimensionScale, value_words
-from pages._kit.charts.base import COLOUR_SCALE, MUTED, Floats, base_figure, colour, safe
+from pages._kit.charts.base import COLOUR_SCALE, MUTED, Floats, base_figure, colour, legend_beside, safe
 
 
 def scale_caption(values: DimensionScale, *, n_sizes: int) -> str:
@@ -79,7 +79,4 @@ def scale_chart(sizes: npt.NDArray[Any], limit: Floats, mean: Floats, std: Float
         type="log", tickmode="array", tickvals=[int(n) for n in sizes], ticktext=[f"{n:,}" for n in sizes]
     )
     figure.update_yaxes(rangemode="tozero")
-    return figure.update_layout(
-        showlegend=True,
-        legend={"orientation": "v", "x": 1.02, "xanchor": "left", "yref": "paper", "y": 1, "yanchor": "top"},
-    )
+    return legend_beside(figure)

@@ -53,7 +53,7 @@ def choose_layers(model: ModelInfo, here: Selection) -> tuple[int, ...]:
     )
     if every:
         return numbers
-    last = max((number for number in numbers if number <= model.n_blocks), default=numbers[-1])
+    last = model.last_block(numbers)
     layer = ask.selectbox(
         "Layer",
         numbers,

@@ -13,6 +13,7 @@ from pages._kit.charts.base import (
     Floats,
     base_figure,
     colour,
+    faint,
     hover_text,
     layer_ticks,
     safe,
@@ -106,7 +107,7 @@ def values_histogram(
             name=f"{safe(name)} ({total:,})",
             line={"color": shade, "width": 1.8, "dash": DASHES[(place // 4) % len(DASHES)]},
             fill="tozeroy" if few else None,
-            fillcolor=_faint(shade) if few else None,
+            fillcolor=faint(shade, 0.15) if few else None,
             hovertemplate=f"{safe(name)}, %{{x:.3f}}<br><b>%{{y:.1%}}</b><extra></extra>",
         )
     figure.update_yaxes(tickformat=".0%")
@@ -120,11 +121,6 @@ def values_histogram(
                 x=value, y=y, yref="paper", text=words, showarrow=False, xanchor="left", xshift=4, yshift=12
             )
     return with_legend(figure)
-
-
-def _faint(hexadecimal: str) -> str:
-    red, green, blue = (int(hexadecimal[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red},{green},{blue},0.15)"
 
 
 def depth_chart(

@@ -40,7 +40,7 @@ def moving_map(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
 def _layer(series: SeriesInfo, here: Selection) -> int:
     names = series.models[0].layer_names
     numbers = list(range(len(names))) if here.layers == "all" else [int(number) for number in here.layers]
-    last = max((number for number in numbers if number <= series.models[0].n_blocks), default=numbers[-1])
+    last = series.models[0].last_block(numbers)
     chosen = ask.selectbox(
         "Layer",
         numbers,

@@ -8,7 +8,7 @@ import streamlit as st
 from backend import POOLINGS, RECIPES, EmbedscopeError, RunForecast, RunInfo
 from pages._kit.charts.base import short_model
 from pages._kit.show import wording
-from pages._kit.show.export import csv_text
+from pages._kit.show.export import cells_of, csv_text
 from pages._kit.show.links import page_file
 from pages._kit.state.model_field import DEFAULT_MODEL, choose_models, chosen_names
 from pages._kit.state.session import plain, show_problem, workbench
@@ -57,8 +57,7 @@ def runs_table(infos: Sequence[RunInfo]) -> pd.DataFrame:
 
 def csv_file(table: pd.DataFrame) -> bytes:
     """The table for a spreadsheet; what is not known is empty."""
-    cells = table.astype(object).where(table.notna(), None)
-    return csv_text(list(table.columns), list(cells.itertuples(index=False, name=None))).encode("utf-8-sig")
+    return csv_text(*cells_of(table)).encode("utf-8-sig")
 
 
 def all_runs(infos: Sequence[RunInfo]) -> None:

@@ -10,8 +10,8 @@ from backend import CrossTaskRow, ModelInfo, TextSetInfo, cross_task_document, c
 from pages._kit.charts.base import short_model
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.progress import batch_panel
-from pages._kit.show.export import with_sample
-from pages._kit.show.findings import notes_of, provenance, say_undefined, source_line, undefined_reasons
+from pages._kit.show.export import cells_of, origin
+from pages._kit.show.findings import provenance, say_undefined, undefined_reasons
 from pages._kit.state import ask
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import workbench
@@ -58,17 +58,16 @@ def cross_view(here: Selection, base: ModelInfo, tuned: ModelInfo) -> None:
     st.caption(CAPTION)
     say_undefined(undefined_reasons(results, FIELDS), results)
     provenance(results)
-    sources = dict.fromkeys(source_line(source) for result in results for source in result.sources)
-    cells = (list(table.columns), table.astype(object).where(table.notna(), None).values.tolist())
     title = f"Across tasks: {short_model(base.spec.name)} and {short_model(tuned.spec.name)}"
     report_downloads(
         "report_cross",
         "cross-task",
         title=title,
-        table=with_sample(cells, results),
+        table=table,
+        results=results,
         document=lambda: cross_task_document(found, results),
-        sections=[Section(f"In {base.layer_names[layer]}", CAPTION, table=cells)],
-        notes=[*sources, *notes_of(results)],
+        sections=[Section(f"In {base.layer_names[layer]}", CAPTION, table=cells_of(table))],
+        notes=origin(results),
     )
 
 

@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
 import plotly.graph_objects as go
 
-from backend import Document
+from backend import Document, Result
 from pages._kit.charts.base import for_paper
-from pages._kit.show.export import csv_text, json_text, origin
+from pages._kit.show.export import cells_of, csv_text, json_text, origin, with_part
 from pages._kit.show.files import typeset_files
 from pages._kit.show.finding import Finding
 from pages._kit.show.findings import undefined_reasons
@@ -55,12 +56,13 @@ def report_downloads(
     name: str,
     *,
     title: str,
-    table: Table,
+    table: pd.DataFrame,
+    results: Sequence[Result],
     document: Callable[[], Document],
     sections: Sequence[Section],
     notes: Sequence[str],
 ) -> None:
-    """The menu "Save" of a report. ``table`` is the summary's columns and rows."""
+    """The menu "Save" of a report. ``table`` is the summary of ``results``."""
     json_help = (
         f"The numbers, and the recipe of every analysis: `python -m backend run {name}.json` computes them again."
     )
@@ -72,9 +74,10 @@ def report_downloads(
             File("HTML report", f"{name}.html", "text/html", lambda: page, html_help),
             File("JSON and recipes", f"{name}.json", "application/json", lambda: numbers, json_help),
         ]
-        csv = csv_text(*table).encode("utf-8-sig")
+        cells = cells_of(with_part(table, results))
+        csv = csv_text(*cells).encode("utf-8-sig")
         summary = File("CSV", f"{name}.csv", "text/csv", lambda: csv, "The summary above.")
-        return [Group("Report", files), Group("Table", [summary, *typeset_files(name, table, [title])])]
+        return [Group("Report", files), Group("Table", [summary, *typeset_files(name, cells, [title])])]
 
     save_menu(key, groups)
 

@@ -22,9 +22,9 @@ from backend import (
 from pages._kit.charts.base import short_model
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.progress import batch_panel
-from pages._kit.show.export import with_sample
+from pages._kit.show.export import origin
 from pages._kit.show.finding import said_once
-from pages._kit.show.findings import notes_of, say_undefined, source_line, split_warnings, undefined_reasons
+from pages._kit.show.findings import say_undefined, split_warnings, undefined_reasons
 from pages._kit.state import ask
 from pages._kit.state.rows import pairing_warning
 from pages._kit.state.selection import Selection
@@ -120,10 +120,11 @@ def _show(here: Selection, plan: ReportPlan, found: Mapping[str, Result]) -> Non
         "report",
         "report",
         title=f"Before and after: {names} on {here.texts.spec.name}",
-        table=with_sample(csv_rows(rows), results),
+        table=csv_table(rows),
+        results=results,
         document=lambda: report_document(plan, results),
         sections=drawn,
-        notes=[*([plan.reversed] if plan.reversed else []), *_notes(results)],
+        notes=[*([plan.reversed] if plan.reversed else []), *origin(results)],
     )
 
 
@@ -153,13 +154,7 @@ def summary_table(rows: Sequence[SummaryRow], *, grey: bool = False) -> pd.DataF
     return pd.DataFrame(lines, columns=list(COLUMNS))
 
 
-def csv_rows(rows: Sequence[SummaryRow]) -> tuple[list[str], list[list[Any]]]:
+def csv_table(rows: Sequence[SummaryRow]) -> pd.DataFrame:
     """The summary with its numbers as they are."""
     fields = ["key", "title", "before", "after", "difference", "unit", "p", "meaning", "reference", "reason"]
-    return fields, [[getattr(row, field) for field in fields] for row in rows]
-
-
-def _notes(results: Sequence[Result]) -> list[str]:
-    sources = dict.fromkeys(source_line(source) for result in results for source in result.sources)
-    commits = dict.fromkeys(f"{s.model} is commit {s.commit}" for result in results for s in result.sources)
-    return list(dict.fromkeys([*sources, *notes_of(results), f"Seed {results[0].seed}", *commits]))
+    return pd.DataFrame([[getattr(row, field) for field in fields] for row in rows], columns=fields)

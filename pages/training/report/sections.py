@@ -32,6 +32,7 @@ from pages._kit.charts.depth import Series, profile_lines
 from pages._kit.charts.layer_pairs import cka_heatmap, difference_heatmap
 from pages._kit.charts.spectrum import ratio_caption, variance_ratio_chart
 from pages._kit.charts.threshold import majority_line, margin_name
+from pages._kit.show.export import cells_of
 from pages._kit.show.finding import Finding, elsewhere, show
 from pages._kit.show.findings import holders, reasons, sampling_error_words
 from pages._kit.state.session import plain
@@ -178,8 +179,7 @@ def dimensions(plan: ReportPlan, found: Found) -> list[Section]:
         "principal components before the first whose share of the variance fell."
     )
     st.caption(caption)
-    cells = frame.astype(object).where(frame.notna(), None).values.tolist()
-    return [Section(DIMENSIONS, caption, table=(list(frame.columns), cells))]
+    return [Section(DIMENSIONS, caption, table=cells_of(frame))]
 
 
 def _layer_cells(row: Any) -> dict[str, Any]:
