@@ -5,6 +5,7 @@ import pytest
 
 from backend.errors import Cancelled, InvalidRequest
 from backend.metrics.base import parse_params
+from backend.metrics.maps.compiled import keep_compiled
 from backend.metrics.maps.kernel import aligned, oriented, pca_layout, trustworthiness, tsne_layout
 from backend.metrics.maps.projection import PROJECTION
 from backend.metrics.neighbors.kernel import nearest_neighbours, neighbour_overlap
@@ -234,3 +235,10 @@ def test_progress_rises_to_the_end_and_cancels(method):
 
     with pytest.raises(Cancelled):
         run(stack_of(x, x), method=method, n_iter=50, report=stop)
+
+
+def test_what_is_compiled_of_umap_is_kept_on_disk():
+    import umap.layouts
+
+    assert keep_compiled() > 100
+    assert umap.layouts._nb_optimize_layout_euclidean_single_epoch.stats.cache_path is not None

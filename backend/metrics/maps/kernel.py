@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 
+from backend.metrics.maps.compiled import keep_compiled
 from backend.metrics.neighbors.kernel import AnyRows, Floats, Indices, nearest_neighbours
 from backend.metrics.shared.rounding import distance_rounding
 from backend.values.activations import Report, no_report
@@ -97,10 +98,11 @@ def umap_layout(
     """UMAP layout (n_rows, 2) from exact neighbours, begun at ``start`` (n_rows, 2), in one thread.
 
     UMAP counts a row among its own ``n_neighbors`` and never calls back: it can only be cancelled between layers, or by
-    ending its process. umap-learn (McInnes et al. 2018).
+    ending its process. Its functions are compiled once an installation. umap-learn (McInnes et al. 2018).
     """
     import umap
 
+    keep_compiled()
     own = np.arange(len(x))[:, None]
     indices = np.concatenate([own, neighbours[1][:, : n_neighbors - 1]], axis=1)
     distances = np.concatenate([np.zeros(own.shape), neighbours[0][:, : n_neighbors - 1]], axis=1)
