@@ -92,14 +92,31 @@ def _await_health(server: "subprocess.Popen[bytes]", address: str, log: Path) ->
 
 @contextmanager
 def tab(chromium: Any, **options: Any) -> Iterator[Any]:
-    """A page of its own session in the browser, with these options of its context; fails when a script in it raised."""
-    context = chromium.new_context(**options)
+    """A new tab, and so a new session, in a context with these options; fails when a script in it raised.
+
+    Tabs of equal options share a context: what the browser has compiled of Streamlit and Plotly is compiled once.
+    Cookies and what pages have stored end with the tab.
+    """
+    context = _context(chromium, tuple(sorted((name, repr(value)) for name, value in options.items())), options)
     page = context.new_page()
     raised: list[str] = []
     page.on("pageerror", lambda error: raised.append(str(error)))
     yield page
-    context.close()
+    if not page.is_closed():
+        if page.url.startswith("http"):
+            page.evaluate("localStorage.clear()")
+        page.close()
+    context.clear_cookies()
     assert not raised, raised
+
+
+_CONTEXTS: dict[object, Any] = {}
+
+
+def _context(chromium: Any, key: object, options: dict[str, Any]) -> Any:
+    if (id(chromium), key) not in _CONTEXTS:
+        _CONTEXTS[id(chromium), key] = chromium.new_context(**options)
+    return _CONTEXTS[id(chromium), key]
 
 
 _LAUNCHED: list[Any] = []
