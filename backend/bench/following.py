@@ -14,8 +14,9 @@ from backend.settings import Settings
 from backend.store import Store
 from backend.values.activations import Report, no_report
 from backend.values.jobs import JobStatus
-from backend.values.specs import ActivationSpec, Answer, Request
+from backend.values.specs import ActivationSpec, AnalysisSpec, Answer, Request
 from backend.values.tasks import Task
+from backend.values.texts import Cost
 from backend.work.library import Library
 from backend.work.tasks import kind_of
 
@@ -62,6 +63,13 @@ class Follower:
     def is_cached(self, inputs: Sequence[ActivationSpec]) -> bool:
         """Whether all these activations are in this process's store."""
         return self._answers.is_cached(inputs)
+
+    def cost(self, analyses: Sequence[AnalysisSpec]) -> Cost:
+        """What those of ``analyses`` will take that have no result: by what this instance has measured, and told at once.
+
+        The tokens of texts that no EstimateTask has counted are guessed from their characters.
+        """
+        return self._executor.cost(analyses)
 
     def start(self, task: Request[object]) -> JobStatus:
         """Begin ``task``, or join the job that does it already."""

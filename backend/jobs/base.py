@@ -1,6 +1,7 @@
 """What every executor offers, and the job book: job records in the store, so that they outlive sessions and tabs."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -13,8 +14,9 @@ from backend.values.jobs import JobStatus
 from backend.values.json_data import Document
 from backend.values.local import LocalModels
 from backend.values.runs import RunInfo
+from backend.values.specs import AnalysisSpec
 from backend.values.tasks import Task
-from backend.values.texts import TextSetInfo, TextTable
+from backend.values.texts import Cost, TextSetInfo, TextTable
 from backend.work.tasks import kind_of
 
 _KEPT_JOBS = 200
@@ -38,6 +40,10 @@ class Executor(Protocol):
 
     def jobs(self) -> list[JobStatus]:
         """All known jobs, newest first."""
+        ...
+
+    def cost(self, analyses: Sequence[AnalysisSpec]) -> Cost:
+        """What those of ``analyses`` will take that have no result; told at once, whatever is being computed."""
         ...
 
     def fetch(self, task: Task) -> bool:

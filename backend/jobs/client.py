@@ -4,6 +4,7 @@ import json
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Sequence
 from typing import Any
 
 from backend import errors
@@ -18,8 +19,9 @@ from backend.values.jobs import JobStatus
 from backend.values.json_data import Document
 from backend.values.local import LocalModels
 from backend.values.runs import RunInfo
-from backend.values.tasks import Task
-from backend.values.texts import TextSetInfo, TextTable
+from backend.values.specs import AnalysisSpec
+from backend.values.tasks import BatchTask, Task
+from backend.values.texts import Cost, TextSetInfo, TextTable
 from backend.work.library import builtin_name
 from backend.work.tasks import kind_of
 
@@ -52,6 +54,13 @@ class ClientExecutor:
         return [
             job for item in json.loads(self._ask("GET", "/jobs")) if (job := read_json(JobStatus, item)) is not None
         ]
+
+    def cost(self, analyses: Sequence[AnalysisSpec]) -> Cost:
+        if not analyses:
+            return Cost(0, 0, 0, 0, 0.0)
+        body = json.dumps(self._codec.task_to_json(BatchTask(tuple(analyses)))).encode()
+        found: Cost = from_json(Cost, json.loads(self._ask("POST", "/cost", body)))
+        return found
 
     def fetch(self, task: Task) -> bool:
         """Bring the result into the own store, unless both are one folder."""

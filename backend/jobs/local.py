@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from backend.errors import TextSetError
@@ -12,9 +13,11 @@ from backend.values.jobs import JobStatus
 from backend.values.json_data import Document
 from backend.values.local import LocalModels
 from backend.values.runs import RunInfo
+from backend.values.specs import AnalysisSpec
 from backend.values.tasks import Task
-from backend.values.texts import TextSetInfo, TextTable
+from backend.values.texts import Cost, TextSetInfo, TextTable
 from backend.work.agreement import check_texts, names_are_known
+from backend.work.costing import cost_of
 from backend.work.doors import check_task
 from backend.work.library import Library
 from backend.work.lookups import LocalList
@@ -37,6 +40,9 @@ class StoreExecutor:
         """Whether the results of ``task`` are there; a small task's are always looked up anew."""
         wanted = kind_of(task).analyses(task)
         return bool(wanted) and all(self._store.has_result(fingerprint(spec)) for spec in wanted)
+
+    def cost(self, analyses: Sequence[AnalysisSpec]) -> Cost:
+        return cost_of(self._store, self._library, analyses)
 
     def admit(self, task: Task) -> bool:
         """Raise where ``task`` makes no sense or contradicts itself; returns whether its results are there already.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic
 
 from backend.errors import InvalidRequest
+from backend.metrics.effort import PLAIN, Effort
 from backend.values.activations import Labels, LayerStack, Report
 from backend.values.results import Undefined, Values
 from backend.values.specs import KEY_IF_SET
@@ -48,7 +49,7 @@ class Metric(Generic[Params, Values]):
     ``result`` are frozen dataclasses; ``worker`` is the process that runs it ("models" for dense linear algebra, "layouts"
     for scikit-learn, UMAP and t-SNE). ``labels`` is "no", "optional" or "required"; ``aliases`` are other names it answers
     to. With ``head`` each stack brings its model's own classification head, with ``network`` a way to run the model again;
-    with ``basis`` a stack may be followed by one of the same model over a second text set.
+    with ``basis`` a stack may be followed by one of the same model over a second text set. ``effort`` says how its time grows.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Metric(Generic[Params, Values]):
     network: bool = False
     basis: bool = False
     direction: str = ""
+    effort: Effort = PLAIN
 
 
 def param(

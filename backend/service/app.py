@@ -18,6 +18,9 @@ from backend.jobs.workers import WorkersExecutor
 from backend.settings import Settings
 from backend.store import Store
 from backend.textsets.codec import table_to_json
+from backend.values.tasks import Task
+from backend.work.doors import check_task
+from backend.work.tasks import kind_of
 
 _MAX_TASK_BYTES = 4 * 1024 * 1024
 
@@ -29,6 +32,7 @@ def make_app(executor: WorkersExecutor, store: Store, codec: Codec, *, token: st
         Route("/health", endpoints.health),
         Route("/jobs", endpoints.jobs),
         Route("/jobs", endpoints.start, methods=["POST"]),
+        Route("/cost", endpoints.cost, methods=["POST"]),
         Route("/jobs/{id}", endpoints.status),
         Route("/jobs/{id}/cancel", endpoints.cancel, methods=["POST"]),
         Route("/results/{digest}", endpoints.result),
@@ -76,18 +80,28 @@ class _Endpoints:
         return JSONResponse([to_json(job, {}) for job in jobs])
 
     async def start(self, request: Request) -> Response:
+        task = await self._task(request)
+        return JSONResponse(to_json(await run_in_threadpool(self._executor.start, task), {}))
+
+    async def cost(self, request: Request) -> Response:
+        task = await self._task(request)
+        await run_in_threadpool(check_task, task)
+        analyses = kind_of(task).analyses(task)
+        return JSONResponse(to_json(await run_in_threadpool(self._executor.cost, analyses), {}))
+
+    async def _task(self, request: Request) -> Task:
+        """The task in the body of a request; raises InvalidRequest where there is none."""
         body = await _body(request, _MAX_TASK_BYTES)
         try:
             data = json.loads(body)
         except (ValueError, RecursionError):
             raise InvalidRequest("The request is not JSON.", "Send a task as JSON.") from None
         try:
-            task = self._codec.task_from_json(data)
+            return self._codec.task_from_json(data)
         except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
             raise InvalidRequest(
                 f"That is not a task: {error}.", "Send a file exported from a page or written by --out."
             ) from None
-        return JSONResponse(to_json(await run_in_threadpool(self._executor.start, task), {}))
 
     async def status(self, request: Request) -> Response:
         job = await run_in_threadpool(self._executor.status, request.path_params["id"])

@@ -108,9 +108,12 @@ class TextSetInfo:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a run will take: texts and tokens to pass through the model, bytes on disk, seconds (a measured estimate).
+    """What a run will take: texts and tokens to pass through the model, bytes on disk, seconds of that forward pass.
 
-    Everything is 0 when all activations are in the store already.
+    What a forward pass takes is 0 when all activations are in the store already. ``metric_seconds`` are those of the
+    computation after it. Both together take from ``low`` to ``high`` seconds in most cases. ``measured``: they were
+    estimated from times of this instance, else it is a first guess. ``counted``: the tokens were counted, else guessed
+    from the characters of the texts.
     """
 
     n_texts: int
@@ -119,6 +122,16 @@ class Cost:
     n_bytes: int
     seconds: float
     note: str = ""
+    metric_seconds: float = 0.0
+    low: float = 0.0
+    high: float = 0.0
+    measured: bool = True
+    counted: bool = True
+
+    @property
+    def whole_seconds(self) -> float:
+        """Forward pass and computation together."""
+        return self.seconds + self.metric_seconds
 
 
 def _in_sentence(text: str, span: tuple[int, ...]) -> str:

@@ -5,9 +5,11 @@ from backend.values.specs import POOLINGS
 from backend.values.tasks import EstimateTask
 from backend.values.texts import Cost
 from backend.work.checks import MOST_TASKS, check_input, within
-from backend.work.filling import missing, pass_of, require_rows
+from backend.work.costing import added, note_counted
+from backend.work.filling import missing, require_rows
 from backend.work.kinds import About, Answers, Hands
 from backend.work.planning import planned
+from backend.work.stacks import pass_of
 
 _MEASURED_TEXTS = 16
 
@@ -33,14 +35,16 @@ def estimate(hands: Hands, task: EstimateTask, report: Report) -> Cost:
         again = (
             f"; {len(texts) - n_run:,} texts have the tokens of another and are not run" if n_run < len(texts) else ""
         )
-        total = Cost(
-            total.n_texts + n_run,
-            total.n_tokens + plan.n_tokens,
-            total.n_truncated + plan.n_truncated,
-            total.n_bytes + n_rows * plan.n_words * loaded.info.n_dims * 4,
-            total.seconds + per_token * plan.n_tokens,
+        one = Cost(
+            n_run,
+            plan.n_tokens,
+            plan.n_truncated,
+            n_rows * plan.n_words * loaded.info.n_dims * 4,
+            per_token * plan.n_tokens,
             f"measured on {len(sample)} texts on {loaded.device}{again}",
         )
+        note_counted(hands.store, pass_of(spec), one)
+        total = added(total, one)
     return total
 
 

@@ -1,6 +1,7 @@
 """Bringing activations into the store: what is missing, and the passes over the texts that fill it."""
 
 import contextlib
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import PurePath
@@ -8,16 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from backend.errors import TextSetError
+from backend.errors import StoreError, TextSetError
 from backend.forms.fingerprint import fingerprint
 from backend.store import ArrayWriter
 from backend.values.activations import Report
 from backend.values.models import ModelInfo
 from backend.values.specs import POOLINGS, ActivationSpec
 from backend.values.texts import TextTable
+from backend.work.costing import note_pass
 from backend.work.kinds import Hands
 from backend.work.planning import planned, word_facts
-from backend.work.stacks import rows_digest
+from backend.work.stacks import pass_of, rows_digest
 
 
 def missing(hands: Hands, inputs: tuple[ActivationSpec, ...]) -> list[ActivationSpec]:
@@ -46,6 +48,7 @@ def _extract(hands: Hands, spec: ActivationSpec, report: Report) -> None:
     table = hands.library.table(spec.texts)
     require_rows(table)
     report(0, len(table), "Loading the model")
+    started = time.perf_counter()
     loaded = hands.models.load(spec.model)
     report(0, len(table), "Tokenizing the texts")
     texts, plan = planned(loaded, table, spec)
@@ -79,6 +82,8 @@ def _extract(hands: Hands, spec: ActivationSpec, report: Report) -> None:
         if plan.words is not None:
             hands.store.put_array(rows_digest(spec), plan.words.table_row, meta)
         report(len(table), len(table), "Writing to the store")
+    with contextlib.suppress(StoreError):  # the activations count, whether or not their time can be kept
+        note_pass(hands.store, spec, loaded.info, plan.n_tokens, time.perf_counter() - started)
 
 
 @contextlib.contextmanager
@@ -131,12 +136,6 @@ class _StoreSink:
         writer = self._writers.get((layer, pooling))
         if writer is not None:
             writer.write(rows, block)
-
-
-def pass_of(spec: ActivationSpec) -> ActivationSpec:
-    """What one forward pass over the texts fills: the layer does not count, nor which of the three poolings."""
-    pooling = "mean" if spec.pooling in POOLINGS else spec.pooling
-    return replace(spec, layer=0, pooling=pooling, postprocess=())
 
 
 def require_rows(table: TextTable) -> None:

@@ -1,12 +1,13 @@
 """Doing analyses: one, or several as one job. The activations that are missing first, then the metric on them."""
 
+import contextlib
 import time
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from backend.errors import InvalidRequest
+from backend.errors import InvalidRequest, StoreError
 from backend.forms.fingerprint import fingerprint
 from backend.metrics import METRICS
 from backend.metrics.base import Outcome
@@ -19,6 +20,7 @@ from backend.values.tasks import BatchTask
 from backend.work.analyses import check_analysis
 from backend.work.checks import MOST_TASKS, within
 from backend.work.choices import analysis_words
+from backend.work.costing import note_analysis
 from backend.work.filling import fill, part_of
 from backend.work.kinds import About, Answers, Hands, Steps
 from backend.work.planning import row_labels
@@ -73,6 +75,8 @@ def measure(hands: Hands, spec: AnalysisSpec, report: Report) -> None:
     )
     data, arrays = hands.codec.result_to_parts(result)
     hands.store.put_result(digest, data, arrays, {"texts": [item.texts.digest for item in spec.inputs]})
+    with contextlib.suppress(StoreError):  # the result counts, whether or not its time can be kept
+        note_analysis(hands.store, hands.library, spec, result.seconds)
 
 
 def _labels(hands: Hands, spec: AnalysisSpec) -> Labels | None:

@@ -68,15 +68,14 @@ class ModelHost:
 
     def known(self, spec: ModelSpec) -> ModelInfo:
         """The facts about a resolved model: from the store, or from its configuration."""
-        key = f"model/{EXTRACTION_VERSION}/{spec.commit}/{spec.dtype}"  # a new version may know other facts
-        info: ModelInfo | None = read_json(ModelInfo, self._store.record(key))
+        info = known_model(self._store, spec)
         if info is not None:
-            return replace(info, spec=spec)
+            return info
         from backend.models.loading import describe
 
         info = describe(spec, roots=self._roots, runs=self._runs)
         info = replace(info, tuned=bool(self.history(spec)))
-        self._store.set_record(key, to_json(info, {}))
+        self._store.set_record(_facts_key(spec), to_json(info, {}))
         return info
 
     def history(self, spec: ModelSpec) -> History:
@@ -131,9 +130,19 @@ class ModelHost:
         return choose_dtype("auto", choose_device(self._settings.device))
 
 
+def known_model(store: Store, spec: ModelSpec) -> ModelInfo | None:
+    """The facts about a model that was looked at before; None of any other, and no file is opened."""
+    info: ModelInfo | None = read_json(ModelInfo, store.record(_facts_key(spec)))
+    return None if info is None else replace(info, spec=spec)
+
+
 def knows_name(store: Store, spec: ModelSpec) -> bool:
     """Whether the name of ``spec`` was found before to stand for its commit."""
     return spec.name in (store.record(_names_key(spec)) or [])
+
+
+def _facts_key(spec: ModelSpec) -> str:
+    return f"model/{EXTRACTION_VERSION}/{spec.commit}/{spec.dtype}"  # a new version may know other facts
 
 
 def _names_key(spec: ModelSpec) -> str:

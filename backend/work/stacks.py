@@ -13,7 +13,7 @@ from backend.metrics.base import Metric
 from backend.settings import Settings
 from backend.store import Store
 from backend.values.activations import NUMBER_STEPS, Activations, Array, LayerStack, TokenNames
-from backend.values.specs import ActivationSpec
+from backend.values.specs import POOLINGS, ActivationSpec
 from backend.work.library import Library
 from backend.work.modelhost import ModelHost
 from backend.work.planning import require_same_words
@@ -142,3 +142,9 @@ def groups_of(inputs: tuple[ActivationSpec, ...]) -> list[tuple[ActivationSpec, 
 def rows_digest(spec: ActivationSpec) -> str:
     """Where the store keeps which text and token each row of pooling "tokens" is, which word each of pooling "words"."""
     return fingerprint(replace(spec, layer=-1, postprocess=()))
+
+
+def pass_of(spec: ActivationSpec) -> ActivationSpec:
+    """What one forward pass over the texts fills: the layer does not count, nor which of the three poolings."""
+    pooling = "mean" if spec.pooling in POOLINGS else spec.pooling
+    return replace(spec, layer=0, pooling=pooling, postprocess=())

@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from backend.errors import InvalidRequest
 from backend.metrics.ablation.again import Again, Reading, reading_of
-from backend.metrics.ablation.orders import GIVEN, ORDERS, grids_of, lines_of, n_sets, set_of, steps_of
+from backend.metrics.ablation.orders import GIVEN, N_STEPS, ORDERS, grids_of, lines_of, n_sets, set_of, steps_of
 from backend.metrics.base import Metric, Outcome, param
+from backend.metrics.effort import Effort, Size
 from backend.metrics.rogue.kernel import dimension_variance
 from backend.metrics.shared.degenerate import named, undefined_entries, why_undefined
 from backend.metrics.shared.head_classes import HeadParams
@@ -268,6 +269,15 @@ def _notes(
     return tuple(notes)
 
 
+def _work(size: Size, params: InnerAblationParams) -> float:
+    """Multiplications of the network over the texts that are run again, for each set of dimensions."""
+    orders = 1 + params.n_draws if params.dims or params.order == "random" else 2 + params.n_draws
+    tested = (params.test_share if size.n_classes else 1.0) * size.n_rows
+    share = min(tested, params.n_texts) / max(1, size.n_rows)
+    passes = 2e9 + float(size.n_parameters) * size.n_tokens * share  # a small network is all overhead
+    return passes * orders * (len(params.steps) or N_STEPS)
+
+
 INNER_ABLATION = Metric(
     name="inner_ablation",
     version=3,
@@ -279,4 +289,5 @@ INNER_ABLATION = Metric(
     labels="optional",
     head=True,
     network=True,
+    effort=Effort(_work, rate=4e-11, start=1.0, each=0.0),
 )

@@ -11,6 +11,7 @@ from backend.metrics.ablation.geometry import MEASURES, GeometryCurves, geometry
 from backend.metrics.ablation.kernel import ablated_predictions
 from backend.metrics.ablation.result import AblationParams, AblationResult
 from backend.metrics.base import Metric, Outcome
+from backend.metrics.effort import Effort, Size
 from backend.metrics.neighbors.kernel import sampled_rows
 from backend.metrics.rogue.kernel import dimension_variance, highest
 from backend.metrics.shared.degenerate import named, undefined_entries
@@ -285,6 +286,14 @@ def _notes(values: AblationResult, work: _Work) -> list[str]:
     return notes
 
 
+def _work(size: Size, params: AblationParams) -> float:
+    """Predictions of test rows with ever fewer dimensions, along each order, and neighbours at the steps of the geometry."""
+    turns = 2 + params.n_draws + 2 * (params.n_shuffles if params.control else 0)
+    tested = max(1.0, params.test_share * size.n_rows)
+    near = 3 * len(step_grid(size.n_dims)) * min(tested, params.max_rows) ** 2
+    return size.n_matrices * (turns * tested * size.n_dims * max(size.n_classes, 2) + near)
+
+
 ABLATION = Metric(
     name="ablation",
     version=5,
@@ -295,4 +304,5 @@ ABLATION = Metric(
     run=run,
     labels="required",
     head=True,
+    effort=Effort(_work, rate=1.1e-6, start=0.1, each=0.35),
 )

@@ -9,7 +9,7 @@ from backend.metrics.shared.linalg import Floats, Ints
 
 ORDERS = ("highest", "lowest", "random")
 GIVEN = "given"
-_N_STEPS = 7  # numbers of dimensions beside 0, where nobody names them
+N_STEPS = 7  # numbers of dimensions beside 0, where nobody names them
 
 
 def lines_of(
@@ -36,9 +36,9 @@ def steps_of(wanted: Sequence[int], most: int) -> list[int]:
         raise InvalidRequest(f"{wrong[0]} of {most} dimensions cannot be overwritten.", f"Give steps from 0 to {most}.")
     if wanted:
         return sorted({0, *wanted})
-    if most <= _N_STEPS:
+    if most <= N_STEPS:
         return list(range(most + 1))
-    return [0, *(int(k) for k in np.unique(np.round(np.geomspace(1, most, _N_STEPS))))]
+    return [0, *(int(k) for k in np.unique(np.round(np.geomspace(1, most, N_STEPS))))]
 
 
 def set_of(line: Ints, k: int) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ from backend.metrics.anisotropy.bands import BAND_HELP, BANDS, Banded, banded, b
 from backend.metrics.anisotropy.cosine import averages, averages_with_errors, directions, why_no_cosine
 from backend.metrics.anisotropy.isotropic import isotropic_average_cosine
 from backend.metrics.base import Metric, Outcome, param
+from backend.metrics.effort import Effort, Size, entries
 from backend.metrics.shared.degenerate import named, undefined_entries
 from backend.metrics.shared.linalg import Floats, as_matrix
 from backend.values.activations import Labels, LayerStack, Report
@@ -118,6 +119,11 @@ def _notes(zeros: npt.NDArray[np.int64]) -> tuple[str, ...]:
     return (f"Rows of norm 0 have no direction and are left out (up to {int(zeros[0].max())} in a layer).",)
 
 
+def _work(size: Size, params: AverageCosineParams) -> float:
+    """Numbers looked at, again for each resample of a bootstrap."""
+    return entries(size, params) * (1 + (params.n_bootstrap if params.bands == "bootstrap" else 0))
+
+
 AVERAGE_COSINE = Metric(
     name="average_cosine",
     version=1,
@@ -127,4 +133,5 @@ AVERAGE_COSINE = Metric(
     result=AverageCosineResult,
     run=run,
     aliases=("cosine",),
+    effort=Effort(_work, rate=1e-8, start=0.03),
 )

@@ -22,6 +22,7 @@ from backend.metrics.anisotropy.kernel import (
     standard_errors,
 )
 from backend.metrics.base import Metric, Outcome, param
+from backend.metrics.effort import Effort, Size, spectra
 from backend.metrics.shared.degenerate import named, undefined_entries, why_undefined
 from backend.metrics.shared.linalg import Floats, Matrix, as_matrix
 from backend.values.activations import Labels, LayerStack, Report
@@ -182,6 +183,11 @@ def _notes(params: AnisotropyParams, n_rows: int, n_dims: int, layers: list[Band
     return tuple(notes)
 
 
+def _work(size: Size, params: AnisotropyParams) -> float:
+    """Multiplications of the decompositions: one a layer, and one for each resample of a bootstrap."""
+    return spectra(size, params) * (1 + (params.n_bootstrap if params.bands == "bootstrap" else 0))
+
+
 ANISOTROPY = Metric(
     name="anisotropy",
     version=2,
@@ -191,4 +197,5 @@ ANISOTROPY = Metric(
     result=AnisotropyResult,
     run=run,
     aliases=("isoscore", "participation_ratio", "effective_rank"),
+    effort=Effort(_work, rate=6e-11, start=0.03, each=0.02),
 )

@@ -8,6 +8,7 @@ import numpy as np
 from backend.metrics.anisotropy.explained_variance import components_for
 from backend.metrics.anisotropy.kernel import spectrum
 from backend.metrics.base import Metric, Outcome, param
+from backend.metrics.effort import Effort, spectra
 from backend.metrics.shared.degenerate import named, undefined_entries, why_undefined
 from backend.metrics.shared.linalg import Floats, Ints
 from backend.values.activations import Labels, LayerStack, Report
@@ -75,4 +76,5 @@ SPECTRUM = Metric(
     params=SpectrumParams,
     result=SpectrumResult,
     run=run,
+    effort=Effort(spectra, rate=6e-11, start=0.03, each=0.01),
 )

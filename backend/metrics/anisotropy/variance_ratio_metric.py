@@ -9,6 +9,7 @@ from backend.errors import InvalidRequest
 from backend.metrics.anisotropy.explained_variance import components_above_one, divided
 from backend.metrics.anisotropy.spectrum_metric import spectra_of
 from backend.metrics.base import AFTER_FIRST, Metric, Outcome, param
+from backend.metrics.effort import Effort, spectra
 from backend.metrics.shared.degenerate import named, same_rows, undefined_entries, why_undefined
 from backend.metrics.shared.linalg import Floats, Ints
 from backend.values.activations import Labels, LayerStack, Report
@@ -79,4 +80,5 @@ VARIANCE_RATIO = Metric(
     result=VarianceRatioResult,
     run=run,
     direction=AFTER_FIRST,
+    effort=Effort(spectra, rate=6e-11, start=0.03, each=0.01),
 )

@@ -7,6 +7,7 @@ import numpy as np
 
 from backend.metrics.base import Metric, Outcome, param
 from backend.metrics.components.kernel import common_scale, principal_basis, scores_accuracy, scores_right
+from backend.metrics.effort import Effort, Size
 from backend.metrics.shared.degenerate import named, undefined_entries, why_undefined
 from backend.metrics.shared.head_classes import HeadParams
 from backend.metrics.shared.heads import accuracy, choose_head, fit_linear, head_notes, predictions
@@ -251,6 +252,13 @@ def _notes(values: ComponentAccuracy, general: LayerStack | None, params: Compon
     return notes
 
 
+def _work(size: Size, params: ComponentAccuracyParams) -> float:
+    """Fits of a small linear head: for each curve one at each number of components, and two for each halving of the rows."""
+    curves = 2 + params.n_draws + (params.n_shuffles if params.control else 0)
+    fit = 1 + size.n_rows * size.n_dims * max(size.n_classes, 2) / 4e5
+    return size.n_matrices * (curves * params.n_points + 8) * fit
+
+
 COMPONENT_ACCURACY = Metric(
     name="component_accuracy",
     version=5,
@@ -262,4 +270,5 @@ COMPONENT_ACCURACY = Metric(
     labels="required",
     head=True,
     basis=True,
+    effort=Effort(_work, rate=0.02, start=0.1),
 )

@@ -21,6 +21,7 @@ from backend.metrics.dimension.kernel import (
     resolvable_dimension,
     tied_shares,
 )
+from backend.metrics.effort import Effort, Size
 from backend.metrics.neighbors.kernel import AnyRows, Floats, Indices, sampled_rows
 from backend.metrics.shared.degenerate import undefined_entries, why_undefined
 from backend.metrics.shared.progress import part_of
@@ -294,6 +295,14 @@ def _small_sample_notes(values: IntrinsicDimension, stack: LayerStack, asked: Se
     return notes
 
 
+def _work(size: Size, params: DimensionParams) -> float:
+    """Multiplications of the distances of all pairs of rows; in batches those of one batch after the other."""
+    batched = params.bands == "batches" or params.preset != "none"
+    together = min(size.n_rows, params.batch_rows if batched else params.max_rows)
+    rows = size.n_rows if batched else together
+    return float(size.n_matrices * rows * together * size.n_dims)
+
+
 INTRINSIC_DIMENSION = Metric(
     name="intrinsic_dimension",
     version=2,
@@ -303,4 +312,5 @@ INTRINSIC_DIMENSION = Metric(
     result=IntrinsicDimension,
     run=run,
     aliases=("two_nn", "mle", "mada", "method_of_moments"),
+    effort=Effort(_work, rate=2.5e-11, start=0.3, each=0.1),
 )

@@ -8,6 +8,7 @@ import numpy as np
 
 from backend.metrics.base import Metric, Outcome, param
 from backend.metrics.dimension.kernel import DISCARD_FRACTIONS, ESTIMATORS, Settings, estimate
+from backend.metrics.effort import Effort, Size
 from backend.metrics.neighbors.kernel import AnyRows, Floats, Indices, sampled_rows
 from backend.metrics.shared.degenerate import undefined_entries, why_undefined
 from backend.metrics.shared.progress import part_of
@@ -141,6 +142,12 @@ def _fill(
         values.std[layer, i] = np.std(found, ddof=1) if n_draws > 1 else np.nan
 
 
+def _work(size: Size, params: ScaleParams) -> float:
+    """Multiplications of the distances: of all rows, and of each draw of a half, a quarter and so on."""
+    rows = min(size.n_rows, params.max_rows)
+    return size.n_matrices * rows**2 * size.n_dims * (1 + params.n_draws / 3)
+
+
 DIMENSION_SCALE = Metric(
     name="dimension_scale",
     version=4,
@@ -149,4 +156,5 @@ DIMENSION_SCALE = Metric(
     params=ScaleParams,
     result=DimensionScale,
     run=run,
+    effort=Effort(_work, rate=3e-11, start=0.1, each=0.1),
 )

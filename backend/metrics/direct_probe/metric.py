@@ -25,6 +25,7 @@ from backend.metrics.direct_probe.result import (
     probe_notes,
     why_missing,
 )
+from backend.metrics.effort import Effort, Size
 from backend.metrics.shared.degenerate import same_rows, undefined_entries, why_undefined
 from backend.metrics.shared.linalg import Floats, Ints, Matrix
 from backend.metrics.shared.progress import part_of
@@ -206,6 +207,17 @@ def _outside(found: DirectProbe) -> Bools:
     return out
 
 
+def _work(size: Size, params: DirectProbeParams) -> float:
+    """Numbers gone through by the hulls of each pair of labels, of training and test rows, and again for each shuffle.
+
+    Where labels overlap, clusters are merged one by one, which takes many times as long and is not known before.
+    """
+    rows = min((1 - params.test_share) * size.n_rows, params.max_rows)
+    turns = 2 * size.n_models + (params.n_shuffles if params.control else 0)
+    pairs = max(1, size.n_classes * (size.n_classes - 1) // 2)
+    return size.n_layers * turns * pairs * rows * size.n_dims
+
+
 DIRECT_PROBE = Metric(
     name="direct_probe",
     version=5,
@@ -216,4 +228,5 @@ DIRECT_PROBE = Metric(
     run=run,
     labels="required",
     aliases=("clusters",),
+    effort=Effort(_work, rate=3e-7, start=0.1, each=0.02),
 )

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from backend.errors import InvalidRequest
 from backend.metrics.base import Metric, Outcome, param
+from backend.metrics.effort import Effort, Size
 from backend.metrics.maps.kernel import (
     aligned,
     oriented,
@@ -238,6 +239,14 @@ def _notes(values: Projection, stack: LayerStack, params: ProjectionParams, n_ze
     return notes
 
 
+def projection_work(size: Size, params: ProjectionParams) -> float:
+    """Multiplications: neighbours in the full space and on the map, then t-SNE's or UMAP's iterations over the points."""
+    rows = min(size.n_rows, params.max_rows)
+    turn = {"pca": 0.0, "tsne": 1e7 + 2e5 * rows * params.perplexity / 30, "umap": 2.5e5 * rows}[params.method]
+    compiled = 2e11 if params.method == "umap" else 0.0  # once in a process
+    return size.n_matrices * (rows * rows * (size.n_dims + 40.0) + turn * params.n_iter) + compiled
+
+
 PROJECTION = Metric(
     name="projection",
     version=4,
@@ -248,4 +257,5 @@ PROJECTION = Metric(
     run=run,
     worker="layouts",
     aliases=("pca", "tsne", "umap"),
+    effort=Effort(projection_work, rate=4e-11, start=0.1, each=0.08),
 )

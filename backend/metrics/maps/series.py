@@ -1,11 +1,12 @@
 """One layer of several models in the plane, such as the checkpoints of a series: each map begun from the one before."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from backend.errors import InvalidRequest
 from backend.metrics.base import BEFORE_FIRST, Metric, Outcome, param
-from backend.metrics.maps.projection import Projection, ProjectionParams, lay_out_all
+from backend.metrics.effort import Effort, Size
+from backend.metrics.maps.projection import Projection, ProjectionParams, lay_out_all, projection_work
 from backend.metrics.shared.degenerate import same_rows
 from backend.values.activations import Labels, LayerStack, Report
 
@@ -61,6 +62,11 @@ def _place(stack: LayerStack, layer: int) -> int:
     return layer if layer >= 0 else len(stack) - 1
 
 
+def _work(size: Size, params: ProjectionSeriesParams) -> float:
+    """That of the maps of one layer of every model."""
+    return projection_work(replace(size, n_layers=1), params)
+
+
 PROJECTION_SERIES = Metric(
     name="projection_series",
     version=4,
@@ -71,4 +77,5 @@ PROJECTION_SERIES = Metric(
     run=run,
     worker="layouts",
     direction=BEFORE_FIRST,
+    effort=Effort(_work, rate=4e-11, start=0.1, each=0.08),
 )

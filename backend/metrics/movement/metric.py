@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from backend.errors import InvalidRequest
 from backend.metrics.base import BEFORE_FIRST, Metric, Outcome
+from backend.metrics.effort import Effort
 from backend.metrics.movement.kernel import common_share, label_centroids, lengths, paired_error, plane, spread
 from backend.metrics.movement.result import (
     CENTRED,
@@ -231,4 +232,5 @@ MOVEMENT = Metric(
     labels="required",
     aliases=("centroids",),
     direction=BEFORE_FIRST,
+    effort=Effort(rate=5e-8, start=0.05, each=0.01),
 )

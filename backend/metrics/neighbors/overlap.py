@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backend.metrics.base import Metric, Outcome, param
+from backend.metrics.effort import Effort, Size
 from backend.metrics.neighbors.kernel import (
     AnyRows,
     Floats,
@@ -130,6 +131,12 @@ def _notes(values: NeighbourOverlap, params: OverlapParams, n_rows: int) -> tupl
     return tuple(notes)
 
 
+def _work(size: Size, params: OverlapParams) -> float:
+    """Multiplications of the distances in each layer, then the lists of neighbours of each two layers."""
+    rows = min(size.n_rows, params.max_rows)
+    return rows * (size.n_matrices * rows * size.n_dims + 500.0 * size.n_layers**2 * params.k)
+
+
 NEIGHBOUR_OVERLAP = Metric(
     name="neighbour_overlap",
     version=1,
@@ -138,4 +145,5 @@ NEIGHBOUR_OVERLAP = Metric(
     params=OverlapParams,
     result=NeighbourOverlap,
     run=run,
+    effort=Effort(_work, rate=4e-11, start=0.03, each=0.02),
 )

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.metrics.base import Metric, Outcome
+from backend.metrics.effort import Effort, Size
 from backend.metrics.neurons.kernel import (
     N_SCREENED,
     Greedy,
@@ -295,6 +296,14 @@ def _notes(result: NeuronsResult, split: Split, params: NeuronsParams, size: int
     return tuple(notes)
 
 
+def _work(size: Size, params: NeuronsParams) -> float:
+    """Choices of one dimension from many small ones, in all folds, again for each shuffle of the labels."""
+    chosen = min(params.n_select or max(_MIDDLE, size.n_classes), MOST_SELECTED, max(size.n_dims, 1))
+    turns = (1 + (params.n_shuffles if params.control else 0)) * params.n_folds / 5
+    choice = 1 + min(size.n_rows, params.max_rows) * size.n_dims * max(size.n_classes, 2) / 2.5e5
+    return size.n_matrices * turns * chosen * choice
+
+
 NEURONS = Metric(
     name="neurons",
     version=4,
@@ -305,4 +314,5 @@ NEURONS = Metric(
     run=run,
     labels="required",
     aliases=("salient",),
+    effort=Effort(_work, rate=0.016, start=0.1),
 )

@@ -9,6 +9,7 @@ import numpy as np
 from backend.errors import InvalidRequest
 from backend.metrics.base import Metric, Outcome
 from backend.metrics.direct_probe.kernel import sample_rows
+from backend.metrics.effort import Effort, Size
 from backend.metrics.probing.kernel import (
     Search,
     Setting,
@@ -252,6 +253,18 @@ def _result(
     )
 
 
+def _work(size: Size, params: ProbingParams) -> float:
+    """Numbers gone through by the networks: of the search, round by round, of the trainings of the best, and of shuffled labels."""
+    rows = int(min((1 - params.test_share) * size.n_rows, params.max_rows))
+    n_settings = len(set(params.sizes)) ** 2 * len(set(params.exponents))
+    fitted = rows * (params.n_seeds + (params.n_shuffles if params.control else 0))
+    if params.grid != "fixed":
+        n_fit = rows - rows // 5  # hold_out keeps a fifth
+        rounds = round_sizes(n_settings, n_fit, max(size.n_classes, 2), halving=params.grid == "halving")
+        fitted += sum(count * n_rows for count, n_rows in rounds)
+    return float(size.n_matrices * (size.n_dims + 200) * fitted)  # as wide as the layers behind the first
+
+
 PROBING = Metric(
     name="probing",
     version=3,
@@ -263,4 +276,5 @@ PROBING = Metric(
     worker="layouts",
     labels="required",
     aliases=("probes",),
+    effort=Effort(_work, rate=5e-6, start=0.5),
 )

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.metrics.base import Metric, Outcome, param
+from backend.metrics.effort import Effort
 from backend.metrics.rogue.kernel import (
     RANKINGS,
     beyond,
@@ -193,4 +194,5 @@ ROGUE = Metric(
     result=RogueResult,
     run=run,
     aliases=("rogue_dimensions",),
+    effort=Effort(rate=2e-8, start=0.03),
 )

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from backend.errors import InvalidRequest
 from backend.metrics.base import Metric, Outcome, param
+from backend.metrics.effort import Effort
 from backend.metrics.rogue.kernel import RANKINGS, highest, ranking_scores
 from backend.metrics.rogue.metric import BY_HELP
 from backend.metrics.shared.degenerate import named, undefined_entries, why_undefined
@@ -89,4 +90,5 @@ ROGUE_OVERLAP = Metric(
     params=RogueOverlapParams,
     result=RogueOverlapResult,
     run=run,
+    effort=Effort(rate=2e-8, start=0.03),
 )

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from backend.metrics.base import Metric, Outcome, param
+from backend.metrics.effort import Effort, Size
 from backend.metrics.shared.degenerate import named, same_rows, undefined_entries
 from backend.metrics.shared.linalg import Floats
 from backend.metrics.similarity.kernel import KERNELS, Comparison, chance_level, compare
 from backend.values.activations import Labels, LayerStack, Report
+
+_PAIR = 1e8  # multiplications in whose time a pair of small layers is compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,13 @@ def _notes(params: CkaParams, n: int, biased: float) -> tuple[str, ...]:
     return tuple(notes)
 
 
+def _work(size: Size, params: CkaParams) -> float:
+    """Multiplications: the Gram matrix of each layer, then each pair of them."""
+    pairs = size.n_layers * (size.n_layers if size.n_models > 1 else (size.n_layers + 1) / 2)
+    kernel = 1.0 if params.kernel == "linear" else 3.0
+    return kernel * size.n_rows**2 * (size.n_matrices * size.n_dims + 4.0 * pairs) + _PAIR * pairs
+
+
 CKA = Metric(
     name="cka",
     version=3,
@@ -87,4 +97,5 @@ CKA = Metric(
     result=CkaResult,
     run=run,
     aliases=("linear_cka", "rbf_cka", "similarity"),
+    effort=Effort(_work, rate=2e-11, start=0.03, each=0.0),
 )

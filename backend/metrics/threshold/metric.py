@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from backend.errors import InvalidRequest
 from backend.metrics.base import Metric, Outcome, param
+from backend.metrics.effort import Effort, Size
 from backend.metrics.rogue.kernel import principal_rogue_dimension
 from backend.metrics.shared.degenerate import count_non_finite, named, undefined_entries, why_undefined
 from backend.metrics.shared.head_classes import HeadParams
@@ -229,6 +230,12 @@ def _notes(params: ThresholdParams, split: Split, result: ThresholdResult) -> li
     return notes
 
 
+def _work(size: Size, params: ThresholdParams) -> float:
+    """Fits of a small linear head on all dimensions, one for each shuffle of the labels and one for the labels."""
+    turns = 1 + (params.n_shuffles if params.control else 0)
+    return size.n_matrices * turns * (1 + size.n_rows * size.n_dims * max(size.n_classes, 2) / 1e6)
+
+
 THRESHOLD = Metric(
     name="threshold",
     version=4,
@@ -240,4 +247,5 @@ THRESHOLD = Metric(
     labels="required",
     aliases=("rogue_threshold",),
     head=True,
+    effort=Effort(_work, rate=0.007, start=0.05),
 )

@@ -1,0 +1,216 @@
+"""What an instance learns from its own times: the fit, its spread, and the records behind it."""
+
+import math
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from backend import EstimateTask, Settings, open_workbench
+from backend.bench.workbench import Workbench
+from backend.metrics import METRICS, parse_params
+from backend.metrics.effort import PLAIN, Size, entries
+from backend.store import Store
+from backend.values.specs import AnalysisSpec
+from backend.work.costing import how_asked, metric_estimate, size_of
+from backend.work.times import FORWARD, MOST_KEPT, NOTHING, Measured, fitted, note_time, times_of
+
+SMALL = Size(100, 32, 3)
+
+
+def test_with_nothing_measured_the_guess_stands_and_is_said_to_be_one() -> None:
+    found = fitted(4.0, "a", [])
+    assert found.seconds == 4.0 and not found.measured
+    assert found.low == pytest.approx(4.0 / 3) and found.high == pytest.approx(12.0)
+
+
+def test_measurements_of_the_same_work_take_the_place_of_the_guess() -> None:
+    found = fitted(1.0, "a", [Measured(8.0, 1.0, "a")] * 8)
+    assert found.measured
+    assert 6.5 < found.seconds < 8.0
+    assert found.low < 8.0 < found.high < 2 * found.low
+
+
+def test_one_odd_time_does_not_move_the_rest() -> None:
+    times = [Measured(seconds, 1.0, "a") for seconds in (2.0, 2.1, 1.9, 600.0, 2.0, 2.05, 1.95)]
+    found = fitted(1.0, "a", times)
+    assert 1.6 < found.seconds < 2.2
+
+
+def test_what_is_near_in_size_counts_more() -> None:
+    times = [
+        *[Measured(0.3, 0.1, "a")] * 5,
+        *[Measured(10.0, 10.0, "a")] * 5,
+    ]  # three times the guess where it is small
+    assert fitted(0.1, "a", times).seconds == pytest.approx(0.3, rel=0.2)
+    assert fitted(10.0, "a", times).seconds == pytest.approx(10.0, rel=0.2)
+
+
+def test_what_was_asked_in_the_same_way_counts_more() -> None:
+    times = [*[Measured(1.0, 1.0, "quick")] * 4, *[Measured(20.0, 1.0, "slow")] * 4]
+    assert fitted(1.0, "quick", times).seconds == pytest.approx(1.0, rel=0.1)
+    assert fitted(1.0, "slow", times).seconds > 10
+
+
+def test_far_from_all_that_was_measured_it_is_a_guess_again() -> None:
+    times = [Measured(1.0, 0.01, "a")] * 3
+    near, far = fitted(0.01, "a", times), fitted(1e6, "a", times)
+    assert near.measured and not far.measured
+    assert far.high / far.low > near.high / near.low
+
+
+def test_the_latest_times_count_most() -> None:
+    times = [*[Measured(1.0, 1.0, "a")] * 20, *[Measured(5.0, 1.0, "a")] * 20]
+    assert fitted(1.0, "a", times).seconds > 4
+
+
+def test_the_spread_covers_times_that_vary() -> None:
+    seconds = [1.0, 1.5, 2.0, 3.0, 4.0, 1.2, 2.5, 3.5]
+    steady = fitted(1.0, "a", [Measured(2.0, 1.0, "a")] * 8)
+    varied = fitted(1.0, "a", [Measured(one, 1.0, "a") for one in seconds])
+    assert varied.high / varied.low > steady.high / steady.low
+    assert sum(varied.low <= one <= varied.high for one in seconds) >= 6
+
+
+def test_estimates_add_up() -> None:
+    one = fitted(2.0, "a", [])
+    both = one + one.times(3)
+    assert (both.seconds, both.low, both.high) == pytest.approx((8.0, 4 * one.low, 4 * one.high))
+    assert NOTHING + one == one.times(1)
+
+
+def test_records_are_few_and_the_latest(tmp_path: Path) -> None:
+    store = Store(tmp_path, budget=10**9)
+    for number in range(MOST_KEPT + 10):
+        note_time(store, "cka", SMALL, Measured(1.0 + number, 1.0, "a"), "models")
+    found = times_of(store, "cka")
+    assert len(found) == MOST_KEPT
+    assert found[-1].seconds == MOST_KEPT + 10 and found[0].seconds == 11
+    store.close()
+    again = Store(tmp_path, budget=10**9)
+    assert times_of(again, "cka") == found, "a restart keeps them"
+    again.close()
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["text", 3, {"a": 1}, [1, None, "x"], [[1.0, "2", "a"]], [[-1.0, 1.0, "a"]], [[1.0, 0, "a"]], [[True, 1.0, "a"]]],
+)
+def test_records_of_another_form_count_for_nothing(tmp_path: Path, content: object) -> None:
+    store = Store(tmp_path, budget=10**9)
+    store.set_record("seconds/1/cka", content)
+    assert times_of(store, "cka") == []
+    note_time(store, "cka", SMALL, Measured(2.0, 1.0, "a"))
+    assert times_of(store, "cka") == [Measured(2.0, 1.0, "a")]
+    store.close()
+
+
+def test_a_damaged_record_is_dropped(tmp_path: Path) -> None:
+    store = Store(tmp_path, budget=10**9)
+    note_time(store, "cka", SMALL, Measured(2.0, 1.0, "a"))
+    with sqlite3.connect(tmp_path / "records" / "cache.db") as database:
+        database.execute("UPDATE Cache SET value = replace(value, '2.0', '9.0') WHERE key LIKE 'seconds/%'")
+    assert times_of(store, "cka") == []
+    store.close()
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, math.nan, math.inf])
+def test_no_time_is_kept_that_is_none(tmp_path: Path, seconds: float) -> None:
+    store = Store(tmp_path, budget=10**9)
+    note_time(store, "cka", SMALL, Measured(seconds, 1.0, "a"))
+    assert times_of(store, "cka") == []
+    store.close()
+
+
+@pytest.mark.parametrize("name", list(METRICS))
+def test_the_guess_of_every_metric_grows_with_what_it_is_given(name: str) -> None:
+    row = METRICS[name]
+    params = parse_params(row.params, {})
+    small = Size(200, 64, 3, 2, 3, 10**7, 4_000)
+    guess = row.effort.guess(small, params)
+    assert 0 < guess < 600
+    for bigger in (
+        Size(2_000, 64, 3, 2, 3, 10**7, 40_000),
+        Size(200, 64, 3, 20, 3, 10**7, 4_000) if row.scope == "models" else Size(200, 64, 30, 2, 3, 10**7, 4_000),
+    ):
+        if name != "inner_ablation":  # which runs a fixed number of texts through the network, whatever the layers
+            assert row.effort.guess(bigger, params) > guess
+
+
+def test_a_metric_that_says_nothing_goes_by_its_numbers() -> None:
+    assert entries(SMALL, None) == 100 * 32 * 3
+    assert PLAIN.guess(SMALL, None) == pytest.approx(PLAIN.start + 3 * PLAIN.each + PLAIN.rate * 9_600)
+
+
+# A workbench
+
+
+def spec_of(bench: Workbench, metric: str = "anisotropy", **options: object) -> AnalysisSpec:
+    texts = bench.text_set_info("sentiment")
+    return bench.analysis(metric, models=[bench.model("minilm")], texts=texts, layers=[6], **options)
+
+
+def test_what_is_computed_is_measured_and_what_is_stored_is_not(bench: Workbench) -> None:
+    spec, store = spec_of(bench), bench._store
+    jobs = bench.jobs()
+    before = bench.cost([spec])
+    assert before.seconds > 0 and before.metric_seconds > 0 and not before.measured and not before.counted
+    assert before.low < before.whole_seconds < before.high
+    assert bench.jobs() == jobs, "an estimate is no job, and starts none"
+    result = bench.wait(spec)
+    (one,) = times_of(store, "anisotropy")
+    assert one.seconds == result.seconds and one.how == how_asked(spec)
+    assert len(times_of(store, FORWARD)) == 1
+    assert bench.wait(spec).seconds == result.seconds
+    bench.wait(spec_of(bench, seed=0))
+    assert len(times_of(store, "anisotropy")) == 1, "a stored answer is not measured"
+    assert bench.cost([spec]).whole_seconds == 0
+    other = spec_of(bench, params={"bands": "none"} if "none" in _bands() else {"bands": "bootstrap"})
+    after = bench.cost([other])
+    assert after.n_texts == 0 and after.seconds == 0 and after.metric_seconds > 0
+
+
+def _bands() -> tuple[str, ...]:
+    params = METRICS["anisotropy"].params
+    return tuple(params.__dataclass_fields__["bands"].metadata["choices"])
+
+
+def test_an_estimate_is_by_the_times_of_the_same_metric(bench: Workbench) -> None:
+    spec = spec_of(bench)
+    bench.wait(spec)
+    size = size_of(bench._store, bench._library, spec)
+    assert (size.n_rows, size.n_dims, size.n_layers, size.n_models) == (440, 384, 1, 1)
+    for _ in range(10):
+        guess = METRICS["anisotropy"].effort.guess(size, spec.params)
+        note_time(bench._store, "anisotropy", size, Measured(50 * guess, guess, how_asked(spec)))
+    known = times_of(bench._store, "anisotropy")
+    assert metric_estimate(spec, size, known).seconds > 30 * guess
+    again = spec_of(bench, pooling="cls")
+    assert bench.cost([again]).metric_seconds > 30 * guess and bench.cost([again]).measured
+
+
+def test_counted_tokens_are_taken_once_they_are_known(bench: Workbench) -> None:
+    spec = spec_of(bench)
+    guessed = bench.cost([spec])
+    counted = bench.wait(EstimateTask(spec.inputs))
+    found = bench.cost([spec])
+    assert found.counted and not guessed.counted
+    assert (found.n_texts, found.n_tokens, found.n_bytes) == (counted.n_texts, counted.n_tokens, counted.n_bytes)
+    assert found.seconds == pytest.approx(counted.seconds)
+    assert guessed.n_tokens == pytest.approx(counted.n_tokens, rel=0.5)
+    assert guessed.n_bytes == counted.n_bytes
+
+
+def test_several_analyses_share_a_forward_pass_and_add_up(bench: Workbench) -> None:
+    specs = [spec_of(bench), spec_of(bench, "average_cosine")]
+    apart = [bench.cost([one]) for one in specs]
+    both = bench.cost(specs)
+    assert both.seconds == pytest.approx(apart[0].seconds)
+    assert both.metric_seconds == pytest.approx(sum(one.metric_seconds for one in apart))
+
+
+def test_the_times_survive_a_new_workbench(settings: Settings, bench: Workbench) -> None:
+    bench.wait(spec_of(bench))
+    other = open_workbench(settings)
+    assert len(times_of(other._store, "anisotropy")) == 1
+    other.close()
