@@ -67,6 +67,11 @@ SETTINGS = (
     ),
     Setting("EMBEDSCOPE_BATCH_TOKENS", 4096, "Most tokens in one forward pass, padding included."),
     Setting("EMBEDSCOPE_THREADS", 0, "Threads that each worker uses; 0: one per core."),
+    Setting(
+        "EMBEDSCOPE_START_SECONDS",
+        5,
+        "A page starts by itself what will surely take no more seconds than this; 0: only when Run is pressed.",
+    ),
     Setting("EMBEDSCOPE_MAX_UPLOAD_BYTES", 25 * MIB, "Largest text file that is read."),
     Setting("EMBEDSCOPE_MAX_ROWS", 200_000, "Most rows in a text set."),
     Setting("EMBEDSCOPE_MAX_TEXT_CHARS", 100_000, "Most characters in a text."),
@@ -94,6 +99,7 @@ class Settings:
     model_bytes: int
     batch_tokens: int
     threads: int
+    start_seconds: int
     max_upload_bytes: int
     max_rows: int
     max_text_chars: int

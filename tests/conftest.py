@@ -25,6 +25,7 @@ from tests.pages.browser import browser
 from tests.scheduling import Shared, turn
 
 ROOT = Path(__file__).resolve().parents[1]
+os.environ.setdefault("EMBEDSCOPE_START_SECONDS", "0")  # tests press Run, but for those of what starts by itself
 NO_SHARED = "the shared folder of real data and models is not here (EMBEDSCOPE_SHARED names it)"
 _PACKAGED = ("app.py", "pyproject.toml", "setup.py", "README.md", "requirements.txt", "backend", "pages", ".streamlit")
 SUBJECTS = ("film", "hotel", "novel", "phone", "concert", "meal", "museum", "train", "garden", "lecture")

@@ -6,7 +6,6 @@ running jobs are ever watched, so a result that was evicted offers Run again and
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeVar, overload
 
 import streamlit as st
@@ -24,8 +23,10 @@ from backend import (
     fingerprint,
     result_of,
 )
+from pages._kit.flow.by_itself import busy, starts_by_itself
+from pages._kit.flow.costs import say_cost
 from pages._kit.show import wording
-from pages._kit.state.gathering import gathered
+from pages._kit.state.gathering import asked_for, gathered
 from pages._kit.state.session import plain, show_problem, workbench
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def run_panel(
     """The results of ``specs`` in their order, or None while they are not all there (then the panel shows the rest).
 
     Results that are stored come at once, with no button. Otherwise the panel shows the cost and a Run button, then
-    progress with Cancel, then, if it went wrong, the reason and Run again. A job that somebody else started for the
+    progress with Cancel, then, if it went wrong, the reason and Run again. What is surely cheap starts by itself. A job that somebody else started for the
     same thing is joined. With ``partial`` the list comes as soon as one result is there, None in the open places.
     ``of`` is the class of their values, where it is one for all; raises InvalidRequest for another.
     """
@@ -66,6 +67,7 @@ def run_panel(
     results = [None if found is None else result_of(found, of) for found, _ in looks]
     statuses = [status for _, status in looks]
     missing = [i for i, result in enumerate(results) if result is None]
+    asked_for(specs)
     if not missing:
         return results
     if gathered() is not None:
@@ -87,6 +89,7 @@ def batch_panel(task: BatchTask, key: str, *, run_label: str = "Run") -> tuple[R
     """
     bench = workbench()
     results, status = _look(bench, task)
+    asked_for(task.analyses)
     if results is not None or gathered() is not None:
         return results
     with st.container(key=f"{key}_panel"):
@@ -120,33 +123,34 @@ def _offer_batch(bench: "Workbench", task: BatchTask, status: JobStatus | None, 
     cost_line = st.container()
     again = status is not None and status.state in ("failed", "cancelled")
     label = "Run the rest" if n_there else "Run again" if again else run_label
-    if st.button(label, key=f"{key}_run", type="primary", icon=":material/play_arrow:"):
+    pressed = st.button(label, key=f"{key}_run", type="primary", icon=":material/play_arrow:")
+    with cost_line:
+        cost = None if pressed else _cost(bench, missing, key, _of_last_model(bench, missing))
+        by_itself = starts_by_itself(bench, cost, [status], key, [fingerprint(task)])
+    if pressed or by_itself:
         bench.start(task)
         st.rerun()
-    with cost_line:
-        _show_batch_cost(bench, missing, key)
 
 
-def _show_batch_cost(bench: "Workbench", missing: list[AnalysisSpec], key: str) -> None:
-    """The cost of one model, measured, times the models: a measurement of each would load them all."""
+def _cost(bench: "Workbench", specs: Sequence[AnalysisSpec], key: str, inputs: Sequence[ActivationSpec]) -> Cost | None:
+    """Say what ``specs`` will take; None while the tokens of ``inputs`` are counted, which nobody waits for behind other work."""
+    cost = bench.cost(specs)
+    if not cost.counted and inputs and not busy(bench):
+        if obtain(EstimateTask(tuple(inputs)), f"{key}_cost", what="Estimating the cost from a small sample") is None:
+            return None
+        cost = bench.cost(specs)
+    say_cost(bench, cost, specs)
+    return cost
+
+
+def _of_last_model(bench: "Workbench", missing: Sequence[AnalysisSpec]) -> tuple[ActivationSpec, ...]:
+    """What is missing of the last model that lacks anything: to count for each of a series would load them all."""
     by_model: dict[ModelSpec, dict[ActivationSpec, None]] = {}
     for spec in missing:
         for wanted in spec.inputs:
             if not bench.is_cached([wanted]):
                 by_model.setdefault(wanted.model, {})[wanted] = None
-    last: tuple[ActivationSpec, ...] = tuple(next(reversed(by_model.values()), ()))
-    if not last:
-        st.caption(cost_sentence(Cost(0, 0, 0, 0, 0.0), missing))
-        return
-    cost = obtain(EstimateTask(last), f"{key}_cost", what="Estimating the cost from a small sample")
-    if cost is None:
-        return
-    n = len(by_model)
-    whole = replace(
-        cost, n_texts=n * cost.n_texts, n_tokens=n * cost.n_tokens, n_bytes=n * cost.n_bytes, seconds=n * cost.seconds
-    )
-    note = f"{cost.note}, of the last of {wording.count(n, 'checkpoint')}"
-    st.caption(cost_sentence(whole, missing), help=plain(note) if cost.n_texts else None)
+    return tuple(next(reversed(by_model.values()), ()))
 
 
 def obtain(task: Request[Answer], key: str, *, what: str, otherwise: Callable[[], bool] | None = None) -> Answer | None:
@@ -225,12 +229,15 @@ def _offer(
             _show_ended(status)
     cost_line = st.container()
     label = "Run again" if again else run_label
-    if st.button(label, key=f"{key}_run", type="primary", icon=":material/play_arrow:"):
+    pressed = st.button(label, key=f"{key}_run", type="primary", icon=":material/play_arrow:")
+    with cost_line:
+        inputs = tuple(dict.fromkeys(wanted for spec in specs for wanted in spec.inputs))
+        cost = None if pressed else _cost(bench, specs, key, inputs)
+        by_itself = starts_by_itself(bench, cost, statuses, key, [fingerprint(spec) for spec in specs])
+    if pressed or by_itself:
         for spec in specs:
             bench.start(spec)
         st.rerun()
-    with cost_line:
-        _show_cost(bench, specs, key)
 
 
 def _show_ended(status: JobStatus) -> None:
@@ -251,51 +258,3 @@ def _reason(status: JobStatus) -> tuple[str, str]:
     if status.state == "done":
         return "The result is no longer in the cache.", "Try again to compute it once more."
     return status.error or "It failed without an error message.", status.hint or "See the log of the backend service."
-
-
-def _show_cost(bench: "Workbench", specs: list[AnalysisSpec], key: str) -> None:
-    task = EstimateTask(tuple(dict.fromkeys(wanted for spec in specs for wanted in spec.inputs)))
-    cost = obtain(task, f"{key}_cost", what="Estimating the cost from a small sample")
-    if cost is not None:
-        counted = "; token counts include special tokens, which pass through the model too" if cost.n_tokens else ""
-        if not cost.n_texts and any(bench.metrics()[spec.metric].network for spec in specs):
-            st.caption("The activations are already in the cache; the network is then run again, as described above.")
-            return
-        st.caption(cost_sentence(cost, specs), help=plain(cost.note + counted) or None)
-
-
-def work_left(specs: Sequence[AnalysisSpec]) -> str:
-    """What the metrics of ``specs`` still have to go through: "2 metrics, 7 layers of 440 rows each"."""
-    names = dict.fromkeys(spec.metric for spec in specs)
-    inputs = dict.fromkeys(wanted for spec in specs for wanted in spec.inputs)
-    rows = dict.fromkeys(_row_words(wanted) for wanted in inputs)
-    return f"{wording.count(len(names), 'metric')}, {wording.count(len(inputs), 'layer')} of {' or '.join(rows)}"
-
-
-def _row_words(wanted: ActivationSpec) -> str:
-    texts = wording.count(wanted.texts.n_rows, "text")
-    if wanted.pooling != "tokens":
-        return wording.count(wanted.texts.n_rows, "row")
-    if wanted.tokens is None or wanted.tokens.limit is None:
-        return f"all token vectors of {texts}"
-    return f"up to {wanted.tokens.limit:,} token vectors"
-
-
-def cost_sentence(cost: Cost, specs: Sequence[AnalysisSpec] = ()) -> str:
-    """What a run will take, in one line of Markdown."""
-    if not cost.n_texts:
-        left = f": {work_left(specs)}" if specs else ""
-        return (
-            f"The activations are already in the cache, so no forward pass is needed. What is left is the computation{left}; its "
-            "duration is not estimated."
-        )
-    about = "" if cost.seconds < 1 else "about "
-    parts = [
-        wording.count(cost.n_texts, "text"),
-        wording.count(cost.n_tokens, "token"),
-        f"{wording.size(cost.n_bytes)} on disk",
-        f"{about}{wording.duration(cost.seconds)} for the forward pass",
-    ]
-    if cost.n_truncated:
-        parts.append(f"{cost.n_truncated:,} longer than the limit, to be truncated")
-    return ":material/schedule: This run: " + " · ".join(parts)

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from backend import JobStatus
+from pages._kit.flow.by_itself import SMALL
 from pages._kit.flow.progress import show_progress
 from pages._kit.show import wording
 from pages._kit.show.findings import heading
@@ -11,10 +12,6 @@ from pages._kit.state.session import plain, show_problem, workbench
 from pages.data.jobs.link import link_of, waiting
 
 SHOWN = 50
-SMALL = {  # asked by the pages themselves, or read in a moment: of interest where one works or failed
-    *("ResolveTask", "SeriesTask", "EstimateTask"),
-    *("ReadTask", "HubReadTask", "JoinTask", "SampleTask"),
-}
 BADGES = {
     "queued": ("queued", ":material/schedule:", "gray"),
     "running": ("running", ":material/play_circle:", "blue"),

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from backend import ActivationSpec, AnalysisSpec, Cost, ModelSpec, TextSetSpec, TokenSample
 from backend.metrics.base import param, parse_params
-from pages._kit.flow.progress import cost_sentence, work_left
+from pages._kit.flow.costs import cost_sentence, work_left
 from pages._kit.show import wording
 from pages._kit.state.selection import parse_layers
 from pages._kit.state.session import plain
@@ -173,14 +173,19 @@ def test_the_cost_names_texts_tokens_disk_and_time():
     for part in ("412 texts", "6,120 tokens", "3.8 MB", "about 9 s for the forward pass", "3 longer than the limit"):
         assert part in line
     assert "no forward pass" in cost_sentence(Cost(0, 0, 0, 0, 0.0))
+    both = cost_sentence(Cost(412, 6120, 0, 3_800_000, 9.3, metric_seconds=3.0, low=9.0, high=100.0))
+    assert "about 3 s for the computation · in all about 12 s (9 s to 1 min 40 s)" in both
 
 
-def test_what_is_left_without_a_forward_pass_is_said_and_no_time_guessed():
+def test_what_is_left_without_a_forward_pass_is_said_with_its_time():
     model, texts = ModelSpec("m", "c" * 40), TextSetSpec("set", "d" * 64, 440)
     inputs = tuple(ActivationSpec(model, texts, layer) for layer in range(7))
     specs = [AnalysisSpec(metric, 1, None, inputs) for metric in ("cka", "anisotropy")]
-    line = cost_sentence(Cost(0, 0, 0, 0, 0.0), specs)
-    assert "What is left is the computation: 2 metrics, 7 layers of 440 rows; its duration is not estimated." in line
+    line = cost_sentence(Cost(0, 0, 0, 0, 0.0, metric_seconds=12.0, low=8.0, high=20.0), specs)
+    assert "What is left is the computation: 2 metrics, 7 layers of 440 rows; about 12 s (8 to 20 s)." in line
+    guessed = cost_sentence(Cost(0, 0, 0, 0, 0.0, metric_seconds=40.0, low=0.4, high=125.0, measured=False), specs)
+    assert "about 40 s (up to 2 min 5 s), a first guess" in guessed
+    assert "under 1 s." in cost_sentence(Cost(0, 0, 0, 0, 0.0, metric_seconds=0.2, low=0.1, high=0.4), specs)
     tokens = [replace(one, pooling="tokens", tokens=TokenSample(10_000)) for one in inputs]
     assert work_left([AnalysisSpec("cka", 1, None, tuple(tokens))]) == (
         "1 metric, 7 layers of up to 10,000 token vectors"
