@@ -78,6 +78,7 @@ from backend.values.likeness import deviations, left_open, preset_status
 from backend.values.lineage import Ordered
 from backend.values.local import LocalModel, LocalModels
 from backend.values.models import BrokenMember, ModelInfo, SeriesInfo, SeriesMember
+from backend.values.preparing import NotPrepared, Prepared, PrepareTask
 from backend.values.presets import GENERAL, PRESETS, Preset
 from backend.values.reading import ReadOptions, RowSample, TextColumns
 from backend.values.recipes import RECIPES, Recipe
@@ -192,10 +193,13 @@ __all__ = [
     "NeuronsResult",
     "NormOutliers",
     "NormTask",
+    "NotPrepared",
     "Ordered",
     "Outcome",
     "OverlapParams",
     "PostProcess",
+    "PrepareTask",
+    "Prepared",
     "Preset",
     "ProbingParams",
     "ProbingResult",

@@ -17,6 +17,7 @@ import numpy as np
 
 from backend.errors import InvalidRequest
 from backend.values.json_data import Json
+from backend.values.preparing import PrepareTask
 from backend.values.results import Result
 from backend.values.specs import AnalysisSpec
 from backend.values.tasks import BatchTask, Task
@@ -44,8 +45,8 @@ class Codec:
             raise InvalidRequest("That is not a task.", f"'type' must be one of: {', '.join(self.tasks)}.")
         cls = self.tasks[data["type"]]
         body = {key: value for key, value in data.items() if key != "type"}
-        if cls is BatchTask:
-            return self._batch_from_json(body)
+        if cls is BatchTask or cls is PrepareTask:
+            return cls(*self._several_from_json(body))
         overrides: dict[str, Any] = {}
         if cls is AnalysisSpec:
             metric = body.get("metric")
@@ -54,14 +55,15 @@ class Codec:
             overrides["params"] = self.params[metric]
         return typing.cast(Task, _dataclass_from_json(cls, body, {}, overrides))
 
-    def _batch_from_json(self, body: dict[str, Any]) -> BatchTask:
+    def _several_from_json(self, body: dict[str, Any]) -> tuple[tuple[AnalysisSpec, ...], str]:
+        """The analyses of one job, and its title."""
         items, title = body.get("analyses"), body.get("title", "")
         if not isinstance(items, list) or not items or not isinstance(title, str):
             raise InvalidRequest("That batch has no analyses.", "Check the recipe.")
         tasks = [
             self.task_from_json({**item, "type": "AnalysisSpec"} if isinstance(item, dict) else item) for item in items
         ]
-        return BatchTask(tuple(typing.cast(AnalysisSpec, task) for task in tasks), title)
+        return tuple(typing.cast(AnalysisSpec, task) for task in tasks), title
 
     def result_to_parts(self, result: Result) -> tuple[dict[str, Any], Arrays]:
         """A result as JSON and the arrays that it refers to."""

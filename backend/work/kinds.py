@@ -92,7 +92,8 @@ class Kind:
     that does it, or says for a task which workers do it in which steps. ``check`` refuses values that no form would
     let through, and ``about`` lists what must agree with what is there. ``analyses`` are those that the task is made of.
     With ``asked_anew`` it is started although its answer is there: a name may stand for something else by now, and a
-    recipe may contradict itself, which is found at the door. ``choice`` is what makes a page draw the answer.
+    recipe may contradict itself, which is found at the door. ``choice`` is what makes a page draw the answer. ``begin`` does
+    the step "fill", where that is more than bringing activations into the store.
     """
 
     task: type[Task]
@@ -107,6 +108,7 @@ class Kind:
     find: Callable[[Answers, Any], Any] = _noted
     asked_anew: bool = False
     choice: Callable[[Any], Choice | None] = _no_choice
+    begin: Callable[[Hands, Any, Report], None] | None = None
 
     def steps(self, task: Task) -> Steps:
         """Which workers do ``task``, in order."""

@@ -42,6 +42,9 @@ class Runner:
     def fill(self, task: Task, report: Report) -> None:
         """Bring the activations of the analyses in ``task`` into the store: the first of two steps of `run`."""
         self.check(task)
+        if (begin := kind_of(task).begin) is not None:
+            begin(self._hands, task, report)
+            return
         todo = [spec for spec in kind_of(task).analyses(task) if not self._hands.store.has_result(fingerprint(spec))]
         fill(self._hands, tuple(item for spec in todo for item in spec.inputs), report)
 

@@ -7,6 +7,7 @@ from backend.errors import InvalidRequest
 from backend.forms.codec import Codec
 from backend.metrics import PARAMS, RESULTS
 from backend.values.models import ModelInfo, SeriesInfo
+from backend.values.preparing import Prepared, PrepareTask
 from backend.values.results import NormOutliers, Result
 from backend.values.runs import RunInfo
 from backend.values.specs import AnalysisSpec
@@ -24,7 +25,7 @@ from backend.values.tasks import (
     Task,
 )
 from backend.values.texts import Cost, TextPreview, TextSetInfo
-from backend.work import choices, estimating, lookups, measuring, norms, reading, training
+from backend.work import choices, estimating, lookups, measuring, norms, preparing, reading, training
 from backend.work.analyses import check_analysis
 from backend.work.kinds import FRESH, Kind
 
@@ -127,6 +128,18 @@ _ROWS = (
         find=measuring.find_results,
         choice=choices.of_batch,
         asked_anew=True,
+    ),
+    Kind(
+        PrepareTask,
+        answer=Prepared,
+        do=preparing.prepare,
+        worker=preparing.prepare_steps,
+        title=preparing.prepare_title,
+        check=preparing.check_prepare,
+        about=preparing.about_prepare,
+        analyses=preparing.prepared_of,
+        asked_anew=True,
+        begin=preparing.prepare_own,
     ),
     Kind(
         FinetuneTask,

@@ -1,4 +1,4 @@
-"""The figures of pages that are not open: each page is run as its address would run it, in a session that no browser sees."""
+"""What pages that are not open would show: each is run as its address would run it, in a session that no browser sees."""
 
 import asyncio
 import threading
@@ -13,11 +13,13 @@ from streamlit.runtime.scriptrunner import RerunData, ScriptRunner, ScriptRunner
 from streamlit.runtime.scriptrunner.script_cache import ScriptCache
 from streamlit.runtime.state.session_state import SessionState
 
+from backend import AnalysisSpec
 from pages._kit.show.finding import Finding
-from pages._kit.state.gathering import GATHERED
+from pages._kit.state.gathering import ASKED, GATHERED
 
 SECONDS = 60.0  # for one page, whose results are all stored
-_SESSION = "figures for a report"
+FIRST = "start"  # the first page, whose own address is the root
+_SESSION = "pages that are not open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,37 +38,72 @@ class Found:
     findings: tuple[Finding, ...]
 
 
-def figures_of(
-    visits: Sequence[Visit], query: str, said: Callable[[int, str], object] = lambda place, title: None
-) -> list[Found]:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What one page draws from: its analyses, and in its own words what it lacks where it draws nothing."""
+
+    page: str
+    title: str
+    analyses: tuple[AnalysisSpec, ...]
+    said: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What came of one run of a page."""
+
+    figures: dict[str, Finding] = field(default_factory=dict)
+    analyses: list[AnalysisSpec] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+
+
+Told = Callable[[int, str], object]  # which visit begins, and the title of its page
+
+
+def figures_of(visits: Sequence[Visit], query: str, told: Told = lambda place, title: None) -> list[Found]:
     """The figures of pages whose results are stored, for the choice of the address ``query``; none is computed.
 
-    Pages come in the order of their first visit, a figure once. ``said`` is told which visit begins. To be called in a run of the app.
+    Pages come in the order of their first visit, a figure once. To be called in a run of the app.
     """
-    context = get_script_run_ctx()
-    assert context is not None
-    known = {info.get("url_pathname", ""): info for info in context.pages_manager.get_pages().values()}
-    cache, main = ScriptCache(), context.main_script_path
     found: dict[str, dict[tuple[str, ...], Finding]] = {}
     titles: dict[str, str] = {}
-    for place, visit in enumerate(visits):
-        info = known.get(visit.page)
-        if info is None:
-            continue
-        titles.setdefault(visit.page, str(info.get("page_name", visit.page)).replace("_", " "))
-        said(place, titles[visit.page])
+    for visit, title, seen in _visited(visits, query, told):
+        titles.setdefault(visit.page, title)
         figures = found.setdefault(visit.page, {})
-        for finding in _visited(main, str(info["page_script_hash"]), query, visit.choices, cache):
+        for finding in seen.figures.values():
             sources = (result.fingerprint for result in finding.results)
             figures.setdefault((finding.title, finding.caption, *sources), finding)
     return [Found(titles[page], tuple(figures.values())) for page, figures in found.items()]
 
 
-def _visited(main: str, page: str, query: str, choices: Mapping[str, Any], cache: ScriptCache) -> list[Finding]:
+def asked_by(visits: Sequence[Visit], query: str, told: Told = lambda place, title: None) -> list[Asked]:
+    """What each visit would compute for the choice of the address ``query``; nothing is. To be called in a run of the app."""
+    return [
+        Asked(visit.page, title, tuple(dict.fromkeys(seen.analyses)), tuple(dict.fromkeys(seen.said)))
+        for visit, title, seen in _visited(visits, query, told)
+    ]
+
+
+def _visited(visits: Sequence[Visit], query: str, told: Told) -> Iterator[tuple[Visit, str, _Seen]]:
+    """Each visit with the title of its page and what came of it; pages that the app has not are left out."""
+    context = get_script_run_ctx()
+    assert context is not None
+    known = {info.get("url_pathname") or FIRST: info for info in context.pages_manager.get_pages().values()}
+    cache, main = ScriptCache(), context.main_script_path
+    for place, visit in enumerate(visits):
+        info = known.get(visit.page)
+        if info is None:
+            continue
+        title = str(info.get("page_name", visit.page)).replace("_", " ")
+        told(place, title)
+        yield visit, title, _run(main, str(info["page_script_hash"]), query, visit.choices, cache)
+
+
+def _run(main: str, page: str, query: str, choices: Mapping[str, Any], cache: ScriptCache) -> _Seen:
     """One run of a page in a session that begins with ``choices``."""
-    figures: dict[str, Finding] = {}
+    seen = _Seen()
     state = SessionState(
-        _new_session_state={**choices, GATHERED: figures}
+        _new_session_state={**choices, GATHERED: seen.figures, ASKED: seen.analyses}
     )  # set key by key, it asks the open page's leave
     loop = asyncio.new_event_loop()
     asked = RerunData(query_string=query, page_script_hash=page)
@@ -84,7 +121,9 @@ def _visited(main: str, page: str, query: str, choices: Mapping[str, Any], cache
     )
     ended = threading.Event()
 
-    def heard(_sender: object, event: ScriptRunnerEvent, **_about: Any) -> None:  # what Streamlit tells of the event
+    def heard(_sender: object, event: ScriptRunnerEvent, **about: Any) -> None:  # what Streamlit tells of the event
+        if event == ScriptRunnerEvent.ENQUEUE_FORWARD_MSG:
+            seen.said += _alert(about.get("forward_msg"))
         if event == ScriptRunnerEvent.SHUTDOWN:
             ended.set()
 
@@ -94,7 +133,15 @@ def _visited(main: str, page: str, query: str, choices: Mapping[str, Any], cache
         runner.request_stop()
         ended.wait(SECONDS)
     loop.close()
-    return list(figures.values())
+    return seen
+
+
+def _alert(message: Any) -> list[str]:  # Streamlit's message to a browser
+    """The words of a box that says what is wrong or missing, in Markdown; nothing for any other element."""
+    if message is None or message.WhichOneof("type") != "delta" or message.delta.WhichOneof("type") != "new_element":
+        return []
+    element = message.delta.new_element
+    return [str(element.alert.body)] if element.WhichOneof("type") == "alert" else []
 
 
 def visits_of(pages: Mapping[str, Sequence[Mapping[str, Sequence[Any]]]]) -> Iterator[Visit]:

@@ -17,6 +17,7 @@ from pages._kit.show.links import page_file
 from pages._kit.show.map_view import MapView
 from pages._kit.state import selection
 from pages._kit.state.session import plain, workbench
+from pages.data.overview.prepare import prepare_panel
 
 WHAT = (
     "Embedscope shows how a transformer lays out texts in space, layer by layer: which layers are alike, how "
@@ -187,3 +188,4 @@ found = run_panel(first_specs(model, here), "overview", partial=True)
 if found is not None:
     with said_once(below_each=True):
         show_cards(found, here)
+prepare_panel(here)

@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from pages._kit.flow.gather import Visit, visits_of
+from pages._kit.flow.tour import PAGES
 from pages._kit.show.naming import without_paths
-from pages.training.report.everything import PAGES, report_file
+from pages.training.report.everything import report_file
 from tests.pages.browser import unless_there_is_a_browser
 from tests.pages.conftest import ROOT, SmallWorld
 from tests.pages.figures import said

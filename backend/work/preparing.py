@@ -1,0 +1,82 @@
+"""Doing a PrepareTask: each analysis that has no result yet, whatever became of the one before it."""
+
+from backend.errors import Cancelled, EmbedscopeError
+from backend.forms.fingerprint import fingerprint
+from backend.metrics import METRICS
+from backend.values.activations import Report
+from backend.values.preparing import NotPrepared, Prepared, PrepareTask
+from backend.values.specs import AnalysisSpec
+from backend.work.analyses import check_analysis
+from backend.work.checks import MOST_TASKS, within
+from backend.work.filling import fill, part_of
+from backend.work.kinds import About, Hands, Steps
+from backend.work.measuring import about_analysis, analysis_steps, measure
+
+
+def prepare(hands: Hands, task: PrepareTask, report: Report) -> Prepared:
+    """Do the analyses of ``task`` one by one; says which could not be done, and why."""
+    failed = _each(hands, task, report, own=False)
+    return Prepared(len(task.analyses) - len(failed), tuple(failed))
+
+
+def prepare_own(hands: Hands, task: PrepareTask, report: Report) -> None:
+    """The first of two steps: the activations of all, and the metrics that are for the worker that extracts.
+
+    What fails is tried again in the second, which says so: a metric refuses what it cannot use at its beginning.
+    """
+    _each(hands, task, report, own=True)
+
+
+def _each(hands: Hands, task: PrepareTask, report: Report, *, own: bool) -> list[NotPrepared]:
+    failed, total = [], len(task.analyses)
+    for number, spec in enumerate(task.analyses):
+        if hands.store.has_result(fingerprint(spec)):
+            continue
+        part = part_of(report, number, total, _title(spec))
+        part(0, 1, "begins")
+        try:
+            fill(hands, spec.inputs, part)
+            if not own or METRICS[spec.metric].worker == "models":
+                measure(hands, spec, part)
+        except Cancelled:
+            raise
+        except EmbedscopeError as error:
+            failed.append(NotPrepared(number, spec.metric, f"{error.message} {error.hint}".strip()))
+    report(100 * total, 100 * total, "done")
+    return failed
+
+
+def prepare_title(task: PrepareTask) -> str:
+    """What the job is called."""
+    return task.title or f"prepare {len(task.analyses)} analyses"
+
+
+def prepare_steps(task: PrepareTask) -> Steps:
+    """Which workers do it: "models", and where a metric is for another, that one does what is left."""
+    kinds = {worker for spec in task.analyses for worker, _ in analysis_steps(spec)}
+    return [("models", "run")] if kinds == {"models"} else [("models", "fill"), ("layouts", "run")]
+
+
+def check_prepare(task: PrepareTask) -> None:
+    """Raise InvalidRequest where there is nothing to prepare, and where one of its analyses is none."""
+    within("the number of analyses", len(task.analyses), 1, MOST_TASKS)
+    for spec in task.analyses:
+        check_analysis(spec)
+
+
+def about_prepare(task: PrepareTask) -> About:
+    """What the analyses are about, together."""
+    parts = [about_analysis(spec) for spec in task.analyses]
+    return About(
+        tuple(item for part in parts for item in part.texts), tuple(item for part in parts for item in part.inputs)
+    )
+
+
+def prepared_of(task: PrepareTask) -> tuple[AnalysisSpec, ...]:
+    """The analyses that are prepared."""
+    return task.analyses
+
+
+def _title(spec: AnalysisSpec) -> str:
+    row = METRICS.get(spec.metric)
+    return (row.title if row else spec.metric).replace("/", " ")
