@@ -107,12 +107,18 @@ def test_the_camera_is_kept_when_the_data_change(page: Any, address: str) -> Non
     before = layout(page, "scene._scene.getCamera().eye")
     page.mouse.move(*middle)
     page.mouse.down()
-    for step in range(1, 7):
+    turned = before
+    for step in range(1, 40):  # until it has turned: a slow machine draws few of the steps
         page.mouse.move(middle[0] + 6 * step, middle[1] + 2 * step)
         page.wait_for_timeout(50)
+        turned = layout(page, "scene._scene.getCamera().eye")
+        if abs(turned["x"] - before["x"]) > 0.01:
+            break
     page.mouse.up()
-    page.wait_for_timeout(1000)  # it swings out
-    turned = layout(page, "scene._scene.getCamera().eye")
+    last = None
+    while turned != last:  # it swings out
+        page.wait_for_timeout(500)
+        last, turned = turned, layout(page, "scene._scene.getCamera().eye")
     assert abs(turned["x"] - before["x"]) > 0.01
     change_data(page)
     assert layout(page, "scene._scene.getCamera().eye") == pytest.approx(turned, abs=1e-3)

@@ -1,6 +1,7 @@
 """The page Probes and its chart against the results of its two metrics."""
 
 import numpy as np
+import pytest
 
 from pages.labels.probes.charts import Probed, probe_chart
 from tests.pages.conftest import SmallWorld
@@ -10,6 +11,12 @@ from tests.pages.figures import figure, numbers, said
 KEY = "probes"
 METRIC = "probing"
 PARAMS = {"grid": "fixed", "n_seeds": 3}
+
+
+@pytest.fixture(autouse=True)
+def few_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixty rows of small models teach a network nothing after these."""
+    monkeypatch.setattr("backend.metrics.probing.kernel.MOST_ITERATIONS", 60)
 
 
 def quick(at):
