@@ -66,7 +66,7 @@ from backend.reports.over_steps import complete_layers, mean_over_layers
 from backend.reports.plan import SPLIT_FIELDS, ReportPlan, check_pair, plan_report
 from backend.reports.rows import LabelChange, LayerRow, MovedRow, label_changes, layer_rows, moved_rows
 from backend.reports.summary import SummaryRow, summary_rows
-from backend.reports.words import number_text, number_texts
+from backend.reports.words import number_texts
 from backend.settings import DASHBOARD, SETTINGS, Settings, read_settings
 from backend.textsets.classes import column_numbers
 from backend.textsets.codec import safe_cell
@@ -78,6 +78,7 @@ from backend.values.likeness import deviations, left_open, preset_status
 from backend.values.lineage import Ordered
 from backend.values.local import LocalModel, LocalModels
 from backend.values.models import BrokenMember, ModelInfo, SeriesInfo, SeriesMember
+from backend.values.numbers import NO_NUMBER, chance_text, hover_form, number_text, points_text
 from backend.values.preparing import NotPrepared, Prepared, PrepareTask
 from backend.values.presets import GENERAL, PRESETS, Preset
 from backend.values.reading import ReadOptions, RowSample, TextColumns
@@ -130,6 +131,7 @@ __all__ = [
     "DASHBOARD",
     "FITTED",
     "GENERAL",
+    "NO_NUMBER",
     "POOLINGS",
     "POSTPROCESS_STEPS",
     "PRESETS",
@@ -252,6 +254,7 @@ __all__ = [
     "__version__",
     "band_ends",
     "bin_middles",
+    "chance_text",
     "check_pair",
     "cka_difference",
     "cka_difference_document",
@@ -268,6 +271,7 @@ __all__ = [
     "error_bars",
     "field_label",
     "fingerprint",
+    "hover_form",
     "label_changes",
     "layer_rows",
     "least_distance_extremes",
@@ -286,6 +290,7 @@ __all__ = [
     "param",
     "plan_cross_task",
     "plan_report",
+    "points_text",
     "preset_status",
     "read_settings",
     "register_metric",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backend.metrics.shared.paired import Paired
+from backend.values.numbers import number_text
 
 _GPTOLOGY, _MATTON, _ZHOU = "GPTology", "Matton & de Oliveira", "Zhou & Srikumar"
 
@@ -32,16 +33,20 @@ class Reading:
 
 
 TITLES: dict[str, tuple[str, str, str]] = {
-    "cka": ("Geometry kept in this layer (CKA with the base)", "share", f"{_GPTOLOGY} 2.2.1, figure 1"),
-    "cka_lowest": ("Geometry kept in the layer that changed most ({layer})", "share", f"{_GPTOLOGY} 2.2.1, figure 1"),
+    "cka": ("Geometry kept in this layer (CKA with the base)", "correlation", f"{_GPTOLOGY} 2.2.1, figure 1"),
+    "cka_lowest": (
+        "Geometry kept in the layer that changed most ({layer})",
+        "correlation",
+        f"{_GPTOLOGY} 2.2.1, figure 1",
+    ),
     "cka_late": (
         "Similarity within the later half of the blocks (mean CKA)",
-        "share",
+        "correlation",
         f"{_GPTOLOGY} 2.2.1, figure 1: the bow tie",
     ),
     "cka_halves": (
         "Similarity of the earlier to the later half of the blocks (mean CKA)",
-        "share",
+        "correlation",
         f"{_GPTOLOGY} 2.2.1, figure 1: the bow tie",
     ),
     "rogue_overlap": (
@@ -136,20 +141,6 @@ def number_texts(
     )
 
 
-def number_text(value: float | None, unit: str, *, signed: bool = False, extra: int = 0) -> str:
-    """One number of the summary in the form of its unit ("91.3 %", "0.412", "4"), a dash where there is none.
-
-    ``extra`` digits more than the unit has. Unbreakable, so that no table parts a number from its unit.
-    """
-    if value is None:
-        return "–"
-    digits = {"count": 0, "dimension": 0, "accuracy": 1}.get(unit, 3) + extra
-    rounded = round(100 * value if unit == "accuracy" else value, digits)
-    sign = ("+" if rounded > 0 else "−" if rounded < 0 else "±") if signed else ("−" if rounded < 0 else "")
-    behind = "" if unit != "accuracy" else "\N{NO-BREAK SPACE}pt" if signed else "\N{NO-BREAK SPACE}%"
-    return f"{sign}{abs(rounded):.{digits}f}{behind}"
-
-
 def _cka(it: Reading) -> str:
     if it.here > 0.99:
         return "The texts have kept their arrangement."
@@ -186,7 +177,7 @@ def _halves(it: Reading) -> str:
 def _overlap(it: Reading) -> str:
     return (
         f"Of the {it.said['top']} dimensions of highest variance, {round(it.here * it.said['top'])} are the same as in the "
-        f"base; {it.said['top'] * it.said['chance']:.2g} would be by chance."
+        f"base; {number_text(it.said['top'] * it.said['chance'])} would be by chance."
     )
 
 
@@ -222,15 +213,15 @@ def _gained(it: Reading) -> str:
 
 def _neighbours(it: Reading) -> str:
     return (
-        f"1 would mean that every text kept its neighbours; unrelated spaces share {it.said['chance']:.2g} by chance. The texts "
+        f"100 % would mean that every text kept its neighbours; unrelated spaces share {number_text(it.said['chance'], 'share')} by chance. The texts "
         "that moved furthest are listed below."
     )
 
 
 def _change(it: Reading) -> str:
     """An accuracy's change in points, and how often two equal readers differ as much on the same rows."""
-    paired, points = it.said["paired"], 100 * it.up
-    words = f"{'Up' if points > 0 else 'Down'} by {abs(points):.1f} points" if abs(points) >= 0.05 else "No change"
+    paired, size = it.said["paired"], number_text(abs(it.up), "share").partition("\N{NO-BREAK SPACE}")[0]
+    words = f"{'Up' if it.up > 0 else 'Down'} by {size} points" if float(size) else "No change"
     if isinstance(paired, str):
         return f"{paired[0].upper()}{paired[1:]}." if it.difference is None else f"{words}; {paired}."
     return f"{words}: {_discordant(paired, 'became right', 'became wrong')}"
@@ -241,7 +232,7 @@ def _discordant(paired: Paired, gained: str, lost: str) -> str:
     if not paired.n_gained + paired.n_lost:
         return f"the same of the {paired.n_rows:,} test rows are right."
     counts = f"of {paired.n_rows:,} test rows, {paired.n_gained:,} {gained} and {paired.n_lost:,} {lost}"
-    often = "less than 0.1 %" if paired.p < 0.001 else f"{100 * paired.p:.2g} %" if paired.p < 1 else "100 %"
+    often = "less than 0.1 %" if paired.p < 0.001 else number_text(paired.p, "share")
     judged = "significant" if paired.differ else "not significant"
     return (
         f"{counts}: {judged} (two equally good classifiers differ this much in {often} of cases; McNemar's exact test)."
@@ -249,7 +240,10 @@ def _discordant(paired: Paired, gained: str, lost: str) -> str:
 
 
 def _accuracy(it: Reading) -> str:
-    return f"{_change(it)} Both models are read by heads fitted alike; guessing the largest class gives {100 * it.said['majority']:.1f} %."
+    return (
+        f"{_change(it)} Both models are read by heads fitted alike; guessing the largest class gives "
+        f"{number_text(it.said['majority'], 'accuracy')}."
+    )
 
 
 def _own(it: Reading) -> str:
@@ -266,7 +260,7 @@ def _loss(it: Reading) -> str:
     words = f"After fine-tuning, a head fitted on that dimension alone is right {'as' if it.here == 0 else 'less' if it.here > 0 else 'more'} often"
     words += " as one fitted alike on all" if it.here == 0 else " than one fitted alike on all"
     heads = " ".join(
-        f"{side[0].upper()}{side[1:]}, {100 * full:.1f} % with all dimensions and {100 * one:.1f} % with this one."
+        f"{side[0].upper()}{side[1:]}, {number_text(full, 'accuracy')} with all dimensions and {number_text(one, 'accuracy')} with this one."
         for side, full, one in it.said["heads"]
         if math.isfinite(full)
     )

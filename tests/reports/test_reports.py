@@ -200,7 +200,7 @@ def test_own_heads_are_compared_with_own_heads_and_fitted_ones_with_fitted(
     assert rows["threshold_loss"].after == pytest.approx(loss)
     assert rows["threshold_loss"].p == sides[1].single_p[3]
     for side in sides:
-        read = f"{100 * side.fitted_accuracy[3]:.1f} % with all dimensions and {100 * side.single_accuracy[3]:.1f} % with this one."
+        read = f"{100 * side.fitted_accuracy[3]:.1f}\xa0% with all dimensions and {100 * side.single_accuracy[3]:.1f}\xa0% with this one."
         assert read in rows["threshold_loss"].meaning
     for key in ("threshold", "threshold_loss"):
         assert all(str(side.dimension[3]) in rows[key].title for side in sides)
@@ -257,7 +257,7 @@ def test_a_change_is_judged_by_the_rows_that_one_reader_alone_gets_right() -> No
     lost = READINGS["threshold_loss"](
         Reading(0.1, 0.05, -0.05, {"paired": mcnemar(few, many), "heads": [("after", 0.8, 0.76)]})
     )
-    assert "After, 80.0 % with all dimensions and 76.0 % with this one." in lost
+    assert "After, 80.0\xa0% with all dimensions and 76.0\xa0% with this one." in lost
     assert "is right less often than one fitted alike on all" in lost and "knows all" not in lost
 
 
@@ -322,7 +322,7 @@ def test_numbers_are_written_by_their_unit() -> None:
     written = [
         backend.number_text(0.9134, "accuracy"),
         backend.number_text(-0.0213, "accuracy", signed=True),
-        backend.number_text(-0.00001, "share", signed=True),
+        backend.number_text(-0.00001, "correlation", signed=True),
         backend.number_text(3.0, "count"),
         backend.number_text(None, "share"),
     ]
@@ -332,13 +332,13 @@ def test_numbers_are_written_by_their_unit() -> None:
 @pytest.mark.parametrize(
     ("numbers", "unit", "written"),
     [
-        ((0.0044, 0.0047), "share", ("0.0044", "0.0047", "+0.0003")),
-        ((0.00445, 0.00451), "share", ("0.0044", "0.0045", "+0.0001")),
-        ((0.01045, 0.01054), "share", ("0.0104", "0.0105", "+0.0001")),
-        ((0.4, 0.4), "share", ("0.400", "0.400", "±0.000")),
+        ((0.0044, 0.0047), "distance", ("0.0044", "0.0047", "+0.0003")),
+        ((0.00445, 0.00451), "distance", ("0.0044", "0.0045", "+0.0001")),
+        ((0.01045, 0.01054), "distance", ("0.0104", "0.0105", "+0.0001")),
+        ((0.4, 0.4), "correlation", ("0.400", "0.400", "±0.000")),
         ((0.5004, 0.5006), "accuracy", ("50.04 %", "50.06 %", "+0.02 pt")),
         ((3.0, 5.0), "count", ("3", "5", "+2")),
-        ((None, 0.4), "share", ("–", "0.400", "–")),
+        ((None, 0.4), "share", ("–", "40.0 %", "–")),
     ],
 )
 def test_the_numbers_of_a_row_agree(numbers: Any, unit: str, written: tuple[str, str, str]) -> None:

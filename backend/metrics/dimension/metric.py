@@ -26,6 +26,7 @@ from backend.metrics.neighbors.kernel import AnyRows, Floats, Indices, sampled_r
 from backend.metrics.shared.degenerate import undefined_entries, why_undefined
 from backend.metrics.shared.progress import part_of
 from backend.values.activations import Labels, LayerStack, Report
+from backend.values.numbers import number_text
 
 _EQUAL = "too many neighbours of a row are equally far, as on a grid: their distances say nothing about dimension"
 _FEW_TIES = 0.05  # share of equal distances below which they go without saying
@@ -260,7 +261,7 @@ def _notes(
         notes.append(f"A layer has {used.min()} distinct rows: k was lowered to one less.")
     if "mada" in asked and len(used) and (excess := mada_excess(min(settings.k, int(used.min()) - 1))) > _MOST_EXCESS:
         notes.append(
-            f"MADA over so few neighbours lies about {excess:.0%} too high."
+            f"MADA over so few neighbours lies about {number_text(excess, 'share')} too high."
             if np.isfinite(excess)
             else "MADA over two neighbours has no expectation: its mean over the rows does not settle."
         )
@@ -273,7 +274,7 @@ def _tie_notes(tied: dict[str, float]) -> tuple[str, ...]:
     if largest < _FEW_TIES:
         return ()
     return (
-        f"Up to {largest:.0%} of successive neighbours are equally far, as on a grid: read the estimates as rough (up to a "
+        f"Up to {number_text(largest, 'share')} of successive neighbours are equally far, as on a grid: read the estimates as rough (up to a "
         "third too high); where most are, there is none.",
     )
 
@@ -290,7 +291,7 @@ def _small_sample_notes(values: IntrinsicDimension, stack: LayerStack, asked: Se
         limit = values.resolvable[above].min()
         notes.append(
             f"Read the estimates of {listed}{more} as lower bounds: {values.n_used[above].min()} rows resolve about "
-            f"{limit:.1f} dimensions (2 log10 n), and larger ones are underestimated."
+            f"{number_text(limit)} dimensions (2 log10 n), and larger ones are underestimated."
         )
     return notes
 

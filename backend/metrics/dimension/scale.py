@@ -13,6 +13,7 @@ from backend.metrics.neighbors.kernel import AnyRows, Floats, Indices, sampled_r
 from backend.metrics.shared.degenerate import undefined_entries, why_undefined
 from backend.metrics.shared.progress import part_of
 from backend.values.activations import Labels, LayerStack, Report
+from backend.values.numbers import number_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ def _small_sizes(values: DimensionScale, params: ScaleParams) -> list[str]:
     limit = values.limit[-1]
     if np.nanmax(values.mean[:, -1], initial=0.0) > limit:
         notes.append(
-            f"{values.sizes[-1]} rows resolve about {limit:.1f} dimensions (2 log10 n): read larger values as lower bounds."
+            f"{values.sizes[-1]} rows resolve about {number_text(limit)} dimensions (2 log10 n): read larger values as lower bounds."
         )
     return notes
 

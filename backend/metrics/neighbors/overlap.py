@@ -19,6 +19,7 @@ from backend.metrics.neighbors.kernel import (
 from backend.metrics.shared.degenerate import named, same_rows, undefined_entries, why_undefined
 from backend.metrics.shared.progress import part_of
 from backend.values.activations import Labels, LayerStack, Report
+from backend.values.numbers import number_text
 
 _NO_CHOICE = "every other row is a neighbour: there are only {n} rows"
 
@@ -123,7 +124,9 @@ def _mean(a: Indices | None, b: Indices | None) -> float:
 
 
 def _notes(values: NeighbourOverlap, params: OverlapParams, n_rows: int) -> tuple[str, ...]:
-    notes = [f"Unrelated layers share {values.by_chance:.3g} of their {values.k} neighbours by chance."]
+    notes = [
+        f"Unrelated layers share {number_text(values.by_chance, 'share')} of their {values.k} neighbours by chance."
+    ]
     if len(values.row_index) < n_rows:
         notes.append(f"{len(values.row_index)} of {n_rows} rows were drawn by the seed.")
     if values.k < params.k:

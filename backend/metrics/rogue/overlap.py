@@ -14,6 +14,7 @@ from backend.metrics.rogue.metric import BY_HELP
 from backend.metrics.shared.degenerate import named, undefined_entries, why_undefined
 from backend.metrics.shared.linalg import Floats
 from backend.values.activations import Labels, LayerStack, Report
+from backend.values.numbers import number_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def run(
             stack, layer, why_undefined(stack.rows[layer], step=stack.step) or "fewer than 2 rows have a direction"
         )
 
-    note = f"By chance, two random choices of {top} of {widths[0]} dimensions share {top / widths[0]:.2g} of them."
+    note = f"By chance, two random choices of {top} of {widths[0]} dimensions share {number_text(top / widths[0], 'share')} of them."
     return Outcome(result, undefined_entries(result, why), (note,))
 
 

@@ -11,6 +11,7 @@ from backend.metrics.shared.degenerate import named, same_rows, undefined_entrie
 from backend.metrics.shared.linalg import Floats
 from backend.metrics.similarity.kernel import KERNELS, Comparison, chance_level, compare
 from backend.values.activations import Labels, LayerStack, Report
+from backend.values.numbers import number_text
 
 _PAIR = 1e8  # multiplications in whose time a pair of small layers is compared
 
@@ -77,7 +78,7 @@ def run(
 def _notes(params: CkaParams, n: int, biased: float) -> tuple[str, ...]:
     notes = [f"{'Debiased' if params.debiased else 'Biased'} {params.kernel} CKA over {n} rows."]
     if not params.debiased:
-        notes.append(f"Biased CKA of independent data at this size is about {biased:.2f}, not 0.")
+        notes.append(f"Biased CKA of independent data at this size is about {number_text(biased)}, not 0.")
     return tuple(notes)
 
 

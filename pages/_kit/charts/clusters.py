@@ -7,7 +7,11 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from backend import DirectProbeResult, least_distance_extremes
+from backend import (
+    DirectProbeResult,
+    hover_form,
+    least_distance_extremes,
+)
 from pages._kit.charts.base import (
     COLOUR_SCALE,
     DASHES,
@@ -54,10 +58,10 @@ def count_chart(values: DirectProbeResult, layers: Sequence[str], own: str = "",
     """Clusters of the training and the test rows over depth, beside the number of labels; with a second model, ``other``, by name."""
     of = f", {safe(own)}" if other else ""
     figure = base_figure(x_title="Layer", y_title="Clusters (count)")
-    _over_layers(figure, values.n_clusters, layers, f"training rows{of}", 0)
-    _over_layers(figure, values.test_n_clusters, layers, f"test rows{of}", 1)
+    _over_layers(figure, values.n_clusters, layers, f"training rows{of}", 0, "count")
+    _over_layers(figure, values.test_n_clusters, layers, f"test rows{of}", 1, "count")
     if other:
-        _over_layers(figure, values.other_n_clusters, layers, f"training rows, {safe(other)}", 2)
+        _over_layers(figure, values.other_n_clusters, layers, f"training rows, {safe(other)}", 2, "count")
     labels = [(values.n_labels, "labels of the training rows", "left")]
     if values.test_n_labels != values.n_labels:
         labels.append((values.test_n_labels, "labels of the test rows", "right"))
@@ -88,7 +92,7 @@ def distance_matrix(
         colorscale=COLOUR_SCALE,
         colorbar={"title": {"text": "distance"}, "thickness": 14},
         customdata=[[[safe(a), safe(b)] for b in classes] for a in classes],
-        hovertemplate="%{customdata[0]} and %{customdata[1]}<br><b>%{z:.4g}</b><extra></extra>",
+        hovertemplate=f"%{{customdata[0]}} and %{{customdata[1]}}<br><b>%{{z:{hover_form('distance')}}}</b><extra></extra>",
         hoverongaps=False,
         xgap=1,
         ygap=1,
@@ -180,8 +184,10 @@ def similarity_chart(lines: Sequence[tuple[str, Floats]], layers: Sequence[str])
     return with_legend(figure.update_yaxes(range=[lowest - 0.03, 1.03]))
 
 
-def _over_layers(figure: go.Figure, values: Floats, layers: Sequence[str], name: str, place: int) -> None:
-    _line(figure, values, layers, name, colour(place), dash=DASHES[place % len(DASHES)])
+def _over_layers(
+    figure: go.Figure, values: Floats, layers: Sequence[str], name: str, place: int, unit: str = "correlation"
+) -> None:
+    _line(figure, values, layers, name, colour(place), dash=DASHES[place % len(DASHES)], unit=unit)
     figure.update_xaxes(**layer_ticks(layers))
 
 
@@ -196,6 +202,7 @@ def _line(
     width: float = 2,
     opacity: float = 1,
     legend: bool = True,
+    unit: str = "distance",
 ) -> None:
     figure.add_scatter(
         x=np.arange(len(values), dtype=np.float32),
@@ -207,5 +214,5 @@ def _line(
         line={"color": shade, "width": width, "dash": dash},
         marker={"size": 6 if legend else 3},
         text=[safe(layer) for layer in layers[: len(values)]],
-        hovertemplate=f"{name}, %{{text}}<br><b>%{{y:.4g}}</b><extra></extra>",
+        hovertemplate=f"{name}, %{{text}}<br><b>%{{y:{hover_form(unit)}}}</b><extra></extra>",
     )

@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import plotly.graph_objects as go
 
-from backend import relative_depths
+from backend import (
+    hover_form,
+    relative_depths,
+)
 from pages._kit.charts.base import (
     DASHES,
     MUTED,
@@ -59,7 +62,7 @@ def profile_lines(
     y_title: str,
     relative: bool = False,
     y_range: tuple[float, float] | None = None,
-    y_format: str = ".3f",
+    unit: str = "number",
 ) -> go.Figure:
     """Values over depth, several models overlaid.
 
@@ -73,9 +76,9 @@ def profile_lines(
     for one in series:
         depth = _depth(one, relative)
         _band(figure, one, depth)
-        _line(figure, one, depth, y_format)
-    _corrections(figure, series, relative, y_format)
-    _references(figure, series, relative, y_format)
+        _line(figure, one, depth, unit)
+    _corrections(figure, series, relative, unit)
+    _references(figure, series, relative, unit)
     for one in series:
         _undefined(figure, one, _depth(one, relative))
     if not relative:
@@ -90,7 +93,7 @@ def _depth(one: Series, relative: bool) -> Floats:
     return relative_depths(len(one.layers)) if relative else np.arange(len(one.layers), dtype=np.float64)
 
 
-def _line(figure: go.Figure, one: Series, depth: Floats, y_format: str) -> None:
+def _line(figure: go.Figure, one: Series, depth: Floats, unit: str) -> None:
     figure.add_scatter(
         x=depth,
         y=np.asarray(one.values, np.float32),
@@ -101,7 +104,7 @@ def _line(figure: go.Figure, one: Series, depth: Floats, y_format: str) -> None:
         line={"color": colour(one.place), "width": 2.2, "dash": DASHES[one.style % len(DASHES)]},
         marker={"size": 6},
         text=[safe(layer) for layer in one.layers],
-        hovertemplate=f"{safe(one.name)}, %{{text}}<br><b>%{{y:{y_format}}}</b><extra></extra>",
+        hovertemplate=f"{safe(one.name)}, %{{text}}<br><b>%{{y:{hover_form(unit)}}}</b><extra></extra>",
     )
 
 
@@ -135,7 +138,7 @@ def _with_reference(series: Sequence[Series]) -> list[Series]:
     return [one for one in series if one.reference is not None and np.isfinite(one.reference).any()]
 
 
-def _references(figure: go.Figure, series: Sequence[Series], relative: bool, y_format: str) -> None:
+def _references(figure: go.Figure, series: Sequence[Series], relative: bool, unit: str) -> None:
     """Dashed, in the colour of their model where there are several; the one entry of the legend is grey."""
     drawn = _with_reference(series)
     shared = {"mode": "lines", "name": REFERENCE, "legendgroup": REFERENCE}
@@ -147,7 +150,7 @@ def _references(figure: go.Figure, series: Sequence[Series], relative: bool, y_f
             y=np.asarray(one.reference, np.float32),
             showlegend=False,
             line={"color": line_colour, "width": 1.8, "dash": "dash"},
-            hovertemplate=f"isotropic data of the size of {names}<br><b>%{{y:{y_format}}}</b><extra></extra>",
+            hovertemplate=f"isotropic data of the size of {names}<br><b>%{{y:{hover_form(unit)}}}</b><extra></extra>",
             **shared,
         )
     if drawn:
@@ -155,7 +158,7 @@ def _references(figure: go.Figure, series: Sequence[Series], relative: bool, y_f
         figure.add_scatter(x=[None], y=[None], showlegend=True, hoverinfo="skip", line=entry, **shared)
 
 
-def _corrections(figure: go.Figure, series: Sequence[Series], relative: bool, y_format: str) -> None:
+def _corrections(figure: go.Figure, series: Sequence[Series], relative: bool, unit: str) -> None:
     """Dotted, in the colour of their model; the one entry of the legend is grey."""
     shared = {"mode": "lines", "name": CORRECTED, "legendgroup": CORRECTED}
     drawn = [(one, one.corrected) for one in series if one.corrected is not None and np.isfinite(one.corrected).any()]
@@ -166,7 +169,7 @@ def _corrections(figure: go.Figure, series: Sequence[Series], relative: bool, y_
             showlegend=False,
             line={"color": colour(one.place), "width": 1.8, "dash": "dot"},
             text=[safe(layer) for layer in one.layers],
-            hovertemplate=f"{safe(one.name)}, %{{text}}, {CORRECTED}<br><b>%{{y:{y_format}}}</b><extra></extra>",
+            hovertemplate=f"{safe(one.name)}, %{{text}}, {CORRECTED}<br><b>%{{y:{hover_form(unit)}}}</b><extra></extra>",
             **shared,
         )
     if drawn:

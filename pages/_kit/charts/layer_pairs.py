@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from backend import hover_form
 from pages._kit.charts.base import (
     COLOUR_SCALE,
     MUTED,
@@ -43,15 +44,16 @@ def cka_heatmap(
     x_name: str = "",
     y_name: str = "",
     value_name: str = "CKA",
+    unit: str = "correlation",
 ) -> go.Figure:
     """CKA as a heatmap of ``matrix`` (len(y_layers), len(x_layers)), on a fixed scale from 0 to 1.
 
     ``undefined`` gives the reason of each NaN cell by (row, column); such cells are grey, bear a × and say why.
     ``x_name`` and ``y_name`` are the models,
-    ``value_name`` what is drawn where it is another similarity in [0, 1].
+    ``value_name`` and ``unit`` what is drawn where it is another similarity in [0, 1].
     """
     figure = _square(x_layers, y_layers, x_name, y_name)
-    hover = f"%{{customdata[0]}}<br>%{{customdata[1]}}<br><b>{value_name} %{{z:.3f}}</b><extra></extra>"
+    hover = f"%{{customdata[0]}}<br>%{{customdata[1]}}<br><b>{value_name} %{{z:{hover_form(unit)}}}</b><extra></extra>"
     figure.add_heatmap(
         z=np.asarray(matrix, np.float32),
         zmin=0,
@@ -86,7 +88,7 @@ def difference_heatmap(
         colorscale="RdBu_r",
         colorbar={"title": {"text": "after − before"}, "thickness": 14},
         customdata=_pairs(x_layers, y_layers, "", ""),
-        hovertemplate=f"%{{customdata[0]}}<br>%{{customdata[1]}}<br><b>%{{z:+.3f}}</b>{_said(name)}<extra></extra>",
+        hovertemplate=f"%{{customdata[0]}}<br>%{{customdata[1]}}<br><b>%{{z:+{hover_form('correlation')}}}</b>{_said(name)}<extra></extra>",
         hoverongaps=False,
         xgap=1,
         ygap=1,
@@ -112,7 +114,7 @@ def cka_diagonal(values: Floats, layers: Sequence[str], *, difference: bool = Fa
         mode="lines+markers",
         line={"color": colour(0), "width": 2},
         text=[safe(layer) for layer in layers],
-        hovertemplate=f"%{{text}}<br><b>{title} %{{y:.3f}}</b><extra></extra>",
+        hovertemplate=f"%{{text}}<br><b>{title} %{{y:{hover_form('correlation')}}}</b><extra></extra>",
     )
     figure.update_xaxes(**layer_ticks(layers))
     if difference:

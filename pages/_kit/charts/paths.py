@@ -5,7 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from backend import error_bars
+from backend import (
+    error_bars,
+    hover_form,
+    number_text,
+)
 from pages._kit.charts.base import (
     COLOUR_SCALE,
     MUTED,
@@ -165,7 +169,7 @@ def lengths_chart(
             line={"color": shade, "width": 2 if bright else 1},
             marker={"size": 6 if bright else 3},
             text=[safe(layer) for layer in layers],
-            hovertemplate=f"{name}, %{{text}}<br><b>%{{y:.4g}}</b><extra></extra>",
+            hovertemplate=f"{name}, %{{text}}<br><b>%{{y:{hover_form('distance')}}}</b><extra></extra>",
         )
     figure.update_xaxes(**layer_ticks(layers))
     return with_legend(figure.update_yaxes(rangemode="tozero"))
@@ -174,7 +178,8 @@ def lengths_chart(
 def _plane(shares: Floats) -> go.Figure:
     """An empty plane of two principal axes at one scale, with their shares in the titles."""
     titles = [
-        f"Component {axis}" + (f" ({share:.0%})" if np.isfinite(share) else "") for axis, share in enumerate(shares, 1)
+        f"Component {axis}" + (f" ({number_text(share, 'share')})" if np.isfinite(share) else "")
+        for axis, share in enumerate(shares, 1)
     ]
     figure = base_figure(x_title=titles[0], y_title=titles[1])
     figure.update_yaxes(scaleanchor="x", scaleratio=1)

@@ -6,7 +6,10 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
-from backend import SpectrumResult
+from backend import (
+    SpectrumResult,
+    hover_form,
+)
 from pages._kit.charts.base import (
     COLOUR_SCALE,
     MUTED,
@@ -95,7 +98,7 @@ def spectrum_chart(
             mode="lines",
             name=label,
             line={"color": shade, "width": 1.8},
-            hovertemplate=f"{label}<br>component %{{x}}<br><b>%{{y:.4g}}</b><extra></extra>",
+            hovertemplate=f"{label}<br>component %{{x}}<br><b>%{{y:{hover_form('small')}}}</b><extra></extra>",
         )
     if log and not summed:
         top = float(np.log10(np.nanmax(ratios, initial=1e-6)))
@@ -138,7 +141,7 @@ def variance_ratio_chart(
                 "size": sizes,
                 "symbol": ["diamond" if component == above else "circle" for component in components],
             },
-            hovertemplate=f"{safe(layer)}<br>component %{{x}}<br><b>%{{y:.3f}}</b><extra></extra>",
+            hovertemplate=f"{safe(layer)}<br>component %{{x}}<br><b>%{{y:{hover_form()}}}</b><extra></extra>",
         )
     n_shown = ratios.shape[1]
     step = max(1, round(n_shown / 20) * 5)

@@ -6,7 +6,14 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from backend import ClassCounts, ThresholdResult, band_ends, bin_middles, merge_classes
+from backend import (
+    ClassCounts,
+    ThresholdResult,
+    band_ends,
+    bin_middles,
+    hover_form,
+    merge_classes,
+)
 from pages._kit.charts.base import MUTED, add_band, base_figure, colour, safe, with_legend
 from pages._kit.charts.depth import Series, profile_lines
 
@@ -31,7 +38,7 @@ def threshold_profile(
         Series("all dimensions", names, values.fitted_accuracy, undefined=undefined, place=2),
         Series(what, names, values.accuracy, undefined=undefined, place=0),
     ]
-    figure = profile_lines(series, y_title="Test accuracy (share of texts)", y_range=(0, 1.03))
+    figure = profile_lines(series, y_title="Test accuracy (share of texts)", y_range=(0, 1.03), unit="accuracy")
     if values.own_head.any():
         at = np.flatnonzero(values.own_head)
         figure.add_scatter(
@@ -40,7 +47,7 @@ def threshold_profile(
             mode="markers",
             name="the model's own head",
             marker={"color": colour(3), "size": 9, "symbol": "diamond"},
-            hovertemplate="the model's own head<br><b>%{y:.3f}</b><extra></extra>",
+            hovertemplate=f"the model's own head<br><b>%{{y:{hover_form('accuracy')}}}</b><extra></extra>",
         )
     if np.isfinite(values.control_accuracy).any():
         control_band(figure, values.control_accuracy, values.control_std)
@@ -51,7 +58,7 @@ def threshold_profile(
             name="shuffled labels",
             opacity=0.5,
             line={"color": MUTED, "width": 1.2},
-            hovertemplate="shuffled labels<br><b>%{y:.3f}</b><extra></extra>",
+            hovertemplate=f"shuffled labels<br><b>%{{y:{hover_form('accuracy')}}}</b><extra></extra>",
         )
     majority_line(figure, values.split.majority)
     return with_legend(figure)
@@ -95,7 +102,7 @@ def class_histogram(values: ThresholdResult, layer: int, *, train: bool = False)
             name=f"{name} ({total:,})",
             marker={"color": colour(place) if place < len(lines.classes) else MUTED, "line": {"width": 0}},
             opacity=0.9,
-            hovertemplate=f"{name}<br>about %{{x:.3g}}<br><b>%{{y:,}} texts</b><extra></extra>",
+            hovertemplate=f"{name}<br>about %{{x:{hover_form()}}}<br><b>%{{y:{hover_form('count')}}} texts</b><extra></extra>",
         )
     for cut in values.thresholds[layer]:
         figure.add_vline(x=float(cut), line={"color": MUTED, "dash": "dash", "width": 1.5})

@@ -57,20 +57,20 @@ def _tables(finding: "Finding", stem: str) -> Group:
     if n_rows > MOST_TYPESET:
         note = f"Markdown and LaTeX: tables of up to {count(MOST_TYPESET, 'row')}; this one has {n_rows:,}."
         return Group("Table", files, note=note)
-    return Group("Table", [*files, *typeset_files(stem, cells_of(_named(finding)), title_lines(finding))])
+    return Group("Table", [*files, *typeset_files(stem, cells_of(_named(finding)), title_lines(finding), finding.unit)])
 
 
 def typeset_files(
-    stem: str, table: tuple[Sequence[str], Sequence[Sequence[object]]], title: Sequence[str]
+    stem: str, table: tuple[Sequence[str], Sequence[Sequence[object]]], title: Sequence[str], unit: str = "number"
 ) -> list[File]:
     """A table (its columns and rows) below its ``title``, for reading: Markdown and LaTeX."""
-    short = "The table for a text, numbers with four digits"
+    short = "The table for a text, numbers as on the page"
 
     def markdown() -> bytes:
-        return markdown_text(*table, title=title).encode()
+        return markdown_text(*table, title=title, unit=unit).encode()
 
     def latex() -> bytes:
-        return latex_text(*table, title=title, label=stem).encode()
+        return latex_text(*table, title=title, label=stem, unit=unit).encode()
 
     return [
         File("Markdown", f"{stem}.md", "text/markdown", markdown, f"{short}."),

@@ -57,7 +57,7 @@ class Finding:
     ``title``, ``caption`` and ``alt`` (the title, if empty) are plain text; ``shared`` is what a page says once for several figures,
     and so stands in the files alone. ``table`` holds the numbers that the figure draws,
     or makes them when they are asked for. ``fields`` are those of ``results`` that are drawn; a gap for which ``expected`` is true
-    is not said, and ``crosses`` says that the figure marks gaps ×. ``name`` (the key, if empty), ``layer`` and ``about``
+    is not said, and ``crosses`` says that the figure marks gaps ×. ``unit`` is that of columns of numbers whose names do not say it. ``name`` (the key, if empty), ``layer`` and ``about``
     (model and text set, where no result says them) make the names of files. ``documents`` make the JSON file, where that is not
     one document for each result. Results of the checkpoints of a ``series`` are spoken of together, under its name.
     ``height`` ... ``frames`` are those of ``plot``.
@@ -72,6 +72,7 @@ class Finding:
     fields: Sequence[str] = ()
     expected: Callable[[Undefined], bool] = _whole
     crosses: bool = False
+    unit: str = "number"
     shared: str = ""
     empty: str = NOTHING
     name: str = ""

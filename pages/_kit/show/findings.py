@@ -7,7 +7,14 @@ from dataclasses import replace
 import numpy as np
 import streamlit as st
 
-from backend import Result, SeriesInfo, Source, SplitInfo, Undefined
+from backend import (
+    Result,
+    SeriesInfo,
+    Source,
+    SplitInfo,
+    Undefined,
+    points_text,
+)
 from pages._kit.charts.base import short_model
 from pages._kit.show.wording import count
 from pages._kit.state.address import slot
@@ -91,16 +98,8 @@ def sampling_error_words(error: float, n_test: int, row_name: str = "text", runs
 
     ``runs`` are those that had held the test rows out of their training.
     """
-    points = 100 * error
     by = f", held out by {' and '.join(runs)}" if runs else ""
-    return (
-        f"Sampling error of an accuracy: at most ± {points:.1f} points (95 %, {count(n_test, f'test {row_name}')}{by})."
-    )
-
-
-def share_of_chance(p: float) -> str:
-    """McNemar's p as it is written in tables and captions."""
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+    return f"Sampling error of an accuracy: at most {points_text(0.0, error).removeprefix('±0.0 ')} (95 %, {count(n_test, f'test {row_name}')}{by})."
 
 
 PAIRED = (

@@ -15,10 +15,17 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from backend import Projection, Result, TextTable, column_numbers
+from backend import (
+    Projection,
+    Result,
+    TextTable,
+    column_numbers,
+    number_text,
+)
 from pages._kit.charts.base import Floats, titled
 from pages._kit.charts.maps import CAPTION, METHODS, projection_scatter
 from pages._kit.charts.maps import Projection as Drawn
+from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, elsewhere, said_once, show
 from pages._kit.show.findings import reasons
 from pages._kit.show.plot import ChartSelection, Frames
@@ -152,7 +159,9 @@ class MapView:
         """One of the maps; ``more`` are fields of the finding."""
         values = self.result.values
         shares = values.explained_variance_ratio[place] if len(values.explained_variance_ratio) else []
-        titles = [f"Component {axis}, {share:.0%} of the variance" for axis, share in enumerate(shares, 1)]
+        titles = [
+            f"Component {axis}, {number_text(share, 'share')} of the variance" for axis, share in enumerate(shares, 1)
+        ]
         return Finding(
             key=key,
             title=title,
@@ -202,10 +211,10 @@ def quality(result: Result[Projection], place: int) -> str:
         return f"undefined: {why}"
     parts = []
     if len(values.explained_variance_ratio):
-        listed = " + ".join(f"{share:.0%}" for share in values.explained_variance_ratio[place])
+        listed = " + ".join(number_text(share, "share") for share in values.explained_variance_ratio[place])
         parts.append(f"shows {listed} of the variance")
     parts.append(f"trustworthiness {_number(values.trustworthiness[place])}")
-    parts.append(f"neighbour overlap {_number(values.neighbour_overlap[place])}")
+    parts.append(f"neighbour overlap {_number(values.neighbour_overlap[place], 'share')}")
     return " · ".join(parts)
 
 
@@ -221,17 +230,11 @@ def show_map(view: MapView, finding: Finding) -> None:
         if len(view.names) > 1:
             with st.expander(f"Every {view.slider.lower()}", icon=":material/table:"):
                 rows = view.qualities()
-                number = st.column_config.NumberColumn(format="%.3f")
-                st.dataframe(
-                    rows,
-                    hide_index=True,
-                    key=f"{finding.key}_qualities",
-                    column_config=dict.fromkeys(rows.columns[1:], number),
-                )
+                show_table(rows, key=f"{finding.key}_qualities")
 
 
-def _number(value: float) -> str:
-    return f"{value:.2f}" if np.isfinite(value) else "undefined"
+def _number(value: float, unit: str = "number") -> str:
+    return number_text(value, unit) if np.isfinite(value) else "undefined"
 
 
 def _show_quality(view: MapView, place: int, key: str) -> None:
@@ -241,14 +244,13 @@ def _show_quality(view: MapView, place: int, key: str) -> None:
         ("Trustworthiness", _number(values.trustworthiness[place]), _TRUST_HELP),
         (
             "Neighbour overlap",
-            _number(values.neighbour_overlap[place]),
+            _number(values.neighbour_overlap[place], "share"),
             f"Share of each point's {values.k} nearest neighbours that the map and the full space have in common; "
-            f"unrelated maps would share {values.overlap_by_chance:.2f}.",
+            f"unrelated maps would share {number_text(values.overlap_by_chance, 'share')}.",
         ),
     ]
     if len(values.explained_variance_ratio):
-        share = float(values.variance_shown[place])
-        shown = f"{share:.0%}" if np.isfinite(share) else "undefined"
+        shown = _number(float(values.variance_shown[place]), "share")
         lines.append(("Variance shown", shown, "Share of the variance that the axes show."))
     with st.container(key=key, gap=None):
         st.markdown(f"**{plain(view.slider)} {plain(view.names[place])}**")

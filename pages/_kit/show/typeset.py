@@ -1,10 +1,15 @@
 """Tables for a text: Markdown and LaTeX, in which the words of users are words and no markup."""
 
+import math
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
+
+from backend import NO_NUMBER
+from pages._kit.show.columns import cell_text
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~$&!@]|(?<=\w):(?=//)|(?<=www)\.)")
 _LATEX = {
@@ -23,22 +28,32 @@ _LATEX = {
 }
 
 
-def markdown_text(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: Sequence[str] = ()) -> str:
-    """A table as a Markdown pipe table below its title; words stand as they are, with no markup of their own."""
+def markdown_text(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: Sequence[str] = (), unit: str = "number"
+) -> str:
+    """A table as a Markdown pipe table below its title; words stand as they are, with no markup of their own.
+
+    ``unit`` is that of columns whose names do not say it.
+    """
     lines = [f"**{_markdown(title[0])}**  ", *(f"{_markdown(line)}  " for line in title[1:]), ""] if title else []
     numeric = [all(_is_number(row[place]) for row in rows) for place in range(len(columns))]
     lines.append(_piped(map(_markdown, columns)))
     lines.append(_piped("--:" if number else ":--" for number in numeric))
-    lines += [_piped(_short(value, _markdown, "–") for value in row) for row in rows]
+    lines += [_piped(map(partial(_cell, words=_markdown, unit=unit), columns, row)) for row in rows]
     return "\n".join(lines) + "\n"
 
 
 def latex_text(
-    columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: Sequence[str] = (), label: str = ""
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    title: Sequence[str] = (),
+    label: str = "",
+    unit: str = "number",
 ) -> str:
     """A table as a LaTeX table of the package booktabs; words stand as they are, with no commands of their own."""
     align = "".join("r" if all(_is_number(row[place]) for row in rows) else "l" for place in range(len(columns)))
-    body = [" & ".join(_short(value, _latex, "--", minus="$-$") for value in row) + r" \\" for row in rows]
+    body = [" & ".join(map(partial(_cell, words=_latex, unit=unit), columns, row)) + r" \\" for row in rows]
     sentences = " ".join(f"{_latex(line.rstrip('.'))}." for line in title)
     caption = [rf"\caption{{{sentences}}}"] if title else []
     named = [rf"\label{{tab:{label}}}"] if label else []
@@ -77,11 +92,15 @@ def _is_number(value: object) -> bool:
     return value is None or (isinstance(value, int | float | np.number) and not isinstance(value, bool))
 
 
-def _short(value: Any, words: Callable[[str], str], undefined: str, minus: str = "-") -> str:
-    """A cell for reading: numbers with four digits, whole ones with all, ``undefined`` where there is none."""
-    if value is None or (isinstance(value, float | np.floating) and not np.isfinite(value)):
-        return undefined
-    if not _is_number(value):
-        return words(str(value))
-    number = f"{value:.4g}" if isinstance(value, float | np.floating) else str(value)
-    return minus + number[1:] if number.startswith("-") else number
+def _cell(column: str, value: Any, *, words: Callable[[str], str], unit: str) -> str:
+    """A cell for reading: numbers in the form of their column, a dash where there is none, words as they are."""
+    if value is None or _is_number(value):
+        text = cell_text(column, math.nan if value is None else value, unit)
+        return _in_latex(text) if words is _latex else text
+    return words(str(value))
+
+
+def _in_latex(number: str) -> str:
+    for sign, command in (("−", "$-$"), (NO_NUMBER, "--"), ("%", r"\%"), ("<", "$<$"), ("\N{NO-BREAK SPACE}", "~")):
+        number = number.replace(sign, command)
+    return number

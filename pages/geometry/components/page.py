@@ -22,6 +22,7 @@ from pages._kit.charts.spectrum import (
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
+from pages._kit.show.columns import show_table
 from pages._kit.show.finding import NOTHING, Finding, said_once, show
 from pages._kit.show.findings import heading
 from pages._kit.state import ask
@@ -67,7 +68,7 @@ def show_spectrum(here: Selection) -> None:
         draw_spectrum(found[0], summed=bool(summed))
         marks = [mark for mark in MARKS if mark <= values.ratios.shape[1]]
         st.subheader("Share of the variance that the first components hold")
-        st.dataframe(shares_table(values, source.layer_names, marks), hide_index=True, column_config=percent(marks))
+        show_table(shares_table(values, source.layer_names, marks))
 
 
 def draw_spectrum(result: Result[SpectrumResult], *, summed: bool) -> None:
@@ -100,11 +101,6 @@ def shares_table(values: SpectrumResult, layers: Sequence[str], marks: Sequence[
     columns |= {f"first {mark}": values.summed[:, mark - 1] for mark in marks}
     columns["components for 90 %"] = [number if number > 0 else None for number in values.n_for_90.tolist()]
     return pd.DataFrame(columns).astype({"components for 90 %": "Int64"})
-
-
-def percent(marks: Sequence[int]) -> dict[str, Any]:
-    """The columns of shares, in percent."""
-    return {f"first {mark}": st.column_config.NumberColumn(format="percent") for mark in marks}
 
 
 def n_classes_of(here: Selection) -> int | None:

@@ -11,6 +11,7 @@ from pages._kit.charts.base import short_model
 from pages._kit.charts.depth import Series, profile_lines
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.progress import run_panel
+from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, show
 from pages._kit.show.findings import heading, reasons
 from pages._kit.show.wording import count
@@ -107,7 +108,7 @@ def show_layers(row: Metric, result: Result, numbers: Numbers) -> None:
             view=f"{row.name} {name} {numbers.layers}",
         )
     )
-    st.dataframe(numbers.table(), hide_index=True)
+    show_table(numbers.table())
 
 
 def show_result(row: Metric, result: Result) -> None:

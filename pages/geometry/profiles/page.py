@@ -21,6 +21,7 @@ from pages._kit.charts.depth import (
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import Paper, paper_choice
 from pages._kit.flow.progress import run_panel
+from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import heading, reasons
 from pages._kit.show.measures import MEASURES, LayerMeasure
@@ -162,7 +163,7 @@ def show_all(measures: Sequence[LayerMeasure], found: Found, *, row_name: str, r
                 bands.append(draw(measure, mine, row_name=row_name, relative=relative))
         st.caption(f"{CAPTION} {BAND_CAPTION}" if any(bands) else CAPTION)
     with st.expander("Table", icon=":material/table:"):
-        st.dataframe(table_of(measures, found), hide_index=True)
+        show_table(table_of(measures, found))
 
 
 heading("Profiles", WHAT, HOW)

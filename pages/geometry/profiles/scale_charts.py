@@ -8,7 +8,12 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
-from backend import DimensionScale, value_words
+from backend import (
+    DimensionScale,
+    hover_form,
+    number_text,
+    value_words,
+)
 from pages._kit.charts.base import COLOUR_SCALE, MUTED, Floats, base_figure, colour, legend_beside, safe
 
 
@@ -34,7 +39,7 @@ def _verdict(values: DimensionScale) -> str:
     """How flat lines are to be read, by where these end beside the limit."""
     n_above, n_lines = values.above_limit
     above = (
-        f"The dotted line, 2 log10(n), is the largest dimension that n rows can show ({values.limit[-1]:.1f} at the right end). What "
+        f"The dotted line, 2 log10(n), is the largest dimension that n rows can show ({number_text(values.limit[-1])} at the right end). What "
         "lies above it is a lower bound, however flat the line"
     )
     below = "below it, a line that has become flat is a dimension, one that still rises at its right end a lower bound"
@@ -65,7 +70,7 @@ def scale_chart(sizes: npt.NDArray[Any], limit: Floats, mean: Floats, std: Float
             mode="lines+markers",
             name=safe(layer),
             line={"color": shade, "width": 2},
-            hovertemplate=f"{safe(layer)}, %{{x:,}} rows<br><b>%{{y:.2f}}</b><extra></extra>",
+            hovertemplate=f"{safe(layer)}, %{{x:,}} rows<br><b>%{{y:{hover_form()}}}</b><extra></extra>",
         )
     figure.add_scatter(
         x=np.asarray(sizes, np.int32),
@@ -73,7 +78,7 @@ def scale_chart(sizes: npt.NDArray[Any], limit: Floats, mean: Floats, std: Float
         mode="lines",
         name="2 log10(n)",
         line={"color": MUTED, "dash": "dot", "width": 1.5},
-        hovertemplate="%{x:,} rows can show<br><b>%{y:.1f} dimensions</b><extra></extra>",
+        hovertemplate=f"%{{x:,}} rows can show<br><b>%{{y:{hover_form()}}} dimensions</b><extra></extra>",
     )
     figure.update_xaxes(
         type="log", tickmode="array", tickvals=[int(n) for n in sizes], ticktext=[f"{n:,}" for n in sizes]

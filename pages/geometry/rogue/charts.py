@@ -7,6 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from backend import hover_form
 from pages._kit.charts.base import MUTED, PALETTE, Floats, base_figure, hover_text, safe, with_legend
 
 CAPTION = (
@@ -47,7 +48,7 @@ def spike_plot(
     dims = np.arange(n_dims, dtype=np.int32)
     if n_texts <= MOST_TRACES:
         for row, text in zip(values, texts, strict=True):
-            hover = f"dimension %{{x}}<br><b>%{{y:.3f}}</b><br>{hover_text(text)}<extra></extra>"
+            hover = f"dimension %{{x}}<br><b>%{{y:{hover_form()}}}</b><br>{hover_text(text)}<extra></extra>"
             figure.add_scatter(
                 x=dims,
                 y=np.asarray(row, np.float32),
@@ -143,13 +144,13 @@ def _silhouette(values: Floats, name: str) -> list[dict[str, Any]]:
             "fill": "tonexty" if word == "highest" else None,
             "fillcolor": "rgba(0,114,178,0.35)",
             "showlegend": False,
-            "hovertemplate": f"{safe(name)}, dimension %{{x}}<br><b>{word} %{{y:.3f}}</b><extra></extra>",
+            "hovertemplate": f"{safe(name)}, dimension %{{x}}<br><b>{word} %{{y:{hover_form()}}}</b><extra></extra>",
         }
         for word, side in sides.items()
     ]
 
 
-_HOVER = "dimension %{x}<br><b>%{y:.3f}</b><extra></extra>"
+_HOVER = f"dimension %{{x}}<br><b>%{{y:{hover_form()}}}</b><extra></extra>"
 
 
 def joined(values: Floats) -> tuple[Floats, Floats]:

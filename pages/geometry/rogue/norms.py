@@ -9,6 +9,7 @@ import streamlit as st
 
 from backend import ModelInfo, NormOutliers, NormTask, standard_scores
 from pages._kit.flow.progress import obtain
+from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, show
 from pages._kit.state import ask
 from pages._kit.state.session import plain
@@ -63,7 +64,7 @@ def _show(found: NormOutliers, model: ModelInfo) -> None:
     )
     table = norm_table(found)
     if len(table):
-        st.dataframe(table, hide_index=True)
+        show_table(table)
 
 
 def _finding(found: NormOutliers, weights: Any, biases: Any, model: ModelInfo) -> Finding:

@@ -8,7 +8,11 @@ import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
 
-from backend import standard_scores
+from backend import (
+    hover_form,
+    number_text,
+    standard_scores,
+)
 from pages._kit.charts.base import COLOUR_SCALE, MUTED, PALETTE, Floats, base_figure, layer_ticks, safe
 
 DEPTH_CAPTION = (
@@ -57,7 +61,7 @@ def appearing_chart(
 
 
 def _scored(score: float) -> str:
-    return f"score {score:.1f} standard deviations" if np.isfinite(score) else "no score: nothing varies here"
+    return f"score {number_text(score)} standard deviations" if np.isfinite(score) else "no score: nothing varies here"
 
 
 def appearing_height(n_dims: int) -> int:
@@ -84,8 +88,8 @@ def norm_lines(weights: Floats, biases: Floats, dims: Sequence[int], n_std: floa
                 mode="lines",
                 line={"color": shade, "width": 1},
                 name=f"block {block}",
-                hovertemplate=f"block {block}, dimension %{{x}}<br><b>{word} %{{customdata:.3f}}</b>, "
-                "%{y:.1f} standard deviations<extra></extra>",
+                hovertemplate=f"block {block}, dimension %{{x}}<br><b>{word} %{{customdata:{hover_form()}}}</b>, "
+                f"%{{y:{hover_form()}}} standard deviations<extra></extra>",
                 row=row,
                 col=1,
             )

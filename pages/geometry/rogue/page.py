@@ -9,6 +9,7 @@ import streamlit as st
 from backend import ModelInfo, Result, RogueOverlapResult, RogueResult
 from pages._kit.charts.base import short_model
 from pages._kit.charts.layer_pairs import cka_heatmap
+from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, elsewhere, said_once, show
 from pages._kit.show.findings import heading, reasons
 from pages._kit.state import ask
@@ -155,7 +156,7 @@ def show_tables(result: Result[RogueResult], layer: int) -> None:
         "far from the mean of all dimensions, on either side, whatever the score. None as a rank: "
         f"not among the {values.top_variance.shape[1]} leading ones."
     )
-    st.dataframe(ranking_table(result, layer), hide_index=True)
+    show_table(ranking_table(result, layer))
 
 
 def show_appearing(result: Result[RogueResult]) -> None:
@@ -187,7 +188,7 @@ def show_appearing(result: Result[RogueResult]) -> None:
             view=f"{names} {height}",
         )
     )
-    st.dataframe(appearing_table(result), hide_index=True)
+    show_table(appearing_table(result))
 
 
 def show_spikes(view: str, result: Result[RogueResult], here: Selection) -> None:
@@ -243,7 +244,14 @@ def show_overlap(here: Selection, model: ModelInfo, by: str) -> None:
     why = {(index[0], index[1]): reason for index, reason in reasons(result, "matrix").items()}
     names_x, names_y = second.layer_names, first.layer_names
     figure = cka_heatmap(
-        values.matrix, names_x, names_y, why, x_name=second.model, y_name=first.model, value_name="overlap"
+        values.matrix,
+        names_x,
+        names_y,
+        why,
+        x_name=second.model,
+        y_name=first.model,
+        value_name="overlap",
+        unit="share",
     )
     caption = (
         f"Each cell is the share of the {values.top} dimensions leading by {RANKINGS[values.by]} that two layers have in "
@@ -266,6 +274,7 @@ def show_overlap(here: Selection, model: ModelInfo, by: str) -> None:
                 results=[result],
                 fields=["matrix"],
                 crosses=True,
+                unit="share",
                 name="rogue-overlap",
                 alt=f"Share of the {values.top} leading dimensions that layers of {models} have in common",
                 height=520,

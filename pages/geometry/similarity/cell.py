@@ -5,7 +5,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import streamlit as st
 
-from backend import CkaResult, ModelInfo, Projection, Result, results_of
+from backend import (
+    CkaResult,
+    ModelInfo,
+    Projection,
+    Result,
+    number_text,
+    results_of,
+)
 from pages._kit.charts.base import short_model
 from pages._kit.charts.layer_pairs import Reasons
 from pages._kit.flow.progress import obtain
@@ -52,7 +59,11 @@ def cell_of(result: Result[CkaResult], models: tuple[ModelInfo, ModelInfo], at: 
 
 def describe(cell: Cell) -> None:
     """The two layers of a cell and their value."""
-    st.metric(cell.value_name, f"{cell.value:.3f}" if np.isfinite(cell.value) else "undefined", width="content")
+    st.metric(
+        cell.value_name,
+        number_text(cell.value, "correlation") if np.isfinite(cell.value) else "undefined",
+        width="content",
+    )
     lines = [
         f"**{plain(model.layer_names[layer])}** of {plain(short_model(model.spec.name))}"
         for model, layer in zip(cell.models, cell.layers, strict=True)
@@ -61,7 +72,7 @@ def describe(cell: Cell) -> None:
     if not np.isfinite(cell.value):
         st.caption(plain(cell.reason))
     elif cell.baseline is not None:
-        st.caption(f"Independent data of this size would give about {cell.baseline:.2f}.")
+        st.caption(f"Independent data of this size would give about {number_text(cell.baseline, 'correlation')}.")
 
 
 def side_by_side(cell: Cell, here: Selection) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from backend import number_text
 from pages._kit.charts.base import COLOUR_SCALE, Floats, layer_ticks, safe, short_model
 from pages._kit.charts.layer_pairs import Reasons, undefined_marks, undefined_words
 
@@ -86,7 +87,11 @@ def _panel(
 
     def words(row: int, column: int) -> str:
         value = block[row, column]
-        return f"<b>CKA {value:.3f}</b>" if np.isfinite(value) else undefined_words(why.get((row, column), ""))
+        return (
+            f"<b>CKA {number_text(value, 'correlation')}</b>"
+            if np.isfinite(value)
+            else undefined_words(why.get((row, column), ""))
+        )
 
     return go.Heatmap(
         z=np.asarray(block, np.float32),

@@ -31,6 +31,7 @@ from pages._kit.charts.layer_pairs import (
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
+from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import heading
 from pages._kit.show.plot import ChartSelection
@@ -281,7 +282,7 @@ def show_pair(mode: str, found: Sequence[Result[CkaResult]], models: Sequence[Mo
                 side_by_side(cell, here)
     with st.expander("Table", icon=":material/table:"):
         table = table_of(mode, found)
-        st.dataframe(table.set_index(table.columns[0]).rename_axis(None))
+        show_table(table.set_index(table.columns[0]).rename_axis(None), hide_index=False)
 
 
 heading("Similarity", WHAT, HOW)

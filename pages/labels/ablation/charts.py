@@ -9,7 +9,12 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from backend import AblationResult, band_ends
+from backend import (
+    AblationResult,
+    band_ends,
+    hover_form,
+    number_text,
+)
 from pages._kit.charts.base import MUTED, Floats, add_band, base_figure, colour, hover_text, safe, with_legend
 from pages._kit.charts.threshold import majority_line
 
@@ -35,6 +40,7 @@ MEASURES = {
     "two_nn": "Intrinsic dimension (TwoNN)",
     "neighbour_overlap": "Neighbour overlap",
 }
+UNITS = {"neighbour_overlap": "share"}
 CONTROL = "shuffled labels"
 RIGHT, WRONG = "right", "wrong"
 
@@ -129,7 +135,7 @@ def geometry_chart(curves: dict[str, Curve], *, shown: str = "highest") -> go.Fi
                     "width": 1.8,
                     "dash": "dot" if curve.name == "random" else "solid",
                 },
-                hovertemplate=f"{name}<br>%{{x:,}} removed<br><b>%{{y:.4g}}</b><extra></extra>",
+                hovertemplate=f"{name}<br>%{{x:,}} removed<br><b>%{{y:{hover_form(UNITS.get(measure, 'number'))}}}</b><extra></extra>",
                 row=row,
                 col=column,
             )
@@ -158,11 +164,13 @@ def step_name(curve: Curve, k: int) -> str:
 def reading(curve: Curve, k: int) -> str:
     """What holds at ``k`` on one curve, in one line."""
     at = nearest_step(curve, k)
-    parts = [f"accuracy {curve.accuracy[k]:.1%}"]
+    parts = [f"accuracy {number_text(curve.accuracy[k], 'accuracy')}"]
     short = ("anisotropy", "average cosine", "TwoNN", "neighbour overlap")
     for name, measure in zip(short, MEASURES, strict=True):
         value = curve.geometry[measure][at]
-        parts.append(f"{name} {value:.3g}" if np.isfinite(value) else f"{name} undefined")
+        parts.append(
+            f"{name} {number_text(value, UNITS.get(measure, 'number'))}" if np.isfinite(value) else f"{name} undefined"
+        )
     where = "" if curve.grid[at] == k else f" (geometry at {curve.grid[at]:,} removed)"
     return " · ".join(parts) + where
 
@@ -224,5 +232,5 @@ def _line(
         opacity=opacity,
         showlegend=legend,
         line={"color": shade, "width": width, "dash": dash},
-        hovertemplate=f"{name}<br>%{{x:,}} removed<br><b>%{{y:.1%}}</b><extra></extra>",
+        hovertemplate=f"{name}<br>%{{x:,}} removed<br><b>%{{y:{hover_form('accuracy')}}}</b><extra></extra>",
     )

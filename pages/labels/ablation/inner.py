@@ -14,11 +14,14 @@ from backend import (
     Result,
     band_ends,
     network_runs,
+    number_text,
+    points_text,
     value_words,
     widest_gap,
 )
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.progress import run_panel
+from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.state import ask
 from pages._kit.state.selection import Selection
@@ -131,7 +134,7 @@ def _show(result: Result[InnerAblation]) -> None:
         if np.isfinite(values.loss).any() or values.n_tokens or values.split is None:
             _show_loss(result, numbers)
         with st.expander("The numbers", icon=":material/table:"):
-            st.dataframe(numbers, hide_index=True)
+            show_table(numbers)
 
 
 def _show_accuracy(result: Result[InnerAblation], numbers: pd.DataFrame) -> None:
@@ -155,7 +158,7 @@ def _show_accuracy(result: Result[InnerAblation], numbers: pd.DataFrame) -> None
         )
     )
     if known:
-        st.markdown(plain(says(values, "accuracy", "{:.1%} of the texts are right")))
+        st.markdown(plain(says(values, "accuracy")))
 
 
 def _show_loss(result: Result[InnerAblation], numbers: pd.DataFrame) -> None:
@@ -179,7 +182,7 @@ def _show_loss(result: Result[InnerAblation], numbers: pd.DataFrame) -> None:
         )
     )
     if known:
-        st.markdown(plain(says(values, "loss", "a token costs {:.2f} nats")))
+        st.markdown(plain(says(values, "loss")))
 
 
 def with_band(numbers: pd.DataFrame, what: str) -> pd.DataFrame:
@@ -200,7 +203,7 @@ def _view(result: Result[InnerAblation]) -> str:
     return f"{result.sources[0].model} {result.values.layer} {len(result.values.n_overwritten)}"
 
 
-def says(values: InnerAblation, field: str, wording: str) -> str:
+def says(values: InnerAblation, field: str) -> str:
     """What the curves of ``field`` show: where the first order lies furthest from random dimensions, or else what overwriting all does.
 
     Of an accuracy also how far chance may move the difference that is named, text by text.
@@ -208,17 +211,23 @@ def says(values: InnerAblation, field: str, wording: str) -> str:
     gap = widest_gap(values, field)
     if gap is None:
         return ""
-    words = f"With nothing overwritten {wording.format(gap.start)}; with {gap.n_overwritten:,} dimensions overwritten "
+
+    def wording(value: float) -> str:
+        if field == "accuracy":
+            return f"{number_text(value, 'accuracy')} of the texts are right"
+        return f"a token costs {number_text(value)} nats"
+
+    words = f"With nothing overwritten {wording(gap.start)}; with {gap.n_overwritten:,} dimensions overwritten "
     if gap.random is None:
-        words += f"{wording.format(gap.value)}."
+        words += f"{wording(gap.value)}."
     else:
         words += (
-            f"({ORDER_NAMES[gap.order]}) {wording.format(gap.value)}, with as many random ones {wording.format(gap.random)} "
+            f"({ORDER_NAMES[gap.order]}) {wording(gap.value)}, with as many random ones {wording(gap.random)} "
             f"(the widest gap of {gap.n_points} points)."
         )
     if field != "accuracy":
         return words
-    return f"{words} The difference: {100 * gap.change:+.1f} ± {100 * gap.error:.1f} points (95 %, text by text)."
+    return f"{words} The difference: {points_text(gap.change, gap.error)} (95 %, text by text)."
 
 
 def table(values: InnerAblation) -> pd.DataFrame:

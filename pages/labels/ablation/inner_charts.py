@@ -5,7 +5,11 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from backend import InnerAblation, band_ends
+from backend import (
+    InnerAblation,
+    band_ends,
+    hover_form,
+)
 from pages._kit.charts.base import MUTED, Floats, add_band, base_figure, colour, safe, with_legend
 
 ORDER_NAMES = {
@@ -31,8 +35,10 @@ def inner_accuracy_chart(values: InnerAblation) -> go.Figure:
     """Accuracy of an InnerAblation for each order, with the control faint, and the model as it is dashed."""
     figure = _empty(values, "Test accuracy (share of texts)")
     for row, order in enumerate(values.orders):
-        _line(figure, values.control[row], f"shuffled labels, {ORDER_NAMES[order]}", _shade(order), ".1%", faint=True)
-    _curves(figure, values, values.accuracy, values.accuracy_std, ".1%")
+        _line(
+            figure, values.control[row], f"shuffled labels, {ORDER_NAMES[order]}", _shade(order), "accuracy", faint=True
+        )
+    _curves(figure, values, values.accuracy, values.accuracy_std, "accuracy")
     if values.split is not None:
         _level(figure, float(values.split.majority), "largest class", MUTED, "dot", left=True)
     _level(figure, float(values.baseline), "nothing overwritten", colour(2), "dash")
@@ -43,7 +49,7 @@ def inner_accuracy_chart(values: InnerAblation) -> go.Figure:
 def inner_loss_chart(values: InnerAblation) -> go.Figure:
     """Loss per token of an InnerAblation for each order, and the model as it is dashed."""
     figure = _empty(values, "Loss (nats per token)")
-    _curves(figure, values, values.loss, values.loss_std, ".3f")
+    _curves(figure, values, values.loss, values.loss_std, "nats")
     none = values.loss[:, 0]
     if np.isfinite(none).any():
         _level(figure, float(none[np.isfinite(none)][0]), "nothing overwritten", colour(2), "dash")
@@ -56,11 +62,11 @@ def _empty(values: InnerAblation, y_title: str) -> go.Figure:
     return figure.update_xaxes(tickmode="array", tickvals=list(range(len(steps))), ticktext=steps)
 
 
-def _curves(figure: go.Figure, values: InnerAblation, lines: Floats, spread: Floats, y_format: str) -> None:
+def _curves(figure: go.Figure, values: InnerAblation, lines: Floats, spread: Floats, unit: str) -> None:
     for row, order in enumerate(values.orders):
         if order == "random" and np.isfinite(lines[row]).all():
             add_band(figure, np.arange(lines.shape[1]), *band_ends(lines[row], spread[row]))
-        _line(figure, lines[row], ORDER_NAMES[order], _shade(order), y_format, steps=values.n_overwritten)
+        _line(figure, lines[row], ORDER_NAMES[order], _shade(order), unit, steps=values.n_overwritten)
 
 
 def _shade(order: str) -> str:
@@ -68,7 +74,7 @@ def _shade(order: str) -> str:
 
 
 def _line(
-    figure: go.Figure, y: Floats, name: str, shade: str, y_format: str, *, faint: bool = False, steps: Any = None
+    figure: go.Figure, y: Floats, name: str, shade: str, unit: str, *, faint: bool = False, steps: Any = None
 ) -> None:
     if not np.isfinite(y).any():
         return
@@ -82,7 +88,7 @@ def _line(
         line={"color": shade, "width": 1.2 if faint else 2.2, "dash": "dot" if faint else "solid"},
         marker={"size": 6},
         text=None if steps is None else [f"{int(k):,}" for k in steps],
-        hovertemplate=f"{name}<br>{'' if steps is None else '%{text} overwritten: '}<b>%{{y:{y_format}}}</b><extra></extra>",
+        hovertemplate=f"{name}<br>{'' if steps is None else '%{text} overwritten: '}<b>%{{y:{hover_form(unit)}}}</b><extra></extra>",
     )
 
 

@@ -23,6 +23,7 @@ from pages._kit.charts.maps import METHODS
 from pages._kit.flow.controls import METHODS_HELP, method_choice, params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
+from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import heading, holders, sampling_error_words
 from pages._kit.show.plot import Frames
@@ -244,7 +245,7 @@ def show_all(
         with right:
             map_panel(choice, result, curve, whole, k)
         with st.expander("The numbers", icon=":material/table:"):
-            st.dataframe(numbers_table(curves, values), hide_index=True)
+            show_table(numbers_table(curves, values))
 
 
 def show_nothing(result: Result[AblationResult]) -> None:

@@ -26,6 +26,7 @@ from pages._kit.charts.layer_pairs import cka_heatmap
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
+from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, elsewhere, said_once, show
 from pages._kit.show.findings import heading, reasons
 from pages._kit.show.wording import ROWS_COUNT, count
@@ -35,7 +36,6 @@ from pages._kit.state.pair import change_name, ordered
 from pages._kit.state.selection import ready
 from pages._kit.state.session import plain, workbench
 from pages.labels.clusters.tables import (
-    column_formats,
     counts_table,
     distance_table,
     filled,
@@ -77,7 +77,7 @@ def show_counts(result: Result[DirectProbeResult]) -> None:
             "would be separable as well. Look at the distances, and at accuracies (Probes).",
             icon=":material/warning:",
         )
-    st.dataframe(table, hide_index=True, column_config=column_formats(own_name(result), other_name(result)))
+    show_table(table)
 
 
 def before_and_after(result: Result[DirectProbeResult], layer: int) -> tuple[Floats, Floats]:
@@ -114,7 +114,7 @@ def show_distances(result: Result[DirectProbeResult]) -> None:
     show_split(result, layer)
     show_least(result)
     show_change(result, layer)
-    st.dataframe(least_table(result, layer), hide_index=True)
+    show_table(least_table(result, layer))
 
 
 def show_matrix(result: Result[DirectProbeResult], layer: int) -> None:
@@ -234,7 +234,7 @@ def show_split(result: Result[DirectProbeResult], layer: int) -> None:
     )
     chosen = np.concatenate([conflict, outside])[:MOST_TEXTS]
     cluster = values.clusters[layer][chosen]
-    st.dataframe(
+    show_table(
         pd.DataFrame(
             {
                 "row": numbers[chosen] + 1,
@@ -243,8 +243,7 @@ def show_split(result: Result[DirectProbeResult], layer: int) -> None:
                 "texts in it": [int(size) or None for size in values.cluster_size[layer][chosen]],
                 "text": [texts[row] for row in numbers[chosen]],
             }
-        ),
-        hide_index=True,
+        )
     )
     more = len(outside) + len(conflict) - len(chosen)
     if more > 0:

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import streamlit as st
 
 from backend import DirectProbeResult, Result
 from pages._kit.charts.base import short_model
@@ -53,22 +52,6 @@ def filled(column: Any, n_rows: int) -> Any:  # a column of a table, of any type
     """A column with gaps for the layers that only the other model has; whatever is of no layer stays."""
     short = isinstance(column, np.ndarray) and len(column) < n_rows
     return np.r_[column, np.full(n_rows - len(column), np.nan)] if short else column
-
-
-def column_formats(own: str, other: str) -> dict[str, Any]:
-    """Shares in percent, correlations with three digits, counts whole; ``own`` and ``other`` are the models, of two."""
-    percent, number = st.column_config.NumberColumn(format="percent"), st.column_config.NumberColumn(format="%.3f")
-    whole = st.column_config.NumberColumn(format="%d")
-    formats = {
-        "pairs of labels apart": percent,
-        "the same, labels shuffled": percent,
-        "shuffled, ± std": percent,
-        "train against test": number,
-        "clusters": whole,
-        "test clusters": whole,
-    }
-    named = {of_model(name, model): form for model in (own, other) for name, form in formats.items()}
-    return {**named, f"alike with {other}": number}
 
 
 def distance_table(result: Result[DirectProbeResult], layer: int) -> pd.DataFrame:

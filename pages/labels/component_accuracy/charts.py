@@ -5,7 +5,11 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from backend import ComponentAccuracy, band_ends
+from backend import (
+    ComponentAccuracy,
+    band_ends,
+    hover_form,
+)
 from pages._kit.charts.base import MUTED, Floats, add_band, base_figure, colour, with_legend
 from pages._kit.charts.threshold import majority_line, margin_name
 
@@ -47,7 +51,7 @@ def component_accuracy_chart(values: ComponentAccuracy, layer: int) -> go.Figure
             mode="markers",
             name="the model's own head",
             marker={"color": colour(3), "size": 10, "symbol": "diamond"},
-            hovertemplate="the model's own head<br><b>%{y:.1%}</b><extra></extra>",
+            hovertemplate=f"the model's own head<br><b>%{{y:{hover_form('accuracy')}}}</b><extra></extra>",
         )
     figure.update_xaxes(type="log", tickmode="array", tickvals=_ticks(int(counts[-1])))
     figure.update_yaxes(range=[0, 1.03])
@@ -92,5 +96,5 @@ def _line(
         opacity=opacity,
         line={"color": shade, "width": width, "dash": dash},
         marker={"size": 5},
-        hovertemplate=f"{name}<br>%{{x}}: <b>%{{y:.1%}}</b><extra></extra>",
+        hovertemplate=f"{name}<br>%{{x}}: <b>%{{y:{hover_form('accuracy')}}}</b><extra></extra>",
     )

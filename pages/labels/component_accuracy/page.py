@@ -10,6 +10,7 @@ from backend import ComponentAccuracy, Result, TextSetInfo, band_ends
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
+from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import (
     PAIRED,
@@ -59,7 +60,7 @@ def show_all(result: Result[ComponentAccuracy], row_name: str) -> None:
             return
         show_sizes(result, error)
         st.subheader("The numbers")
-        st.dataframe(table(values), hide_index=True, column_config=percent())
+        show_table(table(values))
 
 
 def show_components(result: Result[ComponentAccuracy], error: str) -> None:
@@ -145,21 +146,6 @@ def table(values: ComponentAccuracy) -> pd.DataFrame:
             **({"own head": np.full(len(values.n_components), values.full[0])} if values.own_head[0] else {}),
         }
     )
-
-
-def percent() -> dict[str, Any]:
-    """The columns of accuracies, in percent."""
-    names = (
-        "these texts",
-        "general texts",
-        "random dimensions",
-        "± std",
-        "shuffled labels",
-        "shuffled, ± std",
-        "all dimensions",
-        "own head",
-    )
-    return {name: st.column_config.NumberColumn(format="percent") for name in names}
 
 
 heading("Component accuracy", WHAT, HOW)

@@ -7,7 +7,15 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from backend import ModelInfo, MovementResult, NeighbourOverlap, Ordered, Result, error_bars
+from backend import (
+    ModelInfo,
+    MovementResult,
+    NeighbourOverlap,
+    Ordered,
+    Result,
+    error_bars,
+    number_text,
+)
 from pages._kit.charts.base import short_model, titled
 from pages._kit.charts.paths import (
     DIFFERENCES_CAPTION,
@@ -25,6 +33,7 @@ from pages._kit.charts.paths import (
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
+from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, elsewhere, said_once, show
 from pages._kit.show.findings import heading
 from pages._kit.show.wording import ROWS_COUNT
@@ -265,8 +274,7 @@ def show_rows(series: Sequence[ModelInfo], layer: int) -> None:
     values, table = found[0].values, workbench().text_set(here.texts)
     order = np.argsort(values.per_row[layer], kind="stable")[:MOST_ROWS]
     numbers = values.text_index[order]
-    shares = st.column_config.NumberColumn(format="percent")
-    st.dataframe(
+    show_table(
         pd.DataFrame(
             {
                 "row": numbers + 1,
@@ -274,13 +282,11 @@ def show_rows(series: Sequence[ModelInfo], layer: int) -> None:
                 "neighbours kept": values.per_row[layer][order],
                 here.row_name: [table.shown[number] for number in numbers],
             }
-        ),
-        hide_index=True,
-        column_config={"neighbours kept": shares},
+        )
     )
     st.caption(
         f"Of its {values.k} nearest neighbours in {plain(short_model(series[0].spec.name))}, the share that each still has in "
-        f"{plain(short_model(series[-1].spec.name))}; unrelated models would share {values.by_chance:.1%}. The {len(order)} lowest. {ROWS_COUNT}"
+        f"{plain(short_model(series[-1].spec.name))}; unrelated models would share {number_text(values.by_chance, 'share')}. The {len(order)} lowest. {ROWS_COUNT}"
     )
 
 
@@ -317,13 +323,8 @@ def show_numbers(result: Result[MovementResult], layer: int) -> None:
         "the mean distance of the labels from their mean; a step or movement common to all is the share of its squared "
         "length that every label makes alike."
     )
-    number = st.column_config.NumberColumn(format="%.4g")
-    percent = st.column_config.NumberColumn(format="percent")
-    table = labels_table(result, layer)
-    st.dataframe(table, hide_index=True, column_config=dict.fromkeys(table.columns[2:], number))
-    by_layer = layers_table(result)
-    formats = {name: percent if "common" in name else number for name in by_layer.columns[1:]}
-    st.dataframe(by_layer, hide_index=True, column_config=formats)
+    show_table(labels_table(result, layer))
+    show_table(layers_table(result))
 
 
 heading("Movement", WHAT, HOW)

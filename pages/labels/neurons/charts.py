@@ -6,7 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
-from backend import AccuracyCounts, ClassCounts, bin_middles, class_shares
+from backend import (
+    AccuracyCounts,
+    ClassCounts,
+    bin_middles,
+    class_shares,
+    hover_form,
+    number_text,
+)
 from pages._kit.charts.base import (
     DASHES,
     MUTED,
@@ -62,7 +69,7 @@ def singles_histogram(counts: AccuracyCounts, majority: float) -> tuple[go.Figur
                 width=edges[1] - edges[0],
                 name=name,
                 marker={"color": shade, "opacity": opacity, "line": {"width": 0}},
-                hovertemplate=f"{name}, accuracy %{{x:.3f}}<br><b>%{{y:.4g}} dimensions</b><extra></extra>",
+                hovertemplate=f"{name}, accuracy %{{x:{hover_form('accuracy')}}}<br><b>%{{y:{hover_form('count')}}} dimensions</b><extra></extra>",
             )
     figure.add_vline(x=majority, line={"color": MUTED, "dash": "dot", "width": 1.5})
     figure.update_layout(barmode="overlay", yaxis={"range": [0, 1.3 * float(counts.counts.max())]})
@@ -72,13 +79,13 @@ def singles_histogram(counts: AccuracyCounts, majority: float) -> tuple[go.Figur
 def _line(counts: AccuracyCounts, majority: float) -> Line:
     n_dims, edges = int(counts.above[0]), counts.edges
     captions = tuple(
-        f"{above:,} of {n_dims:,} dimensions ({share:.1%}) are above {edge:.3f}"
+        f"{above:,} of {n_dims:,} dimensions ({number_text(share, 'share')}) are above {number_text(edge, 'accuracy')}"
         for above, share, edge in zip(counts.above, counts.shares_above, edges, strict=True)
     )
     highest = float(edges[np.flatnonzero(counts.counts)[-1] + 1])
     middle = (max(majority, float(edges[0])) + highest) / 2
     initial = int(np.abs(edges - middle).argmin())
-    return Line(tuple(edges.tolist()), tuple(f"{edge:.3f}" for edge in edges), captions, initial)
+    return Line(tuple(edges.tolist()), tuple(number_text(edge, "accuracy") for edge in edges), captions, initial)
 
 
 def line_names(lines: ClassCounts, classes: Sequence[str]) -> list[str]:
@@ -108,7 +115,7 @@ def values_histogram(
             line={"color": shade, "width": 1.8, "dash": DASHES[(place // 4) % len(DASHES)]},
             fill="tozeroy" if few else None,
             fillcolor=faint(shade, 0.15) if few else None,
-            hovertemplate=f"{safe(name)}, %{{x:.3f}}<br><b>%{{y:.1%}}</b><extra></extra>",
+            hovertemplate=f"{safe(name)}, %{{x:{hover_form()}}}<br><b>%{{y:{hover_form('share')}}}</b><extra></extra>",
         )
     figure.update_yaxes(tickformat=".0%")
     cuts = [cut for cut in cuts if edges[0] <= cut[0] <= edges[-1]]  # a class may win only far beyond all values
@@ -142,7 +149,7 @@ def depth_chart(
                 opacity=0.35,
                 line={"color": colour(place), "width": 1.3, "dash": "dot"},
                 marker={"size": 3},
-                hovertemplate=f"{names[place]}, shuffled labels, %{{text}}<br><b>%{{y:.3f}}</b><extra></extra>",
+                hovertemplate=f"{names[place]}, shuffled labels, %{{text}}<br><b>%{{y:{hover_form('accuracy')}}}</b><extra></extra>",
             )
         figure.add_scatter(
             **shared,
@@ -150,7 +157,7 @@ def depth_chart(
             name=names[place],
             line={"color": colour(place), "width": 2.2, "dash": DASHES[place % len(DASHES)]},
             marker={"size": 6},
-            hovertemplate=f"{names[place]}, %{{text}}<br><b>%{{y:.3f}}</b><extra></extra>",
+            hovertemplate=f"{names[place]}, %{{text}}<br><b>%{{y:{hover_form('accuracy')}}}</b><extra></extra>",
         )
     for place, reason in why.items():
         figure.add_annotation(

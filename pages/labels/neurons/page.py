@@ -6,13 +6,25 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from backend import AnalysisSpec, ModelInfo, NeuronsResult, Result, compared, count_by_accuracy, merge_classes
+from backend import (
+    AnalysisSpec,
+    ModelInfo,
+    NeuronsResult,
+    Result,
+    chance_text,
+    compared,
+    count_by_accuracy,
+    merge_classes,
+    number_text,
+    points_text,
+)
 from pages._kit.charts.base import short_model, titled
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
+from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, said_once, show
-from pages._kit.show.findings import PAIRED, heading, reasons, say_undefined, share_of_chance, undefined_reasons
+from pages._kit.show.findings import PAIRED, heading, reasons, say_undefined, undefined_reasons
 from pages._kit.show.plot import Frames
 from pages._kit.state import ask
 from pages._kit.state.labelled import choose_layer, choose_model, choose_other, label_ready, say_classes
@@ -33,7 +45,6 @@ from pages.labels.neurons.tables import (
     chosen_table,
     depth_table,
     dimensions_table,
-    percent,
     singles_table,
     values_table,
     wrong_table,
@@ -132,24 +143,24 @@ def show_lists(result: Result[NeuronsResult], here: Selection) -> None:
             "count from 1."
         )
         assert here.texts is not None
-        st.dataframe(wrong_table(result, workbench().text_set(here.texts).texts), hide_index=True)
+        show_table(wrong_table(result, workbench().text_set(here.texts).texts))
     with st.expander("Dimensions in the order chosen", icon=":material/format_list_numbered:"):
         table = chosen_table(result)
-        st.dataframe(table, hide_index=True, column_config=percent(table))
+        show_table(table)
     with st.expander(f"All {values.n_dims:,} dimensions", icon=":material/table:"):
         table = dimensions_table(result)
-        st.dataframe(table, hide_index=True, column_config=percent(table))
+        show_table(table)
 
 
 def show_accuracies(results: Sequence[Result[NeuronsResult]]) -> None:
     """The table of accuracies, and what of it is significant."""
     st.subheader("Accuracy with few dimensions")
     table, n_test = accuracy_table(results), results[0].values.split.n_test
-    st.dataframe(table, hide_index=True, column_config=percent(table))
+    show_table(table)
     st.caption(
         "Test accuracy with all dimensions, the best one, the best five, and as many as there are classes; shuffled is "
         "the control with shuffled labels. The dimensions were chosen without the test rows. An accuracy over "
-        f"{n_test:,} texts may be off by {results[0].values.sampling_error:.0%} either way. {PAIRED}"
+        f"{n_test:,} texts may be off by {number_text(results[0].values.sampling_error, 'share')} either way. {PAIRED}"
     )
     for result in results:
         st.caption(plain(_against_all(result)))
@@ -192,7 +203,7 @@ def _against_all(result: Result[NeuronsResult]) -> str:
     values = result.values
     sizes = ("the best 1", "the best 5") + (() if values.split.n_used == 5 else (f"the best {values.split.n_used}",))
     known = [(name, p) for name, p in zip(sizes, values.against_all[0, 1:], strict=False) if np.isfinite(p)]
-    listed = ", ".join(f"{name} p {share_of_chance(p)}" for name, p in known)
+    listed = ", ".join(f"{name} p {chance_text(p)}" for name, p in known)
     return f"{short_model(result.sources[0].model)}, against all dimensions on the same test rows: {listed or 'undefined'}."
 
 
@@ -205,7 +216,7 @@ def _between(results: Sequence[Result[NeuronsResult]]) -> str:
         if isinstance(found, str):
             return f"Between the two models: {found}."
         if place < 3 or results[0].values.split.n_used != 5:
-            said.append(f"{name} {100 * found.difference:+.1f} points (p {share_of_chance(found.p)})")
+            said.append(f"{name} {points_text(found.difference)} (p {chance_text(found.p)})")
     names = [short_model(result.sources[0].model) for result in results]
     return f"From {names[0]} to {names[1]}, on the same test rows: {', '.join(said)}."
 
@@ -232,7 +243,7 @@ def show_depth(result: Result[NeuronsResult]) -> None:
             view=f"{source.model} {source.layer_names}",
         )
     )
-    st.dataframe(table, hide_index=True, column_config=percent(table))
+    show_table(table)
 
 
 heading("Neurons", WHAT, HOW)

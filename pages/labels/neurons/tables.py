@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import streamlit as st
 
 from backend import AccuracyCounts, ClassCounts, NeuronsResult, Result, bin_middles, class_shares
 from pages._kit.charts.base import Floats, short_model
@@ -97,7 +96,7 @@ def singles_table(result: Result[NeuronsResult], counts: AccuracyCounts) -> pd.D
         "dimensions above the lower end": counts.above[:-1],
     }
     if counts.shuffled is not None:
-        columns["shuffled labels"] = counts.shuffled
+        columns["dimensions, shuffled labels"] = counts.shuffled
     return pd.DataFrame(columns)
 
 
@@ -134,9 +133,3 @@ def depth_table(result: Result[NeuronsResult]) -> pd.DataFrame:
         columns |= {f"{sizes[place]}, shuffled": values.control_accuracy[:, place] for place in places}
         columns |= {f"{sizes[place]}, shuffled, ± std": values.control_accuracy_std[:, place] for place in places}
     return pd.DataFrame(columns)
-
-
-def percent(table: pd.DataFrame) -> dict[str, Any]:
-    """All columns of fractions, in percent."""
-    columns = [name for name in table.columns if table[name].dtype.kind == "f" and not name.startswith("p ")]
-    return {name: st.column_config.NumberColumn(format="percent") for name in columns}

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
-from backend import ProbingResult
+from backend import (
+    ProbingResult,
+    hover_form,
+)
 from pages._kit.charts.base import DASHES, MUTED, safe, with_legend
 from pages._kit.charts.depth import Series, profile_lines
 from pages._kit.charts.threshold import majority_line
@@ -82,5 +85,5 @@ def _controls(figure: go.Figure, one: Probed, *, named: bool) -> None:
                 showlegend=named and style == 0,
                 opacity=0.5,
                 line={"color": MUTED, "width": 1.2, "dash": DASHES[style]},
-                hovertemplate=f"{kind} on shuffled labels{behind}<br><b>%{{y:.3f}}</b><extra></extra>",
+                hovertemplate=f"{kind} on shuffled labels{behind}<br><b>%{{y:{hover_form('accuracy')}}}</b><extra></extra>",
             )

@@ -6,11 +6,20 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from backend import DirectProbeResult, ModelInfo, ProbingResult, Result, band_ends, compared_networks
+from backend import (
+    DirectProbeResult,
+    ModelInfo,
+    ProbingResult,
+    Result,
+    band_ends,
+    compared_networks,
+    points_text,
+)
 from pages._kit.charts.base import short_model
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
+from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import (
     heading,
@@ -39,10 +48,6 @@ TABLES_HOW = (
     "fine-tuning mean a simpler arrangement of the labels. With few texts in many dimensions everything is linear; the notes below say so."
 )
 COMPARE = "The same probes on the layers of this model, over the same texts and the same rows."
-SHARES = (
-    "test accuracy", "± std", "training accuracy", "± std, training", "linear, test", "linear, training",
-    "shuffled labels", "shuffled, linear", "shuffled, ± std", "shuffled, linear, ± std", "selectivity", "selectivity, linear", "accuracy", "chosen at",
-)  # fmt: skip
 FIELDS = ["accuracy", "accuracy_std", "train_std"]
 LINEAR = {"yes": "yes", "no": "no", "random": "yes, but so are random labels", "": ""}
 
@@ -137,20 +142,20 @@ def between(results: Sequence[Result[ProbingResult]]) -> str:
         return "The two models were evaluated on different test rows, so they are not compared."
     names = [short_model(result.sources[0].model) for result in results]
     return (
-        f"{shared[-1]}, from {names[0]} to {names[1]}: {100 * found[0]:+.1f} ± {100 * found[1]:.1f} points for the networks (95 %, row "
+        f"{shared[-1]}, from {names[0]} to {names[1]}: {points_text(*found)} for the networks (95 %, row "
         "by row on the same test rows)."
     )
 
 
-def formats() -> dict[str, Any]:
-    """Shares in percent, counts whole."""
-    found: dict[str, Any] = {name: st.column_config.NumberColumn(format="percent") for name in SHARES}
-    found["clusters"] = st.column_config.NumberColumn(format="%d")
-    found["chosen at"] = st.column_config.NumberColumn(
-        format="percent",
-        help="The chosen network's accuracy in the search, on training texts held out for it: too high.",
-    )
-    return found
+def special() -> dict[str, Any]:
+    """The columns that need a word of explanation."""
+    return {
+        "chosen at": st.column_config.NumberColumn(
+            format="percent",
+            step=0.001,
+            help="The chosen network's accuracy in the search, on training texts held out for it: too high.",
+        )
+    }
 
 
 def clusters_of(clusters: Result[DirectProbeResult] | None, model: str, layer: str) -> tuple[int | None, float, str]:
@@ -206,7 +211,7 @@ def show_all(results: Sequence[Result[ProbingResult]], row_name: str) -> None:
         if len(results) > 1:
             st.caption(plain(between(results)))
         shown = numbers_table(results).drop(columns=["hidden 1", "hidden 2", "L2 weight"])
-        st.dataframe(shown, hide_index=True, column_config=formats())
+        show_table(shown, columns=special())
 
 
 def show_paper_table(
@@ -228,7 +233,7 @@ def show_paper_table(
     if clusters is None and not probes:
         return
     table = paper_table(models, probes, clusters)
-    st.dataframe(table, hide_index=True, column_config=formats())
+    show_table(table)
     if clusters is not None:
         say_undefined(undefined_reasons([clusters], ["n_clusters", "other_n_clusters"]), [clusters])
         provenance([clusters])

@@ -4,11 +4,16 @@ from typing import Any
 
 import streamlit as st
 
-from backend import Result, ThresholdResult
+from backend import (
+    Result,
+    ThresholdResult,
+    number_text,
+)
 from pages._kit.charts.threshold import CAPTION, HISTOGRAM_CAPTION, class_histogram, threshold_profile
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
+from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import (
     PAIRED,
@@ -33,10 +38,6 @@ TABLE_CAPTION = (
     "Fitted head: softmax regression, on that one dimension and on all, which p compares."
 )
 TRAIN, TEST = "Training texts", "Test texts"
-ACCURACIES = (
-    "cut of one dimension", "cut, training rows", "fitted head on that one", "fitted head on all", "own head",
-    "shuffled labels", "± std",
-)  # fmt: skip
 
 
 def what_is_cut(params: dict[str, Any]) -> str:
@@ -107,7 +108,7 @@ def draw_histogram(result: Result[ThresholdResult]) -> None:
 def intervals(values: ThresholdResult, layer: int) -> str:
     """The intervals of one layer in words, where they are few enough to be read."""
     classes = [values.split.classes[number] for number in values.interval_classes[layer]]
-    cuts = [f"{cut:.4g}" for cut in values.thresholds[layer]]
+    cuts = [number_text(cut) for cut in values.thresholds[layer]]
     if not cuts:
         return f"No cut does better than calling everything '{classes[0]}'."
     if len(cuts) > 8:
@@ -123,8 +124,7 @@ def show_all(result: Result[ThresholdResult], params: dict[str, Any], row_name: 
     draw_histogram(result)
     st.subheader("The numbers")
     numbers = screen_table(result)
-    percent = {name: st.column_config.NumberColumn(format="percent") for name in ACCURACIES}
-    st.dataframe(numbers, hide_index=True, column_config=percent)
+    show_table(numbers)
     st.caption(TABLE_CAPTION)
 
 

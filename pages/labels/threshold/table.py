@@ -5,7 +5,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backend import Result, ThresholdResult, band_ends, bin_middles
+from backend import (
+    Result,
+    ThresholdResult,
+    band_ends,
+    bin_middles,
+    number_text,
+)
 
 
 def table(result: Result[ThresholdResult]) -> pd.DataFrame:
@@ -46,7 +52,7 @@ def screen_table(result: Result[ThresholdResult]) -> pd.DataFrame:
     """The table with the cuts in words, the first eight of them."""
     numbers = table(result)
     numbers["cuts"] = [
-        ", ".join(f"{cut:.4g}" for cut in cuts[:8]) + (f" and {len(cuts) - 8} more" if len(cuts) > 8 else "")
+        ", ".join(number_text(cut) for cut in cuts[:8]) + (f" and {len(cuts) - 8} more" if len(cuts) > 8 else "")
         for cuts in result.values.thresholds
     ]
     return numbers

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
-from backend import complete_layers, mean_over_layers
+from backend import complete_layers, hover_form, mean_over_layers
 from pages._kit.charts.base import (
     COLOUR_SCALE,
     DASHES,
@@ -56,6 +56,7 @@ class Grid:
     layers: tuple[str, ...]
     values: Floats
     undefined: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    unit: str = "number"
 
     def why(self, step: int, layer: int) -> str:
         """The reason of one undefined number."""
@@ -68,12 +69,12 @@ class Grid:
         kept = sorted({*range(0, n_layers, every), *ends})
         place = {layer: at for at, layer in enumerate(kept)}
         why = {(step, place[layer]): reason for (step, layer), reason in self.undefined.items() if layer in place}
-        return Grid(self.steps, tuple(self.layers[layer] for layer in kept), self.values[:, kept], why)
+        return Grid(self.steps, tuple(self.layers[layer] for layer in kept), self.values[:, kept], why, self.unit)
 
     def without_first(self) -> "Grid":
         """The same without the first layer."""
         why = {(step, layer - 1): reason for (step, layer), reason in self.undefined.items() if layer}
-        return Grid(self.steps, self.layers[1:], self.values[:, 1:], why)
+        return Grid(self.steps, self.layers[1:], self.values[:, 1:], why, self.unit)
 
 
 def places_of(steps: Sequence[int], *, logarithmic: bool) -> npt.NDArray[np.float64]:
@@ -125,7 +126,7 @@ def step_profiles(grid: Grid, *, y_title: str, y_range: tuple[float, float] | No
             line={"color": shade, "width": 3 if ends else 1.8},
             marker={"size": 5},
             text=[safe(name) for name in grid.layers],
-            hovertemplate=f"step {step:,}, %{{text}}<br><b>%{{y:.4g}}</b><extra></extra>",
+            hovertemplate=f"step {step:,}, %{{text}}<br><b>%{{y:{hover_form(grid.unit)}}}</b><extra></extra>",
         )
         missing = np.flatnonzero(~np.isfinite(grid.values[number]))
         _crosses(
@@ -153,7 +154,7 @@ def step_heatmap(grid: Grid, *, value_name: str, value_range: tuple[float, float
         colorscale=COLOUR_SCALE,
         colorbar={"title": {"text": safe(value_name), "side": "right"}, "thickness": 14},
         customdata=cells,
-        hovertemplate="%{customdata[0]}, %{customdata[1]}<br><b>%{z:.4g}</b><extra></extra>",
+        hovertemplate=f"%{{customdata[0]}}, %{{customdata[1]}}<br><b>%{{z:{hover_form(grid.unit)}}}</b><extra></extra>",
         hoverongaps=False,
         xgap=1,
         ygap=1,
@@ -198,7 +199,7 @@ def over_steps(
             line={"color": shade, "width": 1.3 if mean else 2},
             marker={"size": 5},
             text=steps,
-            hovertemplate=f"{safe(name)}, step %{{text}}<br><b>%{{y:.4g}}</b><extra></extra>",
+            hovertemplate=f"{safe(name)}, step %{{text}}<br><b>%{{y:{hover_form(grid.unit)}}}</b><extra></extra>",
         )
         missing = np.flatnonzero(~np.isfinite(grid.values[:, layer]))
         named = [f"{safe(name)}, step {steps[i]}" for i in missing]
@@ -212,7 +213,7 @@ def over_steps(
             line={"color": colour(2), "width": 3.5},
             marker={"size": 8},
             text=steps,
-            hovertemplate="mean, step %{text}<br><b>%{y:.4g}</b><extra></extra>",
+            hovertemplate=f"mean, step %{{text}}<br><b>%{{y:{hover_form(grid.unit)}}}</b><extra></extra>",
         )
     figure.update_xaxes(**step_axis(grid.steps, logarithmic=logarithmic))
     _value_axis(figure, y_range)
@@ -246,7 +247,7 @@ def label_lines(steps: Sequence[int], minimum: Floats, classes: Sequence[str], *
             line={"color": colour(place) if shown else MUTED, "width": 2.2 if shown else 1, "dash": DASHES[dash]},
             marker={"size": 6 if shown else 3},
             text=[f"{step:,}" for step in steps],
-            hovertemplate=f"{name}, step %{{text}}<br><b>%{{y:.4g}}</b><extra></extra>",
+            hovertemplate=f"{name}, step %{{text}}<br><b>%{{y:{hover_form('distance')}}}</b><extra></extra>",
         )
     figure.update_xaxes(**step_axis(steps, logarithmic=logarithmic))
     return with_legend(figure.update_yaxes(rangemode="tozero"))

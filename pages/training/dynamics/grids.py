@@ -25,6 +25,7 @@ from pages._kit.charts.base import Floats, short_model
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import batch_panel
+from pages._kit.show.columns import show_table, unit_of
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import bare_reason, reasons
 from pages._kit.state import ask
@@ -140,10 +141,10 @@ def grids_of(measure: SeriesMeasure, series: SeriesInfo, results: Sequence[Resul
     """The numbers of a measure by checkpoint and layer, and the ends of their band where they have one, by column."""
     names = {f"{measure.key}{end}": f"{measure.field}{end}" for end in ("", "_low", "_high")}
     known = {column: field for column, field in names.items() if hasattr(results[0].values, field)}
-    return {column: _grid(field, series, results) for column, field in known.items()}
+    return {column: _grid(field, series, results, unit_of(measure.key)) for column, field in known.items()}
 
 
-def _grid(field: str, series: SeriesInfo, results: Sequence[Result]) -> Grid:
+def _grid(field: str, series: SeriesInfo, results: Sequence[Result], unit: str) -> Grid:
     """One field of the results, with the reasons of the undefined numbers."""
     rows: list[Floats] = []
     why: dict[tuple[int, int], str] = {}
@@ -152,7 +153,7 @@ def _grid(field: str, series: SeriesInfo, results: Sequence[Result]) -> Grid:
         for index, reason in reasons(result, field).items():
             if len(index) < 2 or index[0] == index[1]:
                 why.setdefault((step, int(index[0])), bare_reason(result, reason))
-    return Grid(series.steps, results[0].sources[0].layer_names, np.array(rows), why)
+    return Grid(series.steps, results[0].sources[0].layer_names, np.array(rows), why, unit)
 
 
 def plottable(results: Sequence[Result], *, against: bool) -> list[str]:
@@ -286,7 +287,7 @@ def show_measures(
     for measure in measures:
         grids |= grids_of(measure, series, found[measure.wanted])
     with st.expander("Table", icon=":material/table:"):
-        st.dataframe(grids_table(grids), hide_index=True)
+        show_table(grids_table(grids))
 
 
 def documents_of(series: SeriesInfo, results: Sequence[Result]) -> list[dict[str, Any]]:

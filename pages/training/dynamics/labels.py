@@ -15,8 +15,10 @@ from backend import (
     Result,
     SeriesInfo,
     ThresholdResult,
+    chance_text,
     compared,
     compared_networks,
+    points_text,
     result_of,
     results_of,
     values_of,
@@ -24,8 +26,9 @@ from backend import (
 from pages._kit.charts.base import Floats, short_model
 from pages._kit.charts.clusters import TWO_CAPTION
 from pages._kit.charts.paths import FRAME_HELP, FRAMES, MOST_NAMED, PATHS_CAPTION, paths_chart
+from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, elsewhere, said_once, show
-from pages._kit.show.findings import PAIRED, holders, sampling_error_words, share_of_chance
+from pages._kit.show.findings import PAIRED, holders, sampling_error_words
 from pages._kit.state import ask
 from pages._kit.state.labelled import label_ready
 from pages._kit.state.selection import Selection
@@ -83,8 +86,8 @@ def _first_and_last(series: SeriesInfo, results: Sequence[Result]) -> str:
     if isinstance(found, str):
         return f"{which}: {found}."
     return (
-        f"{which}: {100 * found.difference:+.1f} points; of {found.n_rows:,} test rows {found.n_gained:,} became right and "
-        f"{found.n_lost:,} wrong, p {share_of_chance(found.p)}. {PAIRED}"
+        f"{which}: {points_text(found.difference)}; of {found.n_rows:,} test rows {found.n_gained:,} became right and "
+        f"{found.n_lost:,} wrong, p {chance_text(found.p)}. {PAIRED}"
     )
 
 
@@ -96,7 +99,7 @@ def _networks_first_and_last(series: SeriesInfo, results: Sequence[Result]) -> s
     if found is None or found[0] != found[0]:
         return ""
     which = f"Networks on {results[0].sources[0].layer_names[layer]}, step {series.steps[0]:,} to {series.steps[-1]:,}"
-    return f"{which}: {100 * found[0]:+.1f} ± {100 * found[1]:.1f} points (95 %, row by row on the same test rows)."
+    return f"{which}: {points_text(*found)} (95 %, row by row on the same test rows)."
 
 
 def _distances(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
@@ -217,7 +220,7 @@ def _movement(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
     )
     with said_once():
         show(finding)
-        st.dataframe(_lengths(result, layer), hide_index=True, key="dynamics_lengths")
+        show_table(_lengths(result, layer), key="dynamics_lengths")
 
 
 def _lengths(result: Result[MovementResult], layer: int) -> pd.DataFrame:

@@ -8,7 +8,11 @@ import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
 
-from backend import RunInfo, moving_mean
+from backend import (
+    RunInfo,
+    hover_form,
+    moving_mean,
+)
 from pages._kit.charts.base import MUTED, base_figure, colour, safe, with_legend
 
 CAPTION = (
@@ -66,7 +70,7 @@ def _losses(figure: go.Figure, log: Sequence[Mapping[str, Any]]) -> None:
         mode="lines",
         name="training loss",
         line={"color": MUTED, "width": 1},
-        hovertemplate="step %{x}<br>loss <b>%{y:.3f}</b><extra></extra>",
+        hovertemplate=f"step %{{x:,}}<br>loss <b>%{{y:{hover_form()}}}</b><extra></extra>",
     )
     if len(steps) > _AROUND:
         figure.add_scatter(
@@ -75,7 +79,7 @@ def _losses(figure: go.Figure, log: Sequence[Mapping[str, Any]]) -> None:
             mode="lines",
             name=f"mean of {_AROUND} steps",
             line={"color": colour(0), "width": 2.4},
-            hovertemplate="step %{x}<br>mean loss <b>%{y:.3f}</b><extra></extra>",
+            hovertemplate=f"step %{{x:,}}<br>mean loss <b>%{{y:{hover_form()}}}</b><extra></extra>",
         )
 
 
@@ -87,7 +91,7 @@ def _judged(figure: go.Figure, info: RunInfo, lines: Sequence[Mapping[str, Any]]
             **shared,
             y=np.array([line["eval_loss"] for line in lines], np.float32),
             marker={"symbol": "diamond", "size": 8, "color": colour(1)},
-            hovertemplate="step %{x}<br>loss <b>%{y:.3f}</b><extra></extra>",
+            hovertemplate=f"step %{{x:,}}<br>loss <b>%{{y:{hover_form()}}}</b><extra></extra>",
         )
         figure.add_scatter(
             x=steps,
@@ -97,7 +101,7 @@ def _judged(figure: go.Figure, info: RunInfo, lines: Sequence[Mapping[str, Any]]
             name="accuracy",
             line={"color": colour(2), "width": 2.2},
             marker={"size": 8},
-            hovertemplate="step %{x}<br>accuracy <b>%{y:.1%}</b><extra></extra>",
+            hovertemplate=f"step %{{x:,}}<br>accuracy <b>%{{y:{hover_form('accuracy')}}}</b><extra></extra>",
         )
     last = max(info.total_steps, 1)
     for value, name, dash in (
@@ -112,5 +116,5 @@ def _judged(figure: go.Figure, info: RunInfo, lines: Sequence[Mapping[str, Any]]
                 mode="lines",
                 name=name,
                 line={"color": MUTED, "width": 1.5, "dash": dash},
-                hovertemplate=f"{name}: <b>%{{y:.1%}}</b><extra></extra>",
+                hovertemplate=f"{name}: <b>%{{y:{hover_form('accuracy')}}}</b><extra></extra>",
             )

@@ -6,11 +6,22 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from backend import RECIPES, EmbedscopeError, JobStatus, Recipe, RunInfo, TextSetInfo, run_document
+from backend import (
+    RECIPES,
+    EmbedscopeError,
+    JobStatus,
+    Recipe,
+    RunInfo,
+    TextSetInfo,
+    number_text,
+    points_text,
+    run_document,
+)
 from pages._kit.charts.base import short_model
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.progress import show_progress
 from pages._kit.show import wording
+from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, show
 from pages._kit.show.findings import heading
 from pages._kit.state import ask, selection
@@ -226,22 +237,24 @@ def numbers(info: RunInfo) -> None:
     rows = wording.count(info.n_test, "row")
     on = f"{rows} ({plain(info.judged_on)})" if info.judged_on else rows
     with st.container(horizontal=True):
-        st.metric("Largest class", share(info.majority), help="The accuracy of always guessing it.")
+        st.metric("Largest class", number_text(info.majority, "accuracy"), help="The accuracy of always guessing it.")
         reads = f"A linear head on the base's own last layer, pooling {info.frozen_pooling or '-'}, fitted on the training rows."
-        st.metric("Head on the frozen base", share(info.frozen), help=reads)
-        more = f"{100 * info.gain:+.1f} points" if info.gain == info.gain else None
+        st.metric("Head on the frozen base", number_text(info.frozen, "accuracy"), help=reads)
+        more = points_text(info.gain) if info.gain == info.gain else None
         name = (
             "Fine-tuned" if info.state == "done" else "Best saved step" if info.recipe.patience else "Last saved step"
         )
-        st.metric(name, share(info.accuracy), more, help=f"At step {info.step}." if info.steps else None)
+        st.metric(
+            name, number_text(info.accuracy, "accuracy"), more, help=f"At step {info.step}." if info.steps else None
+        )
         if info.test_accuracy == info.test_accuracy:
-            about = f"On {info.n_final:,} rows that were not used to choose a step; head on the frozen base {share(info.test_frozen)}."
-            st.metric("Fine-tuned, test rows", share(info.test_accuracy), help=about)
+            about = f"On {info.n_final:,} rows that were not used to choose a step; head on the frozen base {number_text(info.test_frozen, 'accuracy')}."
+            st.metric("Fine-tuned, test rows", number_text(info.test_accuracy, "accuracy"), help=about)
     judged = f"Accuracy on {on}"
     if info.n_train:
         judged += f"; trained on {wording.count(info.n_train, 'row')}"
     if info.frozen_pooling != "mean" and info.frozen_mean == info.frozen_mean:
-        judged += f". A head on the frozen base with mean pooling has an accuracy of {share(info.frozen_mean)}"
+        judged += f". A head on the frozen base with mean pooling has an accuracy of {number_text(info.frozen_mean, 'accuracy')}"
     so_far = " so far" if info.state == "running" else ""
     st.caption(f"{judged}. Device: {plain(info.device)}. {wording.duration(info.seconds)} of training{so_far}.")
 
@@ -269,8 +282,7 @@ def ended(info: RunInfo) -> None:
                 "model": [f"run:{info.name}@step-{step:05d}" for step in info.steps],
             }
         )
-        accuracy = st.column_config.NumberColumn(format="percent")
-        st.dataframe(table, hide_index=True, column_config={"accuracy": accuracy}, key="finetune_steps")
+        show_table(table, key="finetune_steps")
     delete_button(info)
     for note in info.notes:
         st.caption(f":material/info: {plain(note)}")
@@ -292,11 +304,6 @@ def ended(info: RunInfo) -> None:
 
 def _ask_resume(name: str) -> None:
     st.session_state["_finetune_resume"] = name
-
-
-def share(value: float) -> str:
-    """An accuracy in percent; a dash where it is not known."""
-    return f"{100 * value:.1f} %" if value == value else "–"
 
 
 open_report_if_asked()

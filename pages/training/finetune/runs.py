@@ -8,6 +8,7 @@ import streamlit as st
 from backend import POOLINGS, RECIPES, EmbedscopeError, RunForecast, RunInfo
 from pages._kit.charts.base import short_model
 from pages._kit.show import wording
+from pages._kit.show.columns import show_table
 from pages._kit.show.export import cells_of, csv_text
 from pages._kit.show.links import page_file
 from pages._kit.state.model_field import DEFAULT_MODEL, choose_models, chosen_names
@@ -64,11 +65,7 @@ def all_runs(infos: Sequence[RunInfo]) -> None:
     """The table of all runs, folded away, with its file."""
     with st.expander(f"All runs ({len(infos)})", icon=":material/table_chart:"):
         table = runs_table(infos)
-        percent, few = st.column_config.NumberColumn(format="percent"), st.column_config.NumberColumn(format="%.1f")
-        shares = ("largest class", "frozen base", "fine-tuned", "gain", "fine-tuned, test rows")
-        rate = st.column_config.NumberColumn(format="scientific")
-        formats = {**dict.fromkeys(shares, percent), "minutes": few, "learning rate": rate}
-        st.dataframe(table, hide_index=True, column_config=formats, key="finetune_runs")
+        show_table(table, key="finetune_runs")
         st.caption(
             "Frozen base: a linear head on the base's own last layer. Gain: fine-tuned less frozen base, on the same rows. Runs that "
             "are judged on other rows cannot be compared by these accuracies."

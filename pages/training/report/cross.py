@@ -10,6 +10,7 @@ from backend import CrossTaskRow, ModelInfo, TextSetInfo, cross_task_document, c
 from pages._kit.charts.base import short_model
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.progress import batch_panel
+from pages._kit.show.columns import show_table
 from pages._kit.show.export import cells_of, origin
 from pages._kit.show.findings import provenance, say_undefined, undefined_reasons
 from pages._kit.state import ask
@@ -52,9 +53,7 @@ def cross_view(here: Selection, base: ModelInfo, tuned: ModelInfo) -> None:
         return
     found = cross_task_rows(results, [label for _, label in chosen])
     table = cross_table(found)
-    percent, number = st.column_config.NumberColumn(format="percent"), st.column_config.NumberColumn(format="%+.3f")
-    shares = [name for name in table.columns if "accuracy" in name or "±" in name or name == "largest class"]
-    st.dataframe(table, hide_index=True, column_config={**dict.fromkeys(shares, percent), "mean change": number})
+    show_table(table)
     st.caption(CAPTION)
     say_undefined(undefined_reasons(results, FIELDS), results)
     provenance(results)

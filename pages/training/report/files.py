@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from backend import Document, Result
+from backend import NO_NUMBER, Document, Result
 from pages._kit.charts.base import for_paper
+from pages._kit.show.columns import cell_text
 from pages._kit.show.export import cells_of, csv_text, json_text, origin, with_part
 from pages._kit.show.files import typeset_files
 from pages._kit.show.finding import Finding
@@ -107,11 +108,14 @@ def html_report(title: str, sections: Sequence[Section], notes: Sequence[str] = 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     head = "".join(f"<th>{html.escape(str(name))}</th>" for name in columns)
-    body = "".join("<tr>" + "".join(f"<td>{html.escape(_cell(value))}</td>" for value in row) + "</tr>" for row in rows)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(_cell(*cell))}</td>" for cell in zip(columns, row, strict=True)) + "</tr>"
+        for row in rows
+    )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def _cell(value: Any) -> str:
+def _cell(column: str, value: Any) -> str:
     if value is None:
-        return "–"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+        return NO_NUMBER
+    return cell_text(column, value) if isinstance(value, float) else str(value)

@@ -23,6 +23,7 @@ from backend import (
     label_changes,
     layer_rows,
     moved_rows,
+    number_text,
     result_of,
     values_of,
 )
@@ -32,6 +33,7 @@ from pages._kit.charts.depth import Series, profile_lines
 from pages._kit.charts.layer_pairs import cka_heatmap, difference_heatmap
 from pages._kit.charts.spectrum import ratio_caption, variance_ratio_chart
 from pages._kit.charts.threshold import majority_line, margin_name
+from pages._kit.show.columns import show_table
 from pages._kit.show.export import cells_of
 from pages._kit.show.finding import Finding, elsewhere, show
 from pages._kit.show.findings import holders, reasons, sampling_error_words
@@ -169,13 +171,11 @@ def dimensions(plan: ReportPlan, found: Found) -> list[Section]:
     frame = pd.DataFrame([_layer_cells(row) for row in layer_rows(found)])
     whole = ("highest variance, before", "highest variance, after", "components gained")
     frame = frame.astype(dict.fromkeys(whole, "Int64"))
-    number = st.column_config.NumberColumn(format="%.3f")
-    shares = [name for name in frame.columns if frame[name].dtype.kind == "f"]
-    st.dataframe(frame, hide_index=True, column_config=dict.fromkeys(shares, number))
+    show_table(frame)
     values = values_of(found["rogue_overlap"], RogueOverlapResult)
     caption = (
         f"Top {values.top} in common: share of the {values.top} dimensions of highest variance that both models have; by chance "
-        f"{values.chance:.2g}. Highest variance: the index of the one dimension that varies most over all rows. Components gained: leading "
+        f"{number_text(values.chance, 'share')}. Highest variance: the index of the one dimension that varies most over all rows. Components gained: leading "
         "principal components before the first whose share of the variance fell."
     )
     st.caption(caption)
@@ -251,7 +251,7 @@ def accuracies(found: Found, row_name: str) -> list[Section]:
             Series(f"all dimensions, {name}", names, values.fitted_accuracy, undefined=why, place=place),
             Series(f"highest variance, {name}", names, values.accuracy, undefined=why, place=place, style=2),
         ]
-    figure = profile_lines(series, y_title="Test accuracy (share of texts)", y_range=(0, 1.03))
+    figure = profile_lines(series, y_title="Test accuracy (share of texts)", y_range=(0, 1.03), unit="accuracy")
     of = values_of(found["threshold_base"], ThresholdResult)
     majority_line(figure, of.split.majority)
     finding = Finding(
@@ -302,7 +302,7 @@ def labels(plan: ReportPlan, found: Found) -> list[Section]:
         view=str(values.split.classes),
     )
     show(finding)
-    st.dataframe(table, hide_index=True)
+    show_table(table)
     parts = [section_of(finding)] if known else []
     return [*parts, Section("Each label", table=(columns, rows))]
 
@@ -324,15 +324,14 @@ def moved(
         return []
     caption = (
         f"{MOVED_CAPTION} The mean over {len(result.values.row_index):,} rows is "
-        f"{result.values.overlap[at, at]:.2f}; unrelated spaces share "
-        f"{result.values.by_chance:.2g} by chance."
+        f"{number_text(result.values.overlap[at, at], 'share')}; unrelated spaces share "
+        f"{number_text(result.values.by_chance, 'share')} by chance."
     )
     cells = []
     for one in rows:
         label = [labels_of[one.text]] if labels_of else []
         cells.append([one.text + 1, one.kept, *label, texts[one.text]])
     columns = ["row", "neighbours kept", *(["class"] if labels_of else []), "text"]
-    percent = st.column_config.NumberColumn(format="percent")
-    st.dataframe(pd.DataFrame(cells, columns=columns), hide_index=True, column_config={"neighbours kept": percent})
+    show_table(pd.DataFrame(cells, columns=columns))
     st.caption(caption)
     return [Section(title, caption, table=(columns, cells))]

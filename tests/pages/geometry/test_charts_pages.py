@@ -143,7 +143,7 @@ def test_rogue_overlap_is_a_matrix_with_its_chance_level(at: AppTest) -> None:
     at.segmented_control(key="rogue_view").set_value("Overlap").run()
     computed(at, "rogue_overlap")
     assert figures(at) == 1
-    assert "two random choices of 10 of 384 dimensions share 0.026 of them" in words(at)
+    assert "two random choices of 10 of 384 dimensions share 2.6\xa0% of them" in words(at)
 
 
 def test_a_stored_result_appears_without_a_button(at: AppTest, bench: Any) -> None:

@@ -74,7 +74,7 @@ def test_overlap_between_two_models_states_chance(open_page, run_page, small_wor
     values = small_world.computed("rogue_overlap", 0, 1).values
     np.testing.assert_allclose(numbers(figure(at)["data"][0]["z"]), values.matrix, rtol=1e-6)
     assert values.chance == pytest.approx(10 / 32)
-    assert said(at).count("By chance, two random choices of 10 of 32 dimensions share 0.31 of them") == 1
+    assert said(at).count("By chance, two random choices of 10 of 32 dimensions share 31.2\xa0% of them") == 1
     assert "by construction" not in said(at)
     at.selectbox(key="rogue_other").select_index(1).run()  # the same model
     at = run_page(at, "rogue_overlap")

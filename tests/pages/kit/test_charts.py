@@ -273,7 +273,7 @@ def test_a_scale_plot_says_whether_flat_means_a_dimension(ends: list[float], sai
     assert caption.startswith("MADA, from all 440 rows")
     assert "mean of 7 random draws" in caption
     assert "4 of the 6 sizes asked for: no draw has fewer than 32 rows" in caption
-    assert "(5.3 at the right end)" in caption
+    assert "(5.287 at the right end)" in caption
     reading = caption[caption.index("The dotted line") :]
     assert said in reading
     assert unsaid not in reading

@@ -29,20 +29,22 @@ def cells_of(text: str) -> list[list[str]]:
 def test_words_in_markdown_are_words(text: str) -> None:
     flat = " ".join(text.split())
     read = cells_of(markdown_text([text, "n"], [[text, 1.0]], title=["A table", "on texts"]))
-    assert read == [[flat, "n"], [flat, "1"]]
+    assert read == [[flat, "n"], [flat, "1.000"]]
     assert not re.search(r"\w://|www\.|\w@", markdown_text([text], [])), "no address becomes a link"
 
 
-def test_numbers_have_four_digits_and_none_where_there_is_none() -> None:
-    rows = [["x", 0.123456, 12345678, None, True], ["y", -1e-7, -3, float("nan"), False]]
-    assert cells_of(markdown_text(["name", "a", "b", "c", "d"], rows))[1:] == [
-        ["x", "0.1235", "12345678", "–", "True"],
-        ["y", "-1e-07", "-3", "–", "False"],
+def test_numbers_have_the_form_of_their_column_and_a_dash_where_there_is_none() -> None:
+    columns = ["name", "a", "b", "c", "d", "test accuracy", "p"]
+    rows = [["x", 0.123456, 12345678, None, True, 0.70914, 0.04], ["y", -1e-7, -3, float("nan"), False, 1.0, 1e-9]]
+    assert cells_of(markdown_text(columns, rows))[1:] == [
+        ["x", "0.123", "12,345,678", "–", "True", "70.9\xa0%", "0.040"],
+        ["y", "−1.00e-07", "−3", "–", "False", "100.0\xa0%", "< 0.001"],
     ]
-    assert "| :-- | --: | --: | --: | :-- |" in markdown_text(["name", "a", "b", "c", "d"], rows)
-    latex = latex_text(["name", "a", "b", "c", "d"], rows)
-    assert r"\begin{tabular}{lrrrl}" in latex
-    assert r"y & $-$1e-07 & $-$3 & -- & False \\" in latex
+    assert "| :-- | --: | --: | --: | :-- | --: | --: |" in markdown_text(columns, rows)
+    latex = latex_text(columns, rows)
+    assert r"\begin{tabular}{lrrrlrr}" in latex
+    assert r"y & $-$1.00e-07 & $-$3 & -- & False & 100.0~\% & $<$ 0.001 \\" in latex
+    assert "41.2~" in latex_text(["block 1"], [[0.4123]], unit="share")
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -17,9 +17,11 @@ from pages._kit.show.files import csv_file, html_file, json_file, parquet_file
 from pages._kit.show.finding import Finding
 from pages._kit.show.map_view import MapView
 from pages._kit.show.naming import file_stem, title_lines
+from pages._kit.show.plot import Frames
 from pages.geometry.similarity.cell import _map
 from tests.pages.conftest import ROOT, SmallWorld, settled
 from tests.pages.drawn import check
+from tests.pages.forms import check_forms, check_screen
 
 
 @dataclass(frozen=True)
@@ -195,6 +197,7 @@ def test_the_table_of_every_finding_has_the_numbers_of_its_figure(
             getattr(at, kind)(key=key).set_value(value).run()
         for key in runs:
             run_page(at, key)
+        check_screen(at)
         for key, finding in shown.items():
             seen[key] = seen.get(key, 0) + look_at(finding)
             stems.setdefault(file_stem(finding), set()).add(key)
@@ -212,6 +215,7 @@ def look_at(finding: Finding) -> int:
     read = pd.read_parquet(io.BytesIO(parquet_file(finding)))
     assert read.shape == table.shape
     assert json_file(finding) and file_stem(finding)
+    check_forms(finding)
     if finding.figure is None:
         return 0
     page = html_file(finding).decode()
@@ -238,6 +242,29 @@ def test_a_table_of_other_numbers_is_found_out() -> None:
     cells = go.Figure(go.Heatmap(z=[[0.1, None], [0.2, 0.3]]))
     with pytest.raises(AssertionError, match="trace 0"):
         check(Finding("key", "title", cells, "", pd.DataFrame({"a": [0.1, 0.2], "b": [np.nan, 0.31]})))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"caption": "Right are 70.91 % of the texts."},
+        {"caption": "Right are 50 % of the texts."},
+        {"figure": go.Figure(go.Scatter(x=[0], y=[0.5], hovertemplate="<b>%{y:.4g}</b>"))},
+        {"frames": Frames("Removed", ["0"], [], ["accuracy 0.70"])},
+    ],
+)
+def test_a_number_in_another_form_is_found_out(other: dict[str, Any]) -> None:
+    line = go.Figure(go.Scatter(x=[0], y=[0.5], hovertemplate="<b>%{y:.3f}</b>"))
+    right: dict[str, Any] = {
+        "key": "k",
+        "title": "t",
+        "figure": line,
+        "caption": "Right are 70.9\xa0% (95 %).",
+        "table": pd.DataFrame({"accuracy": [0.5]}),
+    }
+    check_forms(Finding(**right))
+    with pytest.raises(AssertionError, match=r"^k: "):
+        check_forms(Finding(**right | other))
 
 
 def calls(names: Sequence[str]) -> Iterator[tuple[str, ast.Call]]:

@@ -51,7 +51,7 @@ def test_the_slider_moves_reading_line_and_colours_together(open_page, run_page,
     for k in (0, 20):
         at.select_slider(key="ablation_curves_frame").set_value(k).run()
         assert not at.exception
-        assert f"accuracy {values.accuracy[0, 0, k]:.1%}" in said(at)
+        assert f"accuracy {100 * values.accuracy[0, 0, k]:.1f}\xa0%" in said(at)
         last = f", last removed: {values.order[0, 0, k - 1]}" if k else ""
         assert at.select_slider(key="ablation_curves_frame").options[k] == f"{k} of 32{last}"
         for place in (CURVES, GEOMETRY):
@@ -100,7 +100,7 @@ def test_another_order_has_its_own_numbers(open_page, run_page, small_world: Sma
     values = computed(small_world)
     at.segmented_control(key="ablation_order_3").set_value("lowest").run()
     at.select_slider(key="ablation_curves_frame").set_value(30).run()
-    assert f"accuracy {values.accuracy[0, 1, 30]:.1%}" in said(at)
+    assert f"accuracy {100 * values.accuracy[0, 1, 30]:.1f}\xa0%" in said(at)
 
 
 def test_hand_picked_dimensions_make_a_curve_of_their_own(open_page, run_page, small_world: SmallWorld) -> None:
@@ -110,7 +110,7 @@ def test_hand_picked_dimensions_make_a_curve_of_their_own(open_page, run_page, s
     values = computed(small_world, dims=(4, 9, 30))
     at.segmented_control(key="ablation_order_4").set_value("chosen").run()
     at.select_slider(key="ablation_curves_frame").set_value(3).run()
-    assert f"accuracy {values.chosen_accuracy[0, 3]:.1%}" in said(at)
+    assert f"accuracy {100 * values.chosen_accuracy[0, 3]:.1f}\xa0%" in said(at)
     traces = {trace.get("name"): numbers(trace["y"]) for trace in figure(at, CURVES)["data"]}
     np.testing.assert_allclose(traces["hand-picked"], values.chosen_accuracy[0], rtol=1e-5)
     picked = next(trace for trace in figure(at, CURVES)["data"] if trace.get("name") == "hand-picked")

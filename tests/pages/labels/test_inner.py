@@ -53,7 +53,7 @@ def test_the_curves_are_those_of_the_metric(
         np.testing.assert_allclose(lines[name], values.accuracy[row], rtol=1e-6)
     words = said(at)
     assert "Read with a fitted head on block 3" in words and "after block 1" in words.lower()
-    assert f"With nothing overwritten {values.accuracy[0, 0]:.1%} of the texts are right" in words
+    assert f"With nothing overwritten {100 * values.accuracy[0, 0]:.1f}\xa0% of the texts are right" in words
     assert at.dataframe[0].value["dimensions overwritten"].tolist() == values.n_overwritten.tolist() * 3
     assert not any("loss" in column for column in at.dataframe[0].value.columns)
     assert list(shown) == ["inner_accuracy"]
@@ -126,10 +126,10 @@ def test_the_charts_show_band_control_and_the_model_as_it_is() -> None:
 def test_the_sentence_names_the_largest_gap_to_random_dimensions() -> None:
     values = run(stack(), n_draws=3, order="all").values
     place = int(np.argmax(np.abs(values.accuracy[0] - values.accuracy[2])))
-    sentence = says(values, "accuracy", "{:.1%} are right")
+    sentence = says(values, "accuracy")
     assert f"with {values.n_overwritten[place]} dimensions overwritten (highest variance first)" in sentence
-    assert f"random ones {values.accuracy[2, place]:.1%} are right" in sentence
+    assert f"random ones {100 * values.accuracy[2, place]:.1f}\xa0% of the texts are right" in sentence
     alone = run(stack(), order="lowest").values
-    assert says(alone, "loss", "it is {:.2f}").endswith(f"with 8 dimensions overwritten it is {alone.loss[0, -1]:.2f}.")
+    assert says(alone, "loss").endswith(f"with 8 dimensions overwritten a token costs {alone.loss[0, -1]:.3f} nats.")
     rows = table(values)
     assert rows["order"].nunique() == 3 and rows["accuracy"].tolist() == values.accuracy.ravel().tolist()

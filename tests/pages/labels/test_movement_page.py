@@ -145,7 +145,7 @@ def test_a_path_ends_in_an_arrow_that_points_its_way_and_carries_the_name() -> N
     assert list(second.marker.symbol) == ["circle", "arrow", "circle"] and second.marker.angle[1] == 0
     assert list(first.text) == ["", "", "&lt;b&gt;x"] and first.textposition == "bottom center"
     assert first.marker.size[0] < first.marker.size[1] < first.marker.size[2]
-    assert drawn.layout.xaxis.title.text == "Component 1 (60%)" and drawn.layout.yaxis.scaleanchor == "x"
+    assert drawn.layout.xaxis.title.text == "Component 1 (60.0\xa0%)" and drawn.layout.yaxis.scaleanchor == "x"
 
 
 def test_names_at_one_place_are_written_on_different_sides() -> None:

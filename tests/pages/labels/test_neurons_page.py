@@ -18,7 +18,7 @@ def test_the_movable_line_counts_the_dimensions_above_it() -> None:
     drawn, line = singles_histogram(counts, 0.5)
     assert sum(drawn.data[1].y) == 200 and sum(drawn.data[0].y) == 200
     for at, name, caption in zip(line.places, line.names, line.captions, strict=True):
-        assert float(name) == pytest.approx(at, abs=6e-4)
+        assert float(name.removesuffix("\xa0%")) == pytest.approx(100 * at, abs=0.06)
         assert caption.startswith(f"{(accuracy > at).sum()} of 200 dimensions")
     assert 0.5 < line.places[line.initial] < accuracy.max(), (
         "it begins between the largest class and the best dimension"

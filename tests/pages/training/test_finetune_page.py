@@ -43,9 +43,9 @@ def test_a_run_is_started_and_shown_with_its_own_numbers(open_page, shown, small
     assert info.state == "done" and info.recipe.epochs == 1 and info.recipe.learning_rate == 3e-5
     assert at.selectbox(key="run").value == "first"
     told = {item.label: item.value for item in at.metric}
-    assert told["Fine-tuned"] == f"{100 * info.accuracy:.1f} %"
-    assert told["Head on the frozen base"] == f"{100 * info.frozen:.1f} %"
-    assert told["Largest class"] == f"{100 * info.majority:.1f} %"
+    assert told["Fine-tuned"] == f"{100 * info.accuracy:.1f}\xa0%"
+    assert told["Head on the frozen base"] == f"{100 * info.frozen:.1f}\xa0%"
+    assert told["Largest class"] == f"{100 * info.majority:.1f}\xa0%"
     table = next(one.value for one in at.dataframe if "epoch" in one.value)
     assert tuple(table["step"]) == info.steps
     np.testing.assert_allclose(table["accuracy"], info.accuracies)

@@ -1,0 +1,73 @@
+"""What the columns of tables hold, by their names: which are shares, counts or probabilities, and how each is written."""
+
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from backend import chance_text, number_text
+
+# Names of columns (or of fields of results) that hold shares: each alternative is the whole name, or what stands before a comma.
+_SHARES = re.compile(
+    r".*(accurac|selectivity|overlap|common to all|labels apart|neighbours kept|variance shown).*"
+    r"|(?!dimensions, ).*(shuffled|control).*|(?!loss).*±.*"
+    r"|.*(?<!cosine )share.*|share of (the class|average cosine).*|first \d+"
+    r"|(all|random) dimensions.*|(these|general) texts|best \d+.*|highest variance, (before|after)"
+    r"|linear, (test|training)|chosen at|low|high|(lowest|highest) draw"
+    r"|cut (of|,).*|fitted head.*|own head|largest class|(head on the )?frozen base|fine-tuned.*|gain"
+    r"|top (\d+ dimensions|in common)|\d+ nearest neighbours"
+)
+_COUNTS = re.compile(r"(test )?clusters(, .*)?|.*n_clusters.*|rows( .*|, .*)?|epoch")  # also where some are undefined
+_CHANCES = re.compile(r"p( .*)?")
+_INDICES = re.compile(r".*\b(dimension|removed last|seed|k|component|cluster)")
+_LEAST = 0.001
+
+
+def unit_of(name: str, values: Any = None, unit: str = "number") -> str:  # an array, a column, or one number
+    """The unit of a column of this name: "share", "chance", "count", "dimension" (an index), or ``unit`` where it says nothing."""
+    whole = np.asarray(values).dtype.kind in "iu" or isinstance(getattr(values, "dtype", None), pd.Int64Dtype)
+    if _COUNTS.fullmatch(name):
+        return "count"
+    if values is not None and whole:
+        return "dimension" if _INDICES.fullmatch(name) else "count"
+    if _CHANCES.fullmatch(name):
+        return "chance"
+    return "share" if _SHARES.fullmatch(name) else unit
+
+
+def cell_text(name: str, value: Any, unit: str = "number") -> str:  # any number
+    """One number of a column of this name (of ``unit`` where that says nothing), for reading; a dash where it is undefined."""
+    unit = unit_of(name, value, unit)
+    number = float(value)
+    return chance_text(number) if unit == "chance" and np.isfinite(number) else number_text(number, unit)
+
+
+def column_of(name: str, values: "pd.Series[Any]") -> Any:  # what st.column_config gives
+    """How a table on the screen writes a column of numbers: as `cell_text` does, in the language of the browser."""
+    unit = unit_of(name, values)
+    if unit == "share":
+        return st.column_config.NumberColumn(format="percent", step=0.001)
+    if unit == "count":
+        return st.column_config.NumberColumn(format="localized", step=1)
+    if unit == "dimension":
+        return st.column_config.NumberColumn(format="%d")
+    numbers = np.abs(pd.to_numeric(values, errors="coerce").to_numpy(float, na_value=np.nan))
+    tiny = bool(((numbers > 0) & (numbers < _LEAST)).any())
+    return (
+        st.column_config.NumberColumn(format="%.3g")
+        if tiny
+        else st.column_config.NumberColumn(format="localized", step=0.001)
+    )
+
+
+def show_table(
+    table: pd.DataFrame, *, columns: dict[str, Any] | None = None, hide_index: bool = True, key: str | None = None
+) -> None:
+    """A table on the screen, its numbers in the one form of their units; ``columns`` of its own where a column needs more."""
+    numbers = [
+        name for name, dtype in table.dtypes.items() if pd.api.types.is_numeric_dtype(dtype) and dtype.kind != "b"
+    ]
+    formats = {str(name): column_of(str(name), table[name]) for name in numbers}
+    st.dataframe(table, hide_index=hide_index, column_config={**formats, **(columns or {})}, key=key)
