@@ -35,7 +35,7 @@ def test_what_is_surely_quick_needs_no_run_and_prepare_all_does_the_rest(by_defa
 
     looking.go(tab, "Overview")
     tab.locator(".st-key-prepare_all button").click()
-    tab.get_by_text("Prepared:").wait_for(timeout=looking.RUN_MS)
+    tab.get_by_text("Prepared: Overview").wait_for(timeout=looking.RUN_MS)
     tab.get_by_text("Not prepared:").wait_for()
     for page in ("Profiles (anisotropy, TwoNN)", "Components (PCA)"):
         looking.go(tab, page)

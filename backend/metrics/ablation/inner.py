@@ -289,5 +289,5 @@ INNER_ABLATION = Metric(
     labels="optional",
     head=True,
     network=True,
-    effort=Effort(_work, rate=4e-11, start=1.0, each=0.0),
+    effort=Effort(_work, rate=8e-11, start=1.0, each=0.0),
 )

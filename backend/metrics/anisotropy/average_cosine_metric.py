@@ -133,5 +133,5 @@ AVERAGE_COSINE = Metric(
     result=AverageCosineResult,
     run=run,
     aliases=("cosine",),
-    effort=Effort(_work, rate=1e-8, start=0.03),
+    effort=Effort(_work, rate=1e-8, start=0.015),
 )

@@ -270,5 +270,5 @@ COMPONENT_ACCURACY = Metric(
     labels="required",
     head=True,
     basis=True,
-    effort=Effort(_work, rate=0.02, start=0.1),
+    effort=Effort(_work, rate=0.023, start=0.1),
 )

@@ -157,5 +157,5 @@ DIMENSION_SCALE = Metric(
     params=ScaleParams,
     result=DimensionScale,
     run=run,
-    effort=Effort(_work, rate=3e-11, start=0.1, each=0.1),
+    effort=Effort(_work, rate=3e-11, start=0.1, each=0.15),
 )

@@ -228,5 +228,5 @@ DIRECT_PROBE = Metric(
     run=run,
     labels="required",
     aliases=("clusters",),
-    effort=Effort(_work, rate=3e-7, start=0.1, each=0.02),
+    effort=Effort(_work, rate=3e-7, start=0.3, each=0.02),
 )

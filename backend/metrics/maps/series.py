@@ -77,5 +77,5 @@ PROJECTION_SERIES = Metric(
     run=run,
     worker="layouts",
     direction=BEFORE_FIRST,
-    effort=Effort(_work, rate=4e-11, start=0.1, each=0.08),
+    effort=Effort(_work, rate=4e-11, start=0.1, each=0.05),
 )

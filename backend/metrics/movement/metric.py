@@ -232,5 +232,5 @@ MOVEMENT = Metric(
     labels="required",
     aliases=("centroids",),
     direction=BEFORE_FIRST,
-    effort=Effort(rate=5e-8, start=0.05, each=0.01),
+    effort=Effort(rate=3e-8, start=0.03, each=0.005),
 )

@@ -314,5 +314,5 @@ NEURONS = Metric(
     run=run,
     labels="required",
     aliases=("salient",),
-    effort=Effort(_work, rate=0.016, start=0.1),
+    effort=Effort(_work, rate=0.03, start=0.1),
 )

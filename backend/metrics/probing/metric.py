@@ -276,5 +276,5 @@ PROBING = Metric(
     worker="layouts",
     labels="required",
     aliases=("probes",),
-    effort=Effort(_work, rate=5e-6, start=0.5),
+    effort=Effort(_work, rate=8e-6, start=0.5),
 )

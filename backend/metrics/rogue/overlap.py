@@ -91,5 +91,5 @@ ROGUE_OVERLAP = Metric(
     params=RogueOverlapParams,
     result=RogueOverlapResult,
     run=run,
-    effort=Effort(rate=2e-8, start=0.03),
+    effort=Effort(rate=2e-8, start=0.01, each=0.002),
 )
