@@ -1,5 +1,6 @@
 """The View in a browser: each choice is a step of Back and Forward, and another browser draws what a link says."""
 
+import re
 from typing import Any
 
 import pytest
@@ -106,3 +107,24 @@ def test_a_link_draws_the_same_points_frame_and_selection_in_another_browser(add
     tab.go_forward()
     tab.go_forward()
     until(tab, seen)
+
+
+@pytest.mark.slow
+def test_a_job_leads_to_its_figure_in_place_and_back_to_the_jobs(address: str, tab) -> None:
+    tab.goto(f"{address}/similarity?seed=3")
+    looking.run_if_asked(tab)
+    looking.figures(tab).first.wait_for(timeout=looking.RUN_MS)
+    tab.goto(f"{address}/similarity?pooling=last&texts=general&similarity_view=Along+depth")
+    looking.opened(tab, "Similarity")
+    looking.go(tab, "Jobs")
+    looking.settled(tab)
+    job = tab.locator("[class*=st-key-job_]").filter(has_text=re.compile("seed 3")).first
+    job.get_by_text("Show the figure").click()
+    looking.opened(tab, "Similarity")
+    looking.figures(tab).first.wait_for(timeout=looking.RUN_MS)
+    assert len(tab.context.pages) == 1, "in place"
+    assert (pooling(tab), looking.chosen(tab, "texts"), looking.chosen(tab, "seed")) == ("mean", "sentiment", "3")
+    tab.wait_for_url(lambda url: "anew" not in url and "seed=3" in url and "similarity_view=Matrix" in url)
+    tab.go_back()
+    looking.opened(tab, "Jobs")
+    assert (pooling(tab), looking.chosen(tab, "texts")) == ("last", "general"), "as it was there"

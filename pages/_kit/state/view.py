@@ -19,6 +19,7 @@ T = TypeVar("T")
 MOST_KEYS = 80
 MOST_WORDS = 40  # of one key
 MOST_CHARS = 4000  # of one word
+ANEW = "anew"  # in a link within the dashboard: what else it does not name is at its default, as in a new session
 _VIEW = "_view"
 _KEY = re.compile(r"[A-Za-z_][\w. -]{0,80}")
 
@@ -28,14 +29,15 @@ class View:
     """What this session shows: the values of all choices, and the words of those that are drawn.
 
     ``kept`` has the last value of each key, whatever the page; ``asked`` the words of an address that no field has taken
-    yet; ``drawn`` the words of what the page has drawn in this run, in the order of the page; ``gone`` a sentence for
-    each part of an address that could not be had.
+    yet; ``drawn`` the words of what the page has drawn in this run, in the order of the page; ``seen_on`` the keys that each
+    page has drawn so far; ``gone`` a sentence for each part of an address that could not be had.
     """
 
     kept: dict[str, Any] = field(default_factory=dict)
     asked: dict[str, list[str]] = field(default_factory=dict)
     drawn: dict[str, list[str]] = field(default_factory=dict)
     gone: dict[str, str] = field(default_factory=dict)
+    seen_on: dict[str, set[str]] = field(default_factory=dict)
     page: str | None = None
     asked_of: str | None = None
     seen: str = ""
@@ -71,6 +73,9 @@ def begin(page: str) -> None:
     if turned:
         now.gone = {}
     if now.page is None or now.by_history or (turned and seen != now.seen):
+        if address.pop(ANEW, None) and now.page is not None:
+            for key in now.seen_on.get(page, ()):
+                forget(key)
         now.asked |= _clean(address)
         now.asked_of, now.gone = page, {}
     now.page, now.seen, now.drawn, now.slot = page, seen, {}, None
@@ -117,9 +122,14 @@ def note(key: str, value: object, words: Sequence[str]) -> None:
     if changed:
         now.gone.pop(key, None)
     now.kept[key], now.drawn[key] = value, list(words)
-    context = get_script_run_ctx(suppress_warning=True)
-    if changed and context is not None and context.fragment_ids_this_run:
+    now.seen_on.setdefault(now.page or "", set()).add(key)
+    if changed and _in_fragment():
         st.rerun()
+
+
+def _in_fragment() -> bool:
+    context = get_script_run_ctx(suppress_warning=True)
+    return context is not None and bool(context.fragment_ids_this_run)
 
 
 def value_of(key: str, default: T) -> T:

@@ -3,12 +3,12 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlencode
 
 from backend import Choice, JobStatus
 from pages._kit.show.links import page_file
 from pages._kit.state.model_field import MOST_MODELS
 from pages._kit.state.rows import COUNTS, DEFAULT_TOKENS, STEPS
+from pages._kit.state.view import ANEW
 
 # By metric: the page, what the keys of its form of settings begin with, and what else its address needs.
 PAGES: dict[str, tuple[str, str, dict[str, str]]] = {
@@ -56,15 +56,14 @@ class Link:
     file: Path
     query: dict[str, str | list[str]]
 
-    @property
-    def address(self) -> str:
-        """The address from any other page; opened anew, since a session keeps the choice that it has."""
-        page = self.file.parent.name
-        return f"{'./' if page == 'overview' else page}?{urlencode(self.query, doseq=True)}"
-
 
 def link_of(choice: Choice) -> Link | None:
-    """The page that draws what was chosen; None where none does."""
+    """The page that draws what was chosen, all else at its default; None where none does."""
+    found = _link(choice)
+    return found and Link(found.file, {**found.query, ANEW: "true"})
+
+
+def _link(choice: Choice) -> Link | None:
     if choice.run:
         return Link(page_file("training/finetune"), {"run": choice.run})
     if not choice.metrics:

@@ -43,14 +43,8 @@ def show_link(status: JobStatus) -> None:
     link = link_of(status.choice) if status.choice is not None else None
     if link is not None:
         label = "Show the figure" if status.state == "done" else "Open the page"
-        st.link_button(
-            label,
-            link.address,
-            key=f"figure_{status.id}",
-            type="tertiary",
-            icon=":material/open_in_new:",
-            width="content",
-        )
+        with st.container(key=f"figure_{status.id}", width="content"):
+            st.page_link(link.file, label=label, query_params=link.query, icon=":material/arrow_forward:")
 
 
 def _capital(title: str) -> str:

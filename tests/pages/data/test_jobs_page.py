@@ -7,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from backend import Choice, JobStatus, PostProcess, ReadOptions, ReadTask, TokenSample, fingerprint
 from pages._kit.state import session
+from pages._kit.state.view import ANEW
 from pages.data.jobs.link import PAGES, link_of, waiting
 from tests.pages.conftest import SmallWorld
 from tests.pages.data.test_shell_pages import words
@@ -17,7 +18,8 @@ ROOT = Path(__file__).resolve().parents[3]
 def query(choice: Choice) -> dict[str, object]:
     link = link_of(choice)
     assert link is not None and link.file.is_file()
-    return {"page": link.file.parent.name, **link.query}
+    assert link.query[ANEW] == "true"
+    return {"page": link.file.parent.name, **{key: value for key, value in link.query.items() if key != ANEW}}
 
 
 def test_every_page_that_a_job_leads_to_is_there(small_world: SmallWorld) -> None:
@@ -54,8 +56,6 @@ def test_the_address_says_what_was_chosen() -> None:
         "dims": "3, 9",
         "similarity_kernel": "rbf",
     }
-    link = link_of(choice)
-    assert link is not None and link.address.startswith("similarity?model=gpt2&model=minilm&texts=ddd")
     assert query(Choice(run="mine")) == {"page": "finetune", "run": "mine"}
     assert link_of(Choice()) is None
 
@@ -95,6 +95,34 @@ def test_a_job_s_link_draws_its_figure_without_a_run(small_world: SmallWorld, mo
     assert not at.exception
     assert not [button for button in at.button if button.key == "similarity_run"], "it is there: nothing to run"
     assert at.session_state["_selection"].layers == (0, 1) and at.session_state["_selection"].seed == 5
+
+
+def test_a_job_s_link_is_opened_in_place_whatever_the_session_had_chosen(
+    small_world: SmallWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = small_world.bench
+    spec = bench.analysis("cka", models=small_world.infos(1), texts=small_world.texts, seed=6)
+    bench.wait(spec)
+    link = link_of(next(job for job in bench.jobs() if job.id == fingerprint(spec)).choice)
+    at = opened(small_world, monkeypatch)
+    at.query_params.update({"model": small_world.models[2], "pooling": "last", "layers": "1", "post": "whiten"})
+    at.run()
+    at.switch_page("pages/geometry/similarity/page.py").run()
+    at.toggle(key="similarity_debiased").set_value(False).run()
+    at.switch_page("pages/data/jobs/page.py").run()
+    at.toggle(key="jobs_small").set_value(True).run()
+    at.query_params.clear()
+    at.query_params.update(link.query)
+    at.switch_page("pages/geometry/similarity/page.py").run()
+    assert not at.exception and not at.session_state["_view"].gone
+    assert not [button for button in at.button if button.key == "similarity_run"], "it is there: nothing to run"
+    here = at.session_state["_selection"]
+    assert [info.spec.name for info in here.models] == [small_world.models[1]]
+    assert (here.pooling, here.layers, here.seed, here.postprocess) == ("mean", (0, 1, 2, 3), 6, ())
+    assert at.toggle(key="similarity_debiased").value is True
+    assert ANEW not in at.session_state["_view"].words
+    at.switch_page("pages/data/jobs/page.py").run()
+    assert at.toggle(key="jobs_small").value is True, "what other pages show stays"
 
 
 def test_look_ups_and_files_read_are_folded_away(small_world: SmallWorld, monkeypatch: pytest.MonkeyPatch) -> None:
