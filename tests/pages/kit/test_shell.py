@@ -1,5 +1,6 @@
 """The shell without a backend: the table of pages, the widgets' small grammars, and how a user's words are shown."""
 
+import csv
 import re
 import subprocess
 import sys
@@ -7,12 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from backend import ActivationSpec, AnalysisSpec, Cost, ModelSpec, TextSetSpec, TokenSample
 from backend.metrics.base import param, parse_params
 from pages._kit.flow.costs import cost_sentence, work_left
 from pages._kit.show import wording
+from pages._kit.show.export import csv_text
 from pages._kit.state.selection import parse_layers
 from pages._kit.state.session import plain
 
@@ -192,3 +195,20 @@ def test_what_is_left_without_a_forward_pass_is_said_with_its_time():
     )
     every = replace(tokens[0], tokens=TokenSample(None))
     assert work_left([AnalysisSpec("cka", 1, None, (every,))]).endswith("1 layer of all token vectors of 440 texts")
+
+
+def test_no_table_offers_a_file_with_formulas_as_they_are() -> None:
+    """Streamlit's own button, by the words and the mark that the installed Streamlit gives it, is hidden on every page."""
+    own = next((Path(st.__file__).parent / "static" / "static" / "js").glob("DataFrame.*.js")).read_text("utf-8")
+    toolbar = next((Path(st.__file__).parent / "static" / "static" / "js").glob("Toolbar.*.js")).read_text("utf-8")
+    assert "label:`Download as CSV`" in own and '"data-testid":`stElementToolbarButton`' in toolbar
+    style = (ROOT / "pages" / "_kit" / "state" / "sidebar.css").read_text("utf-8")
+    rule = style.partition('[data-testid="stElementToolbarButton"]:has([aria-label^="Download as CSV"]) {')[2]
+    assert rule.partition("}")[0].strip() == "display: none;"
+    table = csv_text(["=1+1"], [['=HYPERLINK("http://127.0.0.1:9/?"&A1,"open")'], ["+plain"], ["-1.5"]])
+    assert [line[0] for line in csv.reader(table.splitlines())] == [
+        "'=1+1",
+        '\'=HYPERLINK("http://127.0.0.1:9/?"&A1,"open")',
+        "'+plain",
+        "-1.5",
+    ]
