@@ -79,6 +79,7 @@ from backend.values.lineage import Ordered
 from backend.values.local import LocalModel, LocalModels
 from backend.values.models import BrokenMember, ModelInfo, SeriesInfo, SeriesMember
 from backend.values.numbers import NO_NUMBER, chance_text, hover_form, number_text, points_text
+from backend.values.papers import Publication
 from backend.values.preparing import NotPrepared, Prepared, PrepareTask
 from backend.values.presets import GENERAL, PRESETS, Preset
 from backend.values.reading import ReadOptions, RowSample, TextColumns
@@ -209,6 +210,7 @@ __all__ = [
     "ProjectionParams",
     "ProjectionSeries",
     "ProjectionSeriesParams",
+    "Publication",
     "ReadOptions",
     "ReadTask",
     "Recipe",

@@ -8,11 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backend.values.models import ModelInfo
+from backend.values.papers import GPTOLOGY, MATTON, PAPERS, RAZZHIGAEV, ZHOU, Publication
 
-GPTOLOGY = "GPTology"
-MATTON = "Matton & de Oliveira"
-ZHOU = "Zhou & Srikumar (2022)"
-RAZZHIGAEV = "Razzhigaev et al. (2024)"
 TOKENS, FIRST, LAST_OR_FIRST = "tokens", "cls", "last token of decoders, [CLS] of encoders"
 ALL, BLOCKS, LAST = "all", "blocks", "last"
 GENERAL = "general"  # the built-in set of general text
@@ -43,6 +40,11 @@ class Preset:
     def source(self) -> str:
         """Paper and place."""
         return f"{self.paper}, {self.place}"
+
+    @property
+    def publication(self) -> Publication:
+        """The paper itself."""
+        return PAPERS[self.paper]
 
     def pooling_for(self, info: ModelInfo, unit: str = "text") -> str:
         """The pooling for one model; a model without [CLS], of which the papers say nothing, keeps its own."""

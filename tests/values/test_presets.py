@@ -16,6 +16,7 @@ from backend.metrics import METRICS, parse_params
 from backend.values.labels import field_label, value_words
 from backend.values.likeness import deviations, left_open, preset_of, preset_status, preset_table
 from backend.values.models import ModelInfo
+from backend.values.papers import PAPERS
 from backend.values.presets import PRESETS
 from backend.values.specs import ModelSpec, PostProcess
 from tests.models import tiny
@@ -214,3 +215,11 @@ def test_component_accuracy_brings_its_general_basis(bench: Any, tmp_path: Path)
 def test_presets_are_plain_values() -> None:
     for preset in PRESETS.values():
         assert dataclasses.asdict(preset)["metric"] == preset.metric
+
+
+def test_every_paper_is_named_in_the_docs_with_the_way_to_it() -> None:
+    said = " ".join(DOCS.read_text("utf-8").split())
+    assert {preset.paper for preset in PRESETS.values()} == set(PAPERS)
+    for paper in PAPERS.values():
+        assert f"{paper.title}." in said and (paper.authors in said or not paper.year)
+        assert f"[{paper.shown_address}]({paper.address})" in said or not paper.address

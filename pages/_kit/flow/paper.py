@@ -115,10 +115,19 @@ def paper_choice(
                     args=(key, presets, info, more),
                 )
                 line = st.empty()
-                for preset in presets:
-                    st.caption(f"**{plain(preset.source)}.** {plain(left_open(preset))}")
+                _cite(presets)
         box = st.popover("Settings", icon=":material/tune:")
     return Paper(bool(on), presets, info, box, line, more, key)
+
+
+def _cite(presets: Sequence[Preset]) -> None:
+    """Each paper once, with the way to it; then what every metric is in it, and what the text leaves open."""
+    for paper in dict.fromkeys(preset.publication for preset in presets):
+        year = f", {paper.year}" if paper.year else ""
+        link = f" [{plain(paper.shown_address)}]({paper.address})" if paper.address else ""
+        st.caption(f"**{plain(paper.title)}.** {plain(f'{paper.authors}{year}.')}{link}")
+    for preset in presets:
+        st.caption(f"**{plain(preset.source)}.** {plain(left_open(preset))}")
 
 
 def _turned(key: str, presets: Sequence[Preset], info: ModelInfo, extra: Mapping[str, Any]) -> None:

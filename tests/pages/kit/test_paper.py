@@ -34,6 +34,7 @@ def test_every_page_that_a_paper_has_says_what_differs_and_sets_it(
     preset = backend.PRESETS[PAGES[page][0]]
     at = open_page(page, 0)
     assert f"Unlike {preset.paper}" in said(at) and "(paper: " in said(at)
+    assert preset.publication.title in said(at) and f"({preset.publication.address})" in said(at) + "()"
     switch(at).set_value(True).run()
     assert not at.exception and not at.error
     if preset.texts and page != "profiles":
