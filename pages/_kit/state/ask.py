@@ -96,6 +96,19 @@ def segmented_control(
     return _one(key, choices, value)
 
 
+def tabs(
+    labels: Sequence[str],
+    *,
+    key: str,
+    **rest: Any,  # what else the widget takes
+) -> Sequence[Any]:  # Streamlit's containers
+    """A container for each of ``labels``, of which one is open."""
+    value = start_value(key, "the tab", labels[0], _reader(labels, str), labels.__contains__)
+    found = st.tabs(labels, key=key, on_change="rerun", **rest)
+    _one(key, labels, value)
+    return found
+
+
 def select_slider(
     label: str,
     options: Iterable[T],

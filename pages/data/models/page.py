@@ -105,7 +105,7 @@ Weights are read from safetensors files only, and code that comes with a model i
 """
 
 heading("Models", "Facts about each chosen model, and how to name one.", "")
-chosen, local, other = st.tabs(["Chosen", "Local models and runs", "Look up a name"], key="models_view")
+chosen, local, other = ask.tabs(["Chosen", "Local models and runs", "Look up a name"], key="models_view")
 with chosen:
     here = selection.current()
     if here.models:

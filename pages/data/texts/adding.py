@@ -19,7 +19,7 @@ from backend import (
 )
 from pages._kit.flow.progress import obtain, watch
 from pages._kit.show import wording
-from pages._kit.state import selection
+from pages._kit.state import ask, selection
 from pages._kit.state.session import plain, show_problem, workbench
 from pages.data.texts.add_source import Source, given_source
 from pages.data.texts.part import part_name, rows_choice
@@ -33,8 +33,8 @@ _SAVING = "_saving_text_set"
 
 def add_form() -> None:
     """The whole way from bytes to a saved text set; every choice stays when something is refused."""
-    way = st.segmented_control(
-        "From", ["File", "Pasted text", "Hub data set", "Two sets joined"], default="File", required=True, key="add_way"
+    way = ask.segmented_control(
+        "From", ["File", "Pasted text", "Hub data set", "Two sets joined"], default="File", key="add_way"
     )
     if way == "Hub data set":
         _hub_form()

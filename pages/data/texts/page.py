@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 from backend import EmbedscopeError, TextSetInfo
 from pages._kit.show import wording
 from pages._kit.show.findings import heading
-from pages._kit.state import selection
+from pages._kit.state import ask, selection
 from pages._kit.state.session import plain, show_problem, workbench
 from pages.data.texts import adding
 from pages.data.texts.rows import loaded, show_rows
@@ -86,7 +86,7 @@ st.dataframe(
     alt="Text sets",
 )
 saved = adding.confirmed()
-rows_tab, add_tab = st.tabs(["Rows", "Add a text set"], key="texts_view")
+rows_tab, add_tab = ask.tabs(["Rows", "Add a text set"], key="texts_view")
 with add_tab:
     adding.add_section(saved=saved)
 with rows_tab:

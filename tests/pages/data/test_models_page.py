@@ -82,3 +82,35 @@ def test_without_roots_the_page_says_how_to_set_one(monkeypatch: pytest.MonkeyPa
     at.switch_page("pages/data/models/page.py").run()
     assert not at.exception and "EMBEDSCOPE_MODEL_ROOTS=/path/to/models make run" in words(at)
     bench.close()
+
+
+def test_the_open_tab_is_in_the_address_and_opens_again(page: AppTest) -> None:
+    assert page.session_state["_view"].words["models_view"] == ["Chosen"]
+    page.session_state["models_view"] = "Look up a name"
+    page.run()
+    assert page.session_state["_view"].words["models_view"] == ["Look up a name"]
+    for asked, opened in (("Local models and runs", "Local models and runs"), ("None such", "Chosen")):
+        at = AppTest.from_file(APP, default_timeout=120)
+        at.query_params["models_view"] = asked
+        at.run()
+        at.switch_page("pages/data/models/page.py").run()
+        assert not at.exception and at.session_state["models_view"] == opened
+        assert ("models_view" in at.session_state["_view"].gone) == (asked != opened)
+
+
+def test_first_and_last_of_a_series_are_compared_from_the_earlier_to_the_later(page: AppTest) -> None:
+    series = next(name for name in page.dataframe[1].value["Name"] if name.endswith("training"))
+    page.text_input(key="models_name").set_value(series).run()
+    page.button(key="models_series_ends").click().run()
+    steps = [f"{series}/step-00000", f"{series}/step-00032"]
+    assert page.session_state["model"][-2:] == steps
+    for order in (steps, steps[::-1]):
+        page.multiselect(key="model").set_value(order).run()
+        page.switch_page("pages/geometry/components/page.py").run()
+        page.segmented_control(key="components_view").set_value("Tuned against base").run()
+        assert not page.exception
+        assert "Before: training/step-00000. After: training/step-00032." in words(page).replace("*", "")
+    page.button(key="components_ratio_run").click().run()
+    assert not page.exception and page.get("plotly_chart")
+    made = [job.choice for job in session._open().jobs() if job.choice and job.choice.metrics == ("variance_ratio",)]
+    assert [choice.models for choice in made] == [(steps[1], steps[0])], "the later step over the earlier one"

@@ -10,9 +10,7 @@ from pages._kit.state.view import MOST_CHARS, MOST_KEYS, MOST_WORDS, View, _clea
 from tests.pages.conftest import ROOT
 from tests.pages.kit.test_walk import WALKS
 
-FIELDS = (
-    "selectbox segmented_control select_slider slider multiselect pills toggle checkbox number_input text_input radio"
-)
+FIELDS = "selectbox segmented_control select_slider slider multiselect pills toggle checkbox number_input text_input radio tabs"
 OWN_WORDS = {
     "pages/_kit/show/plot.py",  # the slider of a chart that has no script; its frame is noted like that of the others
     "pages/_kit/state/ask.py",
