@@ -1,5 +1,6 @@
 """What is known of models and of series of checkpoints once their names are resolved."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -86,3 +87,9 @@ class SeriesInfo:
     def models(self) -> tuple[ModelInfo, ...]:
         """The members' models, in the order of their steps."""
         return tuple(member.model for member in self.members)
+
+    @property
+    def identity(self) -> str:
+        """The digest of the members' steps and commits (40 hex digits): another one where any of the weights are other ones."""
+        told = "".join(f"{member.step} {member.model.spec.commit}\n" for member in self.members)
+        return hashlib.sha256(told.encode()).hexdigest()[:40]

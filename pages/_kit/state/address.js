@@ -3,6 +3,7 @@
 // A choice that somebody makes is a new entry of the browser's history; what only settles (defaults, fields that come
 // with a result, the entry that Streamlit has just made for a new page, Back and Forward) takes the place of the entry.
 
+const WEIGHTS = /@([0-9a-f]{12})?$/; // behind the name of a model, once it is looked up
 let settled = null; // what the address said when this page last came to rest
 const buttons = new WeakMap();
 
@@ -38,9 +39,11 @@ function follow(query, settle) {
 }
 
 function differs(before, after) {
-  // Whether a choice that was on show has another value now; fields that came or went are no choice of anybody's.
+  // Whether a choice that was on show has another value now; fields that came or went are no choice of anybody's, and where a
+  // figure is zoomed is no step of its own.
   const [old, now] = [new URLSearchParams(before), new URLSearchParams(after)];
-  return [...new Set(old.keys())].some((key) => now.has(key) && now.getAll(key).join("\n") !== old.getAll(key).join("\n"));
+  const said = (words, key) => words.getAll(key).map((word) => word.replace(WEIGHTS, "")).join("\n");
+  return [...new Set(old.keys())].some((key) => now.has(key) && !key.endsWith("_zoom") && said(now, key) !== said(old, key));
 }
 
 async function copy(button) {

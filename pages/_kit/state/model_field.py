@@ -9,7 +9,7 @@ from backend import ModelInfo, ResolveTask, SeriesInfo, SeriesMember, SeriesTask
 from pages._kit.charts.base import short_model
 from pages._kit.flow.progress import obtain
 from pages._kit.show.links import page_file
-from pages._kit.state import ask
+from pages._kit.state import ask, pinned
 from pages._kit.state.session import plain, workbench
 from pages._kit.state.view import set_value, value_of
 
@@ -19,6 +19,7 @@ MOST_NAME_CHARS = 300
 AT_MOST = 12  # checkpoints of a series, where nobody says otherwise
 DYNAMICS = page_file("training/dynamics")
 LOOK_AGAIN_SECONDS = 60.0
+CHANGED = "{name} now has other weights than the link's ({then} then, {now} now): what is drawn is of the present ones."
 _KNOWN, _LOCAL = "_known_models", "_local_models"
 
 
@@ -49,6 +50,7 @@ def model_field() -> tuple[tuple[ModelInfo, ...], str, bool]:
     """The field and what it says: the models, what is missing, and whether waiting will not help."""
     known: dict[str, None] = st.session_state.setdefault(_KNOWN, {DEFAULT_MODEL: None})
     runs = [run.model for run in workbench().runs() if run.steps]
+    pinned.take("model")
     names = ask.multiselect(
         "Models",
         list(dict.fromkeys([*known, *runs, *_local()])),
@@ -69,10 +71,11 @@ def model_field() -> tuple[tuple[ModelInfo, ...], str, bool]:
     waiting: list[str] = []
     failures: list[str] = []
     series: list[str] = []
+    commits: dict[str, str] = {}
     for place, name in enumerate(names):
         info, state, why = _look_up(name, place)
         if info is not None:
-            known[name] = None
+            known[name], commits[name] = None, info.spec.commit
             if info.spec not in [other.spec for other in infos]:
                 infos.append(info)
             _say_step(name, info)
@@ -80,6 +83,7 @@ def model_field() -> tuple[tuple[ModelInfo, ...], str, bool]:
             failures.append(why)
         else:
             (series if state == "series" else waiting).append(name)
+    pinned.settle("model", names, commits, CHANGED)
     if failures:
         return tuple(infos), failures[0], True
     problem = f"Looking up {', '.join(waiting)} (see the sidebar)." if waiting else ""

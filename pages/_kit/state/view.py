@@ -53,7 +53,7 @@ class View:
     @property
     def query(self) -> str:
         """The same as the query of an address, without the question mark."""
-        return urlencode(self.words, doseq=True)
+        return urlencode(self.words, doseq=True, safe="/:@")  # so that names of models can be read in it
 
 
 def view() -> View:

@@ -8,18 +8,23 @@ import streamlit as st
 from backend import SeriesInfo
 from pages._kit.flow.progress import obtain
 from pages._kit.show.wording import count
-from pages._kit.state import ask
+from pages._kit.state import ask, pinned
 from pages._kit.state.model_field import AT_MOST, MOST_NAME_CHARS, is_name, series_task
 from pages._kit.state.session import end_page, plain, workbench
 
 MOST_STEPS = 64
 _KNOWN = "_known_series"
+_CHANGED = (
+    "{name} now has other checkpoints, or other weights in them, than the link's ({then} then, {now} now): what is drawn is of the "
+    "present ones."
+)
 
 
 def choose_series() -> SeriesInfo:
     """The series of the address or of the field, without the checkpoints that cannot be used; else the page ends here."""
     known: dict[str, None] = st.session_state.setdefault(_KNOWN, {})
     names = list(dict.fromkeys([*_runs(), *known]))
+    pinned.take("series")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = ask.named(
             "Series",
@@ -43,6 +48,7 @@ def choose_series() -> SeriesInfo:
         end_page()
     task = series_task(str(name), steps=steps, at_most=at_most)
     found: SeriesInfo | None = obtain(task, "dynamics_series", what=f"Looking up the checkpoints of {name}")
+    pinned.settle("series", [name], {} if found is None else {name: found.identity}, _CHANGED)
     if found is None:
         end_page()
     known[str(name)] = None
