@@ -1,6 +1,7 @@
 """The View in a browser: each choice is a step of Back and Forward, and another browser draws what a link says."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -109,22 +110,71 @@ def test_a_link_draws_the_same_points_frame_and_selection_in_another_browser(add
     until(tab, seen)
 
 
+AXES = """() => {
+    const { xaxis, yaxis } = document.querySelector('.js-plotly-plot')._fullLayout;
+    return [...xaxis.range, ...yaxis.range].map((end) => Number(end.toPrecision(3)));
+}"""
+TICKS = "(root) => [...root.querySelectorAll('.xtick text, .ytick text')].map((tick) => tick.textContent)"
+
+
+def drag(tab: Any, share: float) -> None:
+    """Draw a box from the middle of the plot outwards, which zooms into it."""
+    box = tab.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
+    across, down = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    tab.mouse.move(across, down)
+    tab.mouse.down()
+    tab.mouse.move(across + share * box["width"], down + share * box["height"], steps=6)
+    tab.mouse.up()
+
+
+def middle(axes: list[float]) -> list[float]:
+    """The point of the map that is in the middle."""
+    return [(axes[0] + axes[1]) / 2, (axes[2] + axes[3]) / 2]
+
+
+def zoomed_to(url: str) -> str:
+    return next((word for word in url.split("&") if word.startswith("projection_map_zoom=x_")), "")
+
+
 @pytest.mark.slow
-def test_a_job_leads_to_its_figure_in_place_and_back_to_the_jobs(address: str, tab) -> None:
-    tab.goto(f"{address}/similarity?seed=3")
+def test_a_zoom_is_in_the_link_and_in_saved_figures_and_a_double_click_takes_it_back(
+    address: str, tab, chromium, tmp_path: Path
+) -> None:
+    tab.goto(f"{address}/projection")
     looking.run_if_asked(tab)
-    looking.figures(tab).first.wait_for(timeout=looking.RUN_MS)
-    tab.goto(f"{address}/similarity?pooling=last&texts=general&similarity_view=Along+depth")
-    looking.opened(tab, "Similarity")
-    looking.go(tab, "Jobs")
+    tab.wait_for_url(lambda url: "projection_map_frame" in url)
+    drawn(tab)
+    whole, entries, before = tab.evaluate(AXES), tab.evaluate("history.length"), ""
+    for share in (0.4, 0.3, 0.25):
+        drag(tab, share)
+        tab.wait_for_url(lambda url, before=before: zoomed_to(url) not in ("", before))
+        before = zoomed_to(tab.url)
+    seen, link = tab.evaluate(AXES), tab.url
+    assert seen != whole and tab.evaluate("history.length") == entries, "a zoom is no step of Back"
     looking.settled(tab)
-    job = tab.locator("[class*=st-key-job_]").filter(has_text=re.compile("seed 3")).first
-    job.get_by_text("Show the figure").click()
-    looking.opened(tab, "Similarity")
-    looking.figures(tab).first.wait_for(timeout=looking.RUN_MS)
-    assert len(tab.context.pages) == 1, "in place"
-    assert (pooling(tab), looking.chosen(tab, "texts"), looking.chosen(tab, "seed")) == ("mean", "sentiment", "3")
-    tab.wait_for_url(lambda url: "anew" not in url and "seed=3" in url and "similarity_view=Matrix" in url)
-    tab.go_back()
-    looking.opened(tab, "Jobs")
-    assert (pooling(tab), looking.chosen(tab, "texts")) == ("last", "general"), "as it was there"
+    tab.get_by_role("button", name="Save", exact=True).first.click()
+    for label in ("HTML", "SVG"):
+        with tab.expect_download() as download:
+            tab.get_by_role("button", name=label, exact=True).first.click()
+        (tmp_path / f"figure.{label.lower()}").write_bytes(Path(download.value.path()).read_bytes())
+    other = chromium.new_context(viewport={"width": 1360, "height": 900}).new_page()
+    other.goto((tmp_path / "figure.html").as_uri())
+    other.locator(".embedscope-plot[data-drawn='1']").wait_for()
+    assert middle(other.evaluate(AXES)) == pytest.approx(middle(seen), abs=0.1), "in a window of another shape"
+    picture = other.evaluate_handle(
+        "(text) => new DOMParser().parseFromString(text, 'image/svg+xml')", (tmp_path / "figure.svg").read_text("utf-8")
+    )
+    assert picture.evaluate(TICKS) == tab.locator(".js-plotly-plot").first.evaluate(TICKS)
+    other.goto(link)
+    looking.figures(other).first.wait_for(timeout=looking.RUN_MS)
+    other.wait_for_function(f"seen => JSON.stringify(({AXES})()) === JSON.stringify(seen)", arg=seen)
+    assert zoomed_to(other.url) == zoomed_to(tab.url)
+    tab.keyboard.press("Escape")
+    tab.locator(".js-plotly-plot .nsewdrag").first.dblclick()
+    tab.wait_for_url(lambda url: "projection_map_zoom" not in url)
+    assert tab.evaluate(AXES) == whole
+    looking.go(other, "Jobs")
+    other.go_back()
+    looking.figures(other).first.wait_for()
+    other.wait_for_function(f"seen => JSON.stringify(({AXES})()) === JSON.stringify(seen)", arg=seen)
+    other.context.close()

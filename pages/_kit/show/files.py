@@ -16,6 +16,7 @@ from pages._kit.show.saving import File, Group
 from pages._kit.show.standalone import figure_page
 from pages._kit.show.typeset import latex_text, markdown_text
 from pages._kit.show.wording import count
+from pages._kit.state.zoom import WHOLE, Zoom, zoomed
 
 if TYPE_CHECKING:
     from pages._kit.show.finding import Finding
@@ -27,12 +28,12 @@ _PATHS = (
 _HTML_HELP = "The interactive figure in one file that opens without the dashboard and without a network (5 MB)."
 
 
-def groups_of(finding: "Finding", frame: int | None) -> list[Group]:
-    """All that a figure can be saved as; the page of its own opens at ``frame``."""
+def groups_of(finding: "Finding", frame: int | None, zoom: Zoom) -> list[Group]:
+    """All that a figure can be saved as; the page of its own opens at ``frame``, where the figure is zoomed."""
     stem, files = file_stem(finding), []
     if finding.figure is not None:
         name = "-".join(filter(None, (stem, _frame_name(finding, frame))))
-        files.append(File("HTML", f"{name}.html", "text/html", lambda: html_file(finding, frame), _HTML_HELP))
+        files.append(File("HTML", f"{name}.html", "text/html", lambda: html_file(finding, frame, zoom), _HTML_HELP))
     pictures = [Group("Figure", files, pictures_of=finding.key)] if files else []
     recipe = bool(finding.results)
     json_help = (
@@ -126,15 +127,15 @@ def _without_paths(part: Any, finding: "Finding", key: str = "") -> Any:  # Any:
     return short_model(part).lstrip("/") if named else without_paths(part, finding)
 
 
-def html_file(finding: "Finding", frame: int | None = None) -> bytes:
-    """The figure as one file, opened at ``frame``, with its caption, what is undefined in it, and where it comes from."""
+def html_file(finding: "Finding", frame: int | None = None, zoom: Zoom = WHOLE) -> bytes:
+    """The figure as one file, opened at ``frame`` and ``zoom``, with its caption, what is undefined in it, and its origin."""
     assert finding.figure is not None
     frames, title = finding.frames, title_lines(finding)
     if frames is not None:
         initial = frames.initial if frame is None else frame
         frames = replace(frames, label=frames.label or "Step", initial=initial, link="", follows=False)
     document = chart_document(
-        finding.figure,
+        zoomed(finding.figure, zoom),
         alt=finding.alt or finding.title,
         height=finding.height,
         aspect=finding.aspect,

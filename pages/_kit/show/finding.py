@@ -42,6 +42,7 @@ from pages._kit.show.plot import ChartSelection, Frames, Select, plot
 from pages._kit.show.saving import save_menu
 from pages._kit.state.gathering import gathered
 from pages._kit.state.session import plain
+from pages._kit.state.zoom import Zoom
 
 NOTHING = "There is nothing to draw: every number is undefined."
 
@@ -160,7 +161,7 @@ def show(finding: Finding) -> ChartSelection:
     else:
         block.series = finding.series
         block.results |= {result.fingerprint: result for result in finding.results}
-    _offer(finding, chosen.frame)
+    _offer(finding, chosen.frame, chosen.zoom)
     return chosen
 
 
@@ -180,9 +181,9 @@ def _say_gaps(finding: Finding, block: _Said) -> None:
         st.caption(f"Numbers that are undefined, for reasons given above, are {crosses}left out here as well.")
 
 
-def _offer(finding: Finding, frame: int | None = None) -> None:
-    """The menus below the figure, whose page of its own opens at ``frame``."""
+def _offer(finding: Finding, frame: int | None, zoom: Zoom) -> None:
+    """The menus below the figure, whose page of its own opens at ``frame``, where the figure is zoomed."""
     with st.container(horizontal=True, gap="small", key=f"{finding.key}_menus"):
-        save_menu(finding.key, lambda: groups_of(finding, frame))
+        save_menu(finding.key, lambda: groups_of(finding, frame, zoom))
         if finding.results:
             code_menu(finding.key, finding.results, file_stem(finding))

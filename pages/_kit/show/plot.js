@@ -90,7 +90,8 @@ async function update(view, text) {
   if (view.disposed) return;
   fit(view);
   if (!sameView) recall(view);
-  if (options.start.stamp) begin(view, options.start, figure, frames);
+  const zooms = Boolean(options.start.stamp) && begin(view, options.start, figure, frames);
+  view.own = ownRanges(figure.layout);
   view.whole = figure.data.map(({ x, y }) => [toArray(x), toArray(y)]);
   view.ids = figure.data.map((trace) => toArray(trace.customdata));
   view.panels = new Map(figure.data.map(({ xaxis = "x", yaxis = "y" }) => [xaxis, yaxis]));
@@ -100,18 +101,18 @@ async function update(view, text) {
     ...figure.layout,
     template: template(theme),
     autosize: true,
-    uirevision: `view ${options.view}`, // an empty one would count as none
+    uirevision: `view ${options.view} ${view.zooms ?? 0}`, // an empty one would count as none
     selectionrevision: `view ${options.view} ${view.begun ?? 0}`, // a link, or Back, brings a selection of its own
     shapes: shapesOf(view),
     clickmode: options.select === "points" ? "event+select" : "event",
   };
   delete layout.width;
   delete layout.height; // the canvas decides
-  if (sameView) keepCameras(view.canvas, layout);
+  if (sameView && !zooms) keepCameras(view.canvas, layout);
   for (const [index, trace] of figure.data.entries()) placeTrace(view, trace, index);
   await plotly.react(view.canvas, figure.data, layout, configOf(view));
   if (!view.listening) listen(view);
-  if (!sameView && Object.keys(view.changes).length) {
+  if ((!sameView || zooms) && Object.keys(view.changes).length) {
     // As if by hand: the next new data then keep it, and the reset button leads back to the whole.
     await (plotly._guiRelayout ?? plotly.relayout)(view.canvas, { ...view.changes });
   }
@@ -165,20 +166,10 @@ function fit(view) {
 
 // --- what the reader did: kept while the chart is off the page (another page, a new computation) -------------------
 
-const BY_HAND = /^([xy]axis\d*)\.(range(\[[01]\])?|autorange)$|^scene\d*\.camera$/;
-
-function note(view, event) {
-  for (const [name, value] of Object.entries(event)) {
-    if (!BY_HAND.test(name)) continue;
-    if (!name.endsWith(".autorange")) view.changes[name] = value;
-    else if (value) for (const other of Object.keys(view.changes)) if (other.startsWith(name.split(".")[0] + ".")) delete view.changes[other];
-  }
-}
-
 function remember(view) {
   if (!view.options) return;
-  const { changes, frame, selected, cell, told, toldFrame, begun } = view;
-  kept.set(`${view.options.key} ${view.options.view}`, { changes, frame, selected, cell, told, toldFrame, begun });
+  const { changes, frame, selected, cell, told, toldFrame, toldZoom, begun } = view;
+  kept.set(`${view.options.key} ${view.options.view}`, { changes, frame, selected, cell, told, toldFrame, toldZoom, begun });
 }
 
 function recall(view) {
@@ -193,11 +184,14 @@ function recall(view) {
   // The server forgets the state of what is not on the page.
   if (view.told) view.send("selection", view.told);
   if (view.toldFrame !== null) view.send("frame", view.toldFrame);
+  const zoomed = before.toldZoom ?? WHOLE;
+  if (zoomed !== WHOLE || (view.toldZoom ?? WHOLE) !== WHOLE) view.send("zoom", JSON.parse(zoomed));
+  view.toldZoom = zoomed;
 }
 
 function begin(view, start, figure, frames) {
-  // What a link, Back or Forward asks for; each is followed once, and then the reader goes on from there.
-  if (view.begun === start.stamp) return;
+  // What a link, Back or Forward asks for; each is followed once, and then the reader goes on from there. Says whether it zooms.
+  if (view.begun === start.stamp) return false;
   view.begun = start.stamp;
   if (start.frame !== null) {
     view.frame = view.toldFrame = start.frame;
@@ -209,7 +203,9 @@ function begin(view, start, figure, frames) {
   const { xaxis: xref = "x", yaxis: yref = "y" } = figure.data[trace] ?? {};
   view.cell = figure.data[trace] ? { row, column, trace, xref, yref } : null;
   tell(view, { ids: start.ids, cell: start.cell });
+  if (start.zoom) beginZoom(view, start.zoom);
   view.send("begun", start.stamp);
+  return Boolean(start.zoom);
 }
 
 function tell(view, selection) {

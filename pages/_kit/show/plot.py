@@ -24,14 +24,15 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages._kit.charts.base import MUTED, ON_DARK
 from pages._kit.show.naming import slug
-from pages._kit.state.chart_state import Start, asked_start, followed, note_cell, note_frame, note_points
+from pages._kit.state.chart_state import Start, asked_start, followed, note_cell, note_frame, note_points, note_zoom
+from pages._kit.state.zoom import Zoom, stated_zoom, zoomed
 
 FALLBACK_VARIABLE = "EMBEDSCOPE_PLAIN_CHARTS"
 _HERE = Path(__file__).parent
 _SCRIPT_NAME = f"plotly-{plotly.__version__}.min.js"
 CSS = (_HERE / "plot.css").read_text(encoding="utf-8")
 JAVASCRIPT = "\n".join(
-    (_HERE / name).read_text(encoding="utf-8") for name in ("plot.js", "plot_theme.js", "plot_save.js")
+    (_HERE / name).read_text(encoding="utf-8") for name in ("plot.js", "plot_theme.js", "plot_save.js", "plot_zoom.js")
 )
 _COMPONENT = st.components.v2.component("embedscope_plot", css=CSS, js=JAVASCRIPT, isolate_styles=False)
 
@@ -64,12 +65,13 @@ class Frames:
 
 @dataclass(frozen=True, slots=True)
 class ChartSelection:
-    """What is chosen in a chart: the ids (``customdata``) of points, or one cell (row, column), and the frame shown."""
+    """What is chosen in a chart: the ids (``customdata``) of points, or one cell (row, column), the frame shown, and the zoom."""
 
     ids: tuple[Any, ...] = ()
     cell: tuple[int, int] | None = None
     trace: int | None = None
     frame: int | None = None
+    zoom: Zoom = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.ids) or self.cell is not None
@@ -115,7 +117,8 @@ def plot(
     """
     start = asked_start(key, None if frames is None or frames.follows else frames.names, select)
     if not component_available():
-        chosen = _plain(figure, key, alt, height, select, frames, file_name, on_select, start)
+        chosen = _plain(zoomed(figure, start.zoom or {}), key, alt, height, select, frames, file_name, on_select, start)
+        chosen = replace(chosen, zoom=start.zoom or {})
     else:
         options = _Options(
             key, height, alt, view, select, file_name, title or (alt,), aspect=aspect, start=start.as_sent
@@ -125,13 +128,16 @@ def plot(
             data=_payload(figure, options, frames),
             on_selection_change=on_select or _nothing,
             on_frame_change=_nothing,
+            on_zoom_change=_nothing,
             on_begun_change=_nothing,
         )
         stated, shown = result.get("selection"), result.get("frame")
+        zoom: Zoom = stated_zoom(result.get("zoom"))
         if not followed(key, start, result.get("begun")):  # the browser has not drawn what the address asks for
             stated = {"ids": list(start.ids), "cell": None if start.cell is None else list(start.cell)}
-            shown = start.frame
-        chosen = _followed(_selection(stated, shown, frames), frames)
+            shown, zoom = start.frame, zoom if start.zoom is None else start.zoom
+        chosen = replace(_followed(_selection(stated, shown, frames), frames), zoom=zoom)
+    note_zoom(key, chosen.zoom)
     if frames is not None and not frames.follows and chosen.frame is not None:
         note_frame(key, frames.names, chosen.frame)
     if select == "points":

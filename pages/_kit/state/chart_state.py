@@ -1,4 +1,4 @@
-"""What a chart adds to the View: the frame of its slider, and what is selected in it."""
+"""What a chart adds to the View: the frame of its slider, what is selected in it, and where it is zoomed."""
 
 import re
 from collections.abc import Sequence
@@ -8,7 +8,8 @@ from typing import Any
 
 import streamlit as st
 
-from pages._kit.state.view import note, view
+from pages._kit.state.view import gone_back, note, view
+from pages._kit.state.zoom import Zoom, read_zoom, spell_zoom
 
 MOST_SELECTED_CHARS = (
     2000  # of a selection in an address: about 400 scattered points, or any number of neighbouring ones
@@ -25,18 +26,23 @@ class Start:
     frame: int | None = None
     ids: tuple[int, ...] = ()
     cell: tuple[int, int, int] | None = None
+    zoom: Zoom | None = None  # None: as it is; empty: the whole figure
 
     @property
     def as_sent(self) -> dict[str, Any]:
         """For the browser; empty where no address asked for anything."""
-        return {"stamp": self.stamp, "frame": self.frame, "ids": self.ids, "cell": self.cell} if self.stamp else {}
+        if not self.stamp:
+            return {}
+        return {"stamp": self.stamp, "frame": self.frame, "ids": self.ids, "cell": self.cell, "zoom": self.zoom}
 
 
 def asked_start(key: str, names: Sequence[str] | None, select: str) -> Start:
     """What the address asks of the chart ``key`` with frames of these names, or what the one before did."""
     place, asked = f"_start_of_{key}", view().asked
     last: Start = st.session_state.get(place, Start())
-    words = {what: asked.pop(f"{key}_{what}", None) for what in ("frame", "points", "cell")}
+    words = {what: asked.pop(f"{key}_{what}", None) for what in ("frame", "points", "cell", "zoom")}
+    if words["zoom"] is None and gone_back() and view().kept.get(f"{key}_zoom"):
+        words["zoom"] = [""]  # an entry of the history without a zoom is of the whole figure
     if all(one is None for one in words.values()):
         return last
     frame = names.index(words["frame"][-1]) if names and words["frame"] and words["frame"][-1] in names else None
@@ -44,7 +50,11 @@ def asked_start(key: str, names: Sequence[str] | None, select: str) -> Start:
     cell = _cell(words["cell"][-1]) if select == "cells" and words["cell"] else None
     if words["frame"] and frame is None:
         view().gone[f"{key}_frame"] = f"The link asks for '{words['frame'][-1][:80]}' on a slider, which is not there."
-    start = Start(last.stamp + 1, frame, ids, cell)
+    zoom = read_zoom(words["zoom"][-1]) if words["zoom"] else None
+    if words["zoom"] and zoom is None:
+        zoom = {}
+        _lost(f"{key}_zoom", {}, "The link asks for a zoom that cannot be read, so the figure is drawn whole.")
+    start = Start(last.stamp + 1, frame, ids, cell, zoom)
     st.session_state[place] = start
     return start
 
@@ -72,6 +82,18 @@ def note_points(key: str, ids: Sequence[object]) -> None:
         )
         spelled = ""
     note(f"{key}_points", rows, [spelled])
+
+
+def _lost(key: str, instead: object, sentence: str) -> None:
+    """Say what of an address cannot be had; the chart says what it has instead, which is no choice of anybody's."""
+    view().kept[key], view().gone[key] = instead, sentence
+
+
+def note_zoom(key: str, zoom: Zoom) -> None:
+    """Put where the chart is zoomed into the View; a whole figure has nothing there."""
+    note(f"{key}_zoom", dict(zoom), [spell_zoom(zoom)])
+    if not zoom:
+        del view().drawn[f"{key}_zoom"]
 
 
 def note_cell(key: str, cell: tuple[int, int, int] | None) -> None:

@@ -127,6 +127,11 @@ def note(key: str, value: object, words: Sequence[str]) -> None:
         st.rerun()
 
 
+def gone_back() -> bool:
+    """Whether this is the run of the whole app that Back or Forward has asked for."""
+    return view().by_history and not _in_fragment()
+
+
 def _in_fragment() -> bool:
     context = get_script_run_ctx(suppress_warning=True)
     return context is not None and bool(context.fragment_ids_this_run)
