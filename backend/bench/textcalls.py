@@ -113,6 +113,26 @@ class TextCalls(Follower):
         task = ReadTask(self.upload(lines.encode()), f"{name}.jsonl", name, ReadOptions(TextColumns("text")), save=True)
         return cast(TextSetInfo, self.wait(task))
 
+    def keep_rows(self, rows: Sequence[int]) -> str:
+        """Keep numbers of rows (from 0, ascending) under their digest, which is returned; the oldest of many go first.
+
+        Raises InvalidRequest for more than are kept.
+        """
+        runs: list[int] = []
+        for row in rows:
+            if runs and row == runs[-1] + 1:
+                runs[-1] = row
+            else:
+                runs += [row, row]
+        return self._executor.keep_selection(runs)
+
+    def kept_rows(self, digest: str) -> tuple[int, ...] | None:
+        """The numbers of ``keep_rows``; None where they are not kept here, or no longer."""
+        runs = self._executor.selection(digest) if _DIGEST.fullmatch(digest) else None
+        if runs is None:
+            return None
+        return tuple(row for first, last in zip(runs[::2], runs[1::2], strict=True) for row in range(first, last + 1))
+
     def upload(self, content: bytes) -> str:
         """Bring bytes to where they can be read; returns the digest for a ReadTask."""
         if len(content) > self.settings.max_upload_bytes:

@@ -66,6 +66,14 @@ class Executor(Protocol):
         """Delete a text set and what was made from it; returns the number of entries that went."""
         ...
 
+    def keep_selection(self, runs: list[int]) -> str:
+        """Keep a selection of rows, first and last of each run; returns its digest."""
+        ...
+
+    def selection(self, digest: str) -> list[int] | None:
+        """The runs of a selection, or None where it is not kept any more."""
+        ...
+
     def runs(self) -> list[RunInfo]:
         """The runs of fine-tuning, newest first."""
         ...

@@ -112,6 +112,13 @@ class ClientExecutor:
         self._store.remove_texts(digest)
         return int(answer["n_deleted"])
 
+    def keep_selection(self, runs: list[int]) -> str:
+        return str(json.loads(self._ask("POST", "/selections", json.dumps(runs).encode()))["digest"])
+
+    def selection(self, digest: str) -> list[int] | None:
+        found = json.loads(self._ask("GET", f"/selections/{urllib.parse.quote(digest, safe='')}", missing=b"null"))
+        return None if found is None else [int(row) for row in found]
+
     def runs(self) -> list[RunInfo]:
         return [run for item in json.loads(self._ask("GET", "/runs")) if (run := read_json(RunInfo, item)) is not None]
 

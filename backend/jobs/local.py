@@ -9,6 +9,7 @@ from backend.errors import TextSetError
 from backend.forms.fingerprint import fingerprint
 from backend.jobs.base import JobBook
 from backend.store import Store
+from backend.store.selections import keep_selection, kept_selection
 from backend.values.jobs import JobStatus
 from backend.values.json_data import Document
 from backend.values.local import LocalModels
@@ -78,6 +79,12 @@ class StoreExecutor:
 
     def delete_text_set(self, digest: str) -> int:
         return self._library.delete(digest)
+
+    def keep_selection(self, runs: list[int]) -> str:
+        return keep_selection(self._store, runs)
+
+    def selection(self, digest: str) -> list[int] | None:
+        return kept_selection(self._store, digest)
 
     def runs(self) -> list[RunInfo]:
         return all_runs(self._runs)

@@ -40,6 +40,8 @@ def make_app(executor: WorkersExecutor, store: Store, codec: Codec, *, token: st
         Route("/runs/{name}", endpoints.delete_run, methods=["DELETE"]),
         Route("/runs/{name}/log", endpoints.run_log),
         Route("/models", endpoints.local_models),
+        Route("/selections", endpoints.keep_selection, methods=["POST"]),
+        Route("/selections/{digest}", endpoints.selection),
         Route("/blobs", endpoints.upload, methods=["POST"]),
         Route("/textsets", endpoints.text_sets),
         Route("/textsets/{digest}", endpoints.text_table),
@@ -91,11 +93,7 @@ class _Endpoints:
 
     async def _task(self, request: Request) -> Task:
         """The task in the body of a request; raises InvalidRequest where there is none."""
-        body = await _body(request, _MAX_TASK_BYTES)
-        try:
-            data = json.loads(body)
-        except (ValueError, RecursionError):
-            raise InvalidRequest("The request is not JSON.", "Send a task as JSON.") from None
+        data = await _json(request, "Send a task as JSON.")
         try:
             return self._codec.task_from_json(data)
         except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
@@ -123,6 +121,14 @@ class _Endpoints:
         content = await _body(request, self._settings.max_upload_bytes)
         return JSONResponse({"digest": await run_in_threadpool(self._executor.upload, content)})
 
+    async def keep_selection(self, request: Request) -> Response:
+        runs = await _json(request, "Send a list of numbers as JSON.")
+        return JSONResponse({"digest": await run_in_threadpool(self._executor.keep_selection, runs)})
+
+    async def selection(self, request: Request) -> Response:
+        runs = await run_in_threadpool(self._executor.selection, request.path_params["digest"])
+        return _missing("selection") if runs is None else JSONResponse(runs)
+
     async def runs(self, request: Request) -> Response:
         runs = await run_in_threadpool(self._executor.runs)
         return JSONResponse([to_json(run, {}) for run in runs])
@@ -148,6 +154,13 @@ class _Endpoints:
     async def delete_text_set(self, request: Request) -> Response:
         n_deleted = await run_in_threadpool(self._executor.delete_text_set, request.path_params["digest"])
         return JSONResponse({"n_deleted": n_deleted})
+
+
+async def _json(request: Request, hint: str) -> Any:  # whatever was sent
+    try:
+        return json.loads(await _body(request, _MAX_TASK_BYTES))
+    except (ValueError, RecursionError):
+        raise InvalidRequest("The request is not JSON.", hint) from None
 
 
 async def _body(request: Request, limit: int) -> bytes:

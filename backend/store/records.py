@@ -1,6 +1,6 @@
 """Small JSON values by key, in SQLite through diskcache: locks, pins, and what was looked up and can be again.
 
-Nothing that cannot be had again is kept here. Each value carries a checksum over its key and itself; a database that
+Nothing is kept here that cannot be had again, but selections of rows for links, whose loss is said. Each value carries a checksum over its key and itself; a database that
 is damaged is set aside, and an empty one takes its place.
 """
 

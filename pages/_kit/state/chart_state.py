@@ -8,13 +8,16 @@ from typing import Any
 
 import streamlit as st
 
+from backend import InvalidRequest
+from pages._kit.state.session import plain, workbench
 from pages._kit.state.view import gone_back, note, view
 from pages._kit.state.zoom import Zoom, read_zoom, spell_zoom
 
 MOST_SELECTED_CHARS = (
-    2000  # of a selection in an address: about 400 scattered points, or any number of neighbouring ones
+    2000  # of a selection in an address: some 400 scattered points; a longer one is kept by its digest
 )
 MOST_IDS = 1_000_000
+_KEPT = "kept-"  # and the digest of a selection
 _RANGE = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?", re.ASCII)
 
 
@@ -46,7 +49,7 @@ def asked_start(key: str, names: Sequence[str] | None, select: str) -> Start:
     if all(one is None for one in words.values()):
         return last
     frame = names.index(words["frame"][-1]) if names and words["frame"] and words["frame"][-1] in names else None
-    ids = spelled_rows(words["points"][-1]) if select == "points" and words["points"] else ()
+    ids = _asked_rows(key, words["points"][-1]) if select == "points" and words["points"] else ()
     cell = _cell(words["cell"][-1]) if select == "cells" and words["cell"] else None
     if words["frame"] and frame is None:
         view().gone[f"{key}_frame"] = f"The link asks for '{words['frame'][-1][:80]}' on a slider, which is not there."
@@ -73,15 +76,36 @@ def followed(key: str, start: Start, begun: object) -> bool:
 
 
 def note_points(key: str, ids: Sequence[object]) -> None:
-    """Put the selected points into the View; more than an address holds are left out of it, which is said."""
+    """Put the selected points into the View; of more than an address holds it has the digest, under which they are kept."""
     rows = sorted({number for number in ids if isinstance(number, int)})
     spelled = spell_rows(rows)
     if len(spelled) > MOST_SELECTED_CHARS:
-        st.caption(
-            f":material/link_off: A link to this page leaves out the selection: {len(rows):,} points are too many for one."
-        )
-        spelled = ""
+        spelled = _kept_word(key, rows, spelled)
     note(f"{key}_points", rows, [spelled])
+
+
+def _kept_word(key: str, rows: Sequence[int], spelled: str) -> str:
+    """The word for a selection that is kept, which is done once; empty, and said, where it cannot be kept."""
+    place = f"_kept_points_of_{key}"
+    known: tuple[str, str] = st.session_state.get(place, ("", ""))
+    if known[0] != spelled:
+        try:
+            known = spelled, f"{_KEPT}{workbench().keep_rows(rows)}"
+        except InvalidRequest as problem:
+            st.caption(f":material/link_off: A link to this page leaves out the selection. {plain(problem.message)}")
+            return ""
+        st.session_state[place] = known
+    return known[1]
+
+
+def _asked_rows(key: str, word: str) -> tuple[int, ...]:
+    """The rows that an address asks for; none, which is said, where it has a digest that is not kept here."""
+    if not word.startswith(_KEPT):
+        return spelled_rows(word)
+    rows = workbench().kept_rows(word.removeprefix(_KEPT))
+    if rows is None:
+        _lost(f"{key}_points", [], "The selection of this link is no longer stored here, so nothing is selected.")
+    return rows or ()
 
 
 def _lost(key: str, instead: object, sentence: str) -> None:
