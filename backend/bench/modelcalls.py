@@ -82,6 +82,14 @@ class ModelCalls(TextCalls):
         self._changed()
         return self._executor.delete_run(check_name(name))
 
+    def rename_run(self, name: str, new: str) -> RunInfo:
+        """Call a run ``new``; names and links with its former name still lead to it.
+
+        Raises InvalidRequest where there is none of that name, while it is being trained, and for a name that is taken.
+        """
+        self._changed()
+        return self._executor.rename_run(check_name(name), check_name(new))
+
     def forecast(self, task: FinetuneTask) -> RunForecast:
         """The rows, updates and disk that fine-tuning will take, and its time as far as earlier runs tell."""
         table = self.text_set(task.texts)

@@ -38,7 +38,10 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     _output(run)
     run.set_defaults(command=commands.run_recipe)
     _finetune(add("finetune", help="fine-tune a model on labelled texts, or resume an interrupted run"))
-    runs = add("runs", help="list the fine-tuning runs and their state; --delete removes one")
+    runs = add("runs", help="list the fine-tuning runs and their state; --rename and --delete change one")
+    runs.add_argument(
+        "--rename", nargs=2, metavar=("NAME", "NEW"), help="its name and the new one; the former still works"
+    )
     runs.add_argument("--delete", metavar="NAME", help="its name; all its saved steps are deleted too")
     _listing(runs, finetune_command.list_runs)
     _report(add("report", help="compare a model before and after fine-tuning: a summary of its geometry"))

@@ -45,6 +45,9 @@ def finetune(options: argparse.Namespace) -> int:
 def list_runs(options: argparse.Namespace) -> int:
     """The runs of fine-tuning."""
     bench = wire_workbench(read_settings())
+    if options.rename:
+        renamed = bench.rename_run(*options.rename)
+        print(f"The run '{options.rename[0]}' is called '{renamed.name}' now.", file=sys.stderr)
     if options.delete:
         n_bytes = bench.delete_run(options.delete)
         print(f"The run '{options.delete}' was deleted: {n_bytes / 1e6:,.1f} MB.", file=sys.stderr)

@@ -82,6 +82,10 @@ class Executor(Protocol):
         """Delete a run with all its saved steps; returns the bytes that are free again."""
         ...
 
+    def rename_run(self, name: str, new: str) -> RunInfo:
+        """Call a run ``new``; its former name still leads to it."""
+        ...
+
     def run_log(self, name: str) -> list[Document]:
         """The log of one run, line by line."""
         ...

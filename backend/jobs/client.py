@@ -129,6 +129,13 @@ class ClientExecutor:
     def delete_run(self, name: str) -> int:
         return int(json.loads(self._ask("DELETE", f"/runs/{urllib.parse.quote(name, safe='')}"))["n_bytes"])
 
+    def rename_run(self, name: str, new: str) -> RunInfo:
+        body = json.dumps({"name": new}).encode()
+        renamed: RunInfo = from_json(
+            RunInfo, json.loads(self._ask("POST", f"/runs/{urllib.parse.quote(name, safe='')}/name", body))
+        )
+        return renamed
+
     def run_log(self, name: str) -> list[Document]:
         return list(json.loads(self._ask("GET", f"/runs/{urllib.parse.quote(name, safe='')}/log")))
 

@@ -23,7 +23,7 @@ from backend.work.doors import check_task
 from backend.work.library import Library
 from backend.work.lookups import LocalList
 from backend.work.tasks import kind_of
-from backend.work.training import all_runs, delete_run, run_log
+from backend.work.training import all_runs, delete_run, rename_run, run_log
 
 
 class StoreExecutor:
@@ -94,6 +94,9 @@ class StoreExecutor:
 
     def delete_run(self, name: str) -> int:
         return delete_run(self._runs, name)
+
+    def rename_run(self, name: str, new: str) -> RunInfo:
+        return rename_run(self._runs, name, new)
 
     def run_log(self, name: str) -> list[Document]:
         return run_log(self._runs, name)

@@ -135,7 +135,7 @@ def _locate(
         step = run_model_folder(name, runs)
         found = _local(step, (runs.resolve(),), base)
         # A run's own name may mean another step tomorrow: whatever is kept says which step it was.
-        kept = f"{name.partition('@')[0]}@{step.name}"
+        kept = f"{PREFIX}{step.parent.name}@{step.name}"
         return ModelFiles(kept, found.commit, found.folder, found.adapter, found.package)
     if runs is not None and roots is not None:
         roots = (*roots, runs)

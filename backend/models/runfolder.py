@@ -10,6 +10,7 @@ import re
 import shutil
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from backend.errors import InvalidRequest, ModelError, StoreError
@@ -40,7 +41,7 @@ def run_model_folder(name: str, runs: Path) -> Path:
     ModelError where there is no such run or step.
     """
     run, _, wanted = name.removeprefix(PREFIX).partition("@")
-    folder = RunFolder(runs, run) if _NAME.fullmatch(run) else None
+    folder = find_run_folder(run, runs)
     info = folder.read() if folder is not None else None
     if folder is None or info is None:
         names = ", ".join(found.name for found in read_runs(runs)) or "none"
@@ -60,6 +61,16 @@ def run_model_folder(name: str, runs: Path) -> Path:
     return folder.path / step_name(info.step)
 
 
+def find_run_folder(name: str, runs: Path) -> "RunFolder | None":
+    """The folder of the run that is called ``name``, or else of the one that was called so before; None where there is none."""
+    if not _NAME.fullmatch(name):
+        return None
+    if RunFolder(runs, name).read() is not None:
+        return RunFolder(runs, name)
+    renamed = next((info for info in read_runs(runs) if name in info.former), None)
+    return None if renamed is None else RunFolder(runs, renamed.name)
+
+
 def read_runs(runs: Path) -> list[RunInfo]:
     """All runs below ``runs``, newest first; a folder without a readable run.json is none."""
     found = [RunFolder(runs, path.name).read() for path in runs.glob("*") if (path / _RUN).is_file()]
@@ -73,12 +84,15 @@ class RunFolder:
         self.path = runs / check_name(name)
 
     def read(self) -> RunInfo | None:
-        """What run.json says; None where it is not there or no such thing."""
+        """What run.json says; None where it is not there or no such thing. The run is called as its folder is."""
         try:
             data = json.loads((self.path / _RUN).read_text("utf-8"))
-            return from_json(RunInfo, {**data, "folder": str(self.path)})
+            info: RunInfo = from_json(RunInfo, {**data, "folder": str(self.path)})
         except (OSError, ValueError, TypeError, InvalidRequest):
             return None
+        name = self.path.name
+        former = tuple(one for one in dict.fromkeys((info.name, *info.former)) if one != name)
+        return replace(info, name=name, former=former)
 
     def write(self, info: RunInfo) -> RunInfo:
         """Write run.json; returns ``info``."""
@@ -166,6 +180,33 @@ class RunFolder:
             (self.path / _LOG).unlink(missing_ok=True)
         else:
             self.cut_log(step)
+
+    def rename(self, name: str) -> "RunFolder":
+        """Call the run ``name``; raises InvalidRequest where that is taken, StoreError where the folder cannot be moved.
+
+        Names it had before still lead to it.
+        """
+        target = RunFolder(self.path.parent, name)
+        if target.path == self.path:
+            return self
+        if target.path.exists():
+            raise InvalidRequest(f"A run called '{name}' already exists.", "Choose another name, or delete that run.")
+        other = next((info for info in read_runs(self.path.parent) if name in info.former), None)
+        if other is not None and other.name != self.path.name:
+            raise InvalidRequest(
+                f"'{name}' is what the run '{other.name}' was called before, and links to that name lead to it.",
+                "Choose another name.",
+            )
+        try:
+            self.path.rename(target.path)
+        except OSError as error:
+            raise StoreError(
+                f"{self.path} cannot be renamed: {error.strerror}.", "Check who owns the folder, then try again."
+            ) from None
+        info = target.read()
+        if info is not None:
+            target.write(info)
+        return target
 
     def delete(self) -> int:
         """Remove the folder with all that is in it; returns its bytes. Raises StoreError where it cannot be removed.

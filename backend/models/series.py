@@ -9,7 +9,7 @@ from pathlib import Path
 from backend.errors import EmbedscopeError, InvalidRequest, ModelError
 from backend.models.hub import hub_revisions
 from backend.models.resolve import Roots, hub_pattern, local_folder
-from backend.models.runfolder import RunFolder, read_runs
+from backend.models.runfolder import find_run_folder, read_runs
 from backend.values.lineage import step_of
 from backend.values.models import BrokenMember, ModelInfo, SeriesInfo, SeriesMember
 from backend.values.runs import PREFIX, step_name
@@ -103,12 +103,10 @@ def _of_run(name: str, runs: Path) -> dict[int, str] | None:
     """The saved steps of a run, those named in run.json and those that are there; None where no run is called so."""
     named = name.strip().startswith(PREFIX)
     short = name.strip().removeprefix(PREFIX)
-    try:
-        info = RunFolder(runs, short).read()
-    except InvalidRequest:
-        info = None
+    folder = find_run_folder(short, runs)
+    info = None if folder is None else folder.read()
     if info is not None:
-        return {step: f"{PREFIX}{short}@{step_name(step)}" for step in sorted(info.steps)}
+        return {step: f"{PREFIX}{info.name}@{step_name(step)}" for step in sorted(info.steps)}
     if named:
         listed = ", ".join(found.name for found in read_runs(runs)) or "none"
         raise ModelError(f"There is no run '{short[:80]}'.", f"The existing runs: {listed}.")

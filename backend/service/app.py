@@ -38,6 +38,7 @@ def make_app(executor: WorkersExecutor, store: Store, codec: Codec, *, token: st
         Route("/results/{digest}", endpoints.result),
         Route("/runs", endpoints.runs),
         Route("/runs/{name}", endpoints.delete_run, methods=["DELETE"]),
+        Route("/runs/{name}/name", endpoints.rename_run, methods=["POST"]),
         Route("/runs/{name}/log", endpoints.run_log),
         Route("/models", endpoints.local_models),
         Route("/selections", endpoints.keep_selection, methods=["POST"]),
@@ -139,6 +140,12 @@ class _Endpoints:
     async def delete_run(self, request: Request) -> Response:
         n_bytes = await run_in_threadpool(self._executor.delete_run, request.path_params["name"])
         return JSONResponse({"n_bytes": n_bytes})
+
+    async def rename_run(self, request: Request) -> Response:
+        data = await _json(request, "Send the new name as JSON.")
+        new = str(data.get("name", "")) if isinstance(data, dict) else ""
+        run = await run_in_threadpool(self._executor.rename_run, request.path_params["name"], new)
+        return JSONResponse(to_json(run, {}))
 
     async def run_log(self, request: Request) -> Response:
         return JSONResponse(await run_in_threadpool(self._executor.run_log, request.path_params["name"]))

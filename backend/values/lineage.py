@@ -155,7 +155,8 @@ def _run(name: str, runs: Sequence[RunInfo]) -> RunInfo | None:
     """The run that a model is a step of, by its name (``run:NAME``, with a step or without) or by its folder."""
     if name.startswith(RUN):
         wanted = name.removeprefix(RUN).partition("@")[0]
-        return next((run for run in runs if run.name == wanted), None)
+        found = next((run for run in runs if run.name == wanted), None)
+        return found or next((run for run in runs if wanted in run.former), None)
     return next((run for run in runs if run.folder and PurePath(name).parent == PurePath(run.folder)), None)
 
 
@@ -168,6 +169,7 @@ def _place_of(name: str, runs: Sequence[RunInfo]) -> _Place:
     run = _run(name, runs)
     if name.startswith(RUN):
         short, _, saved = name.removeprefix(RUN).partition("@")
+        short = short if run is None else run.name
         return _Place(f"{RUN}{short}", step_of(saved) if saved else (run.step if run is not None else None))
     if name.startswith(("/", ".", "~")):
         path = PurePath(name)

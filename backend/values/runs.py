@@ -23,7 +23,8 @@ class RunInfo:
     ``frozen_pooling``, which is what the tuned head reads; ``frozen_mean`` that with mean pooling. ``majority`` is the
     accuracy of always guessing the largest class. ``threads`` are those of the CPU: sums of more or fewer parts round
     otherwise. Where the test rows of the texts took no part in choosing a step,
-    ``test_accuracy`` and ``test_frozen`` (n_final rows) are on them; they are NaN otherwise.
+    ``test_accuracy`` and ``test_frozen`` (n_final rows) are on them; they are NaN otherwise. ``former`` are the names that
+    it had before, the last one first: they still lead to it.
     """
 
     name: str
@@ -63,6 +64,7 @@ class RunInfo:
     error: str = ""
     hint: str = ""
     folder: str = ""
+    former: tuple[str, ...] = ()
 
     @property
     def best_step(self) -> int | None:

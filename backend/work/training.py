@@ -62,13 +62,25 @@ def delete_run(runs: Path, name: str) -> int:
 
     Raises InvalidRequest where there is none of that name, and while it is being trained.
     """
+    return _at_rest(runs, name, "delete").delete()
+
+
+def rename_run(runs: Path, name: str, new: str) -> RunInfo:
+    """Call a run ``new``; its former name still leads to it. Raises InvalidRequest as ``delete_run``, and for a name that is
+    none or taken."""
+    renamed = _at_rest(runs, name, "rename").rename(check_name(new)).read()
+    assert renamed is not None
+    return renamed
+
+
+def _at_rest(runs: Path, name: str, then: str) -> RunFolder:
     folder = RunFolder(runs, name)
     info = folder.read()
     if info is None:
         raise InvalidRequest(f"There is no run '{name}'.", "See the list of runs.")
     if _alive(info).state == "running":
-        raise InvalidRequest(f"The run '{name}' is being trained.", "Cancel it first, then delete it.")
-    return folder.delete()
+        raise InvalidRequest(f"The run '{name}' is being trained.", f"Cancel it first, then {then} it.")
+    return folder
 
 
 class Training:
@@ -93,7 +105,8 @@ class Training:
         rows, split, final = _rows(table, task, self._models.history(task.base))
         try:
             info = before or self._begun(task, table, split)
-            info = _written(folder, replace(info, state="running", owner=process_name(), error="", hint=""))
+            info = replace(info, task=fingerprint(task), state="running", owner=process_name(), error="", hint="")
+            info = _written(folder, info)
             if not np.isfinite(info.frozen):
                 info = _written(folder, self._with_frozen(info, task, table, split, final, report))
             from backend.models.finetuning import finetune
@@ -209,8 +222,13 @@ def about_finetuning(task: FinetuneTask) -> About:
 
 def find_run(answers: Answers, task: FinetuneTask) -> RunInfo | None:
     """The run that this very task made, once it is done."""
-    wanted = fingerprint(task)
-    return next((run for run in answers.runs() if run.task == wanted and run.state == "done"), None)
+    return next((run for run in answers.runs() if _made_by(run, task) and run.state == "done"), None)
+
+
+def _made_by(info: RunInfo, task: FinetuneTask) -> bool:
+    """Whether a run is the one of ``task``, whatever it was called when it began."""
+    names = (task.name, *(info.former if info.name == task.name else ()))
+    return any(info.task == fingerprint(replace(task, name=name)) for name in names)
 
 
 def _earlier(folder: RunFolder, task: FinetuneTask) -> RunInfo | None:
@@ -222,7 +240,7 @@ def _earlier(folder: RunFolder, task: FinetuneTask) -> RunInfo | None:
                 f"The folder {folder.path} holds something that is not a run.", "Choose another name, or move it away."
             )
         return None
-    if info.task != fingerprint(task):
+    if not _made_by(info, task):
         if not info.steps and _alive(info).state != "running":
             return None  # it never came to anything: the name is free
         raise InvalidRequest(

@@ -90,6 +90,48 @@ def test_a_run_is_deleted_with_its_steps_and_one_that_works_is_not(bench: Workbe
     assert bench.wait(task).state == "done", "the name is free, and the task is begun anew"
 
 
+def test_a_run_is_renamed_and_its_former_name_still_leads_to_it(bench: Workbench, tmp_path: Path) -> None:
+    task = cancelled_after(bench, tmp_path, 6, "first")
+    before = bench.model("run:first@last")
+    step = before.spec.name.partition("@")[2]
+    info = bench.rename_run("first", "second")
+    assert (info.name, info.former, info.state) == ("second", ("first",), "stopped")
+    assert [run.name for run in bench.runs()] == ["second"] and Path(info.folder).name == "second"
+    for name in (f"run:first@{step}", f"run:second@{step}"):
+        found = bench.model(name)
+        assert (found.spec.name, found.spec.commit) == (f"run:second@{step}", before.spec.commit)
+    kept = ["a text", "another one", "a third", "and a fourth"]
+    assert bench.compute("average_cosine", model=before, texts=kept).sources[0].commit == before.spec.commit
+    with pytest.raises(InvalidRequest, match="cannot be called"):
+        bench.rename_run("second", "../second")
+    with pytest.raises(InvalidRequest, match="no run 'first'"):
+        bench.rename_run("first", "third")
+    done = bench.wait(dataclasses.replace(task, name="second"))
+    assert done.state == "done" and done.former == ("first",) and done.steps[-1] == 12, "it went on from its last step"
+    steps = bench.series("run:first")
+    assert steps.models[-1].spec.name == f"run:second@step-{done.steps[-1]:05d}"
+    order = bench.in_order([bench.model("run:second"), bench.model(before.spec.name)])
+    assert order.known and order.before.spec.name == f"run:second@{step}"
+
+
+def test_a_name_that_another_run_has_or_had_is_refused(bench: Workbench, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        cancelled_after(bench, tmp_path, 2, name)
+    with pytest.raises(InvalidRequest, match="'two' already exists"):
+        bench.rename_run("one", "two")
+    bench.rename_run("two", "three")
+    with pytest.raises(InvalidRequest, match="what the run 'three' was called before"):
+        bench.rename_run("one", "two")
+    assert bench.rename_run("three", "two").former == ("three",), "its own former name is free"
+    folder = RunFolder(bench.settings.runs_folder, "one")
+    info = folder.read()
+    assert info is not None
+    folder.write(dataclasses.replace(info, state="running", owner=process_name()))
+    with pytest.raises(InvalidRequest, match="is being trained") as caught:
+        bench.rename_run("one", "four")
+    assert caught.value.hint == "Cancel it first, then rename it."
+
+
 def test_runs_and_logs_through_a_service(service_bench: Workbench, bench: Workbench) -> None:
     assert service_bench.runs() == []
     for any_bench in (service_bench, bench):
@@ -101,6 +143,8 @@ def test_runs_and_logs_through_a_service(service_bench: Workbench, bench: Workbe
             any_bench.delete_run("nowhere")
         with pytest.raises(InvalidRequest, match="cannot be called"):
             any_bench.delete_run("../../etc")
+        with pytest.raises(InvalidRequest, match="no run 'nowhere'"):
+            any_bench.rename_run("nowhere", "somewhere")
 
 
 def test_the_command_line_prints_the_frozen_head_and_the_tuned_model(
@@ -134,6 +178,10 @@ def test_the_command_line_prints_the_frozen_head_and_the_tuned_model(
     assert [run["name"] for run in json.loads(capsys.readouterr().out)] == ["mine"]
     assert main(["runs"]) == 0 and "run:mine (done, step 3 of 3)" in capsys.readouterr().out
     assert main([*command, "--epochs", "2"]) == 2 and "hint: Choose another name" in capsys.readouterr().err
+    assert main(["runs", "--rename", "mine", "ours"]) == 0
+    assert "The run 'mine' is called 'ours' now." in capsys.readouterr().err
+    assert main(["runs", "--rename", "ours", "a/b"]) == 2 and "cannot be called 'a/b'" in capsys.readouterr().err
+    assert main(["runs", "--rename", "ours", "mine"]) == 0 and "'mine' now" in capsys.readouterr().err
     assert main(["runs", "--delete", "mine"]) == 0
     assert "The run 'mine' was deleted" in capsys.readouterr().err and not Path(data["folder"]).exists()
     assert main(["runs", "--delete", "mine"]) == 2 and "There is no run 'mine'" in capsys.readouterr().err

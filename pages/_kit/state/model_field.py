@@ -103,12 +103,16 @@ def _local() -> tuple[str, ...]:
 
 
 def _say_step(name: str, info: ModelInfo) -> None:
-    """Which step a run's name stands for, where that may change: a link with the step in it does not."""
-    if not name.strip().startswith("run:") or info.spec.name == name.strip():
+    """What a run is called now, and which step its name stands for, where that may change: a link with the step in it does not."""
+    if not name.strip().startswith("run:"):
         return
+    runs, was = workbench().runs(), name.strip().removeprefix("run:").partition("@")[0]
+    renamed = next((run for run in runs if was in run.former), None)
+    if renamed is not None and was not in [run.name for run in runs]:
+        st.caption(f"run:{plain(was)} is called run:{plain(renamed.name)} now.")
     short, _, step = info.spec.name.partition("@")
-    run = next((one for one in workbench().runs() if f"run:{one.name}" == short), None)
-    if run is not None and run.state != "done":
+    run = next((one for one in runs if f"run:{one.name}" == short), None)
+    if run is not None and run.state != "done" and info.spec.name != name.strip():
         st.caption(
             f"{plain(name)} is {plain(step)} of a run that is {run.state}; later it may be another step. "
             f"{plain(info.spec.name)} will not change."

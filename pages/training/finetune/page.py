@@ -1,6 +1,7 @@
 """Fine-tune: train a model on the chosen texts and labels, watch it, and take its checkpoints to the other pages."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -31,12 +32,14 @@ from pages._kit.state.session import plain, show_problem, workbench
 from pages._kit.state.view import set_value
 from pages.training.finetune.charts import CAPTION, course_chart, course_table
 from pages.training.finetune.runs import (
+    NEXT,
     all_runs,
-    delete_button,
+    change_buttons,
     next_pages,
     open_report_if_asked,
     say_deleted,
     say_forecast,
+    say_renamed,
 )
 
 WHAT = "Train a model on your labels, and keep its checkpoints."
@@ -127,7 +130,7 @@ def start(name: str, model: str, texts: TextSetInfo | str, label: str, recipe: R
         show_problem(error.message, error.hint)
         return
     st.session_state["_finetune_job"] = status.id
-    st.session_state["_finetune_next"] = name
+    st.session_state[NEXT] = name
     st.rerun()
 
 
@@ -170,11 +173,17 @@ def show_beginning() -> None:
 def choose_run(infos: list[RunInfo]) -> RunInfo:
     """The run that is shown: the one of the link or just started, else the newest."""
     names = [info.name for info in infos]
-    wanted = st.session_state.pop("_finetune_next", None)
+    wanted = st.session_state.pop(NEXT, None)
     if wanted in names:
         set_value(SHOWN, wanted)
     about = {info.name: f"{info.name} · {short_model(info.base)} on {info.texts}" for info in infos}
-    chosen = ask.selectbox("Run", names, key=SHOWN, format_func=lambda one: about.get(one, one))
+
+    def read(words: Sequence[str]) -> str:
+        word = words[-1] if words else ""
+        renamed = next((info.name for info in infos if word in info.former), word)
+        return ask.one_of(names, str, word if word in names else renamed)
+
+    chosen = ask.selectbox("Run", names, key=SHOWN, read=read, format_func=lambda one: about.get(one, one))
     return infos[names.index(chosen)]
 
 
@@ -283,7 +292,7 @@ def ended(info: RunInfo) -> None:
             }
         )
         show_table(table, key="finetune_steps")
-    delete_button(info)
+    change_buttons(info)
     for note in info.notes:
         st.caption(f":material/info: {plain(note)}")
     with st.expander("Recipe, base and data", icon=":material/receipt_long:"):
@@ -309,6 +318,7 @@ def _ask_resume(name: str) -> None:
 open_report_if_asked()
 heading("Fine-tune", WHAT, HOW)
 say_deleted()
+say_renamed()
 asked = st.session_state.pop("_finetune_resume", None)
 runs = workbench().runs()
 for one in runs:

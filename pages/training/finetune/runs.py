@@ -1,4 +1,4 @@
-"""All runs beside each other: one table, as a file, and the way to delete one; and from a run to the pages that look at it."""
+"""All runs beside each other: one table, as a file, and the ways to rename and to delete one; and from a run to the pages that look at it."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,8 @@ from pages._kit.state.view import forget, set_value
 REPORT = page_file("training/report")
 OWN = "own"
 _OPEN = "_finetune_open_report"
-_DELETED = "_finetune_deleted"
+_DELETED, _RENAMED, _NEW_NAME = "_finetune_deleted", "_finetune_renamed", "finetune_rename_to"
+NEXT = "_finetune_next"  # the run to be shown in the next run of the page
 
 
 def recipe_name(info: RunInfo) -> str:
@@ -134,6 +135,40 @@ def say_deleted() -> None:
         st.success(f"The run {plain(name)} was deleted.", icon=":material/delete:")
 
 
+@st.dialog("Rename this run")
+def ask_name(info: RunInfo) -> None:
+    """Ask for another name; a refusal is said here, so that what was typed stays."""
+    st.text(f"{info.name}: {short_model(info.base)} on {info.texts}")
+    st.text_input("New name", info.name, max_chars=80, key=_NEW_NAME)
+    st.caption("Models and links that have the former name still lead to this run.")
+    if st.button("Rename it", key="finetune_rename_confirm", type="primary", on_click=rename, args=(info.name,)):
+        if st.session_state[_RENAMED][2] is None:
+            st.rerun()
+        say_renamed()
+
+
+def rename(name: str) -> None:
+    """Call a run as was typed, in the shared models too; for the button's callback."""
+    new = str(st.session_state.get(_NEW_NAME, name)).strip()
+    try:
+        workbench().rename_run(name, new)
+    except EmbedscopeError as error:
+        st.session_state[_RENAMED] = name, new, error
+        return
+    st.session_state[_RENAMED], st.session_state[NEXT] = (name, new, None), new
+    was, names = f"run:{name}", chosen_names()
+    choose_models([one.replace(was, f"run:{new}", 1) if one.partition("@")[0] == was else one for one in names])
+
+
+def say_renamed() -> None:
+    """Which run was renamed just now, or why it was not."""
+    was, name, error = st.session_state.pop(_RENAMED, ("", "", None))
+    if error is not None:
+        show_problem(error.message, error.hint)
+    elif name != was:
+        st.success(f"The run {plain(was)} is called {plain(name)} now.", icon=":material/edit:")
+
+
 def next_pages(info: RunInfo) -> None:
     """The ways from a run to the pages that look at it, and out of the list."""
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -153,9 +188,14 @@ def next_pages(info: RunInfo) -> None:
         )
 
 
-def delete_button(info: RunInfo) -> None:
-    """The button that asks whether a run is to be deleted."""
-    if st.button("Delete …", key="finetune_delete", icon=":material/delete:"):
+def change_buttons(info: RunInfo) -> None:
+    """The buttons that ask for another name, and whether a run is to be deleted."""
+    with st.container(horizontal=True):
+        renames = st.button("Rename …", key="finetune_rename", icon=":material/edit:")
+        deletes = st.button("Delete …", key="finetune_delete", icon=":material/delete:")
+    if renames:
+        ask_name(info)
+    elif deletes:
         confirm_delete(info)
 
 

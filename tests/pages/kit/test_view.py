@@ -20,6 +20,7 @@ OWN_WORDS = {
     "pages/data/texts/page.py",
     "pages/data/texts/part.py",
     "pages/data/texts/preview.py",
+    "pages/training/finetune/runs.py",
 }
 """Files with fields of Streamlit's own: what people paste, upload and name is in no address."""
 

@@ -173,6 +173,29 @@ def test_all_runs_stand_in_one_table_and_one_can_be_deleted_after_a_question(
     assert "drop" not in names and "keep" in names and at.session_state["model"] == [small_world.models[0]]
 
 
+def test_a_run_is_renamed_and_a_link_with_its_former_name_shows_it(open_page, small_world: SmallWorld) -> None:
+    bench = small_world.bench
+    options = {"model": small_world.models[0], "texts": small_world.texts, "label": "label", "recipe": "zhou-base"}
+    for name in ("plain", "other"):
+        bench.finetune(name, changes={"max_steps": 2}, **options)
+    at = open_page(KEY, small_world.models[0], "run:plain", label="label", run="plain")
+    button(at, "finetune_rename").click().run()
+    at.text_input(key="finetune_rename_to").set_value("other")
+    button(at, "finetune_rename_confirm").click().run()
+    assert "A run called 'other' already exists" in said(at)
+    button(at, "finetune_rename").click().run()
+    at.text_input(key="finetune_rename_to").set_value("renamed")
+    button(at, "finetune_rename_confirm").click().run()
+    assert not at.exception and at.session_state["run"] == "renamed"
+    assert at.session_state["model"] == [small_world.models[0], "run:renamed"]
+    assert any("The run plain is called renamed now." in one.value for one in at.success)
+    again = open_page(KEY, small_world.models[0], "run:plain", label="label", run="plain")
+    assert again.session_state["run"] == "renamed" and not again.session_state["_view"].gone
+    assert "run:plain is called run:renamed now." in said(again)
+    model = again.session_state["_selection"].models[1]
+    assert model.spec.commit == bench.model("run:renamed").spec.commit
+
+
 def test_the_time_of_a_run_is_told_by_an_earlier_one(small_world: SmallWorld) -> None:
     bench = small_world.bench
     options = {"model": small_world.models[1], "texts": small_world.texts, "label": "label", "recipe": "zhou-base"}
