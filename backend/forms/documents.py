@@ -67,6 +67,8 @@ def run_document(info: RunInfo, log: Sequence[Mapping[str, Any]]) -> Document:
         for field in dataclasses.fields(info)
         if field.name not in ("folder", "owner")
     }
+    if info.folder:
+        known |= {name: str(known[name]).replace(info.folder, info.name) for name in ("error", "hint")}
     return {"run": known, "log": plain_values(list(map(dict, log)))}
 
 

@@ -1,10 +1,14 @@
 """Reading what AppTest sees of a page: the JSON of its figures, and its words."""
 
 import base64
+import io
 import json
 from typing import Any
 
 import numpy as np
+import pandas as pd
+
+from pages._kit.show.saving import File
 
 
 def figure(at: Any, place: int = 0) -> dict[str, Any]:
@@ -33,3 +37,21 @@ def files_of(at: Any, key: str) -> list[str]:
     at.run()
     assert not at.exception
     return [button.label for button in at.get("download_button")]
+
+
+def names_a_path(file: File, path: str = "/small-world") -> bool:
+    """Whether a file on offer, or its name, has ``path`` in it, but in a recipe, which needs it to run."""
+    content = file.make()
+    if file.name.endswith(".json"):
+        words = json.dumps(_without_recipes(json.loads(content)))
+    elif file.name.endswith(".parquet"):
+        words = pd.read_parquet(io.BytesIO(content)).to_csv()
+    else:
+        words = content.decode()
+    return path in words or path in file.name
+
+
+def _without_recipes(part: Any) -> Any:  # JSON
+    if isinstance(part, dict):
+        return {name: _without_recipes(value) for name, value in part.items() if name != "recipe"}
+    return [_without_recipes(item) for item in part] if isinstance(part, list) else part

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from backend import Result
+from pages._kit.show.naming import is_path
 from pages._kit.state.session import problems_shown, workbench
 
 MOST_WRITTEN = 6  # analyses of one figure
@@ -31,6 +32,8 @@ def _write(results: Sequence[Result], stem: str) -> None:
     if python:
         st.caption("In a notebook:")
         st.code(python, language="python", wrap_lines=True)
+    if any(is_path(source.model) for result in results for source in result.sources):
+        st.caption("It names the folder of a local model by its full path: on another machine, write the path there.")
     if n_left:
         st.caption(f"The figure has {n_left:,} more, which the saved file runs too.")
     st.caption("With the file that Save offers as JSON and recipe:")

@@ -22,9 +22,7 @@ if TYPE_CHECKING:
     from pages._kit.show.finding import Finding
 
 MOST_TYPESET = 2000  # rows of a table for reading
-_PATHS = (
-    "Folders of local models are called by their names; their full paths are in the recipe alone, which needs them."
-)
+PATHS = "Folders of local models are called by their names; their full paths are in the recipe alone, which needs them."
 _HTML_HELP = "The interactive figure in one file that opens without the dashboard and without a network (5 MB)."
 
 
@@ -37,7 +35,7 @@ def groups_of(finding: "Finding", frame: int | None, zoom: Zoom) -> list[Group]:
     pictures = [Group("Figure", files, pictures_of=finding.key)] if files else []
     recipe = bool(finding.results)
     json_help = (
-        f"The whole result, with the recipe that computes it again: `python -m backend run {stem}.json`. {_PATHS}"
+        f"The whole result, with the recipe that computes it again: `python -m backend run {stem}.json`. {PATHS}"
         if recipe
         else "All that this figure is drawn from."
     )
@@ -110,17 +108,18 @@ def json_file(finding: "Finding") -> bytes:
     """The results with their recipes, or the finding's own documents."""
     make = finding.documents
     documents = [result_document(result) for result in finding.results] if make is None else make()
-    return json_text([_without_paths(document, finding) for document in documents]).encode()
+    return json_text([document_without_paths(document, finding) for document in documents]).encode()
 
 
-def _without_paths(part: Any, finding: "Finding", key: str = "") -> Any:  # Any: JSON
+def document_without_paths(part: Any, finding: "Finding", key: str = "") -> Any:  # Any: JSON
     """``part`` of a document with the folders of models by their names, but in a recipe, which needs the path to run."""
     if isinstance(part, dict):
         return {
-            name: value if name == "recipe" else _without_paths(value, finding, name) for name, value in part.items()
+            name: value if name == "recipe" else document_without_paths(value, finding, name)
+            for name, value in part.items()
         }
     if isinstance(part, list):
-        return [_without_paths(item, finding, key) for item in part]
+        return [document_without_paths(item, finding, key) for item in part]
     if not isinstance(part, str):
         return part
     named = key in ("model", "name", "series") and is_path(part)

@@ -18,7 +18,7 @@ _SHORT = re.compile(r"(x|y|scene)(\d{0,2})", re.ASCII)
 _CAMERA = ("eye", "center", "up")
 
 
-def stated_zoom(stated: Any) -> dict[str, tuple[float, ...]]:
+def stated_zoom(stated: object) -> dict[str, tuple[float, ...]]:
     """What a browser says of a chart's zoom; whatever a hostile client sends, the types hold."""
     found: dict[str, tuple[float, ...]] = {}
     for name, numbers in list(stated.items())[:MOST_PLACES] if isinstance(stated, dict) else ():

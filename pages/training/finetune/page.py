@@ -232,7 +232,7 @@ def draw(info: RunInfo) -> None:
             caption=CAPTION,
             table=lambda: course_table(info, log),
             name=f"run-{info.name}",
-            about=(short_model(info.base), info.texts),
+            about=(info.base, info.texts),
             documents=lambda: [run_document(info, log)],
             alt=f"Loss and accuracy of the run {info.name} over {info.total_steps} steps",
             height=520,

@@ -12,9 +12,10 @@ from backend import NO_NUMBER, Document, Result
 from pages._kit.charts.base import for_paper
 from pages._kit.show.columns import cell_text
 from pages._kit.show.export import cells_of, csv_text, json_text, origin, with_part
-from pages._kit.show.files import typeset_files
+from pages._kit.show.files import PATHS, document_without_paths, typeset_files
 from pages._kit.show.finding import Finding
 from pages._kit.show.findings import undefined_reasons
+from pages._kit.show.naming import without_paths
 from pages._kit.show.saving import File, Group, save_menu
 
 Table = tuple[Sequence[str], Sequence[Sequence[Any]]]
@@ -63,19 +64,26 @@ def report_downloads(
     sections: Sequence[Section],
     notes: Sequence[str],
 ) -> None:
-    """The menu "Save" of a report. ``table`` is the summary of ``results``."""
-    json_help = (
-        f"The numbers, and the recipe of every analysis: `python -m backend run {name}.json` computes them again."
-    )
+    """The menu "Save" of a report; ``table`` is the summary of ``results``.
+
+    Folders of local models are called by their names in all its files, but in the recipes, which need their paths to run.
+    """
+    json_help = f"The numbers, and the recipe of every analysis: `python -m backend run {name}.json` computes them again. {PATHS}"
     html_help = "The report in one file that opens without the dashboard and without a network (5 MB)."
 
     def groups() -> list[Group]:
-        page, numbers = html_report(title, sections, notes).encode(), json_text([document()]).encode()
+        whole = Finding(name, title, None, "", table, results=results)
+        page = without_paths(html_report(title, sections, notes), whole).encode()
+        numbers = json_text([document_without_paths(document(), whole)]).encode()
         files = [
             File("HTML report", f"{name}.html", "text/html", lambda: page, html_help),
             File("JSON and recipes", f"{name}.json", "application/json", lambda: numbers, json_help),
         ]
-        cells = cells_of(with_part(table, results))
+        columns, rows = cells_of(with_part(table, results))
+        cells = (
+            columns,
+            [[without_paths(cell, whole) if isinstance(cell, str) else cell for cell in row] for row in rows],
+        )
         csv = csv_text(*cells).encode("utf-8-sig")
         summary = File("CSV", f"{name}.csv", "text/csv", lambda: csv, "The summary above.")
         return [Group("Report", files), Group("Table", [summary, *typeset_files(name, cells, [title])])]

@@ -13,7 +13,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from pages._kit.show.files import csv_file, html_file, json_file, parquet_file
+from pages._kit.show.files import csv_file, groups_of, html_file, json_file, parquet_file
 from pages._kit.show.finding import Finding
 from pages._kit.show.map_view import MapView
 from pages._kit.show.naming import file_stem, title_lines
@@ -21,6 +21,7 @@ from pages._kit.show.plot import Frames
 from pages.geometry.similarity.cell import _map
 from tests.pages.conftest import ROOT, SmallWorld, settled
 from tests.pages.drawn import check
+from tests.pages.figures import names_a_path
 from tests.pages.forms import check_forms, check_screen
 
 
@@ -216,11 +217,13 @@ def look_at(finding: Finding) -> int:
     assert read.shape == table.shape
     assert json_file(finding) and file_stem(finding)
     check_forms(finding)
+    for group in groups_of(finding, None, {}):
+        for file in group.files:
+            assert not names_a_path(file), f"{file.name}: the folder of the models is called by its name"
     if finding.figure is None:
         return 0
     page = html_file(finding).decode()
     assert f"<h1>{html.escape(title_lines(finding)[0])}</h1>" in page
-    assert "/small-world" not in page, "the folder of the models is called by its name"
     return check(finding)
 
 

@@ -9,14 +9,14 @@ import pytest
 
 from backend import Recipe, RunInfo, moving_mean
 from backend.errors import Cancelled, EmbedscopeError
-from pages._kit.show.files import json_file
+from pages._kit.show.files import groups_of, json_file
 from pages._kit.show.finding import Finding
 from pages._kit.show.naming import file_stem
 from pages.training.finetune.charts import course_chart, course_table
 from pages.training.finetune.runs import csv_file, runs_table
 from tests.pages.conftest import SmallWorld
 from tests.pages.drawn import check
-from tests.pages.figures import figure, numbers, said
+from tests.pages.figures import figure, names_a_path, numbers, said
 
 KEY = "finetune"
 
@@ -57,7 +57,8 @@ def test_a_run_is_started_and_shown_with_its_own_numbers(open_page, shown, small
     assert file_stem(course).startswith("run-first-") and file_stem(course).endswith("-words")
     document = json.loads(json_file(course))
     assert document["run"]["steps"] == list(info.steps) and document["run"]["recipe"]["epochs"] == 1
-    assert str(small_world.folder) not in json.dumps([document["run"]["name"], document["log"]])
+    files = [file for group in groups_of(course, None, {}) for file in group.files]
+    assert not [file.name for file in files if names_a_path(file, str(small_world.folder))]
     links = {item.proto.label: item.proto for item in at.get("page_link")}
     (dynamics,) = [proto for label, proto in links.items() if label.endswith("Dynamics")]
     assert "series=run%3Afirst" in dynamics.query_string and not any("Report" in label for label in links)

@@ -10,7 +10,7 @@ import backend
 from pages.training.report.files import Section, html_report
 from tests.models.tiny import SEGMENTS, bert_config, save
 from tests.pages.conftest import SmallWorld
-from tests.pages.figures import figure, numbers, said
+from tests.pages.figures import figure, names_a_path, numbers, said
 
 KEY = "report"
 FIXED = {"grid": "fixed", "n_seeds": 2}
@@ -195,3 +195,21 @@ def test_a_label_column_with_a_strange_name_is_shown_as_it_is(open_page, small_w
     caption = next(one.value for one in at.caption if one.value.startswith("Classes"))
     assert caption.replace("\\", "") == f"Classes: the column '{name}'."
     assert "\\" in caption
+
+
+@pytest.mark.parametrize("view", ["", "Across tasks"])
+def test_no_file_of_a_report_names_a_path_but_its_recipes(
+    open_page, run_page, small_world: SmallWorld, monkeypatch: pytest.MonkeyPatch, view: str
+) -> None:
+    menus: dict[str, Any] = {}
+    monkeypatch.setattr("pages.training.report.files.save_menu", menus.__setitem__)
+    at = open_page(KEY, 0, 1, **({"report_view": view} if view else {}))
+    if view:
+        at.selectbox(key="report_cross_grid").set_value("fixed").run()
+        at.number_input(key="report_cross_n_seeds").set_value(2).run()
+    run_page(at, "report_cross" if view else KEY)
+    files = [file for group in menus["report_cross" if view else KEY]() for file in group.files]
+    assert {file.name.rpartition(".")[2] for file in files} == {"html", "json", "csv", "md", "tex"}
+    assert not [file.name for file in files if names_a_path(file, str(small_world.folder))]
+    document = json.loads(next(file for file in files if file.name.endswith(".json")).make())
+    assert str(small_world.folder) in json.dumps(document["recipe"]), "without its path it would not run"
