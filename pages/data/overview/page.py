@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from backend import AnalysisSpec, AnisotropyResult, CkaResult, ModelInfo, Projection, Result, TextSetInfo, result_of
+from pages._kit.charts.base import short_model
 from pages._kit.charts.depth import Series, profile_lines
 from pages._kit.charts.layer_pairs import cka_heatmap
 from pages._kit.flow.progress import run_panel
@@ -94,7 +95,7 @@ def show_profile(result: Result[AnisotropyResult]) -> None:
     values, source = result.values, result.sources[0]
     gaps = {index[0]: reason for index, reason in reasons(result, "anisotropy").items()}
     line = Series(
-        source.model,
+        short_model(source.model),
         source.layer_names,
         values.anisotropy,
         low=values.anisotropy_low,

@@ -79,6 +79,11 @@ def confirmed() -> bool:
     return True
 
 
+def just_saved() -> bool:
+    """Whether a text set was saved in the last run."""
+    return _SHOWN_NEXT in st.session_state
+
+
 def show_saved(names: Mapping[str, TextSetInfo]) -> None:
     """Put the text set that was saved in the last run into the field SHOWN, before that is drawn."""
     table = st.session_state.pop(_SHOWN_NEXT, None)

@@ -10,6 +10,7 @@ from pages._kit.show import wording
 from pages._kit.show.findings import heading
 from pages._kit.state import ask, selection
 from pages._kit.state.session import plain, show_problem, workbench
+from pages._kit.state.view import set_value
 from pages.data.texts import adding
 from pages.data.texts.rows import loaded, show_rows
 
@@ -86,6 +87,8 @@ st.dataframe(
     alt="Text sets",
 )
 saved = adding.confirmed()
+if adding.just_saved():
+    set_value("texts_view", "Rows")  # of what was saved
 rows_tab, add_tab = ask.tabs(["Rows", "Add a text set"], key="texts_view")
 with add_tab:
     adding.add_section(saved=saved)
