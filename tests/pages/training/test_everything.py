@@ -64,6 +64,7 @@ def test_a_choice_of_which_nothing_is_stored_says_so(open_page) -> None:
 def test_the_file_draws_every_figure_with_the_network_cut(
     open_page, run_page, small_world: SmallWorld, tmp_path: Path, chromium: Any
 ) -> None:
+    run_page(open_page("overview", 0, 1), "overview")
     run_page(open_page("components", 0, 1), "components")
     at = made(open_page, 0, 1)
     found = at.session_state["_report_of_everything"][1]
