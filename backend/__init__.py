@@ -94,7 +94,7 @@ from backend.values.results import (
     results_of,
     values_of,
 )
-from backend.values.runs import RunForecast, RunInfo, moving_mean
+from backend.values.runs import RunForecast, RunInfo, moving_mean, run_called
 from backend.values.specs import (
     POOLINGS,
     POSTPROCESS_STEPS,
@@ -120,7 +120,7 @@ from backend.values.tasks import (
     SeriesTask,
     Task,
 )
-from backend.values.texts import Cost, TextPreview, TextSetInfo, TextTable, sets_meant, told_apart
+from backend.values.texts import Cost, TextPreview, TextSetInfo, TextTable, row_runs, sets_meant, told_apart
 from backend.version import __version__
 
 if TYPE_CHECKING:
@@ -301,6 +301,8 @@ __all__ = [
     "result_document",
     "result_of",
     "results_of",
+    "row_runs",
+    "run_called",
     "run_document",
     "safe_cell",
     "series_document",

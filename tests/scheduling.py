@@ -2,33 +2,34 @@
 
 from xdist.scheduler import LoadFileScheduling
 
-# The beginning of a file's path -> its unit of work. A unit starts its dashboard or service once, for all tests in it.
+# The beginning of a file's path below tests -> its unit of work. A unit starts its dashboard or service once, for all tests in it.
 TOGETHER = {
-    "tests/e2e/": "the dashboard",
-    "tests/jobs/": "the service",
-    "tests/service/": "the service",
-    "tests/store/test_damaged_": "the damaged caches",
-    "tests/work/test_agreement.py": "the service",
-    "tests/work/test_training.py": "the service",
+    "e2e/": "the dashboard",
+    "jobs/": "the service",
+    "service/": "the service",
+    "store/test_damaged_": "the damaged caches",
+    "work/test_agreement.py": "the service",
+    "work/test_training.py": "the service",
 }
 # The longest units by measured time: begun last, one of them would run on while the other worker waits.
 FIRST = (
     "the dashboard",
     "the service",
-    "tests/models/test_adapters.py",
-    "tests/models/test_family_table.py",
-    "tests/models/test_families.py",
-    "tests/models/test_package.py",
+    "models/test_adapters.py",
+    "models/test_family_table.py",
+    "models/test_families.py",
+    "models/test_package.py",
     "the damaged caches",
-    "tests/metrics/test_contract.py",
-    "tests/cli/test_command_line.py",
-    "tests/pages/",  # in one stretch: its small world lives until a test of another folder runs on the same worker
+    "metrics/test_contract.py",
+    "cli/test_command_line.py",
+    "pages/",  # in one stretch: its small world lives until a test of another folder runs on the same worker
 )
 
 
 def unit(file: str) -> str:
     """The unit of work that a file of tests belongs to: itself, or what it shares with others."""
-    return next((name for start, name in TOGETHER.items() if file.startswith(start)), file)
+    below = file.removeprefix("tests/")
+    return next((name for start, name in TOGETHER.items() if below.startswith(start)), below)
 
 
 def turn(file: str) -> int:

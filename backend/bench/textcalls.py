@@ -16,7 +16,7 @@ from backend.jobs.inline import InlineExecutor
 from backend.values.reading import ReadOptions, RowSample, TextColumns
 from backend.values.specs import LabelSpec, TextSetSpec
 from backend.values.tasks import JoinTask, ReadTask, SampleTask
-from backend.values.texts import TextSetInfo, TextTable, named_set
+from backend.values.texts import TextSetInfo, TextTable, named_set, row_runs
 
 _DIGEST = re.compile(r"[0-9a-f]{40}")
 
@@ -118,13 +118,7 @@ class TextCalls(Follower):
 
         Raises InvalidRequest for more than are kept.
         """
-        runs: list[int] = []
-        for row in rows:
-            if runs and row == runs[-1] + 1:
-                runs[-1] = row
-            else:
-                runs += [row, row]
-        return self._executor.keep_selection(runs)
+        return self._executor.keep_selection([end for run in row_runs(rows) for end in run])
 
     def kept_rows(self, digest: str) -> tuple[int, ...] | None:
         """The numbers of ``keep_rows``; None where they are not kept here, or no longer."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from backend.errors import InvalidRequest, ModelError, StoreError
 from backend.forms.codec import from_json, to_json
 from backend.values.json_data import Document
-from backend.values.runs import PREFIX, RunInfo, step_name
+from backend.values.runs import PREFIX, RunInfo, run_called, step_name
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _STEP = re.compile(r"step-([0-9]{5,})")
@@ -67,7 +67,7 @@ def find_run_folder(name: str, runs: Path) -> "RunFolder | None":
         return None
     if RunFolder(runs, name).read() is not None:
         return RunFolder(runs, name)
-    renamed = next((info for info in read_runs(runs) if name in info.former), None)
+    renamed = run_called(read_runs(runs), name)
     return None if renamed is None else RunFolder(runs, renamed.name)
 
 
@@ -191,7 +191,7 @@ class RunFolder:
             return self
         if target.path.exists():
             raise InvalidRequest(f"A run called '{name}' already exists.", "Choose another name, or delete that run.")
-        other = next((info for info in read_runs(self.path.parent) if name in info.former), None)
+        other = run_called(read_runs(self.path.parent), name)
         if other is not None and other.name != self.path.name:
             raise InvalidRequest(
                 f"'{name}' is what the run '{other.name}' was called before, and links to that name lead to it.",

@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import PurePath
 
 from backend.values.models import ModelInfo
-from backend.values.runs import RunInfo
+from backend.values.runs import RunInfo, run_called
 
 RUN = "run:"
 _STEP = re.compile(r"(?:checkpoint|ckpt|global[-_]?step|step|iter(?:ation)?|epoch)?[-_]?(\d{1,12})", re.IGNORECASE)
@@ -154,9 +154,7 @@ def _parent(info: ModelInfo, runs: Sequence[RunInfo]) -> tuple[str, str, str]:
 def _run(name: str, runs: Sequence[RunInfo]) -> RunInfo | None:
     """The run that a model is a step of, by its name (``run:NAME``, with a step or without) or by its folder."""
     if name.startswith(RUN):
-        wanted = name.removeprefix(RUN).partition("@")[0]
-        found = next((run for run in runs if run.name == wanted), None)
-        return found or next((run for run in runs if wanted in run.former), None)
+        return run_called(runs, name.removeprefix(RUN).partition("@")[0])
     return next((run for run in runs if run.folder and PurePath(name).parent == PurePath(run.folder)), None)
 
 

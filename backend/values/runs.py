@@ -1,6 +1,7 @@
 """What is known of a run of fine-tuning: where it stands, what it was made from, how good it is at each step."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -135,3 +136,10 @@ def moving_mean(values: npt.NDArray[np.float64], around: int) -> npt.NDArray[np.
     places = np.arange(len(values))
     low, high = np.maximum(places - half, 0), np.minimum(places + half + 1, len(values))
     return np.asarray((total[high] - total[low]) / (high - low))
+
+
+def run_called(runs: Iterable[RunInfo], name: str) -> RunInfo | None:
+    """The run of that name, or else the one that had it before it was renamed; None where there is neither."""
+    known = list(runs)
+    found = next((run for run in known if run.name == name), None)
+    return found or next((run for run in known if name in run.former), None)

@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from backend.errors import InvalidRequest
 from backend.values.specs import TextSetSpec
@@ -171,3 +172,9 @@ def told_apart(info: TextSetInfo) -> str:
     label = f", label '{info.label}'" if info.label else ""
     when = "built in" if info.builtin else time.strftime("saved %Y-%m-%d %H:%M:%S", time.localtime(info.created))
     return f"{info.spec.n_rows:,} rows{label}, {when}"
+
+
+def row_runs(rows: Sequence[int]) -> list[tuple[int, int]]:
+    """First and last of each run of neighbouring numbers, of ``rows`` in ascending order."""
+    runs = ([row for _, row in run] for _, run in groupby(enumerate(rows), lambda pair: pair[1] - pair[0]))
+    return [(run[0], run[-1]) for run in runs]

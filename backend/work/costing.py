@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+
+import numpy as np
 
 from backend.errors import TextSetError
 from backend.forms.codec import read_json, to_json
@@ -155,11 +156,10 @@ def _uncounted(store: Store, library: Library, key: ActivationSpec, known: Seque
 def _tokens_guess(library: Library, spec: ActivationSpec) -> int:
     """About how many tokens a model reads of a text set."""
     try:
-        table = library.table(spec.texts)
+        lengths = library.text_lengths(spec.texts, distinct=spec.pooling == "words")
     except TextSetError:
         return _USUAL_TOKENS * spec.texts.n_rows
-    texts: Any = table.texts if spec.pooling != "words" else dict.fromkeys(table.texts)
-    return int(sum(min(spec.max_length, 2 + len(text) / _CHARS) for text in texts))
+    return int(np.minimum(spec.max_length, 2 + lengths / _CHARS).sum())
 
 
 def _rows_guess(spec: ActivationSpec, n_tokens: int) -> int:

@@ -5,6 +5,9 @@ import time
 from collections import Counter
 from functools import lru_cache
 
+import numpy as np
+import numpy.typing as npt
+
 from backend.errors import InvalidRequest, TextSetError
 from backend.forms.codec import read_json, to_json
 from backend.forms.fingerprint import label_spec, text_set_spec
@@ -24,6 +27,7 @@ class Library:
         self._store = store
         self._specs: dict[str, TextSetSpec] = {}  # of the tables that this process has read, by their digest
         self._labels: dict[tuple[str, str], LabelSpec] = {}
+        self._lengths: dict[tuple[str, bool], npt.NDArray[np.int64]] = {}
 
     def infos(self) -> list[TextSetInfo]:
         """All text sets: the built-in ones first, then the stored ones, newest first.
@@ -45,6 +49,19 @@ class Library:
         if _DIGEST.fullmatch(which):
             return self._table(which, which[:10])
         return self._table(self.info(which).spec.table, which)
+
+    def text_lengths(self, which: TextSetSpec, *, distinct: bool = False) -> npt.NDArray[np.int64]:
+        """The characters of each text (n_rows,), or of each different one; read once in a process, as estimates ask again and again.
+
+        Raises TextSetError where the text set is not there.
+        """
+        key = (which.table, distinct)
+        if key not in self._lengths:
+            texts = self.table(which).texts
+            self._lengths[key] = np.array(
+                [len(text) for text in (dict.fromkeys(texts) if distinct else texts)], np.int64
+            )
+        return self._lengths[key]
 
     def _table(self, digest: str, shown: str) -> TextTable:
         known = builtin_name(digest)
@@ -106,6 +123,8 @@ class Library:
                 "Only text sets that you added can be deleted.",
             )
         self._store.remove_texts(info.spec.table)
+        for distinct in (False, True):
+            self._lengths.pop((info.spec.table, distinct), None)
         if any(other.spec.digest == info.spec.digest for other in self.infos()):
             return 0
         return self._store.delete_texts(info.spec.digest)

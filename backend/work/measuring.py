@@ -14,6 +14,7 @@ from backend.metrics.base import Outcome
 from backend.metrics.shared.splits import SplitParams, split_rows
 from backend.values.activations import Labels, Report
 from backend.values.history import History
+from backend.values.preparing import PrepareTask
 from backend.values.results import Result
 from backend.values.specs import AnalysisSpec
 from backend.values.tasks import BatchTask
@@ -122,13 +123,13 @@ def analysis_steps(task: AnalysisSpec) -> Steps:
     return [("models", "run")] if worker == "models" else [("models", "fill"), (worker, "measure")]
 
 
-def batch_steps(task: BatchTask) -> Steps:
+def batch_steps(task: BatchTask | PrepareTask) -> Steps:
     """Which workers do a batch: "models" alone, unless one of its metrics is for another."""
     workers = {worker for spec in task.analyses for worker, _ in analysis_steps(spec)}
     return [("models", "run")] if workers == {"models"} else [("models", "fill"), ("layouts", "run")]
 
 
-def check_batch(task: BatchTask) -> None:
+def check_batch(task: BatchTask | PrepareTask) -> None:
     """Raise InvalidRequest for an empty batch, and where one of its analyses is none."""
     within("the number of analyses", len(task.analyses), 1, MOST_TASKS)
     for spec in task.analyses:
@@ -141,7 +142,7 @@ def about_analysis(task: AnalysisSpec) -> About:
     return About(texts, task.inputs)
 
 
-def about_batch(task: BatchTask) -> About:
+def about_batch(task: BatchTask | PrepareTask) -> About:
     """What the analyses of a batch are about, together."""
     parts = [about_analysis(spec) for spec in task.analyses]
     return About(
@@ -154,8 +155,8 @@ def only_itself(task: AnalysisSpec) -> tuple[AnalysisSpec, ...]:
     return (task,)
 
 
-def all_of(task: BatchTask) -> tuple[AnalysisSpec, ...]:
-    """The analyses that a batch is made of."""
+def all_of(task: BatchTask | PrepareTask) -> tuple[AnalysisSpec, ...]:
+    """The analyses that a batch is made of, or that are prepared."""
     return task.analyses
 
 

@@ -6,11 +6,9 @@ from backend.metrics import METRICS
 from backend.values.activations import Report
 from backend.values.preparing import NotPrepared, Prepared, PrepareTask
 from backend.values.specs import AnalysisSpec
-from backend.work.analyses import check_analysis
-from backend.work.checks import MOST_TASKS, within
 from backend.work.filling import fill, part_of
-from backend.work.kinds import About, Hands, Steps
-from backend.work.measuring import about_analysis, analysis_steps, measure
+from backend.work.kinds import Hands
+from backend.work.measuring import measure
 
 
 def prepare(hands: Hands, task: PrepareTask, report: Report) -> Prepared:
@@ -49,32 +47,6 @@ def _each(hands: Hands, task: PrepareTask, report: Report, *, own: bool) -> list
 def prepare_title(task: PrepareTask) -> str:
     """What the job is called."""
     return task.title or f"prepare {len(task.analyses)} analyses"
-
-
-def prepare_steps(task: PrepareTask) -> Steps:
-    """Which workers do it: "models", and where a metric is for another, that one does what is left."""
-    kinds = {worker for spec in task.analyses for worker, _ in analysis_steps(spec)}
-    return [("models", "run")] if kinds == {"models"} else [("models", "fill"), ("layouts", "run")]
-
-
-def check_prepare(task: PrepareTask) -> None:
-    """Raise InvalidRequest where there is nothing to prepare, and where one of its analyses is none."""
-    within("the number of analyses", len(task.analyses), 1, MOST_TASKS)
-    for spec in task.analyses:
-        check_analysis(spec)
-
-
-def about_prepare(task: PrepareTask) -> About:
-    """What the analyses are about, together."""
-    parts = [about_analysis(spec) for spec in task.analyses]
-    return About(
-        tuple(item for part in parts for item in part.texts), tuple(item for part in parts for item in part.inputs)
-    )
-
-
-def prepared_of(task: PrepareTask) -> tuple[AnalysisSpec, ...]:
-    """The analyses that are prepared."""
-    return task.analyses
 
 
 def _title(spec: AnalysisSpec) -> str:

@@ -53,10 +53,6 @@ class Estimate:
             self.measured and other.measured,
         )
 
-    def times(self, number: float) -> "Estimate":
-        """As many of it."""
-        return Estimate(self.seconds * number, self.low * number, self.high * number, self.measured)
-
 
 NOTHING = Estimate(0.0, 0.0, 0.0, True)
 

@@ -141,3 +141,9 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> dict[str, Finding]:
 
     monkeypatch.setattr(finding_module, "_offer", seeing)
     return seen
+
+
+@pytest.fixture
+def few_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets each training of a probe stop early: sixty rows of small models teach a network nothing later."""
+    monkeypatch.setattr("backend.metrics.probing.kernel.MOST_ITERATIONS", 20)

@@ -74,9 +74,9 @@ def test_the_spread_covers_times_that_vary() -> None:
 
 def test_estimates_add_up() -> None:
     one = fitted(2.0, "a", [])
-    both = one + one.times(3)
+    both = one + (one + one + one)
     assert (both.seconds, both.low, both.high) == pytest.approx((8.0, 4 * one.low, 4 * one.high))
-    assert NOTHING + one == one.times(1)
+    assert NOTHING + one == one
 
 
 def test_records_are_few_and_the_latest(tmp_path: Path) -> None:

@@ -288,7 +288,7 @@ def _notes(values: AblationResult, work: _Work) -> list[str]:
 
 def _work(size: Size, params: AblationParams) -> float:
     """Predictions of test rows with ever fewer dimensions, along each order, and neighbours at the steps of the geometry."""
-    turns = 2 + params.n_draws + 2 * (params.n_shuffles if params.control else 0)
+    turns = 2 + params.n_draws + 2 * params.n_controls
     tested = max(1.0, params.test_share * size.n_rows)
     near = 3 * len(step_grid(size.n_dims)) * min(tested, params.max_rows) ** 2
     return size.n_matrices * (turns * tested * size.n_dims * max(size.n_classes, 2) + near)

@@ -167,7 +167,7 @@ def _empty(
         sample_general=grid(len(sizes)),
         sample_components=min(params.sample_components, n_dims),
         n_basis_rows=n_basis,
-        n_shuffles=params.n_shuffles if params.control else 0,
+        n_shuffles=params.n_controls,
         split=split.info,
         sampling_error=sampling_error(split.info.n_test),
         n_rows=n_rows,
@@ -254,7 +254,7 @@ def _notes(values: ComponentAccuracy, general: LayerStack | None, params: Compon
 
 def _work(size: Size, params: ComponentAccuracyParams) -> float:
     """Fits of a small linear head: for each curve one at each number of components, and two for each halving of the rows."""
-    curves = 2 + params.n_draws + (params.n_shuffles if params.control else 0)
+    curves = 2 + params.n_draws + params.n_controls
     fit = 1 + size.n_rows * size.n_dims * max(size.n_classes, 2) / 4e5
     return size.n_matrices * (curves * params.n_points + 8) * fit
 

@@ -213,7 +213,7 @@ def _work(size: Size, params: DirectProbeParams) -> float:
     Where labels overlap, clusters are merged one by one, which takes many times as long and is not known before.
     """
     rows = min((1 - params.test_share) * size.n_rows, params.max_rows)
-    turns = 2 * size.n_models + (params.n_shuffles if params.control else 0)
+    turns = 2 * size.n_models + params.n_controls
     pairs = max(1, size.n_classes * (size.n_classes - 1) // 2)
     return size.n_layers * turns * pairs * rows * size.n_dims
 

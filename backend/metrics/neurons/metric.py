@@ -299,7 +299,7 @@ def _notes(result: NeuronsResult, split: Split, params: NeuronsParams, size: int
 def _work(size: Size, params: NeuronsParams) -> float:
     """Choices of one dimension from many small ones, in all folds, again for each shuffle of the labels."""
     chosen = min(params.n_select or max(_MIDDLE, size.n_classes), MOST_SELECTED, max(size.n_dims, 1))
-    turns = (1 + (params.n_shuffles if params.control else 0)) * params.n_folds / 5
+    turns = (1 + params.n_controls) * params.n_folds / 5
     choice = 1 + min(size.n_rows, params.max_rows) * size.n_dims * max(size.n_classes, 2) / 2.5e5
     return size.n_matrices * turns * chosen * choice
 

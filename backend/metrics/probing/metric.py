@@ -257,7 +257,7 @@ def _work(size: Size, params: ProbingParams) -> float:
     """Numbers gone through by the networks: of the search, round by round, of the trainings of the best, and of shuffled labels."""
     rows = int(min((1 - params.test_share) * size.n_rows, params.max_rows))
     n_settings = len(set(params.sizes)) ** 2 * len(set(params.exponents))
-    fitted = rows * (params.n_seeds + (params.n_shuffles if params.control else 0))
+    fitted = rows * (params.n_seeds + params.n_controls)
     if params.grid != "fixed":
         n_fit = rows - rows // 5  # hold_out keeps a fifth
         rounds = round_sizes(n_settings, n_fit, max(size.n_classes, 2), halving=params.grid == "halving")

@@ -52,6 +52,11 @@ class SplitParams:
     )
     n_shuffles: int = shuffles(10)
 
+    @property
+    def n_controls(self) -> int:
+        """How many shuffles of the labels are compared with: none without a control."""
+        return self.n_shuffles if self.control else 0
+
 
 @dataclass(frozen=True, slots=True)
 class SplitInfo:
@@ -104,7 +109,7 @@ class Split:
 
     def shuffles(self, params: SplitParams, seed: int) -> list["Split"]:
         """As many shuffled splits as ``params`` asks for; none without a control."""
-        return [self.shuffled(seed, draw) for draw in range(params.n_shuffles)] if params.control else []
+        return [self.shuffled(seed, draw) for draw in range(params.n_controls)]
 
 
 def mean_and_spread(values: Sequence[npt.ArrayLike], shape: tuple[int, ...] = ()) -> tuple[Floats, Floats]:

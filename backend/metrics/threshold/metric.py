@@ -159,7 +159,7 @@ def run(
         right=right if right.size <= MOST_RIGHT else right[:0],
         test_rows=split.test.astype(np.int64),
         method=params.method,
-        n_shuffles=params.n_shuffles if params.control else 0,
+        n_shuffles=params.n_controls,
         n_rows=n_rows,
         n_dims=n_dims,
     )
@@ -232,7 +232,7 @@ def _notes(params: ThresholdParams, split: Split, result: ThresholdResult) -> li
 
 def _work(size: Size, params: ThresholdParams) -> float:
     """Fits of a small linear head on all dimensions, one for each shuffle of the labels and one for the labels."""
-    turns = 1 + (params.n_shuffles if params.control else 0)
+    turns = 1 + params.n_controls
     return size.n_matrices * turns * (1 + size.n_rows * size.n_dims * max(size.n_classes, 2) / 1e6)
 
 

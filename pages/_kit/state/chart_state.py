@@ -3,12 +3,11 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 import streamlit as st
 
-from backend import InvalidRequest
+from backend import InvalidRequest, row_runs
 from pages._kit.state.session import plain, workbench
 from pages._kit.state.view import gone_back, note, view
 from pages._kit.state.zoom import Zoom, read_zoom, spell_zoom
@@ -127,8 +126,7 @@ def note_cell(key: str, cell: tuple[int, int, int] | None) -> None:
 
 def spell_rows(rows: Sequence[int]) -> str:
     """Sorted numbers as an address has them: ``3-7.12``."""
-    runs = [[row for _, row in run] for _, run in groupby(enumerate(rows), lambda pair: pair[1] - pair[0])]
-    return ".".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+    return ".".join(str(first) if first == last else f"{first}-{last}" for first, last in row_runs(rows))
 
 
 def spelled_rows(word: str) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from backend import ModelInfo, ResolveTask, SeriesInfo, SeriesMember, SeriesTask, fingerprint
+from backend import ModelInfo, ResolveTask, SeriesInfo, SeriesMember, SeriesTask, fingerprint, run_called
 from pages._kit.charts.base import short_model
 from pages._kit.flow.progress import obtain
 from pages._kit.show.links import page_file
@@ -107,8 +107,8 @@ def _say_step(name: str, info: ModelInfo) -> None:
     if not name.strip().startswith("run:"):
         return
     runs, was = workbench().runs(), name.strip().removeprefix("run:").partition("@")[0]
-    renamed = next((run for run in runs if was in run.former), None)
-    if renamed is not None and was not in [run.name for run in runs]:
+    renamed = run_called(runs, was)
+    if renamed is not None and renamed.name != was:
         st.caption(f"run:{plain(was)} is called run:{plain(renamed.name)} now.")
     short, _, step = info.spec.name.partition("@")
     run = next((one for one in runs if f"run:{one.name}" == short), None)

@@ -96,7 +96,7 @@ def _show(plan: Plan) -> None:
     ready = [one.title for one in plan.drawn if not left.intersection(one.analyses)]
     if ready:
         st.markdown(f":material/check_circle: Prepared: {plain(', '.join(ready))}.")
-    said = [line for title, why in _why_not(plan, failed) for line in [f"- **{plain(title)}**: {why}"]]
+    said = [f"- **{plain(title)}**: {why}" for title, why in _why_not(plan, failed)]
     if said:
         st.markdown("Not prepared:\n" + "\n".join(said))
 

@@ -16,6 +16,7 @@ from backend import (
     TextSetInfo,
     number_text,
     points_text,
+    run_called,
     run_document,
 )
 from pages._kit.charts.base import short_model
@@ -180,8 +181,8 @@ def choose_run(infos: list[RunInfo]) -> RunInfo:
 
     def read(words: Sequence[str]) -> str:
         word = words[-1] if words else ""
-        renamed = next((info.name for info in infos if word in info.former), word)
-        return ask.one_of(names, str, word if word in names else renamed)
+        found = run_called(infos, word)
+        return ask.one_of(names, str, word if found is None else found.name)
 
     chosen = ask.selectbox("Run", names, key=SHOWN, read=read, format_func=lambda one: about.get(one, one))
     return infos[names.index(chosen)]

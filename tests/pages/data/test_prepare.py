@@ -8,6 +8,7 @@ from pages._kit.flow.tour import PAGES
 from tests.pages.conftest import SmallWorld
 from tests.pages.figures import said as words
 
+pytestmark = pytest.mark.usefixtures("few_passes")
 OWN = {"seed": "500", "pooling": "last", "layers": "2"}
 FIRST = {
     "similarity": "similarity_run",
@@ -23,12 +24,6 @@ FIRST = {
     "probes": "probes_run",
     "movement": "movement_run",
 }
-
-
-@pytest.fixture(autouse=True)
-def few_passes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The search for a probe tries 128 settings: each may stop early here."""
-    monkeypatch.setattr("backend.metrics.probing.kernel.MOST_ITERATIONS", 20)
 
 
 def keys(at: Any) -> set[str]:

@@ -8,15 +8,10 @@ from tests.pages.conftest import SmallWorld
 from tests.pages.drawn import check
 from tests.pages.figures import figure, numbers, said
 
+pytestmark = pytest.mark.usefixtures("few_passes")
 KEY = "probes"
 METRIC = "probing"
 PARAMS = {"grid": "fixed", "n_seeds": 3}
-
-
-@pytest.fixture(autouse=True)
-def few_passes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sixty rows of small models teach a network nothing after these."""
-    monkeypatch.setattr("backend.metrics.probing.kernel.MOST_ITERATIONS", 60)
 
 
 def quick(at):
