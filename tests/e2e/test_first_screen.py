@@ -34,17 +34,17 @@ PAGES = (
     First("components", "components_spectrum"),
     First("rogue", "rogue_layer"),
     First("explorer", "explorer", choice={"metric": "anisotropy"}),
-    First("threshold", "threshold_profile"),
+    First("threshold", "threshold_profile", 1),
     First("threshold", "threshold_profile", 2),
-    First("ablation", "ablation_curves"),
-    First("neurons", "neurons_singles_0"),
+    First("ablation", "ablation_curves", 1),
+    First("neurons", "neurons_singles_0", 1),
     First("neurons", "neurons_singles_1", 2),
-    First("clusters", "clusters_count"),
+    First("clusters", "clusters_count", 1),
     First("clusters", "clusters_count", 2),
     First("probes", "probes_profile", 1, {"layers": "3"}, {"probes_grid": "no search"}),  # which would take minutes
-    First("movement", "movement_paths"),
+    First("movement", "movement_paths", 1),
     First("movement", "movement_paths", 2),
-    First("component_accuracy", "component_accuracy_chart"),
+    First("component_accuracy", "component_accuracy_chart", 1),
 )
 
 
