@@ -22,6 +22,11 @@ PAGES = {
         ),
         ("geometry/components", "Components (PCA)", "Variance by principal component; fine-tuned against base."),
         ("geometry/rogue", "Rogue dimensions", "Dimensions whose values stand out from all others, layer by layer."),
+        (
+            "geometry/neighbours",
+            "Neighbours",
+            "The nearest texts of a text in the full space, layer by layer, and which texts moved.",
+        ),
         ("geometry/explorer", "Explorer", "Any metric with its settings and numbers, including your own metrics."),
     ],
     "Labels": [

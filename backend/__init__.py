@@ -37,7 +37,10 @@ from backend.metrics.direct_probe.result import DirectProbeParams, DirectProbeRe
 from backend.metrics.maps.projection import Projection, ProjectionParams
 from backend.metrics.maps.series import ProjectionSeries, ProjectionSeriesParams
 from backend.metrics.movement.result import MovementParams, MovementResult
+from backend.metrics.neighbors.moved import MovedParams, MovedTexts
+from backend.metrics.neighbors.nearest import Neighbours, NeighboursParams
 from backend.metrics.neighbors.overlap import NeighbourOverlap, OverlapParams
+from backend.metrics.neighbors.typed import TypedParams
 from backend.metrics.neurons.counts import AccuracyCounts, class_shares, count_by_accuracy
 from backend.metrics.neurons.result import NeuronsParams, NeuronsResult
 from backend.metrics.own import register_metric
@@ -188,10 +191,14 @@ __all__ = [
     "ModelError",
     "ModelInfo",
     "ModelSpec",
+    "MovedParams",
     "MovedRow",
+    "MovedTexts",
     "MovementParams",
     "MovementResult",
     "NeighbourOverlap",
+    "Neighbours",
+    "NeighboursParams",
     "NeuronsParams",
     "NeuronsResult",
     "NormOutliers",
@@ -250,6 +257,7 @@ __all__ = [
     "ThresholdParams",
     "ThresholdResult",
     "TokenSample",
+    "TypedParams",
     "Undefined",
     "VarianceRatioParams",
     "VarianceRatioResult",

@@ -17,7 +17,10 @@ from backend.metrics.direct_probe.metric import DIRECT_PROBE
 from backend.metrics.maps.projection import PROJECTION
 from backend.metrics.maps.series import PROJECTION_SERIES
 from backend.metrics.movement.metric import MOVEMENT
+from backend.metrics.neighbors.moved import MOVED_TEXTS
+from backend.metrics.neighbors.nearest import NEIGHBOURS
 from backend.metrics.neighbors.overlap import NEIGHBOUR_OVERLAP
+from backend.metrics.neighbors.typed import NEIGHBOURS_OF_TEXT
 from backend.metrics.neurons.metric import NEURONS
 from backend.metrics.probing.metric import PROBING
 from backend.metrics.rogue.metric import ROGUE
@@ -37,7 +40,10 @@ METRICS: dict[str, Metric] = {
     "rogue_overlap": ROGUE_OVERLAP,
     "projection": PROJECTION,
     "projection_series": PROJECTION_SERIES,
+    "neighbours": NEIGHBOURS,
+    "neighbours_of_text": NEIGHBOURS_OF_TEXT,
     "neighbour_overlap": NEIGHBOUR_OVERLAP,
+    "moved_texts": MOVED_TEXTS,
     "component_accuracy": COMPONENT_ACCURACY,
     "neurons": NEURONS,
     "threshold": THRESHOLD,

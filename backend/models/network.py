@@ -63,11 +63,7 @@ class TextNetwork:
         ``dims`` of layer number ``layer`` (None: of none) are overwritten with zero or their mean over all real tokens of
         these texts. Raises what extraction raises, and InvalidRequest for a pooling with many rows for a text.
         """
-        if self._spec.pooling not in POOLINGS:
-            raise InvalidRequest(
-                f"With the pooling '{self._spec.pooling}' a text has many rows.",
-                "Choose the pooling cls, last or mean.",
-            )
+        self._require_one_row()
         loaded, plan = self._load(), self._plan(texts)
         ablation = None if layer is None else Ablation(layer, tuple(dims), mode)
         if self._passing is not None and self._passing[0] == (self._key, ablation):
@@ -87,6 +83,32 @@ class TextNetwork:
             report=report,
         )
         return rows.matrix
+
+    def rows_of(self, text: str, layers: Sequence[int]) -> tuple[npt.NDArray[np.float32], tuple[str, ...]]:
+        """The row of ``text``, which need not be of the table, in each of ``layers`` (n_layers, n_dims), in the stack's pooling.
+
+        And what is to be said of it: that it was cut, that it holds no token. Raises as ``final_rows`` does.
+        """
+        self._require_one_row()
+        loaded = self._load()
+        plan = plan_extraction(loaded.tokenizer, [text], max_length=self._spec.max_length)
+        rows = _Layers(layers, loaded.info.n_dims)
+        extract(loaded, [text], None, plan, rows, poolings=(self._spec.pooling,), layers=layers)
+        notes = []
+        if plan.n_truncated:
+            notes.append(f"The typed text was cut after {plan.max_length:,} tokens.")
+        if plan.n_empty:
+            notes.append("The typed text has no token of its own: the model read special ones.")
+        if self._table.pairs is not None:
+            notes.append("The rows of the text set are pairs of texts; the typed text was read alone.")
+        return rows.matrix, tuple(notes)
+
+    def _require_one_row(self) -> None:
+        if self._spec.pooling not in POOLINGS:
+            raise InvalidRequest(
+                f"With the pooling '{self._spec.pooling}' a text has many rows.",
+                "Choose the pooling cls, last or mean.",
+            )
 
     def token_loss(
         self, texts: npt.NDArray[np.int64], layer: int | None, dims: Sequence[int], mode: str, report: Report
@@ -184,6 +206,17 @@ class _Rows:
 
     def write(self, layer: int, pooling: str, rows: Ints, block: npt.NDArray[np.float32]) -> None:
         self.matrix[rows] = block
+
+
+class _Layers:
+    """Takes the row of one text in several layers."""
+
+    def __init__(self, layers: Sequence[int], n_dims: int) -> None:
+        self._places = {layer: place for place, layer in enumerate(layers)}
+        self.matrix = np.empty((len(layers), n_dims), dtype=np.float32)
+
+    def write(self, layer: int, pooling: str, rows: Ints, block: npt.NDArray[np.float32]) -> None:
+        self.matrix[self._places[layer]] = block[0]
 
 
 def _loss(logits: torch.Tensor, ids: torch.Tensor) -> float:

@@ -135,6 +135,10 @@ class Network(Protocol):
         """The last layer of the stack for the texts of those numbers, in the stack's pooling: (n_texts, n_dims)."""
         ...
 
+    def rows_of(self, text: str, layers: Sequence[int]) -> tuple[npt.NDArray[np.float32], tuple[str, ...]]:
+        """What the model makes of a text that is none of its own, in the stack's pooling: (n_layers, n_dims), and notes."""
+        ...
+
     def token_loss(
         self, texts: npt.NDArray[np.int64], layer: int | None, dims: Sequence[int], mode: str, report: Report
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:

@@ -13,6 +13,7 @@ PAGES = {
     "Profiles (anisotropy, TwoNN)": "profiles",
     "Components (PCA)": "components",
     "Rogue dimensions": "rogue",
+    "Neighbours": "neighbours",
     "Explorer": "explorer",
     "Threshold": "threshold",
     "Ablation": "ablation",

@@ -33,6 +33,7 @@ PAGES = (
     First("profiles", "profiles_"),
     First("components", "components_spectrum"),
     First("rogue", "rogue_layer"),
+    First("neighbours", "neighbours_ranks", 1),
     First("explorer", "explorer", choice={"metric": "anisotropy"}),
     First("threshold", "threshold_profile", 1),
     First("threshold", "threshold_profile", 2),

@@ -61,6 +61,11 @@ class MatrixNetwork:
             rows += change @ self.maps[layer]
         return rows.astype(np.float32)
 
+    def rows_of(self, text, layers):
+        """The rows of the text whose number is the length of ``text``."""
+        rows = [self.matrices[layer][len(text) % len(self.matrices[layer])] for layer in layers]
+        return np.array(rows, dtype=np.float32), ()
+
     def token_loss(self, texts, layer, dims, mode, report):
         if not self.can_predict_tokens:
             raise InvalidRequest("It predicts no tokens.", "Take another.")

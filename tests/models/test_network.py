@@ -16,7 +16,7 @@ from backend.values.activations import no_report
 from backend.values.specs import Ablation, ActivationSpec, PostProcess, TextSetSpec
 from backend.values.texts import TextTable
 from tests.models import tiny
-from tests.models.sinks import extracted, loaded_model
+from tests.models.sinks import extracted, loaded_model, plain_loop, pooled
 
 ALL = np.arange(len(tiny.TEXTS))
 COMMON = {"vocab_size": tiny.N_TOKENS, "max_position_embeddings": 64, "pad_token_id": 0, **tiny.SIZE}
@@ -200,3 +200,21 @@ def test_rows_that_came_along_with_the_loss_are_those_of_a_pass_of_their_own(tmp
         np.testing.assert_allclose(rows, alone, rtol=1e-4, atol=1e-5)
     other = both.final_rows(ALL[:3], 1, (0, 8), "zero", no_report)
     assert not np.allclose(other, rows, rtol=1e-4, atol=1e-5), "other dimensions, another pass"
+
+
+@pytest.mark.parametrize("pooling", ["mean", "last"])
+def test_a_text_that_is_not_among_them_has_the_rows_that_the_library_gives_it(tmp_path: Path, pooling: str) -> None:
+    tiny.save(tmp_path, tiny.bert_config(), model_input_names=tiny.SEGMENTS)
+    loaded = loaded_model(tmp_path)
+    library = transformers.AutoModel.from_pretrained(tmp_path).eval()
+    found = network(loaded, tiny.TEXTS[:2], pooling=pooling)
+    every = tuple(range(len(loaded.info.layer_names)))
+    text = max(tiny.TEXTS[2:], key=len)
+    rows, notes = found.rows_of(text, every)
+    for row, hidden in zip(rows, plain_loop(library, loaded.tokenizer, text), strict=True):
+        np.testing.assert_allclose(row, pooled(hidden, pooling), rtol=1e-4, atol=1e-5)
+    assert not notes and rows.dtype == np.float32
+    np.testing.assert_array_equal(found.rows_of(text, every[-1:])[0][0], rows[-1])
+    assert "was cut" in found.rows_of(" ".join([text] * 40), every)[1][0]
+    with pytest.raises(InvalidRequest, match="many rows"):
+        network(loaded, pooling="tokens").rows_of(text, every)

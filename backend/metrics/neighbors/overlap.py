@@ -7,21 +7,12 @@ import numpy as np
 
 from backend.metrics.base import Metric, Outcome, param
 from backend.metrics.effort import Effort, Size
-from backend.metrics.neighbors.kernel import (
-    AnyRows,
-    Floats,
-    Indices,
-    nearest_neighbours,
-    sampled_rows,
-    shared_share,
-    unit_rows,
-)
-from backend.metrics.shared.degenerate import named, same_rows, undefined_entries, why_undefined
+from backend.metrics.neighbors.graph import neighbour_graph
+from backend.metrics.neighbors.kernel import Floats, Indices, sampled_rows, shared_share
+from backend.metrics.shared.degenerate import named, same_rows, undefined_entries
 from backend.metrics.shared.progress import part_of
 from backend.values.activations import Labels, LayerStack, Report
 from backend.values.numbers import number_text
-
-_NO_CHOICE = "every other row is a neighbour: there are only {n} rows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +92,8 @@ def _graphs(
         for layer, matrix in enumerate(stack.rows):
             inner = part_of(report, done, total, stack.layer_names[layer])
             inner(0, 1, "")
-            x: AnyRows = np.asarray(matrix[rows])
-            reason = why_undefined(x, min_rows=2, step=stack.step)
-            if reason is None and len(rows) < 3:
-                reason = _NO_CHOICE.format(n=len(rows))
-            if reason is None and metric == "cosine":
-                x = unit_rows(x)
-                reason = "all rows point the same way" if why_undefined(x, step=stack.step) else None
-            graphs[side].append(None if reason else nearest_neighbours(x, k, report=inner)[1])
+            graph, reason = neighbour_graph(np.asarray(matrix[rows]), k, metric, stack.step, inner)
+            graphs[side].append(graph)
             reasons[side].append(reason)
             done += 1
     report(total, total, "")

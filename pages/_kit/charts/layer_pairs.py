@@ -45,15 +45,16 @@ def cka_heatmap(
     y_name: str = "",
     value_name: str = "CKA",
     unit: str = "correlation",
+    note: str = "",
 ) -> go.Figure:
     """CKA as a heatmap of ``matrix`` (len(y_layers), len(x_layers)), on a fixed scale from 0 to 1.
 
     ``undefined`` gives the reason of each NaN cell by (row, column); such cells are grey, bear a × and say why.
     ``x_name`` and ``y_name`` are the models,
-    ``value_name`` and ``unit`` what is drawn where it is another similarity in [0, 1].
+    ``value_name`` and ``unit`` what is drawn where it is another similarity in [0, 1], and ``note`` what each hover adds.
     """
     figure = _square(x_layers, y_layers, x_name, y_name)
-    hover = f"%{{customdata[0]}}<br>%{{customdata[1]}}<br><b>{value_name} %{{z:{hover_form(unit)}}}</b><extra></extra>"
+    hover = f"%{{customdata[0]}}<br>%{{customdata[1]}}<br><b>{value_name} %{{z:{hover_form(unit)}}}</b>{_said(note)}<extra></extra>"
     figure.add_heatmap(
         z=np.asarray(matrix, np.float32),
         zmin=0,
@@ -101,12 +102,22 @@ def _said(name: str) -> str:
     return f"<br>{safe(name)}" if name else ""
 
 
-def cka_diagonal(values: Floats, layers: Sequence[str], *, difference: bool = False, name: str = "") -> go.Figure:
+def cka_diagonal(
+    values: Floats,
+    layers: Sequence[str],
+    *,
+    difference: bool = False,
+    name: str = "",
+    value_name: str = "CKA",
+    unit: str = "correlation",
+    chance: float | None = None,
+) -> go.Figure:
     """CKA of the layers at the same depth (or of neighbouring layers) as a line over depth, from 0 to 1.
 
-    ``difference`` says that the values are differences of CKA, ``name`` "after minus before": symmetric around 0.
+    ``difference`` says that the values are differences of CKA, ``name`` "after minus before": symmetric around 0. ``value_name``
+    and ``unit`` say what is drawn where it is another similarity in [0, 1], ``chance`` is its chance level, as a dashed line.
     """
-    title = "Difference of CKA, after minus before" if difference else "CKA"
+    title = "Difference of CKA, after minus before" if difference else value_name
     figure = base_figure(x_title="Layer", y_title=title)
     figure.add_scatter(
         x=np.arange(len(layers)),
@@ -114,9 +125,11 @@ def cka_diagonal(values: Floats, layers: Sequence[str], *, difference: bool = Fa
         mode="lines+markers",
         line={"color": colour(0), "width": 2},
         text=[safe(layer) for layer in layers],
-        hovertemplate=f"%{{text}}<br><b>{title} %{{y:{hover_form('correlation')}}}</b><extra></extra>",
+        hovertemplate=f"%{{text}}<br><b>{title} %{{y:{hover_form(unit)}}}</b><extra></extra>",
     )
     figure.update_xaxes(**layer_ticks(layers))
+    if chance is not None:
+        figure.add_hline(y=chance, line={"color": MUTED, "width": 1.5, "dash": "dash"})
     if difference:
         span = 1.05 * max(LEAST_SPAN, float(np.nanmax(np.abs(values), initial=0.0)))
         figure.update_yaxes(range=[-span, span])

@@ -39,6 +39,7 @@ class Cell:
     reason: str = ""
     baseline: float | None = None
     value_name: str = "CKA"
+    unit: str = "correlation"
 
     def turned(self) -> "Cell":
         """The same with row and column exchanged."""
@@ -61,7 +62,7 @@ def describe(cell: Cell) -> None:
     """The two layers of a cell and their value."""
     st.metric(
         cell.value_name,
-        number_text(cell.value, "correlation") if np.isfinite(cell.value) else "undefined",
+        number_text(cell.value, cell.unit) if np.isfinite(cell.value) else "undefined",
         width="content",
     )
     lines = [
@@ -72,7 +73,7 @@ def describe(cell: Cell) -> None:
     if not np.isfinite(cell.value):
         st.caption(plain(cell.reason))
     elif cell.baseline is not None:
-        st.caption(f"Independent data of this size would give about {number_text(cell.baseline, 'correlation')}.")
+        st.caption(f"Independent data of this size would give about {number_text(cell.baseline, cell.unit)}.")
 
 
 def side_by_side(cell: Cell, here: Selection) -> None:

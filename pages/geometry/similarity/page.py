@@ -36,21 +36,30 @@ from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import heading
 from pages._kit.show.plot import ChartSelection
 from pages._kit.state import ask
-from pages._kit.state.pair import in_order, ordered, say_order
+from pages._kit.state.pair import in_order, ordered
 from pages._kit.state.rows import pairing_warning
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import workbench
 from pages.geometry.similarity.cell import HINT, Cell, cell_of, cell_reasons, describe, side_by_side
 from pages.geometry.similarity.grid import grid_panel
+from pages.geometry.similarity.shared import shared_panel, shared_settings
+from pages.geometry.similarity.views import (
+    BETWEEN,
+    DIAGONAL,
+    DIFFERENCE,
+    GRID,
+    NEIGHBOURS,
+    WITHIN,
+    choose_measure,
+    choose_view,
+    undrawn,
+)
 
 WHAT = "Which layers arrange the texts in the same way? CKA compares two layers, whatever their widths."
 HOW = (
     "Bright cells are layers with the same geometry, dark cells are unrelated layers; click a cell to see its two layers side "
     "by side."
 )
-WITHIN, BETWEEN, DIFFERENCE = "Within one model", "Between two models", "Difference of two models"
-GRID = "All models"
-MATRIX, DIAGONAL = "Matrix", "Along depth"
 FILES = {WITHIN: "similarity-cka", BETWEEN: "similarity-cka", DIFFERENCE: "similarity-cka-difference"}
 
 
@@ -207,18 +216,6 @@ def draw_depth(mode: str, found: Sequence[Result[CkaResult]]) -> None:
     )
 
 
-def undrawn(shape: tuple[int, ...]) -> str:
-    """What to know of two models of unequal depth: which layers have no partner, and that equal numbers are not equal depths."""
-    extra = abs(shape[0] - shape[1])
-    if not extra:
-        return ""
-    which = "first" if shape[0] > shape[1] else "second"
-    return (
-        f" The {which} model has {extra} more, which are not drawn, and layers of one number lie at different depths of the "
-        "two: the matrix shows every pair."
-    )
-
-
 def clicked(
     mode: str, found: Sequence[Result[CkaResult]], models: Sequence[ModelInfo], at: tuple[int, int] | None
 ) -> Cell | None:
@@ -247,21 +244,6 @@ def table_of(mode: str, found: Sequence[Result[CkaResult]]) -> pd.DataFrame:
     return table
 
 
-def choose_view(order: Ordered | None) -> str:
-    """The matrix or the line along depth; beside it, of a difference, which model is before."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        view = ask.segmented_control(
-            "View",
-            [MATRIX, DIAGONAL],
-            default=MATRIX,
-            key="similarity_view",
-            label_visibility="collapsed",
-        )
-        if order is not None:
-            say_order(order)
-    return str(view)
-
-
 def show_pair(mode: str, found: Sequence[Result[CkaResult]], models: Sequence[ModelInfo], here: Selection) -> None:
     """Figure, cell, table and notes."""
     view = choose_view(order_of(mode, models))
@@ -288,11 +270,16 @@ def show_pair(mode: str, found: Sequence[Result[CkaResult]], models: Sequence[Mo
 heading("Similarity", WHAT, HOW)
 here = ready()
 mode, models = choose_models(in_order(here.models).models)
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    by_neighbours = choose_measure(mode) == NEIGHBOURS
+    params = shared_settings() if by_neighbours else settings(models[0], here)
+if mode == BETWEEN:
+    pairing_warning(models, here.tokens)
 if mode == GRID:
-    grid_panel(models, here, settings(models[0], here))
+    grid_panel(models, here, params)
+elif by_neighbours:
+    shared_panel(mode, models, here, params)
 else:
-    if mode == BETWEEN:
-        pairing_warning(models, here.tokens)
-    found = run_panel(specs_for(mode, models, here, settings(models[0], here)), "similarity", CkaResult)
+    found = run_panel(specs_for(mode, models, here, params), "similarity", CkaResult)
     if found is not None and comparable(mode, found):
         show_pair(mode, found, models, here)

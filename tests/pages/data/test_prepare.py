@@ -16,6 +16,7 @@ FIRST = {
     "profiles": "profiles_run",
     "components": "components_run",
     "rogue": "rogue_run",
+    "neighbours": "neighbours_run",
     "threshold": "threshold_run",
     "ablation": "ablation_run",
     "neurons": "neurons_run",

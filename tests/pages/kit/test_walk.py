@@ -65,6 +65,12 @@ WALKS = (
         (("segmented_control", "similarity_mode", "Difference of two models"), VIEW),
     ),
     Walk("similarity", (0, 1, 2), ("similarity_grid_*",), (("segmented_control", "similarity_mode", "All models"),)),
+    Walk(
+        "similarity",
+        (0, 2),
+        ("similarity_shared_Between two models", "similarity_shared_depth"),
+        (("segmented_control", "similarity_measure", "Shared neighbours"), VIEW),
+    ),
     Walk("projection", (0,), ("projection_map",)),
     Walk(
         "projection",
@@ -109,6 +115,13 @@ WALKS = (
         runs=("rogue", "rogue_overlap"),
     ),
     Walk("rogue", (0,), ("rogue_layer",), choice=(("pooling", "tokens"),)),
+    Walk(
+        "neighbours",
+        (0, 1),
+        ("neighbours_ranks", "neighbours_kept"),
+        (("segmented_control", "neighbours_view", "moved"),),
+        runs=("neighbours", "neighbours_moved"),
+    ),
     Walk("explorer", (0,), ("explorer",), (("selectbox", "metric", "anisotropy"),)),
     Walk(
         "clusters",

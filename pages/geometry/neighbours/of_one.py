@@ -1,0 +1,126 @@
+"""The neighbours of one text: their ranks over depth, and a table of them in one layer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from backend import Neighbours, Result, TextTable
+from pages._kit.charts.base import short_model
+from pages._kit.show.columns import show_table
+from pages._kit.show.finding import Finding, elsewhere, said_once, show
+from pages._kit.show.findings import reasons
+from pages._kit.show.wording import ROWS_COUNT
+from pages._kit.state.selection import Selection
+from pages._kit.state.session import plain
+from pages.geometry.neighbours.charts import MOST_LINES, RANKS_CAPTION, ranks_chart
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OneText:
+    """The neighbours of one text in the layer at place ``layer``; ``whose`` says whose, such as "row 12"."""
+
+    result: Result[Neighbours]
+    layer: int
+    table: TextTable
+    here: Selection
+    whose: str
+
+    @property
+    def layer_name(self) -> str:
+        """The layer whose neighbours are followed."""
+        return self.result.sources[0].layer_names[self.layer]
+
+    @property
+    def places(self) -> list[int]:
+        """Where the neighbours in this layer, the nearest first, stand among the listed rows; none where it is undefined."""
+        listed = self.result.values.listed.tolist()
+        return [listed.index(row) for row in self.result.values.nearest[self.layer].tolist() if row >= 0]
+
+    def rows(self, places: Sequence[int]) -> dict[str, list[Any]]:
+        """Row (from 1), label and text of the listed rows at these places."""
+        texts = self.result.values.text_index[list(places)].tolist()
+        shown, label = self.table.shown, self.here.label
+        columns: dict[str, list[Any]] = {"row": [text + 1 for text in texts]}
+        if label is not None:
+            columns["label"] = [self.table.columns[label][text] for text in texts]
+        columns[self.here.row_name] = [shown[text] for text in texts]
+        return columns
+
+    def nearest(self) -> pd.DataFrame:
+        """The neighbours in this layer, the nearest first."""
+        places = self.places
+        distances = self.result.values.distance[self.layer][: len(places)]
+        rows = self.rows(places)
+        return pd.DataFrame({"rank": range(1, len(places) + 1), "row": rows.pop("row"), "distance": distances, **rows})
+
+    def ranks(self) -> pd.DataFrame:
+        """The same neighbours, with the rank of each in every layer."""
+        values, places = self.result.values, self.places
+        names = self.result.sources[0].layer_names
+        ranks = {name: pd.Series(values.ranks[i, places]).astype("Int64") for i, name in enumerate(names)}
+        rows = self.rows(places)
+        return pd.DataFrame({"row": rows.pop("row"), **ranks, **rows})
+
+    def drawn(self) -> pd.DataFrame:
+        """One row for each layer and neighbour: the numbers of the figure."""
+        values, places = self.result.values, self.places[:MOST_LINES]
+        names = self.result.sources[0].layer_names
+        rows = self.rows([place for _ in names for place in places])
+        columns: dict[str, Any] = {
+            "layer": [name for name in names for _ in places],
+            "row": rows.pop("row"),
+            "rank": pd.Series(values.ranks[:, places].ravel()).astype("Int64"),
+        }
+        return pd.DataFrame({**columns, **rows})
+
+    def over_depth(self) -> Finding:
+        """The ranks over depth."""
+        values, source, places = self.result.values, self.result.sources[0], self.places
+        drawn = places[:MOST_LINES]
+        rows = self.rows(drawn)
+        names = [f"{number:,}: {text}" for number, text in zip(rows["row"], rows[self.here.row_name], strict=True)]
+        metric = self.result.recipe.get("params", {}).get("metric", "")
+        which = f"The {values.k:,} nearest {self.here.row_name}s" if len(places) == len(drawn) else "The nearest ones"
+        model = short_model(source.model)
+        return Finding(
+            key="neighbours_ranks",
+            title=f"Neighbours of {self.whose} in {self.layer_name} of {model}, and their ranks in every layer",
+            figure=ranks_chart(
+                values.ranks[:, drawn], source.layer_names, names, rows[self.here.row_name], values.k, values.n_others
+            )
+            if drawn
+            else None,
+            caption=f"{which} in {self.layer_name}, and their rank among all {values.n_others:,} in every layer"
+            f"{f' ({metric} distance)' if metric else ''}. {RANKS_CAPTION}",
+            table=self.drawn,
+            results=[self.result],
+            fields=["ranks"],
+            expected=(lambda gap: False) if drawn else elsewhere(self.layer),
+            empty=f"{self.layer_name} has no neighbours to show.",
+            name="neighbours",
+            layer=self.layer_name,
+            alt=f"Ranks of the {len(drawn)} nearest {self.here.row_name}s of {self.whose} over {len(source.layer_names)} layers",
+            height=400,
+            view=f"{source.model} {self.whose} {self.layer}",
+        )
+
+
+def show_neighbours(one: OneText) -> None:
+    """Ranks over depth beside the neighbours in the chosen layer; then their ranks as a table."""
+    with said_once():
+        left, right = st.columns([6, 5])
+        with left:
+            show(one.over_depth())
+        with right:
+            if not one.places:
+                why = reasons(one.result, "distance").get((one.layer,), "")
+                st.caption(plain(f"No neighbours in {one.layer_name}: {why}."))
+                return
+            st.markdown(f"**Nearest in {plain(one.layer_name)}**")
+            show_table(one.nearest(), key="neighbours_nearest")
+            st.caption(f"Exact, in the full space, among all {one.result.values.n_others:,}. {ROWS_COUNT}")
+        with st.expander("Ranks in every layer", icon=":material/table:"):
+            show_table(one.ranks(), key="neighbours_every")

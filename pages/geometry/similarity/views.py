@@ -1,0 +1,52 @@
+"""What the page Similarity offers: which layers are compared, by which measure, as a matrix or along depth."""
+
+import streamlit as st
+
+from backend import Ordered
+from pages._kit.state import ask
+from pages._kit.state.pair import say_order
+
+WITHIN, BETWEEN, DIFFERENCE = "Within one model", "Between two models", "Difference of two models"
+GRID = "All models"
+MATRIX, DIAGONAL = "Matrix", "Along depth"
+CKA, NEIGHBOURS = "CKA", "Shared neighbours"
+_MEASURE_HELP = (
+    "CKA compares the distances between all texts, near and far. Shared neighbours looks only at the nearest: which share of them a text "
+    "has in both layers (mutual nearest-neighbour alignment, Huh et al. 2024)."
+)
+
+
+def choose_measure(mode: str) -> str:
+    """How two layers are compared; a difference and a grid of models are of CKA."""
+    if mode not in (WITHIN, BETWEEN):
+        return CKA
+    return ask.segmented_control(
+        "Measure", [CKA, NEIGHBOURS], default=CKA, key="similarity_measure", help=_MEASURE_HELP
+    )
+
+
+def choose_view(order: Ordered | None = None) -> str:
+    """The matrix or the line along depth; beside it, of a difference, which model is before."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        view = ask.segmented_control(
+            "View",
+            [MATRIX, DIAGONAL],
+            default=MATRIX,
+            key="similarity_view",
+            label_visibility="collapsed",
+        )
+        if order is not None:
+            say_order(order)
+    return view
+
+
+def undrawn(shape: tuple[int, ...]) -> str:
+    """What to know of two models of unequal depth: which layers have no partner, and that equal numbers are not equal depths."""
+    extra = abs(shape[0] - shape[1])
+    if not extra:
+        return ""
+    which = "first" if shape[0] > shape[1] else "second"
+    return (
+        f" The {which} model has {extra} more, which are not drawn, and layers of one number lie at different depths of the "
+        "two: the matrix shows every pair."
+    )
