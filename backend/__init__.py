@@ -52,6 +52,7 @@ from backend.metrics.shared.splits import SplitInfo
 from backend.metrics.similarity.metric import CkaParams, CkaResult
 from backend.metrics.threshold.metric import ThresholdParams, ThresholdResult
 from backend.old_names import answer as answer_to_old_names
+from backend.reports.colours import scale_ends, text_lengths
 from backend.reports.compare import FITTED, compared, compared_networks, mean_change
 from backend.reports.cross_task import CrossTaskRow, cross_task_rows, plan_cross_task
 from backend.reports.differences import CkaDifference, Gap, cka_difference, cka_difference_document, widest_gap
@@ -313,10 +314,12 @@ __all__ = [
     "run_called",
     "run_document",
     "safe_cell",
+    "scale_ends",
     "series_document",
     "sets_meant",
     "standard_scores",
     "summary_rows",
+    "text_lengths",
     "told_apart",
     "value_words",
     "values_of",

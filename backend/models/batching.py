@@ -21,12 +21,17 @@ PADDED, SAME_LENGTH, SINGLE = "padded", "same length", "single"
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """The tokens of one text as the model gets them: ids, segment numbers, and which tokens the tokenizer added."""
+    """The tokens of one text as the model gets them: ids, segment numbers, and which tokens the tokenizer added.
+
+    ``spans`` are the characters of the text that each stands for, -1 where none (an added token, one of the second text); None
+    where the tokenizer does not say.
+    """
 
     ids: list[int]
     types: list[int] | None
     special: list[bool]
     truncated: bool
+    spans: list[tuple[int, int]] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +63,8 @@ class ExtractionPlan:
     ``lengths`` (n_texts,) counts the tokens of each text, special tokens included, after truncation to ``max_length``;
     ``repeats`` says which texts have equal tokens, so that one of them is run. ``n_empty`` texts hold no token of their
     own. With pooling "tokens", ``text_index``, ``token_index`` (the position
-    in the text's tokens, special ones counted) and ``token_id`` (n_rows,) describe the rows that are kept, of
+    in the text's tokens, special ones counted), ``token_id`` (n_rows,) and ``token_spans`` (n_rows, 2) (characters of
+    the text, -1 for none) describe the rows that are kept, of
     ``n_token_rows`` that there are; they are None otherwise. ``words`` are the rows of pooling "words" (see plan_words).
     """
 
@@ -72,6 +78,7 @@ class ExtractionPlan:
     text_index: Ints | None = None
     token_index: Ints | None = None
     token_id: Ints | None = None
+    token_spans: Ints | None = None
     words: WordRows | None = None
 
     @property
@@ -191,17 +198,28 @@ def _call(
         max_length=max_length,
         return_special_tokens_mask=True,
         return_attention_mask=False,
+        return_offsets_mapping=bool(getattr(tokenizer, "is_fast", False)),
     )
     types = output.get("token_type_ids")
     result = []
     for row, ids in enumerate(output["input_ids"]):
         special = [bool(value) for value in output["special_tokens_mask"][row]]
         if ids:
-            one = Encoded(list(ids), list(types[row]) if types else None, special, max_length is not None)
+            spans = _spans(output, row) if "offset_mapping" in output else None
+            one = Encoded(list(ids), list(types[row]) if types else None, special, max_length is not None, spans)
         else:
             one = Encoded([_stand_in(tokenizer)], [0] if types else None, [True], False)
         result.append(one)
     return result
+
+
+def _spans(output: Untyped, row: int) -> list[tuple[int, int]]:
+    """The characters of its text that each token stands for; (-1, -1) for tokens of no text, or of the second."""
+    of_text = output.sequence_ids(row)
+    return [
+        (int(start), int(end)) if number == 0 and end > start else (-1, -1)
+        for number, (start, end) in zip(of_text, output["offset_mapping"][row], strict=True)
+    ]
 
 
 def _stand_in(tokenizer: Untyped) -> int:
@@ -250,11 +268,12 @@ def _token_rows(
     special: bool,
     n_kept: Ints,
     chosen: Ints,
-) -> tuple[Ints, Ints, Ints]:
-    """Text number, position and token id of the chosen rows."""
+) -> tuple[Ints, Ints, Ints, Ints]:
+    """Text number, position, token id and characters of the chosen rows."""
     text_index = np.zeros(len(chosen), dtype=np.int64)
     token_index = np.zeros(len(chosen), dtype=np.int64)
     token_id = np.zeros(len(chosen), dtype=np.int64)
+    spans = np.full((len(chosen), 2), -1, dtype=np.int64)
     ends = np.cumsum(n_kept)
     for start, encoded in _encode_all(tokenizer, texts, pairs, max_length):
         for row, one in enumerate(encoded, start):
@@ -264,4 +283,6 @@ def _token_rows(
             text_index[low:high] = row
             token_index[low:high] = kept
             token_id[low:high] = np.asarray(one.ids)[kept]
-    return text_index, token_index, token_id
+            if one.spans is not None:
+                spans[low:high] = np.asarray(one.spans).reshape(-1, 2)[kept]
+    return text_index, token_index, token_id, spans

@@ -35,14 +35,24 @@ class Activations:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TokenNames:
-    """What the tokens of pooling "tokens" are: ``ids`` (n_rows,) are the tokenizer's, ``names`` the text of each id."""
+    """What the tokens of pooling "tokens" are: ``ids`` (n_rows,) are the tokenizer's, ``names`` the text of each id.
+
+    ``spans`` (n_rows, 2) are the characters of its text that a token stands for, -1 where it stands for none of them; None where
+    that is not known.
+    """
 
     ids: npt.NDArray[np.int64]
     names: Mapping[int, str]
+    spans: npt.NDArray[np.int64] | None = None
 
     def of(self, rows: npt.NDArray[np.int64]) -> tuple[str, ...]:
         """The text of the tokens in these rows."""
         return tuple(self.names.get(int(number), "") for number in self.ids[rows])
+
+    def spans_of(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The characters of these rows' tokens (n_rows, 2); no rows where that is not known."""
+        found = np.zeros((0, 2)) if self.spans is None else self.spans[rows]
+        return np.asarray(found, dtype=np.int64)
 
 
 def _gelu(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

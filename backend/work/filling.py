@@ -76,9 +76,10 @@ def _extract(hands: Hands, spec: ActivationSpec, report: Report) -> None:
             report=report,
         )
         if spec.pooling == "tokens":
-            columns = [column for column in (plan.text_index, plan.token_index, plan.token_id) if column is not None]
-            named = {**meta, "token_names": token_names(loaded.tokenizer, columns[-1])}
-            hands.store.put_array(rows_digest(spec), np.stack(columns, axis=1).astype(np.int64), named)
+            parts = (plan.text_index, plan.token_index, plan.token_id, plan.token_spans)
+            columns = [column for column in parts if column is not None]
+            named = {**meta, "token_names": token_names(loaded.tokenizer, columns[2])}
+            hands.store.put_array(rows_digest(spec), np.column_stack(columns).astype(np.int64), named)
         if plan.words is not None:
             hands.store.put_array(rows_digest(spec), plan.words.table_row, meta)
         report(len(table), len(table), "Writing to the store")

@@ -92,7 +92,8 @@ class Stacks:
         index, names = self._store.open_array(digest), self._store.array_meta(digest).get("token_names")
         if index is None or not names:
             return None
-        return TokenNames(cast("Any", index[:, 2]), {int(number): str(name) for number, name in names.items()})
+        spans = cast("Any", index[:, 3:5]) if index.shape[1] > 3 else None  # none of an earlier time
+        return TokenNames(cast("Any", index[:, 2]), {int(number): str(name) for number, name in names.items()}, spans)
 
     def _activations(self, spec: ActivationSpec, fit: npt.NDArray[np.int64] | None) -> Activations:
         digest = fingerprint(spec)

@@ -1,14 +1,17 @@
 """Maps: principal components in closed form, points that keep their place, quality against a reference, and stopping."""
 
+import itertools
+
 import numpy as np
 import pytest
 
 from backend.errors import Cancelled, InvalidRequest
 from backend.metrics.base import parse_params
+from backend.metrics.maps import kernel, projection
 from backend.metrics.maps.compiled import keep_compiled
-from backend.metrics.maps.kernel import aligned, oriented, pca_layout, trustworthiness, tsne_layout
+from backend.metrics.maps.kernel import aligned, alignment_residual, oriented, pca_layout, trustworthiness, tsne_layout
 from backend.metrics.maps.projection import PROJECTION
-from backend.metrics.neighbors.kernel import nearest_neighbours, neighbour_overlap
+from backend.metrics.neighbors.kernel import nearest_neighbours, neighbour_overlap, row_norms
 from backend.values.activations import Activations, LayerStack, no_report
 
 METHODS = ("pca", "tsne", "umap")
@@ -102,6 +105,53 @@ def test_alignment_undoes_a_turn_a_mirror_and_a_shift_but_no_stretch():
     moved = reference @ np.array([[0.6, 0.8], [0.8, -0.6]]) + 7
     np.testing.assert_allclose(aligned(moved, reference), reference - reference.mean(axis=0), atol=1e-12)
     np.testing.assert_allclose(aligned(3 * moved, reference), 3 * (reference - reference.mean(axis=0)), atol=1e-12)
+
+
+def test_the_residual_of_an_alignment_is_the_disparity_of_scipy():
+    from scipy.spatial import procrustes
+
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(40, 2)) + 5, rng.normal(size=(40, 2)) * [3, 1]
+    assert alignment_residual(a, b) == pytest.approx(procrustes(a, b)[2], rel=1e-9)
+    assert alignment_residual(7 * a @ np.array([[0.6, 0.8], [0.8, -0.6]]) + 1, a) == pytest.approx(0, abs=1e-12)
+    assert np.isnan(alignment_residual(np.ones((4, 2)), a[:4]))
+    x, _ = clusters(80)
+    coords = (values := run(stack_of(x, turned(x), rng.normal(size=x.shape))).values).coords.astype(np.float64)
+    expected = [0, *(procrustes(before, after)[2] for before, after in itertools.pairwise(coords))]
+    np.testing.assert_allclose(values.alignment_residual, expected, atol=1e-4)
+
+
+def test_norms_are_the_lengths_of_the_rows_as_they_are():
+    x, _ = clusters(80)
+    values = run(stack_of(x, 9 * x), metric="cosine", max_rows=30, seed=1).values
+    lengths = np.linalg.norm(x[values.row_index].astype(np.float64), axis=1)
+    np.testing.assert_allclose(values.norms, [lengths, 9 * lengths], rtol=1e-6)
+    huge = np.full((3, 4), 3e38, np.float32)
+    np.testing.assert_allclose(row_norms(huge), 6e38, rtol=1e-6)
+    assert np.isnan(row_norms(np.array([[1.0, np.nan]]))).all()
+
+
+def test_principal_components_block_by_block_are_those_of_the_whole(monkeypatch):
+    x, _ = clusters(150)
+    whole = pca_layout(x + 100, 3)
+    monkeypatch.setattr(kernel, "_BLOCK_ROWS", 7)
+    for blocks, expected in zip(pca_layout(x + 100, 3), whole, strict=True):
+        np.testing.assert_allclose(blocks, expected, atol=1e-8)
+
+
+def test_many_points_are_judged_by_a_part_of_them_and_slow_methods_lay_out_fewer(monkeypatch):
+    x, _ = clusters(120)
+    whole = run(stack_of(x), k=5)
+    monkeypatch.setattr(projection, "_MOST_COMPARED", 60)
+    monkeypatch.setattr(projection, "_MOST_LAID_OUT", 50)
+    part = run(stack_of(x), k=5)
+    np.testing.assert_array_equal(part.values.coords, whole.values.coords)
+    assert part.values.n_compared == 60 and any("60 of the points" in note for note in part.notes)
+    assert part.values.trustworthiness[0] == pytest.approx(whole.values.trustworthiness[0], abs=0.1)
+    assert part.values.overlap_by_chance == pytest.approx(5 / 59)
+    slow = run(stack_of(x), k=5, method="tsne", n_iter=20)
+    assert len(slow.values.row_index) == slow.values.n_compared == 50
+    assert any("50 of 120 rows" in note for note in slow.notes)
 
 
 @pytest.mark.parametrize("k", [1, 5, 20])

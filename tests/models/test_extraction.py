@@ -206,6 +206,13 @@ def test_token_rows_are_the_hidden_states_of_the_real_tokens(family: Any, specia
     assert relative_error(found, np.array(expected)) < TOLERANCE
     assert plan.token_id is not None and plan.text_index is not None and plan.token_index is not None
     assert plan.token_id.tolist() == ids and plan.text_index.tolist() == texts
+    assert plan.token_spans is not None
+    pieces = [tiny.TEXTS[row][max(a, 0) : max(b, 0)] for row, (a, b) in zip(texts, plan.token_spans, strict=True)]
+    own = [token >= len(tiny.SPECIAL) for token in ids]
+    said = [loaded.tokenizer.decode([token]).strip().removeprefix("##") for token in ids]
+    assert [piece.strip().lower() for piece in pieces] == [
+        word.lower() if real else "" for word, real in zip(said, own, strict=True)
+    ]
     assert plan.token_index.tolist() == positions and plan.n_token_rows == len(ids) == plan.n_rows("tokens")
 
 

@@ -14,6 +14,7 @@ _EXAGGERATED_ITERATIONS = 250  # of t-SNE, before its normal ones
 _JITTER = 0.01  # share of the start's spread, so that copies do not start (and stay) on one spot
 _REPORT_EVERY = 25
 _WORTH_THREADS = 3000
+_BLOCK_ROWS = 16_384  # of principal components at a time
 
 
 def pca_layout(x: AnyRows, n_components: int, *, centre: bool = True) -> tuple[Floats, Floats]:
@@ -24,13 +25,17 @@ def pca_layout(x: AnyRows, n_components: int, *, centre: bool = True) -> tuple[F
     """
     from scipy.linalg import eigh
 
-    rows = np.asarray(x, dtype=np.float64)
-    if centre:
-        rows = rows - rows.mean(axis=0)
-    n_rows, n_dims = rows.shape
-    size = min(n_rows, n_dims)
-    matrix = rows.T @ rows if n_dims <= n_rows else rows @ rows.T
-    found = min(n_components, size)
+    n_rows, n_dims = x.shape
+    size, found = min(n_rows, n_dims), min(n_components, *x.shape)
+    middle = x.mean(axis=0, dtype=np.float64) if centre else np.zeros(n_dims)
+    blocks = [slice(start, start + _BLOCK_ROWS) for start in range(0, n_rows, _BLOCK_ROWS)]
+
+    def rows(block: slice) -> Floats:  # the whole in float64 would be twice what is there
+        return np.asarray(x[block], dtype=np.float64) - middle
+
+    tall = n_dims <= n_rows
+    matrix = sum((one.T @ one for one in map(rows, blocks)), np.zeros(())) if tall else rows(slice(None))
+    matrix = matrix if tall else matrix @ matrix.T
     values, vectors = eigh(matrix, subset_by_index=[size - found, size - 1])
     values, vectors = values[::-1], vectors[:, ::-1]
     total = float(np.trace(matrix))
@@ -38,9 +43,11 @@ def pca_layout(x: AnyRows, n_components: int, *, centre: bool = True) -> tuple[F
     for i in range(found):
         if values[i] <= total * size * np.finfo(np.float64).eps:
             continue
-        loadings = vectors[:, i] if n_dims <= n_rows else rows.T @ vectors[:, i]
+        loadings = vectors[:, i] if tall else rows(slice(None)).T @ vectors[:, i]
         sign = 1.0 if loadings[np.argmax(np.abs(loadings))] >= 0 else -1.0
-        scores[:, i] = sign * (rows @ vectors[:, i] if n_dims <= n_rows else vectors[:, i] * np.sqrt(values[i]))
+        for block in blocks:
+            own = rows(block) @ vectors[:, i] if tall else vectors[block, i] * np.sqrt(values[i])
+            scores[block, i] = sign * own
         ratios[i] = values[i] / total
     return scores, ratios
 
@@ -126,6 +133,20 @@ def aligned(coords: Floats, reference: Floats) -> Floats:
     centred = coords - coords.mean(axis=0)
     left, _, right = np.linalg.svd(centred.T @ (reference - reference.mean(axis=0)))
     return np.asarray(centred @ left @ right)
+
+
+def alignment_residual(coords: Floats, reference: Floats) -> float:
+    """What the best shift, turn, mirroring and scaling of one map onto another leaves: 0 (the same map) to 1.
+
+    A share of the squared spread; both are (n_rows, n_components) with the same rows. NaN where a map is one spot.
+    Procrustes disparity (Gower 1975).
+    """
+    a, b = coords - coords.mean(axis=0), reference - reference.mean(axis=0)
+    sizes = float(np.linalg.norm(a) * np.linalg.norm(b))
+    if sizes == 0:
+        return float("nan")
+    shared = np.linalg.svd(a.T @ b, compute_uv=False).sum() / sizes
+    return float(np.clip(1 - shared**2, 0.0, 1.0))
 
 
 def oriented(scores: Floats) -> Floats:

@@ -11,6 +11,7 @@ from backend.metrics.base import Metric, Outcome, param
 from backend.metrics.effort import Effort, Size
 from backend.metrics.maps.kernel import (
     aligned,
+    alignment_residual,
     oriented,
     pca_layout,
     trustworthiness,
@@ -22,6 +23,7 @@ from backend.metrics.neighbors.kernel import (
     Floats,
     Indices,
     nearest_neighbours,
+    row_norms,
     sampled_rows,
     shared_share,
     unit_rows,
@@ -32,6 +34,10 @@ from backend.values.activations import Array, Labels, LayerStack, Report
 from backend.values.results import Undefined
 
 _LEAST_ROWS = 5  # of t-SNE and UMAP; below, principal components say all there is
+_MOST_LAID_OUT = 50_000  # rows of t-SNE and UMAP
+_MOST_COMPARED = (
+    10_000  # rows whose neighbours on a map of principal components are compared: time grows with their square
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,9 @@ class ProjectionParams:
     )
     n_iter: int = param(500, "t-SNE and UMAP: iterations.", low=11, high=5000)
     align: bool = param(True, "t-SNE and UMAP: start each layer from the layer before and rotate it to match.")
-    max_rows: int = param(5000, "Maximum number of rows laid out, drawn by the seed.", low=10, high=50_000)
+    max_rows: int = param(
+        5000, "Maximum number of rows laid out, drawn by the seed; t-SNE and UMAP: 50,000.", low=10, high=1_000_000
+    )
     k: int = param(15, "Neighbours compared between the map and the full space.", low=1, high=200)
 
 
@@ -60,9 +68,12 @@ class Projection:
 
     ``coords`` (n_layers, n_points, n_components); ``row_index``, ``text_index`` and ``token_index`` (n_points,) say
     which row of the activations, which text and which token (-1 for a whole text) a point is, and ``tokens`` (n_points,) what
-    those tokens are (empty where points are no tokens, or where that is not known). ``trustworthiness`` and
-    ``neighbour_overlap`` (n_layers,) compare the ``k`` nearest neighbours in the map and in the full space;
-    ``overlap_by_chance`` is what unrelated maps share. ``explained_variance_ratio`` is (n_layers, n_components) for
+    those tokens are (empty where points are no tokens, or where that is not known); ``token_spans`` (n_points, 2) are the
+    characters of its text that a token stands for (-1 for none; no rows where that is not known). ``norms`` (n_layers, n_points)
+    are the Euclidean lengths of the rows. ``trustworthiness`` and
+    ``neighbour_overlap`` (n_layers,) compare the ``k`` nearest neighbours in the map and in the full space, for
+    ``n_compared`` of the points; ``overlap_by_chance`` is what unrelated maps share. ``alignment_residual`` (n_layers,), 0 to 1, is
+    what the best alignment of each map with the one before it leaves; 0 for the first. ``explained_variance_ratio`` is (n_layers, n_components) for
     PCA and (0, n_components) for the others, ``variance_shown`` (n_layers,) or (0,) the sum over the axes. ``method`` and
     ``perplexity`` are the ones used.
     """
@@ -72,12 +83,16 @@ class Projection:
     text_index: Indices
     token_index: Indices
     tokens: tuple[str, ...]
+    token_spans: Indices
+    norms: Floats
     trustworthiness: Floats
     neighbour_overlap: Floats
     overlap_by_chance: float
+    alignment_residual: Floats
     explained_variance_ratio: Floats
     variance_shown: Floats
     k: int
+    n_compared: int
     method: str
     perplexity: float
     n_rows: int
@@ -104,10 +119,12 @@ def lay_out_all(
     if params.n_components == 3 and params.method != "pca":
         raise InvalidRequest(f"{params.method} makes maps of 2 dimensions here, not 3.", "Use PCA for 3 dimensions.")
     n_rows = len(stack.rows[0])
-    rows = sampled_rows(n_rows, params.max_rows, seed)
+    most = params.max_rows if params.method == "pca" else min(params.max_rows, _MOST_LAID_OUT)
+    rows = sampled_rows(n_rows, most, seed)
     used, notes = _fitted(params, len(rows))
-    k = max(1, min(params.k, (len(rows) - 1) // 2))
-    values = _empty(stack, rows, used, k, n_rows)
+    compared = sampled_rows(len(rows), _MOST_COMPARED if used.method == "pca" else len(rows), seed)
+    k = max(1, min(params.k, (len(compared) - 1) // 2))
+    values = _empty(stack, rows, used, k, len(compared))
     undefined: list[Undefined] = []
     reference: Floats | None = None
     n_zero = 0
@@ -115,13 +132,17 @@ def lay_out_all(
         inner = part_of(report, layer, len(stack), stack.layer_names[layer])
         inner(0, 1, "")
         x: AnyRows = np.asarray(matrix[rows], dtype=np.float32)
+        values.norms[layer] = row_norms(x)
         reason = why_undefined(x, min_rows=2, step=stack.step)
         if reason is None and used.metric == "cosine":
             n_zero = max(n_zero, int((~x.any(axis=1)).sum()))
             x = unit_rows(x).astype(np.float32)
             reason = "all rows point the same way" if why_undefined(x, min_rows=2, step=stack.step) else None
         if reason is None:
-            reference = _lay_out(values, layer, x, reference, used, seed, inner)
+            before = reference
+            reference, near = _lay_out(values, layer, x, before, used, seed, inner)
+            values.alignment_residual[layer] = 0.0 if before is None else alignment_residual(reference, before)
+            _compare(values, layer, x, reference, compared, near)
         undefined += _undefined(values, layer, reason)
     report(len(stack), len(stack), "")
     return Outcome(values, tuple(undefined), (*notes, *_notes(values, stack, used, n_zero, each)))
@@ -144,7 +165,7 @@ def _fitted(params: ProjectionParams, n_points: int) -> tuple[ProjectionParams, 
     return params, notes
 
 
-def _empty(stack: LayerStack, rows: Indices, params: ProjectionParams, k: int, n_rows: int) -> Projection:
+def _empty(stack: LayerStack, rows: Indices, params: ProjectionParams, k: int, n_compared: int) -> Projection:
     first, n_layers, n = stack.matrices[0], len(stack), len(rows)
     n_shares = n_layers if params.method == "pca" else 0
     return Projection(
@@ -153,15 +174,19 @@ def _empty(stack: LayerStack, rows: Indices, params: ProjectionParams, k: int, n
         text_index=_taken(first.text_index, rows, rows),
         token_index=_taken(first.token_index, rows, np.full(n, -1)),
         tokens=() if stack.tokens is None else stack.tokens.of(rows),
+        token_spans=np.zeros((0, 2), dtype=np.int64) if stack.tokens is None else stack.tokens.spans_of(rows),
+        norms=np.full((n_layers, n), np.nan),
         trustworthiness=np.full(n_layers, np.nan),
         neighbour_overlap=np.full(n_layers, np.nan),
-        overlap_by_chance=min(1.0, k / max(1, n - 1)),
+        overlap_by_chance=min(1.0, k / max(1, n_compared - 1)),
+        alignment_residual=np.full(n_layers, np.nan),
         explained_variance_ratio=np.full((n_shares, params.n_components), np.nan),
         variance_shown=np.full(n_shares, np.nan),
         k=k,
+        n_compared=n_compared,
         method=params.method,
         perplexity=params.perplexity,
-        n_rows=n_rows,
+        n_rows=len(stack.rows[0]),
         n_dims=stack.rows[0].shape[1],
     )
 
@@ -178,18 +203,18 @@ def _lay_out(
     params: ProjectionParams,
     seed: int,
     report: Report,
-) -> Floats:
-    """Fill one layer's map and its quality; the map is the next layer's reference."""
-    n, k = len(x), values.k
-    wanted = {"pca": k, "tsne": int(np.ceil(3 * params.perplexity)), "umap": params.n_neighbors - 1}[params.method]
-    distances, indices = nearest_neighbours(x, min(n - 1, max(wanted, k)))
-    near = (distances**2 / 2 if params.metric == "cosine" else distances)[:, :wanted], indices[:, :wanted]
+) -> tuple[Floats, Indices | None]:
+    """Fill in one layer's map, which is the next layer's reference; also the neighbours that it needed."""
     start, ratios = pca_layout(x, params.n_components)
-    report(0, 1, "neighbours found")
+    indices: Indices | None = None
     if params.method == "pca":
         values.explained_variance_ratio[layer], values.variance_shown[layer] = ratios, ratios.sum()
         coords = oriented(start)
     else:
+        n_near = int(np.ceil(3 * params.perplexity)) if params.method == "tsne" else params.n_neighbors - 1
+        distances, indices = nearest_neighbours(x, min(len(x) - 1, max(n_near, values.k)))
+        near = (distances**2 / 2 if params.metric == "cosine" else distances)[:, :n_near], indices[:, :n_near]
+        report(0, 1, "neighbours found")
         if params.align and reference is not None:
             start = reference
         if params.method == "tsne":
@@ -208,17 +233,27 @@ def _lay_out(
             )
         coords = aligned(coords, start)
     values.coords[layer] = coords
-    if 2 * k < n:
+    return coords, indices
+
+
+def _compare(
+    values: Projection, layer: int, x: AnyRows, coords: Floats, rows: Indices, near: Indices | None = None
+) -> None:
+    """Fill in how far the map of a layer can be trusted, by ``rows`` of its points; ``near`` are all points' neighbours, if known."""
+    k = values.k
+    if 2 * k < len(rows):
+        x, coords = x[rows], coords[rows]
         values.trustworthiness[layer] = trustworthiness(x, coords, k)
-        values.neighbour_overlap[layer] = shared_share(indices[:, :k], nearest_neighbours(coords, k)[1]).mean()
-    return coords
+        near = nearest_neighbours(x, k)[1] if near is None else near[:, :k]
+        values.neighbour_overlap[layer] = shared_share(near, nearest_neighbours(coords, k)[1]).mean()
 
 
 def _undefined(values: Projection, layer: int, reason: str | None) -> list[Undefined]:
     names = ["trustworthiness", "neighbour_overlap"]
     if reason is None:
-        few = f"{len(values.row_index)} rows are too few to compare {values.k} neighbours"
+        few = f"{values.n_compared} rows are too few to compare {values.k} neighbours"
         return [Undefined(name, (layer,), few) for name in names if np.isnan(getattr(values, name)[layer])]
+    names += ["alignment_residual"] + ["norms"] * bool(np.isnan(values.norms[layer]).any())
     if len(values.explained_variance_ratio):
         names += ["explained_variance_ratio", "variance_shown"]
     return [Undefined(name, (layer,), reason) for name in ("coords", *names)]
@@ -228,6 +263,8 @@ def _notes(values: Projection, stack: LayerStack, params: ProjectionParams, n_ze
     notes = []
     if len(values.row_index) < values.n_rows:
         notes.append(f"{len(values.row_index)} of {values.n_rows} rows were drawn by the seed.")
+    if values.n_compared < len(values.row_index):
+        notes.append(f"Neighbours were compared among {values.n_compared} of the points, drawn by the seed.")
     if params.method != "pca":
         notes.append("Distances and cluster sizes on the map mean little; see trustworthiness and neighbour overlap.")
     if params.method == "pca":
@@ -241,15 +278,17 @@ def _notes(values: Projection, stack: LayerStack, params: ProjectionParams, n_ze
 
 def projection_work(size: Size, params: ProjectionParams) -> float:
     """Multiplications: neighbours in the full space and on the map, then t-SNE's or UMAP's iterations over the points."""
-    rows = min(size.n_rows, params.max_rows)
+    laid_out = min(size.n_rows, params.max_rows)
+    rows = min(laid_out, _MOST_COMPARED if params.method == "pca" else _MOST_LAID_OUT)
     turn = {"pca": 0.0, "tsne": 1e7 + 2e5 * rows * params.perplexity / 30, "umap": 2.5e5 * rows}[params.method]
     compiled = 2e11 if params.method == "umap" else 0.0  # once in a process
-    return size.n_matrices * (rows * rows * (size.n_dims + 40.0) + turn * params.n_iter) + compiled
+    components = 2.0 * laid_out * size.n_dims * min(size.n_dims, laid_out)
+    return size.n_matrices * (rows * rows * (size.n_dims + 40.0) + components + turn * params.n_iter) + compiled
 
 
 PROJECTION = Metric(
     name="projection",
-    version=4,
+    version=5,
     title="Projection",
     scope="stack",
     params=ProjectionParams,

@@ -69,7 +69,7 @@ def _work(size: Size, params: ProjectionSeriesParams) -> float:
 
 PROJECTION_SERIES = Metric(
     name="projection_series",
-    version=4,
+    version=5,
     title="Projection over checkpoints",
     scope="models",
     params=ProjectionSeriesParams,

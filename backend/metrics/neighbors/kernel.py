@@ -100,6 +100,16 @@ def sampled_rows(n_rows: int, max_rows: int, seed: int) -> Indices:
     return np.sort(np.random.default_rng(seed).choice(n_rows, max_rows, replace=False)).astype(np.int64)
 
 
+def row_norms(x: AnyRows) -> Floats:
+    """The Euclidean length of every row (n_rows,), in float64; NaN for a row with entries that are no finite numbers."""
+    wide = np.asarray(x, dtype=np.float64)
+    largest = np.abs(wide).max(axis=1, initial=0.0, keepdims=True)
+    with np.errstate(invalid="ignore"):
+        scaled = np.divide(wide, largest, out=np.zeros_like(wide), where=largest > 0)
+        norms = largest[:, 0] * np.sqrt(np.einsum("ij,ij->i", scaled, scaled))
+    return np.where(np.isfinite(wide).all(axis=1), norms, np.nan)
+
+
 def unit_rows(x: AnyRows) -> Floats:
     """Every row divided by its norm, in float64; a row of norm 0 stays 0. The scale of a row does not overflow."""
     wide = np.asarray(x, dtype=np.float64)

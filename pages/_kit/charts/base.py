@@ -13,15 +13,31 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-# Okabe and Ito's palette for colour-blind readers, without its black (lost on a dark page), darkest contrasts first.
-PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#B8A800", "#8C8C8C")
-# Its blue is too dark for thin lines on a dark page: the component swaps it there.
-ON_DARK = {"#0072B2": "#4C86F0", "rgba(0,114,178,": "rgba(76,134,240,"}
+
+def rgba_start(hexadecimal: str) -> str:
+    """How a colour such as "#0072B2" begins where it has an opacity: ``rgba(0,114,178,``."""
+    red, green, blue = (int(hexadecimal[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},"
+
+
+# Seven colours and a grey that colour-blind readers tell apart, each at least 3:1 against a white page, in the order of use;
+# what stands for each on a dark page is at least 3:1 there. The first ones are furthest apart.
+PALETTE = ("#0050A0", "#B6710D", "#037C58", "#AE4D2A", "#932C77", "#2C86C4", "#6A4600", "#767676")
+_PALETTE_ON_DARK = ("#4C86F1", "#E9A005", "#25B588", "#E97639", "#CF88C4", "#7DC5EF", "#D5CD5A", "#9A9A9A")
+# Numbers as colours of points, ordered by lightness; on a white page and on a dark one.
+SCALE = ("#1B2A6B", "#5A2A86", "#9A2C78", "#C0443A", "#B87400")
+_SCALE_ON_DARK = ("#5B7BE0", "#9B7BE0", "#DA7FA6", "#F39A6B", "#F2CE55")
+# What the component writes in the place of a colour on a dark page.
+ON_DARK = {
+    written(light): written(dark)
+    for light, dark in zip((*PALETTE, *SCALE), (*_PALETTE_ON_DARK, *_SCALE_ON_DARK), strict=True)
+    for written in (str, rgba_start)
+}
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "triangle-down", "star", "hexagon")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
-MUTED = "#888888"  # readable on white and on a dark page
-# In order by lightness too; both ends can be read on a white and on a dark page.
-ORDERED = ("#3D6FD6", "#8A63C9", "#CC5A8F", "#E5763F", "#DFA206")
+MUTED = "#7A7A7A"  # readable on white and on a dark page
+# In order by lightness too; each can be read on a white and on a dark page.
+ORDERED = ("#3D6FD6", "#8A63C9", "#CC5A8F", "#DD6F38", "#BF8A0B")
 COLOUR_SCALE = "Viridis"  # perceptually uniform, and ordered in grey too
 PAPER_TEMPLATE = "plotly_white"
 
@@ -70,8 +86,7 @@ def shortened(name: str, n_chars: int = 18) -> str:
 
 def faint(hexadecimal: str, opacity: float) -> str:
     """A colour such as "#0072B2" that lets what is behind it be seen."""
-    red, green, blue = (int(hexadecimal[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red},{green},{blue},{opacity})"
+    return f"{rgba_start(hexadecimal)}{opacity})"
 
 
 def with_legend(figure: go.Figure) -> go.Figure:
@@ -105,8 +120,8 @@ def safe(text: str) -> str:
 
 def hover_text(text: str, *, n_chars: int = 160, width: int = 60) -> str:
     """A text shortened and broken into lines for a hover, made safe."""
-    flat = " ".join(text.split())
-    if len(flat) > n_chars:
+    flat = " ".join(text[: 4 * n_chars].split())
+    if len(flat) > n_chars or len(text) > 4 * n_chars:
         flat = flat[: n_chars - 1].rstrip() + "…"
     return "<br>".join(safe(line) for line in textwrap.wrap(flat, width) or [""])
 

@@ -3,31 +3,28 @@
 How a page uses it::
 
     view = MapView(result, table, here.label)                # or slider="Step", steps=series.steps
-    show_map(view, view.finding("projection_map", title))    # with its slider, its quality and the list of selected rows
+    show_map(view, "projection", lambda view: view.finding("projection_map", title))  # its slider, colours, quality, selected rows
     show(view.still("overview_projection", title))           # one place of it, as a figure like any other
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from backend import (
-    Projection,
-    Result,
-    TextTable,
-    column_numbers,
-    number_text,
-)
-from pages._kit.charts.base import Floats, titled
+from backend import Projection, Result, TextTable, number_text
+from pages._kit.charts.base import titled
+from pages._kit.charts.hovers import MOST_FACTS, marked
 from pages._kit.charts.maps import CAPTION, METHODS, projection_scatter
 from pages._kit.charts.maps import Projection as Drawn
+from pages._kit.show.colouring import Colouring, by_column, choose_colours, say_scale
 from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, elsewhere, said_once, show
 from pages._kit.show.findings import reasons
+from pages._kit.show.map_points import MapPoints
 from pages._kit.show.plot import ChartSelection, Frames
 from pages._kit.show.wording import ROWS_COUNT, count
 from pages._kit.state.session import plain
@@ -43,9 +40,10 @@ _TRUST_HELP = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MapView:
-    """The maps of ``result`` over the rows of ``table``, coloured by the column ``label`` (None: all alike).
+    """The maps of ``result`` over the rows of ``table``, with the column ``label`` (or None) as their label.
 
-    ``slider`` says what each map is of: a layer of the result's, or one of the ``steps`` of a series.
+    ``slider`` says what each map is of: a layer of the result's, or one of the ``steps`` of a series. ``colouring`` is what the
+    points are coloured by, the label if None.
     """
 
     result: Result[Projection]
@@ -53,6 +51,7 @@ class MapView:
     label: str | None = None
     slider: str = "Layer"
     steps: Sequence[int] = ()
+    colouring: Colouring | None = None
 
     @property
     def places(self) -> Sequence[int | str]:
@@ -69,17 +68,17 @@ class MapView:
         """How the points were laid out, as it is written."""
         return METHODS[self.result.values.method]
 
+    @property
+    def points_shown(self) -> MapPoints:
+        """What each point looks like and says."""
+        return MapPoints(self.result.values, self.table, self.colouring or by_column(self.table, self.label))
+
     def labels(self) -> list[str | None] | None:
         """The label of each point; None where no column is chosen."""
         if self.label is None:
             return None
         column = self.table.columns[self.label]
         return [column[text] for text in self.result.values.text_index]
-
-    def numbers(self) -> Floats | None:
-        """What the column measures, of each point; None where it names classes."""
-        found = None if self.label is None else column_numbers(self.table.columns[self.label])
-        return None if found is None else found[self.result.values.text_index]
 
     @property
     def tokens(self) -> bool:
@@ -102,14 +101,8 @@ class MapView:
         components = [f"Component {axis}" for axis in range(1, n_axes + 1)] if pca else [""] * n_axes
         drawn = projection_scatter(
             values.coords[place],
-            texts=self.table.shown,
-            labels=self.labels(),
-            numbers=self.numbers(),
-            label_name=self.label or "",
+            **self.points_shown.looks(place),
             ids=values.row_index,
-            text_index=values.text_index,
-            token_index=values.token_index,
-            tokens=values.tokens,
             axis_titles=axis_titles or components,
         )
         if self.part:
@@ -129,7 +122,9 @@ class MapView:
         values, n = self.result.values, len(self.names)
         drawn = self.drawn(initial % n)
         captions = [quality(self.result, place) for place in range(n)]
-        frames = Frames(self.slider, self.names, drawn.coordinates(values.coords), captions, initial % n)
+        colours, ends = self.points_shown.frame_colours(drawn)
+        coords = drawn.coordinates(values.coords)
+        frames = Frames(self.slider, self.names, coords, captions, initial % n, colours=colours, colour_ends=ends)
         given: dict[str, Any] = {
             "name": f"projection-{values.method}",
             "height": 420,
@@ -186,6 +181,7 @@ class MapView:
             columns["word"] = list(values.tokens or [None] * n_points) * n_places
         columns["text"] = [self.table.shown[text] for text in values.text_index] * n_places
         columns["label"] = list(labels or [None] * n_points) * n_places
+        columns |= self.points_shown.column(columns, self.label)
         flat = values.coords.reshape(n_places * n_points, n_axes)
         return pd.DataFrame(columns | {f"axis_{axis + 1}": flat[:, axis] for axis in range(n_axes)})
 
@@ -197,6 +193,7 @@ class MapView:
             "trustworthiness": values.trustworthiness,
             f"overlap of {values.k} neighbours": values.neighbour_overlap,
             "overlap by chance": values.overlap_by_chance,
+            "alignment residual": values.alignment_residual,
         }
         if len(values.explained_variance_ratio):
             columns["variance shown"] = values.variance_shown
@@ -218,13 +215,20 @@ def quality(result: Result[Projection], place: int) -> str:
     return " · ".join(parts)
 
 
-def show_map(view: MapView, finding: Finding) -> None:
-    """The map with its slider beside what is selected in it, and how far to trust it; then every place, and the notes."""
+def show_map(view: MapView, key: str, made: Callable[[MapView], Finding]) -> None:
+    """The map with its slider beside its colours, what is selected in it, and how far to trust it; then every place, and the notes.
+
+    ``key`` names the fields for the colours in the address; ``made`` makes the map from the view that has them.
+    """
     with said_once():
         left, right = st.columns([5, 2])
+        with right:
+            view = replace(view, colouring=choose_colours(view.table, view.label, key))
         with left:
+            finding = made(view)
             chosen = show(finding)
         with right:
+            say_scale(view.colouring)
             _show_quality(view, chosen.frame or 0, f"{finding.key}_quality")
             _list_selected(view, chosen)
         if len(view.names) > 1:
@@ -271,7 +275,15 @@ def selected_rows(view: MapView, ids: Sequence[object]) -> pd.DataFrame:
         columns["word"] = [values.tokens[point] if values.tokens else None for point in points]
     if view.label:
         columns["label"] = [table.columns[view.label][text] for text in texts]
+    columns |= {
+        name: [cells[text] for text in texts]
+        for name, cells in list(table.columns.items())[:MOST_FACTS]
+        if name != view.label and name not in columns
+    }
     columns["text"] = [shown_as[text] for text in texts]
+    if view.tokens and len(values.token_spans):
+        spans = values.token_spans[points].tolist()
+        columns["text"] = [marked(table.texts[text], *span) for text, span in zip(texts, spans, strict=True)]
     return pd.DataFrame(columns)
 
 

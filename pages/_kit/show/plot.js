@@ -129,6 +129,8 @@ function keepCameras(canvas, layout) {
 function placeTrace(view, trace, index) {
   const coordinates = frameCoordinates(view, index);
   if (coordinates) coordinates.forEach((values, axis) => (trace[AXES[axis]] = values));
+  const colours = frameColours(view, index);
+  if (colours) Object.assign(trace.marker, colours);
   if (view.options.select === "points" && view.selected && view.ids[index]) trace.selectedpoints = selectedRows(view, index);
 }
 
@@ -319,6 +321,10 @@ function showFrame(view, frame) {
     const coordinates = traces.map((index) => frameCoordinates(view, index));
     const axes = AXES.slice(0, coordinates[0]?.length ?? 0);
     const change = Object.fromEntries(axes.map((name, axis) => [name, coordinates.map((values) => values[axis])]));
+    const colours = traces.map((index) => frameColours(view, index));
+    if (colours.some(Boolean))
+      for (const name of ["color", "cmin", "cmax"])
+        change[`marker.${name}`] = colours.map((one, place) => (one ?? view.canvas.data[traces[place]].marker ?? {})[name]);
     window.Plotly.restyle(view.canvas, change, traces);
   });
 }
@@ -332,6 +338,16 @@ function frameCoordinates(view, trace) {
   const key = `${view.frame}:${trace}`;
   if (!view.decoded.has(key)) view.decoded.set(key, stored.map(toArray));
   return view.decoded.get(key);
+}
+
+function frameColours(view, trace) {
+  // The numbers that colour the points of this trace in this frame, and the ends of their scale.
+  const stored = view.frames?.colours?.[trace]?.[view.frame];
+  if (!stored) return null;
+  const key = `colours:${view.frame}:${trace}`;
+  if (!view.decoded.has(key)) view.decoded.set(key, toArray(stored));
+  const [cmin, cmax] = view.frames.colour_ends[view.frame];
+  return { color: view.decoded.get(key), cmin, cmax };
 }
 
 function shownPoints(view, trace) {

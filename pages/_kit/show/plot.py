@@ -47,7 +47,8 @@ class Frames:
 
     ``coordinates[frame][trace]`` is an (n, 2) or (n, 3) array for that trace of the figure; ``names`` and ``captions`` are plain
     text, one a frame; ``label`` says what the slider chooses. ``shown`` has, for a trace that only shows and hides points
-    of its own, which of its n points each frame shows: booleans (n_frames, n). ``cursor`` (n_frames,) places a vertical line
+    of its own, which of its n points each frame shows: booleans (n_frames, n). ``colours`` has, for a trace whose points are coloured
+    by numbers, those of each frame (n_frames, n), and ``colour_ends`` where each frame's scale begins and ends. ``cursor`` (n_frames,) places a vertical line
     in every panel. Charts of the same ``link`` move together; one
     that ``follows`` has no slider of its own.
     """
@@ -58,6 +59,8 @@ class Frames:
     captions: Sequence[str] = ()
     initial: int = 0
     shown: Mapping[int, npt.NDArray[np.bool_]] = field(default_factory=dict)
+    colours: Mapping[int, npt.NDArray[np.floating[Any]]] = field(default_factory=dict)
+    colour_ends: Sequence[tuple[float, float]] = ()
     cursor: Sequence[float] = ()
     link: str = ""
     follows: bool = False
@@ -213,6 +216,8 @@ def _encoded_frames(frames: Frames) -> dict[str, Any]:
         "initial": frames.initial,
         "coordinates": coordinates,
         "shown": {trace: _encoded_bits(shown) for trace, shown in frames.shown.items()},
+        "colours": {trace: [_encoded(one) for one in numbers] for trace, numbers in frames.colours.items()},
+        "colour_ends": [list(ends) for ends in frames.colour_ends],
         "cursor": list(frames.cursor),
         "link": frames.link,
         "follows": frames.follows,
@@ -304,6 +309,9 @@ def _plain_frame(figure: go.Figure, frames: Frames, key: str) -> int:
         st.session_state[shared] = frame
     for trace, points in zip(figure.data, frames.coordinates[frame] if frames.coordinates else (), strict=False):
         trace.update({name: np.ascontiguousarray(axis) for name, axis in zip("xyz", points.T, strict=False)})
+    for place, numbers in frames.colours.items():
+        low, high = frames.colour_ends[frame]
+        figure.data[place].marker.update(color=numbers[frame], cmin=low, cmax=high)
     for place, shown in frames.shown.items():
         trace = figure.data[place]
         trace.update({name: np.where(shown[frame], trace[name], np.nan).astype(np.float32) for name in "xy"})

@@ -22,11 +22,15 @@ function readTheme(root) {
 function swapColours(node, swaps) {
   // Colours are among the attributes whose name says so; texts are left alone.
   for (const [name, value] of Object.entries(node)) {
-    if (value && typeof value === "object") swapColours(value, swaps);
-    else if (/color$/.test(name) && typeof value === "string") {
-      for (const [from, to] of Object.entries(swaps)) if (value.startsWith(from)) node[name] = to + value.slice(from.length);
-    }
+    if (name === "colorscale" && Array.isArray(value)) node[name] = value.map(([place, one]) => [place, swapped(one, swaps)]);
+    else if (value && typeof value === "object") swapColours(value, swaps);
+    else if (/color$/.test(name) && typeof value === "string") node[name] = swapped(value, swaps);
   }
+}
+
+function swapped(value, swaps) {
+  const found = Object.entries(swaps).find(([from]) => value.startsWith(from));
+  return found ? found[1] + value.slice(found[0].length) : value;
 }
 
 function isDark(theme) {

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from backend import hover_form
-from pages._kit.charts.base import MUTED, PALETTE, Floats, base_figure, hover_text, safe, with_legend
+from pages._kit.charts.base import MUTED, PALETTE, Floats, base_figure, faint, hover_text, safe, with_legend
 
 CAPTION = (
     "Each line is one text: its value on every dimension, in the order of the model's own dimensions. A spike that all "
@@ -142,7 +142,7 @@ def _silhouette(values: Floats, name: str) -> list[dict[str, Any]]:
             "mode": "lines",
             "line": line,
             "fill": "tonexty" if word == "highest" else None,
-            "fillcolor": "rgba(0,114,178,0.35)",
+            "fillcolor": faint(PALETTE[0], 0.35),
             "showlegend": False,
             "hovertemplate": f"{safe(name)}, dimension %{{x}}<br><b>{word} %{{y:{hover_form()}}}</b><extra></extra>",
         }

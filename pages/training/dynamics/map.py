@@ -7,6 +7,7 @@ from pages._kit.charts.base import short_model
 from pages._kit.charts.maps import CAPTION
 from pages._kit.flow.controls import METHODS_HELP, method_choice, params_form
 from pages._kit.flow.progress import batch_panel
+from pages._kit.show.finding import Finding
 from pages._kit.show.map_view import MapView, show_map
 from pages._kit.state import ask
 from pages._kit.state.selection import Selection
@@ -57,15 +58,19 @@ def _show(result: Result[ProjectionSeries], series: SeriesInfo, here: Selection)
     view = MapView(result, workbench().text_set(here.texts), here.label, "Step", series.steps)
     values, name = result.values, short_model(series.name)
     layer, n_points = values.layer_names[0], len(values.text_index)
-    finding = view.finding(
-        "dynamics_map_plot",
-        f"{view.method} of {layer} of {name}",
-        caption=MAP_CAPTION,
-        name=f"map-{values.method}",
-        layer=layer,
-        series=series,
-        documents=lambda: documents_of(series, [result]),
-        alt=f"{view.method} of {n_points:,} {here.row_name}s in {layer} of {name}, by checkpoint",
-        view=f"{values.method} {series.name} {series.steps} {layer} {here.texts.spec.digest}",
-    )
-    show_map(view, finding)
+    shown_as = f"{values.method} {series.name} {series.steps} {layer} {here.texts.spec.digest}"
+
+    def made(view: MapView) -> Finding:
+        return view.finding(
+            "dynamics_map_plot",
+            f"{view.method} of {layer} of {name}",
+            caption=MAP_CAPTION,
+            name=f"map-{values.method}",
+            layer=layer,
+            series=series,
+            documents=lambda: documents_of(series, [result]),
+            alt=f"{view.method} of {n_points:,} {here.row_name}s in {layer} of {name}, by checkpoint",
+            view=shown_as,
+        )
+
+    show_map(view, "dynamics_map", made)

@@ -5,17 +5,25 @@ import pytest
 
 from backend import TokenSample
 from pages._kit.charts.base import safe
+from pages._kit.show.colouring import Colouring
 from pages._kit.show.files import csv_file
 from pages._kit.show.map_view import MapView, selected_rows
 from tests.pages.conftest import SmallWorld
 
 
-def view_of(world: SmallWorld, *, column: str | None = "label", tokens: TokenSample | None = None, **params) -> MapView:
+def view_of(
+    world: SmallWorld,
+    *,
+    column: str | None = "label",
+    tokens: TokenSample | None = None,
+    colouring: Colouring | None = None,
+    **params,
+) -> MapView:
     bench, pooling = world.bench, "mean" if tokens is None else "tokens"
     task = bench.analysis(
         "projection", models=world.infos(0), texts=world.texts, pooling=pooling, tokens=tokens, params=params
     )
-    return MapView(bench.wait(task), bench.text_set(world.texts), column)
+    return MapView(bench.wait(task), bench.text_set(world.texts), column, colouring=colouring)
 
 
 def test_the_same_layer_looks_the_same_on_overview_and_on_projection(open_page, run_page, shown) -> None:
@@ -53,13 +61,50 @@ def test_a_token_can_be_read_in_hover_list_and_table(small_world: SmallWorld) ->
     ids = values.row_index[[3, 7]].tolist()
     rows = selected_rows(view, ids)
     assert rows["word"].tolist() == [values.tokens[3], values.tokens[7]]
-    assert rows["text"].tolist() == [texts[values.text_index[3]], texts[values.text_index[7]]]
+    assert [text.replace("⟦", "").replace("⟧", "") for text in rows["text"]] == [
+        texts[values.text_index[3]],
+        texts[values.text_index[7]],
+    ]
+    for point, text in enumerate(values.text_index):
+        start, end = values.token_spans[point]
+        piece, word = texts[text][max(start, 0) : max(end, 0)], values.tokens[point].removeprefix("##")
+        assert piece.lower() == ("" if word.startswith("<") else word)
     hovers = {
         number: hover
         for trace in view.drawn(0).figure.data
         for number, hover in zip(trace.customdata.tolist(), trace.text, strict=True)
     }
     assert hovers[ids[0]].endswith(f"token {values.token_index[3]}: <b>{safe(values.tokens[3])}</b>")
+
+
+def test_the_norms_colour_each_layer_on_a_scale_of_its_own_and_follow_the_slider(small_world: SmallWorld) -> None:
+    view = view_of(small_world, colouring=Colouring("Norm of the vector", of_vectors=True))
+    finding, norms = view.finding("key", "title", initial=2), view.result.values.norms
+    trace, frames = finding.figure.data[0], finding.frames
+    np.testing.assert_array_equal(trace.marker.color, norms[2])
+    np.testing.assert_array_equal(frames.colours[0], norms)
+    for place, ends in enumerate(frames.colour_ends):
+        np.testing.assert_allclose(ends, np.percentile(norms[place], [1, 99]))
+    assert (trace.marker.cmin, trace.marker.cmax) == frames.colour_ends[2]
+    np.testing.assert_array_equal(finding.numbers()["norm of the vector"], norms.ravel())
+    assert view.points()["label"].notna().all(), "the label stays in the table, whatever the colours are of"
+
+
+def test_colour_and_classes_are_fields_of_the_page_and_words_of_its_address(open_page, run_page, shown) -> None:
+    at = run_page(open_page("projection", 0, projection_classes=["films"]), "projection")
+    data = shown["projection_map"].figure.data
+    assert [trace.name for trace in data] == ["other (2 classes) (40)", "films (20)"]
+    at.multiselect(key="projection_classes").set_value(["animals", "films"]).run()
+    assert [trace.name for trace in shown["projection_map"].figure.data][1:] == ["animals (20)", "films (20)"]
+    assert at.query_params["projection_classes"] == ["animals", "films"]
+    at.selectbox(key="projection_colour").set_value("characters").run()
+    assert not at.exception and at.query_params["projection_colour"] == ["characters"]
+    finding = shown["projection_map"]
+    table = finding.numbers()
+    np.testing.assert_array_equal(table["Characters"], [len(text) for text in table["text"]])
+    np.testing.assert_array_equal(finding.figure.data[0].marker.color, table["Characters"][:60])
+    at.selectbox(key="projection_colour").set_value("none").run()
+    assert len(shown["projection_map"].figure.data) == 1 and not shown["projection_map"].figure.layout.showlegend
 
 
 def test_a_map_of_a_part_says_so_above_it(small_world: SmallWorld) -> None:

@@ -13,9 +13,11 @@ import pytest
 from backend import DimensionScale, SpectrumResult, value_words
 from backend.metrics.dimension.kernel import ESTIMATORS
 from pages._kit.charts import base as charts
+from pages._kit.charts.classes import MOST_CLASSES, NO_LABEL, shade, symbol
 from pages._kit.charts.depth import Series, has_reference, profile_lines
+from pages._kit.charts.hovers import marked, text_hovers, token_hovers
 from pages._kit.charts.layer_pairs import cka_diagonal, cka_heatmap, difference_heatmap
-from pages._kit.charts.maps import MOST_CLASSES, NO_LABEL, projection_scatter, shade, symbol
+from pages._kit.charts.maps import projection_scatter
 from pages._kit.charts.spectrum import log_caption, ratio_caption, spectrum_chart, variance_ratio_chart
 from pages.geometry.profiles.scale_charts import scale_caption
 from pages.geometry.rogue.charts import BOTH, OUTLIER, ROGUE, joined, spike_grid, spike_plot
@@ -111,9 +113,8 @@ def test_the_diagonal_survives_nan() -> None:
 def test_each_class_is_a_trace_with_its_own_rows_and_ids() -> None:
     xy = np.arange(12, dtype=float).reshape(6, 2)
     labels = ["b", "a", "a", None, "a", "b"]
-    text_index = np.array([10, 3, 7, 1, 0, 2])
-    texts = [f"text {i}" for i in range(11)]
-    drawn = projection_scatter(xy, texts=texts, labels=labels, text_index=text_index)
+    ids = np.array([10, 3, 7, 1, 0, 2])
+    drawn = projection_scatter(xy, hovers=[f"text {i}" for i in ids], labels=labels, ids=ids)
     names = [trace.name for trace in drawn.figure.data]
     assert names == [f"{NO_LABEL} (1)", "a (3)", "b (2)"], "what has no class is at the back"
     first = drawn.figure.data[1]
@@ -125,7 +126,7 @@ def test_each_class_is_a_trace_with_its_own_rows_and_ids() -> None:
 
 def test_coordinates_of_all_layers_follow_the_traces() -> None:
     layers = np.random.default_rng(0).normal(size=(3, 6, 2))
-    drawn = projection_scatter(layers[0], texts=["t"] * 6, labels=["a", "b"] * 3)
+    drawn = projection_scatter(layers[0], hovers=["t"] * 6, labels=["a", "b"] * 3)
     divided = drawn.coordinates(layers)
     assert len(divided) == 3
     for layer, traces in zip(layers, divided, strict=True):
@@ -136,7 +137,7 @@ def test_coordinates_of_all_layers_follow_the_traces() -> None:
 
 def test_the_rarest_of_many_classes_share_an_entry_and_no_row_is_lost() -> None:
     labels = [f"class {i}" for i in range(40) for _ in range(2)]
-    drawn = projection_scatter(np.zeros((80, 2)), texts=["t"] * 80, labels=labels)
+    drawn = projection_scatter(np.zeros((80, 2)), hovers=["t"] * 80, labels=labels)
     assert len(drawn.figure.data) == MOST_CLASSES
     other, *named = drawn.figure.data
     assert other.name == "other (17 classes) (34)" and other.marker.color == charts.MUTED
@@ -152,7 +153,7 @@ def test_classes_beyond_the_palette_differ_in_their_marker() -> None:
 
 def test_many_classes_have_a_legend_beside_the_plot_with_short_names() -> None:
     labels = [f"a class with a name that is too long {i}" for i in range(20)]
-    drawn = projection_scatter(np.zeros((20, 2)), texts=["t"] * 20, labels=labels)
+    drawn = projection_scatter(np.zeros((20, 2)), hovers=["t"] * 20, labels=labels)
     assert drawn.figure.layout.legend.orientation == "v"
     assert all(len(trace.name) < 32 for trace in drawn.figure.data)
     assert labels[3] in "".join(trace.hovertemplate for trace in drawn.figure.data)
@@ -160,42 +161,83 @@ def test_many_classes_have_a_legend_beside_the_plot_with_short_names() -> None:
 
 def test_numbers_are_colours_of_one_scale_with_what_is_missing_at_the_back() -> None:
     numbers = np.array([0.5, np.nan, 2.0, 1.0])
-    labels = ["0.5", None, "2.0", "1.0"]
-    drawn = projection_scatter(
-        np.zeros((4, 2)), texts=["t"] * 4, labels=labels, numbers=numbers, label_name="score <b>"
-    )
+    drawn = projection_scatter(np.zeros((4, 2)), hovers=["t"] * 4, numbers=numbers, ends=(0.6, 1.9), name="score <b>")
     missing, measured = drawn.figure.data
     assert missing.name == f"{NO_LABEL} (1)" and list(drawn.rows[0]) == [1]
-    assert list(measured.marker.color) == [0.5, 2.0, 1.0]
+    assert list(measured.marker.color) == [0.5, 2.0, 1.0] and drawn.measured == 1
+    assert (measured.marker.cmin, measured.marker.cmax) == (0.6, 1.9)
     assert measured.marker.colorbar.title.text == "score &lt;b&gt;"
 
 
-def test_a_point_has_its_own_id_and_names_its_token() -> None:
-    drawn = projection_scatter(
-        np.zeros((3, 2)),
-        texts=["one text"],
-        ids=np.array([4, 5, 9]),
-        text_index=np.zeros(3, int),
-        token_index=np.array([0, 1, 2]),
-        tokens=("[CLS]", "one", "<i>"),
+def test_chosen_classes_keep_their_colours_and_the_others_are_grey_and_named_in_the_hover() -> None:
+    labels = [f"class {i:02}" for i in range(77) for _ in range(77 - i)] + [None]
+    points = {"hovers": ["t"] * len(labels), "labels": labels}
+    whole = projection_scatter(np.zeros((len(labels), 2)), **points).figure.data
+    other, *named = projection_scatter(
+        np.zeros((len(labels), 2)), chosen=["class 60", "class 03"], **points
+    ).figure.data
+    assert other.name == "other (75 classes) (2,925)" and other.marker.color == charts.MUTED
+    assert {text.partition("<br>")[2] for text in other.text} == {f"<b>class {i:02}</b>" for i in range(77)} - {
+        "<b>class 60</b>",
+        "<b>class 03</b>",
+    }
+    assert [trace.name for trace in named] == [f"{NO_LABEL} (1)", "class 03 (74)", "class 60 (17)"]
+    before = next(trace for trace in whole if trace.name.startswith("class 03"))
+    assert (named[1].marker.color, named[1].marker.symbol) == (before.marker.color, before.marker.symbol)
+
+
+def test_two_chosen_classes_never_look_alike() -> None:
+    labels = [f"{i:03}" for i in range(120)]
+    drawn = projection_scatter(np.zeros((120, 2)), hovers=labels, labels=labels, chosen=["000", "056", "112", "057"])
+    looks = {(trace.marker.color, trace.marker.symbol) for trace in drawn.figure.data}
+    assert len(looks) == 5
+
+
+def test_a_hover_has_the_text_and_at_most_three_columns_escaped_and_short() -> None:
+    columns = {name: [f"<i>{name}</i> " + "x" * 50, None] for name in ("a", "b<", "c", "d")}
+    first, second = text_hovers(["one", "two"], np.array([0, 1]), columns)
+    words, *facts = first.split("<br>")
+    assert words == "one" and second == "two"
+    assert [fact.partition(":")[0] for fact in facts] == ["a", "b&lt;", "c"]
+    assert "&lt;i&gt;a" in facts[0] and len(facts[0]) < 60 and facts[0].endswith("…")
+
+
+def test_a_token_is_bold_among_the_words_around_it() -> None:
+    text = "so " * 60 + "a <fine> film" + " and then some" * 20
+    start = text.index("<fine>")
+    shown = token_hovers(
+        [text],
+        np.zeros(3, int),
+        np.array([4, 5, -1]),
+        ["<fine>", "[SEP]", ""],
+        np.array([[start - 1, start + 6], [-1, -1], [-1, -1]]),
     )
-    assert drawn.figure.data[0].customdata.tolist() == [4, 5, 9]
-    assert drawn.figure.data[0].text[2] == "one text<br>token 2: <b>&lt;i&gt;</b>"
+    words, named = shown[0].rsplit("<br>", 1)
+    assert " a <b>&lt;fine&gt;</b> film and then" in words.replace("<br>", " ")
+    assert words.startswith("…so ") and words.endswith("some…") and named == "token 4: <b>&lt;fine&gt;</b>"
+    assert shown[1].endswith("token 5: <b>[SEP]</b>") and "<b>[" not in shown[1].rsplit("<br>", 1)[0]
+    assert "token" not in shown[2]
+    assert marked("a fine film", 1, 6) == "a ⟦fine⟧ film" and marked("a", -1, -1) == "a"
+
+
+def test_many_points_have_short_hovers() -> None:
+    texts = ["a long text that goes on and on " * 6]
+    assert len(text_hovers(texts, np.zeros(20_001, int))[0]) <= 70 < len(text_hovers(texts, np.zeros(2, int))[0])
 
 
 def test_without_labels_there_is_one_trace_and_no_legend() -> None:
-    drawn = projection_scatter(np.zeros((3, 2)), texts=["a", "b", "c"])
+    drawn = projection_scatter(np.zeros((3, 2)), hovers=["a", "b", "c"])
     assert len(drawn.figure.data) == 1
     assert not drawn.figure.layout.showlegend
 
 
 def test_three_components_are_drawn_in_space() -> None:
-    drawn = projection_scatter(np.zeros((3, 3)), texts=["a", "b", "c"], axis_titles=("1", "2", "3"))
+    drawn = projection_scatter(np.zeros((3, 3)), hovers=["a", "b", "c"], axis_titles=("1", "2", "3"))
     assert drawn.figure.data[0].type == "scatter3d"
 
 
 def test_hostile_texts_and_labels_stay_text_in_the_projection() -> None:
-    drawn = projection_scatter(np.zeros((1, 2)), texts=[HOSTILE], labels=[HOSTILE])
+    drawn = projection_scatter(np.zeros((1, 2)), hovers=text_hovers([HOSTILE], np.zeros(1, int)), labels=[HOSTILE])
     trace = drawn.figure.data[0]
     for shown in (trace.name, trace.text[0], trace.hovertemplate):
         assert "<b onclick" not in shown
@@ -203,7 +245,7 @@ def test_hostile_texts_and_labels_stay_text_in_the_projection() -> None:
 
 
 def test_arrays_travel_as_binary_float32() -> None:
-    drawn = projection_scatter(np.zeros((50, 2)), texts=["t"] * 50)
+    drawn = projection_scatter(np.zeros((50, 2)), hovers=["t"] * 50)
     trace = sent(drawn.figure)["data"][0]
     assert trace["x"]["dtype"] == "f4"
     assert trace["customdata"]["dtype"] == "i4"

@@ -1,0 +1,80 @@
+"""What the points of a map look like and say: their colours in each place of the slider, their hovers, their column in the table."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backend import Projection, TextTable, scale_ends
+from pages._kit.charts.base import Floats
+from pages._kit.charts.hovers import text_hovers, token_hovers
+from pages._kit.charts.maps import Projection as Drawn
+from pages._kit.show.colouring import Colouring
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MapPoints:
+    """The points of a map ``values`` over the rows of ``table``, coloured by ``colouring``."""
+
+    values: Projection
+    table: TextTable
+    colouring: Colouring
+
+    @property
+    def classes(self) -> list[str | None] | None:
+        """The class of each point; None where the colours are of numbers, or of nothing."""
+        labels = self.colouring.labels
+        return None if labels is None else [labels[text] for text in self.values.text_index]
+
+    @property
+    def numbers(self) -> Floats | None:
+        """The number of each point: (n_points,), or (n_places, n_points) where places differ; None for classes."""
+        if self.colouring.of_vectors:
+            return self.values.norms
+        numbers = self.colouring.numbers
+        return None if numbers is None else numbers[self.values.text_index]
+
+    def hovers(self) -> list[str]:
+        """What the hover of each point says, but for what it is coloured by."""
+        values, table, colours = self.values, self.table, self.colouring
+        if (values.token_index >= 0).any():
+            return token_hovers(table.texts, values.text_index, values.token_index, values.tokens, values.token_spans)
+        said = {colours.name} if colours.labels is not None or colours.numbers is not None else set()
+        facts = {name: cells for name, cells in table.columns.items() if name not in said}
+        return text_hovers(table.shown, values.text_index, facts)
+
+    def looks(self, place: int) -> dict[str, Any]:
+        """How the points look in one place: what ``projection_scatter`` takes beside coordinates and axes."""
+        numbers, colours = self.numbers, self.colouring
+        shown = numbers[place] if numbers is not None and numbers.ndim > 1 else numbers
+        return {
+            "hovers": self.hovers(),
+            "labels": self.classes,
+            "chosen": colours.chosen,
+            "numbers": shown,
+            "ends": scale_ends(shown) if shown is not None and colours.of_vectors else colours.ends,
+            "name": colours.name,
+        }
+
+    def frame_colours(self, drawn: Drawn) -> tuple[dict[int, Floats], list[tuple[float, float]]]:
+        """Where each place has numbers of its own: those of the trace of numbers, and the ends of the scale of each place."""
+        numbers = self.numbers
+        if numbers is None or numbers.ndim == 1 or drawn.measured is None:
+            return {}, []
+        ends = [scale_ends(one) or (0.0, 1.0) for one in numbers]
+        return {drawn.measured: numbers[:, drawn.rows[drawn.measured]]}, ends
+
+    def column(self, known: dict[str, Any], label: str | None) -> dict[str, Any]:
+        """What the points are coloured by as a column, one entry for each place and point, beside those that are ``known``.
+
+        Nothing where that is the classes of the ``label``, which have a column.
+        """
+        colours, n_places = self.colouring, len(self.values.coords)
+        numbers, classes = self.numbers, self.classes
+        if numbers is None and (classes is None or colours.name == label):
+            return {}
+        name = colours.name.lower() if colours.of_vectors else colours.name
+        name = f"{name} (colour)" if name in known else name
+        if numbers is None:
+            return {name: (classes or []) * n_places}
+        return {name: np.tile(numbers, n_places) if numbers.ndim == 1 else np.ravel(numbers)}
