@@ -34,7 +34,9 @@ from backend.metrics.dimension.scale import DimensionScale, ScaleParams
 from backend.metrics.direct_probe.kernel import growth as least_distance_growth
 from backend.metrics.direct_probe.ranks import Extreme, least_distance_extremes
 from backend.metrics.direct_probe.result import DirectProbeParams, DirectProbeResult
+from backend.metrics.maps.density import Density, density, drawn_points
 from backend.metrics.maps.projection import Projection, ProjectionParams
+from backend.metrics.maps.regions import Region, name_regions
 from backend.metrics.maps.series import ProjectionSeries, ProjectionSeriesParams
 from backend.metrics.movement.result import MovementParams, MovementResult
 from backend.metrics.neighbors.moved import MovedParams, MovedTexts
@@ -164,6 +166,7 @@ __all__ = [
     "ComponentAccuracyParams",
     "Cost",
     "CrossTaskRow",
+    "Density",
     "DimensionParams",
     "DimensionScale",
     "DirectProbeParams",
@@ -222,6 +225,7 @@ __all__ = [
     "ReadOptions",
     "ReadTask",
     "Recipe",
+    "Region",
     "Report",
     "ReportPlan",
     "Request",
@@ -278,7 +282,9 @@ __all__ = [
     "count_by_accuracy",
     "cross_task_document",
     "cross_task_rows",
+    "density",
     "deviations",
+    "drawn_points",
     "error_bars",
     "field_label",
     "fingerprint",
@@ -293,6 +299,7 @@ __all__ = [
     "merge_classes",
     "moved_rows",
     "moving_mean",
+    "name_regions",
     "network_runs",
     "no_report",
     "number_text",
