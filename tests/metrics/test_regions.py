@@ -23,7 +23,7 @@ def made(n_each=40, seed=0):
 
 def test_a_region_is_named_by_the_words_that_only_it_has():
     coords, texts = made()
-    (found,) = name_regions(coords[None], texts, seed=0)
+    (found,) = name_regions(coords[None], texts, seed=0, n_regions=3)
     assert [region.n_points for region in found] == [40, 40, 40]
     assert {frozenset(region.words) for region in found} == {frozenset(word.lower() for word in own) for own in OWN}
     for region in found:
@@ -36,7 +36,7 @@ def test_every_layer_has_regions_of_its_own_and_the_same_seed_the_same():
     coords, texts = made()
     nowhere = np.full_like(coords, np.nan)
     moved = coords[np.random.default_rng(1).permutation(len(coords))]
-    first, second = (name_regions(np.stack([coords, nowhere, moved]), texts, seed=3) for _ in range(2))
+    first, second = (name_regions(np.stack([coords, nowhere, moved]), texts, seed=3, n_regions=3) for _ in range(2))
     assert first == second
     assert len(first[0]) == 3 and first[1] == () and first[2] != first[0]
 

@@ -33,7 +33,8 @@ def name_regions(
     Regions are k-means clusters of the places on the map, each layer's own: ``n_regions`` of them, or one for each 30 points, from 2
     to 10. Words come from class-based TF-IDF (Grootendorst 2022) with the weighting of BM25 and square roots of frequencies: of a
     word with the share p of its region's words, f times on the map, ``sqrt(p) log(1 + (A - f + 0.5) / (f + 0.5))``, A being the mean
-    number of words in a region. A word must be in two documents or more, and more frequent in its region than on the map.
+    number of words in a region. A word must be in two documents or more, and more frequent in its region than on the map; the commonest words of English (the
+    list of scikit-learn) are left out, those of other languages weigh little.
     Beyond 10,000 points a part of them is looked at, drawn by ``seed``. A map without coordinates, or of fewer than 10 points, has
     no regions; a region without such a word is left out.
     """
@@ -48,7 +49,7 @@ def _word_counts(documents: Sequence[str]) -> tuple[npt.NDArray[np.object_], npt
     from sklearn.feature_extraction.text import CountVectorizer
 
     try:
-        vectorizer = CountVectorizer(token_pattern=_WORD, min_df=2)
+        vectorizer = CountVectorizer(token_pattern=_WORD, min_df=2, stop_words="english")
         counts = vectorizer.fit_transform(documents)
     except ValueError:  # not a single word in two documents
         return csr_matrix((len(documents), 0)), np.array([], dtype=np.str_)

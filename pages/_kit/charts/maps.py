@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
+from backend import Density
 from pages._kit.charts.base import (
     MUTED,
     SCALE,
@@ -19,6 +20,7 @@ from pages._kit.charts.base import (
     with_legend,
 )
 from pages._kit.charts.classes import Group, class_groups, measured_groups, shade, symbol
+from pages._kit.charts.density import add_cells, cells_of, fullest_cell
 
 CAPTION = (
     "Each point is a text (or, with pooling tokens, a token); near points had similar vectors in the full space. With t-SNE and UMAP only "
@@ -41,6 +43,12 @@ class Projection:
     def coordinates(self, layers: Floats) -> list[list[Floats]]:
         """``layers`` (n_layers, n_rows, 2 or 3) divided among the traces: [layer][trace] -> (n, 2 or 3) float32."""
         return [[np.asarray(layer[rows], np.float32) for rows in self.rows] for layer in layers]
+
+    def before(self, grids: Sequence[Density], place: int, noun: str) -> "Projection":
+        """The same points before the density of the ``place``, which is the first trace."""
+        figure = add_cells(self.figure, cells_of(grids[place]), fullest_cell(grids), noun)
+        measured = None if self.measured is None else self.measured + 1
+        return Projection(figure, (np.zeros(0, np.int64), *self.rows), measured)
 
 
 def projection_scatter(

@@ -43,6 +43,15 @@ class MapPoints:
         facts = {name: cells for name, cells in table.columns.items() if name not in said}
         return text_hovers(table.shown, values.text_index, facts)
 
+    def documents(self) -> list[str]:
+        """The words of each point by which its region is named: its text, or the word or token that it is."""
+        values, table = self.values, self.table
+        if values.tokens:
+            return [token.removeprefix("##") for token in values.tokens]
+        if table.spans is None:
+            return [table.texts[text] for text in values.text_index]
+        return [table.texts[text][table.spans[text][0] : table.spans[text][1]] for text in values.text_index]
+
     def looks(self, place: int) -> dict[str, Any]:
         """How the points look in one place: what ``projection_scatter`` takes beside coordinates and axes."""
         numbers, colours = self.numbers, self.colouring

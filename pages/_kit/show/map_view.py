@@ -3,7 +3,7 @@
 How a page uses it::
 
     view = MapView(result, table, here.label)                # or slider="Step", steps=series.steps
-    show_map(view, "projection", lambda view: view.finding("projection_map", title))  # its slider, colours, quality, selected rows
+    show_map(view, "projection", "projection_map", lambda view: view.finding("projection_map", title))  # its slider, colours, quality, selected rows
     show(view.still("overview_projection", title))           # one place of it, as a figure like any other
 """
 
@@ -24,9 +24,11 @@ from pages._kit.show.colouring import Colouring, by_column, choose_colours, say_
 from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, elsewhere, said_once, show
 from pages._kit.show.findings import reasons
+from pages._kit.show.map_layers import Cells, cell_rows, choose_layers, dense, dense_words, region_notes
 from pages._kit.show.map_points import MapPoints
 from pages._kit.show.plot import ChartSelection, Frames
 from pages._kit.show.wording import ROWS_COUNT, count
+from pages._kit.state.chart_state import last_shown
 from pages._kit.state.session import plain
 
 FIELDS = ("coords", "trustworthiness", "neighbour_overlap")
@@ -43,7 +45,8 @@ class MapView:
     """The maps of ``result`` over the rows of ``table``, with the column ``label`` (or None) as their label.
 
     ``slider`` says what each map is of: a layer of the result's, or one of the ``steps`` of a series. ``colouring`` is what the
-    points are coloured by, the label if None.
+    points are coloured by, the label if None. With ``named`` the regions have their names. With ``cells`` the points stand before the
+    density of more of them, those of the result ``whole``.
     """
 
     result: Result[Projection]
@@ -52,6 +55,9 @@ class MapView:
     slider: str = "Layer"
     steps: Sequence[int] = ()
     colouring: Colouring | None = None
+    named: bool = False
+    cells: Cells | None = None
+    whole: Result[Projection] | None = None
 
     @property
     def places(self) -> Sequence[int | str]:
@@ -89,6 +95,8 @@ class MapView:
     def part(self) -> str:
         """How many of the rows are drawn, and which; empty where all are."""
         values, sample = self.result.values, self.result.sources[0].sample
+        if self.cells is not None:
+            return " · ".join(filter(None, (dense_words(self, "token" if self.tokens else "text"), sample)))
         n_points, n_rows = len(values.row_index), values.n_rows
         drawn = f"{n_points:,} of {count(n_rows, 'token' if self.tokens else 'text')}, drawn at random with seed {self.result.seed}"
         return " · ".join(filter(None, (drawn if n_points < n_rows else "", sample)))
@@ -107,6 +115,8 @@ class MapView:
         )
         if self.part:
             titled(drawn.figure, self.part)
+        if self.cells is not None:
+            return drawn.before(self.cells.grids, place, "tokens" if self.tokens else "texts")
         return drawn
 
     def finding(
@@ -125,6 +135,10 @@ class MapView:
         colours, ends = self.points_shown.frame_colours(drawn)
         coords = drawn.coordinates(values.coords)
         frames = Frames(self.slider, self.names, coords, captions, initial % n, colours=colours, colour_ends=ends)
+        if self.cells is not None:
+            frames = replace(frames, grids={0: self.cells.grids})
+        if self.named:
+            frames = replace(frames, notes=region_notes(self))
         given: dict[str, Any] = {
             "name": f"projection-{values.method}",
             "height": 420,
@@ -136,7 +150,7 @@ class MapView:
             figure=drawn.figure,
             caption=caption,
             table=self.points,
-            results=[self.result],
+            results=[self.whole or self.result],
             fields=FIELDS,
             select="points",
             frames=frames,
@@ -183,7 +197,11 @@ class MapView:
         columns["label"] = list(labels or [None] * n_points) * n_places
         columns |= self.points_shown.column(columns, self.label)
         flat = values.coords.reshape(n_places * n_points, n_axes)
-        return pd.DataFrame(columns | {f"axis_{axis + 1}": flat[:, axis] for axis in range(n_axes)})
+        table = pd.DataFrame(columns | {f"axis_{axis + 1}": flat[:, axis] for axis in range(n_axes)})
+        if self.cells is None:
+            return table
+        behind = cell_rows(self.cells, self.slider.lower(), self.places, "token" if self.tokens else "text")
+        return pd.concat([table, behind], ignore_index=True)
 
     def qualities(self) -> pd.DataFrame:
         """How far each map can be trusted, one row for each place."""
@@ -215,17 +233,20 @@ def quality(result: Result[Projection], place: int) -> str:
     return " · ".join(parts)
 
 
-def show_map(view: MapView, key: str, made: Callable[[MapView], Finding]) -> None:
+def show_map(view: MapView, key: str, chart: str, made: Callable[[MapView], Finding]) -> None:
     """The map with its slider beside its colours, what is selected in it, and how far to trust it; then every place, and the notes.
 
-    ``key`` names the fields for the colours in the address; ``made`` makes the map from the view that has them.
+    ``key`` names the fields for what is shown in the address; ``made`` makes the map, of the key ``chart``, from the view that has it.
     """
     with said_once():
         left, right = st.columns([5, 2])
         with right:
             view = replace(view, colouring=choose_colours(view.table, view.label, key))
+            named, is_dense = choose_layers(view, key)
         with left:
-            finding = made(view)
+            n_places = len(view.names)
+            drawn = dense(view, *last_shown(chart, n_places, n_places - 1)) if is_dense else view
+            finding = made(replace(drawn, named=named))
             chosen = show(finding)
         with right:
             say_scale(view.colouring)

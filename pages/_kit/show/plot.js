@@ -97,6 +97,7 @@ async function update(view, text) {
   view.panels = new Map(figure.data.map(({ xaxis = "x", yaxis = "y" }) => [xaxis, yaxis]));
   showFrames(view);
   view.shapes = figure.layout.shapes ?? [];
+  view.annotations = figure.layout.annotations ?? [];
   const layout = {
     ...figure.layout,
     template: template(theme),
@@ -104,6 +105,7 @@ async function update(view, text) {
     uirevision: `view ${options.view} ${view.zooms ?? 0}`, // an empty one would count as none
     selectionrevision: `view ${options.view} ${view.begun ?? 0}`, // a link, or Back, brings a selection of its own
     shapes: shapesOf(view),
+    annotations: annotationsOf(view),
     clickmode: options.select === "points" ? "event+select" : "event",
   };
   delete layout.width;
@@ -127,10 +129,11 @@ function keepCameras(canvas, layout) {
 }
 
 function placeTrace(view, trace, index) {
-  const coordinates = frameCoordinates(view, index);
-  if (coordinates) coordinates.forEach((values, axis) => (trace[AXES[axis]] = values));
-  const colours = frameColours(view, index);
-  if (colours) Object.assign(trace.marker, colours);
+  for (const [name, value] of Object.entries(frameChange(view, index) ?? {})) {
+    const [part, inner] = name.split(".");
+    if (inner) trace[part] = { ...trace[part], [inner]: value };
+    else trace[name] = value;
+  }
   if (view.options.select === "points" && view.selected && view.ids[index]) trace.selectedpoints = selectedRows(view, index);
 }
 
@@ -316,16 +319,12 @@ function showFrame(view, frame) {
   view.scrubbing = requestAnimationFrame(() => {
     if (view.disposed || !view.listening) return;
     if (view.frames.cursor.length) window.Plotly.relayout(view.canvas, { shapes: shapesOf(view) });
-    const traces = view.canvas.data.map((_, index) => index).filter((index) => frameCoordinates(view, index));
-    if (!traces.length) return;
-    const coordinates = traces.map((index) => frameCoordinates(view, index));
-    const axes = AXES.slice(0, coordinates[0]?.length ?? 0);
-    const change = Object.fromEntries(axes.map((name, axis) => [name, coordinates.map((values) => values[axis])]));
-    const colours = traces.map((index) => frameColours(view, index));
-    if (colours.some(Boolean))
-      for (const name of ["color", "cmin", "cmax"])
-        change[`marker.${name}`] = colours.map((one, place) => (one ?? view.canvas.data[traces[place]].marker ?? {})[name]);
-    window.Plotly.restyle(view.canvas, change, traces);
+    const changes = view.canvas.data.map((_, index) => frameChange(view, index));
+    const traces = changes.flatMap((change, index) => (change ? [index] : []));
+    const names = new Set(traces.flatMap((index) => Object.keys(changes[index])));
+    const change = Object.fromEntries([...names].map((name) => [name, traces.map((index) => changes[index][name])])); // of some undefined: they stay
+    const words = view.frames.notes.length ? { annotations: annotationsOf(view) } : {};
+    if (traces.length) window.Plotly.update(view.canvas, change, words, traces);
   });
 }
 
@@ -334,20 +333,10 @@ const AXES = ["x", "y", "z"];
 function frameCoordinates(view, trace) {
   if (view.frames?.shown?.[trace]) return shownPoints(view, trace);
   const stored = view.frames?.coordinates[view.frame]?.[trace];
-  if (!stored) return null;
+  if (!stored || view.frames.grids?.[trace]) return null;
   const key = `${view.frame}:${trace}`;
   if (!view.decoded.has(key)) view.decoded.set(key, stored.map(toArray));
   return view.decoded.get(key);
-}
-
-function frameColours(view, trace) {
-  // The numbers that colour the points of this trace in this frame, and the ends of their scale.
-  const stored = view.frames?.colours?.[trace]?.[view.frame];
-  if (!stored) return null;
-  const key = `colours:${view.frame}:${trace}`;
-  if (!view.decoded.has(key)) view.decoded.set(key, toArray(stored));
-  const [cmin, cmax] = view.frames.colour_ends[view.frame];
-  return { color: view.decoded.get(key), cmin, cmax };
 }
 
 function shownPoints(view, trace) {

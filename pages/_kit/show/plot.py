@@ -9,21 +9,18 @@ import json
 import logging
 import os
 import sys
-from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-import numpy.typing as npt
 import plotly
 import plotly.graph_objects as go
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from pages._kit.charts.base import MUTED, ON_DARK
-from pages._kit.show.naming import slug
+from pages._kit.charts.base import ON_DARK
+from pages._kit.show.frames import Frames, encoded, frame_slug, set_frame
 from pages._kit.state.chart_state import Start, asked_start, followed, note_cell, note_frame, note_points, note_zoom
 from pages._kit.state.zoom import Zoom, stated_zoom, zoomed
 
@@ -32,7 +29,8 @@ _HERE = Path(__file__).parent
 _SCRIPT_NAME = f"plotly-{plotly.__version__}.min.js"
 CSS = (_HERE / "plot.css").read_text(encoding="utf-8")
 JAVASCRIPT = "\n".join(
-    (_HERE / name).read_text(encoding="utf-8") for name in ("plot.js", "plot_theme.js", "plot_save.js", "plot_zoom.js")
+    (_HERE / name).read_text(encoding="utf-8")
+    for name in ("plot.js", "plot_frames.js", "plot_theme.js", "plot_save.js", "plot_zoom.js")
 )
 _COMPONENT = st.components.v2.component("embedscope_plot", css=CSS, js=JAVASCRIPT, isolate_styles=False)
 
@@ -40,30 +38,7 @@ PLAIN_CONFIG = {"displaylogo": False, "showSendToCloud": False}  # plotly.js 4 w
 
 Select = Literal["none", "points", "cells"]
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Frames:
-    """Coordinates for each step of a slider inside the chart; moving it needs no server.
-
-    ``coordinates[frame][trace]`` is an (n, 2) or (n, 3) array for that trace of the figure; ``names`` and ``captions`` are plain
-    text, one a frame; ``label`` says what the slider chooses. ``shown`` has, for a trace that only shows and hides points
-    of its own, which of its n points each frame shows: booleans (n_frames, n). ``colours`` has, for a trace whose points are coloured
-    by numbers, those of each frame (n_frames, n), and ``colour_ends`` where each frame's scale begins and ends. ``cursor`` (n_frames,) places a vertical line
-    in every panel. Charts of the same ``link`` move together; one
-    that ``follows`` has no slider of its own.
-    """
-
-    label: str
-    names: Sequence[str]
-    coordinates: Sequence[Sequence[npt.NDArray[np.floating[Any]]]]
-    captions: Sequence[str] = ()
-    initial: int = 0
-    shown: Mapping[int, npt.NDArray[np.bool_]] = field(default_factory=dict)
-    colours: Mapping[int, npt.NDArray[np.floating[Any]]] = field(default_factory=dict)
-    colour_ends: Sequence[tuple[float, float]] = ()
-    cursor: Sequence[float] = ()
-    link: str = ""
-    follows: bool = False
+__all__ = ["ChartSelection", "Frames", "Select", "chart_document", "frame_slug", "plot"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,43 +176,9 @@ def provide_script(folder: Path) -> bool:
 def _payload(figure: go.Figure, options: _Options, frames: Frames | None) -> bytes:
     """The chart as UTF-8 JSON: bytes are hashed and sent as they are, where a dict would be encoded twice."""
     stated = {name: getattr(options, name) for name in _Options.__dataclass_fields__}
-    sent = None if frames is None else _encoded_frames(frames)
+    sent = None if frames is None else encoded(frames)
     rest = json.dumps({"options": stated, "frames": sent})
     return f'{{"figure":{figure.to_json(engine="json")},{rest[1:]}'.encode()
-
-
-def _encoded_frames(frames: Frames) -> dict[str, Any]:
-    coordinates = [[[_encoded(axis) for axis in points.T] for points in traces] for traces in frames.coordinates]
-    return {
-        "label": frames.label,
-        "names": list(frames.names),
-        "captions": list(frames.captions),
-        "files": [frame_slug(frames, place) for place in range(len(frames.names))],
-        "initial": frames.initial,
-        "coordinates": coordinates,
-        "shown": {trace: _encoded_bits(shown) for trace, shown in frames.shown.items()},
-        "colours": {trace: [_encoded(one) for one in numbers] for trace, numbers in frames.colours.items()},
-        "colour_ends": [list(ends) for ends in frames.colour_ends],
-        "cursor": list(frames.cursor),
-        "link": frames.link,
-        "follows": frames.follows,
-    }
-
-
-def frame_slug(frames: Frames, place: int) -> str:
-    """A frame in a file's name: its own, after what the slider chooses where that is a number."""
-    name = frames.names[place]
-    return slug(f"{frames.label} {name}" if name.replace(",", "").isdecimal() else name)
-
-
-def _encoded(values: npt.NDArray[Any]) -> dict[str, str]:
-    return {"dtype": "f4", "bdata": b64encode(np.ascontiguousarray(values, "<f4").tobytes()).decode("ascii")}
-
-
-def _encoded_bits(shown: npt.NDArray[np.bool_]) -> dict[str, str]:
-    """Booleans (n_frames, n), eight to a byte, the first in the lowest bit; every frame begins a byte."""
-    packed = np.packbits(shown, axis=1, bitorder="little")
-    return {"dtype": "u1", "bdata": b64encode(packed.tobytes()).decode("ascii")}
 
 
 def _selection(stated: Any, frame: Any, frames: Frames | None) -> ChartSelection:
@@ -307,16 +248,7 @@ def _plain_frame(figure: go.Figure, frames: Frames, key: str) -> int:
         frame = st.select_slider(frames.label, steps, frame, format_func=names.__getitem__, key=f"{key}_frame")
     if frames.link:
         st.session_state[shared] = frame
-    for trace, points in zip(figure.data, frames.coordinates[frame] if frames.coordinates else (), strict=False):
-        trace.update({name: np.ascontiguousarray(axis) for name, axis in zip("xyz", points.T, strict=False)})
-    for place, numbers in frames.colours.items():
-        low, high = frames.colour_ends[frame]
-        figure.data[place].marker.update(color=numbers[frame], cmin=low, cmax=high)
-    for place, shown in frames.shown.items():
-        trace = figure.data[place]
-        trace.update({name: np.where(shown[frame], trace[name], np.nan).astype(np.float32) for name in "xy"})
-    if frames.cursor:
-        figure.add_vline(x=frames.cursor[frame], line={"color": MUTED, "width": 1.5})
+    set_frame(figure, frames, frame)
     if frames.captions and not frames.follows:
         st.caption(frames.captions[frame].replace("$", "\\$"))
     return frame

@@ -10,7 +10,7 @@ import streamlit as st
 from backend import InvalidRequest, row_runs
 from pages._kit.state.session import plain, workbench
 from pages._kit.state.view import gone_back, note, view
-from pages._kit.state.zoom import Zoom, read_zoom, spell_zoom
+from pages._kit.state.zoom import Zoom, read_zoom, spell_zoom, stated_zoom
 
 MOST_SELECTED_CHARS = (
     2000  # of a selection in an address: some 400 scattered points; a longer one is kept by its digest
@@ -59,6 +59,16 @@ def asked_start(key: str, names: Sequence[str] | None, select: str) -> Start:
     start = Start(last.stamp + 1, frame, ids, cell, zoom)
     st.session_state[place] = start
     return start
+
+
+def last_shown(key: str, n_frames: int, otherwise: int) -> tuple[dict[str, tuple[float, ...]], int]:
+    """Where the chart ``key`` is zoomed, and which of its frames it shows (``otherwise``, where that is not known), before it is drawn
+    in this run."""
+    now, stated = view(), st.session_state.get(key)
+    told: Any = stated if stated is not None and hasattr(stated, "get") else {}  # the state of Streamlit's component
+    zoom = stated_zoom(told.get("zoom")) or dict(now.kept.get(f"{key}_zoom") or {})
+    frame = told.get("frame", now.kept.get(f"{key}_frame"))
+    return zoom, frame if isinstance(frame, int) and 0 <= frame < n_frames else otherwise
 
 
 def note_frame(key: str, names: Sequence[str], frame: int) -> None:

@@ -99,4 +99,4 @@ found = run_panel([spec], "projection", Projection)
 if found is not None:
     assert here.texts is not None
     view = MapView(found[0], workbench().text_set(here.texts), here.label)
-    show_map(view, "projection", lambda view: finding_of(view, here))
+    show_map(view, "projection", "projection_map", lambda view: finding_of(view, here))

@@ -73,4 +73,4 @@ def _show(result: Result[ProjectionSeries], series: SeriesInfo, here: Selection)
             view=shown_as,
         )
 
-    show_map(view, "dynamics_map", made)
+    show_map(view, "dynamics_map", "dynamics_map_plot", made)

@@ -96,9 +96,9 @@ def test_colour_and_classes_are_fields_of_the_page_and_words_of_its_address(open
     assert [trace.name for trace in data] == ["other (2 classes) (40)", "films (20)"]
     at.multiselect(key="projection_classes").set_value(["animals", "films"]).run()
     assert [trace.name for trace in shown["projection_map"].figure.data][1:] == ["animals (20)", "films (20)"]
-    assert at.query_params["projection_classes"] == ["animals", "films"]
+    assert at.session_state["_view"].words["projection_classes"] == ["animals", "films"]
     at.selectbox(key="projection_colour").set_value("characters").run()
-    assert not at.exception and at.query_params["projection_colour"] == ["characters"]
+    assert not at.exception and at.session_state["_view"].words["projection_colour"] == ["characters"]
     finding = shown["projection_map"]
     table = finding.numbers()
     np.testing.assert_array_equal(table["Characters"], [len(text) for text in table["text"]])
