@@ -61,11 +61,13 @@ from backend.reports.differences import CkaDifference, Gap, cka_difference, cka_
 from backend.reports.documents import cross_task_document, report_document
 from backend.reports.figures import (
     ClassCounts,
+    RankCorrelation,
     band_ends,
     bin_middles,
     common_components,
     error_bars,
     merge_classes,
+    rank_correlation,
     relative_depths,
 )
 from backend.reports.over_steps import complete_layers, mean_over_layers
@@ -79,7 +81,7 @@ from backend.textsets.codec import safe_cell
 from backend.values.activations import Labels, LayerStack, Report, no_report
 from backend.values.jobs import Choice, JobStatus
 from backend.values.json_data import Document
-from backend.values.labels import field_label, value_words
+from backend.values.labels import field_label, number_label, value_words
 from backend.values.likeness import deviations, left_open, preset_status
 from backend.values.lineage import Ordered
 from backend.values.local import LocalModel, LocalModels
@@ -222,6 +224,7 @@ __all__ = [
     "ProjectionSeries",
     "ProjectionSeriesParams",
     "Publication",
+    "RankCorrelation",
     "ReadOptions",
     "ReadTask",
     "Recipe",
@@ -302,6 +305,7 @@ __all__ = [
     "name_regions",
     "network_runs",
     "no_report",
+    "number_label",
     "number_text",
     "number_texts",
     "open_workbench",
@@ -310,6 +314,7 @@ __all__ = [
     "plan_report",
     "points_text",
     "preset_status",
+    "rank_correlation",
     "read_settings",
     "register_metric",
     "relative_depths",

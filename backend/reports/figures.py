@@ -9,6 +9,7 @@ import numpy.typing as npt
 from backend.values.results import Source
 
 Floats = npt.NDArray[np.float64]
+FEWEST_PAIRS = 3  # of which a rank correlation says anything
 
 
 def band_ends(middle: npt.ArrayLike, spread: npt.ArrayLike) -> tuple[Floats, Floats]:
@@ -70,3 +71,29 @@ def merge_classes(counts: npt.NDArray[np.integer], most: int, by: npt.NDArray[np
     if len(rest):
         lines = np.concatenate([lines, counts[rest].sum(axis=0, keepdims=True)])
     return ClassCounts(tuple(map(int, named)), lines.astype(np.int64), lines.sum(axis=1).astype(np.int64), len(rest))
+
+
+@dataclass(frozen=True, slots=True)
+class RankCorrelation:
+    """Spearman's rank correlation of ``n`` pairs, in [-1, 1]; ``rho`` is NaN where ``why`` says so."""
+
+    rho: float
+    n: int
+    why: str = ""
+
+
+def rank_correlation(x: npt.ArrayLike, y: npt.ArrayLike) -> RankCorrelation:
+    """Spearman's rank correlation of the pairs of ``x`` and ``y`` (n,) that are both defined; ties share their mean rank."""
+    first, second = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    both = np.isfinite(first) & np.isfinite(second)
+    first, second, n = first[both], second[both], int(both.sum())
+    if n < FEWEST_PAIRS:
+        return RankCorrelation(np.nan, n, f"a rank correlation needs {FEWEST_PAIRS} points, there are {n}")
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return RankCorrelation(np.nan, n, "all points are equal along one axis")
+    return RankCorrelation(float(np.corrcoef(_mean_ranks(first), _mean_ranks(second))[0, 1]), n)
+
+
+def _mean_ranks(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[place], np.float64)

@@ -1,4 +1,4 @@
-"""The words of a form: what a parameter is called where people read it, and what its choices are."""
+"""The words of forms and results: what a parameter and a number are called where people read them, and what choices are."""
 
 from dataclasses import Field
 from typing import Any
@@ -88,3 +88,51 @@ def value_words(name: str, value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return "none" if value is None else CHOICES.get(name, {}).get(value, str(value).replace("_", " "))
+
+
+# By the field's name, for the numbers of results whose name is no plain word and follows none of the rules below.
+NUMBERS = {
+    "appearing": "rogue dimensions that appear here",
+    "apart": "labels are apart",
+    "base": "anisotropy of the base model",
+    "by_chance": "expected by chance",
+    "debiased": "debiased estimate",
+    "discard_fraction": "share of ratios discarded",
+    "gap": "gap between clusters",
+    "isoscore": "IsoScore",
+    "k": "neighbours",
+    "mada": "MADA",
+    "mle": "maximum likelihood (Levina and Bickel)",
+    "n_for_90": "components for 90 % of the variance",
+    "n_within_chance": "texts that share no more neighbours than by chance",
+    "overlap_by_chance": "neighbour overlap expected by chance",
+    "p": "p-value",
+    "per_row": "neighbour overlap of each text",
+    "ratios": "share of the variance",
+    "std": "standard deviation",
+    "summed": "share of the variance, summed",
+    "tuned": "anisotropy of the fine-tuned model",
+    "two_nn": "TwoNN",
+    "two_nn_mle": "TwoNN by maximum likelihood",
+    "within": "within one model",
+}
+_ENDINGS = {
+    "low": "lower end of the band",
+    "high": "upper end of the band",
+    "std": "standard deviation",
+    "isotropic": "of isotropic data",
+    "corrected": "corrected for the number of rows",
+    "p": "p-value",
+}
+
+
+def number_label(name: str) -> str:
+    """What a number of a result is called, by the name of its field: "IsoScore, upper end of the band", "number of rows"."""
+    if name in NUMBERS:
+        return NUMBERS[name]
+    start, _, end = name.rpartition("_")
+    if start and end in _ENDINGS:
+        return f"{number_label(start)}, {_ENDINGS[end]}"
+    if name.startswith("n_"):
+        return f"number of {number_label(name[2:])}"
+    return "dimensions" if name == "dims" else name.replace("_", " ")

@@ -1,39 +1,42 @@
 """Explorer: any metric there is, those of users' own included, with the form that it describes and its numbers as they are."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
-from backend import Metric, ModelInfo, Result, TextSetInfo
+from backend import Metric, ModelInfo, Result, TextSetInfo, number_label, value_words
 from pages._kit.charts.base import short_model
 from pages._kit.charts.depth import Series, profile_lines
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.progress import run_panel
 from pages._kit.show.columns import show_table
-from pages._kit.show.finding import Finding, show
+from pages._kit.show.finding import Finding, elsewhere, show
 from pages._kit.show.findings import heading, reasons
 from pages._kit.show.wording import count
 from pages._kit.state import ask
 from pages._kit.state.labelled import choose_model
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import plain, workbench
-from pages.geometry.explorer.numbers import Numbers, long_table, name_of, numbers_of
+from pages.geometry.explorer.against import show_against
+from pages.geometry.explorer.charts import field_heatmap, place_line
+from pages.geometry.explorer.numbers import MOST_AXES, Floats, Numbers, long_table, numbers_of
 
-WHAT = "What does any one metric say about these texts?"
+WHAT = "What does any metric say about these texts, and how do two of them go together?"
 HOW = (
-    "Choose a metric: the form shows its parameters, the table its numbers, and anything with one number per layer is drawn "
-    "over depth. Metrics that have a page of their own are drawn better there; your own metrics are here."
+    "Choose a metric, then which of its numbers to show: one number per layer is a line over depth, a table of numbers a heat "
+    "map, and the form under Settings holds the metric's parameters. Metrics that have a page of their own are drawn better there; your own metrics "
+    "are here."
 )
 CAPTION = (
-    "A list with as many entries as there are layers is read as one number per layer. "
-    "A × at the bottom marks an undefined one."
+    "An axis with as many places as there are layers is read as the layers, in order; other places count from 1. "
+    "A × marks an undefined number."
 )
-EMPTY = (
-    "This metric has no list with one number for each layer, so there is no line to draw. Its numbers are in the files."
-)
+EMPTY = "This metric has no list of numbers that could be drawn. Its numbers are below and in the files."
 NONE = "none"
+VIEWS = ("One metric", "One against another")
 
 
 def choose_metric() -> Metric:
@@ -74,7 +77,7 @@ def choose_basis(row: Metric, here: Selection) -> TextSetInfo | None:
 
 def show_single(result: Result, numbers: Numbers) -> None:
     """The fields that are one number or one text."""
-    rows = [(name_of(name), _said(result, name, value)) for name, value in numbers.single.items()]
+    rows = [(number_label(name), _said(result, name, value)) for name, value in numbers.single.items()]
     if rows:
         st.dataframe(pd.DataFrame(rows, columns=["number", "value"]), hide_index=True, width="content")
 
@@ -82,51 +85,94 @@ def show_single(result: Result, numbers: Numbers) -> None:
 def _said(result: Result, name: str, value: Any) -> str:
     """One value in words, with the reason where it is undefined."""
     why = " ".join(reasons(result, name).values())
-    return f"undefined: {why}" if why else "none" if value is None else str(value)
+    return f"undefined: {why}" if why else "none" if value is None else value_words(name, value)
 
 
-def show_layers(row: Metric, result: Result, numbers: Numbers) -> None:
-    """One field over depth, and all of them as a table."""
-    names = list(numbers.layered)
-    field = ask.selectbox("Over depth", names, format_func=name_of, key=f"explorer_{row.name}_field", width=260)
-    name = field if field in names else names[0]
-    models = ", ".join(dict.fromkeys(short_model(source.model) for source in result.sources))
-    why = {index[0]: reason for index, reason in reasons(result, name).items()}
-    line = Series(models, numbers.layers, numbers.layered[name], undefined=why)
+def show_drawn(row: Metric, result: Result, numbers: Numbers) -> None:
+    """One field as a figure: a line over the layers or over places, or a heat map, with a slider for a third axis."""
+    names = list(numbers.drawn)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = ask.selectbox("Show", names, format_func=number_label, key=f"explorer_{row.name}_field", width=420)
+        at: tuple[int, ...] = ()
+        ticks = numbers.ticks(name)
+        if numbers.drawn[name].ndim == MOST_AXES:
+            label = "Layer" if ticks[0] == list(numbers.layers) else "Place"
+            places = range(len(ticks[0]))
+            at = (ask.select_slider(label, places, 0, format_func=ticks[0].__getitem__, key=f"explorer_{row.name}_at"),)
+    values, ticks = numbers.drawn[name][at], ticks[len(at) :]
+    why = {index[len(at) :]: said for index, said in reasons(result, name).items() if index[: len(at)] == at}
+    models = [short_model(model) for model in dict.fromkeys(source.model for source in result.sources)]
+    where = f", {numbers.ticks(name)[0][at[0]]}" if at else ""
+    figure, table = _drawn(numbers, name, values, ticks, why, models)
     show(
         Finding(
             key="explorer",
-            title=f"{row.title}, {name_of(name)}: {models}",
-            figure=profile_lines([line], y_title=name_of(name)),
+            title=f"{row.title}, {number_label(name)}{where}: {', '.join(models)}",
+            figure=figure,
             caption=CAPTION,
-            table=numbers.table,
+            table=table,
             results=[result],
             fields=[name],
+            expected=elsewhere(*at),
             crosses=True,
             name=f"{row.name}_{name}",
+            layer=where.removeprefix(", "),
             height=420,
-            view=f"{row.name} {name} {numbers.layers}",
+            view=f"{row.name} {name} {values.shape}",
         )
     )
-    show_table(numbers.table())
+
+
+def _drawn(
+    numbers: Numbers,
+    name: str,
+    values: Floats,
+    ticks: Sequence[Sequence[str]],
+    why: Mapping[tuple[int, ...], str],
+    models: Sequence[str],
+) -> tuple[go.Figure, pd.DataFrame]:
+    """The figure of a field, and its numbers as a table."""
+    label = number_label(name)
+    if numbers.by_layer(name):
+        line = Series(
+            ", ".join(models), numbers.layers, values, undefined={index[0]: said for index, said in why.items()}
+        )
+        return profile_lines([line], y_title=label), pd.DataFrame({"layer": list(numbers.layers), label: values})
+    if values.ndim == 1:
+        return place_line(values, title=label), pd.DataFrame({"place": range(1, len(values) + 1), label: values})
+    titles = [
+        f"Layer of {model}" if list(names) == list(layers) else "Place"
+        for names, layers, model in zip(
+            ticks, (numbers.layers, numbers.other_layers), (models[0], models[-1]), strict=True
+        )
+    ]
+    figure = field_heatmap(values, *ticks, title=label, row_title=titles[0], column_title=titles[1], undefined=why)
+    table = pd.DataFrame(values, columns=list(ticks[1]))
+    table.insert(0, "layer" if titles[0] != "Place" else "place", list(ticks[0]), allow_duplicates=True)
+    return figure, table
 
 
 def show_result(row: Metric, result: Result) -> None:
     """Everything that a result holds, as far as it can be shown without knowing what it means."""
     numbers = numbers_of(result)
-    if numbers.layered:
-        show_layers(row, result, numbers)
+    if numbers.drawn:
+        show_drawn(row, result, numbers)
     else:
         show_files(row, result, numbers)
     show_single(result, numbers)
+    layered = numbers.table()
+    if len(layered.columns) > 1:
+        with st.expander("Every number of one per layer", icon=":material/table:"):
+            show_table(layered)
     if numbers.rest:
-        files = "JSON file" if numbers.layered else "files"
-        listed = "; ".join(f"{name_of(name)} ({shape}{_gaps(result, name)})" for name, shape in numbers.rest.items())
-        st.caption(f"Only in the {files}: {plain(listed)}.")
+        listed = "; ".join(
+            f"{number_label(name)} ({shape}{_gaps(result, name)})" for name, shape in numbers.rest.items()
+        )
+        st.caption(f"Only in the JSON file: {plain(listed)}.")
 
 
 def show_files(row: Metric, result: Result, numbers: Numbers) -> None:
-    """The files of a result that has no number for each layer, and so no figure here."""
+    """The files of a result in which nothing can be drawn."""
     models = ", ".join(dict.fromkeys(short_model(source.model) for source in result.sources))
     show(
         Finding(
@@ -149,18 +195,27 @@ def _gaps(result: Result, name: str) -> str:
     return f"; undefined in part: {', '.join(why[:3])}{more}" if why else ""
 
 
+def show_one(here: Selection) -> None:
+    """One metric: which, its form, and its numbers."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        row = choose_metric()
+        models = models_for(row, here.models)
+        with st.popover("Settings", icon=":material/tune:"):
+            params = params_form(row.params, f"explorer_{row.name}")
+            basis = choose_basis(row, here)
+    label = None if row.labels == "no" else here.label
+    spec = workbench().analysis(
+        row.name, models=models, layers=here.layers, label=label, params=params, basis=basis, **here.rows
+    )
+    found = run_panel([spec], "explorer")
+    if found is not None:
+        show_result(row, found[0])
+
+
 heading("Explorer", WHAT, HOW)
 here = ready()
-with st.container(horizontal=True, vertical_alignment="bottom"):
-    row = choose_metric()
-    models = models_for(row, here.models)
-    with st.popover("Settings", icon=":material/tune:"):
-        params = params_form(row.params, f"explorer_{row.name}")
-        basis = choose_basis(row, here)
-label = None if row.labels == "no" else here.label
-spec = workbench().analysis(
-    row.name, models=models, layers=here.layers, label=label, params=params, basis=basis, **here.rows
-)
-found = run_panel([spec], "explorer")
-if found is not None:
-    show_result(row, found[0])
+view = ask.segmented_control("View", VIEWS, default=VIEWS[0], key="explorer_view", label_visibility="collapsed")
+if view == VIEWS[0]:
+    show_one(here)
+else:
+    show_against(here)
