@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -15,7 +15,7 @@ from backend.forms.fingerprint import label_spec
 from backend.jobs.inline import InlineExecutor
 from backend.values.reading import ReadOptions, RowSample, TextColumns
 from backend.values.specs import LabelSpec, TextSetSpec
-from backend.values.tasks import JoinTask, ReadTask, SampleTask
+from backend.values.tasks import JoinTask, ReadTask, RenameClassesTask, SampleTask
 from backend.values.texts import TextSetInfo, TextTable, named_set, row_runs
 
 _DIGEST = re.compile(r"[0-9a-f]{40}")
@@ -56,6 +56,7 @@ class TextCalls(Follower):
         label: str | int | None = None,
         split: str | int | None = None,
         metadata: Sequence[str | int] | None = None,
+        joined: Sequence[str | int] = (),
         header: bool | None = None,
         format: str | None = None,  # noqa: A002 - the word that users know
         encoding: str | None = None,
@@ -70,6 +71,7 @@ class TextCalls(Follower):
         """Read a file of texts into the store; a column is a name, or a number from 0 where there is no header.
 
         ``metadata`` are the columns to keep beside text, pair, label and split: all that can be kept, unless some are named.
+        The cells of the columns ``joined`` follow the text's in each text, each after a line break.
 
         What is None is found out from the file: ``format``, ``header``, ``encoding``, and the ``separator`` of cells (a
         sign or its name: comma, semicolon, tab, pipe, caret, tilde, none).
@@ -80,7 +82,8 @@ class TextCalls(Follower):
         from backend.textsets.reading import read_path
 
         part = None if rows is None else RowSample(rows, rows_by, rows_seed)
-        columns = TextColumns(text, pair, label, split, None if metadata is None else tuple(metadata))
+        kept = None if metadata is None else tuple(metadata)
+        columns = TextColumns(text, pair, label, split, kept, tuple(joined))
         options = ReadOptions(columns, format, header, encoding, clean_wikitext, task, separator, part)
         shown = name or Path(path).name
         if isinstance(self._executor, InlineExecutor):
@@ -106,6 +109,24 @@ class TextCalls(Follower):
             or f"{texts.spec.name}, {'first ' if by == 'first' else ''}{rows:,}{'' if by == 'first' else f' by {by}'}"
         )
         return self.wait(SampleTask(texts.spec.table, shown, RowSample(rows, by, seed)))
+
+    def rename_classes(
+        self, texts: TextSetInfo, names: Mapping[str, str], *, column: str | None = None, name: str = ""
+    ) -> TextSetInfo:
+        """Keep a text set whose classes have other names, by their present ones, in ``column`` (default: its label).
+
+        Classes that get one name become one class. The texts are the same, so that no model reads them again. Raises
+        TextSetError for a column or a class that is not there.
+        """
+        chosen = column or texts.label
+        if chosen is None:
+            raise InvalidRequest(
+                f"'{texts.spec.name}' has no label column.", "Name the column whose classes to rename."
+            )
+        task = RenameClassesTask(
+            texts.spec.table, name or f"{texts.spec.name}, renamed", chosen, tuple(names), tuple(names.values())
+        )
+        return self.wait(task)
 
     def add_texts(self, texts: Sequence[str], *, name: str = "texts") -> TextSetInfo:
         """Keep a list of texts as a text set."""

@@ -135,6 +135,13 @@ def _reading(parser: argparse.ArgumentParser) -> None:
     add("--texts", required=True, help="a file, or the name of a text set (sentiment, topics, general)")
     add("--test-texts", metavar="FILE", help="a second file of the same format: its rows are the test split")
     add("--text", help="column of the texts: its name, or its number from 0 with --no-header")
+    add(
+        "--joined",
+        metavar="COLUMN",
+        action="append",
+        default=[],
+        help="a column whose cells follow the text's in each text, after a line break; may be given several times",
+    )
     add("--pair", help="column of the second text, for tasks on pairs")
     add("--label", help="column of the labels")
     add("--split", help="column of the splits")

@@ -197,7 +197,7 @@ def _collect(
 def _wanted(table: RawTable, columns: TextColumns) -> list[str]:
     """Names of the columns to transfer: the chosen ones, or all plain ones where the text column is to be guessed, or all are to be kept."""
     chosen = [item for item in (columns.text, columns.pair, columns.label, columns.split) if item is not None]
-    named = [find_column(table, item) for item in (*chosen, *(columns.metadata or ()))]
+    named = [find_column(table, item) for item in (*chosen, *columns.joined, *(columns.metadata or ()))]
     if columns.text is None or columns.metadata is None:
         return [name for name in table.columns if name not in table.unreadable]
     return list(dict.fromkeys(named))
@@ -206,7 +206,7 @@ def _wanted(table: RawTable, columns: TextColumns) -> list[str]:
 def _with_split(columns: TextColumns, parts: list[tuple[str, int | None]], table: RawTable) -> TextColumns:
     if len(parts) < 2 or columns.split is not None:
         return columns
-    return TextColumns(columns.text, columns.pair, columns.label, table.columns[-1], columns.metadata)
+    return replace(columns, split=table.columns[-1])
 
 
 def _features(stream: Any) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """From all columns of a file to a text set: the chosen columns, without the rows that have no text."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from backend.errors import TextSetError
 from backend.textsets.limits import Limits
@@ -17,12 +18,14 @@ _FEW = 20
 def select(table: RawTable, name: str, columns: TextColumns, limits: Limits) -> TextTable:
     """Text set of the chosen ``columns``; without a text column, the one that looks most like it, with a notice.
 
-    Rows whose text (or second text) is missing or blank are dropped and counted in a notice; a label or split that is
+    Cells of ``columns.joined`` follow the text's, each after a line break; where one is blank it is passed over. Rows whose text (or second text) is missing or blank are dropped and counted in a notice; a label or split that is
     blank is missing. Columns that may be labels are tidied, texts keep their characters but for byte order marks. Raises TextSetError for a column that is not there, for one chosen twice, for nested values, for
     a text over the limit, and where no text is left.
     """
     notices = list(table.notices)
     text, pair, label, split = _roles(table, columns, notices)
+    if columns.joined:
+        table = _with_joined(table, text, columns, notices)
     kept = _kept_rows(table, text, pair, notices)
     texts = _checked(table, text, kept, limits, notices)
     pairs = _checked(table, pair, kept, limits, notices) if pair is not None else None
@@ -116,6 +119,23 @@ def _roles(table: RawTable, columns: TextColumns, notices: list[str]) -> tuple[s
                 "Choose another column for one of them.",
             )
     return text, pair, label, split
+
+
+def _with_joined(table: RawTable, text: str, columns: TextColumns, notices: list[str]) -> RawTable:
+    """The table with the cells of further columns in the text column's own."""
+    names = [text, *(find_column(table, chosen) for chosen in columns.joined)]
+    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+    if twice is not None:
+        raise TextSetError(f'Column "{twice}" would be in each text twice.', "Name each column once.")
+    blank = [set(blank_rows(_cells(table, name))) for name in names]
+    cells = [
+        "\n".join(cell for cell, none in zip(row, blank, strict=True) if cell is not None and place not in none) or None
+        for place, row in enumerate(zip(*(_cells(table, name) for name in names), strict=True))
+    ]
+    listed_names = ", ".join(f'"{shortened(name, 60)}"' for name in names)
+    notices.append(f"Each text is made of the columns {listed_names}, with a line break between them.")
+    at = table.columns.index(text)
+    return replace(table, cells=(*table.cells[:at], cells, *table.cells[at + 1 :]))
 
 
 def _kept_rows(table: RawTable, text: str, pair: str | None, notices: list[str]) -> list[int]:

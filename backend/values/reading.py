@@ -12,7 +12,8 @@ ROWS_BY = ("first", "label", "random")  # how a part of the rows of a text set i
 class TextColumns:
     """Which columns of a table hold what. A column is a name, or a number from 0 (for tables without a header).
 
-    ``metadata`` are further columns to keep; None keeps all that can be kept.
+    ``metadata`` are further columns to keep; None keeps all that can be kept. ``joined`` are columns whose cells follow the
+    text's in each text, in this order, each after a line break.
     """
 
     text: str | int | None = None
@@ -20,6 +21,7 @@ class TextColumns:
     label: str | int | None = None
     split: str | int | None = None
     metadata: tuple[str | int, ...] | None = ()
+    joined: tuple[str | int, ...] = field(default=(), metadata=KEY_IF_SET)
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,17 @@ class SampleTask(Request["TextSetInfo"]):
 
 
 @dataclass(frozen=True, slots=True)
+class RenameClassesTask(Request["TextSetInfo"]):
+    """Keep a text set, by the digest of its table, as one in whose ``column`` the classes ``before`` are called ``after``."""
+
+    table: str
+    name: str
+    column: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class JoinTask(Request["TextSetInfo"]):
     """Join two text sets into one with a split column: "train" for the rows of the first, "test" for the second's.
 

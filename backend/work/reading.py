@@ -1,13 +1,13 @@
 """Doing the tasks that make text sets: from an upload, from the hub, from other text sets."""
 
-from backend.errors import TextSetError
+from backend.errors import InvalidRequest, TextSetError
 from backend.settings import Settings
 from backend.textsets.limits import Limits
 from backend.textsets.records import mark_of
 from backend.textsets.tables import FORMATS
 from backend.values.activations import Report
 from backend.values.reading import WORD_TASKS, TextColumns
-from backend.values.tasks import HubReadTask, JoinTask, ReadTask, SampleTask
+from backend.values.tasks import HubReadTask, JoinTask, ReadTask, RenameClassesTask, SampleTask
 from backend.values.texts import TextPreview, TextSetInfo
 from backend.work.checks import check_digest, check_rows, check_text, one_of, within
 from backend.work.kinds import Hands
@@ -55,6 +55,14 @@ def sample_set(hands: Hands, task: SampleTask, report: Report) -> TextSetInfo:
     return hands.library.save(sampled(hands.library.table(task.table), task.rows, task.name))
 
 
+def rename_classes(hands: Hands, task: RenameClassesTask, report: Report) -> TextSetInfo:
+    """Keep a text set whose classes have other names."""
+    from backend.textsets.renaming import renamed
+
+    table = hands.library.table(task.table)
+    return hands.library.save(renamed(table, task.column, dict(zip(task.before, task.after, strict=True)), task.name))
+
+
 def limits_of(settings: Settings) -> Limits:
     """The limits on what is read, from the settings."""
     return Limits.of(settings)
@@ -81,6 +89,11 @@ def join_title(task: JoinTask) -> str:
 def sample_title(task: SampleTask) -> str:
     """What the job is called."""
     return f"take {task.rows.n:,} rows as {task.name}"
+
+
+def renaming_title(task: RenameClassesTask) -> str:
+    """What the job is called."""
+    return f"rename classes of {task.column} as {task.name}"
 
 
 def check_read(task: ReadTask) -> None:
@@ -124,7 +137,27 @@ def check_sample(task: SampleTask) -> None:
     check_rows(task.rows)
 
 
+def check_renaming(task: RenameClassesTask) -> None:
+    """Raise InvalidRequest where the table is not named by its digest, or names and classes are not as many."""
+    check_digest("'table'", task.table)
+    check_text("a text set", task.name)
+    if not task.before or len(task.before) != len(task.after):
+        raise InvalidRequest(
+            f"{len(task.before)} classes cannot get {len(task.after)} names.",
+            "Give one name for each class to be renamed.",
+        )
+    for name in task.after:
+        check_text("a class", name)
+
+
 def _check_columns(columns: TextColumns) -> None:
-    for column in (columns.text, columns.pair, columns.label, columns.split, *(columns.metadata or ())):
+    for column in (
+        columns.text,
+        columns.pair,
+        columns.label,
+        columns.split,
+        *columns.joined,
+        *(columns.metadata or ()),
+    ):
         if isinstance(column, int):
             within("the number of a column", column, 0, 1_000_000)

@@ -19,6 +19,7 @@ from backend.values.tasks import (
     JoinTask,
     NormTask,
     ReadTask,
+    RenameClassesTask,
     ResolveTask,
     SampleTask,
     SeriesTask,
@@ -84,6 +85,14 @@ _ROWS = (
         worker="reader",
         title=reading.sample_title,
         check=reading.check_sample,
+    ),
+    Kind(
+        RenameClassesTask,
+        answer=TextSetInfo,
+        do=reading.rename_classes,
+        worker="reader",
+        title=reading.renaming_title,
+        check=reading.check_renaming,
     ),
     Kind(
         EstimateTask,

@@ -11,6 +11,7 @@ from backend import (
     JoinTask,
     ReadOptions,
     ReadTask,
+    RenameClassesTask,
     SampleTask,
     TextColumns,
     TextPreview,
@@ -132,11 +133,7 @@ def _columns_and_save(source: Source, options: ReadOptions, preview: TextPreview
     if options.header is None:
         options = replace(options, header=preview.header)  # as it is shown
     task = ReadTask(source.blob, source.file_name, name, replace(options, columns=columns, rows=rows), save=True)
-    if st.button("Save", key="add_save", type="primary", icon=":material/save:"):
-        workbench().start(task)  # also where it was saved before and deleted since
-        st.session_state[_SAVING] = task
-    if st.session_state.get(_SAVING) == task:
-        _save(task)
+    save_as(task, pressed=st.button("Save", key="add_save", type="primary", icon=":material/save:"))
 
 
 def _show_guesses(preview: TextPreview) -> None:
@@ -165,14 +162,26 @@ def part_form(info: TextSetInfo, name: str) -> None:
         show_problem("The part has no name.", "Enter a name to save it.")
         return
     task = SampleTask(info.spec.table, chosen, rows)
-    if st.button("Save the part", key="part_save", icon=":material/content_cut:"):
-        workbench().start(task)
+    save_as(task, pressed=st.button("Save the part", key="part_save", icon=":material/content_cut:"))
+
+
+def save_as(task: ReadTask | HubReadTask | JoinTask | RenameClassesTask | SampleTask, *, pressed: bool) -> None:
+    """Start a task that makes a text set where its button was ``pressed``, and follow it until the set is the chosen one."""
+    if pressed:
+        workbench().start(task)  # also where it was saved before and deleted since
         st.session_state[_SAVING] = task
     if st.session_state.get(_SAVING) == task:
         _save(task)
 
 
-def _save(task: ReadTask | HubReadTask | JoinTask | SampleTask) -> None:
+def follow_renaming() -> None:
+    """Follow a renaming whose dialog has closed, until its text set is the chosen one."""
+    task = st.session_state.get(_SAVING)
+    if isinstance(task, RenameClassesTask):
+        _save(task)
+
+
+def _save(task: ReadTask | HubReadTask | JoinTask | RenameClassesTask | SampleTask) -> None:
     status = workbench().status(fingerprint(task))
     if status is not None and status.active:
         watch([status.id], key="add_saving", what=f"Saving {task.name}")
@@ -263,8 +272,4 @@ def _join_form() -> None:
         show_problem("The text set has no name.", "Enter a name to save it.")
         return
     task = JoinTask(train, test, name)
-    if st.button("Join", key="join_save", type="primary", icon=":material/join:"):
-        workbench().start(task)
-        st.session_state[_SAVING] = task
-    if st.session_state.get(_SAVING) == task:
-        _save(task)
+    save_as(task, pressed=st.button("Join", key="join_save", type="primary", icon=":material/join:"))

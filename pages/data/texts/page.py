@@ -12,6 +12,7 @@ from pages._kit.state import ask, selection
 from pages._kit.state.session import plain, show_problem, workbench
 from pages._kit.state.view import set_value
 from pages.data.texts import adding
+from pages.data.texts.renaming import renamable, rename_classes
 from pages.data.texts.rows import loaded, show_rows
 
 _REFUSED = "_deletion_refused"
@@ -43,6 +44,8 @@ def show_set(info: TextSetInfo, name: str, beside: DeltaGenerator) -> None:
         st.button("Use this text set", key="texts_use", on_click=selection.choose_texts, args=(name,), type="primary")
         with st.popover("Use part of the rows", icon=":material/content_cut:"):
             adding.part_form(info, info.spec.name)
+        if renamable(info) and st.button("Rename classes …", key="texts_rename", icon=":material/edit:"):
+            rename_classes(info)
         if not info.builtin and st.button("Delete …", key="texts_delete", icon=":material/delete:"):
             confirm_delete(info, name)
     if info.spec.sample:
@@ -93,6 +96,7 @@ rows_tab, add_tab = ask.tabs(["Rows", "Add a text set"], key="texts_view")
 with add_tab:
     adding.add_section(saved=saved)
 with rows_tab:
+    adding.follow_renaming()
     adding.show_saved(names)
     here = selection.current().texts
     if here in everything:

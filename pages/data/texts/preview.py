@@ -96,6 +96,14 @@ def choose_columns(preview: TextPreview) -> TextColumns:
             "Split", preview.guess_split, "add_column_split", "Which rows are for training, which for testing."
         )
     used = {text, label, pair, split}
+    joined = st.multiselect(
+        "Joined to the text",
+        [name for name in preview.can_keep if _reference(name, names, header) not in used],
+        key=f"add_column_joined_{table}",
+        placeholder="None",
+        help="Columns whose cells follow the text's in each text, each after a line break: a title and its body, say.",
+        persist_state="session",
+    )
     rest = [name for name in preview.can_keep if _reference(name, names, header) not in used]
     left_out = st.multiselect(
         "Columns to leave out",
@@ -108,7 +116,8 @@ def choose_columns(preview: TextPreview) -> TextColumns:
     )
     kept = [name for name in rest if name not in left_out]
     metadata = tuple(reference for name in kept if (reference := _reference(name, names, header)) is not None)
-    return TextColumns(text, pair, label, split, metadata)
+    more = tuple(reference for name in joined if (reference := _reference(name, names, header)) is not None)
+    return TextColumns(text, pair, label, split, metadata, more)
 
 
 def _reference(name: str | None, names: list[str], header: bool) -> str | int | None:

@@ -133,3 +133,44 @@ def test_what_was_chosen_is_there_again_after_a_refusal(page: tuple[AppTest, Any
         "less": ["id"],
     }
     assert next(field for field in at.text_input if (field.key or "").startswith("add_name_")).value == "my days"
+
+
+def test_classes_are_renamed_in_a_set_of_its_own(page: tuple[AppTest, Any]) -> None:
+    at, bench = page
+    at.selectbox(key="texts_shown").set_value("sentiment").run()
+    at.button(key="texts_rename").click().run()
+    assert not at.exception and at.button(key="rename_save").disabled
+    form = AppTest.from_function(_renaming, default_timeout=60).run()  # AppTest closes a dialog at every run
+    next(field for field in form.text_input if field.label == "positive").set_value("good").run()
+    assert form.button(key="rename_save").label == "Rename 1 class"
+    form.button(key="rename_save").click().run()
+    assert not form.exception
+    task = form.session_state["task"]
+    at.session_state["_saving_text_set"] = task
+    bench.start(task)
+    at.run()
+    at.run()
+    info = bench.text_set_info("sentiment, renamed")
+    assert set(info.classes) == {"good", "negative"}
+    assert at.selectbox(key="texts_shown").value == info.shown_name == at.selectbox(key="texts").value
+    assert "positive is now good" in words(at)
+
+
+def _renaming() -> None:
+    import streamlit as st
+
+    from pages._kit.state.session import workbench
+    from pages.data.texts.renaming import rename_form
+
+    st.session_state["task"] = rename_form(workbench().text_set_info("sentiment"))
+
+
+def test_two_columns_make_one_text(page: tuple[AppTest, Any]) -> None:
+    at, bench = page
+    upload(at, "days.csv", b"title,body,label\nOne,first,a\nTwo,second,b\n")
+    columns(at)["text"].select("title").run()
+    columns(at)["joined"].select("body").run()
+    at.button(key="add_save").click().run()
+    assert not at.exception
+    info = bench.text_set_info("days")
+    assert bench.text_set(info.spec.table).texts == ("One\nfirst", "Two\nsecond")
