@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from backend import open_workbench, read_settings
-from benchmarks.clicks import CHROMIUM, _wait_for
+from benchmarks.clicks import CHROMIUM, wait_for
 from benchmarks.spikes import N_DIMS, WORDS, running_app, save_model
 
 PORT, SERVICE_PORT, N_MOVES = 8573, 8673, 100
@@ -50,7 +50,7 @@ def main() -> None:
 def _measure(folder: Path, model: Path, token: str) -> list[float]:
     from playwright.sync_api import sync_playwright
 
-    _wait_for(f"http://127.0.0.1:{PORT}/_stcore/health")
+    wait_for(f"http://127.0.0.1:{PORT}/_stcore/health")
     service = f"http://127.0.0.1:{SERVICE_PORT}"
     bench = open_workbench(dataclasses.replace(read_settings(), cache=folder / "mine", backend=service, token=token))
     path = folder / "words.tsv"

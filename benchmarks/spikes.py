@@ -21,7 +21,7 @@ from urllib.parse import urlencode
 
 from backend import open_workbench, read_settings
 from backend.settings import PROJECT
-from benchmarks.clicks import CHROMIUM, _wait_for
+from benchmarks.clicks import CHROMIUM, wait_for
 
 PORT, SERVICE_PORT, N_CLICKS = 8572, 8672, 12
 N_BLOCKS, N_DIMS, N_TEXTS, TARGET = 12, 768, 100, 2000
@@ -92,7 +92,7 @@ def save_model(folder: Path) -> Path:
 def _measure(folder: Path, model: Path, token: str) -> list[float]:
     from playwright.sync_api import sync_playwright
 
-    _wait_for(f"http://127.0.0.1:{PORT}/_stcore/health")
+    wait_for(f"http://127.0.0.1:{PORT}/_stcore/health")
     service = f"http://127.0.0.1:{SERVICE_PORT}"
     bench = open_workbench(dataclasses.replace(read_settings(), cache=folder / "mine", backend=service, token=token))
     path = folder / "words.txt"
