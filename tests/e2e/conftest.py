@@ -1,5 +1,6 @@
 """A running Embedscope and a browser tab that looks at it; skipped, with the reason, where there is no Chromium."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,26 @@ def local_models(folder: Path) -> list[str]:
         str(save(folder / "models" / name, bert_config(), seed=seed, model_input_names=SEGMENTS))
         for seed, name in enumerate(("first-of-two-small-models", "second-of-two-small-models"))
     ]
+
+
+@pytest.fixture(scope="session")
+def checkpoints(folder: Path) -> str:
+    """A series of three checkpoints below the model root: a small random model that drifts away from its beginning."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    from tests.models.tiny import SEGMENTS, bert_config, save
+
+    root = folder / "models" / "small-run"
+    first = save(root / "checkpoint-0", bert_config(), seed=3, model_input_names=SEGMENTS)
+    weights = load_file(first / "model.safetensors")
+    torch.manual_seed(0)
+    drift = {name: torch.randn_like(values) for name, values in weights.items()}
+    for step in (100, 1000):
+        path = shutil.copytree(first, root / f"checkpoint-{step}")
+        moved = {name: values + 0.0005 * step * drift[name] for name, values in weights.items()}
+        save_file(moved, path / "model.safetensors", metadata={"format": "pt"})
+    return str(root)
 
 
 @pytest.fixture

@@ -46,15 +46,26 @@ PAGES = (
     First("movement", "movement_paths", 1),
     First("movement", "movement_paths", 2),
     First("component_accuracy", "component_accuracy_chart", 1),
+    First("dynamics", "dynamics_anisotropy"),
 )
+# Pages without a figure: what must be whole there.
+ROOMS = {
+    "texts": ("texts_list", "texts_search", "texts_use"),
+    "models": ("models_view", "models_chosen"),
+    "finetune": ("finetune_recipe", "finetune_start"),
+    "jobs": ("jobs_small", "jobs_refresh"),
+    "report": ("report_view",),
+}
 
 
 @pytest.mark.parametrize("first", PAGES, ids=lambda first: f"{first.page or 'overview'}-{first.n_models}")
 def test_the_main_figure_is_whole_on_the_first_screen(
-    first: First, tab: Any, address: str, local_models: list[str]
+    first: First, tab: Any, address: str, local_models: list[str], checkpoints: str
 ) -> None:
     tab.set_viewport_size({"width": WIDTH, "height": HEIGHT})
     chosen = {"model": local_models[: first.n_models]} if first.n_models else {}
+    if first.page == "dynamics":
+        chosen["series"] = [checkpoints]
     link = f"{address}/{first.page}?{urlencode({**chosen, **first.choice}, doseq=True)}"
     opened(tab, link, first.settings)
     if tab.locator("[class*='_run'] button").count():
@@ -67,9 +78,29 @@ def test_the_main_figure_is_whole_on_the_first_screen(
     outside = {
         name: box
         for name, box in {"the figure": chart.bounding_box(), **controls(tab), **shared(tab)}.items()
-        if box["y"] < 0 or box["x"] < 0 or box["y"] + box["height"] > HEIGHT or box["x"] + box["width"] > WIDTH
+        if not within(box)
     }
     assert not outside, f"not whole within {WIDTH} x {HEIGHT}"
+
+
+@pytest.mark.parametrize("page", ROOMS)
+def test_a_page_without_a_figure_shows_what_one_does_there(
+    page: str, tab: Any, address: str, local_models: list[str]
+) -> None:
+    tab.set_viewport_size({"width": WIDTH, "height": HEIGHT})
+    tab.goto(f"{address}/{page}?{urlencode({'model': local_models[:2]}, doseq=True)}")
+    heading(tab)
+    for key in ROOMS[page]:
+        tab.locator(f"[class*=st-key-{key}]").first.wait_for(timeout=RUN_MS)
+    settled(tab)
+    boxes = {key: tab.locator(f"[class*=st-key-{key}]").first.bounding_box() for key in ROOMS[page]}
+    outside = {name: box for name, box in {**boxes, **shared(tab)}.items() if not within(box)}
+    assert not outside, f"not whole within {WIDTH} x {HEIGHT}"
+
+
+def within(box: dict[str, float]) -> bool:
+    """Whether a box is on the first screen."""
+    return box["y"] >= 0 and box["x"] >= 0 and box["y"] + box["height"] <= HEIGHT and box["x"] + box["width"] <= WIDTH
 
 
 def opened(tab: Any, link: str, settings: dict[str, str]) -> None:

@@ -123,20 +123,22 @@ def test_a_picture_is_what_is_seen_and_says_what_it_is(page: Any, address: str) 
     assert struct.unpack(">I", file.read_bytes()[16:20]) == (3 * size,)
 
 
-def test_twelve_files_asked_for_at_once_all_arrive(page: Any, address: str) -> None:
+def test_six_files_asked_for_at_once_all_arrive_twice(page: Any, address: str) -> None:
+    # Six: of more than ten downloads in one moment the browser itself drops some.
     draw(page, address)
     open_menu(page)
     page.get_by_text("frame 3, runs 1").wait_for()
     arrived: list[Any] = []
     page.on("download", lambda download: arrived.append(download))
     labels = ("CSV", "Parquet", "Markdown", "LaTeX", "JSON and recipe", "HTML")
-    for label in labels * 2:
-        page.get_by_role("button", name=label, exact=True).click()
-    for _ in range(100):
-        if len(arrived) == 12:
-            break
-        page.wait_for_timeout(100)
-    assert len(arrived) == 12
+    for n_asked in (6, 12):
+        for label in labels:
+            page.get_by_role("button", name=label, exact=True).click()
+        for _ in range(100):
+            if len(arrived) == n_asked:
+                break
+            page.wait_for_timeout(100)
+        assert len(arrived) == n_asked
     ends = sorted(one.suggested_filename.rpartition(".")[2] for one in arrived)
     assert ends == sorted(2 * ["csv", "parquet", "md", "tex", "json", "html"])
     assert all(Path(one.path()).stat().st_size > 100 for one in arrived)
