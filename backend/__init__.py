@@ -104,6 +104,7 @@ from backend.values.results import (
 )
 from backend.values.runs import RunForecast, RunInfo, moving_mean, run_called
 from backend.values.specs import (
+    GIVEN,
     POOLINGS,
     POSTPROCESS_STEPS,
     ActivationSpec,
@@ -130,6 +131,7 @@ from backend.values.tasks import (
     Task,
 )
 from backend.values.texts import Cost, TextPreview, TextSetInfo, TextTable, row_runs, sets_meant, told_apart
+from backend.values.vectors import FoundMatrix, VectorsInfo, VectorsPreview, VectorsTask, rows_misfit
 from backend.version import __version__
 
 if TYPE_CHECKING:
@@ -141,6 +143,7 @@ __all__ = [
     "DASHBOARD",
     "FITTED",
     "GENERAL",
+    "GIVEN",
     "NO_NUMBER",
     "POOLINGS",
     "POSTPROCESS_STEPS",
@@ -179,6 +182,7 @@ __all__ = [
     "EstimateTask",
     "Extreme",
     "FinetuneTask",
+    "FoundMatrix",
     "Gap",
     "HubReadTask",
     "InnerAblation",
@@ -271,6 +275,9 @@ __all__ = [
     "Undefined",
     "VarianceRatioParams",
     "VarianceRatioResult",
+    "VectorsInfo",
+    "VectorsPreview",
+    "VectorsTask",
     "__version__",
     "band_ends",
     "bin_middles",
@@ -325,6 +332,7 @@ __all__ = [
     "result_of",
     "results_of",
     "row_runs",
+    "rows_misfit",
     "run_called",
     "run_document",
     "safe_cell",

@@ -73,6 +73,7 @@ SETTINGS = (
         "A page starts by itself what will surely take no more seconds than this; 0: only when Run is pressed.",
     ),
     Setting("EMBEDSCOPE_MAX_UPLOAD_BYTES", 25 * MIB, "Largest text file that is read."),
+    Setting("EMBEDSCOPE_MAX_VECTOR_BYTES", 256 * MIB, "Largest file of vectors that is read."),
     Setting("EMBEDSCOPE_MAX_ROWS", 200_000, "Most rows in a text set."),
     Setting("EMBEDSCOPE_MAX_TEXT_CHARS", 100_000, "Most characters in a text."),
     Setting("EMBEDSCOPE_READ_BYTES", 2048 * MIB, "Most memory that the process reading uploads may use."),
@@ -101,9 +102,15 @@ class Settings:
     threads: int
     start_seconds: int
     max_upload_bytes: int
+    max_vector_bytes: int
     max_rows: int
     max_text_chars: int
     read_bytes: int
+
+    @property
+    def most_upload_bytes(self) -> int:
+        """Most bytes of any file that is handed over to be read."""
+        return max(self.max_upload_bytes, self.max_vector_bytes)
 
     @property
     def runs_folder(self) -> Path:

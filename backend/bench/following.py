@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Self, TypeVar, cast
 
 from backend.bench.answers import StoredAnswers
-from backend.errors import EmbedscopeError
+from backend.errors import EmbedscopeError, InvalidRequest
 from backend.forms.codec import Codec
 from backend.jobs.base import Executor
 from backend.jobs.inline import InlineExecutor
@@ -18,6 +18,7 @@ from backend.values.specs import ActivationSpec, AnalysisSpec, Answer, Request
 from backend.values.tasks import Task
 from backend.values.texts import Cost
 from backend.work.library import Library
+from backend.work.modelhost import ModelHost
 from backend.work.tasks import kind_of
 
 _POLL = 0.1
@@ -32,6 +33,8 @@ class Follower:
         self._library, self.settings = library, settings
         self._answers = StoredAnswers(store, executor, codec)
         self._lists: dict[str, Any] | None = None
+        self._objects: ModelHost | None = None  # of this process, before a service
+        self._misfits: dict[tuple[str, str], InvalidRequest | None] = {}  # of vectors with texts that were looked at
 
     def asking_once(self, lists: dict[str, Any]) -> Self:
         """This workbench over the same store, which keeps the lists that it asks for in ``lists`` and takes them from there.

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from backend.bench.textcalls import TextCalls
-from backend.errors import ModelError
+from backend.errors import InvalidRequest, ModelError
 from backend.models.runfolder import check_name
 from backend.values.activations import Report, no_report
 from backend.values.json_data import Document
@@ -115,6 +115,11 @@ class ModelCalls(TextCalls):
         info = self.text_set_info(texts) if isinstance(texts, str) else texts
         labels = self._labels(info, label)
         base = self.model(model, dtype="float32", report=report)
+        if base.is_given:
+            raise InvalidRequest(
+                f"Fine-tuning trains a model, and {base.spec.name} are imported vectors: there is no model behind them.",
+                "Choose a model.",
+            )
         return FinetuneTask(base.spec, info.spec, labels, chosen, name)
 
     def finetune(self, name: str, *, report: Report = no_report, **choice: Any) -> RunInfo:  # what `finetuning` takes

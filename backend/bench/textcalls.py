@@ -88,7 +88,7 @@ class TextCalls(Follower):
         shown = name or Path(path).name
         if isinstance(self._executor, InlineExecutor):
             return self._library.save(read_path(Path(path), shown, options, limits=Limits.of(self.settings)))
-        blob = self.upload(_content(Path(path), self.settings.max_upload_bytes))
+        blob = self.upload(file_content(Path(path), self.settings.max_upload_bytes))
         return cast(TextSetInfo, self.wait(ReadTask(blob, Path(path).name, shown, options, save=True)))
 
     def join_texts(self, train: TextSetInfo, test: TextSetInfo, *, name: str = "") -> TextSetInfo:
@@ -148,13 +148,13 @@ class TextCalls(Follower):
             return None
         return tuple(row for first, last in zip(runs[::2], runs[1::2], strict=True) for row in range(first, last + 1))
 
-    def upload(self, content: bytes) -> str:
-        """Bring bytes to where they can be read; returns the digest for a ReadTask."""
-        if len(content) > self.settings.max_upload_bytes:
+    def upload(self, content: bytes, *, vectors: bool = False) -> str:
+        """Bring bytes to where they can be read; returns the digest for a ReadTask, or of ``vectors`` for a VectorsTask."""
+        limit = self.settings.max_vector_bytes if vectors else self.settings.max_upload_bytes
+        if len(content) > limit:
             raise InvalidRequest(
-                f"The file has {len(content) / 2**20:.1f} MB; at most {self.settings.max_upload_bytes / 2**20:.0f} "
-                "MB are read.",
-                "Use a part of it, or raise EMBEDSCOPE_MAX_UPLOAD_BYTES.",
+                f"The file has {len(content) / 2**20:.1f} MB; at most {limit / 2**20:.0f} MB are read.",
+                f"Use a part of it, or raise {'EMBEDSCOPE_MAX_VECTOR_BYTES' if vectors else 'EMBEDSCOPE_MAX_UPLOAD_BYTES'}.",
             )
         return self._executor.upload(content)
 
@@ -185,12 +185,13 @@ class TextCalls(Follower):
         return label_spec(self.text_set(texts), column)
 
 
-def _content(path: Path, limit: int) -> bytes:
+def file_content(path: Path, limit: int, setting: str = "EMBEDSCOPE_MAX_UPLOAD_BYTES") -> bytes:
+    """The bytes of a file; raises InvalidRequest where it cannot be read, or is larger than ``limit``, which ``setting`` sets."""
     try:
         if path.stat().st_size > limit:
             raise InvalidRequest(
                 f"{path} is larger than {limit / 2**20:.0f} MB.",
-                "Use a part of it, or raise EMBEDSCOPE_MAX_UPLOAD_BYTES.",
+                f"Use a part of it, or raise {setting}.",
             )
         return path.read_bytes()
     except OSError as error:

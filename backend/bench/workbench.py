@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
-from backend.bench.modelcalls import ModelCalls
+from backend.bench.objectcalls import ObjectCalls
 from backend.bench.written import Written, written
 from backend.errors import InvalidRequest
 from backend.metrics import METRICS, metric
@@ -23,7 +23,7 @@ from backend.values.texts import TextSetInfo
 from backend.work.analyses import analysis_spec, layer_numbers
 
 
-class Workbench(ModelCalls):
+class Workbench(ObjectCalls):
     """One store and one executor behind the calls that pages, notebooks and the command line make."""
 
     # Analyses
@@ -58,6 +58,9 @@ class Workbench(ModelCalls):
         labels = None
         if row.labels != "no" and (label or row.labels == "required"):
             labels = self._labels(texts, label)
+        for one in (texts, basis):
+            if one is not None:
+                self.require_texts_of(models, one)
         return analysis_spec(
             row,
             models=models,
@@ -78,7 +81,8 @@ class Workbench(ModelCalls):
         self,
         metric_name: str | AnalysisSpec,
         *,
-        model: str | ModelInfo | Sequence[str | ModelInfo] = "minilm",
+        model: Any = "minilm",  # a name, a ModelInfo, a torch module, or several of these
+        tokenizer: Any = None,  # of the modules: transformers' classes are none of this package's
         texts: TextSetInfo | str | Sequence[str] = "sentiment",
         pooling: str | None = None,
         layers: str | Sequence[int] = "all",
@@ -95,24 +99,17 @@ class Workbench(ModelCalls):
     ) -> Result:
         """The result of a metric, from the store or computed now; ``texts``: a text set, its name, or a list of texts.
 
+        ``model`` is a name, a ModelInfo, or several. A torch module, with its ``tokenizer``, is run as it is in this process,
+        in evaluation mode; its activations are kept, and are found again for as long as its weights stay as they are.
         Of a metric about before and after, two models are put in order where it is known, and a note says so. With
         ``as_in_the_paper`` what is not given here is as in the paper that has the metric, and notes say what differs still.
         """
         if isinstance(metric_name, AnalysisSpec):
             return self.wait(metric_name, report)
         metric(metric_name)  # an unknown name is said before any model is looked at
-        names = [model] if isinstance(model, str | ModelInfo) else list(model)
-        infos, others = (
-            [item if isinstance(item, ModelInfo) else self.model(item, report=report) for item in listed]
-            for listed in (names, beside)
-        )
-        infos, order = self.directed(metric_name, infos)
-        if isinstance(texts, TextSetInfo | str):
-            info = texts if isinstance(texts, TextSetInfo) else self.text_set_info(texts)
-        else:
-            info = self.add_texts(texts)
+        several = isinstance(model, list | tuple)
         asked: dict[str, Any] = {
-            "texts": info,
+            "texts": self._texts_meant(texts),
             "pooling": pooling,
             "layers": layers,
             "label": label,
@@ -122,15 +119,35 @@ class Workbench(ModelCalls):
             "max_length": max_length,
             "tokens": tokens,
             "basis": self.text_set_info(basis) if isinstance(basis, str) else basis,
-            "beside": others,
+            "beside": [self._model_meant(item, report) for item in beside],
         }
+        with self.lending(model if several else [model], tokenizer, metric_name) as names:
+            infos = [self._model_meant(item, report) for item in names]
+            return self._computed(metric_name, infos, asked, as_in_the_paper, report)
+
+    def _computed(
+        self, metric_name: str, infos: list[ModelInfo], asked: dict[str, Any], as_in_the_paper: bool, report: Report
+    ) -> Result:
+        """The result of what ``compute`` was asked for, once it is known what is meant."""
+        infos, order = self.directed(metric_name, infos)
         notes: tuple[str, ...] = (order,) if order else ()
         if as_in_the_paper:
             asked, _ = self.as_in_the_paper(metric_name, infos[0], asked)
-        result = self.wait(self.analysis(metric_name, models=infos, **asked), report)
+        spec = self.analysis(metric_name, models=infos, **asked)
+        if self.peek(spec) is None:
+            self.fill_objects(spec, report)
+        result = self.wait(spec, report)
         if as_in_the_paper:
             notes += self.unlike_the_paper(metric_name, infos[0], asked, result.sources[0].n_rows)
         return replace(result, notes=(*result.notes, *notes))
+
+    def _model_meant(self, item: str | ModelInfo, report: Report) -> ModelInfo:
+        return item if isinstance(item, ModelInfo) else self.model(item, report=report)
+
+    def _texts_meant(self, texts: TextSetInfo | str | Sequence[str]) -> TextSetInfo:
+        if isinstance(texts, TextSetInfo):
+            return texts
+        return self.text_set_info(texts) if isinstance(texts, str) else self.add_texts(texts)
 
     def as_in_the_paper(
         self, metric_name: str, model: ModelInfo, asked: Mapping[str, Any]
@@ -268,7 +285,7 @@ class Workbench(ModelCalls):
         return self._store.usage()
 
     def clear_cache(self) -> None:
-        """Delete activations and results; text sets and job records stay."""
+        """Delete activations and results; text sets, imported vectors and job records stay."""
         self._store.clear()
 
     def close(self) -> None:

@@ -7,7 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from backend.values.specs import ActivationSpec, AnalysisSpec, PostProcess, TextSetSpec, TokenSample
+from backend.values.specs import (
+    GIVEN,
+    ActivationSpec,
+    AnalysisSpec,
+    PostProcess,
+    TextSetSpec,
+    TokenSample,
+    pooling_of,
+)
 from backend.values.texts import TextSetInfo
 
 _DIGITS = 12  # of a text set's digest
@@ -53,7 +61,7 @@ def _parts(spec: AnalysisSpec, text_sets: Sequence[TextSetInfo]) -> _Parts | Non
         by_model.setdefault((item.model.name, item.model.commit), []).append(item)
     layers = [tuple(dict.fromkeys(item.layer for item in items)) for items in by_model.values()]
     whole = all(chosen == tuple(range(len(chosen))) for chosen in layers)
-    lengths = {item.max_length for item in spec.inputs}
+    lengths: set[int | None] = {item.max_length for item in spec.inputs if item.pooling != GIVEN} or {None}
     if len(lengths) > 1 or (len(set(layers)) > 1 and not whole):
         return None
     sets = list(dict.fromkeys(item.texts for item in spec.inputs))
@@ -89,7 +97,7 @@ def _command(spec: AnalysisSpec, parts: _Parts) -> str:
         words += ["--label", spec.labels.column]
     for other in spec.beside:
         words += ["--beside", other.name]
-    words += ["--pooling", first.pooling]
+    words += ["--pooling", pooling_of(spec.inputs)]
     if parts.layers is not None:
         words += ["--layers", ",".join(map(str, parts.layers))]
     for name, value in parts.params.items():
@@ -127,7 +135,7 @@ def _python(spec: AnalysisSpec, parts: _Parts) -> str:
     asked: dict[str, Any] = {"model": models, "texts": parts.texts}
     if parts.basis is not None:
         asked["basis"] = parts.basis
-    asked["pooling"] = first.pooling
+    asked["pooling"] = pooling_of(spec.inputs)
     if parts.layers is not None:
         asked["layers"] = list(parts.layers)
     if spec.labels is not None:
@@ -140,7 +148,8 @@ def _python(spec: AnalysisSpec, parts: _Parts) -> str:
         asked["postprocess"] = [
             _Call("PostProcess", _set_in(step, PostProcess(step.kind))) for step in first.postprocess
         ]
-    asked["max_length"] = parts.max_length
+    if parts.max_length is not None:
+        asked["max_length"] = parts.max_length
     if first.tokens is not None and first.tokens != TokenSample():
         asked["tokens"] = _Call("TokenSample", _set_in(first.tokens, TokenSample()))
     if spec.seed:

@@ -6,7 +6,7 @@ import sys
 from pathlib import PurePath
 from typing import Any, NoReturn
 
-from backend.cli import commands, listing
+from backend.cli import commands, listing, vectors
 from backend.cli import finetune as finetune_command
 from backend.cli import report as report_command
 from backend.errors import InvalidRequest
@@ -49,6 +49,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     models = add("models", help="look up a model: what its name stands for")
     models.add_argument("name", nargs="*", default=["minilm"], help="alias, hub id with optional @revision, or folder")
     _listing(models, listing.list_models)
+    _vectors(add("vectors", help="vectors of your own: add a file of them, list those that are there, delete some"))
     text_sets = add("textsets", help="list the text sets; --delete removes one")
     text_sets.add_argument(
         "--delete",
@@ -120,6 +121,31 @@ def _analyse(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=0)
     _output(parser)
     parser.set_defaults(command=commands.analyse)
+
+
+def _vectors(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_subparsers(title="commands", required=True, metavar="COMMAND").add_parser
+    adding = add("add", help="save a file of vectors: .npy, .npz, .safetensors or .parquet")
+    adding.add_argument("file", help="one matrix a layer (rows x dimensions), or layers x rows x dimensions")
+    adding.add_argument(
+        "--name", metavar="NAME", help="what they are called: vectors:NAME is then their model (default: the file's)"
+    )
+    adding.add_argument(
+        "--texts", metavar="SET", help="the text set whose rows they are; a Parquet file may bring its own"
+    )
+    adding.add_argument(
+        "--layers", metavar="NAME,NAME", help="arrays or columns that are layers, in order (default: all that can be)"
+    )
+    for name, what in (("text", "the texts"), ("label", "the labels"), ("split", "the splits")):
+        adding.add_argument(
+            f"--{name}", metavar="COLUMN", help=f"of a Parquet file without --texts: the column of {what}"
+        )
+    adding.add_argument("--quiet", action="store_true", help="do not report progress on standard error")
+    _listing(adding, vectors.add_vectors)
+    _listing(add("list", help="list the imported vectors"), vectors.list_vectors)
+    deleting = add("delete", help="delete imported vectors; results computed from them stay")
+    deleting.add_argument("name", help="their name")
+    deleting.set_defaults(command=vectors.delete_vectors)
 
 
 def _classes(parser: argparse.ArgumentParser) -> None:

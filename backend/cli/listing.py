@@ -50,6 +50,10 @@ def list_models(options: argparse.Namespace) -> int:
     if options.json:
         return print_json([to_json(info, {}) for info in infos])
     for info in infos:
+        if info.is_given:
+            print(f"{info.spec.name}: {info.architecture} of '{info.given_name}', {info.n_dims} dimensions")
+            print(f"    digest {info.spec.commit}; layers: {', '.join(info.layer_names)}")
+            continue
         print(
             f"{info.spec.name}: {info.architecture}, {info.family}, {info.n_blocks} blocks x {info.n_dims} dimensions"
         )

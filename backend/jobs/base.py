@@ -17,6 +17,7 @@ from backend.values.runs import RunInfo
 from backend.values.specs import AnalysisSpec
 from backend.values.tasks import Task
 from backend.values.texts import Cost, TextSetInfo, TextTable
+from backend.values.vectors import VectorsInfo
 from backend.work.tasks import kind_of
 
 _KEPT_JOBS = 200
@@ -72,6 +73,14 @@ class Executor(Protocol):
 
     def selection(self, digest: str) -> list[int] | None:
         """The runs of a selection, or None where it is not kept any more."""
+        ...
+
+    def vector_sets(self) -> list[VectorsInfo]:
+        """The imported vectors, newest first."""
+        ...
+
+    def delete_vectors(self, name: str) -> int:
+        """Delete imported vectors; returns the bytes that are free again."""
         ...
 
     def runs(self) -> list[RunInfo]:

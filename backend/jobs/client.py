@@ -22,6 +22,7 @@ from backend.values.runs import RunInfo
 from backend.values.specs import AnalysisSpec
 from backend.values.tasks import BatchTask, Task
 from backend.values.texts import Cost, TextSetInfo, TextTable
+from backend.values.vectors import VectorsInfo
 from backend.work.library import builtin_name
 from backend.work.tasks import kind_of
 
@@ -119,6 +120,13 @@ class ClientExecutor:
         found = json.loads(self._ask("GET", f"/selections/{urllib.parse.quote(digest, safe='')}", missing=b"null"))
         return None if found is None else [int(row) for row in found]
 
+    def vector_sets(self) -> list[VectorsInfo]:
+        found = [read_json(VectorsInfo, item) for item in json.loads(self._ask("GET", "/vectors"))]
+        return [info for info in found if info is not None]
+
+    def delete_vectors(self, name: str) -> int:
+        return int(json.loads(self._ask("DELETE", f"/vectors/{urllib.parse.quote(name, safe='')}"))["n_bytes"])
+
     def runs(self) -> list[RunInfo]:
         return [run for item in json.loads(self._ask("GET", "/runs")) if (run := read_json(RunInfo, item)) is not None]
 
@@ -144,6 +152,10 @@ class ClientExecutor:
 
     def close(self) -> None:
         self._store.close()
+
+    def shares_store(self) -> bool:
+        """Whether the own store is the service's folder."""
+        return self._is_shared()
 
     def _is_shared(self) -> bool:
         if self._shared is None:

@@ -16,6 +16,7 @@ from backend.values.activations import Report, no_report
 from backend.values.jobs import JobStatus
 from backend.values.tasks import Task
 from backend.work.library import Library
+from backend.work.modelhost import ModelHost
 from backend.work.runner import Runner
 
 _LOCK_SECONDS = 60.0
@@ -63,6 +64,11 @@ class InlineExecutor(StoreExecutor):
             self._book.put(ended(progress.job, error))
             raise
         return self._book.put(ended(progress.job, None))
+
+    @property
+    def models(self) -> ModelHost:
+        """The models that tasks are done with."""
+        return self._runner.models
 
     def status(self, job_id: str) -> JobStatus | None:
         return self._book.get(job_id)

@@ -17,6 +17,7 @@ from backend.values.runs import RunInfo
 from backend.values.specs import AnalysisSpec
 from backend.values.tasks import Task
 from backend.values.texts import Cost, TextSetInfo, TextTable
+from backend.values.vectors import VectorsInfo
 from backend.work.agreement import check_texts, names_are_known
 from backend.work.costing import cost_of
 from backend.work.doors import check_task
@@ -24,6 +25,7 @@ from backend.work.library import Library
 from backend.work.lookups import LocalList
 from backend.work.tasks import kind_of
 from backend.work.training import all_runs, delete_run, rename_run, run_log
+from backend.work.vectorlist import delete_vectors, vector_sets
 
 
 class StoreExecutor:
@@ -85,6 +87,12 @@ class StoreExecutor:
 
     def selection(self, digest: str) -> list[int] | None:
         return kept_selection(self._store, digest)
+
+    def vector_sets(self) -> list[VectorsInfo]:
+        return vector_sets(self._store)
+
+    def delete_vectors(self, name: str) -> int:
+        return delete_vectors(self._store, name)
 
     def runs(self) -> list[RunInfo]:
         return all_runs(self._runs)

@@ -93,7 +93,7 @@ def describe_architecture(
     auto_class: Any = AutoModelForSequenceClassification if has_head else AutoModel
     if not has_head and getattr(config, "text_config", None) is not None:
         auto_class = _saved_class(config) or auto_class  # its parts have other names in each class of the family
-    return Architecture(config, trained_on or auto_class, _family(config), has_head)
+    return Architecture(config, trained_on or auto_class, family_of(config), has_head)
 
 
 def build(model: str, architecture: Architecture) -> Untyped:
@@ -255,7 +255,8 @@ def _has_head_weights(model: str, folder: Path) -> bool:
     return any(key.startswith(("classifier.", "score.", "sequence_summary.", "logits_proj.", "head.")) for key in keys)
 
 
-def _family(config: Untyped) -> str:
+def family_of(config: Untyped) -> str:
+    """Whether a configuration is that of an "encoder" or of a "decoder"."""
     from transformers.models.auto.modeling_auto import (
         MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
         MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES,

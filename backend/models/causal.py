@@ -27,6 +27,8 @@ def language_model(loaded: LoadedModel) -> nn.Module | None:
     config: Any = loaded.backbone.config
     if loaded.info.family != "decoder" or type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
         return None
+    if loaded.whole is not None:  # an object: there are no files to read a head from
+        return loaded.whole if type(loaded.whole) is MODEL_FOR_CAUSAL_LM_MAPPING[type(config)] else None
     try:
         with torch.device("meta"):
             model: Any = AutoModelForCausalLM.from_config(config, trust_remote_code=False)

@@ -50,7 +50,8 @@ class LoadedModel:
 
     ``module`` is the whole model (with a classification head where it has one), ``backbone`` the part whose layers
     are observed (of an encoder-decoder: the encoder), ``layout`` where those layers are, ``files`` what it was read from.
-    ``batching`` says which texts may share a batch (PADDED, SAME_LENGTH or SINGLE), as the model was tried.
+    ``batching`` says which texts may share a batch (PADDED, SAME_LENGTH or SINGLE), as the model was tried. ``whole`` is
+    the object of a model that was handed over in memory, for which there are no files.
     """
 
     spec: ModelSpec
@@ -62,6 +63,7 @@ class LoadedModel:
     device: str
     files: ModelFiles
     batching: str = PADDED
+    whole: nn.Module | None = None
 
     @property
     def n_bytes(self) -> int:
@@ -222,7 +224,7 @@ def _describe(spec: ModelSpec, files: ModelFiles) -> tuple[ModelInfo, Architectu
     package = read_package(spec.name, files.package or files.folder)
     skeleton = build(spec.name, architecture)
     module, backbone = select_backbone(skeleton, architecture)
-    labels = _labels(config) if architecture.has_head else ()
+    labels = class_names(config) if architecture.has_head else ()
     config = getattr(backbone, "config", config)  # of text and images: the language model's own
     ending = ending_of(architecture, model=spec.name)
     layout = with_ending(find_layout(backbone, config, model=spec.name), backbone, ending)
@@ -242,11 +244,11 @@ def _describe(spec: ModelSpec, files: ModelFiles) -> tuple[ModelInfo, Architectu
         n_parameters=n_parameters,
         n_bytes=n_parameters * torch_dtype(spec.dtype).itemsize,
         max_length=limit,
-        has_cls=_has_cls(tokenizer),
+        has_cls=puts_cls(tokenizer),
         has_head=architecture.has_head,
         labels=labels,
         default_pooling=package.pooling or ("last" if architecture.family == "decoder" else "mean"),
-        tokenizer=_tokenizer_digest(tokenizer),
+        tokenizer=tokenizer_digest(tokenizer),
         usual_length=min(package.max_length or 0, limit),
         remarks=remarks(architecture.config, backbone),
         package=package.remarks,
@@ -283,7 +285,7 @@ def max_length(backbone: nn.Module, config: Untyped, tokenizer: Untyped) -> int:
     return min(limits)
 
 
-def _tokenizer_digest(tokenizer: Untyped) -> str:
+def tokenizer_digest(tokenizer: Untyped) -> str:
     """The digest of all that decides how texts are cut, or "" for a tokenizer that is not one of the library's fast ones."""
     fast = getattr(tokenizer, "backend_tokenizer", None)
     if fast is None:
@@ -293,12 +295,14 @@ def _tokenizer_digest(tokenizer: Untyped) -> str:
     return hashlib.sha256(fast.to_str().encode()).hexdigest()[:40]
 
 
-def _has_cls(tokenizer: Untyped) -> bool:
+def puts_cls(tokenizer: Untyped) -> bool:
+    """Whether a special token stands before every text."""
     mask = tokenizer("a", return_special_tokens_mask=True)["special_tokens_mask"]
     return len(mask) > 1 and mask[0] == 1
 
 
-def _labels(config: Untyped) -> tuple[str, ...]:
+def class_names(config: Untyped) -> tuple[str, ...]:
+    """The names of the classes of a classification head."""
     return tuple(str(name) for _, name in sorted(config.id2label.items(), key=lambda item: int(item[0])))
 
 

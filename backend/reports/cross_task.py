@@ -15,6 +15,7 @@ from backend.reports.plan import check_pair
 from backend.reports.rows import GREW, SAME, SHRANK, label_changes, plain, reason_of
 from backend.values.models import ModelInfo
 from backend.values.results import Result, result_of, results_of
+from backend.values.specs import pooling_of
 from backend.values.tasks import BatchTask
 from backend.values.texts import TextSetInfo
 
@@ -83,7 +84,7 @@ def plan_cross_task(
         own = {"texts": texts, "label": label, "layers": [layer], "beside": (base, tuned, *beside), **rows}
         own["pooling"] = pooling if texts.spec.unit == "text" else "words"
         specs.append(bench.analysis("direct_probe", models=[tuned, base], params=shared, **own))
-        own["pooling"] = specs[-1].inputs[0].pooling
+        own["pooling"] = pooling_of(specs[-1].inputs)
         specs += [bench.analysis("probing", models=[info], params=chosen, **own) for info in (base, tuned)]
     return BatchTask(tuple(specs), f"cross-task comparison of {base.spec.name} and {tuned.spec.name}")
 

@@ -10,7 +10,7 @@ from backend.metrics.shared.head_classes import HeadParams
 from backend.values.lineage import Ordered
 from backend.values.models import ModelInfo
 from backend.values.results import Result
-from backend.values.specs import AnalysisSpec
+from backend.values.specs import AnalysisSpec, pooling_of
 from backend.values.tasks import BatchTask
 from backend.values.texts import TextSetInfo
 
@@ -144,7 +144,7 @@ def plan_report(
     reversed_why = reversed_pair(bench.in_order([base, tuned]), base)
     models = {"b": base, "t": tuned}
     first = bench.analysis("cka", models=[base], texts=texts, layers=layers, **rows)
-    rows["pooling"] = first.inputs[0].pooling
+    rows["pooling"] = pooling_of(first.inputs)
     numbers = tuple(wanted.layer for wanted in first.inputs)
     at = numbers[-1]
     if layer is not None:

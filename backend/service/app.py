@@ -40,6 +40,8 @@ def make_app(executor: WorkersExecutor, store: Store, codec: Codec, *, token: st
         Route("/runs/{name}", endpoints.delete_run, methods=["DELETE"]),
         Route("/runs/{name}/name", endpoints.rename_run, methods=["POST"]),
         Route("/runs/{name}/log", endpoints.run_log),
+        Route("/vectors", endpoints.vector_sets),
+        Route("/vectors/{name}", endpoints.delete_vectors, methods=["DELETE"]),
         Route("/models", endpoints.local_models),
         Route("/selections", endpoints.keep_selection, methods=["POST"]),
         Route("/selections/{digest}", endpoints.selection),
@@ -119,7 +121,7 @@ class _Endpoints:
         return _missing("result") if record is None else JSONResponse(record)
 
     async def upload(self, request: Request) -> Response:
-        content = await _body(request, self._settings.max_upload_bytes)
+        content = await _body(request, self._settings.most_upload_bytes)
         return JSONResponse({"digest": await run_in_threadpool(self._executor.upload, content)})
 
     async def keep_selection(self, request: Request) -> Response:
@@ -133,6 +135,14 @@ class _Endpoints:
     async def runs(self, request: Request) -> Response:
         runs = await run_in_threadpool(self._executor.runs)
         return JSONResponse([to_json(run, {}) for run in runs])
+
+    async def vector_sets(self, request: Request) -> Response:
+        infos = await run_in_threadpool(self._executor.vector_sets)
+        return JSONResponse([to_json(info, {}) for info in infos])
+
+    async def delete_vectors(self, request: Request) -> Response:
+        n_bytes = await run_in_threadpool(self._executor.delete_vectors, request.path_params["name"])
+        return JSONResponse({"n_bytes": n_bytes})
 
     async def local_models(self, request: Request) -> Response:
         return JSONResponse(to_json(await run_in_threadpool(self._executor.local_models), {}))
@@ -177,7 +187,7 @@ async def _body(request: Request, limit: int) -> bytes:
         if len(content) > limit:
             raise InvalidRequest(
                 f"The request is larger than {limit / 2**20:.0f} MB.",
-                "Send less, or raise EMBEDSCOPE_MAX_UPLOAD_BYTES.",
+                "Send less, or raise EMBEDSCOPE_MAX_UPLOAD_BYTES, for vectors EMBEDSCOPE_MAX_VECTOR_BYTES.",
             )
     return bytes(content)
 

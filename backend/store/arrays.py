@@ -28,8 +28,10 @@ class ArrayWriter:
         key: str,
         meta: dict[str, Any],
         finish: Callable[[Path], None],
+        kind: str = "arrays",
     ) -> None:
         self._path, self._key, self._meta, self._finish = temporary, key, meta, finish
+        self._kind = kind
         self.shape, self.dtype = shape, np.dtype(dtype)
         self._row_bytes = int(np.prod(shape[1:], dtype=np.int64)) * self.dtype.itemsize
         self._file = -1
@@ -69,7 +71,7 @@ class ArrayWriter:
         """Make the array visible, whole and sealed."""
         try:
             crc = file_checksum(self._path, self._end)
-            seal = Seal("arrays", self._key, self._end, crc, self.shape, self.dtype.str, self._meta)
+            seal = Seal(self._kind, self._key, self._end, crc, self.shape, self.dtype.str, self._meta)
             self._write_at(self._end, seal.to_bytes())
             os.fsync(self._file)
         except OSError as error:

@@ -36,21 +36,25 @@ class Entries:
 
     def open_array(self, digest: str) -> npt.NDArray[Any] | None:
         """The array as a read-only memory map, or None where there is none to believe; counts as a use."""
-        seal = self._files.sound("arrays", digest)
+        array = self._mapped("arrays", digest)
+        if array is not None:
+            self._files.touch("arrays", digest)
+        return array
+
+    def _mapped(self, kind: str, digest: str) -> npt.NDArray[Any] | None:
+        seal = self._files.sound(kind, digest)
         if seal is None:
             return None
-        path = self._files.path("arrays", digest)
         try:
-            array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+            array: npt.NDArray[Any] = np.load(self._files.path(kind, digest), mmap_mode="r", allow_pickle=False)
         except FileNotFoundError:
             return None
         except (ValueError, OSError, EOFError) as error:
-            self._files.set_aside("arrays", digest, f"it is not a plain array: {error}")
+            self._files.set_aside(kind, digest, f"it is not a plain array: {error}")
             return None
         if array.shape != seal.shape or array.dtype.str != seal.dtype:
-            self._files.set_aside("arrays", digest, f"its shape is {array.shape} and not {seal.shape}")
+            self._files.set_aside(kind, digest, f"its shape is {array.shape} and not {seal.shape}")
             return None
-        self._files.touch("arrays", digest)
         return array
 
     def array_meta(self, digest: str) -> dict[str, Any]:
@@ -77,6 +81,37 @@ class Entries:
             writer.commit()
         finally:
             writer.abandon()
+
+    # Imported vectors: arrays that nobody could make again
+
+    def create_vectors(self, digest: str, shape: tuple[int, ...], info: Json) -> ArrayWriter:
+        """A writer for imported vectors (float32); ``info`` is what the list says of them."""
+        return self._files.writer(digest, shape, np.float32, {"info": info}, kind="vectors")
+
+    def open_vectors(self, digest: str) -> npt.NDArray[Any] | None:
+        """Imported vectors as a read-only memory map, or None where there are none to believe."""
+        return self._mapped("vectors", digest)
+
+    def vector_infos(self) -> list[tuple[str, Any]]:
+        """The digest of all imported vectors, and what the list says of each."""
+        seals = [self._files.seal("vectors", digest) for digest, _ in list(self._files.all("vectors"))]
+        return [(seal.key, seal.meta.get("info")) for seal in seals if seal is not None]
+
+    def vectors_info(self, digest: str) -> Json:
+        """What the list says of imported vectors, None where there are none with this digest."""
+        seal = self._files.seal("vectors", digest)
+        return None if seal is None else seal.meta.get("info")
+
+    def remove_vectors(self, digest: str) -> int:
+        """Delete imported vectors with the activations that were copied from them; returns how many entries went."""
+        self._files.remove("vectors", digest)
+        n_deleted = 0
+        for key, _ in list(self._files.all("arrays")):
+            seal = self._files.seal("arrays", key)
+            if seal is not None and seal.meta.get("vectors") == digest:
+                self._files.remove("arrays", key)
+                n_deleted += 1
+        return n_deleted
 
     # Results: JSON and arrays
 

@@ -20,7 +20,14 @@ from backend.store.arrays import ArrayWriter, write_whole
 from backend.store.processes import process_name
 from backend.store.seal import Damage, Newer, Seal, file_checksum, read_seal
 
-SUFFIXES = {"arrays": ".npy", "results": ".result", "blobs": "", "texts": ".json", "jobs": ".json"}
+SUFFIXES = {
+    "arrays": ".npy",
+    "results": ".result",
+    "blobs": "",
+    "texts": ".json",
+    "jobs": ".json",
+    "vectors": ".npy",
+}
 MADE = ("arrays", "results", "blobs")  # what can be made again: it counts in the budget and may go
 ASIDE, TEMPORARY = "set-aside", "tmp"
 _DIGEST = re.compile(r"[0-9a-f]{40}")
@@ -107,15 +114,17 @@ class Files:
         seal = Seal(kind, key, len(content), zlib.crc32(content), meta=meta)
         write_whole(self.temporary(), self.path(kind, key), content + seal.to_bytes(), durable=durable)
 
-    def writer(self, key: str, shape: tuple[int, ...], dtype: npt.DTypeLike, meta: dict[str, Any]) -> ArrayWriter:
+    def writer(
+        self, key: str, shape: tuple[int, ...], dtype: npt.DTypeLike, meta: dict[str, Any], *, kind: str = "arrays"
+    ) -> ArrayWriter:
         """A writer of the array ``key``, which is there once the writer commits."""
-        target = self.path("arrays", key)
+        target = self.path(kind, key)
 
         def finish(temporary: Path) -> None:
             target.parent.mkdir(exist_ok=True)
             temporary.replace(target)
 
-        return ArrayWriter(self.temporary(), shape, dtype, key=key, meta=meta, finish=finish)
+        return ArrayWriter(self.temporary(), shape, dtype, kind=kind, key=key, meta=meta, finish=finish)
 
     def touch(self, kind: str, key: str) -> None:
         """Note that an entry was used just now."""

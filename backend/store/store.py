@@ -1,8 +1,8 @@
 """The store: content-addressed files, each with its own key and checksum, and the small records in diskcache.
 
 Layout below the cache folder: ``arrays/ab/<digest>.npy``, ``results/ab/<digest>.result``, ``blobs/ab/<digest>``
-(uploaded bytes), ``texts/ab/<digest>.json`` (text sets), ``jobs/ab/<digest>.json``, ``records/`` (locks, pins, what was
-looked up), ``set-aside/`` (what was found damaged), ``tmp/``. There is no index: what a file means stands in its seal.
+(uploaded bytes), ``texts/ab/<digest>.json`` (text sets), ``vectors/ab/<digest>.npy`` (imported vectors),
+``jobs/ab/<digest>.json``, ``records/`` (locks, pins, what was looked up), ``set-aside/`` (what was found damaged), ``tmp/``. There is no index: what a file means stands in its seal.
 The last use of a file is its modification time: a read never writes to the database.
 """
 
@@ -58,7 +58,7 @@ class Store(Entries):
 
     def usage(self) -> list[Usage]:
         """Bytes and files by kind."""
-        found = {kind: [path for _, path in self._files.all(kind)] for kind in (*MADE, "texts")}
+        found = {kind: [path for _, path in self._files.all(kind)] for kind in (*MADE, "texts", "vectors")}
         found["set aside"] = self._files.aside_files()
         sizes = {kind: [_size(path) for path in paths] for kind, paths in found.items()}
         return [Usage(kind, len(of), sum(of)) for kind, of in sizes.items()]
@@ -124,7 +124,7 @@ class Store(Entries):
         return n_deleted
 
     def clear(self) -> None:
-        """Delete all arrays, results and blobs, and what was set aside; text sets and job records stay."""
+        """Delete all arrays, results and blobs, and what was set aside; text sets, imported vectors and job records stay."""
         for kind in MADE:
             for digest, _ in list(self._files.all(kind)):
                 self._files.remove(kind, digest)

@@ -44,6 +44,8 @@ def deviations(
     """
     wanted = preset.pooling_for(info, unit)
     found = [] if pooling == wanted else [f"pooling {pooling} (paper: {wanted})"]
+    if info.is_given:
+        found = [f"imported vectors (paper: {_POOLED.get(preset.pooling, preset.pooling)} of a model)"]
     if wanted == pooling == TOKENS:
         found += [] if all_tokens else ["a sample of the tokens (paper: all)"]
         found += ["special tokens too (paper: left out)"] if special else []
@@ -69,6 +71,7 @@ def deviations(
     return tuple(found)
 
 
+_POOLED = {TOKENS: "all tokens", FIRST: "the token [CLS]"}
 _LAYERS = {ALL: "all", BLOCKS: "the blocks", LAST: "the last"}
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from backend.values.specs import ModelSpec
 
+OBJECT_PREFIX = "module:"  # the name of a model that is an object in a notebook begins so
+
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
@@ -19,7 +21,8 @@ class ModelInfo:
     into the same tokens. ``base`` and ``base_commit`` are what the model's own card (or an adapter's configuration) says it
     was made from, empty where it says nothing. ``tuned`` says that the rows of a fine-tuning behind it are known, or
     known to be lost. ``caveats`` are sentences about the layers that belong on
-    every figure.
+    every figure. Of imported vectors, behind which there is no model here, ``given_for`` is the digest of the texts that
+    they belong to, and ``given_name`` the name of that text set.
     """
 
     spec: ModelSpec
@@ -43,6 +46,13 @@ class ModelInfo:
     base_commit: str = ""
     tuned: bool = False
     caveats: tuple[str, ...] = ()
+    given_for: str = ""
+    given_name: str = ""
+
+    @property
+    def is_given(self) -> bool:
+        """Whether these are imported vectors: there is no model to run."""
+        return bool(self.given_for)
 
     def last_block(self, layers: Sequence[int]) -> int:
         """The last of these layers that is a block's (or the embedding output), the last of all where none is."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from backend.values.models import ModelInfo
 from backend.values.papers import GPTOLOGY, MATTON, PAPERS, RAZZHIGAEV, ZHOU, Publication
+from backend.values.specs import GIVEN
 
 TOKENS, FIRST, LAST_OR_FIRST = "tokens", "cls", "last token of decoders, [CLS] of encoders"
 ALL, BLOCKS, LAST = "all", "blocks", "last"
@@ -48,6 +49,8 @@ class Preset:
 
     def pooling_for(self, info: ModelInfo, unit: str = "text") -> str:
         """The pooling for one model; a model without [CLS], of which the papers say nothing, keeps its own."""
+        if info.is_given:
+            return GIVEN
         if unit != "text":
             return "words"
         if self.pooling == TOKENS:
@@ -59,7 +62,7 @@ class Preset:
     def layers_for(self, info: ModelInfo) -> tuple[int, ...]:
         """The layer numbers for one model."""
         n_layers = len(info.layer_names)
-        if self.layers == BLOCKS:
+        if self.layers == BLOCKS and not info.is_given:  # nobody knows which imported layer is an embedding
             return tuple(range(1, info.n_blocks + 1))
         return (n_layers - 1,) if self.layers == LAST else tuple(range(n_layers))
 

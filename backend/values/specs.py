@@ -5,7 +5,7 @@ name, anything that may differ between two requests for the same thing. One with
 not at its default.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -18,7 +18,8 @@ NOT_IN_KEY: Mapping[str, Any] = {"key": False}
 KEY_IF_SET: Mapping[str, Any] = {"key": "if set"}  # a later field: at its default the digest stays as it was before
 
 POOLINGS = ("cls", "last", "mean")  # filled together by every forward pass over texts
-ALL_POOLINGS = (*POOLINGS, "words", "tokens")
+GIVEN = "given"  # of imported vectors: one a row, as they came
+ALL_POOLINGS = (*POOLINGS, "words", "tokens", GIVEN)
 DTYPES = ("float32", "bfloat16", "float16")
 UNITS = ("text", "word", "word_pair")
 POSTPROCESS_STEPS = ("centre", "standardise", "remove_rogue", "remove_components", "whiten", "remove_dims")
@@ -130,3 +131,8 @@ class AnalysisSpec(Request["Result"]):
     labels: LabelSpec | None = None
     seed: int = 0
     beside: tuple[ModelSpec, ...] = field(default=(), metadata=KEY_IF_SET)
+
+
+def pooling_of(inputs: Sequence[ActivationSpec]) -> str:
+    """The pooling of an analysis: that of the models which pool; GIVEN where all vectors are imported."""
+    return next((item.pooling for item in inputs if item.pooling != GIVEN), GIVEN)

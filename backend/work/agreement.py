@@ -16,6 +16,7 @@ from backend.store import Store
 from backend.values.models import ModelInfo
 from backend.values.specs import ActivationSpec, LabelSpec, ModelSpec, TextSetSpec
 from backend.values.tasks import Task
+from backend.work.given import require_plain
 from backend.work.kinds import About
 from backend.work.library import Library
 from backend.work.modelhost import ModelHost, knows_name
@@ -85,6 +86,7 @@ def _check_name(models: ModelHost, model: ModelSpec) -> None:
 
 
 def _check_input(item: ActivationSpec, info: ModelInfo) -> None:
+    require_plain(item, info)
     n_layers = len(info.layer_names)
     if item.layer >= n_layers:
         raise InvalidRequest(

@@ -10,6 +10,7 @@ from backend.metrics.shared.splits import SplitParams
 from backend.values.models import ModelInfo
 from backend.values.specs import (
     ALL_POOLINGS,
+    GIVEN,
     ActivationSpec,
     AnalysisSpec,
     LabelSpec,
@@ -17,6 +18,7 @@ from backend.values.specs import (
     PostProcess,
     TextSetSpec,
     TokenSample,
+    pooling_of,
 )
 from backend.work.checks import MOST_SEED, MOST_TASKS, check_input, check_labels, within
 from backend.work.stacks import groups_of
@@ -46,6 +48,7 @@ def analysis_spec(
     """
     _check_scope(row, models)
     pooling = _pooling(pooling, models, texts)
+    check_given(row, models, pooling)
     check_unit(row, texts, pooling, labels)
     if basis is not None and not row.basis:
         raise InvalidRequest(f"'{row.name}' does not use a second text set.", "Leave the second text set out.")
@@ -61,9 +64,9 @@ def analysis_spec(
             model=info.spec,
             texts=chosen,
             layer=layer,
-            pooling=pooling,
+            pooling=GIVEN if info.is_given else pooling,
             max_length=min(max_length or info.usual_length or _LONGEST, info.max_length),
-            tokens=(tokens or TokenSample()) if pooling == "tokens" else None,
+            tokens=(tokens or TokenSample()) if pooling == "tokens" and not info.is_given else None,
             postprocess=tuple(postprocess),
         )
         for info in models
@@ -103,6 +106,23 @@ def check_unit(row: Metric, texts: TextSetSpec, pooling: str, labels: LabelSpec 
     _check_pooling(pooling, texts)
 
 
+def check_given(row: Metric, models: Sequence[ModelInfo], pooling: str) -> None:
+    """Raise InvalidRequest where imported vectors are among ``models`` and a model is needed."""
+    given = [info.spec.name for info in models if info.is_given]
+    if not given:
+        return
+    if row.network:
+        raise InvalidRequest(
+            f"'{row.name}' runs the network, and {given[0]} are imported vectors: there is no model behind them here.",
+            "Choose a model, or another metric: all that look at vectors alone take them.",
+        )
+    if pooling == "tokens":
+        raise InvalidRequest(
+            f"{given[0]} are imported vectors, one for each row; with the pooling 'tokens' a text has many rows.",
+            "Choose the pooling cls, last or mean for the models beside them.",
+        )
+
+
 def layer_numbers(layers: str | Sequence[int], info: ModelInfo) -> Sequence[int]:
     """The layer numbers that ``layers`` stands for: "all", numbers, or numbers and names with commas between them.
 
@@ -137,9 +157,16 @@ def _layer(text: str, info: ModelInfo) -> int:
 
 
 def _pooling(pooling: str | None, models: Sequence[ModelInfo], texts: TextSetSpec) -> str:
-    of_words = texts.unit != "text"
+    of_words, pooled = texts.unit != "text", [info for info in models if not info.is_given]
+    if not pooled and pooling != "tokens":
+        return GIVEN  # whatever was asked for: there is nothing to pool
     if pooling is None:
-        return "words" if of_words else models[0].default_pooling
+        return "words" if of_words else pooled[0].default_pooling
+    if pooling == GIVEN:
+        raise InvalidRequest(
+            f"The pooling '{GIVEN}' is that of imported vectors, and {pooled[0].spec.name} is a model.",
+            "Choose cls, last, mean or tokens, or leave it out.",
+        )
     if pooling not in ALL_POOLINGS:
         raise InvalidRequest(f"There is no pooling '{pooling}'.", f"Choose one of: {', '.join(ALL_POOLINGS)}.")
     return pooling
@@ -147,6 +174,8 @@ def _pooling(pooling: str | None, models: Sequence[ModelInfo], texts: TextSetSpe
 
 def _check_pooling(pooling: str, texts: TextSetSpec) -> None:
     of_words = texts.unit != "text"
+    if pooling == GIVEN:
+        return  # one vector for each row, whatever a row is
     if of_words and pooling != "words":
         raise InvalidRequest(
             f"The rows of '{texts.name}' are {_rows_of(texts)}: the pooling '{pooling}' would give one vector per text.",
@@ -210,7 +239,6 @@ def check_analysis(spec: AnalysisSpec) -> None:
 
 def _check_together(row: Metric, spec: AnalysisSpec) -> None:
     """Whether the inputs are what one request would have made of one or more models and one or two text sets."""
-    first = spec.inputs[0]
     sets = list(dict.fromkeys(item.texts for item in spec.inputs))  # equal in every field, the name and the table too
     if len(sets) > 1 + row.basis:
         names = " and ".join(f"'{texts.name}'" for texts in sets[:3])
@@ -218,9 +246,20 @@ def _check_together(row: Metric, spec: AnalysisSpec) -> None:
             f"The inputs of '{row.name}' are of {len(sets)} text sets: {names}.",
             "Write the same 'texts' in every input" + (", or two in turn." if row.basis else "."),
         )
-    for name in ("pooling", "postprocess", "tokens", "ablation"):
-        if any(getattr(item, name) != getattr(first, name) for item in spec.inputs):
+    pooled = [item for item in spec.inputs if item.pooling != GIVEN]
+    for name, items in (
+        ("pooling", pooled),
+        ("postprocess", spec.inputs),
+        ("tokens", pooled),
+        ("ablation", spec.inputs),
+    ):
+        if any(getattr(item, name) != getattr(items[0], name) for item in items):
             raise InvalidRequest(f"The inputs differ in '{name}'.", "Write the same in every input.")
+    if len(pooled) < len(spec.inputs) and pooling_of(spec.inputs) == "tokens":
+        raise InvalidRequest(
+            "Imported vectors are one for each row; with the pooling 'tokens' a text has many rows.",
+            "Choose the pooling cls, last or mean.",
+        )
     for item in spec.inputs:
         check_unit(row, item.texts, item.pooling, spec.labels)
     groups = groups_of(spec.inputs)

@@ -6,7 +6,7 @@ from typing import Any
 from backend.metrics import METRICS
 from backend.values.jobs import Choice
 from backend.values.labels import field_label, value_words
-from backend.values.specs import AnalysisSpec
+from backend.values.specs import AnalysisSpec, pooling_of
 from backend.values.tasks import BatchTask, FinetuneTask, NormTask
 
 _MOST_WORDS = 6  # parameters that a title names
@@ -17,7 +17,7 @@ def analysis_words(task: AnalysisSpec) -> str:
     row = METRICS.get(task.metric)
     first = task.inputs[0]
     models = " and ".join(dict.fromkeys(spec.model.name for spec in task.inputs))
-    parts = [first.pooling, _layers(sorted({spec.layer for spec in task.inputs}))]
+    parts = [pooling_of(task.inputs), _layers(sorted({spec.layer for spec in task.inputs}))]
     parts += [step.kind.replace("_", " ") for step in first.postprocess]
     parts += [f"seed {task.seed}"] if task.seed else []
     changed = _changed(task.params)
@@ -33,11 +33,11 @@ def of_analysis(task: AnalysisSpec) -> Choice:
         metrics=(task.metric,),
         models=tuple(dict.fromkeys(spec.model.name for spec in task.inputs)),
         texts=first.texts.table,
-        pooling=first.pooling,
+        pooling=pooling_of(task.inputs),
         layers=tuple(sorted({spec.layer for spec in task.inputs})),
         label=task.labels.column if task.labels else "",
         seed=task.seed,
-        tokens=first.tokens,
+        tokens=next((spec.tokens for spec in task.inputs if spec.tokens is not None), None),
         postprocess=first.postprocess,
         params=tuple((field.name, _written(value)) for field, value in _changed(task.params)),
     )

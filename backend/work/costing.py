@@ -12,7 +12,7 @@ from backend.metrics import METRICS
 from backend.metrics.effort import Effort, Size
 from backend.store import Store
 from backend.values.models import ModelInfo
-from backend.values.specs import POOLINGS, ActivationSpec, AnalysisSpec
+from backend.values.specs import GIVEN, POOLINGS, ActivationSpec, AnalysisSpec
 from backend.values.texts import Cost
 from backend.work.kinds import FRESH
 from backend.work.library import Library
@@ -95,7 +95,8 @@ def _guess(spec: AnalysisSpec, size: Size) -> float:
 def _forward(store: Store, library: Library, todo: Sequence[AnalysisSpec]) -> tuple[Cost, Estimate]:
     """The cost of the passes that are missing, and their seconds."""
     wanted = dict.fromkeys(replace(item, postprocess=()) for spec in todo for item in spec.inputs)
-    passes = {pass_of(item): item for item in wanted if not store.has_array(fingerprint(item))}
+    run = [item for item in wanted if item.pooling != GIVEN]  # imported vectors are there
+    passes = {pass_of(item): item for item in run if not store.has_array(fingerprint(item))}
     if not passes:
         return Cost(0, 0, 0, 0, 0.0, "all activations are in the cache"), NOTHING
     counted = {key: _counted(store, key) for key in passes}

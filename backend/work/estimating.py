@@ -1,7 +1,7 @@
 """Doing an EstimateTask: what activations will cost, measured on a few texts."""
 
 from backend.values.activations import Report
-from backend.values.specs import POOLINGS
+from backend.values.specs import GIVEN, POOLINGS
 from backend.values.tasks import EstimateTask
 from backend.values.texts import Cost
 from backend.work.checks import MOST_TASKS, check_input, within
@@ -19,7 +19,8 @@ def estimate(hands: Hands, task: EstimateTask, report: Report) -> Cost:
     from backend.models.extraction import measure
 
     total = Cost(0, 0, 0, 0, 0.0)
-    for spec in {pass_of(spec): spec for spec in missing(hands, task.inputs)}.values():
+    todo = [spec for spec in missing(hands, task.inputs) if spec.pooling != GIVEN]  # imported vectors are there
+    for spec in {pass_of(spec): spec for spec in todo}.values():
         table = hands.library.table(spec.texts)
         require_rows(table)
         report(0, 2, "Loading the model")

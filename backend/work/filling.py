@@ -17,6 +17,7 @@ from backend.values.models import ModelInfo
 from backend.values.specs import POOLINGS, ActivationSpec
 from backend.values.texts import TextTable
 from backend.work.costing import note_pass
+from backend.work.given import copy_given, require_plain
 from backend.work.kinds import Hands
 from backend.work.planning import planned, word_facts
 from backend.work.stacks import pass_of, rows_digest
@@ -37,8 +38,13 @@ def fill(hands: Hands, inputs: tuple[ActivationSpec, ...], report: Report) -> No
     """Extract what is missing: one forward pass over a text set fills every layer and every pooling."""
     groups = {pass_of(spec): spec for spec in missing(hands, inputs)}
     for number, spec in enumerate(groups.values()):
-        name = spec.model.name
-        _extract(hands, spec, report if len(groups) == 1 else part_of(report, number, len(groups), name))
+        part = report if len(groups) == 1 else part_of(report, number, len(groups), spec.model.name)
+        info = hands.models.known(spec.model)
+        require_plain(spec, info)
+        if info.is_given:
+            copy_given(hands.store, hands.library, spec, info, part)
+        else:
+            _extract(hands, spec, part)
 
 
 def _extract(hands: Hands, spec: ActivationSpec, report: Report) -> None:

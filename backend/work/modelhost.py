@@ -1,18 +1,23 @@
 """The models of one process: names resolved, facts remembered in the store, weights kept loaded up to a budget."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backend.errors import ModelError
 from backend.forms.codec import read_json, to_json
 from backend.forms.fingerprint import EXTRACTION_VERSION
 from backend.settings import Settings
 from backend.store import Store
 from backend.values.activations import Report
 from backend.values.history import History, history_of, history_text
-from backend.values.models import ModelInfo, SeriesInfo
+from backend.values.models import OBJECT_PREFIX, ModelInfo, SeriesInfo
 from backend.values.specs import ModelSpec
 from backend.values.tasks import SeriesTask
+from backend.values.vectors import PREFIX as VECTORS
+from backend.work.vectorlist import named_vectors, vectors_of
 
 if TYPE_CHECKING:
     from backend.models.loading import LoadedModel, LoadedModels
@@ -29,9 +34,14 @@ class ModelHost:
         self._store, self._settings, self._roots = store, settings, roots
         self._runs = settings.runs_folder
         self._loaded: LoadedModels | None = None
+        self._lent: dict[str, LoadedModel] = {}
 
     def resolve(self, name: str, dtype: str) -> ModelInfo:
         """What ``name`` stands for now; raises ModelError where it stands for nothing that can be run."""
+        if name.strip().startswith(OBJECT_PREFIX):
+            _refuse_unloadable(ModelSpec(name.strip(), ""))
+        if name.strip().startswith(VECTORS):
+            return named_vectors(self._store, name).model  # in the number format that they came in
         from backend.models.resolve import resolve
 
         if dtype == "auto":
@@ -46,7 +56,11 @@ class ModelHost:
 
         A name that once did is remembered: a folder may change afterwards, what was computed from it stays what it is.
         """
-        if not knows_name(self._store, spec):
+        if spec.name.startswith(VECTORS):
+            _require_vectors(self._store, spec)
+        elif spec.name.startswith(OBJECT_PREFIX):
+            self.known(spec)
+        elif not knows_name(self._store, spec):
             from backend.models.resolve import model_files
 
             model_files(spec, roots=self._roots, weights=False, runs=self._runs)
@@ -71,6 +85,9 @@ class ModelHost:
         info = known_model(self._store, spec)
         if info is not None:
             return info
+        if spec.name.startswith(VECTORS):
+            return _require_vectors(self._store, spec)
+        _refuse_unloadable(spec)
         from backend.models.loading import describe
 
         info = describe(spec, roots=self._roots, runs=self._runs)
@@ -83,6 +100,8 @@ class ModelHost:
 
         Raises ModelError where they are damaged, or needed and gone.
         """
+        if spec.name.startswith(VECTORS):
+            return History()  # nobody knows, and their remark says so
         key = f"history/{spec.commit}"
         text = self._store.record(key)
         if isinstance(text, str):
@@ -96,6 +115,9 @@ class ModelHost:
 
     def load(self, spec: ModelSpec) -> "LoadedModel":
         """The model with its weights, loaded or still loaded."""
+        if spec.commit in self._lent:
+            return self._lent[spec.commit]
+        _refuse_unloadable(spec)
         from backend.models.device import choose_device
         from backend.models.loading import LoadedModels
 
@@ -104,8 +126,22 @@ class ModelHost:
         device = choose_device(self._settings.device)
         return self._loaded.get(spec, device=device, roots=self._roots, runs=self._runs)
 
+    @contextmanager
+    def lend(self, loaded: "LoadedModel") -> Iterator[ModelInfo]:
+        """Have a model that somebody holds in memory, for a while; what is known of it, and what it gave, is kept."""
+        spec = loaded.spec
+        self._note_name(spec)
+        self._store.set_record(_facts_key(spec), to_json(loaded.info, {}))
+        self._store.set_record(f"history/{spec.commit}", history_text(History()))
+        self._lent[spec.commit] = loaded
+        try:
+            yield loaded.info
+        finally:
+            self._lent.pop(spec.commit, None)
+
     def files(self, spec: ModelSpec) -> "ModelFiles":
         """Where the files of a model are, its weights too; raises ModelError as load does."""
+        _refuse_unloadable(spec)
         from backend.models.resolve import model_files
 
         return model_files(spec, roots=self._roots, runs=self._runs)
@@ -132,13 +168,42 @@ class ModelHost:
 
 def known_model(store: Store, spec: ModelSpec) -> ModelInfo | None:
     """The facts about a model that was looked at before; None of any other, and no file is opened."""
+    if spec.name.startswith(VECTORS):
+        kept = vectors_of(store, spec.commit)
+        return None if kept is None else replace(kept.model, spec=spec)
     info: ModelInfo | None = read_json(ModelInfo, store.record(_facts_key(spec)))
     return None if info is None else replace(info, spec=spec)
 
 
 def knows_name(store: Store, spec: ModelSpec) -> bool:
     """Whether the name of ``spec`` was found before to stand for its commit."""
+    if spec.name.startswith(VECTORS):
+        return vectors_of(store, spec.commit) is not None
     return spec.name in (store.record(_names_key(spec)) or [])
+
+
+def _require_vectors(store: Store, spec: ModelSpec) -> ModelInfo:
+    """The facts about imported vectors; raises ModelError where they are not here."""
+    info = known_model(store, spec)
+    if info is None:
+        raise ModelError(
+            f"The vectors '{spec.name}' with the digest {spec.commit[:12]}... are not here.",
+            "They were deleted, or are on another machine: add them again.",
+        )
+    return info
+
+
+def _refuse_unloadable(spec: ModelSpec) -> None:
+    """Raise ModelError for vectors, behind which there is no model, and for an object that is not lent any more."""
+    if spec.name.startswith(OBJECT_PREFIX):
+        raise ModelError(
+            f"{spec.name} was an object in a notebook, and is not here to be run.",
+            "Call compute with the object and its tokenizer again.",
+        )
+    if spec.name.startswith(VECTORS):
+        raise ModelError(
+            f"{spec.name} are imported vectors: there is no model behind them that could be run.", "Choose a model."
+        )
 
 
 def _facts_key(spec: ModelSpec) -> str:

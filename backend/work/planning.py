@@ -44,7 +44,8 @@ def require_same_words(stacks: Sequence[LayerStack]) -> None:
     for stack in stacks:
         other = first.setdefault(stack.texts_digest, stack)
         mine, theirs = (one.matrices[0].text_index for one in (stack, other))
-        if stack.pooling == "words" and mine is not None and theirs is not None and not np.array_equal(mine, theirs):
+        of_words = "words" in (stack.pooling, other.pooling)  # imported vectors have all of them
+        if of_words and mine is not None and theirs is not None and not np.array_equal(mine, theirs):
             raise InvalidRequest(
                 f"{other.model} keeps {len(theirs):,} of the words and {stack.model} {len(mine):,}: the rows are not the same.",
                 "Set a token limit that both models accept, split the long sentences, or look at one model at a time.",

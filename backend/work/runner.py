@@ -5,6 +5,7 @@ from backend.forms.fingerprint import fingerprint
 from backend.settings import Settings
 from backend.store import Store
 from backend.values.activations import Report
+from backend.values.specs import ActivationSpec
 from backend.values.tasks import Task
 from backend.work.agreement import check_models, check_texts
 from backend.work.doors import check_task
@@ -23,6 +24,11 @@ class Runner:
     def __init__(self, store: Store, library: Library, models: ModelHost, codec: Codec, settings: Settings) -> None:
         self._stacks = Stacks(store, library, models, settings)
         self._hands = Hands(store, library, models, codec, settings, self._stacks)
+
+    @property
+    def models(self) -> ModelHost:
+        """The models that it has."""
+        return self._hands.models
 
     def run(self, task: Task, report: Report) -> None:
         """Do ``task`` and store its answer; raises EmbedscopeError where it cannot be done."""
@@ -47,6 +53,10 @@ class Runner:
             return
         todo = [spec for spec in kind_of(task).analyses(task) if not self._hands.store.has_result(fingerprint(spec))]
         fill(self._hands, tuple(item for spec in todo for item in spec.inputs), report)
+
+    def bring(self, inputs: tuple[ActivationSpec, ...], report: Report) -> None:
+        """Bring activations into the store, whatever they are for."""
+        fill(self._hands, inputs, report)
 
     def measure(self, task: Task, report: Report) -> None:
         """Run the metrics of ``task`` on activations that are there: the second of two steps of `run`."""

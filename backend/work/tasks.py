@@ -26,7 +26,8 @@ from backend.values.tasks import (
     Task,
 )
 from backend.values.texts import Cost, TextPreview, TextSetInfo
-from backend.work import choices, estimating, lookups, measuring, norms, preparing, reading, training
+from backend.values.vectors import VectorsInfo, VectorsPreview, VectorsTask
+from backend.work import choices, estimating, lookups, measuring, norms, preparing, reading, training, vectors
 from backend.work.analyses import check_analysis
 from backend.work.kinds import FRESH, Kind
 
@@ -61,6 +62,16 @@ _ROWS = (
         worker="reader",
         title=reading.read_title,
         check=reading.check_read,
+    ),
+    Kind(
+        VectorsTask,
+        answer=VectorsPreview | VectorsInfo,
+        do=vectors.read_upload,
+        worker="reader",
+        title=vectors.vectors_title,
+        check=vectors.check_vectors,
+        about=vectors.about_vectors,
+        asked_anew=True,
     ),
     Kind(
         HubReadTask,

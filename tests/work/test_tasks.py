@@ -15,7 +15,7 @@ from backend.bench.workbench import Workbench
 from backend.jobs.worker import KINDS
 from backend.jobs.workers import WorkersExecutor
 from backend.store import Store
-from backend.values import preparing, tasks
+from backend.values import preparing, tasks, vectors
 from backend.values.specs import Request
 from backend.work.library import Library
 from backend.work.tasks import TASKS, codec, kind_of
@@ -102,7 +102,7 @@ def test_a_new_kind_is_one_row_and_one_module(scratch: Any, bench: Workbench) ->
 
 
 def test_every_kind_of_task_has_a_row() -> None:
-    known = [*vars(tasks).values(), *vars(preparing).values()]
+    known = [*vars(tasks).values(), *vars(preparing).values(), *vars(vectors).values()]
     kinds = {kind for kind in known if isinstance(kind, type) and issubclass(kind, Request)}
     assert kinds - {Request} == set(TASKS) and all(row.task is kind for kind, row in TASKS.items())
     assert {row.worker for row in TASKS.values() if isinstance(row.worker, str)} <= set(KINDS)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 SMALL = {  # asked by the pages themselves, or read in a moment
     *("ResolveTask", "SeriesTask", "EstimateTask"),
-    *("ReadTask", "HubReadTask", "JoinTask", "SampleTask", "RenameClassesTask"),
+    *("ReadTask", "HubReadTask", "JoinTask", "SampleTask", "RenameClassesTask", "VectorsTask"),
 }
 SETTLE_SECONDS = 1.0  # a choice that is still being changed starts nothing
 _OFFERED = "_offered_since"

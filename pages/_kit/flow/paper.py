@@ -155,10 +155,12 @@ def _wanted(presets: Sequence[Preset], info: ModelInfo, extra: Mapping[str, Any]
     layers = first.layers_for(info)
     whole = len(layers) == len(info.layer_names)
     found: dict[str, Any] = {
-        "pooling": first.pooling_for(info),
         "layers": "all" if whole else f"{layers[0]}-{layers[-1]}" if len(layers) > 1 else str(layers[0]),
         "post": [],
     }
+    if info.is_given:  # nothing to pool, and no other texts
+        return {**found, **extra}
+    found["pooling"] = first.pooling_for(info)
     if first.pooling == "tokens":
         found |= {"all_tokens": True, "special": False}
     if first.texts:

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from backend import ModelInfo
+from backend import GIVEN, ModelInfo
 from pages._kit.flow.gather import Visit, visits_of
 from pages._kit.state.model_field import chosen_names
 from pages._kit.state.selection import NO_LABEL, Selection
@@ -71,7 +71,7 @@ def query_of(here: Selection) -> str:
     own = "report_"  # fields of the report, which the pages that are visited begin with by themselves
     words = {key: value for key, value in view().words.items() if not key.startswith(own)}
     words |= {"model": chosen_names(), "texts": [shown_texts(here)], "label": [here.label or NO_LABEL]}
-    if here.pooling != "words":
+    if here.pooling not in ("words", GIVEN):
         words["pooling"] = [here.pooling]
     return urlencode(words, doseq=True)
 

@@ -16,7 +16,7 @@ from backend import (
     points_text,
 )
 from pages._kit.charts.base import short_model
-from pages._kit.show.wording import count
+from pages._kit.show.wording import count, pooled
 from pages._kit.state.address import slot
 from pages._kit.state.selection import current, in_words
 from pages._kit.state.session import plain
@@ -128,7 +128,7 @@ def source_line(source: Source) -> str:
     parts = [
         f"{source.model} on {source.texts}",
         f"n = {source.n_rows:,} rows of {source.n_dims:,} dimensions",
-        f"pooling {source.pooling}",
+        pooled(source.pooling),
     ]
     if source.n_truncated:
         parts.append(f"{count(source.n_truncated, 'text')} truncated to {source.max_length:,} tokens")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from backend import Result, Source
 from pages._kit.charts.base import short_model
-from pages._kit.show.wording import count
+from pages._kit.show.wording import count, pooled
 
 if TYPE_CHECKING:
     from pages._kit.show.finding import Finding
@@ -45,7 +45,7 @@ def title_lines(finding: "Finding") -> list[str]:
     metrics = dict.fromkeys(map(_metric, finding.results))
     stacks: dict[str, dict[str, None]] = {}
     for source in sources:
-        where = f"{source.texts}, {count(source.n_rows, 'row')} · pooling {source.pooling}"
+        where = f"{source.texts}, {count(source.n_rows, 'row')} · {pooled(source.pooling)}"
         steps = f" · {', '.join(source.postprocess)}" if source.postprocess else ""
         model = (
             source.model

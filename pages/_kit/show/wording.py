@@ -2,6 +2,8 @@
 
 import time
 
+from backend import GIVEN
+
 ROWS_COUNT = "Rows count from 1."
 
 
@@ -13,6 +15,11 @@ def count(number: int, noun: str, several: str = "") -> str:
 def row_name(unit: str) -> str:
     """What a row of a text set is, by the unit in its spec."""
     return {"word": "word", "word_pair": "word pair"}.get(unit, "text")
+
+
+def pooled(pooling: str) -> str:
+    """How the vectors of a figure were pooled, in a few words: "pooling mean"."""
+    return "vectors as imported" if pooling == GIVEN else f"pooling {pooling}"
 
 
 def size(n_bytes: int) -> str:

@@ -76,6 +76,15 @@ def say_classes(label: str, order: Ordered | None = None, *, alone: bool = False
     st.caption(words if order is None else f"{words} {order_words(order)}")
 
 
+def say_no_model(info: ModelInfo, what: str) -> None:
+    """Say of imported vectors that there is no model behind them; ``what`` begins the sentence: what would need one."""
+    st.info(
+        f"{what}, and {plain(info.spec.name)} are imported vectors: there is no model behind them here. Choose a model in the "
+        "sidebar.",
+        icon=":material/data_array:",
+    )
+
+
 def choose_layer(info: ModelInfo, key: str) -> int:
     """A layer number of ``info``, the last one to begin with."""
     numbers = list(range(len(info.layer_names)))

@@ -93,13 +93,18 @@ def model_field() -> tuple[tuple[ModelInfo, ...], str, bool]:
 
 
 def _local() -> tuple[str, ...]:
-    """The models below the model roots, looked for once a minute: they change when somebody copies a folder."""
+    """Imported vectors and the models below the model roots, looked for once a minute: others may add some."""
     when, names = st.session_state.get(_LOCAL, (0.0, ()))
     if time.monotonic() - when > LOOK_AGAIN_SECONDS or not when:
-        names = tuple(workbench().local_models())
+        names = tuple(one.model_name for one in workbench().vector_sets()) + tuple(workbench().local_models())
         st.session_state[_LOCAL] = time.monotonic(), names
     found: tuple[str, ...] = names
     return found
+
+
+def look_again() -> None:
+    """Look for models anew in the next run: something was added or deleted here."""
+    st.session_state.pop(_LOCAL, None)
 
 
 def _say_step(name: str, info: ModelInfo) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from backend import POOLINGS, POSTPROCESS_STEPS, ModelInfo, PostProcess, TextSetInfo, TokenSample
+from backend import GIVEN, POOLINGS, POSTPROCESS_STEPS, ModelInfo, PostProcess, TextSetInfo, TokenSample
 from pages._kit.state import ask
 from pages._kit.state.session import plain
 
@@ -22,19 +22,26 @@ MOST_REMOVED = 10_000
 FEWEST_TOKENS, DEFAULT_TOKENS, MOST_TOKENS = 10, 10_000, 1_000_000
 
 
-def pooling_choice(texts: TextSetInfo | None) -> str:
-    """The pooling; rows that are words have one of their own, and the choice waits for the next set of texts."""
+def pooling_choice(texts: TextSetInfo | None, models: Sequence[ModelInfo] = ()) -> str:
+    """The pooling; words and imported vectors have one of their own, and the choice waits for other texts or models."""
     of_words = texts is not None and texts.spec.unit != "text"
+    given = [info.spec.name for info in models if info.is_given]
+    nothing = bool(given) and len(given) == len(models)
     chosen = ask.segmented_control(
         "Pooling",
         POOLING_CHOICES,
         default="mean",
         key="pooling",
         width="stretch",
-        disabled=of_words,
+        disabled=of_words or nothing,
         help="How the token vectors of a text become one vector: the first token (cls), the last real token, or their "
         "mean. With tokens, every token is a row of its own.",
     )
+    if nothing:
+        st.caption("Imported vectors are taken as they are: there is nothing to pool.")
+        return GIVEN
+    if given:
+        st.caption(f"{plain(', '.join(given))}: taken as imported.")
     if of_words and texts is not None:
         pairs = " A pair has both vectors, side by side." if texts.spec.unit == "word_pair" else ""
         st.caption(f"Rows are words: a word's vector is the mean of its tokens' vectors.{pairs}")
@@ -44,9 +51,12 @@ def pooling_choice(texts: TextSetInfo | None) -> str:
 
 def pooling_problem(models: Sequence[ModelInfo], pooling: str) -> str:
     """Why these models cannot be pooled so; empty where they can."""
-    if pooling not in (*POOLING_CHOICES, "words"):
+    if pooling not in (*POOLING_CHOICES, "words", GIVEN):
         return "Choose a pooling in the sidebar."
-    without = [info.spec.name for info in models if not info.has_cls]
+    given = [info.spec.name for info in models if info.is_given]
+    if pooling == "tokens" and given:
+        return f"{', '.join(given)} has one imported vector for each text: choose the pooling cls, last or mean."
+    without = [info.spec.name for info in models if not info.has_cls and not info.is_given]
     if pooling == "cls" and without:
         return f"{', '.join(without)} puts no [CLS] token before a text: choose the pooling last or mean."
     return ""

@@ -8,7 +8,16 @@ from typing import Any
 
 import streamlit as st
 
-from backend import ModelInfo, PostProcess, TextSetInfo, TokenSample, sets_meant, told_apart
+from backend import (
+    GIVEN,
+    InvalidRequest,
+    ModelInfo,
+    PostProcess,
+    TextSetInfo,
+    TokenSample,
+    sets_meant,
+    told_apart,
+)
 from pages._kit.charts.base import short_model
 from pages._kit.show import wording
 from pages._kit.state import ask
@@ -84,8 +93,14 @@ def ready() -> Selection:
 def ready_for(models: Sequence[ModelInfo]) -> Selection:
     """The shared choice with ``models`` in the place of the sidebar's own; where it does not fit them, end the page here."""
     shared = current()
-    problem = shared.unread or _unfit(models, shared.pooling, shared.layers, shared.postprocess)
-    st.session_state[_KEPT] = replace(shared, models=tuple(models), problem=problem, failed=bool(problem))
+    pooling = shared.pooling
+    if pooling == GIVEN and not any(info.is_given for info in models):  # the sidebar's own models had nothing to pool
+        of_words = shared.texts is not None and shared.texts.spec.unit != "text"
+        pooling = "words" if of_words else models[0].default_pooling if models else "mean"
+    problem = shared.unread or _unfit(models, shared.texts, pooling, shared.layers, shared.postprocess)
+    st.session_state[_KEPT] = replace(
+        shared, models=tuple(models), pooling=pooling, problem=problem, failed=bool(problem)
+    )
     return ready()
 
 
@@ -102,7 +117,7 @@ def in_words(selection: Selection) -> str:
     parts = [
         " and ".join(short_model(info.spec.name) for info in selection.models),
         f"{texts.spec.name} ({size})",
-        selection.pooling,
+        "as imported" if selection.pooling == GIVEN else selection.pooling,
     ]
     if selection.layers != "all":
         parts.append(f"layers {', '.join(map(str, selection.layers))}")
@@ -124,7 +139,7 @@ def sidebar() -> Selection:
         st.html(_STYLE)
         models, model_problem, failed = model_field()
         texts = _texts(text_sets)
-        pooling = pooling_choice(texts)
+        pooling = pooling_choice(texts, models)
         label = _label(texts)
         left, right = st.columns(2)
         with left:
@@ -137,7 +152,7 @@ def sidebar() -> Selection:
             st.error(plain(layer_problem), icon=":material/error:")
     if texts is None:
         unread = unread or "There is no text set. Add one on the Texts page."
-    problem = model_problem or unread or _unfit(models, pooling, layers, steps)
+    problem = model_problem or unread or _unfit(models, texts, pooling, layers, steps)
     failed = failed or (bool(problem) and not model_problem)
     selection = Selection(
         models,
@@ -258,10 +273,29 @@ def _label(texts: TextSetInfo | None) -> str | None:
 
 
 def _unfit(
-    models: Sequence[ModelInfo], pooling: str, layers: str | tuple[int, ...], steps: tuple[PostProcess, ...]
+    models: Sequence[ModelInfo],
+    texts: TextSetInfo | None,
+    pooling: str,
+    layers: str | tuple[int, ...],
+    steps: tuple[PostProcess, ...],
 ) -> str:
     """Why the shared choice cannot be used on these models; empty where it can."""
-    return pooling_problem(models, pooling) or _layers_problem(models, layers) or rows_problem(models, steps)
+    return (
+        _texts_problem(models, texts)
+        or pooling_problem(models, pooling)
+        or _layers_problem(models, layers)
+        or rows_problem(models, steps)
+    )
+
+
+def _texts_problem(models: Sequence[ModelInfo], texts: TextSetInfo | None) -> str:
+    """Why imported vectors among the models cannot be looked at on these texts; empty where they can."""
+    try:
+        if texts is not None:
+            workbench().require_texts_of(models, texts)
+    except InvalidRequest as error:
+        return f"{error.message} {error.hint}"
+    return ""
 
 
 def _layers_problem(models: Sequence[ModelInfo], layers: str | tuple[int, ...]) -> str:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from backend import Choice, JobStatus
+from backend import GIVEN, Choice, JobStatus
 from pages._kit.show.links import page_file
 from pages._kit.state.model_field import MOST_MODELS
 from pages._kit.state.rows import COUNTS, DEFAULT_TOKENS, STEPS
@@ -99,7 +99,7 @@ def _shared(choice: Choice) -> dict[str, str | list[str]]:
     query: dict[str, str | list[str]] = {"model": list(choice.models[:MOST_MODELS])}
     if choice.texts:
         query["texts"] = choice.texts
-    if choice.pooling and choice.pooling != "words":
+    if choice.pooling and choice.pooling not in ("words", GIVEN):
         query["pooling"] = choice.pooling
     if choice.layers:
         first, last = choice.layers[0], choice.layers[-1]

@@ -9,12 +9,15 @@ from pages._kit.show.findings import heading
 from pages._kit.state import ask, model_field, selection
 from pages._kit.state.session import plain
 from pages.data.models.local import show_local
+from pages.data.models.vectors import show_vectors
 
 FAMILIES = {"encoder": "encoder", "decoder": "decoder", "encoder-decoder": "encoder of an encoder-decoder"}
 
 
 def facts(info: ModelInfo) -> dict[str, str]:
     """What is known of a model without running it, in the order of the table."""
+    if info.is_given:
+        return _given_facts(info)
     head = f"classification: {', '.join(info.labels) or 'unnamed classes'}" if info.has_head else "none"
     return {
         "Name": info.spec.name,
@@ -28,6 +31,25 @@ def facts(info: ModelInfo) -> dict[str, str]:
         "[CLS] token": "yes" if info.has_cls else "no",
         "Default pooling": info.default_pooling,
         "Head": head,
+        "Commit": info.spec.commit,
+    }
+
+
+def _given_facts(info: ModelInfo) -> dict[str, str]:
+    """The same of imported vectors, behind which there is no model."""
+    none = "none: imported vectors"
+    return {
+        "Name": info.spec.name,
+        "Architecture": f"vectors of the texts of '{info.given_name}'",
+        "Blocks": none,
+        "Layers": f"{len(info.layer_names)}: {_shortened(info.layer_names)}",
+        "Dimensions": f"{info.n_dims:,}",
+        "Parameters": none,
+        "Weights": f"{wording.size(info.n_bytes)} of vectors, from {info.spec.dtype}",
+        "Longest text": none,
+        "[CLS] token": none,
+        "Default pooling": "as imported",
+        "Head": none,
         "Commit": info.spec.commit,
     }
 
@@ -98,6 +120,7 @@ HOW_TO_NAME = """
 | `gpt2`, `EleutherAI/pythia-160m` | a repository on the Hugging Face hub, at its main branch |
 | `EleutherAI/pythia-160m@step1000` | the same at a branch, tag or commit |
 | `/models/my-encoder` | a local folder in the Hugging Face layout, below one of the model roots |
+| `vectors:NAME` | vectors of your own, added under Own vectors |
 | `run:NAME`, `run:NAME@step-00128` | a fine-tuning run made here, or one of its steps |
 | `/models/my-run`, `EleutherAI/pythia-160m@step*` | a series: a folder of checkpoints, or revisions that match; take some of its steps, or all on the page Dynamics |
 
@@ -105,7 +128,9 @@ Weights are read from safetensors files only, and code that comes with a model i
 """
 
 heading("Models", "Facts about each chosen model, and how to name one.", "")
-chosen, local, other = ask.tabs(["Chosen", "Local models and runs", "Look up a name"], key="models_view")
+chosen, local, own, other = ask.tabs(
+    ["Chosen", "Local models and runs", "Own vectors", "Look up a name"], key="models_view"
+)
 with chosen:
     here = selection.current()
     if here.models:
@@ -114,6 +139,8 @@ with chosen:
         st.info(plain(here.problem or "Choose a model in the sidebar."), icon=":material/tune:")
 with local:
     show_local()
+with own:
+    show_vectors()
 with other:
     look_up()
     with st.expander("How to name a model", icon=":material/help:", expanded=True):

@@ -53,7 +53,8 @@ def facts(model: ModelInfo, texts: TextSetInfo) -> None:
     with st.container(horizontal=True, key="overview_facts"):
         st.metric("Layers", len(model.layer_names), help=plain(", ".join(model.layer_names)), width="content")
         st.metric("Dimensions", f"{model.n_dims:,}", width="content")
-        st.metric("Parameters", wording.parameters(model.n_parameters), width="content")
+        if not model.is_given:
+            st.metric("Parameters", wording.parameters(model.n_parameters), width="content")
         st.metric("Texts", f"{texts.spec.n_rows:,}", width="content")
         st.metric("Classes", len(texts.classes) or "none", width="content")
 

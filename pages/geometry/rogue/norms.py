@@ -12,12 +12,16 @@ from pages._kit.flow.progress import obtain
 from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, show
 from pages._kit.state import ask
+from pages._kit.state.labelled import say_no_model
 from pages._kit.state.session import plain
 from pages.geometry.rogue.outlier_charts import NORM_CAPTION, norm_lines
 
 
 def norm_panel(model: ModelInfo) -> None:
     """Draw the weights and biases and name the outlier dimensions; texts, pooling and layers play no part."""
+    if model.is_given:
+        say_no_model(model, "This rule reads the weights of a model")
+        return
     st.markdown(
         "The rule of Kovaleva et al. (2021) looks only at the weights, without any texts: a dimension is an outlier "
         "where the weight and the bias of a block's last norm both lie far from those of the other dimensions, in many "

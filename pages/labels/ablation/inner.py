@@ -24,6 +24,7 @@ from pages._kit.flow.progress import run_panel
 from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.state import ask
+from pages._kit.state.labelled import say_no_model
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import plain, workbench
 from pages.labels.ablation.inner_charts import (
@@ -65,6 +66,9 @@ def inner_panel(here: Selection, model: ModelInfo) -> None:
 
 def _possible(here: Selection, model: ModelInfo) -> bool:
     """Whether there is anything to judge by; if not, say what is needed."""
+    if model.is_given:
+        say_no_model(model, "This runs the network itself")
+        return False
     if here.tokens is not None:
         st.info("This needs one row per text: choose the pooling mean, last or cls.", icon=":material/tune:")
         return False

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from backend import ComponentAccuracy, Result, TextSetInfo, band_ends
+from backend import ComponentAccuracy, ModelInfo, Result, TextSetInfo, band_ends
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
@@ -32,9 +32,12 @@ HOW = (
 NONE = "(none)"
 
 
-def choose_basis(here: Selection) -> TextSetInfo | None:
-    """The text set of the general basis: any but the one in the sidebar."""
+def choose_basis(here: Selection, model: ModelInfo) -> TextSetInfo | None:
+    """The text set of the general basis: any but the one in the sidebar; none where only that one has vectors."""
     assert here.texts is not None
+    if model.is_given:
+        st.caption("Without general texts: imported vectors are of their own texts alone.", width="content")
+        return None
     others = {info.spec.table: info for info in workbench().text_sets() if info.spec.digest != here.texts.spec.digest}
     options = [NONE, *others]
     general = next((digest for digest, info in others.items() if info.builtin and info.spec.name == "general"), NONE)
@@ -154,7 +157,7 @@ label = label_ready(here)
 with st.container(horizontal=True, vertical_alignment="bottom"):
     model = choose_model(here.models, "component_model", about=ONE_MODEL)
     layer = choose_layer(model, "component_layer")
-    basis = choose_basis(here)
+    basis = choose_basis(here, model)
     paper = paper_choice(["component_accuracy"], here, model, "component_accuracy")
 with paper.box:
     params = params_form(

@@ -27,7 +27,7 @@ from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, show
 from pages._kit.show.findings import heading
 from pages._kit.state import ask, selection
-from pages._kit.state.labelled import choose_model, label_missing
+from pages._kit.state.labelled import choose_model, label_missing, say_no_model
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import plain, show_problem, workbench
 from pages._kit.state.view import set_value
@@ -81,6 +81,9 @@ def new_run(here: Selection, label: str) -> None:
     """The form for a run, and its button."""
     model = choose_model(here.models, "finetune_model", label="Base model")
     assert here.texts is not None
+    if model.is_given:
+        say_no_model(model, "Fine-tuning trains a model")
+        return
     st.caption(
         f"{plain(short_model(model.spec.name))} ({wording.parameters(model.n_parameters)} parameters) on "
         f"{wording.count(here.texts.spec.n_rows, here.row_name)} of {plain(here.texts.spec.name)}, labels: the column "

@@ -13,7 +13,7 @@ from pages._kit.flow.tour import every_view, query_of, shown_texts
 from pages._kit.show.export import origin
 from pages._kit.show.finding import Finding
 from pages._kit.show.naming import file_stem, without_paths
-from pages._kit.show.wording import count
+from pages._kit.show.wording import count, pooled
 from pages._kit.state.gathering import gathered
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import plain
@@ -91,7 +91,7 @@ def report_file(here: Selection, found: Sequence[Found]) -> bytes:
     abouts = [part for one in found for finding in one.findings for part in finding.about]
     whole = Finding("report", "", None, "", pd.DataFrame(), results=list(results.values()), about=abouts)
     page = html_report(
-        f"Everything computed: {models} on {shown_texts(here)}, pooling {here.pooling}",
+        f"Everything computed: {models} on {shown_texts(here)}, {pooled(here.pooling)}",
         sections,
         [*notes, *origin(list(results.values()))],
     )
