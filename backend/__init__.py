@@ -35,6 +35,7 @@ from backend.metrics.direct_probe.kernel import growth as least_distance_growth
 from backend.metrics.direct_probe.ranks import Extreme, least_distance_extremes
 from backend.metrics.direct_probe.result import DirectProbeParams, DirectProbeResult
 from backend.metrics.maps.density import Density, density, drawn_points
+from backend.metrics.maps.placed import TextOnMap, TextOnMapParams
 from backend.metrics.maps.projection import Projection, ProjectionParams
 from backend.metrics.maps.regions import Region, name_regions
 from backend.metrics.maps.series import ProjectionSeries, ProjectionSeriesParams
@@ -263,6 +264,8 @@ __all__ = [
     "SummaryRow",
     "Task",
     "TextColumns",
+    "TextOnMap",
+    "TextOnMapParams",
     "TextPreview",
     "TextSetError",
     "TextSetInfo",

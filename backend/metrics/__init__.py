@@ -14,6 +14,7 @@ from backend.metrics.components.metric import COMPONENT_ACCURACY
 from backend.metrics.dimension.metric import INTRINSIC_DIMENSION
 from backend.metrics.dimension.scale import DIMENSION_SCALE
 from backend.metrics.direct_probe.metric import DIRECT_PROBE
+from backend.metrics.maps.placed import TEXT_ON_MAP
 from backend.metrics.maps.projection import PROJECTION
 from backend.metrics.maps.series import PROJECTION_SERIES
 from backend.metrics.movement.metric import MOVEMENT
@@ -40,6 +41,7 @@ METRICS: dict[str, Metric] = {
     "rogue_overlap": ROGUE_OVERLAP,
     "projection": PROJECTION,
     "projection_series": PROJECTION_SERIES,
+    "text_on_map": TEXT_ON_MAP,
     "neighbours": NEIGHBOURS,
     "neighbours_of_text": NEIGHBOURS_OF_TEXT,
     "neighbour_overlap": NEIGHBOUR_OVERLAP,

@@ -160,6 +160,23 @@ def oriented(scores: Floats) -> Floats:
     return scores * np.where(weights @ scores < 0, -1.0, 1.0)
 
 
+def on_components(x: AnyRows, scores: Floats, point: AnyRows) -> tuple[Floats, float]:
+    """Where ``point`` (n_dims,) lies on the principal components on which the rows ``x`` have the ``scores`` (n_rows, n_components).
+
+    The components are taken back from rows and scores, signs included, so that a row's own vector lands on the row. Also the
+    share of its squared distance from the mean that these components show, in [0, 1]; NaN at the mean itself.
+    """
+    mean = x.mean(axis=0, dtype=np.float64)
+    gap = np.asarray(point, dtype=np.float64) - mean
+    lengths = np.einsum("ij,ij->j", scores, scores)
+    along = np.zeros((x.shape[1], scores.shape[1]))
+    for start in range(0, len(x), 4096):
+        along += (x[start : start + 4096] - mean).T @ scores[start : start + 4096]
+    coords = np.divide(gap @ along, lengths, out=np.zeros(scores.shape[1]), where=lengths > 0)
+    whole = float(gap @ gap)
+    return coords, float(min(1.0, coords @ coords / whole)) if whole > 0 else float("nan")
+
+
 def trustworthiness(x: AnyRows, coords: Floats, k: int) -> float:
     """How far the ``k`` nearest neighbours in a layout are near in the full space too: at most 1, about 0.5 by chance.
 

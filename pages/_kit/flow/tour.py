@@ -34,7 +34,7 @@ PAGES: Mapping[str, Sequence[Mapping[str, Sequence[Any]]]] = {
         {"rogue_model": [_MODEL], "rogue_view": ["One layer", "All layers", "Norm weights"]},
         {"rogue_view": ["Overlap"]},
     ),
-    "neighbours": ({"neighbours_view": ["moved"]},),
+    "neighbours": ({"neighbours_on_map": [True]}, {"neighbours_view": ["moved"]}),
     "threshold": ({"threshold_model": [_MODEL]},),
     "ablation": ({"ablation_model": [_MODEL], "inner_wanted": [False, True]},),
     "neurons": ({"neurons_model": [_MODEL], "neurons_view": ["One layer", "All layers"]},),

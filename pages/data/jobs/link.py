@@ -25,6 +25,7 @@ PAGES: dict[str, tuple[str, str, dict[str, str]]] = {
     "norm_outliers": ("geometry/rogue", "norms", {"rogue_view": "Norm weights"}),
     "neighbours": ("geometry/neighbours", "neighbours", {}),
     "neighbours_of_text": ("geometry/neighbours", "neighbours", {"neighbours_view": "typed"}),
+    "text_on_map": ("geometry/neighbours", "neighbours", {"neighbours_view": "typed", "neighbours_on_map": "true"}),
     "moved_texts": ("geometry/neighbours", "neighbours", {"neighbours_view": "moved"}),
     "threshold": ("labels/threshold", "threshold", {}),
     "ablation": ("labels/ablation", "ablation", {}),

@@ -44,7 +44,7 @@ def ranks_chart(
             x=np.arange(len(layers)),
             y=np.asarray(ranks[:, line], np.float32),
             mode="lines+markers",
-            name=safe(shortened(name, 26)),
+            name=safe(shortened(name, 20)),
             line={"color": colour(line), "width": 1.8, "dash": DASHES[line // len(PALETTE) % len(DASHES)]},
             marker={"size": 5},
             customdata=[safe(layer) for layer in layers],

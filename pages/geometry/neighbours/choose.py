@@ -86,7 +86,7 @@ def choose_text() -> str:
         key="neighbours_text",
         max_chars=MOST_CHARS,
         placeholder="Type any text and press Enter",
-        width=520,
+        width=440,
         help="The model reads it in one forward pass, with the pooling of the sidebar. It is no part of the text set.",
     ).strip()
 
@@ -98,7 +98,7 @@ def choose_layer(model: ModelInfo, names: Sequence[str], numbers: Sequence[int])
     places = range(len(names))
     first = list(numbers).index(model.last_block(tuple(numbers)))
     key = f"neighbours_layer_{len(names)}"
-    return int(ask.select_slider("Layer", places, first, format_func=names.__getitem__, key=key, width=320))
+    return int(ask.select_slider("Layer", places, first, format_func=names.__getitem__, key=key, width=260))
 
 
 def say_text(lead: str, label: str | None, text: str) -> None:

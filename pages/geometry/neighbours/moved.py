@@ -188,8 +188,9 @@ class Moved:
         unit = self.here.row_name
         kind = ask.segmented_control("Order", [MOVED, STAYED], default=MOVED, key="neighbours_order")
         order = self.order(kind)[:MOST_ROWS]
-        lists = {name: st.column_config.ListColumn(name, width="large") for name in ("before", "after")}
-        show_table(self.rows(order), columns=lists, key="neighbours_moved_rows")
+        wide = {name: st.column_config.ListColumn(name, width="medium") for name in ("before", "after")}
+        wide[unit] = st.column_config.TextColumn(unit, width="medium")
+        show_table(self.rows(order), columns=wide, key="neighbours_moved_rows")
         n, first = len(self.result.values.row_index), f"The first {len(order):,} of "
         st.caption(
             f"{first if len(order) < n else 'All '}{count(n, unit)}; before and after are the neighbours in "

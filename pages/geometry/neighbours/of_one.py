@@ -10,7 +10,7 @@ import streamlit as st
 from backend import Neighbours, Result, TextTable
 from pages._kit.charts.base import short_model
 from pages._kit.show.columns import show_table
-from pages._kit.show.finding import Finding, elsewhere, said_once, show
+from pages._kit.show.finding import Finding, elsewhere, show
 from pages._kit.show.findings import reasons
 from pages._kit.show.wording import ROWS_COUNT
 from pages._kit.state.selection import Selection
@@ -32,6 +32,11 @@ class OneText:
     def layer_name(self) -> str:
         """The layer whose neighbours are followed."""
         return self.result.sources[0].layer_names[self.layer]
+
+    @property
+    def metric(self) -> str:
+        """How distances are taken."""
+        return str(self.result.recipe["params"]["metric"])
 
     @property
     def places(self) -> list[int]:
@@ -82,7 +87,6 @@ class OneText:
         drawn = places[:MOST_LINES]
         rows = self.rows(drawn)
         names = [f"{number:,}: {text}" for number, text in zip(rows["row"], rows[self.here.row_name], strict=True)]
-        metric = self.result.recipe.get("params", {}).get("metric", "")
         which = f"The {values.k:,} nearest {self.here.row_name}s" if len(places) == len(drawn) else "The nearest ones"
         model = short_model(source.model)
         return Finding(
@@ -94,7 +98,7 @@ class OneText:
             if drawn
             else None,
             caption=f"{which} in {self.layer_name}, and their rank among all {values.n_others:,} in every layer"
-            f"{f' ({metric} distance)' if metric else ''}. {RANKS_CAPTION}",
+            f" ({self.metric.capitalize()} distance). {RANKS_CAPTION}",
             table=self.drawn,
             results=[self.result],
             fields=["ranks"],
@@ -110,17 +114,16 @@ class OneText:
 
 def show_neighbours(one: OneText) -> None:
     """Ranks over depth beside the neighbours in the chosen layer; then their ranks as a table."""
-    with said_once():
-        left, right = st.columns([6, 5])
-        with left:
-            show(one.over_depth())
-        with right:
-            if not one.places:
-                why = reasons(one.result, "distance").get((one.layer,), "")
-                st.caption(plain(f"No neighbours in {one.layer_name}: {why}."))
-                return
-            st.markdown(f"**Nearest in {plain(one.layer_name)}**")
-            show_table(one.nearest(), key="neighbours_nearest")
-            st.caption(f"Exact, in the full space, among all {one.result.values.n_others:,}. {ROWS_COUNT}")
-        with st.expander("Ranks in every layer", icon=":material/table:"):
-            show_table(one.ranks(), key="neighbours_every")
+    left, right = st.columns([6, 5])
+    with left:
+        show(one.over_depth())
+    with right:
+        if not one.places:
+            why = reasons(one.result, "distance").get((one.layer,), "")
+            st.caption(plain(f"No neighbours in {one.layer_name}: {why}."))
+            return
+        st.markdown(f"**Nearest in {plain(one.layer_name)}**")
+        show_table(one.nearest(), key="neighbours_nearest")
+        st.caption(f"Exact, in the full space, among all {one.result.values.n_others:,}. {ROWS_COUNT}")
+    with st.expander("Ranks in every layer", icon=":material/table:"):
+        show_table(one.ranks(), key="neighbours_every")

@@ -4,12 +4,14 @@ import streamlit as st
 
 from backend import AnalysisSpec, ModelInfo, Neighbours, TextTable
 from pages._kit.flow.progress import run_panel
+from pages._kit.show.finding import said_once
 from pages._kit.show.findings import heading
 from pages._kit.state import ask
 from pages._kit.state.labelled import choose_model
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import end_page, workbench
 from pages.geometry.neighbours.choose import choose_layer, choose_row, choose_text, say_text, settings
+from pages.geometry.neighbours.map import show_on_map
 from pages.geometry.neighbours.moved import moved_view
 from pages.geometry.neighbours.of_one import OneText, show_neighbours
 
@@ -17,6 +19,9 @@ WHAT = "Which texts lie next to a text, in which layer, and which texts have oth
 HOW = (
     "Neighbours are found in the full space, exactly, not on a map. Choose a row or type a text to see its nearest texts in each "
     "layer, and at which rank they are in the others; or compare two layers or models, to see which texts kept their neighbours."
+)
+MAP_HELP = (
+    "The text and its neighbours on the first two principal components of the layer; a typed text is projected on them."
 )
 CHOSEN, TYPED, MOVED = "chosen", "typed", "moved"
 VIEWS = {CHOSEN: "Of a chosen {}", TYPED: "Of a typed text", MOVED: "Which {}s moved"}
@@ -69,8 +74,12 @@ def one_view(here: Selection, table: TextTable, typed: bool) -> None:
     spec = asked(model, here, {**params, "text": text} if typed else {**params, "row": row + 1})
     found = run_panel([spec], "neighbours", Neighbours)
     if found is not None:
-        whose = "a typed text" if typed else f"row {row + 1:,}"
-        show_neighbours(OneText(found[0], place, table, here, whose))
+        whose = "the typed text" if typed else f"row {row + 1:,}"
+        one = OneText(found[0], place, table, here, whose)
+        with said_once():
+            show_neighbours(one)
+            if one.places and ask.toggle("On the map", key="neighbours_on_map", help=MAP_HELP):
+                show_on_map(one, model, text)
 
 
 def asked(model: ModelInfo, here: Selection, params: dict[str, object]) -> AnalysisSpec:

@@ -58,7 +58,7 @@ from pages.geometry.similarity.views import (
 WHAT = "Which layers arrange the texts in the same way? CKA compares two layers, whatever their widths."
 HOW = (
     "Bright cells are layers with the same geometry, dark cells are unrelated layers; click a cell to see its two layers side "
-    "by side."
+    "by side. Shared neighbours looks only at what is near: which share of its nearest texts a text has in both layers."
 )
 FILES = {WITHIN: "similarity-cka", BETWEEN: "similarity-cka", DIFFERENCE: "similarity-cka-difference"}
 
@@ -270,7 +270,7 @@ def show_pair(mode: str, found: Sequence[Result[CkaResult]], models: Sequence[Mo
 heading("Similarity", WHAT, HOW)
 here = ready()
 mode, models = choose_models(in_order(here.models).models)
-with st.container(horizontal=True, vertical_alignment="bottom"):
+with st.container(horizontal=True, vertical_alignment="center"):
     by_neighbours = choose_measure(mode) == NEIGHBOURS
     params = shared_settings() if by_neighbours else settings(models[0], here)
 if mode == BETWEEN:

@@ -10,10 +10,6 @@ WITHIN, BETWEEN, DIFFERENCE = "Within one model", "Between two models", "Differe
 GRID = "All models"
 MATRIX, DIAGONAL = "Matrix", "Along depth"
 CKA, NEIGHBOURS = "CKA", "Shared neighbours"
-_MEASURE_HELP = (
-    "CKA compares the distances between all texts, near and far. Shared neighbours looks only at the nearest: which share of them a text "
-    "has in both layers (mutual nearest-neighbour alignment, Huh et al. 2024)."
-)
 
 
 def choose_measure(mode: str) -> str:
@@ -21,7 +17,7 @@ def choose_measure(mode: str) -> str:
     if mode not in (WITHIN, BETWEEN):
         return CKA
     return ask.segmented_control(
-        "Measure", [CKA, NEIGHBOURS], default=CKA, key="similarity_measure", help=_MEASURE_HELP
+        "Measure", [CKA, NEIGHBOURS], default=CKA, key="similarity_measure", label_visibility="collapsed"
     )
 
 

@@ -71,6 +71,12 @@ def test_a_typed_text_has_the_neighbours_of_what_the_model_makes_of_it(open_page
     np.testing.assert_array_equal(shown["row"], order[:K] + 1)
     np.testing.assert_allclose(shown["distance"], gaps[:K], atol=1e-4)
     assert "among all 60" in said(at)
+    at = run_page(at.toggle(key="neighbours_on_map").set_value(True).run(), "neighbours_map")
+    rings, star = figure(at, 1)["data"][-2:]
+    maps = small_world.computed("projection", 0, layers=(3,)).values.coords[0]
+    np.testing.assert_allclose([numbers(star["x"])[0], numbers(star["y"])[0]], maps[20], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(numbers(rings["x"]), maps[order[:K], 0], rtol=1e-6)
+    assert "have no place for a typed one" in said(at)
     at = open_page(KEY, 0, neighbours_view="typed", neighbours_text="a", post="centre")
     assert "cannot be post-processed" in said(at)
 

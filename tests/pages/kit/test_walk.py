@@ -118,9 +118,12 @@ WALKS = (
     Walk(
         "neighbours",
         (0, 1),
-        ("neighbours_ranks", "neighbours_kept"),
-        (("segmented_control", "neighbours_view", "moved"),),
-        runs=("neighbours", "neighbours_moved"),
+        ("neighbours_ranks", "neighbours_map", "neighbours_kept"),
+        (
+            ("toggle", "neighbours_on_map", True),
+            ("segmented_control", "neighbours_view", "moved"),
+        ),
+        runs=("neighbours", "neighbours_map", "neighbours_moved"),
     ),
     Walk("explorer", (0,), ("explorer",), (("selectbox", "metric", "anisotropy"),)),
     Walk(
