@@ -27,6 +27,7 @@ PAGES = {
             "Neighbours",
             "The nearest texts of a text in the full space, layer by layer, and which texts moved.",
         ),
+        ("geometry/selection", "Selection", "The selected texts against the rest: any one number per layer."),
         ("geometry/explorer", "Explorer", "Any metric with its settings and numbers, including your own metrics."),
     ],
     "Labels": [

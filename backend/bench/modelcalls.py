@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from backend.bench.textcalls import TextCalls
+from backend.bench.rowcalls import RowCalls
 from backend.errors import InvalidRequest, ModelError
 from backend.models.runfolder import check_name
 from backend.values.activations import Report, no_report
@@ -18,7 +18,7 @@ from backend.values.texts import TextSetInfo
 from backend.work.forecasting import forecast
 
 
-class ModelCalls(TextCalls):
+class ModelCalls(RowCalls):
     """The calls about models, and about the runs that make them."""
 
     def model(self, name: str, *, dtype: str = "auto", report: Report = no_report) -> ModelInfo:

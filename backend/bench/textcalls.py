@@ -6,16 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
-import numpy as np
-import numpy.typing as npt
-
 from backend.bench.following import Follower
 from backend.errors import InvalidRequest
 from backend.forms.fingerprint import label_spec
 from backend.jobs.inline import InlineExecutor
 from backend.values.reading import ReadOptions, RowSample, TextColumns
 from backend.values.specs import LabelSpec, TextSetSpec
-from backend.values.tasks import JoinTask, ReadTask, RenameClassesTask, SampleTask
+from backend.values.tasks import JoinTask, PartTask, ReadTask, RenameClassesTask, SampleTask
 from backend.values.texts import TextSetInfo, TextTable, named_set, row_runs
 
 _DIGEST = re.compile(r"[0-9a-f]{40}")
@@ -35,17 +32,6 @@ class TextCalls(Follower):
         if isinstance(which, TextSetSpec):
             return self._executor.text_table(which.table)
         return self._executor.text_table(which if _DIGEST.fullmatch(which) else self.text_set_info(which).spec.table)
-
-    def search_texts(
-        self, which: TextSetSpec | TextSetInfo | str, query: str, *, expression: bool = False
-    ) -> npt.NDArray[np.int64]:
-        """Numbers (from 0) of the rows that hold every word of ``query``, or match it as a regular ``expression``.
-
-        Raises InvalidRequest for an expression that cannot be read.
-        """
-        from backend.textsets.searching import search_rows
-
-        return search_rows(self.text_set(which), query, expression=expression)
 
     def read_texts(
         self,
@@ -104,11 +90,26 @@ class TextCalls(Follower):
         self, texts: TextSetInfo, rows: int, *, by: str = "first", seed: int = 0, name: str = ""
     ) -> TextSetInfo:
         """Keep a part of a text set as one of its own: the first ``rows``, ``by`` "label" in proportion, or "random" ones."""
-        shown = (
-            name
-            or f"{texts.spec.name}, {'first ' if by == 'first' else ''}{rows:,}{'' if by == 'first' else f' by {by}'}"
-        )
-        return self.wait(SampleTask(texts.spec.table, shown, RowSample(rows, by, seed)))
+        return self.wait(self.sample_task(texts, rows, by=by, seed=seed, name=name))
+
+    def sample_task(
+        self, texts: TextSetInfo, rows: int, *, by: str = "first", seed: int = 0, name: str = ""
+    ) -> SampleTask:
+        """The task behind ``sample_texts``."""
+        of_all = f"{texts.spec.name}, {'first ' if by == 'first' else ''}{rows:,}{'' if by == 'first' else f' by {by}'}"
+        return SampleTask(texts.spec.table, name or of_all, RowSample(rows, by, seed))
+
+    def part(self, texts: TextSetInfo, rows: Sequence[int], *, name: str = "", said: str = "selected") -> TextSetInfo:
+        """Keep these rows (from 0) of a text set as one of its own: it, and every result of it, says what it is part of.
+
+        ``said`` says which rows they are, after "300 of 6,920 rows of 'sst2', ". Raises InvalidRequest for no rows.
+        """
+        return self.wait(self.part_task(texts, rows, name=name, said=said))
+
+    def part_task(self, texts: TextSetInfo, rows: Sequence[int], *, name: str = "", said: str = "selected") -> PartTask:
+        """The task behind ``part``: whoever peeks at it learns whether the text set is there already."""
+        runs = tuple(end for run in row_runs(sorted(set(rows))) for end in run)
+        return PartTask(texts.spec.table, name or f"{texts.spec.name}, {len(set(rows)):,} {said}", runs, said)
 
     def rename_classes(
         self, texts: TextSetInfo, names: Mapping[str, str], *, column: str | None = None, name: str = ""
@@ -133,20 +134,6 @@ class TextCalls(Follower):
         lines = "".join(json.dumps({"text": text}) + "\n" for text in texts)
         task = ReadTask(self.upload(lines.encode()), f"{name}.jsonl", name, ReadOptions(TextColumns("text")), save=True)
         return cast(TextSetInfo, self.wait(task))
-
-    def keep_rows(self, rows: Sequence[int]) -> str:
-        """Keep numbers of rows (from 0, ascending) under their digest, which is returned; the oldest of many go first.
-
-        Raises InvalidRequest for more than are kept.
-        """
-        return self._executor.keep_selection([end for run in row_runs(rows) for end in run])
-
-    def kept_rows(self, digest: str) -> tuple[int, ...] | None:
-        """The numbers of ``keep_rows``; None where they are not kept here, or no longer."""
-        runs = self._executor.selection(digest) if _DIGEST.fullmatch(digest) else None
-        if runs is None:
-            return None
-        return tuple(row for first, last in zip(runs[::2], runs[1::2], strict=True) for row in range(first, last + 1))
 
     def upload(self, content: bytes, *, vectors: bool = False) -> str:
         """Bring bytes to where they can be read; returns the digest for a ReadTask, or of ``vectors`` for a VectorsTask."""

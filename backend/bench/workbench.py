@@ -5,6 +5,9 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from backend.bench.objectcalls import ObjectCalls
 from backend.bench.written import Written, written
 from backend.errors import InvalidRequest
@@ -21,6 +24,7 @@ from backend.values.specs import AnalysisSpec, PostProcess, TokenSample
 from backend.values.tasks import BatchTask
 from backend.values.texts import TextSetInfo
 from backend.work.analyses import analysis_spec, layer_numbers
+from backend.work.stacks import stored_rows
 
 
 class Workbench(ObjectCalls):
@@ -273,6 +277,24 @@ class Workbench(ObjectCalls):
         named = " to ".join(info.spec.name for info in order.models)
         note = f"Before to after: {named}. {order.reason}"
         return list(order.models) if row.direction == BEFORE_FIRST else list(order.models)[::-1], note
+
+    def stored_vectors(
+        self,
+        model: ModelInfo,
+        texts: TextSetInfo,
+        *,
+        layer: int,
+        pooling: str = "mean",
+        postprocess: Sequence[PostProcess] = (),
+        rows: Sequence[int] = (),
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]] | None:
+        """Rows of a text set (all, or of ``rows``) and their vectors (n, n_dims) in a layer of a model; None where not stored here.
+
+        Words that were cut off have no vector, and are left out. Raises InvalidRequest for the pooling "tokens".
+        """
+        asked: dict[str, Any] = {"pooling": pooling, "layers": [layer], "postprocess": postprocess}
+        (spec,) = self.analysis("anisotropy", models=[model], texts=texts, **asked).inputs
+        return stored_rows(self._store, spec, rows)
 
     # The instance
 

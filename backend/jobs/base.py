@@ -14,6 +14,7 @@ from backend.values.jobs import JobStatus
 from backend.values.json_data import Document
 from backend.values.local import LocalModels
 from backend.values.runs import RunInfo
+from backend.values.selections import NamedRows
 from backend.values.specs import AnalysisSpec
 from backend.values.tasks import Task
 from backend.values.texts import Cost, TextSetInfo, TextTable
@@ -81,6 +82,22 @@ class Executor(Protocol):
 
     def delete_vectors(self, name: str) -> int:
         """Delete imported vectors; returns the bytes that are free again."""
+        ...
+
+    def named_rows(self, table: str) -> list[NamedRows]:
+        """The selections that were saved of a text set, by name."""
+        ...
+
+    def save_rows(self, table: str, name: str, runs: list[int], story: str) -> NamedRows:
+        """Save rows of a text set under a name; ``story`` says how they were found."""
+        ...
+
+    def rename_rows(self, table: str, name: str, new: str) -> NamedRows:
+        """Call a saved selection ``new``."""
+        ...
+
+    def forget_rows(self, table: str, name: str) -> None:
+        """Delete a saved selection."""
         ...
 
     def runs(self) -> list[RunInfo]:

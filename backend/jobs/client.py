@@ -19,6 +19,7 @@ from backend.values.jobs import JobStatus
 from backend.values.json_data import Document
 from backend.values.local import LocalModels
 from backend.values.runs import RunInfo
+from backend.values.selections import NamedRows
 from backend.values.specs import AnalysisSpec
 from backend.values.tasks import BatchTask, Task
 from backend.values.texts import Cost, TextSetInfo, TextTable
@@ -127,6 +128,23 @@ class ClientExecutor:
     def delete_vectors(self, name: str) -> int:
         return int(json.loads(self._ask("DELETE", f"/vectors/{urllib.parse.quote(name, safe='')}"))["n_bytes"])
 
+    def named_rows(self, table: str) -> list[NamedRows]:
+        found = json.loads(self._ask("GET", _selections_of(table)))
+        return [one for item in found if (one := read_json(NamedRows, item)) is not None]
+
+    def save_rows(self, table: str, name: str, runs: list[int], story: str) -> NamedRows:
+        return self._named("POST", _selections_of(table), {"name": name, "runs": runs, "story": story})
+
+    def rename_rows(self, table: str, name: str, new: str) -> NamedRows:
+        return self._named("POST", f"{_selections_of(table)}/name", {"name": name, "new": new})
+
+    def forget_rows(self, table: str, name: str) -> None:
+        self._ask("DELETE", _selections_of(table), json.dumps({"name": name}).encode())
+
+    def _named(self, method: str, path: str, data: Document) -> NamedRows:
+        found: NamedRows = from_json(NamedRows, json.loads(self._ask(method, path, json.dumps(data).encode())))
+        return found
+
     def runs(self) -> list[RunInfo]:
         return [run for item in json.loads(self._ask("GET", "/runs")) if (run := read_json(RunInfo, item)) is not None]
 
@@ -185,6 +203,10 @@ class ClientExecutor:
 
 
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # never send the token to a proxy
+
+
+def _selections_of(table: str) -> str:
+    return f"/textsets/{urllib.parse.quote(table, safe='')}/selections"
 
 
 def _service_error(error: urllib.error.HTTPError) -> EmbedscopeError:

@@ -9,11 +9,13 @@ from backend.errors import TextSetError
 from backend.forms.fingerprint import fingerprint
 from backend.jobs.base import JobBook
 from backend.store import Store
+from backend.store.named import forget_all_named, forget_named, named_selections, rename_named, save_named
 from backend.store.selections import keep_selection, kept_selection
 from backend.values.jobs import JobStatus
 from backend.values.json_data import Document
 from backend.values.local import LocalModels
 from backend.values.runs import RunInfo
+from backend.values.selections import NamedRows
 from backend.values.specs import AnalysisSpec
 from backend.values.tasks import Task
 from backend.values.texts import Cost, TextSetInfo, TextTable
@@ -80,7 +82,10 @@ class StoreExecutor:
         return self._library.table(digest)
 
     def delete_text_set(self, digest: str) -> int:
-        return self._library.delete(digest)
+        table = self._library.info(digest).spec.table
+        n_deleted = self._library.delete(digest)
+        forget_all_named(self._store, table)
+        return n_deleted
 
     def keep_selection(self, runs: list[int]) -> str:
         return keep_selection(self._store, runs)
@@ -93,6 +98,19 @@ class StoreExecutor:
 
     def delete_vectors(self, name: str) -> int:
         return delete_vectors(self._store, name)
+
+    def named_rows(self, table: str) -> list[NamedRows]:
+        return named_selections(self._store, table)
+
+    def save_rows(self, table: str, name: str, runs: list[int], story: str) -> NamedRows:
+        info = self._library.info(table)
+        return save_named(self._store, info.spec.table, name, runs, story, info.spec.n_rows)
+
+    def rename_rows(self, table: str, name: str, new: str) -> NamedRows:
+        return rename_named(self._store, table, name, new)
+
+    def forget_rows(self, table: str, name: str) -> None:
+        forget_named(self._store, table, name)
 
     def runs(self) -> list[RunInfo]:
         return all_runs(self._runs)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,7 @@ from backend.values.results import Source
 
 Floats = npt.NDArray[np.float64]
 FEWEST_PAIRS = 3  # of which a rank correlation says anything
+_ROWS_AT_A_TIME = 4096
 
 
 def band_ends(middle: npt.ArrayLike, spread: npt.ArrayLike) -> tuple[Floats, Floats]:
@@ -97,3 +99,11 @@ def rank_correlation(x: npt.ArrayLike, y: npt.ArrayLike) -> RankCorrelation:
 def _mean_ranks(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
     return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[place], np.float64)
+
+
+def mean_sizes(vectors: npt.NDArray[Any]) -> Floats:
+    """The mean |value| of each dimension (n_dims,) over ``vectors`` (n, n_dims), in float64; NaN where a value is not finite, or for none."""
+    sizes = np.full(vectors.shape[1], np.nan if not len(vectors) else 0.0)
+    for start in range(0, len(vectors), _ROWS_AT_A_TIME):
+        sizes += np.abs(np.asarray(vectors[start : start + _ROWS_AT_A_TIME], np.float64)).sum(axis=0)
+    return np.where(np.isfinite(sizes), sizes / max(len(vectors), 1), np.nan)

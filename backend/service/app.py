@@ -49,6 +49,10 @@ def make_app(executor: WorkersExecutor, store: Store, codec: Codec, *, token: st
         Route("/textsets", endpoints.text_sets),
         Route("/textsets/{digest}", endpoints.text_table),
         Route("/textsets/{digest}", endpoints.delete_text_set, methods=["DELETE"]),
+        Route("/textsets/{digest}/selections", endpoints.named_rows),
+        Route("/textsets/{digest}/selections", endpoints.save_rows, methods=["POST"]),
+        Route("/textsets/{digest}/selections", endpoints.forget_rows, methods=["DELETE"]),
+        Route("/textsets/{digest}/selections/name", endpoints.rename_rows, methods=["POST"]),
     ]
     app = Starlette(routes=routes, exception_handlers={EmbedscopeError: _refused})
     return _TokenGate(app, token)
@@ -132,6 +136,25 @@ class _Endpoints:
         runs = await run_in_threadpool(self._executor.selection, request.path_params["digest"])
         return _missing("selection") if runs is None else JSONResponse(runs)
 
+    async def named_rows(self, request: Request) -> Response:
+        found = await run_in_threadpool(self._executor.named_rows, request.path_params["digest"])
+        return JSONResponse([to_json(one, {}) for one in found])
+
+    async def save_rows(self, request: Request) -> Response:
+        table, data = request.path_params["digest"], await _object(request)
+        asked = data.get("name", ""), data.get("runs", []), data.get("story", "")
+        return JSONResponse(to_json(await run_in_threadpool(self._executor.save_rows, table, *asked), {}))
+
+    async def rename_rows(self, request: Request) -> Response:
+        table, data = request.path_params["digest"], await _object(request)
+        asked = data.get("name", ""), data.get("new", "")
+        return JSONResponse(to_json(await run_in_threadpool(self._executor.rename_rows, table, *asked), {}))
+
+    async def forget_rows(self, request: Request) -> Response:
+        table, data = request.path_params["digest"], await _object(request)
+        await run_in_threadpool(self._executor.forget_rows, table, data.get("name", ""))
+        return JSONResponse({"status": "ok"})
+
     async def runs(self, request: Request) -> Response:
         runs = await run_in_threadpool(self._executor.runs)
         return JSONResponse([to_json(run, {}) for run in runs])
@@ -178,6 +201,11 @@ async def _json(request: Request, hint: str) -> Any:  # whatever was sent
         return json.loads(await _body(request, _MAX_TASK_BYTES))
     except (ValueError, RecursionError):
         raise InvalidRequest("The request is not JSON.", hint) from None
+
+
+async def _object(request: Request) -> dict[str, Any]:
+    data = await _json(request, "Send an object as JSON.")
+    return data if isinstance(data, dict) else {}
 
 
 async def _body(request: Request, limit: int) -> bytes:

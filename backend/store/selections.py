@@ -21,7 +21,7 @@ def keep_selection(store: Store, runs: Any) -> str:  # Any: of whoever asks
 
     Raises InvalidRequest for anything but ascending whole numbers, two for each run, and for more than MOST_RUNS.
     """
-    checked = _checked(runs)
+    checked = checked_runs(runs)
     digest = content_digest(json.dumps(checked).encode())
     store.set_record(_PREFIX + digest, {"runs": checked, "time": time.time()})
     known = store.record_keys(_PREFIX)
@@ -36,12 +36,13 @@ def kept_selection(store: Store, digest: str) -> list[int] | None:
     """The runs of a selection; None where it is not here, or no longer."""
     found = store.record(_PREFIX + digest)
     try:
-        return _checked(found["runs"]) if isinstance(found, dict) else None
+        return checked_runs(found["runs"]) if isinstance(found, dict) else None
     except (InvalidRequest, KeyError):
         return None
 
 
-def _checked(runs: Any) -> list[int]:
+def checked_runs(runs: Any) -> list[int]:  # Any: of whoever asks
+    """``runs`` as they are kept; raises InvalidRequest for anything but first and last row of each run, ascending, and for too many."""
     whole = isinstance(runs, list) and all(type(row) is int and 0 <= row < _HIGHEST for row in runs)
     if not whole or len(runs) % 2 or any(low > high for low, high in pairwise(runs)):
         raise InvalidRequest("That is no selection of rows.", "Give ascending whole numbers, two for each run of rows.")

@@ -36,6 +36,26 @@ def sampled(table: TextTable, rows: RowSample, name: str = "", *, of: str = "") 
         else:
             kept = sorted(map(int, np.random.default_rng(rows.seed).choice(n_rows, rows.n, replace=False)))
         said = f"{rows.n:,} of {n_rows:,} rows of '{whole}', {by}"
+    return _kept(table, kept, name, said)
+
+
+def part_of(table: TextTable, rows: Sequence[int], name: str, said: str) -> TextTable:
+    """These ``rows`` (from 0, ascending) of ``table`` as a text set ``name``; where they are all, nothing else changes.
+
+    ``sample`` of the new table says which they are: "300 of 6,920 rows of 'sst2', " and ``said``. Raises TextSetError for
+    no rows, and for one that is not there.
+    """
+    if not rows or not 0 <= rows[0] <= rows[-1] < len(table):
+        raise TextSetError(
+            f"'{shortened(table.name, 60)}' has {plural(len(table), 'row')}, not those that are asked for.",
+            "Select some of its rows.",
+        )
+    if len(rows) == len(table):
+        return replace(table, name=name)
+    return _kept(table, rows, name, f"{len(rows):,} of {len(table):,} rows of '{table.name}', {said}")
+
+
+def _kept(table: TextTable, kept: Sequence[int], name: str, said: str) -> TextTable:
     return replace(
         table,
         name=name or table.name,

@@ -75,6 +75,20 @@ class RenameClassesTask(Request["TextSetInfo"]):
 
 
 @dataclass(frozen=True, slots=True)
+class PartTask(Request["TextSetInfo"]):
+    """Keep certain rows of a text set, by the digest of its table, as a text set of its own.
+
+    ``runs`` are the first and the last row (from 0) of each run of neighbouring rows, in one list, ascending; ``said``
+    says which rows they are, in words.
+    """
+
+    table: str
+    name: str
+    runs: tuple[int, ...]
+    said: str = "selected"
+
+
+@dataclass(frozen=True, slots=True)
 class JoinTask(Request["TextSetInfo"]):
     """Join two text sets into one with a split column: "train" for the rows of the first, "test" for the second's.
 

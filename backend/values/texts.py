@@ -42,9 +42,11 @@ class TextTable:
     def __len__(self) -> int:
         return len(self.texts)
 
-    def class_counts(self, column: str) -> dict[str, int]:
-        """How many rows each class of ``column`` has, the most frequent first; rows without one are left out."""
-        return dict(Counter(cell for cell in self.columns[column] if cell is not None).most_common())
+    def class_counts(self, column: str, rows: Sequence[int] | None = None) -> dict[str, int]:
+        """How many rows (of ``rows``, if given) each class of ``column`` has, the most frequent first, without those that have none."""
+        cells = self.columns[column]
+        found = cells if rows is None else (cells[row] for row in rows)
+        return dict(Counter(cell for cell in found if cell is not None).most_common())
 
     @property
     def shown(self) -> tuple[str, ...]:

@@ -91,8 +91,8 @@ class Kind:
     it has stored the answer itself; ``find`` is how such an answer is found again. ``worker`` names the kind of worker
     that does it, or says for a task which workers do it in which steps. ``check`` refuses values that no form would
     let through, and ``about`` lists what must agree with what is there. ``analyses`` are those that the task is made of.
-    With ``asked_anew`` it is started although its answer is there: a name may stand for something else by now, and a
-    recipe may contradict itself, which is found at the door. ``choice`` is what makes a page draw the answer. ``begin`` does
+    With ``asked_anew`` it is started although its answer is there: a name may stand for something else by now, a text set
+    that it made may be deleted, and a recipe may contradict itself, which is found at the door. ``choice`` is what makes a page draw the answer. ``begin`` does
     the step "fill", where that is more than bringing activations into the store.
     """
 

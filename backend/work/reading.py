@@ -2,12 +2,14 @@
 
 from backend.errors import InvalidRequest, TextSetError
 from backend.settings import Settings
+from backend.store.selections import checked_runs
 from backend.textsets.limits import Limits
 from backend.textsets.records import mark_of
 from backend.textsets.tables import FORMATS
 from backend.values.activations import Report
 from backend.values.reading import WORD_TASKS, TextColumns
-from backend.values.tasks import HubReadTask, JoinTask, ReadTask, RenameClassesTask, SampleTask
+from backend.values.selections import rows_of
+from backend.values.tasks import HubReadTask, JoinTask, PartTask, ReadTask, RenameClassesTask, SampleTask
 from backend.values.texts import TextPreview, TextSetInfo
 from backend.work.checks import check_digest, check_rows, check_text, one_of, within
 from backend.work.kinds import Hands
@@ -63,6 +65,13 @@ def rename_classes(hands: Hands, task: RenameClassesTask, report: Report) -> Tex
     return hands.library.save(renamed(table, task.column, dict(zip(task.before, task.after, strict=True)), task.name))
 
 
+def part_set(hands: Hands, task: PartTask, report: Report) -> TextSetInfo:
+    """Keep certain rows of a text set."""
+    from backend.textsets.sampling import part_of
+
+    return hands.library.save(part_of(hands.library.table(task.table), rows_of(task.runs), task.name, task.said))
+
+
 def limits_of(settings: Settings) -> Limits:
     """The limits on what is read, from the settings."""
     return Limits.of(settings)
@@ -94,6 +103,11 @@ def sample_title(task: SampleTask) -> str:
 def renaming_title(task: RenameClassesTask) -> str:
     """What the job is called."""
     return f"rename classes of {task.column} as {task.name}"
+
+
+def part_title(task: PartTask) -> str:
+    """What the job is called."""
+    return f"take selected rows as {task.name}"
 
 
 def check_read(task: ReadTask) -> None:
@@ -148,6 +162,15 @@ def check_renaming(task: RenameClassesTask) -> None:
         )
     for name in task.after:
         check_text("a class", name)
+
+
+def check_part(task: PartTask) -> None:
+    """Raise InvalidRequest where the table is not named by its digest, or the rows are none or not ascending."""
+    check_digest("'table'", task.table)
+    check_text("a text set", task.name)
+    check_text("what the rows are", task.said)
+    if not checked_runs(list(task.runs)):
+        raise InvalidRequest("A text set needs at least one row.", "Select some rows.")
 
 
 def _check_columns(columns: TextColumns) -> None:

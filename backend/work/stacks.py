@@ -1,5 +1,6 @@
 """From specs to what metrics are given: the layers of a stack, and with them the model's head and the model itself."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, cast
@@ -7,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from backend.errors import StoreError
+from backend.errors import InvalidRequest, StoreError
 from backend.forms.fingerprint import content_digest, fingerprint
 from backend.metrics.base import Metric
 from backend.settings import Settings
@@ -121,6 +122,25 @@ class Stacks:
         if rows is None:
             raise StoreError("Activations were removed from the cache while they were needed.", "Run it again.")
         return rows
+
+
+def stored_rows(
+    store: Store, spec: ActivationSpec, rows: Sequence[int] = ()
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]] | None:
+    """The rows of the text set (all, or those of ``rows``) that ``spec`` has vectors of, and these; None where they are not stored.
+
+    After the steps of ``spec`` on the rows, fitted on all of them, where it has any. Raises InvalidRequest where a row is a token.
+    """
+    if spec.pooling == "tokens":
+        raise InvalidRequest("With the pooling 'tokens' a text has many vectors.", "Choose mean, last or cls.")
+    found = store.open_array(fingerprint(spec))
+    if found is None:
+        return None
+    index = store.open_array(rows_digest(spec)) if spec.pooling == "words" else np.arange(len(found))
+    if index is None:
+        return None
+    kept = np.isin(index, np.asarray(rows, np.int64)) if len(rows) else np.ones(len(index), bool)
+    return np.asarray(index, np.int64)[kept], np.asarray(found[kept])
 
 
 def fits_rows(spec: ActivationSpec) -> bool:

@@ -18,6 +18,7 @@ from backend.values.tasks import (
     HubReadTask,
     JoinTask,
     NormTask,
+    PartTask,
     ReadTask,
     RenameClassesTask,
     ResolveTask,
@@ -88,6 +89,7 @@ _ROWS = (
         worker="reader",
         title=reading.join_title,
         check=reading.check_join,
+        asked_anew=True,
     ),
     Kind(
         SampleTask,
@@ -96,6 +98,16 @@ _ROWS = (
         worker="reader",
         title=reading.sample_title,
         check=reading.check_sample,
+        asked_anew=True,
+    ),
+    Kind(
+        PartTask,
+        answer=TextSetInfo,
+        do=reading.part_set,
+        worker="reader",
+        title=reading.part_title,
+        check=reading.check_part,
+        asked_anew=True,
     ),
     Kind(
         RenameClassesTask,

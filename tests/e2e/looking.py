@@ -14,6 +14,7 @@ PAGES = {
     "Components (PCA)": "components",
     "Rogue dimensions": "rogue",
     "Neighbours": "neighbours",
+    "Selection": "selection",
     "Explorer": "explorer",
     "Threshold": "threshold",
     "Ablation": "ablation",

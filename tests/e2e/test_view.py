@@ -92,7 +92,7 @@ def test_a_link_draws_the_same_points_frame_and_selection_in_another_browser(add
     tab.mouse.down()
     tab.mouse.move(across + 60, down + 60, steps=6)
     tab.mouse.up()
-    tab.wait_for_url(lambda url: "projection_map_points=&" not in url and not url.endswith("projection_map_points="))
+    tab.wait_for_url(lambda url: "chosen=&" not in url and not url.endswith("chosen="))
     seen, link = drawn(tab), tab.url
     assert len(seen["chosen"]) > 3
     other = chromium.new_context(viewport={"width": 1280, "height": 800}).new_page()

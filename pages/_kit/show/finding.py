@@ -40,6 +40,7 @@ from pages._kit.show.findings import provenance, reasons_over_steps, say_undefin
 from pages._kit.show.naming import file_stem, title_lines
 from pages._kit.show.plot import ChartSelection, Frames, Select, plot
 from pages._kit.show.saving import save_menu
+from pages._kit.show.sharing import Shared
 from pages._kit.state.gathering import gathered
 from pages._kit.state.session import plain
 from pages._kit.state.zoom import Zoom
@@ -61,7 +62,7 @@ class Finding:
     is not said, and ``crosses`` says that the figure marks gaps ×. ``unit`` is that of columns of numbers whose names do not say it. ``name`` (the key, if empty), ``layer`` and ``about``
     (model and text set, where no result says them) make the names of files. ``documents`` make the JSON file, where that is not
     one document for each result. Results of the checkpoints of a ``series`` are spoken of together, under its name.
-    ``height`` ... ``frames`` are those of ``plot``.
+    ``height`` ... ``frames`` are those of ``plot``, and ``chosen`` is its ``shared``.
     """
 
     key: str
@@ -87,6 +88,7 @@ class Finding:
     view: str = ""
     select: Select = "none"
     frames: Frames | None = None
+    chosen: Shared | None = None
 
     def numbers(self) -> pd.DataFrame:
         """The table; of a part of a text set with a column that says which part."""
@@ -149,6 +151,7 @@ def show(finding: Finding) -> ChartSelection:
             view=finding.view,
             select=finding.select,
             frames=finding.frames,
+            shared=finding.chosen,
             file_name=file_stem(finding),
             title=title_lines(finding),
         )

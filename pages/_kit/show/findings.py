@@ -16,6 +16,8 @@ from backend import (
     points_text,
 )
 from pages._kit.charts.base import short_model
+from pages._kit.show.choosing import select_menu
+from pages._kit.show.strip import selection_strip
 from pages._kit.show.wording import count, pooled
 from pages._kit.state.address import slot
 from pages._kit.state.selection import current, in_words
@@ -24,14 +26,17 @@ from pages._kit.state.session import plain
 
 def heading(title: str, what: str, how: str) -> None:
     """The head of a page: its title, how to read it (folded away), and the shared choice in words."""
+    here = current()
     with st.container(horizontal=True, vertical_alignment="center", key="heading"):
         st.title(title, width="content")
         with st.popover("How to read this", icon=":material/help:", type="tertiary"):
             st.markdown(f"{what}\n\n{how}".strip())
+        select_menu(here)
         slot()
-    said = in_words(current())
+    said = in_words(here)
     if said:
         st.caption(plain(said))
+    selection_strip(here.texts, here.label)
 
 
 def reasons(result: Result, field: str) -> dict[tuple[int, ...], str]:

@@ -17,7 +17,6 @@ import streamlit as st
 
 from backend import Projection, Result, TextTable, number_text
 from pages._kit.charts.base import titled
-from pages._kit.charts.hovers import MOST_FACTS, marked
 from pages._kit.charts.maps import CAPTION, METHODS, projection_scatter
 from pages._kit.charts.maps import Projection as Drawn
 from pages._kit.show.colouring import Colouring, by_column, choose_colours, say_scale
@@ -25,16 +24,17 @@ from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, elsewhere, said_once, show
 from pages._kit.show.findings import reasons
 from pages._kit.show.map_layers import Cells, cell_rows, choose_layers, dense, dense_words, region_notes
+from pages._kit.show.map_list import list_selected
 from pages._kit.show.map_points import MapPoints
-from pages._kit.show.plot import ChartSelection, Frames
-from pages._kit.show.wording import ROWS_COUNT, count
-from pages._kit.state.chart_state import last_shown
+from pages._kit.show.plot import Frames
+from pages._kit.show.sharing import Shared
+from pages._kit.show.wording import count, row_name
+from pages._kit.state.chart_state import asked_rows, last_shown
+from pages._kit.state.chosen import choose_rows, chosen_rows, how_to_choose
 from pages._kit.state.session import plain
+from pages._kit.state.view import asked_words
 
 FIELDS = ("coords", "trustworthiness", "neighbour_overlap")
-MOST_LISTED = 500
-_LIST_HEIGHT = 300
-_HINT = ":material/ads_click: Click a point, or use box or lasso in the tool bar, to list texts here."
 _TRUST_HELP = (
     "1: points that are near on the map are near in the full space. Below about 0.9, do not trust the clusters."
 )
@@ -101,6 +101,26 @@ class MapView:
         drawn = f"{n_points:,} of {count(n_rows, 'token' if self.tokens else 'text')}, drawn at random with seed {self.result.seed}"
         return " · ".join(filter(None, (drawn if n_points < n_rows else "", sample)))
 
+    @property
+    def shared(self) -> Shared | None:
+        """What is selected on all pages, as points; None where a point is a token, which no other page knows."""
+        if self.tokens:
+            return None
+        values = self.result.values
+        found = values.row_index[np.isin(values.text_index, np.array(chosen_rows(), np.int64))]
+        return Shared(found, self.pick)
+
+    def pick(self, ids: Sequence[int]) -> None:
+        """Select the texts of these points; none of them takes the selection back."""
+        values, how = self.result.values, how_to_choose() if ids else "replace"
+        rows = values.text_index[np.isin(values.row_index, np.array(ids, np.int64))]
+        choose_rows(rows.tolist(), how, story=f"{count(len(rows), self.row_name)} on the {self.method} map")
+
+    @property
+    def row_name(self) -> str:
+        """What a row of the text set is."""
+        return row_name(self.table.unit)
+
     def drawn(self, place: int, axis_titles: Sequence[str] = ()) -> Drawn:
         """One of the maps as points."""
         values = self.result.values
@@ -154,6 +174,7 @@ class MapView:
             fields=FIELDS,
             select="points",
             frames=frames,
+            chosen=self.shared,
             **given,
         )
 
@@ -168,6 +189,7 @@ class MapView:
         """One of the maps; ``more`` are fields of the finding."""
         values = self.result.values
         shares = values.explained_variance_ratio[place] if len(values.explained_variance_ratio) else []
+        shared = self.shared
         titles = [
             f"Component {axis}, {number_text(share, 'share')} of the variance" for axis, share in enumerate(shares, 1)
         ]
@@ -179,6 +201,8 @@ class MapView:
             results=[self.result],
             fields=["coords"],
             expected=elsewhere(place),
+            select="none" if shared is None else "points",
+            chosen=shared,
             **{"caption": "", "height": 380, **more},
         )
 
@@ -238,6 +262,7 @@ def show_map(view: MapView, key: str, chart: str, made: Callable[[MapView], Find
 
     ``key`` names the fields for what is shown in the address; ``made`` makes the map, of the key ``chart``, from the view that has it.
     """
+    _follow_old_link(view, chart)
     with said_once():
         left, right = st.columns([5, 2])
         with right:
@@ -251,11 +276,19 @@ def show_map(view: MapView, key: str, chart: str, made: Callable[[MapView], Find
         with right:
             say_scale(view.colouring)
             _show_quality(view, chosen.frame or 0, f"{finding.key}_quality")
-            _list_selected(view, chosen)
+            list_selected(view, chosen)
         if len(view.names) > 1:
             with st.expander(f"Every {view.slider.lower()}", icon=":material/table:"):
                 rows = view.qualities()
                 show_table(rows, key=f"{finding.key}_qualities")
+
+
+def _follow_old_link(view: MapView, key: str) -> None:
+    """A link of an earlier version has the selected points of the map, in the place of rows."""
+    words = asked_words(f"{key}_points") if not view.tokens else []
+    if words and words[-1] and not chosen_rows():
+        view.pick(asked_rows(f"{key}_points", words[-1]))
+        st.rerun()
 
 
 def _number(value: float, unit: str = "number") -> str:
@@ -281,40 +314,3 @@ def _show_quality(view: MapView, place: int, key: str) -> None:
         st.markdown(f"**{plain(view.slider)} {plain(view.names[place])}**")
         for name, number, meaning in lines:
             st.markdown(f"{name} **{number}**", help=meaning)
-
-
-def selected_rows(view: MapView, ids: Sequence[object]) -> pd.DataFrame:
-    """The points of these ids, in the order of their rows: row (from 1), token where points are tokens, label, text."""
-    values, table = view.result.values, view.table
-    known = {one for one in ids if isinstance(one, int)}
-    points = [point for point, row in enumerate(values.row_index.tolist()) if row in known]
-    texts = values.text_index[points].tolist()
-    shown_as = table.shown
-    columns: dict[str, Sequence[Any]] = {"row": [text + 1 for text in texts]}
-    if view.tokens:
-        columns["token"] = values.token_index[points].tolist()
-        columns["word"] = [values.tokens[point] if values.tokens else None for point in points]
-    if view.label:
-        columns["label"] = [table.columns[view.label][text] for text in texts]
-    columns |= {
-        name: [cells[text] for text in texts]
-        for name, cells in list(table.columns.items())[:MOST_FACTS]
-        if name != view.label and name not in columns
-    }
-    columns["text"] = [shown_as[text] for text in texts]
-    if view.tokens and len(values.token_spans):
-        spans = values.token_spans[points].tolist()
-        columns["text"] = [marked(table.texts[text], *span) for text, span in zip(texts, spans, strict=True)]
-    return pd.DataFrame(columns)
-
-
-def _list_selected(view: MapView, chosen: ChartSelection) -> None:
-    """The texts (or tokens) of the selected points; nothing is dropped silently."""
-    rows = selected_rows(view, chosen.ids)
-    if rows.empty:
-        st.caption(_HINT)
-        return
-    st.markdown(f"**{count(len(rows), 'token') if view.tokens else len(rows)} selected**")
-    st.caption((f"The first {MOST_LISTED} of them. " if len(rows) > MOST_LISTED else "") + ROWS_COUNT)
-    wide = st.column_config.TextColumn(width="large")
-    st.dataframe(rows.head(MOST_LISTED), hide_index=True, height=_LIST_HEIGHT, column_config={"text": wide})

@@ -7,19 +7,22 @@
 const views = new WeakMap();
 const mounted = new Set();
 const linked = new Map(); // the frame that charts of one link show together
+const chosen = new Map(); // what is selected on every page, in the chart of each key
 const kept = new Map(); // what a reader did to a chart that is off the page for now, by its key and view
 let library;
 
 export default function draw(component) {
-  const { data, parentElement, setStateValue } = component;
+  const { data, parentElement, setStateValue, setTriggerValue } = component;
   const text = new TextDecoder().decode(data);
   if (text.startsWith('{"pictures_of"')) return offerPictures(parentElement, JSON.parse(text).pictures_of);
+  if (text.startsWith('{"chosen_of"')) return showChosen(JSON.parse(text));
   let view = views.get(parentElement);
   if (!view) {
     view = createView(parentElement);
     views.set(parentElement, view);
   }
   view.send = setStateValue;
+  view.pick = (ids) => setTriggerValue("picked", ids);
   view.queue = view.queue.then(() => update(view, text)).catch((error) => fail(view, error));
   return () => dispose(parentElement, view);
 }
@@ -94,6 +97,7 @@ async function update(view, text) {
   view.own = ownRanges(figure.layout);
   view.whole = figure.data.map(({ x, y }) => [toArray(x), toArray(y)]);
   view.ids = figure.data.map((trace) => toArray(trace.customdata));
+  if (options.shared) view.selected = chosen.get(options.key) ?? null;
   view.panels = new Map(figure.data.map(({ xaxis = "x", yaxis = "y" }) => [xaxis, yaxis]));
   showFrames(view);
   view.shapes = figure.layout.shapes ?? [];
@@ -103,7 +107,7 @@ async function update(view, text) {
     template: template(theme),
     autosize: true,
     uirevision: `view ${options.view} ${view.zooms ?? 0}`, // an empty one would count as none
-    selectionrevision: `view ${options.view} ${view.begun ?? 0}`, // a link, or Back, brings a selection of its own
+    selectionrevision: `view ${options.view} ${view.begun ?? 0} ${view.turn ?? 0}`, // a link, or Back, brings a selection of its own
     shapes: shapesOf(view),
     annotations: annotationsOf(view),
     clickmode: options.select === "points" ? "event+select" : "event",
@@ -134,7 +138,9 @@ function placeTrace(view, trace, index) {
     if (inner) trace[part] = { ...trace[part], [inner]: value };
     else trace[name] = value;
   }
-  if (view.options.select === "points" && view.selected && view.ids[index]) trace.selectedpoints = selectedRows(view, index);
+  if (view.options.select !== "points" || !view.selected || !view.ids[index]) return;
+  if (isInSpace(trace)) trace.marker = { ...trace.marker, size: sizesOf(view, index, trace.marker.size) };
+  else trace.selectedpoints = selectedRows(view, index);
 }
 
 function configOf(view) {
@@ -187,7 +193,7 @@ function recall(view) {
   view.toldFrame = before.toldFrame ?? null;
   view.begun = before.begun ?? view.begun;
   // The server forgets the state of what is not on the page.
-  if (view.told) view.send("selection", view.told);
+  if (view.told && !view.options.shared) view.send("selection", view.told);
   if (view.toldFrame !== null) view.send("frame", view.toldFrame);
   const zoomed = before.toldZoom ?? WHOLE;
   if (zoomed !== WHOLE || (view.toldZoom ?? WHOLE) !== WHOLE) view.send("zoom", JSON.parse(zoomed));
@@ -203,11 +209,11 @@ function begin(view, start, figure, frames) {
     if (frames?.link) linked.set(frames.link, start.frame);
     view.send("frame", start.frame);
   }
-  view.selected = start.ids.length ? new Set(start.ids) : null;
+  if (!view.options.shared) view.selected = start.ids.length ? new Set(start.ids) : null;
   const [trace, row, column] = start.cell ?? [];
   const { xaxis: xref = "x", yaxis: yref = "y" } = figure.data[trace] ?? {};
   view.cell = figure.data[trace] ? { row, column, trace, xref, yref } : null;
-  tell(view, { ids: start.ids, cell: start.cell });
+  if (!view.options.shared) tell(view, { ids: start.ids, cell: start.cell });
   if (start.zoom) beginZoom(view, start.zoom);
   view.send("begun", start.stamp);
   return Boolean(start.zoom);
@@ -234,6 +240,7 @@ function listen(view) {
   view.canvas.on("plotly_relayout", (event) => note(view, event));
   view.canvas.on("plotly_click", (event) => {
     if (view.options.select === "cells") selectCell(view, event.points[0]);
+    else if (view.options.shared && isInSpace(event.points[0].data)) selectPoints(view, event.points, false);
   });
 }
 
@@ -241,8 +248,10 @@ function selectPoints(view, points, byOutline = false) {
   const before = byOutline && view.adding && view.selected ? [...view.selected] : [];
   const found = points.map((point) => point.customdata ?? `${point.curveNumber}:${point.pointNumber}`);
   const ids = [...new Set([...before, ...found])];
+  if (view.options.shared) view.pick(ids);
+  else tell(view, { ids, cell: null });
+  if (view.options.shared && isInSpace(view.canvas.data[0] ?? {})) return; // drawn once the page has it
   view.selected = ids.length ? new Set(ids) : null;
-  tell(view, { ids, cell: null });
   if (byOutline) setTimeout(() => forgetOutline(view)); // Plotly keeps it only after this event
 }
 
@@ -250,8 +259,47 @@ function forgetOutline(view) {
   // At each change of the points Plotly would look what lies in the outline now: other points than those that are listed.
   if (view.disposed) return;
   view.canvas.layout.selections = [];
-  const rows = view.ids.map((ids, trace) => (ids && view.selected ? selectedRows(view, trace) : null));
-  window.Plotly.restyle(view.canvas, { selectedpoints: rows });
+  window.Plotly.restyle(view.canvas, { selectedpoints: chosenRows(view) });
+}
+
+function showChosen({ chosen_of: key, ids }) {
+  // What is selected on every page: kept for a chart that is still to come, and drawn in the one that is there.
+  const found = toArray(ids);
+  chosen.set(key, found.length ? new Set(found) : null);
+  for (const view of mounted) {
+    if (view.options?.shared && view.options.key === key) view.queue = view.queue.then(() => redraw(view)).catch((error) => fail(view, error));
+  }
+}
+
+function redraw(view) {
+  const wanted = chosen.get(view.options.key) ?? null;
+  if (view.disposed || !view.listening || sameRows(view.selected, wanted)) return;
+  view.selected = wanted;
+  view.turn = (view.turn ?? 0) + 1;
+  const { data } = view.canvas, flat = data.every((trace) => !isInSpace(trace));
+  if (flat) return window.Plotly.restyle(view.canvas, { selectedpoints: chosenRows(view) });
+  return window.Plotly.restyle(view.canvas, { "marker.size": data.map((trace, index) => sizesOf(view, index, trace.marker.size)) });
+}
+
+function sameRows(one, other) {
+  return (one?.size ?? 0) === (other?.size ?? 0) && [...(one ?? [])].every((id) => other.has(id));
+}
+
+function isInSpace(trace) {
+  return trace.type === "scatter3d";
+}
+
+function sizesOf(view, trace, size) {
+  // Plotly has no selection in space: points that are not selected shrink.
+  const sizes = (view.sizes ??= new Map());
+  if (!Array.isArray(size)) sizes.set(trace, size);
+  const own = sizes.get(trace);
+  if (!view.selected || !view.ids[trace]) return own;
+  return Array.from(view.ids[trace], (id) => own * (view.selected.has(id) ? 1.3 : 0.35));
+}
+
+function chosenRows(view) {
+  return view.ids.map((ids, trace) => (ids && view.selected ? selectedRows(view, trace) : null));
 }
 
 function selectedRows(view, trace) {

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages._kit.charts.base import ON_DARK
 from pages._kit.show.frames import Frames, encoded, frame_slug, set_frame
+from pages._kit.show.sharing import Shared, chosen_points, mark_chosen, tell_picked, tell_plain
 from pages._kit.state.chart_state import Start, asked_start, followed, note_cell, note_frame, note_points, note_zoom
 from pages._kit.state.zoom import Zoom, stated_zoom, zoomed
 
@@ -68,6 +70,7 @@ class _Options:
     aspect: float | None = None
     on_dark: dict[str, str] = field(default_factory=lambda: dict(ON_DARK))
     start: dict[str, Any] = field(default_factory=dict)
+    shared: bool = False
 
 
 def plot(
@@ -83,6 +86,7 @@ def plot(
     file_name: str = "embedscope",
     title: Sequence[str] = (),
     on_select: Callable[[], None] | None = None,
+    shared: Shared | None = None,
 ) -> ChartSelection:
     """Draw ``figure`` in the width of its container and return what is selected in it.
 
@@ -91,24 +95,39 @@ def plot(
     axes mean something else. ``select`` "points" returns the ``customdata`` of clicked, boxed or lassoed points (one value a
     point), "cells" the row and column of a clicked heatmap cell; ``on_select`` is called when that changes. With ``frames`` a
     slider shows one after the other. ``file_name`` names the pictures that are saved, and ``title`` (``alt``, if empty), lines of
-    plain text, stands in them; of a frame both name it.
+    plain text, stands in them; of a frame both name it. With ``shared`` the selection is not the chart's own.
     """
-    start = asked_start(key, None if frames is None or frames.follows else frames.names, select)
+    own = "none" if shared is not None else select
+    start = asked_start(key, None if frames is None or frames.follows else frames.names, own)
     if not component_available():
-        chosen = _plain(zoomed(figure, start.zoom or {}), key, alt, height, select, frames, file_name, on_select, start)
+        whole = zoomed(figure, start.zoom or {})
+        chosen = _plain(whole, key, alt, height, select, frames, file_name, on_select, start, shared)
         chosen = replace(chosen, zoom=start.zoom or {})
     else:
         options = _Options(
-            key, height, alt, view, select, file_name, title or (alt,), aspect=aspect, start=start.as_sent
+            key,
+            height,
+            alt,
+            view,
+            select,
+            file_name,
+            title or (alt,),
+            aspect=aspect,
+            start=start.as_sent,
+            shared=shared is not None,
         )
-        result = _COMPONENT(
-            key=key,
-            data=_payload(figure, options, frames),
-            on_selection_change=on_select or _nothing,
-            on_frame_change=_nothing,
-            on_zoom_change=_nothing,
-            on_begun_change=_nothing,
-        )
+        with st.container(gap=None):
+            result = _COMPONENT(
+                key=key,
+                data=_payload(figure, options, frames),
+                on_selection_change=on_select or _nothing,
+                on_frame_change=_nothing,
+                on_zoom_change=_nothing,
+                on_begun_change=_nothing,
+                on_picked_change=partial(tell_picked, key, shared),
+            )
+            if shared is not None:
+                _COMPONENT(key=f"{key}_chosen", data=chosen_points(key, shared), height="content")
         stated, shown = result.get("selection"), result.get("frame")
         zoom: Zoom = stated_zoom(result.get("zoom"))
         if not followed(key, start, result.get("begun")):  # the browser has not drawn what the address asks for
@@ -118,7 +137,9 @@ def plot(
     note_zoom(key, chosen.zoom)
     if frames is not None and not frames.follows and chosen.frame is not None:
         note_frame(key, frames.names, chosen.frame)
-    if select == "points":
+    if shared is not None:
+        chosen = replace(chosen, ids=tuple(shared.ids.tolist()))
+    elif select == "points":
         note_points(key, chosen.ids)
     elif select == "cells":
         note_cell(key, None if chosen.cell is None else (chosen.trace or 0, *chosen.cell))
@@ -221,6 +242,7 @@ def _plain(
     file_name: str,
     on_select: Callable[[], None] | None,
     start: Start,
+    shared: Shared | None,
 ) -> ChartSelection:
     """The same chart by ``st.plotly_chart``: without the kept zoom, with the slider outside the chart."""
     figure = go.Figure(figure).update_layout(height=height)
@@ -231,6 +253,9 @@ def _plain(
     if select == "none":
         st.plotly_chart(figure, key=key, alt=alt, config=config)
         return ChartSelection(frame=frame)
+    if shared is not None:
+        mark_chosen(figure, shared)
+        on_select = partial(tell_plain, key, shared)
     event = st.plotly_chart(figure, key=key, alt=alt, on_select=on_select or "rerun", config=config)
     points = event["selection"]["points"]
     if select == "points":

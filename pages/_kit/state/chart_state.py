@@ -48,7 +48,7 @@ def asked_start(key: str, names: Sequence[str] | None, select: str) -> Start:
     if all(one is None for one in words.values()):
         return last
     frame = names.index(words["frame"][-1]) if names and words["frame"] and words["frame"][-1] in names else None
-    ids = _asked_rows(key, words["points"][-1]) if select == "points" and words["points"] else ()
+    ids = asked_rows(f"{key}_points", words["points"][-1]) if select == "points" and words["points"] else ()
     cell = _cell(words["cell"][-1]) if select == "cells" and words["cell"] else None
     if words["frame"] and frame is None:
         view().gone[f"{key}_frame"] = f"The link asks for '{words['frame'][-1][:80]}' on a slider, which is not there."
@@ -85,17 +85,20 @@ def followed(key: str, start: Start, begun: object) -> bool:
 
 
 def note_points(key: str, ids: Sequence[object]) -> None:
-    """Put the selected points into the View; of more than an address holds it has the digest, under which they are kept."""
+    """Put the selected points into the View."""
     rows = sorted({number for number in ids if isinstance(number, int)})
+    note(f"{key}_points", rows, [rows_word(f"{key}_points", rows)])
+
+
+def rows_word(key: str, rows: Sequence[int]) -> str:
+    """Ascending rows as an address has them under ``key``; of more than it holds, the digest under which they are kept."""
     spelled = spell_rows(rows)
-    if len(spelled) > MOST_SELECTED_CHARS:
-        spelled = _kept_word(key, rows, spelled)
-    note(f"{key}_points", rows, [spelled])
+    return spelled if len(spelled) <= MOST_SELECTED_CHARS else _kept_word(key, rows, spelled)
 
 
 def _kept_word(key: str, rows: Sequence[int], spelled: str) -> str:
     """The word for a selection that is kept, which is done once; empty, and said, where it cannot be kept."""
-    place = f"_kept_points_of_{key}"
+    place = f"_kept_rows_of_{key}"
     known: tuple[str, str] = st.session_state.get(place, ("", ""))
     if known[0] != spelled:
         try:
@@ -107,13 +110,13 @@ def _kept_word(key: str, rows: Sequence[int], spelled: str) -> str:
     return known[1]
 
 
-def _asked_rows(key: str, word: str) -> tuple[int, ...]:
-    """The rows that an address asks for; none, which is said, where it has a digest that is not kept here."""
+def asked_rows(key: str, word: str) -> tuple[int, ...]:
+    """The rows that an address asks for under ``key``; none, which is said, where it has a digest that is not kept here."""
     if not word.startswith(_KEPT):
         return spelled_rows(word)
     rows = workbench().kept_rows(word.removeprefix(_KEPT))
     if rows is None:
-        _lost(f"{key}_points", [], "The selection of this link is no longer stored here, so nothing is selected.")
+        _lost(key, [], "The selection of this link is no longer stored here, so nothing is selected.")
     return rows or ()
 
 

@@ -21,6 +21,7 @@ from backend import (
 from pages._kit.charts.base import short_model
 from pages._kit.show import wording
 from pages._kit.state import ask
+from pages._kit.state.chosen import settle_rows
 from pages._kit.state.model_field import model_field
 from pages._kit.state.rows import pooling_choice, pooling_problem, rows_form, rows_problem, rows_sentence
 from pages._kit.state.session import end_page, plain, workbench
@@ -139,6 +140,7 @@ def sidebar() -> Selection:
         st.html(_STYLE)
         models, model_problem, failed = model_field()
         texts = _texts(text_sets)
+        settle_rows(texts)
         pooling = pooling_choice(texts, models)
         label = _label(texts)
         left, right = st.columns(2)

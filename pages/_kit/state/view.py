@@ -148,6 +148,11 @@ def asked_for(key: str) -> str:
     return next(iter(view().asked.get(key, [])), "")
 
 
+def asked_words(key: str) -> list[str]:
+    """Take the words that the address has for a key, which no field has taken; none where there are none."""
+    return view().asked.pop(key, [])
+
+
 def set_value(key: str, value: object) -> None:
     """Make a choice by code: for callbacks, and before the field is drawn."""
     now = view()

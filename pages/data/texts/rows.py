@@ -1,18 +1,19 @@
 """The rows of a text set: a search over all of them, and one page of those that match."""
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
-from backend import EmbedscopeError, TextSetInfo, TextTable
+from backend import EmbedscopeError, TextSetInfo, TextTable, combine_rows
 from pages._kit.show import wording
-from pages._kit.state import ask
+from pages._kit.show.row_files import row_cells
+from pages._kit.state import ask, selection
+from pages._kit.state.chosen import choose_rows, chosen_rows, how_to_choose
 from pages._kit.state.session import show_problem, workbench
 
 PER_PAGE = 100
 _PAGE = "texts_page"
+SELECT = {"replace": "Select the", "add": "Add the", "keep only": "Keep only the", "take away": "Take away the"}
 _STYLE = (
     "<style>.st-key-texts_rows [data-testid=stElementToolbarButton]:has([aria-label=Search]) {display: none}</style>"
 )
@@ -36,14 +37,26 @@ def show_rows(info: TextSetInfo) -> None:
     matching = _search(info)
     if matching is None:
         return
+    here = selection.current().texts
+    own = here is not None and here.spec.table == info.spec.table  # of another set nothing is selected
+    chosen = chosen_rows() if own else ()
+    searched = bool(st.session_state.get("texts_search", "").strip())
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if searched and own and len(matching):
+            _offer(matching)
+        only = bool(chosen) and ask.toggle("Selected only", key="texts_selected", on_change=_first_page)
+    if only:
+        matching = np.array(combine_rows(matching.tolist(), chosen, "keep only"), np.int64)
     n_pages = max(1, -(-len(matching) // PER_PAGE))
     if not 1 <= st.session_state.get(_PAGE, 1) <= n_pages:
         st.session_state[_PAGE] = 1
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         whole = wording.count(len(table), unit)
-        searched = bool(st.session_state.get("texts_search", "").strip())
-        verb = "matches" if len(matching) == 1 else "match"
-        st.markdown(f"**{len(matching):,} of {whole} {verb}.**" if searched else f"**{whole}**", width="content")
+        verb = " and are selected" * only if searched else "selected"
+        verb = f"{'matches' if len(matching) == 1 else 'match'}{verb}" if searched else verb
+        st.markdown(
+            f"**{len(matching):,} of {whole} {verb}.**" if searched or only else f"**{whole}**", width="content"
+        )
         page = st.pagination(n_pages, key=_PAGE) if n_pages > 1 else 1
     if not len(matching):
         st.info("No row matches. Use fewer words, or clear the search.", icon=":material/search_off:")
@@ -51,7 +64,7 @@ def show_rows(info: TextSetInfo) -> None:
     shown = matching[(page - 1) * PER_PAGE : page * PER_PAGE]
     st.html(_STYLE)  # the table's own search knows this page alone
     st.dataframe(
-        _cells(table, unit, shown),
+        row_cells(table, shown.tolist()),
         key="texts_rows",
         hide_index=True,
         height=360 if len(shown) > 8 else "content",
@@ -95,16 +108,18 @@ def _search(info: TextSetInfo) -> npt.NDArray[np.int64] | None:
         return None
 
 
+def _offer(matching: npt.NDArray[np.int64]) -> None:
+    """One button that selects what was found, or does with it what the strip says."""
+    how, query = how_to_choose(), st.session_state["texts_search"].strip()
+    st.button(
+        f"{SELECT[how]} {wording.count(len(matching), 'match', 'matches')}",
+        key="texts_select",
+        icon=":material/highlight_alt:",
+        on_click=choose_rows,
+        args=(matching.tolist(), how),
+        kwargs={"story": f"the search {query}"},
+    )
+
+
 def _first_page() -> None:
     st.session_state[_PAGE] = 1
-
-
-def _cells(table: TextTable, unit: str, shown: npt.NDArray[np.int64]) -> dict[str, Any]:
-    """The cells of some rows by column, with the number of each row, from 1."""
-    texts = table.shown  # a word is shown in its sentence, marked
-    cells: dict[str, Any] = {"row": shown + 1, unit: [texts[row] for row in shown]}
-    if table.pairs is not None:
-        cells["second text"] = [table.pairs[row] for row in shown]
-    for name, column in table.columns.items():
-        cells[f"{name} (column)" if name in cells else name] = [column[row] for row in shown]
-    return cells

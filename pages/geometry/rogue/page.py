@@ -13,10 +13,13 @@ from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, elsewhere, said_once, show
 from pages._kit.show.findings import heading, reasons
 from pages._kit.state import ask
+from pages._kit.state.labelled import choose_model
 from pages._kit.state.pair import ordered, say_order
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import plain, workbench
 from pages.geometry.rogue.charts import BOTH, CAPTION, GRID_CAPTION, OUTLIER, ROGUE, grid_height, spike_grid, spike_plot
+from pages.geometry.rogue.chosen import CAPTION as CHOSEN_CAPTION
+from pages.geometry.rogue.chosen import Sizes, chosen_sizes, sizes_table, with_sizes
 from pages.geometry.rogue.norms import norm_panel
 from pages.geometry.rogue.outlier_charts import DEPTH_CAPTION, MOST_DIMS, appearing_chart, appearing_height
 from pages.geometry.rogue.rankings import RANKINGS, SHORT, choose_ranking, ranked
@@ -31,15 +34,6 @@ ONE, ALL, OVERLAP, NORMS = "One layer", "All layers", "Overlap", "Norm weights"
 FIELDS = ("top_variance_value", "top_cosine_value", "cosine", "variance", "score")
 N_NAMED = 3
 MAP_WIDTH = 580
-
-
-def choose_model(models: Sequence[ModelInfo]) -> ModelInfo:
-    """One of the sidebar's models."""
-    if len(models) == 1:
-        return models[0]
-    names = [info.spec.name for info in models]
-    name = ask.selectbox("Model", names, format_func=short_model, key="rogue_model", width=220)
-    return models[names.index(name)]
 
 
 def choose_layer(result: Result[RogueResult]) -> int:
@@ -90,8 +84,8 @@ def say_flat(result: Result[RogueResult]) -> None:
         )
 
 
-def show_layer(result: Result[RogueResult], layer: int, texts: Sequence[str]) -> None:
-    """The spike plot of one layer."""
+def show_layer(result: Result[RogueResult], layer: int, texts: Sequence[str], sizes: Sizes | None) -> None:
+    """The spike plot of one layer; with the mean |value| of the selected texts, where there are any."""
     values, source = result.values, result.sources[0]
     lines = values.lines[layer]
     name = source.layer_names[layer]
@@ -99,14 +93,17 @@ def show_layer(result: Result[RogueResult], layer: int, texts: Sequence[str]) ->
     if np.isfinite(lines).all():
         shown = [texts[i] for i in values.line_texts]
         figure = spike_plot(lines, texts=shown, marks=named(result, layer), ranking=SHORT[values.by])
+        figure = figure if sizes is None else with_sizes(figure, sizes, "text")
         say_none(result, layer)
     show(
         Finding(
             key="rogue_layer",
             title=f"Dimensions of {name} of {source.model}",
             figure=figure,
-            caption=CAPTION,
-            table=lambda: pd.concat([dimensions_table(result, [layer]), lines_table(result, layer)], axis=1),
+            caption=CAPTION if sizes is None else f"{CAPTION} {CHOSEN_CAPTION}",
+            table=lambda: pd.concat(
+                [dimensions_table(result, [layer]), lines_table(result, layer), *sizes_table(sizes)], axis=1
+            ),
             results=[result],
             fields=FIELDS,
             expected=elsewhere(layer),
@@ -191,7 +188,7 @@ def show_appearing(result: Result[RogueResult]) -> None:
     show_table(appearing_table(result))
 
 
-def show_spikes(view: str, result: Result[RogueResult], here: Selection) -> None:
+def show_spikes(view: str, result: Result[RogueResult], here: Selection, model: ModelInfo) -> None:
     """Spike plot, tables and notes."""
     assert here.texts is not None
     with said_once():
@@ -200,7 +197,8 @@ def show_spikes(view: str, result: Result[RogueResult], here: Selection) -> None
             say_flat(result)
         else:
             layer = choose_layer(result)
-            show_layer(result, layer, workbench().text_set(here.texts).shown)
+            sizes = chosen_sizes(here, model, result.sources[0].layers[layer])
+            show_layer(result, layer, workbench().text_set(here.texts).shown, sizes)
             say_flat(result)
             show_tables(result, layer)
         show_appearing(result)
@@ -288,7 +286,7 @@ heading("Rogue dimensions", WHAT, HOW)
 here = ready()
 with st.container(horizontal=True, vertical_alignment="bottom"):
     view = ask.segmented_control("View", [ONE, ALL, OVERLAP, NORMS], default=ONE, key="rogue_view")
-    model = choose_model(here.models)
+    model = choose_model(here.models, "rogue_model")
     by = choose_ranking() if view != NORMS else ""
 if view == OVERLAP:
     show_overlap(here, model, by)
@@ -297,4 +295,4 @@ elif view == NORMS:
 else:
     found = ranked("rogue", RogueResult, [model], here, by)
     if found is not None:
-        show_spikes(str(view), found, here)
+        show_spikes(str(view), found, here, model)

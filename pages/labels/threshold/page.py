@@ -5,6 +5,7 @@ from typing import Any
 import streamlit as st
 
 from backend import (
+    ModelInfo,
     Result,
     ThresholdResult,
     number_text,
@@ -24,8 +25,10 @@ from pages._kit.show.findings import (
 )
 from pages._kit.state import ask
 from pages._kit.state.labelled import ONE_MODEL, choose_model, label_ready, say_classes
-from pages._kit.state.selection import ready
+from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import plain, workbench
+from pages.labels.threshold.chosen import CAPTION as CHOSEN_CAPTION
+from pages.labels.threshold.chosen import chosen_table, chosen_values, with_chosen
 from pages.labels.threshold.table import file_table, histogram_table, screen_table
 
 WHAT = "Does one dimension alone know the classes?"
@@ -77,7 +80,7 @@ def choose_layer(result: Result[ThresholdResult]) -> int:
     return int(ask.select_slider("Layer", range(len(names)), len(names) - 1, format_func=names.__getitem__, key=key))
 
 
-def draw_histogram(result: Result[ThresholdResult]) -> None:
+def draw_histogram(result: Result[ThresholdResult], here: Selection, model: ModelInfo) -> None:
     """The dimension of one layer by class, with its cuts."""
     values, source = result.values, result.sources[0]
     st.subheader("The dimension by class")
@@ -89,13 +92,18 @@ def draw_histogram(result: Result[ThresholdResult]) -> None:
         st.info(f"There is nothing to cut in {plain(name)}: {plain(reasons(result, 'accuracy')[(layer,)])}.")
         return
     train = rows == TRAIN
+    figure, chosen = class_histogram(values, layer, train=train), chosen_values(here, model, result, layer, train=train)
+    if chosen is not None and here.texts is not None:
+        with_chosen(figure, chosen, workbench().text_set(here.texts).shown)
     show(
         Finding(
             key="threshold_histogram",
             title=f"Dimension {values.dimension[layer]} in {name} of {source.model}, by class",
-            figure=class_histogram(values, layer, train=train),
-            caption=f"{HISTOGRAM_CAPTION} {intervals(values, layer)}",
-            table=lambda: histogram_table(result, layer, train=train),
+            figure=figure,
+            caption=" ".join(
+                [HISTOGRAM_CAPTION, *([] if chosen is None else [CHOSEN_CAPTION]), intervals(values, layer)]
+            ),
+            table=lambda: chosen_table(histogram_table(result, layer, train=train), chosen),
             results=[result],
             layer=name,
             alt=f"Histogram of dimension {values.dimension[layer]} in {name} of {source.model}, by class",
@@ -118,10 +126,10 @@ def intervals(values: ThresholdResult, layer: int) -> str:
     return f"Here: {', '.join(parts)}, '{classes[-1]}' above."
 
 
-def show_all(result: Result[ThresholdResult], params: dict[str, Any], row_name: str) -> None:
+def show_all(result: Result[ThresholdResult], params: dict[str, Any], here: Selection, model: ModelInfo) -> None:
     """Profile, histogram and table."""
-    draw_profile(result, params, row_name)
-    draw_histogram(result)
+    draw_profile(result, params, here.row_name)
+    draw_histogram(result, here, model)
     st.subheader("The numbers")
     numbers = screen_table(result)
     show_table(numbers)
@@ -142,4 +150,4 @@ say_classes(label)
 found = run_panel([spec], "threshold", ThresholdResult)
 if found is not None:
     with said_once():
-        show_all(found[0], params, here.row_name)
+        show_all(found[0], params, here, model)

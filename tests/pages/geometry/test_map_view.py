@@ -7,7 +7,8 @@ from backend import TokenSample
 from pages._kit.charts.base import safe
 from pages._kit.show.colouring import Colouring
 from pages._kit.show.files import csv_file
-from pages._kit.show.map_view import MapView, selected_rows
+from pages._kit.show.map_list import selected_rows
+from pages._kit.show.map_view import MapView
 from tests.pages.conftest import SmallWorld
 
 

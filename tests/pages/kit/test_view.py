@@ -12,6 +12,8 @@ from tests.pages.kit.test_walk import WALKS
 
 FIELDS = "selectbox segmented_control select_slider slider multiselect pills toggle checkbox number_input text_input radio tabs"
 OWN_WORDS = {
+    "pages/_kit/show/chosen_use.py",  # the menu "Select": its choices make files
+    "pages/_kit/show/choosing.py",  # what is looked for ends as rows, which are in the address
     "pages/_kit/show/plot.py",  # the slider of a chart that has no script; its frame is noted like that of the others
     "pages/_kit/state/ask.py",
     "pages/_kit/state/model_field.py",  # the steps that are picked end as models

@@ -125,6 +125,14 @@ WALKS = (
         ),
         runs=("neighbours", "neighbours_map", "neighbours_moved"),
     ),
+    Walk(
+        "selection",
+        (0,),
+        ("selection_profile",),
+        (("selectbox", "selection_measure", "Average cosine"),),
+        runs=("selection_parts", "selection"),
+        choice=(("chosen", "0-29"),),
+    ),
     Walk("explorer", (0,), ("explorer",), (("selectbox", "metric", "anisotropy"),)),
     Walk(
         "clusters",

@@ -1,0 +1,50 @@
+"""Rows of a text set as files: all their cells as CSV or Parquet, and their vectors."""
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from backend import TextTable, safe_cell
+from pages._kit.show.wording import row_name
+
+MOST_VECTOR_BYTES = 200_000_000
+
+
+def row_cells(table: TextTable, rows: Sequence[int]) -> dict[str, Any]:
+    """The cells of some rows by column, with the number of each row, from 1."""
+    texts, unit = table.shown, row_name(table.unit)  # a word is shown in its sentence, marked
+    cells: dict[str, Any] = {"row": [int(row) + 1 for row in rows], unit: [texts[row] for row in rows]}
+    if table.pairs is not None:
+        cells["second text"] = [table.pairs[row] for row in rows]
+    for name, column in table.columns.items():
+        cells[f"{name} (column)" if name in cells else name] = [column[row] for row in rows]
+    return cells
+
+
+def rows_csv(table: TextTable, rows: Sequence[int]) -> bytes:
+    """Rows as CSV with a byte order mark, for spreadsheets; formulas are defused, missing cells are empty."""
+    cells, out = row_cells(table, rows), io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(map(safe_cell, cells))
+    for row in zip(*cells.values(), strict=True):
+        writer.writerow([safe_cell(cell) if isinstance(cell, str) else "" if cell is None else cell for cell in row])
+    return out.getvalue().encode("utf-8-sig")
+
+
+def rows_parquet(table: TextTable, rows: Sequence[int]) -> bytes:
+    """Rows as Parquet, texts as they are."""
+    out = io.BytesIO()
+    pd.DataFrame(row_cells(table, rows)).to_parquet(out, index=False, engine="pyarrow")
+    return out.getvalue()
+
+
+def vectors_npz(rows: npt.NDArray[np.int64], vectors: npt.NDArray[Any]) -> bytes:
+    """Vectors (n, d) with the number of each row, from 1, as a file for ``numpy.load``."""
+    out = io.BytesIO()
+    np.savez(out, row=rows + 1, vectors=vectors)
+    return out.getvalue()

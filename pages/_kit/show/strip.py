@@ -1,0 +1,64 @@
+"""The strip below the head of a page: how many texts are selected, of which classes, and what can be done with them."""
+
+import streamlit as st
+
+from backend import HOWS, TextSetInfo
+from pages._kit.show.wording import count, row_name
+from pages._kit.state import ask
+from pages._kit.state.chosen import HOW, Chosen, choose_rows, chosen, story_words
+from pages._kit.state.session import plain, workbench
+
+NEXT = {
+    "replace": "Next: replaces",
+    "add": "Next: is added",
+    "keep only": "Next: keeps only",
+    "take away": "Next: is taken away",
+}
+_HOW_HELP = (
+    "What the next selection does to this one: it takes its place, is added (or), keeps only what both have (and), or is taken "
+    "away (not)."
+)
+_MOST_CLASSES = 4
+
+
+def selection_strip(texts: TextSetInfo | None, label: str | None) -> None:
+    """One line about the selection; nothing where nothing is selected."""
+    found = chosen()
+    if texts is None or not found:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="chosen_strip"):
+        st.markdown(
+            f"**{chosen_words(found, texts)}**{_classes(found, texts, label)}",
+            width="content",
+            help=story_words(found) or None,
+        )
+        ask.selectbox(
+            "What the next selection does",
+            HOWS,
+            key=HOW,
+            format_func=NEXT.__getitem__,
+            width=170,
+            label_visibility="collapsed",
+            help=_HOW_HELP,
+        )
+        st.button(
+            "Clear", key="chosen_clear", icon=":material/close:", type="tertiary", on_click=choose_rows, args=((),)
+        )
+
+
+def chosen_words(found: Chosen, texts: TextSetInfo) -> str:
+    """``47 of 440 texts selected``."""
+    return f"{len(found.rows):,} of {count(texts.spec.n_rows, row_name(texts.spec.unit))} selected"
+
+
+def _classes(found: Chosen, texts: TextSetInfo, label: str | None) -> str:
+    """How many of them each class has, the largest first, as Markdown."""
+    table = workbench().text_set(texts)
+    if label is None or label not in table.columns:
+        return ""
+    counts = table.class_counts(label, found.rows)
+    parts = [f"{plain(name)} {number:,}" for name, number in list(counts.items())[:_MOST_CLASSES]]
+    more = (
+        [f"{count(len(counts) - _MOST_CLASSES, 'more class', 'more classes')}"] if len(counts) > _MOST_CLASSES else []
+    )
+    return f" · {', '.join(parts + more)}" if parts else ""

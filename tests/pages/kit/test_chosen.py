@@ -1,0 +1,173 @@
+"""The selection: the same rows on every page, in the address, and as long as their text set is chosen."""
+
+import csv
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from backend import PostProcess
+from pages._kit.show.row_files import rows_csv, rows_parquet, vectors_npz
+from pages._kit.state.chosen import KEY
+from tests.pages.figures import figure, numbers
+
+STRIP = "5 of 60 texts selected"
+
+
+def strip_of(at) -> str:
+    """What the strip below the head says; empty where there is none."""
+    return next((str(one.value) for one in at.markdown if " selected**" in str(one.value) and " of " in one.value), "")
+
+
+def bright(at) -> list[int]:
+    """The points of the map that are not faint; none where none is."""
+    traces = [trace for trace in figure(at)["data"] if "selectedpoints" in trace]
+    return sorted(
+        int(row)
+        for trace in traces
+        for row in numbers(trace["customdata"])[numbers(trace["selectedpoints"]).astype(int)]
+    )
+
+
+def words(at) -> list[str]:
+    assert not at.exception
+    return at.session_state["_view"].drawn[KEY]
+
+
+def test_a_selection_of_a_link_is_on_the_map_in_its_list_and_in_the_strip(open_page, run_page, shown) -> None:
+    at = run_page(open_page("projection", 0, chosen="0-3.59"), "projection")
+    assert words(at) == ["0-3.59"]
+    assert strip_of(at) == f"**{STRIP}** · animals 2, films 2, houses 1"
+    finding = shown["projection_map"]
+    assert sorted(finding.chosen.ids.tolist()) == [0, 1, 2, 3, 59]
+    assert bright(at) == [0, 1, 2, 3, 59]
+    (listed,) = [one.value for one in at.dataframe if list(one.value.columns) == ["row", "label", "text"]]
+    assert listed["row"].tolist() == [1, 2, 3, 4, 60]
+    at.button(key="chosen_clear").click().run()
+    assert words(at) == [""] and not strip_of(at)
+    assert bright(at) == []
+
+
+def test_it_goes_along_to_other_pages_and_waits_for_its_text_set(open_page) -> None:
+    at = open_page("rogue", 0, chosen="0-3.59")
+    assert strip_of(at).startswith(f"**{STRIP}**")
+    mine = at.session_state["texts"]
+    at.selectbox(key="texts").set_value("sentiment").run()
+    assert words(at) == [""] and not strip_of(at)
+    at.selectbox(key="texts").set_value(mine).run()
+    assert words(at) == ["0-3.59"] and strip_of(at).startswith(f"**{STRIP}**")
+
+
+def test_a_map_that_draws_a_part_says_which_of_the_selected_it_leaves_out(open_page, run_page, shown) -> None:
+    at = run_page(open_page("projection", 0, chosen="0-39", projection_max_rows="20"), "projection")
+    n_drawn = len(shown["projection_map"].chosen.ids)
+    assert 0 < n_drawn < 20
+    assert any(f"{40 - n_drawn} of them are not on the map." in one.value for one in at.caption)
+
+
+@pytest.mark.parametrize("word", ["0-3.99", "58-1000"])
+def test_rows_that_the_text_set_does_not_have_are_left_out_and_said(word: str, open_page) -> None:
+    at = open_page("overview", 0, chosen=word)
+    assert words(at) == [{"0-3.99": "0-3", "58-1000": "58-59"}[word]]
+    assert any("does not have. They are left out." in one.value.replace("\\", "") for one in at.warning)
+
+
+def test_a_link_of_before_selects_the_texts_of_its_points(open_page, run_page) -> None:
+    at = run_page(open_page("projection", 0, projection_map_points="2-4"), "projection")
+    assert words(at) == ["2-4"] and strip_of(at).startswith("**3 of 60 texts selected**")
+
+
+def test_points_that_are_tokens_stay_with_their_map(open_page, run_page, shown) -> None:
+    at = run_page(open_page("projection", 0, pooling="tokens", chosen="1", projection_map_points="2-4"), "projection")
+    assert shown["projection_map"].chosen is None and words(at) == ["1"]
+    assert at.session_state["_start_of_projection_map"].ids == (2, 3, 4)
+
+
+def menu(at):
+    """Open the menu "Select"."""
+    at.session_state["chosen_menu"] = True
+    at.run()
+    assert not at.exception
+    return at
+
+
+def press(at, key: str):
+    at.button(key=key).click().run()
+    assert not at.exception and not at.error
+    return at
+
+
+def test_rows_are_found_by_words_or_a_column_and_combined(open_page) -> None:
+    at = menu(open_page("rogue", 0))
+    at.text_input(key="chosen_menu_words").set_value("cat").run()
+    assert not at.error
+    found = at.button(key="chosen_menu_found").label
+    press(at, "chosen_menu_found")
+    cats = len(at.session_state["_view"].kept[KEY])
+    assert cats and found == f"Select the {cats} texts" and strip_of(at).startswith(f"**{cats} of 60 texts")
+    at.selectbox(key="chosen_menu_way").set_value("label").run()
+    at.multiselect(key="chosen_menu_values_label").set_value(["animals"]).run()
+    before = set(at.session_state["_view"].kept[KEY])
+    animals = set(range(0, 60, 3))
+    press(at, "chosen_menu_found_keep only")
+    assert set(at.session_state["_view"].kept[KEY]) == before & animals
+    press(at, "chosen_menu_found_add")
+    assert set(at.session_state["_view"].kept[KEY]) == animals
+    press(at, "chosen_menu_invert")
+    assert set(at.session_state["_view"].kept[KEY]) == set(range(60)) - animals
+    press(at, "chosen_menu_found_take away")
+    assert set(at.session_state["_view"].kept[KEY]) == set(range(60)) - animals
+    press(at, "chosen_menu_clear")
+    assert words(at) == [""]
+
+
+def test_a_selection_is_saved_and_chosen_by_its_name(open_page, small_world) -> None:
+    at = menu(open_page("rogue", 0, chosen="4-6"))
+    at.text_input(key="chosen_menu_name").set_value("three of them").run()
+    press(at, "chosen_menu_save")
+    assert [one.name for one in small_world.bench.saved_rows(small_world.texts)] == ["three of them"]
+    press(at, "chosen_menu_clear")
+    at.segmented_control(key="chosen_menu_view").set_value("Saved").run()
+    press(at, "chosen_menu_choose")
+    assert words(at) == ["4-6"]
+    press(at, "chosen_menu_delete")
+    assert not small_world.bench.saved_rows(small_world.texts)
+
+
+def test_a_selection_becomes_a_text_set_and_files(open_page, small_world) -> None:
+    small_world.computed("anisotropy", 0)
+    at = menu(open_page("rogue", 0, chosen="4-6.30", pooling="mean"))
+    at.segmented_control(key="chosen_menu_view").set_value("Use").run()
+    assert not at.exception and not at.error
+    assert [button.label for button in at.get("download_button")] == ["CSV", "Parquet", "Vectors (npz)"]
+    press(at, "chosen_menu_set")
+    assert at.session_state["texts"].startswith("words, 4 selected (") and words(at) == [""]
+    part = small_world.bench.text_set(at.session_state["texts"])
+    whole = small_world.bench.text_set(small_world.texts)
+    assert part.texts == tuple(whole.texts[row] for row in (4, 5, 6, 30))
+    small_world.bench.delete_text_set(at.session_state["texts"])
+
+
+def test_the_files_have_every_cell_and_the_vectors_of_the_rows(small_world) -> None:
+    table = small_world.bench.text_set(small_world.texts)
+    rows = list(csv.reader(io.StringIO(rows_csv(table, [0, 59]).decode("utf-8-sig"))))
+    assert rows[0] == ["row", "text", "label"] and rows[2] == ["60", table.texts[59], table.columns["label"][59]]
+    assert pd.read_parquet(io.BytesIO(rows_parquet(table, [0, 59])))["text"].tolist() == [
+        table.texts[0],
+        table.texts[59],
+    ]
+    result = small_world.computed("projection", 0, layers=(2,))
+    (model,) = small_world.infos(0)
+    every = small_world.bench.stored_vectors(model, small_world.texts, layer=2)
+    found = small_world.bench.stored_vectors(model, small_world.texts, layer=2, rows=[59, 3])
+    assert every[1].shape == (60, result.sources[0].n_dims) and found[0].tolist() == [3, 59]
+    np.testing.assert_array_equal(found[1], every[1][[3, 59]])
+    file = np.load(io.BytesIO(vectors_npz(*found)), allow_pickle=False)
+    assert file["row"].tolist() == [4, 60] and file["vectors"].tolist() == found[1].tolist()
+    assert (
+        small_world.bench.stored_vectors(
+            model, small_world.texts, layer=2, pooling="last", postprocess=[PostProcess("whiten")]
+        )
+        is None
+    )
