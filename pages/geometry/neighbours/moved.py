@@ -52,8 +52,8 @@ def choose_sides(here: Selection) -> Sides:
         models = list(order.models)
     else:
         models = [choose_model(here.models, "neighbours_moved_model")]
-    first = _layer(models[0], here, "From layer", "neighbours_from", last=order is not None)
-    second = _layer(models[-1], here, "to layer", "neighbours_to", last=True)
+    first = _layer(models[0], here, "From layer", "neighbours_layer", last=order is not None)
+    second = _layer(models[-1], here, "to layer", "neighbours_other_layer", last=True)
     if order is None and first[0] == second[0]:
         st.info("Choose two different layers, or add a second model in the sidebar.", icon=":material/compare:")
         end_page()
@@ -67,15 +67,16 @@ def choose_sides(here: Selection) -> Sides:
 def _layer(model: ModelInfo, here: Selection, label: str, key: str, *, last: bool) -> tuple[int, str]:
     """A layer of those in the sidebar, by its place among them, and its name."""
     numbers = list(range(len(model.layer_names))) if isinstance(here.layers, str) else list(here.layers)
-    number = ask.selectbox(
+    names = [model.layer_names[number] for number in numbers]
+    place = ask.selectbox(
         label,
-        numbers,
+        range(len(numbers)),
         index=numbers.index(model.last_block(numbers)) if last else 0,
-        format_func=model.layer_names.__getitem__,
-        key=f"{key}_{len(model.layer_names)}",
+        format_func=names.__getitem__,
+        key=key,
         width=130,
     )
-    return numbers.index(number), model.layer_names[number]
+    return place, names[place]
 
 
 def moved_view(here: Selection, table: TextTable) -> None:

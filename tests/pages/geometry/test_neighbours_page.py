@@ -3,6 +3,7 @@
 import numpy as np
 
 from backend import fingerprint
+from pages.data.jobs.link import link_of
 from tests.metrics.test_nearest import by_hand
 from tests.pages.conftest import SmallWorld
 from tests.pages.figures import figure, numbers, said
@@ -106,8 +107,20 @@ def test_two_layers_of_one_model_and_not_one_with_itself(open_page, run_page, sm
     at = run_page(open_page(KEY, 0, neighbours_view="moved"), "neighbours_moved")
     values = small_world.computed("moved_texts", 0, params={"layer": 0, "other_layer": -1}).values
     np.testing.assert_allclose(table(at, "neighbours kept", "p")["neighbours kept"], np.sort(values.overlap))
-    at.selectbox(key="neighbours_to_4").set_value(0).run()
+    at.selectbox(key="neighbours_other_layer").set_value(0).run()
     assert "Choose two different layers" in said(at)
+
+
+def test_the_link_of_a_job_opens_the_same_two_layers(open_page, run_page, small_world: SmallWorld) -> None:
+    params = {"layer": 1, "other_layer": 2, "k": 4}
+    spec = small_world.bench.analysis(
+        "moved_texts", models=small_world.infos(0), texts=small_world.texts, params=params
+    )
+    link = link_of(small_world.bench.status(small_world.bench.start(spec).id).choice)
+    at = run_page(open_page(KEY, 0, **{name: link.query[name] for name in link.query if name.startswith(KEY)}), KEY)
+    assert "From" in said(at) and "block 1" in said(at) and "block 2" in said(at)
+    values = small_world.computed("moved_texts", 0, params=params).values
+    np.testing.assert_allclose(table(at, "neighbours kept", "p")["neighbours kept"], np.sort(values.overlap))
 
 
 def test_tokens_are_refused_in_words(open_page) -> None:
