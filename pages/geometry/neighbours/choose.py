@@ -11,6 +11,7 @@ from backend import EmbedscopeError, ModelInfo, TextTable
 from pages._kit.flow.controls import params_form
 from pages._kit.show import wording
 from pages._kit.state import ask
+from pages._kit.state.chosen import chosen_rows
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import end_page, plain, show_problem, workbench
 
@@ -32,8 +33,15 @@ def settings(metric: str, only: Sequence[str]) -> dict[str, Any]:
 
 
 def choose_row(here: Selection, table: TextTable) -> int:
-    """The number of a row, from 0: one that a search found, or one that is named."""
+    """The number of a row, from 0: the first that is selected, one that a search found, or one that is named."""
     assert here.texts is not None
+    if (chosen := chosen_rows()) and ask.toggle(
+        "Follow the selection",
+        value=True,
+        key="neighbours_follow",
+        help=f"Looks at the first {here.row_name} that is selected, on a map or in a search. Off: choose a row here.",
+    ):
+        return chosen[0]
     query = ask.text_input(
         f"Find a {here.row_name}",
         key="neighbours_find",

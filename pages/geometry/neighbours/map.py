@@ -70,14 +70,17 @@ class _Marked:
 
     def _marks(self, figure: go.Figure) -> go.Figure:
         coords = self.view.result.values.coords[0]
-        rings = coords[self._points(self.one.result.values.nearest[self.one.layer].tolist())]
-        star = self._star()
+        ringed = self._points(self.one.result.values.nearest[self.one.layer].tolist())
+        rings, star = coords[ringed], self._star()
+        ids = self.view.result.values.row_index[ringed].astype(np.int32)  # a click on a ring is one on its point
         shared: dict[str, Any] = {"mode": "markers", "showlegend": True, "legendrank": 3000}
         figure.add_scattergl(
             x=rings[:, 0],
             y=rings[:, 1],
             name=f"the {self.one.result.values.k:,} nearest",
             marker={"symbol": "circle-open", "size": 13, "color": _ACCENT, "line": {"width": 2}},
+            customdata=ids,
+            unselected={"marker": {"opacity": 1}},
             hoverinfo="skip",
             **shared,
         )

@@ -15,6 +15,7 @@ from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.wording import ROWS_COUNT, count
 from pages._kit.state import ask
+from pages._kit.state.chosen import choose_rows, how_to_choose
 from pages._kit.state.labelled import choose_model
 from pages._kit.state.pair import choose_pair, say_order
 from pages._kit.state.selection import Selection
@@ -24,7 +25,7 @@ from pages.geometry.neighbours.choose import settings
 
 MODELS, LAYERS = "Two models", "Two layers of one model"
 MOVED, STAYED = "Moved most", "Moved least"
-MOST_ROWS = 500
+MOST_ROWS, MOST_SELECTED = 500, 20
 _MOST_CHARS = 60  # of a neighbour in a list
 _KEPT_HELP = "Share of its nearest neighbours that a text still has, in the full space; the mean over all texts."
 
@@ -162,6 +163,21 @@ class Moved:
         with st.container(key="neighbours_moved_numbers", gap=None):
             for name, number, meaning in lines:
                 st.markdown(f"{name} **{number}**", help=meaning)
+        self.select_most()
+
+    def select_most(self) -> None:
+        """A button that selects the texts that kept least, on all pages."""
+        places = self.order(MOVED)[:MOST_SELECTED]
+        which = f"{count(len(places), self.here.row_name)} that moved most"
+        st.button(
+            f"Select the {which}",
+            key="neighbours_select",
+            icon=":material/highlight_alt:",
+            on_click=choose_rows,
+            args=(self.result.values.text_index[places].tolist(), how_to_choose()),
+            kwargs={"story": f"the {which}, from {self.names[0]} to {self.names[1]}"},
+            help="They are selected on every page: on maps, in tables, and as a text set of their own. Of equal ones the first rows.",
+        )
 
     def order(self, kind: str) -> list[int]:
         """Places of the texts, by what they kept: the least first, or the most."""

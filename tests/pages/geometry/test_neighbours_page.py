@@ -3,6 +3,7 @@
 import numpy as np
 
 from backend import fingerprint
+from pages._kit.state.chart_state import asked_rows
 from pages.data.jobs.link import link_of
 from tests.metrics.test_nearest import by_hand
 from tests.pages.conftest import SmallWorld
@@ -59,6 +60,19 @@ def test_a_search_goes_over_all_rows_and_chooses_one(open_page, run_page, small_
     assert "No text matches" in said(at) and not at.exception
 
 
+def test_the_first_that_is_selected_is_looked_at(open_page, run_page, small_world: SmallWorld) -> None:
+    at = run_page(open_page(KEY, 0, chosen="33.40-42", neighbours_on_map="true"), KEY)
+    at = run_page(at, "neighbours_map")
+    assert "Row 34" in said(at)
+    maps = small_world.computed("projection", 0, layers=(3,)).values.coords[0]
+    rings, star = figure(at, 1)["data"][-2:]
+    np.testing.assert_allclose([numbers(star["x"])[0], numbers(star["y"])[0]], maps[33], rtol=1e-6)
+    assert set(numbers(rings["customdata"])) == set(table(at, "rank", "distance")["row"] - 1)
+    at.toggle(key="neighbours_follow").set_value(False).run()
+    at = run_page(at, KEY)
+    assert "Row 1" in said(at) and at.number_input(key="neighbours_row").value == 1
+
+
 def test_a_typed_text_has_the_neighbours_of_what_the_model_makes_of_it(open_page, run_page, small_world) -> None:
     at = open_page(KEY, 0, neighbours_view="typed")
     assert "Type a text above" in said(at)
@@ -101,6 +115,10 @@ def test_which_texts_moved_from_one_model_to_another(open_page, run_page, small_
     assert "16.9" in said(at), "10 of 59 by chance"
     at.segmented_control(key="neighbours_order").set_value("Moved least").run()
     np.testing.assert_allclose(table(at, "neighbours kept", "p")["neighbours kept"], np.sort(kept)[::-1])
+    at.button(key="neighbours_select").click().run()
+    least = np.argsort(kept, kind="stable")[:20]
+    chosen = asked_rows("chosen", at.session_state["_view"].drawn["chosen"][0])
+    assert sorted(chosen) == sorted(least.tolist()) and "20 of 60 texts selected" in said(at)
 
 
 def test_two_layers_of_one_model_and_not_one_with_itself(open_page, run_page, small_world: SmallWorld) -> None:
