@@ -35,6 +35,7 @@ from backend.metrics.direct_probe.kernel import growth as least_distance_growth
 from backend.metrics.direct_probe.ranks import Extreme, least_distance_extremes
 from backend.metrics.direct_probe.result import DirectProbeParams, DirectProbeResult
 from backend.metrics.maps.density import Density, density, drawn_points
+from backend.metrics.maps.kernel import alignment_residual, laid_on
 from backend.metrics.maps.placed import TextOnMap, TextOnMapParams
 from backend.metrics.maps.projection import Projection, ProjectionParams
 from backend.metrics.maps.regions import Region, name_regions
@@ -288,6 +289,7 @@ __all__ = [
     "VectorsPreview",
     "VectorsTask",
     "__version__",
+    "alignment_residual",
     "band_ends",
     "bin_middles",
     "chance_text",
@@ -312,6 +314,7 @@ __all__ = [
     "fingerprint",
     "hover_form",
     "label_changes",
+    "laid_on",
     "layer_rows",
     "least_distance_extremes",
     "least_distance_growth",

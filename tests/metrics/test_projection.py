@@ -9,7 +9,15 @@ from backend.errors import Cancelled, InvalidRequest
 from backend.metrics.base import parse_params
 from backend.metrics.maps import kernel, projection
 from backend.metrics.maps.compiled import keep_compiled
-from backend.metrics.maps.kernel import aligned, alignment_residual, oriented, pca_layout, trustworthiness, tsne_layout
+from backend.metrics.maps.kernel import (
+    aligned,
+    alignment_residual,
+    laid_on,
+    oriented,
+    pca_layout,
+    trustworthiness,
+    tsne_layout,
+)
 from backend.metrics.maps.projection import PROJECTION
 from backend.metrics.neighbors.kernel import nearest_neighbours, neighbour_overlap, row_norms
 from backend.values.activations import Activations, LayerStack, no_report
@@ -105,6 +113,26 @@ def test_alignment_undoes_a_turn_a_mirror_and_a_shift_but_no_stretch():
     moved = reference @ np.array([[0.6, 0.8], [0.8, -0.6]]) + 7
     np.testing.assert_allclose(aligned(moved, reference), reference - reference.mean(axis=0), atol=1e-12)
     np.testing.assert_allclose(aligned(3 * moved, reference), 3 * (reference - reference.mean(axis=0)), atol=1e-12)
+
+
+def test_a_map_is_laid_on_another_by_shift_turn_mirror_and_one_spread():
+    rng = np.random.default_rng(0)
+    reference = rng.normal(size=(40, 2)) * [3, 1] + 5
+    moved = 0.2 * reference @ np.array([[0.6, 0.8], [0.8, -0.6]]) - 3
+    np.testing.assert_allclose(laid_on(moved, reference), reference, atol=1e-12)
+    other = rng.normal(size=(40, 2))
+    laid = laid_on(other, reference)
+    assert laid.std() * np.sqrt(laid.size) > 0
+    spread = [np.linalg.norm(one - one.mean(axis=0)) for one in (laid, reference)]
+    assert spread[0] == pytest.approx(spread[1])
+    angles = np.linspace(0, 2 * np.pi, 721)
+    for mirror in (1, -1):
+        turns = [np.array([[np.cos(a), -np.sin(a)], [mirror * np.sin(a), mirror * np.cos(a)]]) for a in angles]
+        centred = (laid - laid.mean(axis=0)) @ np.array(turns)
+        apart = np.linalg.norm(centred - (reference - reference.mean(axis=0)), axis=(1, 2))
+        assert apart.min() >= np.linalg.norm(laid - reference) - 1e-9, "no other turn brings it nearer"
+    for bad in (np.full((40, 2), np.nan), np.ones((40, 2))):
+        assert np.isnan(laid_on(bad, reference)).all() and np.isnan(laid_on(reference, bad)).all()
 
 
 def test_the_residual_of_an_alignment_is_the_disparity_of_scipy():

@@ -135,6 +135,22 @@ def aligned(coords: Floats, reference: Floats) -> Floats:
     return np.asarray(centred @ left @ right)
 
 
+def laid_on(coords: Floats, reference: Floats) -> Floats:
+    """``coords`` brought to the spread of ``reference``, then shifted, turned and mirrored to lie as close to it as that can bring them.
+
+    Both are (n_rows, n_components) with the same rows; ``alignment_residual`` says how alike they are. NaN where one has NaN or
+    is one spot. The scale of a Procrustes analysis (Gower 1975) would shrink a map that has little in common with the other.
+    """
+    coords, reference = np.asarray(coords, np.float64), np.asarray(reference, np.float64)
+    a, middle = coords - coords.mean(axis=0), reference.mean(axis=0)
+    size = float((a * a).sum())
+    if not (np.isfinite(a).all() and np.isfinite(reference).all()) or size == 0 or not np.ptp(reference, axis=0).any():
+        return np.full_like(coords, np.nan)
+    b = reference - middle
+    left, _, right = np.linalg.svd(a.T @ b)
+    return np.asarray(a @ (left @ right) * np.sqrt((b * b).sum() / size) + middle)
+
+
 def alignment_residual(coords: Floats, reference: Floats) -> float:
     """What the best shift, turn, mirroring and scaling of one map onto another leaves: 0 (the same map) to 1.
 

@@ -238,10 +238,27 @@ function listen(view) {
     if (view.options.select === "points") selectPoints(view, []);
   });
   view.canvas.on("plotly_relayout", (event) => note(view, event));
+  view.canvas.on("plotly_hover", (event) => hoverAlike(view, event.points[0]));
   view.canvas.on("plotly_click", (event) => {
     if (view.options.select === "cells") selectCell(view, event.points[0]);
     else if (view.options.shared && isInSpace(event.points[0].data)) selectPoints(view, event.points, false);
   });
+}
+
+function hoverAlike(view, point) {
+  // A text that stands in several panels is named in each.
+  if (view.options.select !== "points" || view.panels.size < 2) return;
+  const places = view.ids.flatMap((ids, trace) => {
+    const row = ids?.indexOf?.(point.customdata) ?? -1;
+    return row < 0 ? [] : [[trace, row]];
+  });
+  if (places.length < 2) return;
+  const alike = places.map(([curveNumber, row]) => {
+    const [x, y] = frameCoordinates(view, curveNumber) ?? view.whole[curveNumber];
+    return { curveNumber, xval: x[row], yval: y[row] };
+  });
+  const panels = places.map(([trace]) => `${view.canvas.data[trace].xaxis ?? "x"}${view.canvas.data[trace].yaxis ?? "y"}`);
+  window.Plotly.Fx.hover(view.canvas, alike, panels, true);
 }
 
 function selectPoints(view, points, byOutline = false) {

@@ -17,12 +17,14 @@ from pages._kit.show.map_view import MapView, show_map
 from pages._kit.state import ask
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import workbench
+from pages.geometry.projection.side import choose_number, show_side_by_side
 
 WHAT = "Where do the texts lie in a layer, and do your labels separate?"
 HOW = (
     "Each point is a text (with pooling tokens, a token), coloured by its label; hover over it to read it, drag the slider to follow the points through the "
     "layers, select points with box or lasso to list their texts."
 )
+VIEWS = ("One map", "Side by side")
 OWN = {
     "pca": ("n_components",),
     "tsne": ("perplexity", "n_iter", "align"),
@@ -66,15 +68,14 @@ def choose_layers(model: ModelInfo, here: Selection) -> tuple[int, ...]:
 
 
 def choose(here: Selection) -> tuple[ModelInfo, AnalysisSpec]:
-    """The controls of the page, and what they ask for."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        model = here.models[0]
-        if len(here.models) > 1:
-            names = [info.spec.name for info in here.models]
-            name = ask.selectbox("Model", names, format_func=short_model, key="projection_model", width=220)
-            model = here.models[names.index(name)]
-        method = method_choice("Method", "projection_method", help=METHODS_HELP)
-        layers = choose_layers(model, here)
+    """The controls of one map, and what they ask for."""
+    model = here.models[0]
+    if len(here.models) > 1:
+        names = [info.spec.name for info in here.models]
+        name = ask.selectbox("Model", names, format_func=short_model, key="projection_model", width=220)
+        model = here.models[names.index(name)]
+    method = method_choice("Method", "projection_method", help=METHODS_HELP)
+    layers = choose_layers(model, here)
     shared: dict[str, Any] = here.rows
     spec = workbench().analysis(
         "projection", models=[model], layers=layers, params=settings(method, model, here, layers), **shared
@@ -94,9 +95,20 @@ def finding_of(view: MapView, here: Selection) -> Finding:
 
 heading("Projection", WHAT, HOW)
 here = ready()
-model, spec = choose(here)
-found = run_panel([spec], "projection", Projection)
-if found is not None:
-    assert here.texts is not None
-    view = MapView(found[0], workbench().text_set(here.texts), here.label)
-    show_map(view, "projection", "projection_map", lambda view: finding_of(view, here))
+assert here.texts is not None
+table = workbench().text_set(here.texts)
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    shown = ask.segmented_control("Show", VIEWS, default=VIEWS[0], key="projection_view")
+    if shown == VIEWS[0]:
+        spec = choose(here)[1]
+    else:
+        method = method_choice("Method", "projection_method", help=METHODS_HELP)
+        n_sides, shared = choose_number()
+        params = settings(method, here.models[0], here, range(len(here.models[0].layer_names)))
+if shown == VIEWS[0]:
+    found = run_panel([spec], "projection", Projection)
+    if found is not None:
+        view = MapView(found[0], table, here.label)
+        show_map(view, "projection", "projection_map", lambda view: finding_of(view, here))
+else:
+    show_side_by_side(here, table, n_sides, params, shared=shared)

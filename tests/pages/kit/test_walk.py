@@ -74,6 +74,13 @@ WALKS = (
     Walk("projection", (0,), ("projection_map",)),
     Walk(
         "projection",
+        (0, 1),
+        ("projection_side",),
+        (("toggle", "side_laid", False),),
+        choice=(("projection_view", "Side by side"),),
+    ),
+    Walk(
+        "projection",
         (0,),
         ("projection_map",),
         (("segmented_control", "projection_method", "tsne"), ("toggle", "projection_every", False)),
