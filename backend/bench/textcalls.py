@@ -143,7 +143,7 @@ class TextCalls(Follower):
                 f"The file has {len(content) / 2**20:.1f} MB; at most {limit / 2**20:.0f} MB are read.",
                 f"Use a part of it, or raise {'EMBEDSCOPE_MAX_VECTOR_BYTES' if vectors else 'EMBEDSCOPE_MAX_UPLOAD_BYTES'}.",
             )
-        return self._executor.upload(content)
+        return self._executor.upload(content, vectors=vectors)
 
     def delete_text_set(self, digest: str) -> int:
         """Delete a text set (by digest, or a name that only one has) with what was made from it; returns how many went."""

@@ -52,8 +52,8 @@ class Executor(Protocol):
         """Make sure that the result of ``task`` is in this process's store, if there is one; returns whether."""
         ...
 
-    def upload(self, content: bytes) -> str:
-        """Bring bytes to where ReadTasks are done; returns their digest."""
+    def upload(self, content: bytes, *, vectors: bool = False) -> str:
+        """Bring bytes to where they are read, as texts or as ``vectors``; returns their digest."""
         ...
 
     def text_sets(self) -> list[TextSetInfo]:

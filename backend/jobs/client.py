@@ -83,8 +83,8 @@ class ClientExecutor:
             self._store.put_result_bytes(digest, content)
         return bool(content)
 
-    def upload(self, content: bytes) -> str:
-        return str(json.loads(self._ask("POST", "/blobs", content))["digest"])
+    def upload(self, content: bytes, *, vectors: bool = False) -> str:
+        return str(json.loads(self._ask("POST", "/vectors" if vectors else "/blobs", content))["digest"])
 
     def text_sets(self) -> list[TextSetInfo]:
         found = [read_json(TextSetInfo, item) for item in json.loads(self._ask("GET", "/textsets"))]

@@ -72,7 +72,7 @@ class StoreExecutor:
         listed = ", ".join(f"{number} of {kind}" for kind, number in sorted(kinds.items()))
         return {"set aside": f"{listed}; the last on {when}, because {last['reason']}"}
 
-    def upload(self, content: bytes) -> str:
+    def upload(self, content: bytes, *, vectors: bool = False) -> str:
         return self._store.put_blob(content)
 
     def text_sets(self) -> list[TextSetInfo]:

@@ -34,6 +34,8 @@ def prepare_worker(kind: str, settings: Settings) -> None:
     if kind == "training":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # products on a GPU in one order, run after run
     if kind == "reader":
+        # Arrow's own pool reserves a gigabyte of addresses at once, which the limit below would count.
+        os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (settings.read_bytes, settings.read_bytes))

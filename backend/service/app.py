@@ -41,6 +41,7 @@ def make_app(executor: WorkersExecutor, store: Store, codec: Codec, *, token: st
         Route("/runs/{name}/name", endpoints.rename_run, methods=["POST"]),
         Route("/runs/{name}/log", endpoints.run_log),
         Route("/vectors", endpoints.vector_sets),
+        Route("/vectors", endpoints.upload_vectors, methods=["POST"]),
         Route("/vectors/{name}", endpoints.delete_vectors, methods=["DELETE"]),
         Route("/models", endpoints.local_models),
         Route("/selections", endpoints.keep_selection, methods=["POST"]),
@@ -125,7 +126,11 @@ class _Endpoints:
         return _missing("result") if record is None else JSONResponse(record)
 
     async def upload(self, request: Request) -> Response:
-        content = await _body(request, self._settings.most_upload_bytes)
+        content = await _body(request, self._settings.max_upload_bytes)
+        return JSONResponse({"digest": await run_in_threadpool(self._executor.upload, content)})
+
+    async def upload_vectors(self, request: Request) -> Response:
+        content = await _body(request, self._settings.max_vector_bytes, "EMBEDSCOPE_MAX_VECTOR_BYTES")
         return JSONResponse({"digest": await run_in_threadpool(self._executor.upload, content)})
 
     async def keep_selection(self, request: Request) -> Response:
@@ -208,14 +213,14 @@ async def _object(request: Request) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-async def _body(request: Request, limit: int) -> bytes:
+async def _body(request: Request, limit: int, setting: str = "EMBEDSCOPE_MAX_UPLOAD_BYTES") -> bytes:
     content = bytearray()
     async for chunk in request.stream():
         content += chunk
         if len(content) > limit:
             raise InvalidRequest(
                 f"The request is larger than {limit / 2**20:.0f} MB.",
-                "Send less, or raise EMBEDSCOPE_MAX_UPLOAD_BYTES, for vectors EMBEDSCOPE_MAX_VECTOR_BYTES.",
+                f"Send less, or raise {setting}.",
             )
     return bytes(content)
 

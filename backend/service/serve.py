@@ -11,7 +11,7 @@ import types
 
 from backend.bench.wiring import CODEC, open_store, stored_token, wire_workers
 from backend.errors import ServiceError
-from backend.settings import DASHBOARD, INSTALLED, Settings, own_command
+from backend.settings import DASHBOARD, INSTALLED, MIB, Settings, own_command
 from backend.values.tasks import ResolveTask
 
 
@@ -53,6 +53,7 @@ def up(settings: Settings) -> int:
     service = [*own_command("backend"), "serve"]
     dashboard = own_command("pages._kit.launch")
     dashboard += ["--server.port", str(settings.port), "--server.address", settings.host, "--server.headless", "true"]
+    dashboard += ["--server.maxUploadSize", str(-(-settings.most_upload_bytes // MIB))]
     processes: list[subprocess.Popen[bytes]] = []
     try:
         for command in (service, dashboard):

@@ -141,8 +141,3 @@ def test_what_is_no_model_says_so(bench, texts, bert, words) -> None:
     name = bench.compute("cka", model=bert, tokenizer=words, texts=texts).sources[0].model
     with pytest.raises(EmbedscopeError, match="was an object in a notebook"):
         bench.compute("cka", model=name, texts=texts)
-
-
-def test_an_object_before_a_service_of_another_folder_is_refused_in_words(service_bench, bert, words) -> None:
-    with pytest.raises(EmbedscopeError, match="keeps its activations in another cache folder"):
-        service_bench.compute("cka", model=bert, tokenizer=words)

@@ -6,12 +6,16 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from backend import EmbedscopeError, ServiceError, open_workbench, read_settings
+from backend import EmbedscopeError, ServiceError, VectorsTask, open_workbench, read_settings
 from backend.bench.workbench import Workbench
+from backend.metrics.similarity import linear_cka
 from backend.values.tasks import ResolveTask
 from tests.conftest import Service, start_service, stop_service
+from tests.models.tiny import SEGMENTS, TEXTS, bert_config, save
+from tests.vectors.test_reading import bomb
 
 
 def _ask(
@@ -70,6 +74,43 @@ def test_a_text_set_is_not_deleted_by_a_name_that_two_have(service: Service, tmp
 def test_uploads_beyond_the_limit_are_refused(service: Service) -> None:
     status, answer = _ask(service, "/blobs", token=service.token, data=bytes(26 * 2**20))
     assert status == 400 and "25 MB" in json.loads(answer)["message"]
+
+
+def test_vectors_are_read_by_a_worker_and_looked_at_through_the_service(service_bench: Workbench) -> None:
+    texts = service_bench.add_texts([f"text {place} of some" for place in range(30)], name="for vectors")
+    rows = np.random.default_rng(0).normal(size=(2, 30, 8)).astype(np.float32)
+    own = service_bench.add_vectors(rows, name="through-a-service", texts=texts)
+    assert [info.name for info in service_bench.vector_sets()] == ["through-a-service"]
+    result = service_bench.compute("cka", model=own, texts=texts)
+    assert result.values.matrix[0, 1] == pytest.approx(linear_cka(rows[0], rows[1]), abs=1e-6)
+    with pytest.raises(EmbedscopeError, match="29 rows, the text set"):
+        service_bench.add_vectors(rows[:, :-1], name="fewer", texts=texts)
+    with pytest.raises(EmbedscopeError, match="promises"):
+        service_bench.wait(VectorsTask(service_bench.upload(bomb(), vectors=True), "bomb.npz", "bomb"))
+    service_bench.delete_vectors("through-a-service")
+    assert service_bench.vector_sets() == []
+
+
+def test_an_object_is_run_here_where_the_cache_is_shared_and_refused_in_words_where_not(
+    service: Service, service_bench: Workbench, tmp_path: Path
+) -> None:
+    import dataclasses
+
+    import transformers
+
+    folder = save(tmp_path / "bert", bert_config(), model_input_names=SEGMENTS)
+    bert = transformers.AutoModel.from_pretrained(folder)
+    words = transformers.AutoTokenizer.from_pretrained(folder)
+    texts = service_bench.add_texts(TEXTS, name="for an object")
+    with pytest.raises(EmbedscopeError, match="keeps its activations in another cache folder"):
+        service_bench.compute("cka", model=bert, tokenizer=words, texts=texts)
+    settings = dataclasses.replace(read_settings(), cache=service.cache, backend=service.address, token=service.token)
+    shared = open_workbench(dataclasses.replace(settings, device="cpu"))
+    result = shared.compute("cka", model=bert, tokenizer=words, texts=texts)
+    assert result.values.matrix.shape == (4, 4) and result.sources[0].model.startswith("module:BertModel-")
+    with pytest.raises(EmbedscopeError, match="runs the network again"):
+        shared.compute("inner_ablation", model=bert, tokenizer=words, texts=texts)
+    shared.close()
 
 
 def test_a_wrong_token_and_a_dead_address_are_explained(service: Service, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from pages.data.texts.preview import choose_columns
 FORMATS = ["npy", "npz", "parquet", "safetensors"]
 OWN_TEXTS = "The file's own texts"
 _BLOBS, _SAVING, _SAVED = "_uploaded_vectors", "_saving_vectors", "_saved_vectors"
+_N_SAVED = "_number_of_saved_vectors"
 _MIB = 2**20
 
 
@@ -34,12 +35,18 @@ def just_saved(infos: Sequence[VectorsInfo]) -> VectorsInfo | None:
     return saved if saved in infos else None
 
 
+def file_key() -> str:
+    """The key of the field for the file: another one once a file is saved, so that the field is empty again."""
+    n_saved = st.session_state.get(_N_SAVED, 0)
+    return f"vectors_file_{n_saved}" if n_saved else "vectors_file"
+
+
 def add_form() -> None:
     """The whole way from a file to saved vectors; every choice stays when something is refused."""
     limits = workbench().settings
     upload = st.file_uploader(
         "A file of vectors",
-        key="vectors_file",
+        key=file_key(),
         type=FORMATS,
         max_upload_size=max(1, limits.max_vector_bytes // _MIB),
         help="One matrix a layer with a row for each text: .npy (rows x dimensions, or layers x rows x dimensions), .npz and "
@@ -62,15 +69,21 @@ def _choose_and_save(task: VectorsTask, found: VectorsPreview) -> None:
     if chosen is None:
         return
     found = chosen
-    _show(found)
-    texts, columns = _texts(task, found)
-    name = st.text_input(
-        "Name of the vectors",
-        value=_suggested(task.file_name),
-        key=f"vectors_name_{task.blob[:8]}",
-        max_chars=80,
-        help="Their model is then called vectors:NAME everywhere.",
-    ).strip()
+    _say(found)
+    left, right = st.columns(2)
+    with left:
+        texts = _texts(task, found)
+    with right:
+        name = st.text_input(
+            "Name of the vectors",
+            value=_suggested(task.file_name),
+            key=f"vectors_name_{task.blob[:8]}",
+            max_chars=80,
+            help="Their model is then called vectors:NAME everywhere.",
+        ).strip()
+    columns = TextColumns(metadata=None)
+    if texts is None and found.texts is not None:
+        columns = choose_columns(found.texts)
     misfit = None if texts is None else rows_misfit(found.n_rows, texts.spec)
     if misfit is not None:
         show_problem(*misfit)
@@ -83,6 +96,7 @@ def _choose_and_save(task: VectorsTask, found: VectorsPreview) -> None:
         _start(save)
     if st.session_state.get(_SAVING) == save:
         _save(save)
+    _first_rows(found)
 
 
 def _layers(task: VectorsTask, found: VectorsPreview) -> tuple[tuple[str, ...], VectorsPreview | None]:
@@ -104,7 +118,8 @@ def _layers(task: VectorsTask, found: VectorsPreview) -> tuple[tuple[str, ...], 
     return tuple(chosen), again if isinstance(again, VectorsPreview) else None
 
 
-def _show(found: VectorsPreview) -> None:
+def _say(found: VectorsPreview) -> None:
+    """What was found in the file, in a line, and what is to be known of it."""
     layers = wording.count(len(found.layer_names), "layer")
     st.caption(
         f"{plain(found.format)} · {layers} · {wording.count(found.n_rows, 'row')} · "
@@ -112,6 +127,9 @@ def _show(found: VectorsPreview) -> None:
     )
     for notice in found.notices:
         st.warning(plain(notice), icon=":material/info:")
+
+
+def _first_rows(found: VectorsPreview) -> None:
     st.caption(f"The first rows and dimensions of {plain(found.layer_names[0])}:")
     width = len(found.first[0])
     st.dataframe(
@@ -122,8 +140,8 @@ def _show(found: VectorsPreview) -> None:
     )
 
 
-def _texts(task: VectorsTask, found: VectorsPreview) -> tuple[TextSetInfo | None, TextColumns]:
-    """Whose rows they are: a text set, or None for the texts in the file, with the columns that they are read from."""
+def _texts(task: VectorsTask, found: VectorsPreview) -> TextSetInfo | None:
+    """Whose rows they are: a text set, or None for the texts in the file."""
     sets = workbench().text_sets()
     fitting = [info for info in sets if rows_misfit(found.n_rows, info.spec) is None]
     by_name = {info.shown_name: info for info in (*fitting, *(one for one in sets if one not in fitting))}
@@ -138,10 +156,7 @@ def _texts(task: VectorsTask, found: VectorsPreview) -> tuple[TextSetInfo | None
         key=f"vectors_texts_{task.blob[:8]}",
         help="The text set whose rows these are, in the same order. Sets with as many rows come first.",
     )
-    columns = TextColumns(metadata=None)
-    if chosen != OWN_TEXTS or found.texts is None:
-        return by_name.get(chosen), columns
-    return None, choose_columns(found.texts)
+    return by_name.get(chosen)
 
 
 def _start(task: VectorsTask) -> None:
@@ -162,6 +177,7 @@ def _save(task: VectorsTask) -> None:
     if isinstance(info, VectorsInfo):
         del st.session_state[_SAVING]
         st.session_state[_SAVED] = info
+        st.session_state[_N_SAVED] = st.session_state.get(_N_SAVED, 0) + 1
         model_field.look_again()
         st.rerun()
 

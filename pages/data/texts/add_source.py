@@ -89,6 +89,7 @@ def _file() -> Source | None:
     upload = st.file_uploader(
         "A file of texts",
         key="add_file",
+        max_upload_size=max(1, limits.max_upload_bytes // 2**20),
         help="A table (CSV, TSV, JSON, JSON lines, Parquet), plain text with one text (or a label and a text) per line, or "
         "words: CoNLL-U, CoNLL-U-Lex, JSON lines with a list of words and a list of labels. At most "
         f"{limits.max_upload_bytes / 2**20:,.0f} MB, {limits.max_rows:,} rows and {limits.max_text_chars:,} characters in a "

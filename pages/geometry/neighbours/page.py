@@ -7,7 +7,7 @@ from pages._kit.flow.progress import run_panel
 from pages._kit.show.finding import said_once
 from pages._kit.show.findings import heading
 from pages._kit.state import ask
-from pages._kit.state.labelled import choose_model
+from pages._kit.state.labelled import choose_model, say_no_model
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import end_page, workbench
 from pages.geometry.neighbours.choose import choose_layer, choose_row, choose_text, say_text, settings
@@ -60,6 +60,9 @@ def one_view(here: Selection, table: TextTable, typed: bool) -> None:
         numbers = range(len(model.layer_names)) if isinstance(here.layers, str) else here.layers
         place = choose_layer(model, [model.layer_names[number] for number in numbers], numbers)
         params = settings("neighbours", ("k", "metric"))
+    if typed and model.is_given:
+        say_no_model(model, "A typed text is read by a model")
+        end_page()
     if typed and not text:
         st.info("Type a text above to see which texts of the set lie nearest to it.", icon=":material/keyboard:")
         end_page()

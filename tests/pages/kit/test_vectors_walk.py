@@ -16,6 +16,7 @@ DRAWN: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {  # the keys of Run
     "profiles": (("profiles",), ("profiles_",)),
     "components": (("components",), ("components_spectrum",)),
     "rogue": (("rogue",), ("rogue_layer",)),
+    "neighbours": (("neighbours",), ("neighbours",)),
     "explorer": (("explorer",), ("explorer",)),
     "threshold": (("threshold",), ("threshold_profile",)),
     "ablation": (("ablation",), ("ablation_curves",)),
@@ -28,6 +29,7 @@ DRAWN: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {  # the keys of Run
 SAID = {  # what a page says of vectors in the place of a model; the widget that leads there
     "rogue": (("segmented_control", "rogue_view", "Norm weights"), "This rule reads the weights of a model"),
     "ablation": (("toggle", "inner_wanted", True), "This runs the network itself"),
+    "neighbours": (("segmented_control", "neighbours_view", "typed"), "A typed text is read by a model"),
     "finetune": (None, "Fine-tuning trains a model"),
 }
 
