@@ -34,15 +34,16 @@ def test_a_lasso_goes_along_to_texts_and_back(tab: Any, address: str) -> None:
     looking.run_if_asked(tab)
     looking.settled(tab)
     lasso(tab, [(0.2, 0.2), (0.6, 0.2), (0.6, 0.7), (0.2, 0.7)])
-    strip(tab).get_by_text("of 440 texts selected").wait_for()
+    said = strip(tab).get_by_text("of 440 texts selected").inner_text().partition(" · ")[0]
+    n_chosen = int(said.split()[0])
+    assert 0 < n_chosen < 440
+    tab.wait_for_function(f"n => ({BRIGHT})().length === n", arg=n_chosen)
     chosen = tab.evaluate(BRIGHT)
-    said = f"{len(chosen)} of 440 texts selected"
-    assert said in strip(tab).inner_text() and 0 < len(chosen) < 440
     tab.wait_for_url(re.compile("chosen=[0-9]"))
     looking.go(tab, "Texts")
     assert said in strip(tab).inner_text()
     tab.get_by_text("Selected only").click()
-    tab.get_by_text(f"{len(chosen)} of 440 texts selected.").wait_for()
+    tab.get_by_text(f"{n_chosen} of 440 texts selected.").wait_for()
     looking.go(tab, "Projection")
     tab.wait_for_function(f"seen => JSON.stringify(({BRIGHT})()) === JSON.stringify(seen)", arg=chosen)
     strip(tab).get_by_role("button", name="Clear").click()

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 import backend
 from backend import DirectProbeParams, DirectProbeResult
@@ -102,3 +103,14 @@ def test_labels_that_are_apart_mean_nothing_where_random_ones_are_too() -> None:
 def test_a_label_on_both_sides_of_another_is_in_pieces() -> None:
     found = probed([0, 1, 0, 0, 0, 1], np.array([[0.0], [2.0], [4.0], [4.5], [0.5], [2.5]]), control=0.95)
     assert (found.linear(0), found.labels_in_pieces(0), found.counts_say_nothing) == ("no", ("a",), False)
+
+
+@pytest.mark.parametrize("n", [1, 7, 9000])
+def test_mean_sizes_are_the_means_of_absolute_values(n: int) -> None:
+    vectors = np.random.default_rng(n).normal(3, 1, (n, 5)).astype(np.float32)
+    np.testing.assert_allclose(backend.mean_sizes(vectors), np.abs(vectors.astype(np.float64)).mean(axis=0), rtol=1e-12)
+
+
+def test_the_mean_size_of_nothing_and_of_no_number_is_undefined() -> None:
+    assert np.isnan(backend.mean_sizes(np.zeros((0, 3)))).all()
+    assert np.isnan(backend.mean_sizes(np.array([[1.0, np.nan, np.inf, -2.0]]))).tolist() == [False, True, True, False]

@@ -33,10 +33,7 @@ def heading(title: str, what: str, how: str) -> None:
             st.markdown(f"{what}\n\n{how}".strip())
         select_menu(here)
         slot()
-    said = in_words(here)
-    if said:
-        st.caption(plain(said))
-    selection_strip(here.texts, here.label)
+    selection_strip(here.texts, here.label, in_words(here))
 
 
 def reasons(result: Result, field: str) -> dict[tuple[int, ...], str]:

@@ -5,7 +5,7 @@ import streamlit as st
 from backend import HOWS, TextSetInfo
 from pages._kit.show.wording import count, row_name
 from pages._kit.state import ask
-from pages._kit.state.chosen import HOW, Chosen, choose_rows, chosen, story_words
+from pages._kit.state.chosen import HOW, Chosen, choose_rows, chosen, how_to_choose, story_words
 from pages._kit.state.session import plain, workbench
 
 NEXT = {
@@ -19,28 +19,37 @@ _HOW_HELP = (
     "away (not)."
 )
 _MOST_CLASSES = 4
+_STYLE = (
+    "<style>.st-key-chosen_strip button {min-height: 0; padding-top: 0; padding-bottom: 0}"
+    " .st-key-chosen_strip :is(p, button) {font-size: 0.875rem}</style>"
+)
 
 
-def selection_strip(texts: TextSetInfo | None, label: str | None) -> None:
-    """One line about the selection; nothing where nothing is selected."""
+def selection_strip(texts: TextSetInfo | None, label: str | None, said: str) -> None:
+    """The shared choice in words (``said``), and on the same line the selection, where anything is selected."""
     found = chosen()
     if texts is None or not found:
+        if said:
+            st.caption(plain(said))
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="chosen_strip"):
+        st.html(_STYLE)  # as high as a line of words, so that nothing below moves
+        if said:
+            st.caption(plain(said), width="content")
         st.markdown(
             f"**{chosen_words(found, texts)}**{_classes(found, texts, label)}",
             width="content",
             help=story_words(found) or None,
         )
-        ask.selectbox(
-            "What the next selection does",
-            HOWS,
-            key=HOW,
-            format_func=NEXT.__getitem__,
-            width=170,
-            label_visibility="collapsed",
-            help=_HOW_HELP,
-        )
+        with st.popover(NEXT[how_to_choose()], type="tertiary", key="chosen_next"):
+            ask.segmented_control(
+                "What the next selection does",
+                HOWS,
+                default=HOWS[0],
+                key=HOW,
+                format_func=str.capitalize,
+                help=_HOW_HELP,
+            )
         st.button(
             "Clear", key="chosen_clear", icon=":material/close:", type="tertiary", on_click=choose_rows, args=((),)
         )

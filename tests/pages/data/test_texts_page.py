@@ -57,6 +57,28 @@ def test_a_word_that_only_row_9000_has_is_found(page: tuple[AppTest, Any], tmp_p
     assert not at.exception and "cannot be read" in words(at)
 
 
+def test_what_a_search_found_is_selected_combined_and_shown_alone(page: tuple[AppTest, Any]) -> None:
+    at, bench = page
+    table = bench.text_set("sentiment")
+    held = {word: [row for row, text in enumerate(table.texts) if word in text.lower()] for word in ("great", "film")}
+    assert all(held.values()) and not any(toggle.key == "texts_selected" for toggle in at.toggle)
+    at.text_input(key="texts_search").set_value("great").run()
+    assert at.button(key="texts_select").label == f"Select the {len(held['great'])} matches"
+    at.button(key="texts_select").click().run()
+    at.segmented_control(key="chosen_how").set_value("add").run()
+    at.text_input(key="texts_search").set_value("film").run()
+    assert at.button(key="texts_select").label.startswith("Add the ")
+    at.button(key="texts_select").click().run()
+    both = sorted({*held["great"], *held["film"]})
+    assert at.session_state["_view"].kept["chosen"] == both
+    at.toggle(key="texts_selected").set_value(True).run()
+    assert rows(at) == [row + 1 for row in held["film"]]
+    at.text_input(key="texts_search").set_value("").run()
+    assert not at.exception and rows(at) == [row + 1 for row in both]
+    at.button(key="chosen_clear").click().run()
+    assert len(rows(at)) == 100 and at.session_state["_view"].kept["chosen_how"] == "replace"
+
+
 def test_of_two_sets_of_one_name_the_one_on_show_is_deleted(page: tuple[AppTest, Any], tmp_path: Path) -> None:
     at, bench = page
     two = []
