@@ -99,8 +99,9 @@ class VectorCalls(ModelCalls):
         bound = next((one for one in self.text_sets() if one.spec.digest == info.given_for), None)
         if bound is None:
             return another(info, texts.spec)
+        alike = any(one.alike for one in self.vector_sets() if one.commit == info.spec.commit)
         try:
-            placed(self.text_set(bound), self.text_set(texts), info, texts.spec)
+            placed(self.text_set(bound), self.text_set(texts), info, texts.spec, alike=alike)
         except InvalidRequest as error:
             return error
         return None

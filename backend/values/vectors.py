@@ -43,7 +43,10 @@ class VectorsPreview:
 
 @dataclass(frozen=True, slots=True)
 class VectorsInfo:
-    """One line of the list of vectors. ``commit`` is the digest of the numbers, the layers' names and the texts."""
+    """One line of the list of vectors. ``commit`` is the digest of the numbers, the layers' names and the texts.
+
+    ``alike``: each copy of a text that is there several times has the same vector, so that it does not matter which is meant.
+    """
 
     name: str
     commit: str
@@ -55,6 +58,7 @@ class VectorsInfo:
     file_name: str = ""
     notices: tuple[str, ...] = ()
     created: float = 0.0
+    alike: bool = False
 
     @property
     def model_name(self) -> str:

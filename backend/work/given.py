@@ -14,6 +14,7 @@ from backend.values.activations import Report
 from backend.values.models import ModelInfo
 from backend.values.specs import GIVEN, ActivationSpec, TextSetSpec
 from backend.values.texts import TextTable
+from backend.values.vectors import VectorsInfo
 from backend.work.library import Library
 from backend.work.vectorlist import vectors_of
 
@@ -80,27 +81,27 @@ def rows_of(store: Store, library: Library, info: ModelInfo, texts: TextSetSpec)
     """
     if texts.digest == info.given_for:
         return np.arange(texts.n_rows)
-    bound = _bound_table(store, library, info)
-    if bound is None:
+    kept = vectors_of(store, info.spec.commit)
+    bound = None if kept is None else _bound_table(library, kept)
+    if kept is None or bound is None:
         raise another(info, texts)
-    return placed(bound, library.table(texts), info, texts)
+    return placed(bound, library.table(texts), info, texts, alike=kept.alike)
 
 
-def placed(bound: TextTable, table: TextTable, info: ModelInfo, texts: TextSetSpec) -> Ints:
-    """The same, of the two tables: ``bound`` is that of the vectors. Copies of a text are taken in their order."""
+def placed(bound: TextTable, table: TextTable, info: ModelInfo, texts: TextSetSpec, *, alike: bool) -> Ints:
+    """The same, of the two tables: ``bound`` is that of the vectors. Copies of a text are taken in their order, or the first
+    one where they are ``alike``."""
     if bound.unit != table.unit:
         raise another(info, texts)
-    places: dict[Hashable, list[int]] = defaultdict(list)
-    for row, key in enumerate(_keys(bound)):
-        places[key].append(row)
-    wanted: dict[Hashable, list[int]] = defaultdict(list)
-    for row, key in enumerate(_keys(table)):
-        wanted[key].append(row)
+    places, wanted = _by_text(bound), _by_text(table)
     absent = sum(len(rows) for key, rows in wanted.items() if key not in places)
     if absent:
         raise another(info, texts, absent)
     found = np.empty(len(table), dtype=np.int64)
     for key, rows in wanted.items():
+        if alike:
+            found[rows] = places[key][0]
+            continue
         if len(places[key]) > 1 and len(rows) != len(places[key]):
             raise InvalidRequest(
                 f"A text of '{texts.name}' is {len(places[key]):,} times in '{info.given_name}', each time with a vector of "
@@ -111,18 +112,32 @@ def placed(bound: TextTable, table: TextTable, info: ModelInfo, texts: TextSetSp
     return found
 
 
+def copies(table: TextTable) -> Ints:
+    """Of each row the first one with the same text: (n_rows,)."""
+    found = np.arange(len(table))
+    for rows in _by_text(table).values():
+        found[rows] = rows[0]
+    return found
+
+
+def _by_text(table: TextTable) -> dict[Hashable, list[int]]:
+    rows: dict[Hashable, list[int]] = defaultdict(list)
+    for row, key in enumerate(_keys(table)):
+        rows[key].append(row)
+    return rows
+
+
 def _keys(table: TextTable) -> list[Hashable]:
     nothing = (None,) * len(table)
     return list(zip(table.texts, table.pairs or nothing, table.spans or nothing, strict=True))
 
 
-def _bound_table(store: Store, library: Library, info: ModelInfo) -> TextTable | None:
+def _bound_table(library: Library, kept: VectorsInfo) -> TextTable | None:
     """The texts of the vectors, by any text set that has them; None where there is none any more."""
-    kept = vectors_of(store, info.spec.commit)
     try:
-        return None if kept is None else library.table(kept.texts)
+        return library.table(kept.texts)
     except TextSetError:
-        other = next((one for one in library.infos() if one.spec.digest == info.given_for), None)
+        other = next((one for one in library.infos() if one.spec.digest == kept.texts.digest), None)
         return None if other is None else library.table(other.spec)
 
 

@@ -19,6 +19,7 @@ from backend.vectors.limits import VectorLimits
 from backend.vectors.matrices import Matrices
 from backend.vectors.reading import preview_vectors, read_own_texts, read_vectors
 from backend.work.checks import check_digest, check_text, check_texts, one_of, within
+from backend.work.given import Ints, copies
 from backend.work.kinds import About, Hands
 from backend.work.vectorlist import check_vector_name, vector_sets, vectors_of
 
@@ -34,11 +35,12 @@ def read_upload(hands: Hands, task: VectorsTask, report: Report) -> VectorsPrevi
         _check_rows(matrices, task.texts)
     if not task.save:
         return preview_vectors(content, task.file_name, matrices, text_limits, report)
-    table: TextTable | None = None
-    if task.texts is None:
-        if matrices.format != "parquet":
-            raise InvalidRequest("It is not said which texts these vectors belong to.", "Choose their text set.")
+    if task.texts is not None:
+        table = hands.library.table(task.texts)
+    elif matrices.format == "parquet":
         table = read_own_texts(content, task.file_name, set_name(task.name), task.columns, text_limits)
+    else:
+        raise InvalidRequest("It is not said which texts these vectors belong to.", "Choose their text set.")
     return _saved(hands, task, matrices, table, report)
 
 
@@ -48,15 +50,11 @@ def _check_rows(matrices: Matrices, texts: TextSetSpec) -> None:
         raise InvalidRequest(*misfit)
 
 
-def _saved(hands: Hands, task: VectorsTask, matrices: Matrices, table: TextTable | None, report: Report) -> VectorsInfo:
+def _saved(hands: Hands, task: VectorsTask, matrices: Matrices, table: TextTable, report: Report) -> VectorsInfo:
     """Keep the vectors, and the texts that they bring; one process at a time, so that a name is given once."""
-    n_layers = len(matrices.layer_names)
-    digests = []
-    for layer in range(n_layers):
-        report(layer, 2 * n_layers, "Looking at the numbers")
-        digests.append(content_digest(matrices.load(layer).tobytes()))
+    digests, alike = _looked_at(matrices, copies(table), report)
     with exclusive(hands.store.folder / "vectors.lock"):
-        texts = task.texts or hands.library.save(table or _no_texts()).spec
+        texts = task.texts or hands.library.save(table).spec
         commit = _commit(matrices, texts, digests)
         known = vectors_of(hands.store, commit)
         if known is not None and known.name == task.name:
@@ -69,10 +67,11 @@ def _saved(hands: Hands, task: VectorsTask, matrices: Matrices, table: TextTable
             matrices.n_dims,
             matrices.layer_names,
             matrices.dtype,
-            4 * n_layers * matrices.n_rows * matrices.n_dims,
+            4 * len(digests) * matrices.n_rows * matrices.n_dims,
             task.file_name,
             matrices.notices,
             time.time(),
+            alike,
         )
         _write(hands.store, info, matrices, report)
     for dtype in (
@@ -85,8 +84,16 @@ def _saved(hands: Hands, task: VectorsTask, matrices: Matrices, table: TextTable
     return info
 
 
-def _no_texts() -> TextTable:
-    raise InvalidRequest("It is not said which texts these vectors belong to.", "Choose their text set.")
+def _looked_at(matrices: Matrices, first: Ints, report: Report) -> tuple[list[str], bool]:
+    """The digest of each layer, and whether each row equals the ``first`` with its text."""
+    n_layers, digests, alike = len(matrices.layer_names), [], True
+    others = np.flatnonzero(first != np.arange(len(first)))
+    for layer in range(n_layers):
+        report(layer, 2 * n_layers, "Looking at the numbers")
+        rows = matrices.load(layer)
+        digests.append(content_digest(rows.tobytes()))
+        alike = alike and np.array_equal(rows[others], rows[first[others]])
+    return digests, alike
 
 
 def _commit(matrices: Matrices, texts: TextSetSpec, digests: list[str]) -> str:

@@ -121,6 +121,31 @@ def test_other_texts_are_refused_with_both_names(bench: Workbench, texts, vector
         bench.compute("cka", model=several, texts=part)
 
 
+def test_a_selection_of_rows_has_their_vectors_bit_for_bit(bench: Workbench, numbers) -> None:
+    """Also where a text is there twice, if its copies have one vector."""
+    lines = [f"text {min(place, 30)}" for place in range(ROWS)]  # the last ones are copies
+    numbers[:, 31:] = numbers[:, 30:31]
+    texts = bench.add_texts(lines, name="copies")
+    own = bench.add_vectors(numbers, name="own", texts=texts)
+    part = bench.part(texts, [2, 5, 8, 30, 33], name="chosen")
+    bench.compute("anisotropy", model=own, texts=part)
+    rows, stored = bench.stored_vectors(own, part, layer=1)
+    np.testing.assert_array_equal(stored, numbers[1, [2, 5, 8, 30, 33]])
+    assert rows.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_words_have_a_vector_each_in_the_place_of_a_model(bench: Workbench, tmp_path: Path) -> None:
+    lines = ["".join(f'{{"words": ["one", "word", "no{place}"], "labels": ["A", "B", "A"]}}\n') for place in range(8)]
+    (tmp_path / "words.jsonl").write_text("".join(lines), encoding="utf-8")
+    texts = bench.read_texts(tmp_path / "words.jsonl", name="of words")
+    rows = np.random.default_rng(0).normal(size=(24, 6)).astype(np.float32)
+    own = bench.add_vectors(rows, name="words", texts=texts)
+    result = bench.compute("threshold", model=own, texts=texts)
+    assert (result.sources[0].pooling, result.sources[0].n_rows) == (GIVEN, 24)
+    both = bench.compute("cka", model=[own, "minilm"], texts=texts)
+    assert [source.pooling for source in both.sources] == [GIVEN, "words"]
+
+
 def test_a_recipe_with_other_texts_is_refused_where_the_work_is_done(bench: Workbench, texts, vectors) -> None:
     from dataclasses import replace
 

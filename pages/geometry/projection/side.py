@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from backend import (
+    GIVEN,
     POOLINGS,
     AnalysisSpec,
     ModelInfo,
@@ -52,7 +53,8 @@ class Side:
     def title(self, others: Sequence["Side"]) -> str:
         """What tells it from the others: model, layer, pooling."""
         parts = [short_model(self.model.spec.name), self.model.layer_names[self.layer]]
-        return ", ".join([*parts, self.pooling] if len({one.pooling for one in others}) > 1 else parts)
+        tells = self.pooling != GIVEN and len({one.pooling for one in others} - {GIVEN}) > 1
+        return ", ".join([*parts, self.pooling] if tells else parts)
 
 
 def choose_sides(here: Selection, n_sides: int) -> list[Side]:
@@ -74,7 +76,7 @@ def _side(here: Selection, place: int, column: Any) -> Side:  # Streamlit's cont
         start = last if several else (last // 2, last, 0)[place]
         key = f"side_layer_{place}_{len(model.layer_names)}"
         layer = _box("Layer", numbers, start, key, format_func=model.layer_names.__getitem__)
-        pooling = here.pooling
+        pooling = GIVEN if model.is_given else here.pooling
         if pooling in POOLINGS:
             pooling = _box("Pooling", POOLINGS, POOLINGS.index(pooling), f"side_pooling_{place}")
     return Side(model, layer, pooling)
@@ -128,7 +130,7 @@ def choose_number() -> tuple[int, bool]:
 
 def _comparable(sides: Sequence[Side], here: Selection) -> bool:
     """Whether the neighbours of the first two maps can be compared; says why where they cannot."""
-    if here.tokens is None and sides[0].pooling == sides[1].pooling and sides[0] != sides[1]:
+    if here.tokens is None and len({side.pooling for side in sides[:2]} - {GIVEN}) < 2 and sides[0] != sides[1]:
         return True
     st.caption(
         "Shared neighbours are counted between two layers or models with one pooling that is not tokens: choose such for the first two maps."
@@ -141,7 +143,8 @@ def shared_spec(sides: Sequence[Side], here: Selection) -> AnalysisSpec:
     first, second = sides[:2]
     models = [first.model] if first.model == second.model else [first.model, second.model]
     places = {"layer": first.layer, "other_layer": second.layer}
-    return workbench().analysis("moved_texts", models=models, params=places, **{**here.rows, "pooling": first.pooling})
+    pooling = second.pooling if first.pooling == GIVEN else first.pooling
+    return workbench().analysis("moved_texts", models=models, params=places, **{**here.rows, "pooling": pooling})
 
 
 def shared_colours(moved: Result[MovedTexts], n_rows: int) -> Colouring:

@@ -78,6 +78,17 @@ def test_probes_and_dynamics_and_other_texts_do_not_fail(own, open_page, run: An
     assert any("has one imported vector for each text" in one.value.replace("\\", "") for one in at.error)
 
 
+def test_side_by_side_and_the_selection_take_them_too(own, open_page, run_page, shown: dict[str, Finding]) -> None:
+    at = settled(open_page("projection", own[0], 0, projection_view="Side by side", side_shared="true"))
+    run_page(at, "projection")
+    finding = shown["projection_side"]
+    assert [source.pooling for source in finding.results[-1].sources] == ["given", "mean"]
+    at = settled(open_page("selection", own[0], chosen="0-19"))
+    run_page(at, "selection_parts")
+    run_page(settled(at), "selection")
+    assert {result.sources[0].n_rows for result in shown["selection_profile"].results} == {20, 40, 60}
+
+
 def test_beside_a_model_the_pooling_is_the_models(own, open_page, run_page, shown: dict[str, Finding]) -> None:
     at = settled(open_page("similarity", own[0], 0, pooling="last"))
     run_page(at, "similarity")
