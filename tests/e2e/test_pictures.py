@@ -9,8 +9,12 @@ import pytest
 from tests.e2e import looking
 
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
-HEIGHT = 1240  # a page and its figure, legend included
-RUNS = ("overview", "similarity", "projection", "profiles", "components", "rogue")
+WIDTH, HEIGHT = 1280, 800  # the first screen
+RUNS = (
+    *("overview", "similarity", "projection", "neighbours", "profiles", "components", "rogue", "explorer"),
+    *("threshold", "ablation", "neurons", "component_accuracy", "clusters", "movement"),
+)
+ASKED = {"explorer": "?explorer_view=One against another"}
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("EMBEDSCOPE_SCREENSHOTS") != "1", reason="pictures are taken with EMBEDSCOPE_SCREENSHOTS=1"
@@ -26,10 +30,10 @@ def _wait_until_still(tab: Any) -> None:
 
 @pytest.mark.parametrize("title", looking.PAGES)
 def test_take_a_picture(address: str, tab: Any, title: str) -> None:
-    tab.set_viewport_size({"width": 1360, "height": HEIGHT})
-    tab.goto(f"{address}/{looking.PAGES[title]}")
-    looking.heading(tab)
+    tab.set_viewport_size({"width": WIDTH, "height": HEIGHT})
     name = looking.PAGES[title] or "overview"
+    tab.goto(f"{address}/{looking.PAGES[title]}{ASKED.get(name, '')}")
+    looking.heading(tab)
     if name in RUNS:
         looking.run_if_asked(tab)
     _wait_until_still(tab)
@@ -38,7 +42,7 @@ def test_take_a_picture(address: str, tab: Any, title: str) -> None:
 
 
 def test_take_a_picture_in_the_dark(address: str, chromium: Any) -> None:
-    context = chromium.new_context(viewport={"width": 1360, "height": HEIGHT}, color_scheme="dark")
+    context = chromium.new_context(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="dark")
     page = context.new_page()
     page.goto(address)
     looking.heading(page)

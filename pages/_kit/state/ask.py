@@ -234,6 +234,23 @@ def text_input(
     return chosen
 
 
+def pagination(n_pages: int, *, key: str, **rest: Any) -> int:  # what else the widget takes
+    """A page of ``n_pages``, counted from 1."""
+
+    def fits(number: object) -> bool:
+        return isinstance(number, int) and not isinstance(number, bool) and 1 <= number <= n_pages
+
+    def read(words: Sequence[str]) -> int:
+        word = words[-1] if words else ""
+        if not (word.isascii() and word.isdigit() and len(word) <= 9 and fits(int(word))):
+            raise ValueError(f"The link asks for page '{word[:20]}', but there are {n_pages:,}.")
+        return int(word)
+
+    begin = start_value(key, "page", 1, read, fits)
+    st.pagination(n_pages, default=begin, key=key, **rest)
+    return _one(key, range(1, n_pages + 1), begin)
+
+
 def _outside(label: str, word: str, low: float | None, high: float | None) -> str:
     limits = f" from {low:,}" * (low is not None) + f" up to {high:,}" * (high is not None)
     return f"The link asks for {label} '{word[:40]}'; it takes a number{limits}."

@@ -22,6 +22,7 @@ from pages._kit.flow.progress import obtain, watch
 from pages._kit.show import wording
 from pages._kit.state import ask, selection
 from pages._kit.state.session import plain, show_problem, workbench
+from pages._kit.state.view import set_value
 from pages.data.texts.add_source import Source, given_source
 from pages.data.texts.part import part_name, rows_choice
 from pages.data.texts.preview import choose_columns, previewed
@@ -90,7 +91,7 @@ def show_saved(names: Mapping[str, TextSetInfo]) -> None:
     table = st.session_state.pop(_SHOWN_NEXT, None)
     name = next((name for name, info in names.items() if info.spec.table == table), None)
     if name is not None:
-        st.session_state[SHOWN] = name
+        set_value(SHOWN, name)
 
 
 def forget(table: str) -> None:

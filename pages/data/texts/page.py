@@ -99,10 +99,11 @@ with rows_tab:
     adding.follow_renaming()
     adding.show_saved(names)
     here = selection.current().texts
-    if here in everything:
-        st.session_state.setdefault(adding.SHOWN, here.shown_name)
+    first = list(names).index(here.shown_name) if here in everything else 0
     line = st.container(horizontal=True, vertical_alignment="center")
     with line:
-        shown = st.selectbox("Text set", list(names), key=adding.SHOWN, label_visibility="collapsed", width="stretch")
+        shown = ask.selectbox(
+            "Text set", list(names), index=first, key=adding.SHOWN, label_visibility="collapsed", width="stretch"
+        )
     if shown in names:
         show_set(names[shown], shown, line)

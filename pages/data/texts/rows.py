@@ -10,6 +10,7 @@ from pages._kit.show.row_files import row_cells
 from pages._kit.state import ask, selection
 from pages._kit.state.chosen import choose_rows, chosen_rows, how_to_choose
 from pages._kit.state.session import show_problem, workbench
+from pages._kit.state.view import set_value
 
 PER_PAGE = 100
 _PAGE = "texts_page"
@@ -48,8 +49,6 @@ def show_rows(info: TextSetInfo) -> None:
     if only:
         matching = np.array(combine_rows(matching.tolist(), chosen, "keep only"), np.int64)
     n_pages = max(1, -(-len(matching) // PER_PAGE))
-    if not 1 <= st.session_state.get(_PAGE, 1) <= n_pages:
-        st.session_state[_PAGE] = 1
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         whole = wording.count(len(table), unit)
         verb = " and are selected" * only if searched else "selected"
@@ -57,7 +56,7 @@ def show_rows(info: TextSetInfo) -> None:
         st.markdown(
             f"**{len(matching):,} of {whole} {verb}.**" if searched or only else f"**{whole}**", width="content"
         )
-        page = st.pagination(n_pages, key=_PAGE) if n_pages > 1 else 1
+        page = ask.pagination(n_pages, key=_PAGE) if n_pages > 1 else 1
     if not len(matching):
         st.info("No row matches. Use fewer words, or clear the search.", icon=":material/search_off:")
         return
@@ -122,4 +121,4 @@ def _offer(matching: npt.NDArray[np.int64]) -> None:
 
 
 def _first_page() -> None:
-    st.session_state[_PAGE] = 1
+    set_value(_PAGE, 1)

@@ -196,3 +196,19 @@ def test_two_columns_make_one_text(page: tuple[AppTest, Any]) -> None:
     assert not at.exception
     info = bench.text_set_info("days")
     assert bench.text_set(info.spec.table).texts == ("One\nfirst", "Two\nsecond")
+
+
+def test_the_set_on_show_and_the_page_of_its_rows_are_in_the_address(page: tuple[AppTest, Any]) -> None:
+    at, _ = page
+    at.selectbox(key="texts_shown").set_value("topics").run()
+    at.session_state["texts_page"] = 2
+    at.run()
+    assert not at.exception and rows(at)[0] == 101
+    drawn = at.session_state["_view"].drawn
+    assert drawn["texts_shown"] == ["topics"] and drawn["texts_page"] == ["2"]
+    other = AppTest.from_file(APP, default_timeout=120)
+    other.query_params["texts_shown"], other.query_params["texts_page"] = "topics", "2"
+    other = other.run().switch_page("pages/data/texts/page.py")
+    other.query_params["texts_shown"], other.query_params["texts_page"] = "topics", "2"
+    other.run()
+    assert other.selectbox(key="texts_shown").value == "topics" and rows(other)[0] == 101

@@ -17,9 +17,10 @@ OWN_WORDS = {
     "pages/_kit/show/plot.py",  # the slider of a chart that has no script; its frame is noted like that of the others
     "pages/_kit/state/ask.py",
     "pages/_kit/state/model_field.py",  # the steps that are picked end as models
+    "pages/data/models/add_vectors.py",
     "pages/data/texts/add_source.py",
     "pages/data/texts/adding.py",
-    "pages/data/texts/page.py",
+    "pages/data/texts/renaming.py",
     "pages/data/texts/part.py",
     "pages/data/texts/preview.py",
     "pages/training/finetune/runs.py",
