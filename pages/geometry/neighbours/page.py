@@ -9,7 +9,7 @@ from pages._kit.show.findings import heading
 from pages._kit.state import ask
 from pages._kit.state.labelled import choose_model, say_no_model
 from pages._kit.state.selection import Selection, ready
-from pages._kit.state.session import end_page, workbench
+from pages._kit.state.session import end_page, plain, workbench
 from pages.geometry.neighbours.choose import choose_layer, choose_row, choose_text, say_text, settings
 from pages.geometry.neighbours.map import show_on_map
 from pages.geometry.neighbours.moved import moved_view
@@ -65,6 +65,12 @@ def one_view(here: Selection, table: TextTable, typed: bool) -> None:
         end_page()
     if typed and not text:
         st.info("Type a text above to see which texts of the set lie nearest to it.", icon=":material/keyboard:")
+        end_page()
+    if typed and model.is_given:
+        st.info(
+            f"{plain(model.spec.name)} are imported vectors: there is no model behind them to read a text. Choose a row instead.",
+            icon=":material/keyboard_off:",
+        )
         end_page()
     if typed and here.postprocess:
         st.info(

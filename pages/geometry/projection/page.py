@@ -17,6 +17,7 @@ from pages._kit.show.map_view import MapView, show_map
 from pages._kit.state import ask
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import workbench
+from pages.geometry.projection.place import placed, typed_text, with_text
 from pages.geometry.projection.side import choose_number, show_side_by_side
 
 WHAT = "Where do the texts lie in a layer, and do your labels separate?"
@@ -100,7 +101,7 @@ table = workbench().text_set(here.texts)
 with st.container(horizontal=True, vertical_alignment="bottom"):
     shown = ask.segmented_control("Show", VIEWS, default=VIEWS[0], key="projection_view")
     if shown == VIEWS[0]:
-        spec = choose(here)[1]
+        model, spec = choose(here)
     else:
         method = method_choice("Method", "projection_method", help=METHODS_HELP)
         n_sides, shared = choose_number()
@@ -108,7 +109,16 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
 if shown == VIEWS[0]:
     found = run_panel([spec], "projection", Projection)
     if found is not None:
-        view = MapView(found[0], table, here.label)
-        show_map(view, "projection", "projection_map", lambda view: finding_of(view, here))
+        result, map_box = found[0], st.container()
+        view = MapView(result, table, here.label)
+        text = typed_text(here, model, result.values.method)
+        star = placed(here, model, spec, text)
+        with map_box:
+            show_map(
+                view,
+                "projection",
+                "projection_map",
+                lambda view: with_text(finding_of(view, here), result, star, text),
+            )
 else:
     show_side_by_side(here, table, n_sides, params, shared=shared)

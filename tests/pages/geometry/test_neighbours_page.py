@@ -7,6 +7,7 @@ from pages._kit.state.chart_state import asked_rows
 from pages.data.jobs.link import link_of
 from tests.metrics.test_nearest import by_hand
 from tests.pages.conftest import SmallWorld
+from tests.pages.drawn import check
 from tests.pages.figures import figure, numbers, said
 
 KEY = "neighbours"
@@ -94,6 +95,22 @@ def test_a_typed_text_has_the_neighbours_of_what_the_model_makes_of_it(open_page
     assert "have no place for a typed one" in said(at)
     at = open_page(KEY, 0, neighbours_view="typed", neighbours_text="a", post="centre")
     assert "cannot be post-processed" in said(at)
+
+
+def test_a_typed_text_has_its_place_on_the_map_of_every_layer(open_page, run_page, shown, small_world) -> None:
+    at = run_page(open_page("projection", 0), "projection")
+    texts = small_world.bench.text_set(small_world.texts).texts
+    at.text_input(key="projection_text").set_value(texts[20]).run()  # so that its place is that of its row
+    at = run_page(at, "projection_text")
+    maps = small_world.computed("projection", 0).values.coords
+    finding = shown["projection_map"]
+    assert finding.figure.data[-1].name == "typed text" and finding.caption.endswith("The star is the typed text.")
+    for layer, traces in enumerate(finding.frames.coordinates):
+        np.testing.assert_allclose(traces[-1], maps[layer, 20:21], rtol=1e-4, atol=1e-5)
+    assert check(finding) > 0
+    at.segmented_control(key="projection_method").set_value("tsne").run()
+    at = run_page(at, "projection")
+    assert "have no place for another" in said(at) and "projection_text" not in [one.key for one in at.text_input]
 
 
 def test_which_texts_moved_from_one_model_to_another(open_page, run_page, small_world: SmallWorld) -> None:
