@@ -28,6 +28,10 @@ def show_vectors() -> None:
         st.success(f"Saved {plain(saved.model_name)}. It can be chosen under Models.", icon=":material/check_circle:")
         for notice in saved.notices:
             st.warning(plain(notice), icon=":material/info:")
+        with st.container(horizontal=True):
+            for label, beside in (("Use these vectors", False), ("Add them for comparison", True)):
+                key = f"vectors_saved_{'add' if beside else 'use'}"
+                st.button(label, key=key, on_click=choose, args=(saved.name, beside), type="secondary")
     if infos:
         _table(infos)
     name = st.session_state.pop(_TO_DELETE, "")
@@ -78,10 +82,15 @@ def choose_row(key: str, names: list[str]) -> None:
     if key == _DELETE:
         st.session_state[_TO_DELETE] = name
         return
+    choose(name, key == _ADD)
+
+
+def choose(name: str, beside: bool) -> None:
+    """Make vectors the only model, or put them ``beside`` the others, and choose their texts; for button callbacks."""
     info = next((one for one in workbench().vector_sets() if one.name == name), None)
     if info is None:
         return
-    before = model_field.chosen_names() if key == _ADD else []
+    before = model_field.chosen_names() if beside else []
     if info.model_name not in before and len(before) < model_field.MOST_MODELS:
         model_field.choose_models([*before, info.model_name])
         _choose_their_texts(info)
