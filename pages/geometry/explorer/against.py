@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from backend import Metric, Result, complete_layers, mean_over_layers, number_label, number_text, rank_correlation
 from pages._kit.charts.base import SYMBOLS, base_figure, colour, safe, short_model, with_legend
@@ -44,11 +45,13 @@ class Axis:
         return [np.asarray(getattr(result.values, field), np.float64) for result in self.results]
 
 
-def show_against(here: Selection) -> None:
-    """Two metrics, a field of each, and the points."""
+def show_against(here: Selection, line: DeltaGenerator) -> None:
+    """Two metrics, a field of each, and the points; the first fields go into ``line``."""
     known = {name: row for name, row in workbench().metrics().items() if _usable(row, here)}
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with line:
         rows = [_choose(known, axis) for axis in ("x", "y")]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        fields_here = st.container(horizontal=True, width="content")
         unit = ask.selectbox(
             "Each point is", list(POINTS), format_func=POINTS.__getitem__, key="explorer_points", width=230
         )
@@ -78,12 +81,24 @@ def show_against(here: Selection) -> None:
         if not names:
             st.info(f"{axis.row.title} has no number for each layer. Choose another metric.", icon=":material/tune:")
             return
-    with st.container(horizontal=True):
+    with fields_here:
         chosen = [
-            ask.selectbox(words, names, format_func=number_label, key=f"explorer_{axis}_{row.name}_field", width=330)
+            ask.selectbox(
+                words,
+                names,
+                index=_accuracy(names),
+                format_func=number_label,
+                key=f"explorer_{axis}_{row.name}_field",
+                width=230,
+            )
             for words, axis, row, names in zip(("Across", "Up"), "xy", rows, fields, strict=True)
         ]
     _show_points(axes, chosen, unit)
+
+
+def _accuracy(names: Sequence[str]) -> int:
+    """Where an accuracy stands among the fields, which is what people look for first; else the first."""
+    return next((place for place, name in enumerate(names) if "accuracy" in name), 0)
 
 
 def _usable(row: Metric, here: Selection) -> bool:

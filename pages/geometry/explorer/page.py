@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from backend import Metric, ModelInfo, Result, TextSetInfo, number_label, value_words
 from pages._kit.charts.base import short_model
@@ -47,7 +48,7 @@ def choose_metric() -> Metric:
         list(known),
         format_func=lambda name: known[name].title if name in known else name,
         key="metric",
-        width=420,
+        width=320,
     )
     return known[name if name in known else next(iter(known))]
 
@@ -92,7 +93,7 @@ def show_drawn(row: Metric, result: Result, numbers: Numbers) -> None:
     """One field as a figure: a line over the layers or over places, or a heat map, with a slider for a third axis."""
     names = list(numbers.drawn)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = ask.selectbox("Show", names, format_func=number_label, key=f"explorer_{row.name}_field", width=420)
+        name = ask.selectbox("Number", names, format_func=number_label, key=f"explorer_{row.name}_field", width=420)
         at: tuple[int, ...] = ()
         ticks = numbers.ticks(name)
         if numbers.drawn[name].ndim == MOST_AXES:
@@ -195,9 +196,9 @@ def _gaps(result: Result, name: str) -> str:
     return f"; undefined in part: {', '.join(why[:3])}{more}" if why else ""
 
 
-def show_one(here: Selection) -> None:
-    """One metric: which, its form, and its numbers."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+def show_one(here: Selection, line: DeltaGenerator) -> None:
+    """One metric: which, its form, and its numbers; the first fields go into ``line``."""
+    with line:
         row = choose_metric()
         models = models_for(row, here.models)
         with st.popover("Settings", icon=":material/tune:"):
@@ -214,8 +215,10 @@ def show_one(here: Selection) -> None:
 
 heading("Explorer", WHAT, HOW)
 here = ready()
-view = ask.segmented_control("View", VIEWS, default=VIEWS[0], key="explorer_view", label_visibility="collapsed")
+line = st.container(horizontal=True, vertical_alignment="bottom")
+with line:
+    view = ask.segmented_control("Show", VIEWS, default=VIEWS[0], key="explorer_view")
 if view == VIEWS[0]:
-    show_one(here)
+    show_one(here, line)
 else:
-    show_against(here)
+    show_against(here, line)

@@ -36,7 +36,7 @@ from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import heading
 from pages._kit.show.plot import ChartSelection
 from pages._kit.state import ask
-from pages._kit.state.pair import in_order, ordered
+from pages._kit.state.pair import in_order, ordered, say_order
 from pages._kit.state.rows import pairing_warning
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import workbench
@@ -48,6 +48,7 @@ from pages.geometry.similarity.views import (
     DIAGONAL,
     DIFFERENCE,
     GRID,
+    MATRIX,
     NEIGHBOURS,
     WITHIN,
     choose_measure,
@@ -81,7 +82,7 @@ def choose_models(models: Sequence[ModelInfo]) -> tuple[str, list[ModelInfo]]:
     if len(models) == 1:
         return WITHIN, [models[0]]
     modes = [WITHIN, BETWEEN, DIFFERENCE, *([GRID] if len(models) > 2 else [])]
-    mode = ask.segmented_control("Compare", modes, default=BETWEEN, key="similarity_mode")
+    mode = ask.segmented_control("Compare", modes, default=BETWEEN, key="similarity_mode", label_visibility="collapsed")
     if mode == GRID:
         return GRID, list(models)
     if len(models) == 2 and mode != WITHIN:
@@ -244,9 +245,12 @@ def table_of(mode: str, found: Sequence[Result[CkaResult]]) -> pd.DataFrame:
     return table
 
 
-def show_pair(mode: str, found: Sequence[Result[CkaResult]], models: Sequence[ModelInfo], here: Selection) -> None:
+def show_pair(
+    mode: str, found: Sequence[Result[CkaResult]], models: Sequence[ModelInfo], here: Selection, view: str
+) -> None:
     """Figure, cell, table and notes."""
-    view = choose_view(order_of(mode, models))
+    if (order := order_of(mode, models)) is not None:
+        say_order(order)
     with said_once():
         if view == DIAGONAL:
             draw_depth(mode, found)
@@ -272,14 +276,15 @@ here = ready()
 mode, models = choose_models(in_order(here.models).models)
 with st.container(horizontal=True, vertical_alignment="center"):
     by_neighbours = choose_measure(mode) == NEIGHBOURS
+    view = MATRIX if mode == GRID else choose_view()
     params = shared_settings() if by_neighbours else settings(models[0], here)
 if mode == BETWEEN:
     pairing_warning(models, here.tokens)
 if mode == GRID:
     grid_panel(models, here, params)
 elif by_neighbours:
-    shared_panel(mode, models, here, params)
+    shared_panel(mode, models, here, params, view)
 else:
     found = run_panel(specs_for(mode, models, here, params), "similarity", CkaResult)
     if found is not None and comparable(mode, found):
-        show_pair(mode, found, models, here)
+        show_pair(mode, found, models, here, view)

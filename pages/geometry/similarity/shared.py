@@ -21,7 +21,7 @@ from pages._kit.show.plot import ChartSelection
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import workbench
 from pages.geometry.similarity.cell import HINT, Cell, describe, side_by_side
-from pages.geometry.similarity.views import DIAGONAL, WITHIN, choose_view, undrawn
+from pages.geometry.similarity.views import DIAGONAL, WITHIN, undrawn
 
 NAME, FILE = "Shared neighbours", "similarity-shared-neighbours"
 
@@ -32,14 +32,13 @@ def shared_settings() -> dict[str, Any]:
         return params_form(workbench().metrics()["neighbour_overlap"].params, "similarity_neighbours")
 
 
-def shared_panel(mode: str, models: Sequence[ModelInfo], here: Selection, params: dict[str, Any]) -> None:
+def shared_panel(mode: str, models: Sequence[ModelInfo], here: Selection, params: dict[str, Any], view: str) -> None:
     """The comparison of one model's layers, or of two models', by shared neighbours."""
     spec = workbench().analysis("neighbour_overlap", models=models, params=params, layers=here.layers, **here.rows)
     found = run_panel([spec], "similarity", NeighbourOverlap)
     if found is None:
         return
     shared = SharedNeighbours(mode, found[0], (models[0], models[-1]))
-    view = choose_view()
     with said_once():
         if view == DIAGONAL:
             show(shared.depth())

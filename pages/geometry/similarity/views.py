@@ -1,10 +1,6 @@
 """What the page Similarity offers: which layers are compared, by which measure, as a matrix or along depth."""
 
-import streamlit as st
-
-from backend import Ordered
 from pages._kit.state import ask
-from pages._kit.state.pair import say_order
 
 WITHIN, BETWEEN, DIFFERENCE = "Within one model", "Between two models", "Difference of two models"
 GRID = "All models"
@@ -21,19 +17,11 @@ def choose_measure(mode: str) -> str:
     )
 
 
-def choose_view(order: Ordered | None = None) -> str:
-    """The matrix or the line along depth; beside it, of a difference, which model is before."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        view = ask.segmented_control(
-            "View",
-            [MATRIX, DIAGONAL],
-            default=MATRIX,
-            key="similarity_view",
-            label_visibility="collapsed",
-        )
-        if order is not None:
-            say_order(order)
-    return view
+def choose_view() -> str:
+    """The matrix or the line along depth."""
+    return ask.segmented_control(
+        "View", [MATRIX, DIAGONAL], default=MATRIX, key="similarity_view", label_visibility="collapsed"
+    )
 
 
 def undrawn(shape: tuple[int, ...]) -> str:
