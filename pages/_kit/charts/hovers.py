@@ -23,11 +23,15 @@ def text_hovers(
     """The hover of each point: the text at its place, and its values in at most three ``columns``."""
     long, known = len(places) <= MOST_LONG, dict[int, str]()  # many tokens share a text
     facts = list((columns or {}).items())[:MOST_FACTS]
+    said: dict[tuple[str, str | None], str] = {}  # and many texts a value
+
+    def fact(name: str, cell: str | None) -> str:
+        return said.get((name, cell)) or said.setdefault((name, cell), _fact(name, cell))
 
     def made(place: int) -> str:
         text = texts[place]
         words = hover_text(text) if long else safe(shortened(" ".join(text[: 4 * _SHORT].split()), _SHORT))
-        return words + "".join(_fact(name, cells[place]) for name, cells in facts)
+        return words + "".join([fact(name, cells[place]) for name, cells in facts])
 
     return [known.get(place) or known.setdefault(place, made(place)) for place in places.tolist()]
 

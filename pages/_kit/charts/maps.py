@@ -73,12 +73,13 @@ def projection_scatter(
     """
     n_rows = len(coordinates)
     ids = np.arange(n_rows) if ids is None else np.asarray(ids)
+    said = np.array(hovers, dtype=object)  # which Plotly takes as it is, where it would look at each entry of a list
     flat = coordinates.shape[1] == 2
     figure = base_figure(x_title=axis_titles[0], y_title=axis_titles[1])
     groups = class_groups(labels, n_rows, chosen) if numbers is None else measured_groups(numbers)
     size = float(np.clip(120 / np.sqrt(max(n_rows, 1)), 3.5, 9)) * (1 if flat else 0.6)
     for group in groups:
-        trace = _points(coordinates, group, ids, hovers, labels)
+        trace = _points(coordinates, group, ids, said, labels)
         trace["marker"]["size"] = size
         if numbers is not None and group.place >= 0:
             trace["showlegend"] = False
@@ -105,15 +106,16 @@ def _points(
     coordinates: Floats,
     group: Group,
     ids: npt.NDArray[np.int64],
-    hovers: Sequence[str],
+    hovers: npt.NDArray[np.object_],
     labels: Sequence[str | None] | None,
 ) -> dict[str, Any]:
     """The points of one class; those that share a grey name their own class each."""
     rows = group.rows
-    words, label = [hovers[row] for row in rows], group.name
+    words, label = hovers[rows], group.name
     if group.place < 0 and labels is not None:
         own = [labels[row] for row in rows]
-        words = [text if one is None else f"{text}<br><b>{safe(one)}</b>" for text, one in zip(words, own, strict=True)]
+        named = [text if one is None else f"{text}<br><b>{safe(one)}</b>" for text, one in zip(words, own, strict=True)]
+        words = np.array(named, dtype=object)
         label = "" if any(one is not None for one in own) else label
     columns = zip("xyz", coordinates[rows].T, strict=False)
     return {

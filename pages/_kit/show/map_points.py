@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import streamlit as st
 
 from backend import Projection, TextTable, scale_ends
 from pages._kit.charts.base import Floats
@@ -36,6 +37,16 @@ class MapPoints:
 
     def hovers(self) -> list[str]:
         """What the hover of each point says, but for what it is coloured by."""
+        shown = (
+            self.table.texts,
+            tuple(self.table.columns.items()),
+            self.values.text_index.tobytes(),
+            self.values.tokens,
+        )
+        said = self.colouring.name if self.classes is not None or self.numbers is not None else ""
+        return _hovers(self, hash(shown), said)
+
+    def _hovers(self) -> list[str]:
         values, table, colours = self.values, self.table, self.colouring
         if (values.token_index >= 0).any():
             return token_hovers(table.texts, values.text_index, values.token_index, values.tokens, values.token_spans)
@@ -87,3 +98,9 @@ class MapPoints:
         if numbers is None:
             return {name: (classes or []) * n_places}
         return {name: np.tile(numbers, n_places) if numbers.ndim == 1 else np.ravel(numbers)}
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _hovers(_points: MapPoints, shown: int, said: str) -> list[str]:
+    """Those of `MapPoints.hovers`, kept: nothing but the colours changes from run to run."""
+    return _points._hovers()
