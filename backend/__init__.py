@@ -37,7 +37,7 @@ from backend.metrics.direct_probe.result import DirectProbeParams, DirectProbeRe
 from backend.metrics.maps.density import Density, density, drawn_points
 from backend.metrics.maps.kernel import alignment_residual, laid_on
 from backend.metrics.maps.placed import TextOnMap, TextOnMapParams
-from backend.metrics.maps.projection import Projection, ProjectionParams
+from backend.metrics.maps.projection import Projection, ProjectionParams, most_laid_out
 from backend.metrics.maps.regions import Region, name_regions
 from backend.metrics.maps.series import ProjectionSeries, ProjectionSeriesParams
 from backend.metrics.movement.result import MovementParams, MovementResult
@@ -323,6 +323,7 @@ __all__ = [
     "mean_over_layers",
     "mean_sizes",
     "merge_classes",
+    "most_laid_out",
     "moved_rows",
     "moving_mean",
     "name_regions",

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from backend import open_workbench, read_settings
-from benchmarks.clicks import CHROMIUM, _wait_for
+from benchmarks.clicks import CHROMIUM, wait_for
 from benchmarks.slider import MOVE
 from benchmarks.spikes import WORDS, running_app, save_model
 
@@ -34,7 +34,7 @@ def main() -> None:
         folder = Path(name)
         model = save_model(folder / "small-bert", N_BLOCKS, N_DIMS)
         with running_app(folder, PORT, SERVICE_PORT) as token:
-            _wait_for(f"http://127.0.0.1:{PORT}/_stcore/health")
+            wait_for(f"http://127.0.0.1:{PORT}/_stcore/health")
             for size in SIZES:
                 _prepare(folder, model, token, size)
             for size in SIZES:

@@ -20,7 +20,8 @@ def drawn_numbers(figure: go.Figure) -> Iterator[tuple[str, Any]]:
             if len({shade for _, shade in trace.colorscale or ((0, ""), (1, " "))}) > 1:  # else grey, below a ×
                 yield f"{name} z", finite(trace.z)
             continue
-        if parts.get("marker", {}).get("symbol") in CROSSES:
+        looks = parts.get("marker", {}).get("symbol")
+        if isinstance(looks, str) and looks in CROSSES:
             continue
         for axis in (axis for axis in "xyz" if axis in parts):
             numbers = finite(trace[axis])

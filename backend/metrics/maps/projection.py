@@ -34,7 +34,7 @@ from backend.values.activations import Array, Labels, LayerStack, Report
 from backend.values.results import Undefined
 
 _LEAST_ROWS = 5  # of t-SNE and UMAP; below, principal components say all there is
-_MOST_LAID_OUT = 50_000  # rows of t-SNE and UMAP
+_MOST_OF_ALL, _MOST_LAID_OUT = 1_000_000, 50_000  # rows of PCA; of t-SNE and UMAP
 _MOST_COMPARED = (
     10_000  # rows whose neighbours on a map of principal components are compared: time grows with their square
 )
@@ -57,7 +57,7 @@ class ProjectionParams:
     n_iter: int = param(500, "t-SNE and UMAP: iterations.", low=11, high=5000)
     align: bool = param(True, "t-SNE and UMAP: start each layer from the layer before and rotate it to match.")
     max_rows: int = param(
-        5000, "Maximum number of rows laid out, drawn by the seed; t-SNE and UMAP: 50,000.", low=10, high=1_000_000
+        5000, "Maximum number of rows laid out, drawn by the seed; t-SNE and UMAP: 50,000.", low=10, high=_MOST_OF_ALL
     )
     k: int = param(15, "Neighbours compared between the map and the full space.", low=1, high=200)
 
@@ -119,8 +119,7 @@ def lay_out_all(
     if params.n_components == 3 and params.method != "pca":
         raise InvalidRequest(f"{params.method} makes maps of 2 dimensions here, not 3.", "Use PCA for 3 dimensions.")
     n_rows = len(stack.rows[0])
-    most = params.max_rows if params.method == "pca" else min(params.max_rows, _MOST_LAID_OUT)
-    rows = sampled_rows(n_rows, most, seed)
+    rows = sampled_rows(n_rows, min(params.max_rows, most_laid_out(params.method)), seed)
     used, notes = _fitted(params, len(rows))
     compared = sampled_rows(len(rows), _MOST_COMPARED if used.method == "pca" else len(rows), seed)
     k = max(1, min(params.k, (len(compared) - 1) // 2))
@@ -146,6 +145,11 @@ def lay_out_all(
         undefined += _undefined(values, layer, reason)
     report(len(stack), len(stack), "")
     return Outcome(values, tuple(undefined), (*notes, *_notes(values, stack, used, n_zero, each)))
+
+
+def most_laid_out(method: str) -> int:
+    """How many rows a method lays out at most: "pca", "tsne" or "umap"."""
+    return _MOST_OF_ALL if method == "pca" else _MOST_LAID_OUT
 
 
 def _fitted(params: ProjectionParams, n_points: int) -> tuple[ProjectionParams, list[str]]:

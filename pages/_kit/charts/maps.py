@@ -122,6 +122,7 @@ def _points(
         **{axis: np.asarray(column, np.float32) for axis, column in columns},
         "mode": "markers",
         "name": f"{safe(shortened(group.name, _MOST_CHARS))} ({len(rows):,})" if group.name else "",
+        "meta": {"class": group.name if group.place >= 0 else ""} if labels is not None else None,
         "legendrank": 1000 + (group.place if group.place >= 0 else 999),
         "customdata": ids[rows].astype(np.int32),
         "text": words,

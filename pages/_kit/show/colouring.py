@@ -1,7 +1,7 @@
 """What the points of a map are coloured by: a column of the text set, a length, or the norms of the vectors."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
@@ -9,6 +9,7 @@ from backend import TextTable, column_numbers, scale_ends, text_lengths
 from pages._kit.charts.base import Floats
 from pages._kit.charts.classes import class_sizes
 from pages._kit.state import ask
+from pages._kit.state.view import set_value, value_of
 
 LABEL, NOTHING, NORM = "label", "none", "norm"
 _COLUMN = "column:"
@@ -16,7 +17,8 @@ _LENGTHS = {"characters": "Characters", "words": "Words"}
 NORM_NAME = "Norm of the vector"
 _HELP = "A column of the text set, how long the texts are, or how long the vectors of the layer on show are. Numbers have a scale."
 _CLASSES_HELP = (
-    "The classes that keep their colours; all others are grey. Type to search. With none chosen, all have colours."
+    "The classes that keep their colours; all others are grey. Type to search, or click classes in the "
+    "legend. With none chosen, all have colours."
 )
 
 
@@ -24,7 +26,8 @@ _CLASSES_HELP = (
 class Colouring:
     """Colours for the rows of a text set: classes or numbers, one a row, or (``of_vectors``) the norms of their vectors.
 
-    ``name`` is what they are of, empty where all points are alike; ``chosen`` are the classes that have a colour (all, if empty).
+    ``name`` is what they are of, empty where all points are alike; ``chosen`` are the classes that have a colour (all, if empty),
+    which the field ``key`` says, if there is one.
     """
 
     name: str = ""
@@ -32,6 +35,7 @@ class Colouring:
     numbers: Floats | None = None
     of_vectors: bool = False
     chosen: tuple[str, ...] = ()
+    key: str = ""
 
     @property
     def ends(self) -> tuple[float, float] | None:
@@ -79,7 +83,13 @@ def choose_colours(table: TextTable, label: str | None, key: str) -> Colouring:
         placeholder=f"All {len(sizes):,}",
         help=_CLASSES_HELP,
     )
-    return by_column(table, column, chosen)
+    return replace(by_column(table, column, chosen), key=f"{key}_classes")
+
+
+def turn_class(key: str, name: str) -> None:
+    """A class of the legend is clicked: it gets its colour, or loses it again; without a ``name``, all have theirs."""
+    chosen = list(value_of(key, list[str]()))
+    set_value(key, [one for one in chosen if one != name] if name in chosen else [*chosen, name] if name else [])
 
 
 def say_scale(colouring: Colouring | None) -> None:

@@ -88,6 +88,7 @@ class Finding:
     view: str = ""
     select: Select = "none"
     frames: Frames | None = None
+    on_class: Callable[[str], None] | None = None
     chosen: Shared | None = None
 
     def numbers(self) -> pd.DataFrame:
@@ -152,6 +153,7 @@ def show(finding: Finding) -> ChartSelection:
             select=finding.select,
             frames=finding.frames,
             shared=finding.chosen,
+            on_class=finding.on_class,
             file_name=file_stem(finding),
             title=title_lines(finding),
         )

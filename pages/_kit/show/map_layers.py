@@ -15,15 +15,18 @@ from pages._kit.charts.regions import placed_names
 from pages._kit.show.frames import Note
 from pages._kit.show.wording import count
 from pages._kit.state import ask
+from pages._kit.state.view import set_value
 
 if TYPE_CHECKING:
     from pages._kit.show.map_view import MapView
 
 MOST_POINTS = 100_000  # drawn as points; more have a density
-NAMES, DENSITY = "Region names", "Density"
+MOST_PANELS = 64
+NAMES, DENSITY = "Names", "Density"
 _HELP = (
-    "Region names: the words that are frequent in one part of the map and not in the others (class-based TF-IDF, no model), for each "
-    "layer its own. Density: how many points lie where, and a part of them as points."
+    "Names: the words that are frequent in one part of the map and not in the others (class-based TF-IDF, no model), for each "
+    "layer its own. Density: how many points lie where, and a part of them as points, which box and lasso select. All layers (or steps): a small "
+    "map for each place of the slider."
 )
 
 
@@ -35,15 +38,40 @@ class Cells:
     n_points: int
 
 
-def choose_layers(view: "MapView", key: str) -> tuple[bool, bool]:
-    """Whether regions are named, and whether a density is drawn, which many points have anyway."""
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """Whether regions have names, points a density behind them, and every place a map of its own."""
+
+    names: bool = False
+    density: bool = False
+    every: bool = False
+
+
+def choose_layers(view: "MapView", key: str) -> Layers:
+    """What is laid over or under the map, and whether all places are drawn at once; many points have a density anyway."""
     values = view.result.values
-    n_points, n_axes = values.coords.shape[1:]
+    n_places, n_points, n_axes = values.coords.shape
     if n_axes > 2:
-        return False, False
-    many = n_points > MOST_POINTS
-    chosen = ask.pills("Show", [NAMES] if many else [NAMES, DENSITY], key=f"{key}_over", help=_HELP)
-    return NAMES in chosen, many or DENSITY in chosen
+        return Layers()
+    many, every = n_points > MOST_POINTS, f"All {view.slider.lower()}s"
+    options = [NAMES, *([] if many else [DENSITY]), *([every] if 1 < n_places <= MOST_PANELS else [])]
+    chosen = ask.pills("Also show", options, key=f"{key}_over", help=_HELP)
+    return Layers(NAMES in chosen, many or DENSITY in chosen, every in chosen)
+
+
+def offer_all(view: "MapView", field: str, n_rows: int) -> None:
+    """How many rows the map leaves out, and a button that lays out all that can be; ``field`` says how many are."""
+    n_points, wanted = len(view.result.values.row_index), min(n_rows, view.result.values.n_rows)
+    if wanted <= n_points:
+        return
+    st.button(
+        f"Show all {wanted:,}" if wanted == view.result.values.n_rows else f"Show {wanted:,}",
+        icon=":material/select_all:",
+        key=f"{field}_all",
+        on_click=set_value,
+        args=(field, wanted),
+        help=f"The map has {n_points:,} of {view.result.values.n_rows:,}. Laying out more takes longer; the cost is shown first.",
+    )
 
 
 def region_notes(view: "MapView") -> list[list[Note]]:

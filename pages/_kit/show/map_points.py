@@ -1,6 +1,8 @@
 """What the points of a map look like and say: their colours in each place of the slider, their hovers, their column in the table."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ from backend import Projection, TextTable, scale_ends
 from pages._kit.charts.base import Floats
 from pages._kit.charts.hovers import text_hovers, token_hovers
 from pages._kit.charts.maps import Projection as Drawn
-from pages._kit.show.colouring import Colouring
+from pages._kit.show.colouring import Colouring, turn_class
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,6 +28,11 @@ class MapPoints:
         """The class of each point; None where the colours are of numbers, or of nothing."""
         labels = self.colouring.labels
         return None if labels is None else [labels[text] for text in self.values.text_index]
+
+    @property
+    def on_class(self) -> Callable[[str], None] | None:
+        """What a click on a class of the legend does; None where no field says which classes have colours."""
+        return partial(turn_class, self.colouring.key) if self.colouring.key else None
 
     @property
     def numbers(self) -> Floats | None:

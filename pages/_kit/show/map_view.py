@@ -22,22 +22,19 @@ from pages._kit.charts.maps import Projection as Drawn
 from pages._kit.show.colouring import Colouring, by_column, choose_colours, say_scale
 from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, elsewhere, said_once, show
-from pages._kit.show.findings import reasons
-from pages._kit.show.map_layers import Cells, cell_rows, choose_layers, dense, dense_words, region_notes
+from pages._kit.show.map_grid import every_place
+from pages._kit.show.map_layers import Cells, cell_rows, choose_layers, dense, dense_words, offer_all, region_notes
 from pages._kit.show.map_list import list_selected
 from pages._kit.show.map_points import MapPoints
+from pages._kit.show.map_quality import quality, show_quality
 from pages._kit.show.plot import Frames
 from pages._kit.show.sharing import Shared
 from pages._kit.show.wording import count, row_name
 from pages._kit.state.chart_state import asked_rows, last_shown
 from pages._kit.state.chosen import choose_rows, chosen_rows, how_to_choose
-from pages._kit.state.session import plain
 from pages._kit.state.view import asked_words
 
 FIELDS = ("coords", "trustworthiness", "neighbour_overlap")
-_TRUST_HELP = (
-    "1: points that are near on the map are near in the full space. Below about 0.9, do not trust the clusters."
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +42,8 @@ class MapView:
     """The maps of ``result`` over the rows of ``table``, with the column ``label`` (or None) as their label.
 
     ``slider`` says what each map is of: a layer of the result's, or one of the ``steps`` of a series. ``colouring`` is what the
-    points are coloured by, the label if None. With ``named`` the regions have their names. With ``cells`` the points stand before the
+    points are coloured by, the label if None. With ``named`` the regions have their names; with ``every`` the
+    places are small maps of one figure, without a slider. With ``cells`` the points stand before the
     density of more of them, those of the result ``whole``.
     """
 
@@ -56,6 +54,7 @@ class MapView:
     steps: Sequence[int] = ()
     colouring: Colouring | None = None
     named: bool = False
+    every: bool = False
     cells: Cells | None = None
     whole: Result[Projection] | None = None
 
@@ -164,7 +163,7 @@ class MapView:
             "height": 420,
             "view": f"{values.method} {values.coords.shape[2]} {title} {self.result.sources[0].texts}",
         } | more
-        return Finding(
+        whole = Finding(
             key=key,
             title=title,
             figure=drawn.figure,
@@ -175,8 +174,10 @@ class MapView:
             select="points",
             frames=frames,
             chosen=self.shared,
+            on_class=self.points_shown.on_class,
             **given,
         )
+        return every_place(self, whole) if self.every else whole
 
     def still(
         self,
@@ -242,42 +243,34 @@ class MapView:
         return pd.DataFrame(columns)
 
 
-def quality(result: Result[Projection], place: int) -> str:
-    """How far one map can be trusted, in one line."""
-    values = result.values
-    why = reasons(result, "trustworthiness").get((place,))
-    if why is not None and not np.isfinite(values.coords[place]).any():
-        return f"undefined: {why}"
-    parts = []
-    if len(values.explained_variance_ratio):
-        listed = " + ".join(number_text(share, "share") for share in values.explained_variance_ratio[place])
-        parts.append(f"shows {listed} of the variance")
-    parts.append(f"trustworthiness {_number(values.trustworthiness[place])}")
-    parts.append(f"neighbour overlap {_number(values.neighbour_overlap[place], 'share')}")
-    return " · ".join(parts)
-
-
-def show_map(view: MapView, key: str, chart: str, made: Callable[[MapView], Finding]) -> None:
+def show_map(
+    view: MapView, key: str, chart: str, made: Callable[[MapView], Finding], *, most: str = "", most_rows: int = 0
+) -> None:
     """The map with its slider beside its colours, what is selected in it, and how far to trust it; then every place, and the notes.
 
     ``key`` names the fields for what is shown in the address; ``made`` makes the map, of the key ``chart``, from the view that has it.
+    ``most`` is the field that says how many rows are laid out, of ``most_rows`` that can be.
     """
     _follow_old_link(view, chart)
+    n_places = len(view.names)
     with said_once():
         left, right = st.columns([5, 2])
         with right:
             view = replace(view, colouring=choose_colours(view.table, view.label, key))
-            named, is_dense = choose_layers(view, key)
+            layers = choose_layers(view, key)
         with left:
-            n_places = len(view.names)
-            drawn = dense(view, *last_shown(chart, n_places, n_places - 1)) if is_dense else view
-            finding = made(replace(drawn, named=named))
+            thin = layers.density and not layers.every
+            drawn = dense(view, *last_shown(chart, n_places, n_places - 1)) if thin else view
+            finding = made(replace(drawn, named=layers.names, every=layers.every))
             chosen = show(finding)
+            if most:
+                offer_all(view, most, most_rows)
         with right:
             say_scale(view.colouring)
-            _show_quality(view, chosen.frame or 0, f"{finding.key}_quality")
+            if not layers.every:
+                show_quality(view, chosen.frame or 0, f"{finding.key}_quality")
             list_selected(view, chosen)
-        if len(view.names) > 1:
+        if n_places > 1:
             with st.expander(f"Every {view.slider.lower()}", icon=":material/table:"):
                 rows = view.qualities()
                 show_table(rows, key=f"{finding.key}_qualities")
@@ -289,28 +282,3 @@ def _follow_old_link(view: MapView, key: str) -> None:
     if words and words[-1] and not chosen_rows():
         view.pick(asked_rows(f"{key}_points", words[-1]))
         st.rerun()
-
-
-def _number(value: float, unit: str = "number") -> str:
-    return number_text(value, unit) if np.isfinite(value) else "undefined"
-
-
-def _show_quality(view: MapView, place: int, key: str) -> None:
-    """Trustworthiness and neighbour overlap of the place on show."""
-    values = view.result.values
-    lines = [
-        ("Trustworthiness", _number(values.trustworthiness[place]), _TRUST_HELP),
-        (
-            "Neighbour overlap",
-            _number(values.neighbour_overlap[place], "share"),
-            f"Share of each point's {values.k} nearest neighbours that the map and the full space have in common; "
-            f"unrelated maps would share {number_text(values.overlap_by_chance, 'share')}.",
-        ),
-    ]
-    if len(values.explained_variance_ratio):
-        shown = _number(float(values.variance_shown[place]), "share")
-        lines.append(("Variance shown", shown, "Share of the variance that the axes show."))
-    with st.container(key=key, gap=None):
-        st.markdown(f"**{plain(view.slider)} {plain(view.names[place])}**")
-        for name, number, meaning in lines:
-            st.markdown(f"{name} **{number}**", help=meaning)

@@ -23,6 +23,7 @@ export default function draw(component) {
   }
   view.send = setStateValue;
   view.pick = (ids) => setTriggerValue("picked", ids);
+  view.pickClass = (name) => setTriggerValue("legend", name);
   view.queue = view.queue.then(() => update(view, text)).catch((error) => fail(view, error));
   return () => dispose(parentElement, view);
 }
@@ -41,12 +42,19 @@ function createView(parent) {
   const caption = element("span", "embedscope-frame-caption");
   caption.setAttribute("aria-live", "polite");
   label.append(name, slider, output);
-  bar.append(label, caption);
+  const play = element("button", "embedscope-play");
+  play.type = "button";
+  bar.append(play, label, caption);
   const canvas = element("div", "embedscope-canvas");
   root.append(bar, canvas);
   parent.append(root);
-  const view = { root, bar, name, slider, output, caption, canvas, queue: Promise.resolve(), frame: null, selected: null, changes: {} };
-  slider.addEventListener("input", () => scrub(view, Number(slider.value)));
+  const view = { root, bar, play, name, slider, output, caption, canvas, queue: Promise.resolve(), frame: null, selected: null, changes: {} };
+  slider.addEventListener("input", () => {
+    stop(view);
+    scrub(view, Number(slider.value));
+  });
+  play.addEventListener("click", () => (view.playing ? rest(view) : start(view)));
+  stop(view);
   slider.addEventListener("change", () => {
     view.toldFrame = Number(slider.value);
     view.send("frame", view.toldFrame);
@@ -59,6 +67,7 @@ function createView(parent) {
 
 function dispose(parent, view) {
   view.disposed = true;
+  clearInterval(view.playing);
   mounted.delete(view);
   view.observer.disconnect();
   if (window.Plotly) window.Plotly.purge(view.canvas);
@@ -237,6 +246,12 @@ function listen(view) {
   view.canvas.on("plotly_deselect", () => {
     if (view.options.select === "points") selectPoints(view, []);
   });
+  for (const event of ["plotly_legendclick", "plotly_legenddoubleclick"])
+    view.canvas.on(event, ({ data, curveNumber }) => {
+      const name = view.options.classes ? data[curveNumber].meta?.class : undefined;
+      if (name !== undefined) view.pickClass(name);
+      return name === undefined; // else Plotly would hide the points
+    });
   view.canvas.on("plotly_relayout", (event) => note(view, event));
   view.canvas.on("plotly_hover", (event) => hoverAlike(view, event.points[0]));
   view.canvas.on("plotly_click", (event) => {
@@ -358,7 +373,7 @@ function showFrames(view) {
   if (wanted > last && !frames.follows) view.send("frame", (view.toldFrame = view.frame)); // the server has no such frame
   view.name.textContent = frames.label;
   view.slider.max = last;
-  view.slider.disabled = last === 0;
+  view.slider.disabled = view.play.disabled = last === 0;
   view.slider.value = view.frame;
   view.decoded = new Map();
   describeFrame(view);

@@ -22,7 +22,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages._kit.charts.base import ON_DARK
 from pages._kit.show.frames import Frames, encoded, frame_slug, set_frame
-from pages._kit.show.sharing import Shared, chosen_points, mark_chosen, tell_picked, tell_plain
+from pages._kit.show.sharing import Shared, chosen_points, mark_chosen, tell_class, tell_picked, tell_plain
 from pages._kit.state.chart_state import Start, asked_start, followed, note_cell, note_frame, note_points, note_zoom
 from pages._kit.state.zoom import Zoom, stated_zoom, zoomed
 
@@ -71,6 +71,7 @@ class _Options:
     on_dark: dict[str, str] = field(default_factory=lambda: dict(ON_DARK))
     start: dict[str, Any] = field(default_factory=dict)
     shared: bool = False
+    classes: bool = False
 
 
 def plot(
@@ -87,6 +88,7 @@ def plot(
     title: Sequence[str] = (),
     on_select: Callable[[], None] | None = None,
     shared: Shared | None = None,
+    on_class: Callable[[str], None] | None = None,
 ) -> ChartSelection:
     """Draw ``figure`` in the width of its container and return what is selected in it.
 
@@ -96,6 +98,7 @@ def plot(
     point), "cells" the row and column of a clicked heatmap cell; ``on_select`` is called when that changes. With ``frames`` a
     slider shows one after the other. ``file_name`` names the pictures that are saved, and ``title`` (``alt``, if empty), lines of
     plain text, stands in them; of a frame both name it. With ``shared`` the selection is not the chart's own.
+    ``on_class`` is called with the class that is clicked in the legend, in the place of hiding it.
     """
     own = "none" if shared is not None else select
     start = asked_start(key, None if frames is None or frames.follows else frames.names, own)
@@ -115,6 +118,7 @@ def plot(
             aspect=aspect,
             start=start.as_sent,
             shared=shared is not None,
+            classes=on_class is not None,
         )
         with st.container(gap=None):
             result = _COMPONENT(
@@ -125,6 +129,7 @@ def plot(
                 on_zoom_change=_nothing,
                 on_begun_change=_nothing,
                 on_picked_change=partial(tell_picked, key, shared),
+                on_legend_change=partial(tell_class, key, on_class),
             )
             if shared is not None:
                 _COMPONENT(key=f"{key}_chosen", data=chosen_points(key, shared), height="content")

@@ -35,3 +35,39 @@ function annotationsOf(view) {
   const look = { showarrow: false, opacity: 0.9, font: { size: 12 }, borderpad: 2 };
   return [...view.annotations, ...notes.map(([x, y, text]) => ({ x, y, text, ...look, bgcolor: view.theme.background }))];
 }
+
+// --- playing: one frame after the other, by itself --------------------------------------------------------------------
+
+const BEAT_MS = 700, MOST_BEATS = 40;
+
+function start(view) {
+  const last = view.frames.names.length - 1, step = Math.max(1, Math.round(last / MOST_BEATS));
+  if (view.frame >= last) move(view, 0);
+  view.playing = setInterval(() => {
+    move(view, Math.min(view.frame + step, last));
+    if (view.frame >= last) rest(view);
+  }, BEAT_MS);
+  say(view, "⏸", "Pause");
+}
+
+function move(view, frame) {
+  view.slider.value = frame;
+  scrub(view, frame);
+}
+
+function stop(view) {
+  clearInterval(view.playing);
+  view.playing = undefined;
+  say(view, "▶", "Play");
+}
+
+function rest(view) {
+  stop(view);
+  view.slider.dispatchEvent(new Event("change")); // tells the server where it rests
+}
+
+function say(view, sign, words) {
+  view.play.textContent = sign;
+  view.play.title = words;
+  view.play.setAttribute("aria-label", words);
+}

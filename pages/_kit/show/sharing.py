@@ -38,6 +38,14 @@ def tell_picked(key: str, shared: Shared | None) -> None:
         shared.picked(tuple(one for one in ids if isinstance(one, int) and not isinstance(one, bool)))
 
 
+def tell_class(key: str, picked: Callable[[str], None] | None) -> None:
+    """Hand on the class that a reader has clicked in the legend, empty for those that are grey."""
+    stated = st.session_state.get(key)
+    name = stated.get("legend") if isinstance(stated, dict) else None
+    if picked is not None and isinstance(name, str):
+        picked(name)
+
+
 def tell_plain(key: str, shared: Shared) -> None:
     """The same for a chart that no script draws."""
     points = st.session_state[key]["selection"]["points"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from backend import AnalysisSpec, ModelInfo, Projection
+from backend import AnalysisSpec, ModelInfo, Projection, most_laid_out
 from pages._kit.charts.base import short_model
 from pages._kit.flow.controls import METHODS_HELP, method_choice, params_form
 from pages._kit.flow.paper import paper_choice
@@ -33,16 +33,17 @@ OWN = {
 }
 
 
-def settings(method: str, model: ModelInfo, here: Selection, layers: Sequence[int]) -> dict[str, Any]:
-    """The parameters that this method uses."""
+def settings(method: str, model: ModelInfo, here: Selection, layers: Sequence[int]) -> tuple[dict[str, Any], str]:
+    """The parameters that this method uses, and the beginning of the keys of their fields."""
     paper = paper_choice(["projection"], here, model, "projection", extra={"projection_method": "tsne"})
     params = workbench().metrics()["projection"].params
     others = {name for own in OWN.values() for name in own} - set(OWN[method])
     used = [field.name for field in dataclasses.fields(params) if field.name not in {*others, "method"}]
+    form = paper.form("projection", "projection")
     with paper.box:
-        chosen = {"method": method, **params_form(params, only=used, **paper.form("projection", "projection"))}
+        chosen = {"method": method, **params_form(params, only=used, **form)}
     paper.say(here, {"projection": chosen}, layers=layers)
-    return chosen
+    return chosen, str(form["key"])
 
 
 def choose_layers(model: ModelInfo, here: Selection) -> tuple[int, ...]:
@@ -68,8 +69,8 @@ def choose_layers(model: ModelInfo, here: Selection) -> tuple[int, ...]:
     return (layer,)
 
 
-def choose(here: Selection) -> tuple[ModelInfo, AnalysisSpec]:
-    """The controls of one map, and what they ask for."""
+def choose(here: Selection) -> tuple[ModelInfo, AnalysisSpec, str]:
+    """The controls of one map: its model, what they ask for, and the field that says how many rows are laid out."""
     model = here.models[0]
     if len(here.models) > 1:
         names = [info.spec.name for info in here.models]
@@ -78,10 +79,9 @@ def choose(here: Selection) -> tuple[ModelInfo, AnalysisSpec]:
     method = method_choice("Method", "projection_method", help=METHODS_HELP)
     layers = choose_layers(model, here)
     shared: dict[str, Any] = here.rows
-    spec = workbench().analysis(
-        "projection", models=[model], layers=layers, params=settings(method, model, here, layers), **shared
-    )
-    return model, spec
+    params, form = settings(method, model, here, layers)
+    spec = workbench().analysis("projection", models=[model], layers=layers, params=params, **shared)
+    return model, spec, f"{form}_max_rows"
 
 
 def finding_of(view: MapView, here: Selection) -> Finding:
@@ -101,11 +101,11 @@ table = workbench().text_set(here.texts)
 with st.container(horizontal=True, vertical_alignment="bottom"):
     shown = ask.segmented_control("Show", VIEWS, default=VIEWS[0], key="projection_view")
     if shown == VIEWS[0]:
-        model, spec = choose(here)
+        model, spec, most = choose(here)
     else:
         method = method_choice("Method", "projection_method", help=METHODS_HELP)
         n_sides, shared = choose_number()
-        params = settings(method, here.models[0], here, range(len(here.models[0].layer_names)))
+        params, _ = settings(method, here.models[0], here, range(len(here.models[0].layer_names)))
 if shown == VIEWS[0]:
     found = run_panel([spec], "projection", Projection)
     if found is not None:
@@ -119,6 +119,8 @@ if shown == VIEWS[0]:
                 "projection",
                 "projection_map",
                 lambda view: with_text(finding_of(view, here), result, star, text),
+                most=most,
+                most_rows=most_laid_out(result.values.method),
             )
 else:
     show_side_by_side(here, table, n_sides, params, shared=shared)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from backend import ProjectionSeries, Result, SeriesInfo, result_of
+from backend import ProjectionSeries, Result, SeriesInfo, most_laid_out, result_of
 from pages._kit.charts.base import short_model
 from pages._kit.charts.maps import CAPTION
 from pages._kit.flow.controls import METHODS_HELP, method_choice, params_form
@@ -73,4 +73,5 @@ def _show(result: Result[ProjectionSeries], series: SeriesInfo, here: Selection)
             view=shown_as,
         )
 
-    show_map(view, "dynamics_map", "dynamics_map_plot", made)
+    most = most_laid_out(values.method)
+    show_map(view, "dynamics_map", "dynamics_map_plot", made, most="map_max_rows", most_rows=most)

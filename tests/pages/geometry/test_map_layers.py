@@ -107,7 +107,7 @@ def test_names_that_would_lie_on_each_other_are_moved_or_left_out() -> None:
 
 
 def test_the_page_names_regions_and_draws_a_density_on_request(open_page, run_page, shown) -> None:
-    at = run_page(open_page("projection", 0, projection_over=["Region names"]), "projection")
+    at = run_page(open_page("projection", 0, projection_over=["Names"]), "projection")
     frames: Any = shown["projection_map"].frames
     assert len(frames.notes) == 4
     words = {word for notes in frames.notes for _, _, text in notes for word in re.split(", ", text)}
@@ -124,3 +124,59 @@ def test_many_points_have_a_density_anyway(monkeypatch: pytest.MonkeyPatch, open
     run_page(open_page("projection", 0), "projection")
     assert shown["projection_map"].figure.data[0].type == "heatmap"
     assert MOST_POINTS == 100_000
+
+
+def test_every_layer_at_once_is_one_figure_with_the_same_points_in_the_same_colours(open_page, run_page, shown) -> None:
+    choice = {"projection_over": ["All layers"], "projection_classes": ["films", "houses"]}
+    at = run_page(open_page("projection", 0, **choice), "projection")
+    finding = shown["projection_map"]
+    assert finding.frames is None and check(finding) == 4 * 60 * 2
+    panels = [trace for trace in finding.figure.data if trace.type == "scattergl"]
+    entries = [trace for trace in finding.figure.data if trace.type == "scatter"]
+    assert len(panels) == 4 and len({trace.xaxis for trace in panels}) == 4
+    assert [entry.name for entry in entries] == ["other (1 class) (20)", "films (20)", "houses (20)"]
+    table = finding.numbers()
+    for layer, trace in zip(table["layer"].unique(), panels, strict=True):
+        rows = table[table["layer"] == layer].set_index("row")
+        own = rows.loc[trace.customdata + 1]
+        np.testing.assert_allclose(trace.x, own["axis_1"], rtol=1e-6)
+        place = [("films", "houses").index(label) + 1 if label in ("films", "houses") else 0 for label in own["label"]]
+        np.testing.assert_array_equal(trace.marker.color, place)
+        shades = [trace.marker.colorscale[2 * step][1] for step in range(3)]
+        assert shades == [entry.marker.color for entry in entries]
+    names = [one.text for one in finding.figure.layout.annotations]
+    assert names[0] == "embedding" and all(name.endswith("%") for name in names[1:])
+    at.selectbox(key="projection_colour").set_value("norm").run()
+    assert not at.exception
+    for place, trace in enumerate(shown["projection_map"].figure.data):
+        norms = shown["projection_map"].results[0].values.norms[place]
+        np.testing.assert_array_equal(np.sort(trace.marker.color), np.sort(norms))
+        assert bool(trace.marker.showscale) == (place == 3)
+
+
+def test_a_class_of_the_legend_is_chosen_by_a_click_and_grey_brings_all_colours_back(
+    open_page, run_page, shown
+) -> None:
+    at = run_page(open_page("projection", 0), "projection")
+    finding = shown["projection_map"]
+    assert [trace.meta["class"] for trace in finding.figure.data] == ["animals", "films", "houses"]
+    key = "projection_classes"
+    state: dict[str, Any] = {key: []}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pages._kit.show.colouring.value_of", lambda name, default: state.get(name, default))
+        patch.setattr("pages._kit.show.colouring.set_value", state.__setitem__)
+        for name, chosen in (("films", ["films"]), ("houses", ["films", "houses"]), ("films", ["houses"]), ("", [])):
+            finding.on_class(name)
+            assert state[key] == chosen
+    assert not at.exception
+
+
+def test_a_map_of_a_part_offers_all_rows(open_page, run_page, shown) -> None:
+    at = run_page(open_page("projection", 0, projection_max_rows="40"), "projection")
+    assert len(shown["projection_map"].results[0].values.row_index) == 40
+    button = at.button(key="projection_max_rows_all")
+    assert button.label == "Show all 60" and "40 of 60" in button.help
+    button.click().run()
+    run_page(at, "projection")
+    assert len(shown["projection_map"].results[0].values.row_index) == 60
+    assert not [one for one in at.button if one.key == "projection_max_rows_all"]
