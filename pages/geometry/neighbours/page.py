@@ -9,7 +9,7 @@ from pages._kit.show.findings import heading
 from pages._kit.state import ask
 from pages._kit.state.labelled import choose_model, say_no_model
 from pages._kit.state.selection import Selection, ready
-from pages._kit.state.session import end_page, plain, workbench
+from pages._kit.state.session import end_page, workbench
 from pages.geometry.neighbours.choose import choose_layer, choose_row, choose_text, say_text, settings
 from pages.geometry.neighbours.map import show_on_map
 from pages.geometry.neighbours.moved import moved_view
@@ -51,6 +51,22 @@ def require_rows(here: Selection) -> None:
         end_page()
 
 
+def require_readable(model: ModelInfo, here: Selection, text: str) -> None:
+    """Ends the page where there is no text to read, or nothing that could read it."""
+    if model.is_given:
+        say_no_model(model, "A typed text is read by a model")
+        end_page()
+    if here.postprocess:
+        st.info(
+            "A typed text cannot be post-processed with the others. Remove the steps under Rows in the sidebar.",
+            icon=":material/tune:",
+        )
+        end_page()
+    if not text:
+        st.info("Type a text above to see which texts of the set lie nearest to it.", icon=":material/keyboard:")
+        end_page()
+
+
 def one_view(here: Selection, table: TextTable, typed: bool) -> None:
     """The neighbours of a row, or of a typed text, in one layer, and their ranks in all."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -60,24 +76,8 @@ def one_view(here: Selection, table: TextTable, typed: bool) -> None:
         numbers = range(len(model.layer_names)) if isinstance(here.layers, str) else here.layers
         place = choose_layer(model, [model.layer_names[number] for number in numbers], numbers)
         params = settings("neighbours", ("k", "metric"))
-    if typed and model.is_given:
-        say_no_model(model, "A typed text is read by a model")
-        end_page()
-    if typed and not text:
-        st.info("Type a text above to see which texts of the set lie nearest to it.", icon=":material/keyboard:")
-        end_page()
-    if typed and model.is_given:
-        st.info(
-            f"{plain(model.spec.name)} are imported vectors: there is no model behind them to read a text. Choose a row instead.",
-            icon=":material/keyboard_off:",
-        )
-        end_page()
-    if typed and here.postprocess:
-        st.info(
-            "A typed text cannot be post-processed with the others. Remove the steps under Rows in the sidebar.",
-            icon=":material/tune:",
-        )
-        end_page()
+    if typed:
+        require_readable(model, here, text)
     column = None if here.label is None or typed else table.columns[here.label][row]
     say_text("Typed" if typed else f"Row {row + 1:,}", column, text or table.shown[row])
     spec = asked(model, here, {**params, "text": text} if typed else {**params, "row": row + 1})
