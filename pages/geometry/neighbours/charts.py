@@ -26,8 +26,8 @@ RANKS_CAPTION = (
     "1 is the nearest. Below the dashed line a text is no longer among the nearest. The rank axis is logarithmic."
 )
 KEPT_CAPTION = (
-    "Each bar counts the texts that keep so many of their nearest neighbours, in the full space. The line is what unrelated layers "
-    "would give: where the bars stand on it, the texts have new neighbours."
+    "Each bar counts the {0}s that keep so many of their nearest neighbours, in the full space. The line is what unrelated layers "
+    "would give: where the bars stand on it, the {0}s have new neighbours."
 )
 
 

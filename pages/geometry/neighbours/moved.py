@@ -136,7 +136,7 @@ class Moved:
             key="neighbours_kept",
             title=f"Neighbours kept from {first} to {second}",
             figure=kept_chart(values, self.here.row_name) if self.known else None,
-            caption=f"From {first} to {second}. {KEPT_CAPTION}",
+            caption=f"From {first} to {second}. {KEPT_CAPTION.format(self.here.row_name)}",
             table=self.counts,
             results=[self.result],
             fields=["mean"],
@@ -170,7 +170,7 @@ class Moved:
         places = self.order(MOVED)[:MOST_SELECTED]
         which = f"{count(len(places), self.here.row_name)} that moved most"
         st.button(
-            f"Select the {which}",
+            f"Select the {len(places):,} most moved",
             key="neighbours_select",
             icon=":material/highlight_alt:",
             on_click=choose_rows,

@@ -13,8 +13,10 @@ from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, elsewhere, show
 from pages._kit.show.findings import reasons
 from pages._kit.show.wording import ROWS_COUNT
+from pages._kit.state.chosen import choose_rows, how_to_choose
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import plain
+from pages._kit.state.view import set_value
 from pages.geometry.neighbours.charts import MOST_LINES, RANKS_CAPTION, ranks_chart
 
 
@@ -125,5 +127,26 @@ def show_neighbours(one: OneText) -> None:
         st.markdown(f"**Nearest in {plain(one.layer_name)}**")
         show_table(one.nearest(), key="neighbours_nearest")
         st.caption(f"Exact, in the full space, among all {one.result.values.n_others:,}. {ROWS_COUNT}")
+        _offer_selection(one)
     with st.expander("Ranks in every layer", icon=":material/table:"):
         show_table(one.ranks(), key="neighbours_every")
+
+
+def _offer_selection(one: OneText) -> None:
+    """A button that selects the neighbours on all pages; the text that is looked at stays."""
+    rows = one.result.values.text_index[one.places].tolist()
+    st.button(
+        f"Select the {len(rows):,} nearest",
+        key="neighbours_select_nearest",
+        icon=":material/highlight_alt:",
+        on_click=_select,
+        args=(rows, one.result.values.text, f"the {len(rows):,} nearest to {one.whose} in {one.layer_name}"),
+    )
+
+
+def _select(rows: Sequence[int], text: int, story: str) -> None:
+    choose_rows(rows, how_to_choose(), story=story)
+    if text >= 0:  # else the page would go on to the first of those that are selected now
+        set_value("neighbours_follow", False)
+        set_value("neighbours_find", "")
+        set_value("neighbours_row", text + 1)

@@ -18,7 +18,8 @@ from pages.geometry.neighbours.of_one import OneText, show_neighbours
 WHAT = "Which texts lie next to a text, in which layer, and which texts have other neighbours after fine-tuning?"
 HOW = (
     "Neighbours are found in the full space, exactly, not on a map. Choose a row or type a text to see its nearest texts in each "
-    "layer, and at which rank they are in the others; or compare two layers or models, to see which texts kept their neighbours."
+    "layer, and at which rank they are in the others; or compare two layers or models, to see which texts kept their neighbours. For the paths of "
+    "whole labels see the page Movement."
 )
 MAP_HELP = (
     "The text and its neighbours on the first two principal components of the layer; a typed text is projected on them."

@@ -59,7 +59,8 @@ from pages.geometry.similarity.views import (
 WHAT = "Which layers arrange the texts in the same way? CKA compares two layers, whatever their widths."
 HOW = (
     "Bright cells are layers with the same geometry, dark cells are unrelated layers; click a cell to see its two layers side "
-    "by side. Shared neighbours looks only at what is near: which share of its nearest texts a text has in both layers."
+    "by side. Shared neighbours looks only at what is near: which share of its nearest texts a text has in both layers "
+    "(of one model or two; a difference and a grid of models are of CKA)."
 )
 FILES = {WITHIN: "similarity-cka", BETWEEN: "similarity-cka", DIFFERENCE: "similarity-cka-difference"}
 

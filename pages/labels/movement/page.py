@@ -286,7 +286,8 @@ def show_rows(series: Sequence[ModelInfo], layer: int) -> None:
     )
     st.caption(
         f"Of its {values.k} nearest neighbours in {plain(short_model(series[0].spec.name))}, the share that each still has in "
-        f"{plain(short_model(series[-1].spec.name))}; unrelated models would share {number_text(values.by_chance, 'share')}. The {len(order)} lowest. {ROWS_COUNT}"
+        f"{plain(short_model(series[-1].spec.name))}; unrelated models would share {number_text(values.by_chance, 'share')}. The {len(order)} lowest. {ROWS_COUNT} "
+        "The page Neighbours lists their neighbours before and after."
     )
 
 

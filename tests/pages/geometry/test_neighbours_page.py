@@ -69,9 +69,10 @@ def test_the_first_that_is_selected_is_looked_at(open_page, run_page, small_worl
     rings, star = figure(at, 1)["data"][-2:]
     np.testing.assert_allclose([numbers(star["x"])[0], numbers(star["y"])[0]], maps[33], rtol=1e-6)
     assert set(numbers(rings["customdata"])) == set(table(at, "rank", "distance")["row"] - 1)
-    at.toggle(key="neighbours_follow").set_value(False).run()
-    at = run_page(at, KEY)
-    assert "Row 1" in said(at) and at.number_input(key="neighbours_row").value == 1
+    nearest = table(at, "rank", "distance")["row"] - 1
+    at.button(key="neighbours_select_nearest").click().run()
+    assert sorted(asked_rows("chosen", at.session_state["_view"].drawn["chosen"][0])) == sorted(nearest)
+    assert "Row 34" in said(at) and at.number_input(key="neighbours_row").value == 34, "and not the first of them"
 
 
 def test_a_typed_text_has_the_neighbours_of_what_the_model_makes_of_it(open_page, run_page, small_world) -> None:
