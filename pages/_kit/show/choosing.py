@@ -12,7 +12,7 @@ import streamlit as st
 from backend import EmbedscopeError, TextSetInfo, column_numbers, other_rows
 from pages._kit.show.chosen_use import use_selection
 from pages._kit.show.wording import count, row_name
-from pages._kit.state.chosen import Chosen, choose_rows, chosen
+from pages._kit.state.chosen import Chosen, choose_rows, chosen, how_to_choose
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import plain, problems_shown, show_problem, workbench
 
@@ -21,6 +21,7 @@ KEY = "chosen_menu"
 WORDS = "Words"
 MOST_VALUES = 500  # of a column, on offer
 MISSING = "(empty)"
+VERBS = {"replace": "Select", "add": "Add", "keep only": "Keep only", "take away": "Take away"}
 FIND, SAVED, USE = "Find", "Saved", "Use"
 _OPENING = "…"
 _WAYS = {"add": "Add them", "keep only": "Keep only these", "take away": "Take them away"}
@@ -54,6 +55,20 @@ def choose_now(rows: Sequence[int], how: str = "replace", *, story: str = "", na
     """Select rows from a fragment: the whole page is run again with them."""
     choose_rows(rows, how, story=story, name=name)
     st.rerun()
+
+
+def select_button(rows: Sequence[int], which: str, key: str) -> None:
+    """A button of a page that selects ``rows``, called ``which`` ("12 texts wrong at 5 removed"), as the strip says it does."""
+    how = how_to_choose()
+    st.button(
+        f"{VERBS[how]} the {which}",
+        key=key,
+        icon=":material/highlight_alt:",
+        disabled=not len(rows),
+        on_click=choose_rows,
+        args=(list(rows), how),
+        kwargs={"story": which},
+    )
 
 
 def offer_rows(found: Ints, texts: TextSetInfo, story: str, key: str) -> None:

@@ -6,15 +6,15 @@ import streamlit as st
 
 from backend import EmbedscopeError, TextSetInfo, TextTable, combine_rows
 from pages._kit.show import wording
+from pages._kit.show.choosing import select_button
 from pages._kit.show.row_files import row_cells
 from pages._kit.state import ask, selection
-from pages._kit.state.chosen import choose_rows, chosen_rows, how_to_choose
+from pages._kit.state.chosen import chosen_rows
 from pages._kit.state.session import show_problem, workbench
 from pages._kit.state.view import set_value
 
 PER_PAGE = 100
 _PAGE = "texts_page"
-SELECT = {"replace": "Select the", "add": "Add the", "keep only": "Keep only the", "take away": "Take away the"}
 _STYLE = (
     "<style>.st-key-texts_rows [data-testid=stElementToolbarButton]:has([aria-label=Search]) {display: none}</style>"
 )
@@ -44,7 +44,8 @@ def show_rows(info: TextSetInfo) -> None:
     searched = bool(st.session_state.get("texts_search", "").strip())
     with st.container(horizontal=True, vertical_alignment="center"):
         if searched and own and len(matching):
-            _offer(matching)
+            found = wording.count(len(matching), "match", "matches")
+            select_button(matching.tolist(), f"{found} of {st.session_state['texts_search'].strip()}", "texts_select")
         only = bool(chosen) and ask.toggle("Selected only", key="texts_selected", on_change=_first_page)
     if only:
         matching = np.array(combine_rows(matching.tolist(), chosen, "keep only"), np.int64)
@@ -105,19 +106,6 @@ def _search(info: TextSetInfo) -> npt.NDArray[np.int64] | None:
     except EmbedscopeError as error:
         show_problem(error.message, error.hint)
         return None
-
-
-def _offer(matching: npt.NDArray[np.int64]) -> None:
-    """One button that selects what was found, or does with it what the strip says."""
-    how, query = how_to_choose(), st.session_state["texts_search"].strip()
-    st.button(
-        f"{SELECT[how]} {wording.count(len(matching), 'match', 'matches')}",
-        key="texts_select",
-        icon=":material/highlight_alt:",
-        on_click=choose_rows,
-        args=(matching.tolist(), how),
-        kwargs={"story": f"the search {query}"},
-    )
 
 
 def _first_page() -> None:

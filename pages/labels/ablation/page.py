@@ -23,10 +23,12 @@ from pages._kit.charts.maps import METHODS
 from pages._kit.flow.controls import METHODS_HELP, method_choice, params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
+from pages._kit.show.choosing import select_button
 from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import heading, holders, sampling_error_words
 from pages._kit.show.plot import Frames
+from pages._kit.show.wording import count, row_name
 from pages._kit.state import ask
 from pages._kit.state.labelled import ONE_MODEL, choose_layer, choose_model, label_missing, say_classes
 from pages._kit.state.selection import Selection, ready
@@ -187,6 +189,10 @@ def draw_map(
             view=f"{method} {source.model} {source.layer_names[0]} {removed}",
             frames=Frames("Removed", steps, [], shown={0: right, 1: ~right}, link=LINK, follows=True),
         )
+    )
+    wrong = numbers[~right[k]].tolist()
+    select_button(
+        wrong, f"{count(len(wrong), row_name(table.unit))} wrong with {k:,} dimensions removed", "ablation_select"
     )
 
 

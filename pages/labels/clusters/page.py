@@ -35,6 +35,7 @@ from pages._kit.state.labelled import choose_model, choose_other, label_ready, s
 from pages._kit.state.pair import change_name, ordered
 from pages._kit.state.selection import ready
 from pages._kit.state.session import plain, workbench
+from pages.labels.clusters.choose import select_cluster
 from pages.labels.clusters.tables import (
     counts_table,
     distance_table,
@@ -221,6 +222,7 @@ def show_split(result: Result[DirectProbeResult], layer: int) -> None:
     name += f" of {plain(own_name(result))}" if own_name(result) else ""
     outside, conflict = np.flatnonzero(values.outside[layer]), np.flatnonzero(values.conflict[layer])
     st.subheader("Texts that split a label")
+    select_cluster(result, layer, here.row_name)
     if not len(outside) and not len(conflict):
         st.caption(f"None: in {name} every label is one cluster.")
         return

@@ -63,7 +63,7 @@ def test_what_a_search_found_is_selected_combined_and_shown_alone(page: tuple[Ap
     held = {word: [row for row, text in enumerate(table.texts) if word in text.lower()] for word in ("great", "film")}
     assert all(held.values()) and not any(toggle.key == "texts_selected" for toggle in at.toggle)
     at.text_input(key="texts_search").set_value("great").run()
-    assert at.button(key="texts_select").label == f"Select the {len(held['great'])} matches"
+    assert at.button(key="texts_select").label == f"Select the {len(held['great'])} matches of great"
     at.button(key="texts_select").click().run()
     at.segmented_control(key="chosen_how").set_value("add").run()
     at.text_input(key="texts_search").set_value("film").run()

@@ -59,6 +59,8 @@ def test_the_slider_moves_reading_line_and_colours_together(open_page, run_page,
         right = values.predictions[0, 0, k] == values.sample_classes
         assert points(at, "right") == set(values.sample[right])
         assert points(at, "wrong") == set(values.sample[~right])
+    at.button(key="ablation_select").click().run()
+    assert at.session_state["_view"].kept["chosen"] == sorted(values.sample[~right].tolist())
 
 
 def test_every_figure_has_a_table_of_its_own_numbers(open_page, run_page, shown) -> None:

@@ -116,6 +116,12 @@ def test_texts_that_split_a_label_are_listed(open_page, run_page, small_world: S
     assert (
         "rows count from 1" in said(at) and "in pieces" in said(at) and "the minimum between their clusters" in said(at)
     )
+    at.button(key="clusters_select").click().run()
+    assert at.session_state["_view"].kept["chosen"] == sorted(table["row"] - 1)
+    at.selectbox(key="clusters_chosen_3").set_value(int(values.clusters[-1][0])).run()
+    at.button(key="clusters_select").click().run()
+    mine = np.sort(values.row_index[values.clusters[-1] == values.clusters[-1][0]])
+    assert not at.exception and at.session_state["_view"].kept["chosen"] == mine.tolist()
 
 
 def test_without_labels_or_with_tokens_the_page_says_what_to_do(open_page) -> None:
