@@ -136,7 +136,15 @@ from backend.values.tasks import (
     Task,
 )
 from backend.values.texts import Cost, TextPreview, TextSetInfo, TextTable, row_runs, sets_meant, told_apart
-from backend.values.vectors import FoundMatrix, VectorsInfo, VectorsPreview, VectorsTask, rows_misfit
+from backend.values.vectors import (
+    FoundMatrix,
+    SubLayersTask,
+    VectorsInfo,
+    VectorsPreview,
+    VectorsTask,
+    rows_misfit,
+    sub_layers_name,
+)
 from backend.version import __version__
 
 if TYPE_CHECKING:
@@ -268,6 +276,7 @@ __all__ = [
     "SpectrumResult",
     "SplitInfo",
     "StoreError",
+    "SubLayersTask",
     "SummaryRow",
     "Task",
     "TextColumns",
@@ -356,6 +365,7 @@ __all__ = [
     "series_document",
     "sets_meant",
     "standard_scores",
+    "sub_layers_name",
     "summary_rows",
     "text_lengths",
     "told_apart",

@@ -17,7 +17,7 @@ from backend.values.activations import Report, no_report
 from backend.values.models import ModelInfo
 from backend.values.reading import TextColumns
 from backend.values.texts import TextSetInfo
-from backend.values.vectors import PREFIX, VectorsInfo, VectorsTask
+from backend.values.vectors import PREFIX, SubLayersTask, VectorsInfo, VectorsTask, sub_layers_name
 from backend.work.given import another, placed
 
 Matrix = npt.NDArray[Any]
@@ -64,6 +64,31 @@ class VectorCalls(ModelCalls):
         self._changed()
         task = VectorsTask(blob, file_name, shown, spec, columns, tuple(take), save=True)
         found = cast(VectorsInfo, self.wait(task, report))
+        return self.model(found.model_name, report=report)
+
+    def sub_layers(
+        self,
+        model: str | ModelInfo,
+        texts: TextSetInfo | str,
+        *,
+        pooling: str = "mean",
+        max_length: int = 256,
+        name: str = "",
+        report: Report = no_report,
+    ) -> ModelInfo:
+        """The parts of each block of a model over a text set, as layers of a model of their own, which is returned.
+
+        Of each block: what attention adds to the residual stream, the stream between the two, what the MLP adds, and the
+        block's output; the embedding output first. They are kept as vectors called ``name``, for these texts and one of
+        POOLINGS. Raises ModelError for a family whose parts are not known.
+        """
+        info = model if isinstance(model, ModelInfo) else self.model(model, report=report)
+        if info.is_given:
+            raise InvalidRequest(f"{info.spec.name} are vectors: there is no model behind them.", "Choose a model.")
+        chosen = texts if isinstance(texts, TextSetInfo) else self.text_set_info(texts)
+        shown = name or sub_layers_name(info.spec.name, chosen.spec.name, pooling)
+        self._changed()
+        found = self.wait(SubLayersTask(info.spec, chosen.spec, shown, pooling, max_length), report)
         return self.model(found.model_name, report=report)
 
     def _texts_of_vectors(self, texts: TextSetInfo | str | Sequence[str] | None) -> TextSetInfo | None:

@@ -13,7 +13,7 @@ from backend.errors import InvalidRequest
 from backend.textsets.tables import FORMATS
 from backend.values.reading import ROWS_BY, WORD_TASKS
 from backend.values.recipes import RECIPES, Recipe
-from backend.values.specs import ALL_POOLINGS, POSTPROCESS_STEPS
+from backend.values.specs import ALL_POOLINGS, POOLINGS, POSTPROCESS_STEPS
 
 
 class _Parser(argparse.ArgumentParser):
@@ -142,6 +142,13 @@ def _vectors(parser: argparse.ArgumentParser) -> None:
         )
     adding.add_argument("--quiet", action="store_true", help="do not report progress on standard error")
     _listing(adding, vectors.add_vectors)
+    parts = add("sublayers", help="keep the parts of a model's blocks (attention, residual between, MLP) as vectors")
+    parts.add_argument("--model", required=True, help="the model, named as elsewhere")
+    parts.add_argument("--texts", required=True, metavar="SET", help="the text set")
+    parts.add_argument("--pooling", choices=POOLINGS, default="mean")
+    parts.add_argument("--name", metavar="NAME", help="what they are called: vectors:NAME is then their model")
+    parts.add_argument("--quiet", action="store_true", help="do not report progress on standard error")
+    _listing(parts, vectors.keep_sub_layers)
     _listing(add("list", help="list the imported vectors"), vectors.list_vectors)
     deleting = add("delete", help="delete imported vectors; results computed from them stay")
     deleting.add_argument("name", help="their name")

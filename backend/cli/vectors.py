@@ -34,6 +34,18 @@ def add_vectors(options: argparse.Namespace) -> int:
     return 0
 
 
+def keep_sub_layers(options: argparse.Namespace) -> int:
+    """Keep the parts of a model's blocks and say what was kept."""
+    bench = wire_workbench(read_settings())
+    name, report = options.name or "", report_of(options)
+    info = bench.sub_layers(options.model, options.texts, pooling=options.pooling, name=name, report=report)
+    found = next(one for one in bench.vector_sets() if one.commit == info.spec.commit)
+    if options.json:
+        return print_json(to_json(found, {}))
+    _print(found)
+    return 0
+
+
 def list_vectors(options: argparse.Namespace) -> int:
     """The imported vectors."""
     infos = wire_workbench(read_settings()).vector_sets()

@@ -1,5 +1,6 @@
 """Vectors that somebody brings along: what a file of them holds, and what is known of those that were saved."""
 
+import re
 from dataclasses import dataclass, field
 
 from backend.values.models import ModelInfo
@@ -59,6 +60,7 @@ class VectorsInfo:
     notices: tuple[str, ...] = ()
     created: float = 0.0
     alike: bool = False
+    origin: str = ""  # of what was made here: of what, and how
 
     @property
     def model_name(self) -> str:
@@ -81,7 +83,7 @@ class VectorsInfo:
             has_cls=False,
             has_head=False,
             default_pooling=GIVEN,
-            remarks=(NOT_KNOWN, *self.notices),
+            remarks=(self.origin or NOT_KNOWN, *self.notices),
             given_for=self.texts.digest,
             given_name=self.texts.name,
         )
@@ -103,6 +105,26 @@ class VectorsTask(Request["VectorsPreview | VectorsInfo"]):
     take: tuple[str, ...] = ()
     format: str | None = field(default=None, metadata=KEY_IF_SET)
     save: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SubLayersTask(Request["VectorsInfo"]):
+    """Keep the parts of a model's blocks over a text set as vectors called ``name``: attention, residual between, MLP.
+
+    ``pooling`` is one of POOLINGS, ``max_length`` in tokens.
+    """
+
+    model: ModelSpec
+    texts: TextSetSpec
+    name: str
+    pooling: str = "mean"
+    max_length: int = 256
+
+
+def sub_layers_name(model: str, texts: str, pooling: str) -> str:
+    """What the sub-layers of a model are called unless a person says otherwise."""
+    words = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{model.rstrip('/').rpartition('/')[2]}-sublayers-{texts}-{pooling}")
+    return words.strip("-.")[:80]
 
 
 def rows_misfit(n_rows: int, texts: TextSetSpec) -> tuple[str, str] | None:

@@ -27,8 +27,19 @@ from backend.values.tasks import (
     Task,
 )
 from backend.values.texts import Cost, TextPreview, TextSetInfo
-from backend.values.vectors import VectorsInfo, VectorsPreview, VectorsTask
-from backend.work import choices, estimating, lookups, measuring, norms, preparing, reading, training, vectors
+from backend.values.vectors import SubLayersTask, VectorsInfo, VectorsPreview, VectorsTask
+from backend.work import (
+    choices,
+    estimating,
+    lookups,
+    measuring,
+    norms,
+    preparing,
+    reading,
+    sublayers,
+    training,
+    vectors,
+)
 from backend.work.analyses import check_analysis
 from backend.work.kinds import FRESH, Kind
 
@@ -72,6 +83,16 @@ _ROWS = (
         title=vectors.vectors_title,
         check=vectors.check_vectors,
         about=vectors.about_vectors,
+        asked_anew=True,
+    ),
+    Kind(
+        SubLayersTask,
+        answer=VectorsInfo,
+        do=sublayers.keep_sub_layers,
+        worker="models",
+        title=sublayers.sub_layers_title,
+        check=sublayers.check_sub_layers,
+        about=sublayers.about_sub_layers,
         asked_anew=True,
     ),
     Kind(

@@ -41,7 +41,7 @@ def read_upload(hands: Hands, task: VectorsTask, report: Report) -> VectorsPrevi
         table = read_own_texts(content, task.file_name, set_name(task.name), task.columns, text_limits)
     else:
         raise InvalidRequest("It is not said which texts these vectors belong to.", "Choose their text set.")
-    return _saved(hands, task, matrices, table, report)
+    return save_vectors(hands, task.name, task.texts, "", matrices, table, report, file_name=task.file_name)
 
 
 def _check_rows(matrices: Matrices, texts: TextSetSpec) -> None:
@@ -50,28 +50,43 @@ def _check_rows(matrices: Matrices, texts: TextSetSpec) -> None:
         raise InvalidRequest(*misfit)
 
 
-def _saved(hands: Hands, task: VectorsTask, matrices: Matrices, table: TextTable, report: Report) -> VectorsInfo:
-    """Keep the vectors, and the texts that they bring; one process at a time, so that a name is given once."""
+def save_vectors(
+    hands: Hands,
+    name: str,
+    given: TextSetSpec | None,
+    origin: str,
+    matrices: Matrices,
+    table: TextTable,
+    report: Report,
+    notices: tuple[str, ...] = (),
+    *,
+    file_name: str = "",
+) -> VectorsInfo:
+    """Keep vectors and, where they are ``given`` no text set, the texts that they bring; one process at a time, so that a name is given once.
+
+    ``origin`` says of what was made here what it is of.
+    """
     digests, alike = _looked_at(matrices, copies(table), report)
     with exclusive(hands.store.folder / "vectors.lock"):
-        texts = task.texts or hands.library.save(table).spec
+        texts = given or hands.library.save(table).spec
         commit = _commit(matrices, texts, digests)
         known = vectors_of(hands.store, commit)
-        if known is not None and known.name == task.name:
+        if known is not None and known.name == name:
             return known
-        _check_free(hands.store, task.name, known)
+        _check_free(hands.store, name, known)
         info = VectorsInfo(
-            task.name,
+            name,
             commit,
             texts,
             matrices.n_dims,
             matrices.layer_names,
             matrices.dtype,
             4 * len(digests) * matrices.n_rows * matrices.n_dims,
-            task.file_name,
-            matrices.notices,
+            file_name,
+            (*matrices.notices, *notices),
             time.time(),
             alike,
+            origin,
         )
         _write(hands.store, info, matrices, report)
     for dtype in (

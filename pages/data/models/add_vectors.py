@@ -35,6 +35,11 @@ def just_saved(infos: Sequence[VectorsInfo]) -> VectorsInfo | None:
     return saved if saved in infos else None
 
 
+def note_saved(info: VectorsInfo) -> None:
+    """Say in the next run that these were saved."""
+    st.session_state[_SAVED] = info
+
+
 def file_key() -> str:
     """The key of the field for the file: another one once a file is saved, so that the field is empty again."""
     n_saved = st.session_state.get(_N_SAVED, 0)
@@ -176,7 +181,7 @@ def _save(task: VectorsTask) -> None:
     info = obtain(task, "vectors_saving", what=f"Saving {task.name}")
     if isinstance(info, VectorsInfo):
         del st.session_state[_SAVING]
-        st.session_state[_SAVED] = info
+        note_saved(info)
         st.session_state[_N_SAVED] = st.session_state.get(_N_SAVED, 0) + 1
         model_field.look_again()
         st.rerun()

@@ -9,6 +9,7 @@ from pages._kit.show import wording
 from pages._kit.state import model_field
 from pages._kit.state.session import plain, show_problem, workbench
 from pages.data.models.add_vectors import add_form, just_saved
+from pages.data.models.sub_layers import sub_layers_form
 
 _USE, _ADD, _DELETE = "vectors_use", "vectors_add", "vectors_delete"
 _TO_DELETE, _REFUSED = "_vectors_to_delete", "_vectors_deletion_refused"
@@ -37,6 +38,8 @@ def show_vectors() -> None:
     name = st.session_state.pop(_TO_DELETE, "")
     if name in {info.name for info in infos}:
         _confirm(name)
+    with st.expander("Sub-layers of a model: attention, residual between, MLP", icon=":material/account_tree:"):
+        sub_layers_form()
     st.subheader("Add vectors")
     st.caption(WHAT)
     add_form()

@@ -128,3 +128,14 @@ def test_the_buttons_choose_them_with_their_texts_and_delete_them(page: tuple[Ap
     at.run()
     at.button(key="vectors_delete_confirm").click().run()
     assert not at.exception and bench.vector_sets() == []
+
+
+def test_the_sub_layers_of_a_model_become_vectors_that_can_be_chosen(page: tuple[AppTest, Any]) -> None:
+    at, bench = page
+    at.selectbox(key="sub_layers_pooling").set_value("cls").run()
+    at.button(key="sub_layers_start").click().run()
+    at.run()
+    assert not at.exception
+    info = next(one for one in bench.vector_sets() if "sublayers" in one.name)
+    assert info.layer_names[1] == "block 1, attention" and info.name.endswith("sentiment-cls")
+    assert f"Saved vectors:{info.name}" in " ".join(one.value for one in at.success).replace("\\", "")
