@@ -10,6 +10,7 @@ from backend.values.specs import AnalysisSpec, pooling_of
 from backend.values.tasks import BatchTask, FinetuneTask, NormTask
 
 _MOST_WORDS = 6  # parameters that a title names
+_MOST_CHARS = 60  # of a value in a title, such as a typed text
 
 
 def analysis_words(task: AnalysisSpec) -> str:
@@ -21,7 +22,9 @@ def analysis_words(task: AnalysisSpec) -> str:
     parts += [step.kind.replace("_", " ") for step in first.postprocess]
     parts += [f"seed {task.seed}"] if task.seed else []
     changed = _changed(task.params)
-    parts += [f"{field_label(field)}: {value_words(field.name, value)}" for field, value in changed[:_MOST_WORDS]]
+    parts += [
+        f"{field_label(field)}: {_shortened(value_words(field.name, value))}" for field, value in changed[:_MOST_WORDS]
+    ]
     parts += [f"{len(changed) - _MOST_WORDS} more settings"] if len(changed) > _MOST_WORDS else []
     return f"{row.title if row else task.metric} of {models} on {first.texts.name} ({'; '.join(parts)})"
 
@@ -81,6 +84,10 @@ def _written(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(str, value))
     return "" if value is None else str(value)
+
+
+def _shortened(words: str) -> str:
+    return words if len(words) <= _MOST_CHARS else words[: _MOST_CHARS - 1].rstrip() + "…"
 
 
 def _layers(layers: list[int]) -> str:

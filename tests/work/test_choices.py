@@ -29,6 +29,10 @@ def test_the_title_names_layers_rows_seed_and_what_was_set(bench: Workbench, rev
     said = kind_of(spec).title(spec)
     assert said.endswith("(mean; layers 0, 2; centre; seed 3; Kernel: Gaussian; Debiased: off)")
     assert kind_of(spec).title(spec) != kind_of(usual).title(usual)
+    long = {"text": "a very long text that somebody typed " * 20}
+    typed = bench.analysis("neighbours_of_text", models=[bench.model("minilm")], texts=texts, params=long)
+    written = kind_of(typed).title(typed).partition("Text: ")[2]
+    assert written.startswith("a very long text that somebody typed") and written.endswith("…)") and len(written) <= 61
 
 
 def test_a_job_keeps_its_choice_through_its_record(bench: Workbench, reviews: Path) -> None:

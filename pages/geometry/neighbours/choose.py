@@ -95,7 +95,8 @@ def choose_text() -> str:
         max_chars=MOST_CHARS,
         placeholder="Type any text and press Enter",
         width=440,
-        help="The model reads it in one forward pass, with the pooling of the sidebar. It is no part of the text set.",
+        help="The model reads it in one forward pass, with the pooling of the sidebar. It is no part of the text set; like a "
+        "search it stands in the page's address, and in the title of the job.",
     ).strip()
 
 

@@ -208,9 +208,10 @@ class Moved:
         wide = {name: st.column_config.ListColumn(name, width="medium") for name in ("before", "after")}
         wide[unit] = st.column_config.TextColumn(unit, width="medium")
         show_table(self.rows(order), columns=wide, key="neighbours_moved_rows")
-        n, first = len(self.result.values.row_index), f"The first {len(order):,} of "
+        n = len(self.result.values.row_index)
+        part = f"The first {len(order):,} of {count(n, unit)} (all are in the figure's JSON file)"
         st.caption(
-            f"{first if len(order) < n else 'All '}{count(n, unit)}; before and after are the neighbours in "
+            f"{part if len(order) < n else f'All {count(n, unit)}'}; before and after are the neighbours in "
             f"{plain(self.names[0])} and in {plain(self.names[1])}, the nearest first. p is the probability that unrelated neighbours share "
             f"as many. {ROWS_COUNT}"
         )

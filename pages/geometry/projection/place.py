@@ -34,7 +34,7 @@ def typed_text(here: Selection, model: ModelInfo, method: str) -> str:
         max_chars=MOST_CHARS,
         placeholder="Type any text and press Enter",
         help="The model reads it, and it is projected on the components of each layer. The page Neighbours lists what is near it in "
-        "the full space.",
+        "the full space. Like a search it stands in the page's address, and in the title of the job.",
     ).strip()
 
 
