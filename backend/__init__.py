@@ -34,7 +34,7 @@ from backend.metrics.dimension.scale import DimensionScale, ScaleParams
 from backend.metrics.direct_probe.kernel import growth as least_distance_growth
 from backend.metrics.direct_probe.ranks import Extreme, least_distance_extremes
 from backend.metrics.direct_probe.result import DirectProbeParams, DirectProbeResult
-from backend.metrics.maps.density import Density, density, drawn_points
+from backend.metrics.maps.density import Density, density, drawn_points, points_inside
 from backend.metrics.maps.kernel import alignment_residual, laid_on
 from backend.metrics.maps.placed import TextOnMap, TextOnMapParams
 from backend.metrics.maps.projection import Projection, ProjectionParams, most_laid_out
@@ -346,6 +346,7 @@ __all__ = [
     "param",
     "plan_cross_task",
     "plan_report",
+    "points_inside",
     "points_text",
     "preset_status",
     "rank_correlation",

@@ -31,6 +31,7 @@ PAGES = (
     First("similarity", "similarity_Within"),
     First("similarity", "similarity_Between", 2),
     First("projection", "projection_map"),
+    First("projection", "projection_map", choice={"chosen": "0-40"}),
     First("projection", "projection_side", 2, {"projection_view": "Side by side"}),
     First("profiles", "profiles_"),
     First("components", "components_spectrum"),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from backend import density, drawn_points
+from backend import density, drawn_points, points_inside
 
 
 def test_the_cells_are_those_of_the_histogram_of_numpy():
@@ -43,3 +43,28 @@ def test_only_points_that_can_be_seen_are_drawn():
     rows = drawn_points(None, 1000, n_drawn=50, among=among)
     assert len(rows) == 50 and among[rows].all()
     assert drawn_points(None, 1000, n_drawn=500, among=among).tolist() == list(range(100, 300))
+
+
+def turns(point: np.ndarray, corners: np.ndarray) -> int:
+    """How often an outline goes round a point: the sum of the angles at which its sides are seen, in whole turns."""
+    seen = np.arctan2(*(corners - point).T[::-1])
+    steps = np.diff(np.append(seen, seen[0]))
+    return round(float(((steps + np.pi) % (2 * np.pi) - np.pi).sum() / (2 * np.pi)))
+
+
+@pytest.mark.parametrize("n_corners", [3, 4, 7, 40])
+def test_the_points_within_an_outline_are_those_that_it_goes_round_an_odd_number_of_times(n_corners: int) -> None:
+    rng = np.random.default_rng(n_corners)
+    coords = rng.normal(size=(500, 2))
+    coords[3] = np.nan
+    corners = rng.normal(size=(n_corners, 2))  # which crosses itself
+    wanted = [bool(np.isfinite(point).all()) and turns(point, corners) % 2 == 1 for point in coords]
+    assert points_inside(coords, corners).tolist() == wanted and any(wanted) and not wanted[3]
+
+
+def test_a_box_holds_what_is_between_its_sides_and_two_corners_hold_nothing() -> None:
+    coords = np.array([[0.5, 0.5], [1.5, 0.5], [0.5, -0.1]])
+    box = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+    assert points_inside(coords, box).tolist() == [True, False, False]
+    assert points_inside(coords, box[::-1]).tolist() == [True, False, False]
+    assert not points_inside(coords, box[:2]).any()

@@ -35,6 +35,26 @@ def density(coords: npt.NDArray[np.floating], n_cells: int = N_CELLS) -> Density
     return Density(counts.astype(np.int32), float(first[0]), float(size[0]), float(first[1]), float(size[1]))
 
 
+def points_inside(coords: npt.NDArray[np.floating], corners: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Which points (n_points,) of a map ``coords`` (n_points, 2) lie within an outline with these ``corners`` (n, 2).
+
+    Where the outline crosses itself the even-odd rule decides, as in a lasso; a point without a place is outside.
+    """
+    places, corners = np.asarray(coords, np.float64), np.asarray(corners, np.float64)
+    inside = np.zeros(len(places), bool)
+    if len(corners) < 3:
+        return inside
+    with np.errstate(invalid="ignore"):
+        near = np.flatnonzero(((places >= corners.min(axis=0)) & (places <= corners.max(axis=0))).all(axis=1))
+    x, y = places[near].T
+    odd = np.zeros(len(near), bool)
+    for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        if y0 != y1:
+            odd ^= ((y0 > y) != (y1 > y)) & (x < x0 + (y - y0) * (x1 - x0) / (y1 - y0))
+    inside[near] = odd
+    return inside
+
+
 def drawn_points(
     classes: Sequence[str | None] | None,
     n_points: int,

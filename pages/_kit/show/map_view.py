@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from backend import Projection, Result, TextTable, number_text
+from backend import Projection, Result, TextTable, number_text, points_inside
 from pages._kit.charts.base import titled
 from pages._kit.charts.maps import CAPTION, METHODS, projection_scatter
 from pages._kit.charts.maps import Projection as Drawn
@@ -28,7 +28,7 @@ from pages._kit.show.map_list import list_selected
 from pages._kit.show.map_points import MapPoints
 from pages._kit.show.map_quality import quality, show_quality
 from pages._kit.show.plot import Frames
-from pages._kit.show.sharing import Shared
+from pages._kit.show.sharing import Outline, Shared
 from pages._kit.show.wording import count, row_name
 from pages._kit.state.chart_state import asked_rows, last_shown
 from pages._kit.state.chosen import choose_rows, chosen_rows, how_to_choose
@@ -107,12 +107,20 @@ class MapView:
             return None
         values = self.result.values
         found = values.row_index[np.isin(values.text_index, np.array(chosen_rows(), np.int64))]
-        return Shared(found, self.pick)
+        return Shared(found, self.pick, None if self.whole is None else self.pick_around)
 
     def pick(self, ids: Sequence[int]) -> None:
         """Select the texts of these points; none of them takes the selection back."""
         values, how = self.result.values, how_to_choose() if ids else "replace"
         rows = values.text_index[np.isin(values.row_index, np.array(ids, np.int64))]
+        choose_rows(rows.tolist(), how, story=f"{count(len(rows), self.row_name)} on the {self.method} map")
+
+    def pick_around(self, outline: Outline) -> None:
+        """Select the texts of all points within an outline, of a map that draws a part of them."""
+        assert self.whole is not None
+        values, how = self.whole.values, "add" if outline.adding else how_to_choose()
+        coords = values.coords[min(outline.frame, len(values.coords) - 1)]
+        rows = values.text_index[points_inside(coords, outline.corners)]
         choose_rows(rows.tolist(), how, story=f"{count(len(rows), self.row_name)} on the {self.method} map")
 
     @property

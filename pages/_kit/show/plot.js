@@ -241,7 +241,7 @@ function listen(view) {
   view.canvas.on("plotly_selected", (event) => {
     const byOutline = Boolean(event?.range || event?.lassoPoints);
     if (!byOutline && !event?.points.length) return; // not by hand: Plotly found that there are no outlines
-    if (view.options.select === "points") selectPoints(view, event.points, byOutline);
+    if (view.options.select === "points") selectPoints(view, event.points, byOutline ? outlineOf(event) : null);
   });
   view.canvas.on("plotly_deselect", () => {
     if (view.options.select === "points") selectPoints(view, []);
@@ -256,7 +256,7 @@ function listen(view) {
   view.canvas.on("plotly_hover", (event) => hoverAlike(view, event.points[0]));
   view.canvas.on("plotly_click", (event) => {
     if (view.options.select === "cells") selectCell(view, event.points[0]);
-    else if (view.options.shared && isInSpace(event.points[0].data)) selectPoints(view, event.points, false);
+    else if (view.options.shared && isInSpace(event.points[0].data)) selectPoints(view, event.points);
   });
 }
 
@@ -276,15 +276,21 @@ function hoverAlike(view, point) {
   window.Plotly.Fx.hover(view.canvas, alike, panels, true);
 }
 
-function selectPoints(view, points, byOutline = false) {
-  const before = byOutline && view.adding && view.selected ? [...view.selected] : [];
+function outlineOf({ lassoPoints, range }) {
+  if (lassoPoints) return { x: [...lassoPoints.x], y: [...lassoPoints.y] };
+  const [left, right] = range.x ?? [], [low, high] = range.y ?? [];
+  return { x: [left, right, right, left], y: [low, low, high, high] };
+}
+
+function selectPoints(view, points, outline = null) {
+  const before = outline && view.adding && view.selected ? [...view.selected] : [];
   const found = points.map((point) => point.customdata ?? `${point.curveNumber}:${point.pointNumber}`);
   const ids = [...new Set([...before, ...found])];
-  if (view.options.shared) view.pick(ids);
+  if (view.options.shared) view.pick(view.options.around && outline ? { ...outline, frame: view.frame, adding: Boolean(view.adding) } : ids);
   else tell(view, { ids, cell: null });
   if (view.options.shared && isInSpace(view.canvas.data[0] ?? {})) return; // drawn once the page has it
   view.selected = ids.length ? new Set(ids) : null;
-  if (byOutline) setTimeout(() => forgetOutline(view)); // Plotly keeps it only after this event
+  if (outline) setTimeout(() => forgetOutline(view)); // Plotly keeps it only after this event
 }
 
 function forgetOutline(view) {

@@ -71,6 +71,7 @@ class _Options:
     on_dark: dict[str, str] = field(default_factory=lambda: dict(ON_DARK))
     start: dict[str, Any] = field(default_factory=dict)
     shared: bool = False
+    around: bool = False
     classes: bool = False
 
 
@@ -118,6 +119,7 @@ def plot(
             aspect=aspect,
             start=start.as_sent,
             shared=shared is not None,
+            around=shared is not None and shared.around is not None,
             classes=on_class is not None,
         )
         with st.container(gap=None):

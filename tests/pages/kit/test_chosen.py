@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 
 from backend import PostProcess
+from pages._kit.show import map_view, sharing
 from pages._kit.show.row_files import rows_csv, rows_parquet, vectors_npz
+from pages._kit.show.sharing import Outline, Shared, tell_picked
 from pages._kit.state.chosen import KEY
 from tests.pages.figures import figure, numbers
 
@@ -171,3 +173,49 @@ def test_the_files_have_every_cell_and_the_vectors_of_the_rows(small_world) -> N
         )
         is None
     )
+
+
+OUTLINE = {"x": [0.0, 1.0, 1.0], "y": [0, 0, 1.5], "frame": 2, "adding": True}
+
+
+@pytest.mark.parametrize(
+    ("stated", "ids", "outline"),
+    [
+        ([1, 2], (1, 2), False),
+        ([], (), False),
+        (["1", None, True, 1.5, {}], (), False),
+        (OUTLINE, None, True),
+        (OUTLINE | {"x": [0.0, 1.0]}, None, False),
+        (OUTLINE | {"x": [0.0, 1.0, "1"]}, None, False),
+        (OUTLINE | {"x": [0.0, 1.0, float("nan")]}, None, False),
+        (OUTLINE | {"x": [0.0] * 10_001, "y": [0.0] * 10_001}, None, False),
+        (OUTLINE | {"frame": "2"}, None, True),
+        ({}, None, False),
+        (None, None, False),
+        ("all", None, False),
+    ],
+)
+def test_whatever_a_browser_says_is_selected_the_types_hold(stated, ids, outline, monkeypatch) -> None:
+    told: list[object] = []
+    monkeypatch.setattr(sharing.st, "session_state", {"chart": {"picked": stated}})
+    tell_picked("chart", Shared(np.zeros(0, np.int64), told.append, told.append))
+    assert [one for one in told if isinstance(one, tuple)] == ([] if ids is None else [ids])
+    found = [one for one in told if isinstance(one, Outline)]
+    assert len(found) == outline and all(one.corners.shape == (3, 2) and one.frame in (0, 2) for one in found)
+    told.clear()
+    tell_picked("chart", Shared(np.zeros(0, np.int64), told.append))
+    assert not any(isinstance(one, Outline) for one in told), "a chart that draws all its points needs no outline"
+
+
+def test_an_outline_selects_every_point_in_it_drawn_or_not(open_page, run_page, shown, monkeypatch) -> None:
+    run_page(open_page("projection", 0, projection_over="Density"), "projection")
+    around = shown["projection_map"].chosen.around
+    view = around.__self__
+    coords = view.whole.values.coords[1]
+    told: list[list[int]] = []
+    monkeypatch.setattr(map_view, "choose_rows", lambda rows, how, story: told.append(rows))
+    monkeypatch.setattr(map_view, "how_to_choose", lambda: "replace")
+    low, high = coords.min(axis=0) - 1, np.median(coords, axis=0)
+    corners = np.array([low, [high[0], low[1]], high, [low[0], high[1]]])
+    around(Outline(corners, 1, False))
+    assert told == [np.flatnonzero((coords < high).all(axis=1)).tolist()] and told[0]
