@@ -18,7 +18,7 @@ from backend.values.models import ModelInfo
 from backend.values.reading import TextColumns
 from backend.values.texts import TextSetInfo
 from backend.values.vectors import PREFIX, SubLayersTask, VectorsInfo, VectorsTask, sub_layers_name
-from backend.work.given import another, placed
+from backend.work.given import placed, without_texts
 
 Matrix = npt.NDArray[Any]
 _MOST_FITS = 1_000  # pairs of vectors and texts that were looked at
@@ -123,7 +123,7 @@ class VectorCalls(ModelCalls):
     def _look_at(self, info: ModelInfo, texts: TextSetInfo) -> InvalidRequest | None:
         bound = next((one for one in self.text_sets() if one.spec.digest == info.given_for), None)
         if bound is None:
-            return another(info, texts.spec)
+            return without_texts(info)
         alike = any(one.alike for one in self.vector_sets() if one.commit == info.spec.commit)
         try:
             placed(self.text_set(bound), self.text_set(texts), info, texts.spec, alike=alike)

@@ -84,7 +84,7 @@ def rows_of(store: Store, library: Library, info: ModelInfo, texts: TextSetSpec)
     kept = vectors_of(store, info.spec.commit)
     bound = None if kept is None else _bound_table(library, kept)
     if kept is None or bound is None:
-        raise another(info, texts)
+        raise without_texts(info)
     return placed(bound, library.table(texts), info, texts, alike=kept.alike)
 
 
@@ -139,6 +139,14 @@ def _bound_table(library: Library, kept: VectorsInfo) -> TextTable | None:
     except TextSetError:
         other = next((one for one in library.infos() if one.spec.digest == kept.texts.digest), None)
         return None if other is None else library.table(other.spec)
+
+
+def without_texts(info: ModelInfo) -> InvalidRequest:
+    """The error for vectors whose own texts were deleted, so that nobody can say which row is which."""
+    return InvalidRequest(
+        f"The text set '{info.given_name}', to which the vectors '{info.spec.name}' belong, is no longer here.",
+        "Add the same texts again: the vectors are kept.",
+    )
 
 
 def another(info: ModelInfo, texts: TextSetSpec, n_absent: int = 0) -> InvalidRequest:

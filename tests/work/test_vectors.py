@@ -9,15 +9,18 @@ import pytest
 from backend import GIVEN, EmbedscopeError, ModelInfo, TextSetInfo
 from backend.bench.workbench import Workbench
 from backend.forms.fingerprint import fingerprint
+from backend.metrics import METRICS
 from backend.metrics.similarity import linear_cka
 from tests.conftest import entered
+from tests.models.tiny import WORDS
 
 LAYERS, ROWS, DIMS = 3, 40, 12
 
 
 @pytest.fixture
 def texts(bench: Workbench, tmp_path: Path) -> TextSetInfo:
-    lines = "".join(f"text number {place} of some,{place % 2}\n" for place in range(ROWS))
+    words = [(WORDS[place % 25], WORDS[place // 2]) for place in range(ROWS)]  # the tokens of the tiny model
+    lines = "".join(f"{first} {second} was {first},{place % 2}\n" for place, (first, second) in enumerate(words))
     (tmp_path / "texts.csv").write_text("text,label\n" + lines, encoding="utf-8")
     return bench.read_texts(tmp_path / "texts.csv", text="text", label="label", name="mine")
 
@@ -50,8 +53,8 @@ def test_the_numbers_are_those_of_the_kernel_on_the_same_array(bench: Workbench,
     np.testing.assert_allclose(cosine.average_cosine, inner, atol=1e-6)
 
 
-def test_activations_exported_and_imported_again_give_the_same_results(bench: Workbench, texts: TextSetInfo) -> None:
-    model = bench.model("minilm")
+def test_activations_exported_and_imported_again_give_the_same_results(bench: Workbench, texts, model: str) -> None:
+    model = bench.model(model)
     specs = bench.analysis("cka", models=[model], texts=texts, pooling="mean").inputs
     bench.compute("cka", model=model, texts=texts, pooling="mean")
     stored = {model.layer_names[spec.layer]: np.array(bench._store.open_array(fingerprint(spec))) for spec in specs}
@@ -60,15 +63,16 @@ def test_activations_exported_and_imported_again_give_the_same_results(bench: Wo
         mine = bench.compute(metric, model=again, texts=texts)
         theirs = bench.compute(metric, model=model, texts=texts, pooling="mean")
         np.testing.assert_array_equal(getattr(mine.values, field), getattr(theirs.values, field), err_msg=metric)
+        assert np.isfinite(getattr(mine.values, field)).all()
     both = bench.compute("neighbour_overlap", model=[model, again], texts=texts, pooling="mean")
     assert [source.pooling for source in both.sources] == ["mean", GIVEN]
 
 
-def test_vectors_are_compared_with_a_model_that_pools(bench: Workbench, texts, vectors) -> None:
-    spec = bench.analysis("cka", models=[vectors, bench.model("minilm")], texts=texts, pooling="cls")
+def test_vectors_are_compared_with_a_model_that_pools(bench: Workbench, texts, vectors, model: str) -> None:
+    spec = bench.analysis("cka", models=[vectors, bench.model(model)], texts=texts, pooling="cls")
     assert {item.pooling for item in spec.inputs} == {GIVEN, "cls"}
     result = bench.wait(spec)
-    assert result.values.matrix.shape == (LAYERS, 7) and np.isfinite(result.values.matrix[:, 1:]).all()
+    assert result.values.matrix.shape == (LAYERS, 4) and np.isfinite(result.values.matrix[:, 1:]).all()
     written = bench.written(spec)
     assert written is not None and "--pooling cls" in written.command and "'vectors:own'" in written.python
 
@@ -94,6 +98,22 @@ def test_what_needs_a_model_says_so(bench: Workbench, texts, vectors) -> None:
         bench.wait(NormTask(vectors.spec))
     with pytest.raises(EmbedscopeError, match="is that of imported vectors"):
         bench.compute("anisotropy", model="minilm", texts=texts, pooling=GIVEN)
+
+
+def test_every_metric_takes_them_or_says_that_it_runs_a_model(bench: Workbench, texts, numbers, monkeypatch) -> None:
+    monkeypatch.setattr("backend.metrics.probing.kernel.MOST_ITERATIONS", 2)
+    numbers[:, :, 0] += 2 * (np.arange(ROWS) % 2)
+    own = bench.add_vectors(numbers[:2], name="own", texts=texts)
+    other = bench.add_vectors(numbers[:2] + numbers[1:], name="other", texts=texts)
+    for name, row in METRICS.items():
+        models = [own] if row.scope == "stack" else [own, other]
+        layers = "all" if row.scope == "models" else [0]
+        if not row.network:
+            result = bench.compute(name, model=models, texts=texts, layers=layers)
+            assert {source.pooling for source in result.sources} == {GIVEN}, name
+            continue
+        with pytest.raises(EmbedscopeError, match="there is no model behind them here"):
+            bench.compute(name, model=models, texts=texts)
 
 
 def test_a_part_of_the_texts_has_the_vectors_of_its_rows(bench: Workbench, texts, vectors, numbers) -> None:
@@ -134,7 +154,7 @@ def test_a_selection_of_rows_has_their_vectors_bit_for_bit(bench: Workbench, num
     assert rows.tolist() == [0, 1, 2, 3, 4]
 
 
-def test_words_have_a_vector_each_in_the_place_of_a_model(bench: Workbench, tmp_path: Path) -> None:
+def test_words_have_a_vector_each_in_the_place_of_a_model(bench: Workbench, tmp_path: Path, model: str) -> None:
     lines = ["".join(f'{{"words": ["one", "word", "no{place}"], "labels": ["A", "B", "A"]}}\n') for place in range(8)]
     (tmp_path / "words.jsonl").write_text("".join(lines), encoding="utf-8")
     texts = bench.read_texts(tmp_path / "words.jsonl", name="of words")
@@ -142,7 +162,7 @@ def test_words_have_a_vector_each_in_the_place_of_a_model(bench: Workbench, tmp_
     own = bench.add_vectors(rows, name="words", texts=texts)
     result = bench.compute("threshold", model=own, texts=texts)
     assert (result.sources[0].pooling, result.sources[0].n_rows) == (GIVEN, 24)
-    both = bench.compute("cka", model=[own, "minilm"], texts=texts)
+    both = bench.compute("cka", model=[own, model], texts=texts)
     assert [source.pooling for source in both.sources] == [GIVEN, "words"]
 
 
@@ -187,6 +207,10 @@ def test_they_outlive_the_cache_and_go_when_they_are_deleted(bench: Workbench, t
     with pytest.raises(EmbedscopeError, match="are not here"):
         bench.compute("anisotropy", model=vectors, texts=texts)
     other = bench.add_vectors(numbers + 1, name="own", texts=texts)
+    part = bench.sample_texts(texts, 5)
+    bench.delete_text_set(texts.spec.table)
+    with pytest.raises(EmbedscopeError, match="'mine', to which the vectors 'vectors:own' belong, is no longer here"):
+        bench.compute("cka", model=other, texts=part)
     assert bench.model("vectors:own").spec == other.spec != vectors.spec, "the name is free again"
 
 

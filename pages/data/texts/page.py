@@ -64,6 +64,9 @@ def confirm_delete(info: TextSetInfo, name: str) -> None:
     """Ask before a text set goes, and say what goes with it."""
     st.text(f"{name}: {wording.count(info.spec.n_rows, wording.row_name(info.spec.unit))}")
     st.write("Its activations and results are deleted too. This cannot be undone.")
+    own = [one.name for one in workbench().vector_sets() if one.texts.digest == info.spec.digest]
+    if own:
+        st.write(f"Own vectors stay ({plain(', '.join(own))}), and fit again once the same texts are added.")
     if st.button("Delete it", key="texts_delete_confirm", type="primary", on_click=_delete, args=(info.spec.table,)):
         st.rerun()
 
