@@ -11,7 +11,6 @@ from backend import Neighbours, Result, TextTable
 from pages._kit.charts.base import short_model
 from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, elsewhere, show
-from pages._kit.show.findings import reasons
 from pages._kit.show.wording import ROWS_COUNT
 from pages._kit.state.chosen import choose_rows, how_to_choose
 from pages._kit.state.selection import Selection
@@ -120,9 +119,7 @@ def show_neighbours(one: OneText) -> None:
     with left:
         show(one.over_depth())
     with right:
-        if not one.places:
-            why = reasons(one.result, "distance").get((one.layer,), "")
-            st.caption(plain(f"No neighbours in {one.layer_name}: {why}."))
+        if not one.places:  # the figure's place says why
             return
         st.markdown(f"**Nearest in {plain(one.layer_name)}**")
         show_table(one.nearest(), key="neighbours_nearest")

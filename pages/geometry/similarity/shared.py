@@ -88,10 +88,8 @@ class SharedNeighbours:
         return number_text(self.result.values.by_chance, "share")
 
     def reasons(self) -> Reasons:
-        """Why cells are undefined: of a whole row one reason stands for all."""
-        known, (rows, columns) = reasons(self.result, "overlap"), self.names
-        cells = {(i, j): known.get((i, j), known.get((i,), "")) for i in range(len(rows)) for j in range(len(columns))}
-        return {at: why for at, why in cells.items() if why}
+        """Why cells are undefined, by (row, column)."""
+        return {(index[0], index[1]): why for index, why in reasons(self.result, "overlap").items()}
 
     def table(self) -> pd.DataFrame:
         """The matrix: a row for each layer, named in the first column, and a column for each layer of the other model."""

@@ -159,6 +159,15 @@ def test_the_link_of_a_job_opens_the_same_two_layers(open_page, run_page, small_
     np.testing.assert_allclose(table(at, "neighbours kept", "p")["neighbours kept"], np.sort(values.overlap))
 
 
+def test_a_layer_without_neighbours_says_why(open_page, run_page) -> None:
+    at = run_page(open_page(KEY, 0, pooling="cls"), KEY)
+    at.select_slider(key="neighbours_layer_4").set_value(0).run()
+    assert (
+        not at.exception and "embedding has no neighbours to show" in said(at) and "all rows are identical" in said(at)
+    )
+    assert not any("distance" in one.value.columns for one in at.dataframe)
+
+
 def test_tokens_are_refused_in_words(open_page) -> None:
     assert "one row per text" in said(open_page(KEY, 0, pooling="tokens"))
 
