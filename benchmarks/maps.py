@@ -1,6 +1,6 @@
 """The map of Projection: seconds from opening the page to the first draw, and milliseconds from moving the slider to the next layer.
 
-A BERT of 3 blocks and 48 dimensions with random weights, PCA of all layers stored, every point a text with a label. Needs a Chromium
+Imported vectors of 4 layers and 16 dimensions, PCA of all layers stored, every point a text with a label. Needs a Chromium
 (``EMBEDSCOPE_CHROMIUM``, default /usr/bin/chromium) and playwright. The targets: first draw within 2 s at 50,000 points; a step at 10,000
 points within 100 ms at the median and 300 ms at the 95th percentile.
 """
@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import numpy as np
+
 from backend import open_workbench, read_settings
 from benchmarks.clicks import CHROMIUM, wait_for
 from benchmarks.slider import MOVE
-from benchmarks.spikes import WORDS, running_app, save_model
+from benchmarks.spikes import WORDS, running_app
 
 PORT, SERVICE_PORT = 8574, 8674
-N_BLOCKS, N_DIMS, SIZES, N_DRAWS, N_MOVES = 3, 48, (10_000, 50_000, 100_000), 5, 40
+N_LAYERS, N_DIMS, SIZES, N_DRAWS, N_MOVES = 4, 16, (10_000, 50_000, 100_000), 5, 40
 DRAWN = "() => document.querySelector('.st-key-projection_map .embedscope-plot')?.dataset.drawn"
 PAINTED = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
@@ -32,13 +34,11 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        model = save_model(folder / "small-bert", N_BLOCKS, N_DIMS)
         with running_app(folder, PORT, SERVICE_PORT) as token:
             wait_for(f"http://127.0.0.1:{PORT}/_stcore/health")
             for size in SIZES:
-                _prepare(folder, model, token, size)
-            for size in SIZES:
-                draws, moves = _measure(model, size)
+                _prepare(folder, token, size)
+                draws, moves = _measure(size)
                 slow = statistics.quantiles(moves, n=20)[-1]
                 print(
                     f"{size:,} points: first draw median {statistics.median(draws):.2f} s, maximum {max(draws):.2f} s;",
@@ -50,7 +50,7 @@ def main() -> None:
                 )
 
 
-def _prepare(folder: Path, model: Path, token: str, size: int) -> None:
+def _prepare(folder: Path, token: str, size: int) -> None:
     """A text set of so many rows, and its stored map."""
     service = f"http://127.0.0.1:{SERVICE_PORT}"
     bench = open_workbench(dataclasses.replace(read_settings(), cache=folder / "mine", backend=service, token=token))
@@ -59,15 +59,17 @@ def _prepare(folder: Path, model: Path, token: str, size: int) -> None:
     rows = (f"{' '.join(draw.choices(WORDS, k=6 + row % 9))}\t{'abcde'[row % 5]}" for row in range(size))
     path.write_text("text\tlabel\n" + "\n".join(rows))
     texts = bench.read_texts(path, name=f"words-{size}", text="text", label="label")
+    vectors = np.random.default_rng(0).normal(size=(N_LAYERS, size, N_DIMS)).astype(np.float32)
+    name = bench.add_vectors(list(vectors), name=f"vectors-{size}", texts=texts)
     params = {"method": "pca", "max_rows": size}
-    bench.compute("projection", model=str(model), texts=texts, pooling="mean", params=params)
+    bench.compute("projection", model=name, texts=texts, pooling="mean", params=params)
     bench.close()
 
 
-def _measure(model: Path, size: int) -> tuple[list[float], list[float]]:
+def _measure(size: int) -> tuple[list[float], list[float]]:
     from playwright.sync_api import sync_playwright
 
-    query = urlencode({"model": str(model), "texts": f"words-{size}", "projection_max_rows": size})
+    query = urlencode({"model": f"vectors:vectors-{size}", "texts": f"words-{size}", "projection_max_rows": size})
     with sync_playwright() as playwright:
         flags = ["--no-sandbox", "--no-first-run", "--disable-background-networking"]
         gl = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]

@@ -65,8 +65,8 @@ def running_app(folder: Path, port: int, service_port: int) -> Iterator[str]:
         app.wait()
 
 
-def save_model(folder: Path, n_blocks: int = N_BLOCKS, n_dims: int = N_DIMS) -> Path:
-    """A random BERT with a word tokenizer, as a user would save it; ``n_dims`` is a multiple of 12."""
+def save_model(folder: Path) -> Path:
+    """A random BERT with a word tokenizer, as a user would save it."""
     import torch
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
@@ -79,10 +79,10 @@ def save_model(folder: Path, n_blocks: int = N_BLOCKS, n_dims: int = N_DIMS) -> 
     PreTrainedTokenizerFast(tokenizer_object=inner, **names).save_pretrained(folder)
     config = BertConfig(
         vocab_size=len(special) + len(WORDS),
-        hidden_size=n_dims,
-        num_hidden_layers=n_blocks,
+        hidden_size=N_DIMS,
+        num_hidden_layers=N_BLOCKS,
         num_attention_heads=12,
-        intermediate_size=n_dims,  # not looked at: only the blocks' outputs are
+        intermediate_size=N_DIMS,  # not looked at: only the blocks' outputs are
         max_position_embeddings=64,
     )
     BertModel(config).save_pretrained(folder)

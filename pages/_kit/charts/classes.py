@@ -41,29 +41,31 @@ def class_sizes(labels: Sequence[str | None]) -> dict[str, int]:
     return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
 
-def class_groups(labels: Sequence[str | None] | None, n_rows: int, chosen: Sequence[str] = ()) -> list[Group]:
-    """The classes, what is grey first and so at the back, then by size.
+def class_groups(
+    labels: Sequence[str | None] | None, n_rows: int, chosen: Sequence[str] = (), order: Sequence[str] | None = None
+) -> list[Group]:
+    """The classes, what is grey first and so at the back, then by size, or in the ``order`` given (of all classes there are).
 
     Beyond 24 the rarest share one grey; with ``chosen``, all others do. A class looks the same whatever is chosen beside it, as
-    far as there are looks.
+    far as there are looks, and with an ``order`` whichever rows are there.
     """
     if not labels:
         return [Group("", np.arange(n_rows))]
     rows: dict[str | None, list[int]] = {}
     for row, label in enumerate(labels):
         rows.setdefault(label, []).append(row)
-    ordered = list(class_sizes(labels))
+    ordered = list(class_sizes(labels) if order is None else order)
     most = MOST_CLASSES - (None in rows)
     named = [name for name in ordered if name in chosen]
     named = named or (ordered if len(ordered) <= most else ordered[: most - 1])
-    rest = [name for name in ordered if name not in set(named)]
-    others = sorted(row for name in rest for row in rows[name])
+    rest = set(ordered) - set(named)
+    places = dict(zip(named, _looks([ordered.index(name) for name in named]), strict=True))
+    others = sorted(row for name in rest for row in rows.get(name, ()))
     said = f"other ({len(rest)} {'class' if len(rest) == 1 else 'classes'})"
     grey = [(said, others), (NO_LABEL, rows.get(None, []))]
-    places = _looks([ordered.index(name) for name in named])
     return [
         *(Group(name, np.array(some, np.int64), -1) for name, some in grey if some),
-        *(Group(name, np.array(rows[name], np.int64), place) for name, place in zip(named, places, strict=True)),
+        *(Group(name, np.array(rows[name], np.int64), place) for name, place in places.items() if name in rows),
     ]
 
 

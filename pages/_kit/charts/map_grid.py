@@ -89,7 +89,11 @@ def _columns(n_places: int) -> int:
 def _panel(coords: Floats, looks: dict[str, Any], ids: npt.NDArray[np.int64]) -> tuple[dict[str, Any], list[Group]]:
     """The points of one place as a trace, what is grey at the back; and the classes."""
     numbers, labels = looks["numbers"], looks["labels"]
-    groups = class_groups(labels, len(coords), looks["chosen"]) if numbers is None else measured_groups(numbers)
+    groups = (
+        class_groups(labels, len(coords), looks["chosen"], looks["order"])
+        if numbers is None
+        else measured_groups(numbers)
+    )
     order = np.concatenate([group.rows for group in groups])
     hovers = np.array(looks["hovers"], dtype=object)[order]
     marker: dict[str, Any] = {"size": _SIZE, "opacity": OPACITY}

@@ -1,5 +1,6 @@
 """Charts of projections: one point a text, coloured by class or number, the coordinates of every layer at hand."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from pages._kit.charts.base import (
     legend_beside,
     safe,
     shortened,
+    titled,
     with_legend,
 )
 from pages._kit.charts.classes import Group, class_groups, measured_groups, shade, symbol
@@ -30,6 +32,15 @@ METHODS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 OPACITY = 0.85  # of a point
 _MOST_BELOW = 8  # classes whose legend has room below the plot
 _MOST_CHARS = 24  # of a class in the legend
+_HEADLINE = 44  # characters of a line above the points
+
+
+def headlined(figure: go.Figure, text: str) -> go.Figure:
+    """``figure`` with lines above the points that say what is drawn, short enough to stand beside the tool bar."""
+    lines = textwrap.wrap(text, _HEADLINE)
+    titled(figure, "").update_layout(title_text="<br>".join(map(safe, lines)))
+    above = max(figure.layout.margin.t or 0, 40) + 16 * (len(lines) - 1)
+    return figure.update_layout(margin={"t": above})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +68,7 @@ def projection_scatter(
     hovers: Sequence[str],
     labels: Sequence[str | None] | None = None,
     chosen: Sequence[str] = (),
+    order: Sequence[str] | None = None,
     numbers: Floats | None = None,
     ends: tuple[float, float] | None = None,
     name: str = "",
@@ -66,7 +78,7 @@ def projection_scatter(
     """``coordinates`` (n_rows, 2 or 3) as points, one trace a class with a legend entry; ``hovers`` are made safe already.
 
     ``labels`` has one entry a row (None where missing); classes are drawn by size, the smallest on top; beyond 24 the rarest
-    share one grey entry behind all others, and with ``chosen`` classes all others do. ``numbers`` (n_rows,), NaN where missing,
+    share one grey entry behind all others, and with ``chosen`` classes all others do; ``order`` says otherwise which class is the first, the second. ``numbers`` (n_rows,), NaN where missing,
     are colours of one scale in their place, from the first of ``ends`` to the second (all numbers, if None); ``name`` is what
     classes or numbers are of. ``ids`` (n_rows,) are the points' ids (``customdata``), their own numbers if None.
     All axes have one unit. Empty ``axis_titles`` hide them: their numbers mean nothing.
@@ -76,7 +88,7 @@ def projection_scatter(
     said = np.array(hovers, dtype=object)  # which Plotly takes as it is, where it would look at each entry of a list
     flat = coordinates.shape[1] == 2
     figure = base_figure(x_title=axis_titles[0], y_title=axis_titles[1])
-    groups = class_groups(labels, n_rows, chosen) if numbers is None else measured_groups(numbers)
+    groups = class_groups(labels, n_rows, chosen, order) if numbers is None else measured_groups(numbers)
     size = float(np.clip(120 / np.sqrt(max(n_rows, 1)), 3.5, 9)) * (1 if flat else 0.6)
     for group in groups:
         trace = _points(coordinates, group, ids, said, labels)

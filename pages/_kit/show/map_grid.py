@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backend import drawn_points, number_text
-from pages._kit.charts.base import titled
 from pages._kit.charts.map_grid import grid_height, map_grid
+from pages._kit.charts.maps import headlined
 from pages._kit.show.finding import Finding
 from pages._kit.show.map_layers import part_of
 from pages._kit.show.wording import count
@@ -46,9 +46,9 @@ def every_place(view: "MapView", finding: Finding) -> Finding:
     )
     if len(rows) < len(values.row_index):
         drawn = f"{len(rows):,} of {count(values.n_rows, 'token' if view.tokens else 'text')} in each map, drawn with seed {view.result.seed}"
-        titled(figure, drawn)
+        headlined(figure, drawn)
     elif view.part:
-        titled(figure, view.part)
+        headlined(figure, view.part)
     return replace(
         finding,
         figure=figure,

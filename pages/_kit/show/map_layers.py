@@ -32,10 +32,11 @@ _HELP = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cells:
-    """The density behind a map: a grid for each place, and how many points are in it."""
+    """The density behind a map: a grid for each place, how many points are in it, and of these in what is zoomed to."""
 
     grids: tuple[Density, ...]
     n_points: int
+    n_shown: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,9 @@ def dense(view: "MapView", zoom: Mapping[str, Sequence[float]], place: int) -> "
     values = view.result.values
     among = inside(values.coords[place], zoom)
     rows = drawn_points(view.points_shown.classes, len(values.row_index), seed=view.result.seed, among=among)
-    cells = Cells(tuple(density(coords) for coords in values.coords), len(values.row_index))
+    n_points = len(values.row_index)
+    n_shown = n_points if among is None else len(np.flatnonzero(among))
+    cells = Cells(tuple(density(coords) for coords in values.coords), n_points, n_shown)
     return replace(view, result=replace(view.result, values=part_of(values, rows)), whole=view.result, cells=cells)
 
 
@@ -124,12 +127,14 @@ def dense_words(view: "MapView", noun: str) -> str:
     """How many points the density has, and which of them are drawn."""
     assert view.cells is not None
     classes = f"in proportion to {view.points_shown.colouring.name}" if view.points_shown.classes else "at random"
-    n_drawn = len(view.result.values.row_index)
-    if n_drawn == view.cells.n_points:
-        return f"Density of {count(n_drawn, noun)}, all of them drawn"
-    return (
-        f"Density of {count(view.cells.n_points, noun)}; {n_drawn:,} of them drawn, {classes}, seed {view.result.seed}"
-    )
+    n_drawn, cells = len(view.result.values.row_index), view.cells
+    whole = f"Density of {count(cells.n_points, noun)}"
+    if n_drawn == cells.n_points:
+        return f"{whole}, all of them drawn"
+    here = "" if cells.n_shown == cells.n_points else f" of the {cells.n_shown:,} in this part"
+    if n_drawn == cells.n_shown:
+        return f"{whole}; all{here} drawn"
+    return f"{whole}; {n_drawn:,}{here or ' of them'} drawn, {classes}, seed {view.result.seed}"
 
 
 def cell_rows(cells: Cells, slider: str, places: Sequence[int | str], noun: str) -> pd.DataFrame:

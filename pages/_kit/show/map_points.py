@@ -10,6 +10,7 @@ import streamlit as st
 
 from backend import Projection, TextTable, scale_ends
 from pages._kit.charts.base import Floats
+from pages._kit.charts.classes import class_sizes
 from pages._kit.charts.hovers import text_hovers, token_hovers
 from pages._kit.charts.maps import Projection as Drawn
 from pages._kit.show.colouring import Colouring, turn_class
@@ -78,6 +79,7 @@ class MapPoints:
             "hovers": self.hovers(),
             "labels": self.classes,
             "chosen": colours.chosen,
+            "order": None if colours.labels is None else list(class_sizes(colours.labels)),
             "numbers": shown,
             "ends": scale_ends(shown) if shown is not None and colours.of_vectors else colours.ends,
             "name": colours.name,

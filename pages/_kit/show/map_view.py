@@ -16,8 +16,7 @@ import pandas as pd
 import streamlit as st
 
 from backend import Projection, Result, TextTable, number_text, points_inside
-from pages._kit.charts.base import titled
-from pages._kit.charts.maps import CAPTION, METHODS, projection_scatter
+from pages._kit.charts.maps import CAPTION, METHODS, headlined, projection_scatter
 from pages._kit.charts.maps import Projection as Drawn
 from pages._kit.show.colouring import Colouring, by_column, choose_colours, say_scale
 from pages._kit.show.columns import show_table
@@ -141,7 +140,7 @@ class MapView:
             axis_titles=axis_titles or components,
         )
         if self.part:
-            titled(drawn.figure, self.part)
+            headlined(drawn.figure, self.part)
         if self.cells is not None:
             return drawn.before(self.cells.grids, place, "tokens" if self.tokens else "texts")
         return drawn

@@ -79,8 +79,24 @@ def test_where_the_map_is_zoomed_its_points_are_drawn() -> None:
     np.testing.assert_array_equal(np.flatnonzero(among), expected)
     drawn = dense(view, window, 1)
     np.testing.assert_array_equal(drawn.result.values.row_index, expected)
-    assert drawn.part.startswith("Density of 20,000 texts;")
+    assert drawn.part == f"Density of 20,000 texts; all of the {len(expected)} in this part drawn"
+    wide = dense(view, {"xaxis": (0.0, 9.0)}, 1)
+    assert (
+        wide.part.endswith(" in this part drawn, in proportion to label, seed 0")
+        and len(wide.points_shown.classes) == 5000
+    )
     assert inside(coords, {"scene": (0.0,) * 9}) is None
+
+
+def test_a_class_keeps_its_colour_where_the_map_is_zoomed() -> None:
+    classes = tuple("a" if row < 15_000 else "b" for row in range(20_000))
+    view = made(20_000, classes)
+    view.result.values.coords[0, 15_000:] += 50
+    far = dense(view, {"xaxis": (20.0, 80.0)}, 0)
+    assert set(far.points_shown.classes) == {"b"}
+    (only,) = [trace for trace in far.drawn(0).figure.data if trace.type == "scattergl"]
+    whole = view.drawn(0).figure.data
+    assert only.marker.color == whole[1].marker.color != whole[0].marker.color
 
 
 def test_the_table_of_a_density_has_its_points_and_its_cells() -> None:
