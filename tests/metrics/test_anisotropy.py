@@ -377,8 +377,7 @@ def test_the_corrected_ratio_is_that_of_the_u_statistics_written_out():
     gaps = [[0.5 * float(np.sum((a - b) ** 2)) for a in x] for b in x]
     pairs = [(i, j, k, m) for i, j, k, m in itertools.permutations(range(n), 4)]
     squares = np.mean([(x[i] - x[j]) @ (x[k] - x[m]) * ((x[i] - x[j]) @ (x[k] - x[m])) / 4 for i, j, k, m in pairs])
-    norms = np.sum((x - x.mean(axis=0)) ** 2, axis=1)
-    trace = np.mean([gaps[i][j] for i, j in itertools.permutations(range(n), 2)]) ** 2 - norms.var(ddof=1) / n
+    trace = np.mean([gaps[i][j] * gaps[k][m] for i, j, k, m in pairs])
     assert participation_ratio_corrected(x) == pytest.approx(trace / squares, rel=1e-9)
 
 
@@ -393,3 +392,17 @@ def test_the_result_holds_corrected_values_and_says_what_bands_leave_out():
     assert any("leave out the bias" in note for note in outcome.notes)
     few = ANISOTROPY.run([stack_of([x[:3]])], None, ANISOTROPY.params(), 0, no_report)
     assert "3 rows" in {entry.field: entry.reason for entry in few.undefined}["participation_ratio_corrected"]
+
+
+def test_the_squared_trace_has_no_bias_at_six_rows():
+    rng, truth = np.random.default_rng(0), 49.0  # variances 4, 1, 1, 1
+    found = []
+    for _ in range(4000):
+        x = rng.normal(size=(6, 4)) * [2, 1, 1, 1]
+        gaps = 0.5 * ((x[:, None] - x) ** 2).sum(axis=2)
+        traces = gaps.sum() ** 2 - 4 * (gaps.sum(axis=1) ** 2).sum() + 2 * (gaps**2).sum()
+        q = ((x - x.mean(axis=0)) ** 2).sum(axis=1)
+        products = (((x - x.mean(axis=0)).T @ (x - x.mean(axis=0))) ** 2).sum()
+        assert traces == pytest.approx(q.sum() ** 2 * (36 - 18 + 1) - (q @ q) * 30 + 2 * products)
+        found.append(traces / (6 * 5 * 4 * 3))
+    assert abs(np.mean(found) - truth) < 4 * np.std(found) / np.sqrt(len(found))

@@ -260,7 +260,8 @@ def test_profile_of_a_stack():
         assert np.isnan(estimate[1]) and estimate[0] < estimate[2]
         assert (low[[0, 2]] < estimate[[0, 2]]).all() and (estimate[[0, 2]] < high[[0, 2]]).all()
     assert values.two_nn[0] == pytest.approx(two_nn(stack.rows[0]))
-    np.testing.assert_array_equal(values.n_used, [400, 0, 400])
+    np.testing.assert_array_equal(values.n_used, [400, 1, 400])
+    np.testing.assert_array_equal(values.n_duplicates, [0, 399, 0])
     assert {(item.field, item.index, item.reason) for item in outcome.undefined} == {
         (name + end, (1,), "all rows are identical") for name in ESTIMATORS for end in ("", "_low", "_high")
     }

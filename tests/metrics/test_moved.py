@@ -81,11 +81,12 @@ def test_two_layers_of_one_model_and_a_layer_with_itself():
 
 def test_an_undefined_layer_has_a_reason():
     outcome = run(stack_of([rows(), np.ones((80, 6))]), layer=0)
-    assert np.isnan(outcome.values.overlap).all() and not outcome.values.counts.any()
+    assert np.isnan(outcome.values.overlap).all()
     assert {gap.field: gap.reason for gap in outcome.undefined} == dict.fromkeys(
         ("overlap", "p", "mean"), "model, layer 1: all rows are identical"
     )
     assert (outcome.values.after == -1).all() and (outcome.values.before >= 0).all()
+    assert (outcome.values.counts == -1).all() and outcome.values.n_within_chance == -1, "no count is no zero"
 
 
 def test_a_sample_names_rows_of_the_whole_set():

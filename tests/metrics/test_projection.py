@@ -131,7 +131,7 @@ def test_a_map_is_laid_on_another_by_shift_turn_mirror_and_one_spread():
         centred = (laid - laid.mean(axis=0)) @ np.array(turns)
         apart = np.linalg.norm(centred - (reference - reference.mean(axis=0)), axis=(1, 2))
         assert apart.min() >= np.linalg.norm(laid - reference) - 1e-9, "no other turn brings it nearer"
-    for bad in (np.full((40, 2), np.nan), np.ones((40, 2))):
+    for bad in (np.full((40, 2), np.nan), np.ones((40, 2)), np.full((40, 2), 0.1), np.full((40, 2), 1 / 3)):
         assert np.isnan(laid_on(bad, reference)).all() and np.isnan(laid_on(reference, bad)).all()
 
 
@@ -142,7 +142,9 @@ def test_the_residual_of_an_alignment_is_the_disparity_of_scipy():
     a, b = rng.normal(size=(40, 2)) + 5, rng.normal(size=(40, 2)) * [3, 1]
     assert alignment_residual(a, b) == pytest.approx(procrustes(a, b)[2], rel=1e-9)
     assert alignment_residual(7 * a @ np.array([[0.6, 0.8], [0.8, -0.6]]) + 1, a) == pytest.approx(0, abs=1e-12)
-    assert np.isnan(alignment_residual(np.ones((4, 2)), a[:4]))
+    for spot in (1.0, 0.1, 1 / 3):
+        assert np.isnan(alignment_residual(np.full((10, 2), spot), a[:10]))
+        assert np.isnan(alignment_residual(a[:10], np.full((10, 2), spot)))
     x, _ = clusters(80)
     coords = (values := run(stack_of(x, turned(x), rng.normal(size=x.shape))).values).coords.astype(np.float64)
     expected = [0, *(procrustes(before, after)[2] for before, after in itertools.pairwise(coords))]

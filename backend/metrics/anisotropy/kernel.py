@@ -138,8 +138,8 @@ def participation_ratio_of(variances: Floats) -> float:
 def corrected_participation_ratio(x: Matrix, variances: Floats) -> float:
     """Participation ratio of the population that the rows of ``x`` were drawn from, without the bias of few rows.
 
-    ``variances`` are ``principal_variances(x)``. Both its parts are estimated without bias: ||C||_F^2 by the U-statistic that
-    debiased CKA is made of (Song et al. 2007), tr(C)^2 less the variance of the trace. May exceed n_dims by chance; as a
+    ``variances`` are ``principal_variances(x)``. Both its parts are U-statistics over four distinct rows, without
+    bias: ||C||_F^2 that of which debiased CKA is made (Song et al. 2007), tr(C)^2 the mean product of two halved squared distances. May exceed n_dims by chance; as a
     ratio it keeps a bias of second order (7% too high at 60 rows with half of the variance in one dimension). NaN below 4
     rows or where nothing is left.
     """
@@ -151,9 +151,11 @@ def corrected_participation_ratio(x: Matrix, variances: Floats) -> float:
         rows = centred(x, mean, block)
         norms[block] = np.einsum("ij,ij->i", rows, rows)
     total, fourth = float(norms.sum()), float(norms @ norms)
-    pairs = float(((n * variances) ** 2).sum()) - fourth
+    products = float(((n * variances) ** 2).sum())  # of all rows with one another, squared
+    pairs = products - fourth
     squares = (pairs + total**2 / ((n - 1) * (n - 2)) - 2 * fourth / (n - 2)) / (n * (n - 3))
-    trace = (total / (n - 1)) ** 2 - float(norms.var(ddof=1)) / n
+    traces = total**2 * (n * n - 3 * n + 1) - fourth * n * (n - 1) + 2 * products
+    trace = traces / (n * (n - 1) * (n - 2) * (n - 3))
     return trace / squares if trace > 0 and squares > 1e-12 * trace else float("nan")
 
 

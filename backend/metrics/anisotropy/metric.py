@@ -190,7 +190,7 @@ def _work(size: Size, params: AnisotropyParams) -> float:
 
 ANISOTROPY = Metric(
     name="anisotropy",
-    version=2,
+    version=3,
     title="Anisotropy and effective dimensions",
     scope="stack",
     params=AnisotropyParams,

@@ -141,7 +141,11 @@ def run(
         inner(0, 1, "")
         reason = why_undefined(x, min_rows=3, step=stack.step)
         profile.skip(layer, ESTIMATORS, reason or _NOT_ASKED)
-        if reason is None:
+        if reason is not None:  # too few rows, or one point
+            n_taken = sum(map(len, batches))
+            profile.n_used[layer] = 1 if n_rows >= 3 else n_rows
+            profile.n_duplicates[layer] = n_taken - len(batches) if n_rows >= 3 else 0
+        else:
             _fill(profile, layer, x, batches, asked, settings, params, stack.step, seed, inner)
     report(n_layers, n_layers, "")
     values = IntrinsicDimension(
@@ -306,7 +310,7 @@ def _work(size: Size, params: DimensionParams) -> float:
 
 INTRINSIC_DIMENSION = Metric(
     name="intrinsic_dimension",
-    version=2,
+    version=3,
     title="Intrinsic dimension",
     scope="stack",
     params=DimensionParams,

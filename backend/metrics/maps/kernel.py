@@ -144,11 +144,16 @@ def laid_on(coords: Floats, reference: Floats) -> Floats:
     coords, reference = np.asarray(coords, np.float64), np.asarray(reference, np.float64)
     a, middle = coords - coords.mean(axis=0), reference.mean(axis=0)
     size = float((a * a).sum())
-    if not (np.isfinite(a).all() and np.isfinite(reference).all()) or size == 0 or not np.ptp(reference, axis=0).any():
+    if not (np.isfinite(a).all() and np.isfinite(reference).all()) or _is_spot(coords) or _is_spot(reference):
         return np.full_like(coords, np.nan)
     b = reference - middle
     left, _, right = np.linalg.svd(a.T @ b)
     return np.asarray(a @ (left @ right) * np.sqrt((b * b).sum() / size) + middle)
+
+
+def _is_spot(coords: Floats) -> bool:
+    """Whether all points of a map are one; the mean of equal numbers is not always that number, so it is not asked for."""
+    return not np.ptp(coords, axis=0).any()
 
 
 def alignment_residual(coords: Floats, reference: Floats) -> float:
@@ -159,7 +164,7 @@ def alignment_residual(coords: Floats, reference: Floats) -> float:
     """
     a, b = coords - coords.mean(axis=0), reference - reference.mean(axis=0)
     sizes = float(np.linalg.norm(a) * np.linalg.norm(b))
-    if sizes == 0:
+    if sizes == 0 or _is_spot(coords) or _is_spot(reference):
         return float("nan")
     shared = np.linalg.svd(a.T @ b, compute_uv=False).sum() / sizes
     return float(np.clip(1 - shared**2, 0.0, 1.0))

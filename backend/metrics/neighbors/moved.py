@@ -53,7 +53,7 @@ class MovedTexts:
     activations, -1 where undefined; ``before_texts`` and ``after_texts`` their texts. ``counts`` (k + 1,) are the texts that keep 0, 1, ...
     k neighbours, ``expected`` (k + 1,) as many as there would be if the layers were unrelated. ``mean`` is that of ``overlap``, ``by_chance``
     what unrelated layers share. A text that keeps more than the share ``chance_limit`` keeps more than chance would leave it in 19 cases of
-    20; ``n_within_chance`` texts do not. ``row_index`` and ``text_index`` (n_points,) say which row and which text each is.
+    20; ``n_within_chance`` texts do not. Where one layer has no neighbours, both counts are -1. ``row_index`` and ``text_index`` (n_points,) say which row and which text each is.
     """
 
     overlap: Floats
@@ -124,12 +124,12 @@ def _compared(
         after=after,
         before_texts=np.where(before >= 0, texts[before], -1),
         after_texts=np.where(after >= 0, texts[after], -1),
-        counts=np.zeros(k + 1, dtype=np.int64),
+        counts=np.full(k + 1, -1, dtype=np.int64),
         expected=n * chance,
         mean=float("nan"),
         by_chance=k / n_others,
         chance_limit=limit / k,
-        n_within_chance=0,
+        n_within_chance=-1,
         row_index=rows,
         text_index=texts[rows],
         k=k,
@@ -180,7 +180,7 @@ def _work(size: Size, params: MovedParams) -> float:
 
 MOVED_TEXTS = Metric(
     name="moved_texts",
-    version=1,
+    version=2,
     title="Which texts moved",
     scope="pair",
     params=MovedParams,
