@@ -108,6 +108,21 @@ def test_the_projection_is_scrubbed_without_a_new_page(tab: Any, address: str) -
     tab.locator(".st-key-projection_map_quality").get_by_text("block 1").wait_for()
 
 
+def test_a_class_of_the_legend_is_chosen_and_the_slider_plays(tab: Any, address: str) -> None:
+    opened(tab, address, "Projection")
+    drawn = "[...document.querySelector('.st-key-projection_map .embedscope-canvas').data].map((trace) => trace.name)"
+    tab.locator(".st-key-projection_map .legendtoggle").first.click()
+    tab.wait_for_function(f"{drawn}.some((name) => name.startsWith('other (1 class)'))", timeout=RUN_MS)
+    tab.wait_for_url(lambda url: "projection_classes=&" not in url and "projection_classes=" in url)
+    slider = tab.get_by_role("slider", name="Layer")
+    slider.evaluate("(input) => { input.value = 1; input.dispatchEvent(new Event('input')); }")
+    tab.get_by_role("button", name="Play").click()
+    tab.locator(".embedscope-frame-name").get_by_text("block 3", exact=True).wait_for()
+    tab.get_by_role("button", name="Pause").click()
+    rests = tab.locator(".embedscope-frame-name").inner_text()
+    tab.locator(".st-key-projection_map_quality").get_by_text(rests).wait_for()
+
+
 def test_a_box_in_the_projection_lists_the_texts(tab: Any, address: str) -> None:
     opened(tab, address, "Projection")
     tab.locator(".st-key-projection_map .modebar-btn[data-title='Box Select']").click()

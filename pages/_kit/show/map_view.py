@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from backend import Projection, Result, TextTable, number_text, points_inside
@@ -155,16 +156,8 @@ class MapView:
         **more: Any,  # fields of the finding
     ) -> Finding:
         """All maps, by a slider; it begins at the place ``initial``. ``more`` are fields of the finding."""
-        values, n = self.result.values, len(self.names)
-        drawn = self.drawn(initial % n)
-        captions = [quality(self.result, place) for place in range(n)]
-        colours, ends = self.points_shown.frame_colours(drawn)
-        coords = drawn.coordinates(values.coords)
-        frames = Frames(self.slider, self.names, coords, captions, initial % n, colours=colours, colour_ends=ends)
-        if self.cells is not None:
-            frames = replace(frames, grids={0: self.cells.grids})
-        if self.named:
-            frames = replace(frames, notes=region_notes(self))
+        values = self.result.values
+        figure, frames = (None, None) if self.every else self._with_slider(initial % len(self.names))
         given: dict[str, Any] = {
             "name": f"projection-{values.method}",
             "height": 420,
@@ -173,7 +166,7 @@ class MapView:
         whole = Finding(
             key=key,
             title=title,
-            figure=drawn.figure,
+            figure=figure,
             caption=caption,
             table=self.points,
             results=[self.whole or self.result],
@@ -185,6 +178,17 @@ class MapView:
             **given,
         )
         return every_place(self, whole) if self.every else whole
+
+    def _with_slider(self, initial: int) -> tuple[go.Figure, Frames]:
+        """The map of the place ``initial``, and what the others change in it."""
+        drawn = self.drawn(initial)
+        captions = [quality(self.result, place) for place in range(len(self.names))]
+        colours, ends = self.points_shown.frame_colours(drawn)
+        coords = drawn.coordinates(self.result.values.coords)
+        frames = Frames(self.slider, self.names, coords, captions, initial, colours=colours, colour_ends=ends)
+        if self.cells is not None:
+            frames = replace(frames, grids={0: self.cells.grids})
+        return drawn.figure, replace(frames, notes=region_notes(self)) if self.named else frames
 
     def still(
         self,

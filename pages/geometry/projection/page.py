@@ -22,8 +22,9 @@ from pages.geometry.projection.side import choose_number, show_side_by_side
 
 WHAT = "Where do the texts lie in a layer, and do your labels separate?"
 HOW = (
-    "Each point is a text (with pooling tokens, a token), coloured by its label; hover over it to read it, drag the slider to follow the points through the "
-    "layers, select points with box or lasso to list their texts."
+    "Each point is a text (with pooling tokens, a token); hover over it to read it, drag the slider, or play it, to follow the points "
+    "through the layers, select points with box or lasso to list their texts. Beside the map, choose what the colours mean, pick classes "
+    "(or click them in the legend), and add the names of regions, a density, or all layers at once."
 )
 VIEWS = ("One map", "Side by side")
 OWN = {
