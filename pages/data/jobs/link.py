@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend import GIVEN, Choice, JobStatus
+from pages._kit.charts.base import short_model
 from pages._kit.show.links import page_file
 from pages._kit.state.model_field import MOST_MODELS
 from pages._kit.state.rows import COUNTS, DEFAULT_TOKENS, STEPS
@@ -137,3 +138,11 @@ def _series(models: tuple[str, ...]) -> dict[str, str]:
     of_hub = found[0][2] == "@" and not origin.startswith("run:")
     steps = ", ".join(str(int(match[4])) for match in found)
     return {"series": f"{origin}@{found[0][3]}*" if of_hub else origin, "steps": steps}
+
+
+def titled(status: JobStatus) -> str:
+    """What the job is called, with local models by the end of their folders."""
+    title = status.title
+    for name in status.choice.models if status.choice is not None else ():
+        title = title.replace(name, short_model(name))
+    return title

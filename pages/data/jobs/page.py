@@ -9,7 +9,7 @@ from pages._kit.show import wording
 from pages._kit.show.findings import heading
 from pages._kit.state import ask
 from pages._kit.state.session import plain, show_problem, workbench
-from pages.data.jobs.link import link_of, waiting
+from pages.data.jobs.link import link_of, titled, waiting
 
 SHOWN = 50
 BADGES = {
@@ -25,7 +25,7 @@ def show_job(status: JobStatus) -> None:
     """One job: what it is, where it stands, and what to do about it."""
     name, icon, color = BADGES.get(status.state, (status.state, "", "gray"))
     with st.container(border=True, gap="small", key=f"job_{status.id}"):
-        st.markdown(f"**{plain(_capital(status.title))}** &nbsp; :{color}-badge[{icon} {name}]")
+        st.markdown(f"**{plain(_capital(titled(status)))}** &nbsp; :{color}-badge[{icon} {name}]")
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(plain(f"{times(status)}{f' · {waiting(status)}' if status.place else ''}"), width="stretch")
             show_link(status)

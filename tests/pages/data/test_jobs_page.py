@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 from backend import Choice, JobStatus, PostProcess, ReadOptions, ReadTask, TokenSample, fingerprint
 from pages._kit.state import session
 from pages._kit.state.view import ANEW
-from pages.data.jobs.link import PAGES, link_of, waiting
+from pages.data.jobs.link import PAGES, link_of, titled, waiting
 from tests.pages.conftest import SmallWorld
 from tests.pages.data.test_shell_pages import words
 
@@ -141,3 +141,9 @@ def test_a_waiting_job_says_its_place_and_what_it_waits_for() -> None:
     assert waiting(job) == "Place 1 in the queue; after: a long one."
     second = JobStatus("b" * 40, "mine", "queued", place=2, waits_for="a long one")
     assert waiting(second) == "Place 2 in the queue; now running: a long one."
+
+
+def test_a_title_names_a_local_model_by_the_end_of_its_folder() -> None:
+    name = "/somewhere/deep/below/models/encoder"
+    status = JobStatus("1", f"Projection of {name} on sentiment", "done", choice=Choice(("projection",), (name,)))
+    assert titled(status) == "Projection of models/encoder on sentiment"
