@@ -42,11 +42,11 @@ def pooling(tab: Any) -> str:
 def test_ten_choices_are_ten_steps_of_back_and_forward(address: str, tab) -> None:
     tab.goto(f"{address}/models")
     looking.opened(tab, "Models")
-    tab.wait_for_url(lambda url: "pooling=mean" in url and re.search("model=minilm@[0-9a-f]{12}&", url) is not None)
+    tab.wait_for_url(lambda url: "&pooling=mean&" in url and re.search("model=minilm@[0-9a-f]{12}&", url) is not None)
     steps = [tab.url]
     for name in ("last", "cls", "mean", "last", "cls", "mean", "last", "cls", "mean", "last"):
         tab.locator(".st-key-pooling").get_by_role("radio", name=name).click()
-        tab.wait_for_url(lambda url, name=name: f"pooling={name}" in url)
+        tab.wait_for_url(lambda url, name=name: f"&pooling={name}&" in url)
         looking.settled(tab)
         steps.append(tab.url)
     for go, way in ((tab.go_back, steps[-2::-1]), (tab.go_forward, steps[1:])):
