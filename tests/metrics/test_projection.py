@@ -156,6 +156,8 @@ def test_norms_are_the_lengths_of_the_rows_as_they_are():
     values = run(stack_of(x, 9 * x), metric="cosine", max_rows=30, seed=1).values
     lengths = np.linalg.norm(x[values.row_index].astype(np.float64), axis=1)
     np.testing.assert_allclose(values.norms, [lengths, 9 * lengths], rtol=1e-6)
+    many = np.random.default_rng(0).normal(size=(40_000, 3))
+    np.testing.assert_allclose(row_norms(many), np.linalg.norm(many, axis=1))
     huge = np.full((3, 4), 3e38, np.float32)
     np.testing.assert_allclose(row_norms(huge), 6e38, rtol=1e-6)
     assert np.isnan(row_norms(np.array([[1.0, np.nan]]))).all()

@@ -21,6 +21,7 @@ _BLOCK_BYTES = 32 * 2**20  # of one block of the float32 search; a few such arra
 _GAP_BYTES = 2**20  # of the differences that are taken at a time: they stay in the processor's cache
 _WORTH_COMPILING = 30_000_000  # differences in one block: below, compiling takes longer than it saves
 _MOST_THREADS = 8
+_NORM_ROWS = 16_384  # whose lengths are taken at a time: in float64 all rows would be twice what is there
 _EXTRA = 16  # candidates beyond k, so that almost every row is certain after one pass
 
 
@@ -102,6 +103,11 @@ def sampled_rows(n_rows: int, max_rows: int, seed: int) -> Indices:
 
 def row_norms(x: AnyRows) -> Floats:
     """The Euclidean length of every row (n_rows,), in float64; NaN for a row with entries that are no finite numbers."""
+    blocks = [_norms(x[start : start + _NORM_ROWS]) for start in range(0, len(x), _NORM_ROWS)]
+    return np.concatenate(blocks) if blocks else np.zeros(0)
+
+
+def _norms(x: AnyRows) -> Floats:
     wide = np.asarray(x, dtype=np.float64)
     largest = np.abs(wide).max(axis=1, initial=0.0, keepdims=True)
     with np.errstate(invalid="ignore"):
