@@ -43,6 +43,7 @@ class TextCalls(Follower):
         split: str | int | None = None,
         metadata: Sequence[str | int] | None = None,
         joined: Sequence[str | int] = (),
+        ahead: Sequence[str | int] = (),
         header: bool | None = None,
         format: str | None = None,  # noqa: A002 - the word that users know
         encoding: str | None = None,
@@ -57,7 +58,7 @@ class TextCalls(Follower):
         """Read a file of texts into the store; a column is a name, or a number from 0 where there is no header.
 
         ``metadata`` are the columns to keep beside text, pair, label and split: all that can be kept, unless some are named.
-        The cells of the columns ``joined`` follow the text's in each text, each after a line break.
+        The cells of the columns ``joined`` follow the text's in each text, those of ``ahead`` come before it, with line breaks between.
 
         What is None is found out from the file: ``format``, ``header``, ``encoding``, and the ``separator`` of cells (a
         sign or its name: comma, semicolon, tab, pipe, caret, tilde, none).
@@ -69,7 +70,7 @@ class TextCalls(Follower):
 
         part = None if rows is None else RowSample(rows, rows_by, rows_seed)
         kept = None if metadata is None else tuple(metadata)
-        columns = TextColumns(text, pair, label, split, kept, tuple(joined))
+        columns = TextColumns(text, pair, label, split, kept, tuple(joined), tuple(ahead))
         options = ReadOptions(columns, format, header, encoding, clean_wikitext, task, separator, part)
         shown = name or Path(path).name
         if isinstance(self._executor, InlineExecutor):

@@ -175,6 +175,13 @@ def _reading(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="a column whose cells follow the text's in each text, after a line break; may be given several times",
     )
+    add(
+        "--ahead",
+        metavar="COLUMN",
+        action="append",
+        default=[],
+        help="a column whose cells come before the text's, such as a title; may be given several times",
+    )
     add("--pair", help="column of the second text, for tasks on pairs")
     add("--label", help="column of the labels")
     add("--split", help="column of the splits")

@@ -160,6 +160,7 @@ def _texts(bench: Workbench, options: argparse.Namespace, given: str) -> TextSet
         path,
         text=_column(options.text, by_number),
         joined=[column for one in options.joined if (column := _column(one, by_number)) is not None],
+        ahead=[column for one in options.ahead if (column := _column(one, by_number)) is not None],
         pair=_column(options.pair, by_number),
         label=_column(options.label, by_number),
         split=_column(options.split, by_number),

@@ -197,7 +197,7 @@ def _collect(
 def _wanted(table: RawTable, columns: TextColumns) -> list[str]:
     """Names of the columns to transfer: the chosen ones, or all plain ones where the text column is to be guessed, or all are to be kept."""
     chosen = [item for item in (columns.text, columns.pair, columns.label, columns.split) if item is not None]
-    named = [find_column(table, item) for item in (*chosen, *columns.joined, *(columns.metadata or ()))]
+    named = [find_column(table, item) for item in (*chosen, *columns.ahead, *columns.joined, *(columns.metadata or ()))]
     if columns.text is None or columns.metadata is None:
         return [name for name in table.columns if name not in table.unreadable]
     return list(dict.fromkeys(named))

@@ -18,13 +18,13 @@ _FEW = 20
 def select(table: RawTable, name: str, columns: TextColumns, limits: Limits) -> TextTable:
     """Text set of the chosen ``columns``; without a text column, the one that looks most like it, with a notice.
 
-    Cells of ``columns.joined`` follow the text's, each after a line break; where one is blank it is passed over. Rows whose text (or second text) is missing or blank are dropped and counted in a notice; a label or split that is
+    Cells of ``columns.joined`` follow the text's and those of ``columns.ahead`` come before it, with line breaks between them; where one is blank it is passed over. Rows whose text (or second text) is missing or blank are dropped and counted in a notice; a label or split that is
     blank is missing. Columns that may be labels are tidied, texts keep their characters but for byte order marks. Raises TextSetError for a column that is not there, for one chosen twice, for nested values, for
     a text over the limit, and where no text is left.
     """
     notices = list(table.notices)
     text, pair, label, split = _roles(table, columns, notices)
-    if columns.joined:
+    if columns.joined or columns.ahead:
         table = _with_joined(table, text, columns, notices)
     kept = _kept_rows(table, text, pair, notices)
     texts = _checked(table, text, kept, limits, notices)
@@ -123,7 +123,8 @@ def _roles(table: RawTable, columns: TextColumns, notices: list[str]) -> tuple[s
 
 def _with_joined(table: RawTable, text: str, columns: TextColumns, notices: list[str]) -> RawTable:
     """The table with the cells of further columns in the text column's own."""
-    names = [text, *(find_column(table, chosen) for chosen in columns.joined)]
+    before, after = ([find_column(table, chosen) for chosen in some] for some in (columns.ahead, columns.joined))
+    names = [*before, text, *after]
     twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
     if twice is not None:
         raise TextSetError(f'Column "{twice}" would be in each text twice.', "Name each column once.")

@@ -13,7 +13,7 @@ class TextColumns:
     """Which columns of a table hold what. A column is a name, or a number from 0 (for tables without a header).
 
     ``metadata`` are further columns to keep; None keeps all that can be kept. ``joined`` are columns whose cells follow the
-    text's in each text, in this order, each after a line break.
+    text's in each text, in this order, each after a line break; those of ``ahead`` come before it.
     """
 
     text: str | int | None = None
@@ -22,6 +22,7 @@ class TextColumns:
     split: str | int | None = None
     metadata: tuple[str | int, ...] | None = ()
     joined: tuple[str | int, ...] = field(default=(), metadata=KEY_IF_SET)
+    ahead: tuple[str | int, ...] = field(default=(), metadata=KEY_IF_SET)
 
 
 @dataclass(frozen=True, slots=True)

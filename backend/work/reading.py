@@ -179,6 +179,7 @@ def _check_columns(columns: TextColumns) -> None:
         columns.pair,
         columns.label,
         columns.split,
+        *columns.ahead,
         *columns.joined,
         *(columns.metadata or ()),
     ):

@@ -72,6 +72,8 @@ def test_columns_are_joined_in_their_order_and_blank_cells_are_passed_over() -> 
     assert any('"title", "body"' in notice for notice in found.notices)
     assert any("Dropped 1 row with an empty text" in notice for notice in found.notices)
     assert joined("title", text="body").texts[0] == "first text\nOne"
+    ahead = ReadOptions(TextColumns("body", label="label", ahead=("title",)))
+    assert read(CSV, "x.csv", "x", ahead, limits=Limits()).texts == found.texts
 
 
 def test_joined_columns_can_be_kept_beside_the_texts_too() -> None:

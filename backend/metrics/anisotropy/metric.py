@@ -30,7 +30,7 @@ from backend.values.activations import Labels, LayerStack, Report
 BIAS_NOTE = (
     "Bands show how much the numbers vary over samples of this many rows. They leave out the bias of small samples, which lowers effective "
     "rank, participation ratio and IsoScore and raises anisotropy, and so may miss the value for infinitely many rows: "
-    "compare with the isotropic line of the same size, or read the corrected participation ratio and IsoScore."
+    "compare with isotropic data of the same size, or read the corrected participation ratio and IsoScore."
 )
 _IDENTICAL = "all rows are identical"
 

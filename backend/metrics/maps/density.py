@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-N_CELLS = 128  # along each side of a map
+N_CELLS = 128  # along each side of a map of many points
+_FEWEST_CELLS, _PER_CELL = 12, 4  # of few points: cells with hardly more than one each would show nothing
 N_DRAWN = 5000  # points over it
 
 
@@ -21,10 +22,15 @@ class Density:
     dy: float
 
 
-def density(coords: npt.NDArray[np.floating], n_cells: int = N_CELLS) -> Density:
-    """The points of one map (n_points, 2) by cell, over the extent of those that have a place."""
+def density(coords: npt.NDArray[np.floating], n_cells: int | None = None) -> Density:
+    """The points of one map (n_points, 2) by cell, over the extent of those that have a place.
+
+    There are ``n_cells`` along each side; as many as leave a few points for each cell, up to 128, where it is None.
+    """
     known = np.asarray(coords, np.float64)
     known = known[np.isfinite(known).all(axis=1)]
+    if n_cells is None:
+        n_cells = int(np.clip(np.sqrt(len(known) / _PER_CELL), _FEWEST_CELLS, N_CELLS))
     if not len(known):
         return Density(np.zeros((n_cells, n_cells), np.int32), 0.0, 1.0, 0.0, 1.0)
     low, high = known.min(axis=0), known.max(axis=0)

@@ -116,7 +116,10 @@ def colour(place: int) -> str:
 
 def safe(text: str) -> str:
     """User text for hovers, legends and ticks, which Plotly reads as a kind of HTML, and as a formula between dollars."""
-    return html.escape(text).replace("$", "&#36;").replace("%{", "&#37;{")  # the last is a placeholder in hovers
+    # Plotly does not know the names of quotation marks, and needs none: no user text stands in an attribute.
+    return (
+        html.escape(text, quote=False).replace("$", "&#36;").replace("%{", "&#37;{")
+    )  # the last is a placeholder in hovers
 
 
 _MOST_KEPT_CHARS = 160

@@ -33,7 +33,7 @@ def cost_sentence(cost: Cost, specs: Sequence[AnalysisSpec] = ()) -> str:
             f"{left}{time}."
         )
     parts = [
-        f"{'' if cost.counted else 'about '}{wording.count(cost.n_texts, 'text')}",
+        f"{'' if cost.counted else 'about '}{_texts(cost, specs)}",
         f"{'' if cost.counted else 'about '}{wording.count(cost.n_tokens, 'token')}",
         f"{wording.size(cost.n_bytes)} on disk",
         f"{_about(cost.seconds)} for the forward pass",
@@ -43,6 +43,15 @@ def cost_sentence(cost: Cost, specs: Sequence[AnalysisSpec] = ()) -> str:
     if cost.metric_seconds:
         parts += [f"{_about(cost.metric_seconds)} for the computation", f"in all {time_words(cost)}"]
     return ":material/schedule: This run: " + " · ".join(parts)
+
+
+def _texts(cost: Cost, specs: Sequence[AnalysisSpec]) -> str:
+    """How many texts pass through the model; of a set in which some are alike, that those are passed once."""
+    n_rows = max((wanted.texts.n_rows for spec in specs for wanted in spec.inputs), default=0)
+    unit = {wanted.texts.unit for spec in specs for wanted in spec.inputs}
+    if unit == {"text"} and cost.counted and cost.n_texts < n_rows:
+        return f"{cost.n_texts:,} of {wording.count(n_rows, 'text')} (the others have the same tokens as one of these)"
+    return wording.count(cost.n_texts, "text")
 
 
 def time_words(cost: Cost) -> str:

@@ -5,6 +5,7 @@ job is done, it is looked for once more, so that a job that ended between the tw
 running jobs are ever watched, so a result that was evicted offers Run again and never reruns the page for ever.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal, TypeVar, overload
 
@@ -21,6 +22,7 @@ from backend import (
     Request,
     Result,
     fingerprint,
+    number_text,
     result_of,
 )
 from pages._kit.flow.by_itself import busy, starts_by_itself
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 POLL_SECONDS = 0.5
+_OF_SEVERAL = re.compile(r"\d+ of \d+, ")  # a stage of one of several analyses, whose count is in hundredths of each
 _ASKED = "_tasks_asked_for"
 
 
@@ -207,12 +210,25 @@ def _watch(job_ids: tuple[str, ...], key: str, what: str) -> None:
     st.caption("It continues if you leave this page or close the tab; the result will be here when you come back.")
 
 
+def waiting(status: JobStatus) -> str:
+    """Its place in the queue, and what is done before it."""
+    before = f"after: {status.waits_for}" if status.waits_for else "a worker takes it next"
+    return (
+        f"Place {status.place:,} in the queue; {before if status.place == 1 else f'now running: {status.waits_for}'}."
+    )
+
+
 def show_progress(status: JobStatus, *, title: bool = True) -> None:
-    """One job's bar: its title (if wanted), stage, count and time left."""
+    """One job's bar: its title (if wanted), stage, share and time left; where it waits for a worker, for whose work."""
+    if status.place:
+        st.caption(f":material/hourglass: {f'**{plain(status.title)}**: ' if title else ''}{plain(waiting(status))}")
+        return
     share = min(max(status.done / status.total, 0.0), 1.0) if status.total else 0.0
     parts = [status.stage or ("waiting in the queue" if status.state == "queued" else "starting")]
     if status.total:
-        parts.append(f"{status.done:,} of {status.total:,}")
+        parts.append(
+            number_text(share, "share") if _OF_SEVERAL.match(status.stage) else f"{status.done:,} of {status.total:,}"
+        )
     if status.eta_seconds is not None:
         parts.append(f"{wording.duration(status.eta_seconds)} left")
     about = f"**{plain(status.title)}**: " if title else ""

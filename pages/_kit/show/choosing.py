@@ -201,4 +201,5 @@ def _change(texts: TextSetInfo, found: Chosen) -> None:
         )
         if st.button("Save", key=f"{KEY}_save", disabled=not name.strip(), icon=":material/bookmark:"):
             saved = workbench().save_rows(texts, name, found.rows, story=found.story)
+            st.toast(f"Saved as '{plain(saved.name)}'. It is under Select, Saved.", icon=":material/bookmark:")
             choose_now(saved.rows, story=saved.story, name=saved.name)

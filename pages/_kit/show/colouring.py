@@ -55,7 +55,7 @@ def by_column(table: TextTable, column: str | None, chosen: Sequence[str] = ()) 
 
 def choose_colours(table: TextTable, label: str | None, key: str) -> Colouring:
     """The fields for colour and, where it is one of classes, for the classes that keep theirs; what they say."""
-    options = [*([] if label is None else [LABEL]), *(f"{_COLUMN}{name}" for name in table.columns)]
+    options = [*([] if label is None else [LABEL]), *(f"{_COLUMN}{name}" for name in table.columns if name != label)]
     options += [*_LENGTHS, NORM, NOTHING]
 
     def words(option: str) -> str:

@@ -64,10 +64,19 @@ def provenance(
     for doubt in doubts:
         if doubt not in said:
             st.warning(plain(doubt), icon=":material/warning:")
-    for note in notes:
-        if note not in said:
-            st.caption(f":material/info: {plain(note)}")
+    _say_notes([note for note in notes if note not in said])
     said |= {*sources, *doubts, *notes}
+
+
+def _say_notes(notes: Sequence[str]) -> None:
+    """The notes one below the other; of many the first, and the rest folded, so that the files below are not far off."""
+    shown = notes if len(notes) <= MOST_NOTES + 1 else notes[:MOST_NOTES]
+    for note in shown:
+        st.caption(f":material/info: {plain(note)}")
+    if len(shown) < len(notes):
+        with st.expander(count(len(notes) - len(shown), "more note"), icon=":material/info:"):
+            for note in notes[len(shown) :]:
+                st.caption(plain(note))
 
 
 def split_warnings(results: Sequence[Result]) -> tuple[str, ...]:
@@ -104,6 +113,7 @@ def sampling_error_words(error: float, n_test: int, row_name: str = "text", runs
     return f"Sampling error of an accuracy: at most {points_text(0.0, error).removeprefix('±0.0 ')} (95 %, {count(n_test, f'test {row_name}')}{by})."
 
 
+MOST_NOTES = 5  # below a figure, before the rest is folded
 PAIRED = (
     "Two accuracies on the same rows are compared by the rows that only one of them gets right (McNemar's exact test, p): below "
     "0.05 the difference is significant."

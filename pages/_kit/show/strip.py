@@ -56,8 +56,9 @@ def selection_strip(texts: TextSetInfo | None, label: str | None, said: str) -> 
 
 
 def chosen_words(found: Chosen, texts: TextSetInfo) -> str:
-    """``47 of 440 texts selected``."""
-    return f"{len(found.rows):,} of {count(texts.spec.n_rows, row_name(texts.spec.unit))} selected"
+    """``47 of 440 texts selected``, after the name of one that was saved, as Markdown."""
+    named = f"{plain(found.name)}: " if found.name else ""
+    return f"{named}{len(found.rows):,} of {count(texts.spec.n_rows, row_name(texts.spec.unit))} selected"
 
 
 def _classes(found: Chosen, texts: TextSetInfo, label: str | None) -> str:

@@ -88,14 +88,6 @@ def _link(choice: Choice) -> Link | None:
     return Link(page_file(page), {**query, **settings, **more})
 
 
-def waiting(status: JobStatus) -> str:
-    """Its place in the queue, and what is done before it."""
-    before = f"after: {status.waits_for}" if status.waits_for else "a worker takes it next"
-    return (
-        f"Place {status.place:,} in the queue; {before if status.place == 1 else f'now running: {status.waits_for}'}."
-    )
-
-
 def _shared(choice: Choice) -> dict[str, str | list[str]]:
     """What the sidebar takes from an address."""
     query: dict[str, str | list[str]] = {"model": list(choice.models[:MOST_MODELS])}

@@ -4,12 +4,12 @@ import streamlit as st
 
 from backend import JobStatus
 from pages._kit.flow.by_itself import SMALL
-from pages._kit.flow.progress import show_progress
+from pages._kit.flow.progress import show_progress, waiting
 from pages._kit.show import wording
 from pages._kit.show.findings import heading
 from pages._kit.state import ask
 from pages._kit.state.session import plain, show_problem, workbench
-from pages.data.jobs.link import link_of, titled, waiting
+from pages.data.jobs.link import link_of, titled
 
 SHOWN = 50
 BADGES = {
@@ -23,7 +23,8 @@ BADGES = {
 
 def show_job(status: JobStatus) -> None:
     """One job: what it is, where it stands, and what to do about it."""
-    name, icon, color = BADGES.get(status.state, (status.state, "", "gray"))
+    state = "queued" if status.place and status.active else status.state  # between two of its steps
+    name, icon, color = BADGES.get(state, (state, "", "gray"))
     with st.container(border=True, gap="small", key=f"job_{status.id}"):
         st.markdown(f"**{plain(_capital(titled(status)))}** &nbsp; :{color}-badge[{icon} {name}]")
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -64,7 +65,7 @@ def show_all(*, small: bool) -> bool:
     """Draw the list, with the pages' own look-ups if ``small``; True while something in it works."""
     everything = workbench().jobs()
     folded = [job for job in everything if job.kind in SMALL]
-    jobs = [job for job in everything if small or job.kind not in SMALL or job.state not in ("done", "cancelled")]
+    jobs = [job for job in everything if small or job.kind not in SMALL or job.active]
     if not jobs:
         rest = f" {wording.count(len(folded), 'look-up')} folded away." if folded else ""
         st.info(f"No job yet. Choose a page, such as Overview, and press Run.{rest}", icon=":material/checklist:")

@@ -25,6 +25,12 @@ WHAT = (
     "evenly the space is used, and where your labels separate. "
     "Choose a model and texts in the sidebar, press Run, and follow the link below a figure to look closer."
 )
+HOW = (
+    "**Which layers are alike**: CKA of every layer with every other; a bright block along the diagonal is a run of layers that change little. "
+    "**Where the texts lie**: the last block, drawn along its two directions of largest variance; colours that lie apart are labels that the "
+    "layer separates. **How anisotropic the space is**: the share of the variance along one direction; above the dashed line of data that has no "
+    "direction of its own, the layer is stretched."
+)
 HEIGHT = 380
 SENTENCES = {
     "cka": "CKA: 1 is the same geometry, 0 unrelated.",
@@ -178,7 +184,7 @@ def show_cards(found: list[Result | None], here: selection.Selection) -> None:
     )
 
 
-heading("Overview", WHAT, "")
+heading("Overview", WHAT, HOW)
 here = selection.ready()
 model = here.models[0]
 assert here.texts is not None

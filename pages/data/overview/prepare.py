@@ -86,7 +86,7 @@ def _show(plan: Plan) -> None:
         if plan.cost is not None:
             st.caption(
                 f":material/schedule: {count(len(plan.task.analyses) if plan.task else 0, 'analysis', 'analyses')} of "
-                f"{count(len(plan.drawn), 'page')}: {time_words(plan.cost)} in all."
+                f"{count(len(plan.drawn), 'page')}, in all {time_words(plan.cost)}."
             )
         watch([status.id], key="prepare")
         return

@@ -1,7 +1,7 @@
 """Adding a text set: a file, pasted lines or a hub data set; read, looked at, columns chosen, then saved."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import streamlit as st
@@ -76,9 +76,14 @@ def confirmed() -> bool:
     then = " Every page uses it now." if chosen else ""
     count = wording.count(info.spec.n_rows, wording.row_name(info.spec.unit))
     st.success(f"Saved '{name}' with {count}.{then}", icon=":material/check_circle:")
-    for notice in info.notices:
-        st.warning(plain(notice), icon=":material/info:")
     return True
+
+
+def say_notices(notices: Sequence[str]) -> None:
+    """What is to be known of a text set, in one box."""
+    if notices:
+        lines = "".join(f"\n- {plain(notice)}" for notice in notices)
+        st.info(plain(notices[0]) if len(notices) == 1 else f"What was noticed:{lines}", icon=":material/info:")
 
 
 def just_saved() -> bool:
@@ -110,8 +115,7 @@ def _columns_and_save(source: Source, options: ReadOptions, preview: TextPreview
     row = "row" if preview.unit == "text" else wording.row_name(preview.unit)
     st.caption(f"{wording.count(preview.n_rows, row)} · {plain(preview.format)} · {plain(preview.encoding)}")
     _show_guesses(preview)
-    for notice in preview.notices:
-        st.warning(plain(notice), icon=":material/info:")
+    say_notices(preview.notices)
     st.dataframe(
         [dict(zip(preview.columns, row, strict=False)) for row in preview.rows],
         key="add_rows",

@@ -12,6 +12,7 @@ from pages._kit.state import ask, selection
 from pages._kit.state.session import plain, show_problem, workbench
 from pages._kit.state.view import set_value
 from pages.data.texts import adding
+from pages.data.texts.adding import say_notices
 from pages.data.texts.renaming import renamable, rename_classes
 from pages.data.texts.rows import loaded, show_rows
 
@@ -50,8 +51,7 @@ def show_set(info: TextSetInfo, name: str, beside: DeltaGenerator) -> None:
             confirm_delete(info, name)
     if info.spec.sample:
         st.caption(plain(f"A sample: {info.spec.sample}."))
-    for notice in info.notices:
-        st.warning(plain(notice), icon=":material/info:")
+    say_notices(info.notices)
     if info.label is not None:
         counted = table.class_counts(info.label)
         parts = [f"{value} ({number:,})" for value, number in list(counted.items())[:12]]
@@ -85,13 +85,6 @@ if _REFUSED in st.session_state:
     show_problem(*st.session_state.pop(_REFUSED))
 everything = workbench().text_sets()
 names = {info.shown_name: info for info in everything}
-st.dataframe(
-    overview_table(everything),
-    key="texts_list",
-    hide_index=True,
-    height="content" if len(everything) <= MOST_LINES else 36 * (MOST_LINES + 1),
-    alt="Text sets",
-)
 saved = adding.confirmed()
 if adding.just_saved():
     set_value("texts_view", "Rows")  # of what was saved
@@ -99,6 +92,13 @@ rows_tab, add_tab = ask.tabs(["Rows", "Add a text set"], key="texts_view")
 with add_tab:
     adding.add_section(saved=saved)
 with rows_tab:
+    st.dataframe(
+        overview_table(everything),
+        key="texts_list",
+        hide_index=True,
+        height="content" if len(everything) <= MOST_LINES else 36 * (MOST_LINES + 1),
+        alt="Text sets",
+    )
     adding.follow_renaming()
     adding.show_saved(names)
     here = selection.current().texts

@@ -96,14 +96,14 @@ def choose_columns(preview: TextPreview) -> TextColumns:
             "Split", preview.guess_split, "add_column_split", "Which rows are for training, which for testing."
         )
     used = {text, label, pair, split}
-    joined = st.multiselect(
-        "Joined to the text",
-        [name for name in preview.can_keep if _reference(name, names, header) not in used],
-        key=f"add_column_joined_{table}",
-        placeholder="None",
-        help="Columns whose cells follow the text's in each text, each after a line break: a title and its body, say.",
-        persist_state="session",
-    )
+    free = [name for name in preview.can_keep if _reference(name, names, header) not in used]
+    left, right = st.columns(2)
+    with left:
+        ahead = _joined("Joined before the text", free, f"add_column_ahead_{table}")
+    with right:
+        joined = _joined(
+            "Joined after the text", [name for name in free if name not in ahead], f"add_column_joined_{table}"
+        )
     rest = [name for name in preview.can_keep if _reference(name, names, header) not in used]
     left_out = st.multiselect(
         "Columns to leave out",
@@ -116,8 +116,24 @@ def choose_columns(preview: TextPreview) -> TextColumns:
     )
     kept = [name for name in rest if name not in left_out]
     metadata = tuple(reference for name in kept if (reference := _reference(name, names, header)) is not None)
-    more = tuple(reference for name in joined if (reference := _reference(name, names, header)) is not None)
-    return TextColumns(text, pair, label, split, metadata, more)
+    after, before = (
+        tuple(reference for name in some if (reference := _reference(name, names, header)) is not None)
+        for some in (joined, ahead)
+    )
+    return TextColumns(text, pair, label, split, metadata, after, before)
+
+
+def _joined(label: str, free: list[str], key: str) -> list[str]:
+    """Columns whose cells go into each text beside the text column's."""
+    return st.multiselect(
+        label,
+        free,
+        key=key,
+        placeholder="None",
+        help="Columns whose cells stand in each text too, with a line break between them: a title before its body, say.",
+        persist_state="session",
+        disabled=not free,
+    )
 
 
 def _reference(name: str | None, names: list[str], header: bool) -> str | int | None:

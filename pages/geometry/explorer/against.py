@@ -22,10 +22,7 @@ from pages.geometry.explorer.numbers import numbers_of
 
 POINTS = {"layers": "A layer of a model", "models": "A model (mean over its layers)"}
 FIRST = {"x": "anisotropy", "y": "threshold"}
-CAPTION = (
-    "Spearman's rank correlation over the points is in the title. Layers of one model depend on one another, so it says how the "
-    "two go together here, and is no test."
-)
+CAPTION = "Layers of one model depend on one another, so it says how the two go together here, and is no test."
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +127,8 @@ def _show_points(axes: Sequence[Axis], fields: Sequence[str], unit: str) -> None
             key="explorer",
             title=f"{names[1]} against {names[0]}, rank correlation {said} of {count(correlation.n, 'point')}",
             figure=scatter(points, names),
-            caption=CAPTION + (f" {_left_out(axes, fields)}" if unit == "models" else ""),
+            caption=f"Spearman's rank correlation: {said}, {count(correlation.n, 'point')}. {CAPTION}"
+            + (f" {_left_out(axes, fields)}" if unit == "models" else ""),
             table=points.rename(columns={"x": names[0], "y": names[1]}),
             results=[result for axis in axes for result in axis.results],
             fields=list(fields),

@@ -33,7 +33,7 @@ HOW = (
 )
 CAPTION = (
     "An axis with as many places as there are layers is read as the layers, in order; other places count from 1. "
-    "A × marks an undefined number."
+    "A × marks an undefined number. The colours of a heat map go from the least to the largest number in it."
 )
 EMPTY = "This metric has no list of numbers that could be drawn. Its numbers are below and in the files."
 NONE = "none"

@@ -165,7 +165,9 @@ def show_sides(
     first = MapView(results[0], table, here.label)
     left, right = st.columns([5, 1.6])
     with right:
-        colouring = choose_colours(table, here.label, "side") if moved is None else shared_colours(moved, len(table))
+        colouring = (
+            choose_colours(table, here.label, "projection") if moved is None else shared_colours(moved, len(table))
+        )
         if moved is not None:
             st.markdown(f"Shared by unrelated layers: **{number_text(moved.values.by_chance, 'share')}**")
         laid = ask.toggle(

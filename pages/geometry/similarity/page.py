@@ -167,7 +167,7 @@ def draw(mode: str, found: Sequence[Result[CkaResult]]) -> ChartSelection:
             documents=documents_of(mode, found),
             name=FILES[mode],
             alt=alt,
-            height=520,
+            height=450,
             aspect=0.9,
             view=f"{y_name} {x_name} {matrix.shape}",
             select="cells",

@@ -125,7 +125,7 @@ class SharedNeighbours:
             crosses=True,
             name=FILE,
             alt=f"Shared neighbours of {len(rows)} layers of {y_name} with {len(columns)} layers of {x_name}, from 0 to 1",
-            height=520,
+            height=450,
             aspect=0.9,
             view=f"{y_name} {x_name} {values.overlap.shape}",
             select="cells",

@@ -6,9 +6,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from backend import Choice, JobStatus, PostProcess, ReadOptions, ReadTask, TokenSample, fingerprint
+from pages._kit.flow.progress import waiting
 from pages._kit.state import session
 from pages._kit.state.view import ANEW
-from pages.data.jobs.link import PAGES, link_of, titled, waiting
+from pages.data.jobs.link import PAGES, link_of, titled
 from tests.pages.conftest import SmallWorld
 from tests.pages.data.test_shell_pages import words
 

@@ -140,6 +140,7 @@ def test_one_metric_against_another_has_a_point_for_each_layer_of_each_model(ope
     np.testing.assert_array_equal(table.iloc[: len(table) // 2, 3], second.values.two_nn)
     rho = spearmanr(table.iloc[:, 2], table.iloc[:, 3], nan_policy="omit").statistic
     assert f"rank correlation {number_text(rho)} of 8 points" in finding.title
+    assert f"Spearman's rank correlation: {number_text(rho)}, 8 points." in finding.caption
     at.selectbox(key="explorer_points").set_value("models").run()
     table = shown["explorer"].numbers()
     assert len(table) == 2

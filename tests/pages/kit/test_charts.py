@@ -428,3 +428,8 @@ def test_the_charts_do_not_import_streamlit() -> None:
     loads = "; ".join("import " + ".".join(path.relative_to(root).with_suffix("").parts) for path in paths)
     code = f"import sys; {loads}; sys.exit('streamlit' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
+
+
+def test_quotation_marks_reach_the_hover_as_they_are() -> None:
+    # Plotly decodes the names of few characters, and these are not among them
+    assert charts.safe('"really"; it\'s <b>') == '"really"; it\'s &lt;b&gt;'
