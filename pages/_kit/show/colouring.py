@@ -1,6 +1,6 @@
 """What the points of a map are coloured by: a column of the text set, a length, or the norms of the vectors."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import streamlit as st
@@ -53,10 +53,16 @@ def by_column(table: TextTable, column: str | None, chosen: Sequence[str] = ()) 
     return Colouring(column, table.columns[column], None, chosen=tuple(chosen))
 
 
-def choose_colours(table: TextTable, label: str | None, key: str) -> Colouring:
-    """The fields for colour and, where it is one of classes, for the classes that keep theirs; what they say."""
+def choose_colours(
+    table: TextTable, label: str | None, key: str, more: Mapping[str, Callable[[], Colouring]] | None = None
+) -> Colouring:
+    """The fields for colour and, where it is one of classes, for the classes that keep theirs; what they say.
+
+    ``more`` are further colours by what they are called.
+    """
+    further = more or {}
     options = [*([] if label is None else [LABEL]), *(f"{_COLUMN}{name}" for name in table.columns if name != label)]
-    options += [*_LENGTHS, NORM, NOTHING]
+    options += [*_LENGTHS, NORM, *further, NOTHING]
 
     def words(option: str) -> str:
         if option == LABEL:
@@ -68,6 +74,8 @@ def choose_colours(table: TextTable, label: str | None, key: str) -> Colouring:
     option = ask.selectbox("Colour", options, index=index, format_func=words, key=f"{key}_colour", help=_HELP)
     if option in _LENGTHS:
         return Colouring(_LENGTHS[option], None, text_lengths(table.texts, option))
+    if option in further:
+        return further[option]()
     if option == NORM:
         return Colouring(NORM_NAME, of_vectors=True)
     column = label if option == LABEL else None if option == NOTHING else option.removeprefix(_COLUMN)

@@ -7,7 +7,7 @@ How a page uses it::
     show(view.still("overview_projection", title))           # one place of it, as a figure like any other
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -255,19 +255,26 @@ class MapView:
 
 
 def show_map(
-    view: MapView, key: str, chart: str, made: Callable[[MapView], Finding], *, most: str = "", most_rows: int = 0
+    view: MapView,
+    key: str,
+    chart: str,
+    made: Callable[[MapView], Finding],
+    *,
+    most: str = "",
+    most_rows: int = 0,
+    colours: Mapping[str, Callable[[], Colouring]] | None = None,
 ) -> None:
     """The map with its slider beside its colours, what is selected in it, and how far to trust it; then every place, and the notes.
 
     ``key`` names the fields for what is shown in the address; ``made`` makes the map, of the key ``chart``, from the view that has it.
-    ``most`` is the field that says how many rows are laid out, of ``most_rows`` that can be.
+    ``colours`` are further ones that points can have. ``most`` is the field that says how many rows are laid out, of ``most_rows`` that can be.
     """
     _follow_old_link(view, chart)
     n_places = len(view.names)
     with said_once():
         left, right = st.columns([5, 2])
         with right:
-            view = replace(view, colouring=choose_colours(view.table, view.label, key))
+            view = replace(view, colouring=choose_colours(view.table, view.label, key, colours))
             layers = choose_layers(view, key)
         with left:
             thin = layers.density and not layers.every

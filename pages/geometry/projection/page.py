@@ -17,6 +17,7 @@ from pages._kit.show.map_view import MapView, show_map
 from pages._kit.state import ask
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import workbench
+from pages.geometry.projection.colours import computed_colours
 from pages.geometry.projection.place import placed, typed_text, with_text
 from pages.geometry.projection.side import choose_number, show_side_by_side
 
@@ -122,6 +123,7 @@ if shown == VIEWS[0]:
                 lambda view: with_text(finding_of(view, here), result, star, text),
                 most=most,
                 most_rows=most_laid_out(result.values.method),
+                colours=computed_colours(here, model, table, tuple(one.layer for one in spec.inputs)),
             )
 else:
     show_side_by_side(here, table, n_sides, params, shared=shared)

@@ -119,3 +119,20 @@ def test_a_map_of_a_part_says_so_above_it(small_world: SmallWorld) -> None:
 def test_ids_that_no_point_has_select_nothing(small_world: SmallWorld, bad: list[object]) -> None:
     view = view_of(small_world)
     assert selected_rows(view, bad).empty
+
+
+def test_points_are_coloured_by_what_they_keep_and_by_right_or_wrong(open_page, run_page, shown) -> None:
+    at = run_page(open_page("projection", 0), "projection")
+    at.selectbox(key="projection_colour").set_value("Neighbours kept, first to last layer").run()
+    at = run_page(at, "projection_moved")
+    assert not at.exception
+    table = shown["projection_map"].numbers()
+    spread = table.groupby("row")["Neighbours kept, first to last layer"].agg(["min", "max"])
+    assert (spread["min"] == spread["max"]).all() and spread["max"].between(0, 1).all(), (
+        "one number a text, in every layer"
+    )
+    at.selectbox(key="projection_colour").set_value("Right or wrong, last layer").run()
+    at = run_page(at, "projection_right")
+    assert not at.exception
+    names = {trace.name.split(" (")[0] for trace in shown["projection_map"].figure.data}
+    assert names <= {"right", "wrong", "no label"} and "no label" in names and len(names) > 1
