@@ -4,6 +4,9 @@ from xdist.scheduler import LoadFileScheduling
 
 # The beginning of a file's path below tests -> its unit of work. A unit starts its dashboard or service once, for all tests in it.
 TOGETHER = {
+    "e2e/test_first_screen.py": "the other dashboard",  # two of them take half as long as one
+    "e2e/test_links.py": "the other dashboard",
+    "e2e/test_dynamics.py": "the other dashboard",
     "e2e/": "the dashboard",
     "jobs/": "the service",
     "service/": "the service",
@@ -14,6 +17,7 @@ TOGETHER = {
 # The longest units by measured time: begun last, one of them would run on while the other worker waits.
 FIRST = (
     "the dashboard",
+    "the other dashboard",
     "the service",
     "models/test_adapters.py",
     "models/test_family_table.py",

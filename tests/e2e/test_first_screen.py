@@ -54,11 +54,11 @@ PAGES = (
 )
 # Pages without a figure: what must be whole there.
 ROOMS = {
-    "texts": ("texts_list", "texts_search", "texts_use"),
-    "models": ("models_view", "models_chosen"),
+    "texts": ("texts_shown", "texts_search", "texts_use"),
+    "models": ("models_view",),
     "finetune": ("finetune_recipe", "finetune_start"),
     "jobs": ("jobs_small", "jobs_refresh"),
-    "report": ("report_view",),
+    "report": ("report_view", "report_run"),
 }
 
 
@@ -95,7 +95,7 @@ def test_a_page_without_a_figure_shows_what_one_does_there(
     tab.goto(f"{address}/{page}?{urlencode({'model': local_models[:2]}, doseq=True)}")
     heading(tab)
     for key in ROOMS[page]:
-        tab.locator(f"[class*=st-key-{key}]").first.wait_for(timeout=RUN_MS)
+        tab.locator(f"[class*=st-key-{key}]").first.wait_for(timeout=20_000)
     settled(tab)
     boxes = {key: tab.locator(f"[class*=st-key-{key}]").first.bounding_box() for key in ROOMS[page]}
     outside = {name: box for name, box in {**boxes, **shared(tab)}.items() if not within(box)}

@@ -208,7 +208,7 @@ def finding_of(
         series=series,
         documents=lambda: documents_of(series, results),
         alt=alt,
-        height=400,
+        height=360,
         view=f"{form} {series.name} {grid.steps} {len(grid.layers)} {logarithmic if form == 'steps' else ''}",
     )
 
@@ -239,28 +239,30 @@ def show_measure(
     measure: SeriesMeasure, series: SeriesInfo, results: Sequence[Result], *, logarithmic: bool, key: str
 ) -> None:
     """One measure in its forms, two beside each other."""
-    st.subheader(measure.name)
+    head = st.container(horizontal=True, vertical_alignment="center")
+    head.markdown(f"**{plain(measure.name)}**", width="content")
     grids = {column: grid.thinned(measure.every) for column, grid in grids_of(measure, series, results).items()}
     grid = grids[measure.key]
-    st.caption(plain(measure.meaning))
     if not np.isfinite(grid.values).any():
         finding = finding_of(measure.forms[0], measure, grids, series, results, logarithmic=logarithmic, key=key)
         show(replace(finding, figure=None, empty="Undefined at every step and layer."))
         return
     over = grids
     if measure.mean and "steps" in measure.forms and results[0].sources[0].layers[0] == 0 and len(grid.layers) > 1:
-        blocks = ask.toggle(
-            "Over steps without the embedding output",
-            key=f"{key}_{measure.key}_blocks",
-            help="Before the first block a vector is of a token and its place alone: its numbers can be far from the others' "
-            "and rule the mean.",
-        )
+        with head:
+            blocks = ask.toggle(
+                "Over steps without the embedding output",
+                key=f"{key}_{measure.key}_blocks",
+                help="Before the first block a vector is of a token and its place alone: its numbers can be far from the others' "
+                "and rule the mean.",
+            )
         over = {column: one.without_first() for column, one in grids.items()} if blocks else grids
     sides = st.columns(2) if len(measure.forms) > 1 else [st.container()]
     for place, form in enumerate(measure.forms):
         drawn = over if form == "steps" else grids
         with sides[place % len(sides)]:
             show(finding_of(form, measure, drawn, series, results, logarithmic=logarithmic, key=key))
+    st.caption(plain(measure.meaning))
     if measure.mean and "steps" in measure.forms:
         used = over[measure.key]
         left = len(used.layers) - len(complete_layers(used.values))

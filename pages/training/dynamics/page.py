@@ -32,7 +32,9 @@ heading("Dynamics", WHAT, HOW)
 series = choose_series()
 here = ready_for(series.models)
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    view = ask.segmented_control("View", list(VIEWS), default="Anisotropy", key="dynamics_view")
+    view = ask.segmented_control(
+        "View", list(VIEWS), default="Anisotropy", key="dynamics_view", label_visibility="collapsed"
+    )
     logarithmic = view == "Map" or ask.toggle(
         "Logarithmic steps",
         value=True,

@@ -32,9 +32,12 @@ def profile_view(
 ) -> None:
     """One of the page Profiles' measures over the checkpoints."""
     of_these = {measure.name: measure for measure in profile_measures.MEASURES if measure.metric in metrics}
-    picked = ask.selectbox("Measure", list(of_these), key=f"dynamics_measure_{metrics[0]}", width=320)
-    one = of_these.get(picked, next(iter(of_these.values())))
-    params = settings([one.metric], here)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        picked = ask.selectbox(
+            "Measure", list(of_these), key=f"dynamics_measure_{metrics[0]}", label_visibility="collapsed", width=320
+        )
+        one = of_these.get(picked, next(iter(of_these.values())))
+        params = settings([one.metric], here)
     measure = SeriesMeasure(
         Wanted(one.metric), one.field, one.name, one.axis, f"{one.meant(here.row_name)} {one.bias}".strip(), forms
     )
