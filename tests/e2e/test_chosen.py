@@ -55,7 +55,7 @@ def test_a_word_of_one_row_in_ten_thousand_is_seen_on_the_map(tab: Any, address:
     rows = [f"the cat saw a {'zyzzyva' if row == RARE else 'dog'}" for row in range(N_ROWS)]
     tab.goto(f"{address}/texts")
     looking.opened(tab, "Texts")
-    upload(tab, "many.csv", "\n".join(["text", *rows]).encode())
+    upload(tab, "haystack.csv", "\n".join(["text", *rows]).encode())
     tab.locator(".st-key-add_save button").click()
     tab.get_by_text("Every page uses it now.").wait_for()
     looking.settled(tab)
