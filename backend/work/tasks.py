@@ -137,6 +137,7 @@ _ROWS = (
         worker="reader",
         title=reading.renaming_title,
         check=reading.check_renaming,
+        asked_anew=True,
     ),
     Kind(
         EstimateTask,

@@ -57,6 +57,9 @@ def test_the_texts_stay_the_same_so_that_activations_are_used_again(bench: Workb
     assert found.spec.digest == info.spec.digest and found.spec.table != info.spec.table
     assert "good" in found.classes and "positive" not in found.classes
     assert "positive" in bench.text_set_info("sentiment").classes
+    bench.delete_text_set(found.spec.table)
+    again = bench.rename_classes(info, {"positive": "good"}, name="sentiment, renamed")
+    assert again.spec.table in {one.spec.table for one in bench.text_sets()}, "a set that was deleted is made again"
     with pytest.raises(EmbedscopeError, match="No row"):
         bench.rename_classes(info, {"nobody": "x"})
 
