@@ -26,13 +26,11 @@ def test_hover_selection_and_zoom_are_in_both_maps(address: str, tab: Any, local
     tab.mouse.click(x, y)
     tab.get_by_text("1 of 440 texts selected").wait_for()
     looking.settled(tab)
-    chosen = f"{PLOT}.data.map((trace) => Array.from(trace.selectedpoints ?? [], (row) => trace.customdata[row] ?? -1))"
-    per_panel = tab.evaluate(f"{PLOT}.data.map((trace) => trace.xaxis ?? 'x')")
-    rows = tab.evaluate(chosen)
-    found = {
-        panel: [row for own, at in zip(rows, per_panel, strict=True) if at == panel for row in own]
-        for panel in per_panel
-    }
-    assert len(found) == 2 and all(len(ids) == 1 for ids in found.values())
+    panels = f"""() => {{
+        const of = {{}};
+        for (const trace of {PLOT}.data) (of[trace.xaxis ?? 'x'] ??= []).push(...(trace.selectedpoints ?? []));
+        return Object.values(of).every((rows) => rows.length === 1 && rows[0] === 3) && Object.keys(of).length === 2;
+    }}"""
+    tab.wait_for_function(panels)  # the same point of the same class, once the page has told the figure
     tab.evaluate(f"window.Plotly.relayout({PLOT}, {{'xaxis.range': [-1, 1]}})")
     assert tab.evaluate(f"{PLOT}._fullLayout.xaxis2.range") == [-1, 1]

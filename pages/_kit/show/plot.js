@@ -290,7 +290,7 @@ function selectPoints(view, points, outline = null) {
   else tell(view, { ids, cell: null });
   if (view.options.shared && isInSpace(view.canvas.data[0] ?? {})) return; // drawn once the page has it
   view.selected = ids.length ? new Set(ids) : null;
-  if (outline) setTimeout(() => forgetOutline(view)); // Plotly keeps it only after this event
+  if (outline || view.panels.size > 1) setTimeout(() => forgetOutline(view)); // Plotly keeps it only after this event; the other panels it leaves alone
 }
 
 function forgetOutline(view) {
