@@ -28,7 +28,6 @@ class First:
 
 PAGES = (
     First("", "overview_cka"),
-    First("similarity", "similarity_Within"),
     First("similarity", "similarity_Between", 2),
     First("projection", "projection_map"),
     First("projection", "projection_map", choice={"chosen": "0-40"}),
@@ -39,15 +38,11 @@ PAGES = (
     First("neighbours", "neighbours_ranks", 1),
     First("explorer", "explorer", choice={"metric": "anisotropy"}),
     First("explorer", "explorer", 2, {"explorer_view": "One against another"}),
-    First("threshold", "threshold_profile", 1),
     First("threshold", "threshold_profile", 2),
     First("ablation", "ablation_curves", 1),
-    First("neurons", "neurons_singles_0", 1),
     First("neurons", "neurons_singles_1", 2),
-    First("clusters", "clusters_count", 1),
     First("clusters", "clusters_count", 2),
     First("probes", "probes_profile", 1, {"layers": "3"}, {"probes_grid": "no search"}),  # which would take minutes
-    First("movement", "movement_paths", 1),
     First("movement", "movement_paths", 2),
     First("component_accuracy", "component_accuracy_chart", 1),
     First("dynamics", "dynamics_anisotropy"),
