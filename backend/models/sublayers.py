@@ -144,7 +144,7 @@ class PartTap:
         module = block.get_submodule(path)
 
         def before(_: nn.Module, args: tuple[Untyped, ...], kwargs: dict[str, Any]) -> None:
-            found = first_tensor(args) if first_tensor(args) is not None else first_tensor(kwargs)
+            found = first_tensor((*args, *kwargs.values()))
             if found is not None:
                 self._seen[place, path, side] = found
 

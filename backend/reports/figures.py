@@ -93,12 +93,9 @@ def rank_correlation(x: npt.ArrayLike, y: npt.ArrayLike) -> RankCorrelation:
         return RankCorrelation(np.nan, n, f"a rank correlation needs {FEWEST_PAIRS} points, there are {n}")
     if np.ptp(first) == 0 or np.ptp(second) == 0:
         return RankCorrelation(np.nan, n, "all points are equal along one axis")
-    return RankCorrelation(float(np.corrcoef(_mean_ranks(first), _mean_ranks(second))[0, 1]), n)
+    from scipy.stats import rankdata  # not at the start of every process
 
-
-def _mean_ranks(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[place], np.float64)
+    return RankCorrelation(float(np.corrcoef(rankdata(first), rankdata(second))[0, 1]), n)
 
 
 def mean_sizes(vectors: npt.NDArray[Any]) -> Floats:

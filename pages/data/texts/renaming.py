@@ -14,8 +14,14 @@ _HEIGHT = 320  # pixels of the fields before they scroll
 
 def renamable(info: TextSetInfo) -> dict[str, list[str]]:
     """The columns whose classes can be renamed, the label first, with the classes of each, the most frequent first."""
-    table = loaded(info.spec.table)
-    columns = [name for name in (info.label, *table.columns) if name is not None and name != table.split]
+    return _renamable(info.spec.table, info.label)
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _renamable(digest: str, label: str | None) -> dict[str, list[str]]:
+    """Counted once for a text set, which the page draws again at every click."""
+    table = loaded(digest)
+    columns = [name for name in (label, *table.columns) if name is not None and name != table.split]
     found = {name: list(table.class_counts(name)) for name in dict.fromkeys(columns)}
     return {name: classes for name, classes in found.items() if 0 < len(classes) <= MOST_RENAMED}
 
