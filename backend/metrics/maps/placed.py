@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backend.errors import InvalidRequest
 from backend.metrics.base import Metric, Outcome, param
 from backend.metrics.effort import Effort, Size
 from backend.metrics.maps.kernel import on_components, oriented, pca_layout
 from backend.metrics.neighbors.kernel import AnyRows, Floats, sampled_rows, unit_rows
 from backend.metrics.shared.degenerate import named, undefined_entries, why_undefined
 from backend.metrics.shared.progress import part_of
+from backend.metrics.shared.typed_text import read_text
 from backend.values.activations import Labels, LayerStack, Report
 
 
@@ -48,10 +48,7 @@ def run(
 ) -> Outcome[TextOnMap]:
     """Run the model on the text, and project what it makes of it on the components of the rows."""
     stack = stacks[0]
-    if stack.network is None:
-        raise InvalidRequest("There is no model to read the text.", "Run it on a model and a text set.")
-    report(0, 1, "reading the text")
-    points, notes = stack.network.rows_of(params.text, stack.layers)
+    points, notes = read_text(stack, params.text, report)
     n_rows, n_dims = stack.rows[0].shape
     rows = sampled_rows(n_rows, params.max_rows, seed)
     values = TextOnMap(np.full((len(stack), params.n_components), np.nan), np.full(len(stack), np.nan), n_rows, n_dims)

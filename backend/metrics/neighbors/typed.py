@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from backend.errors import InvalidRequest
 from backend.metrics.base import Metric, Outcome, param
 from backend.metrics.effort import Effort, Size, entries
 from backend.metrics.neighbors.nearest import DISTANCES, Neighbours, neighbours_in
+from backend.metrics.shared.typed_text import read_text
 from backend.values.activations import Labels, LayerStack, Report
 
 
@@ -24,10 +24,7 @@ def run(
 ) -> Outcome[Neighbours]:
     """Run the model on the text, and compare what it makes of it with all rows in every layer."""
     stack = stacks[0]
-    if stack.network is None:
-        raise InvalidRequest("There is no model to read the text.", "Run it on a model and a text set.")
-    report(0, 1, "reading the text")
-    points, notes = stack.network.rows_of(params.text, stack.layers)
+    points, notes = read_text(stack, params.text, report)
     found = neighbours_in(stack, params.k, params.metric, lambda layer: points[layer], -1, report)
     return Outcome(found.values, found.undefined, (*notes, *found.notes))
 
