@@ -11,6 +11,7 @@ from backend import errors
 from backend.errors import EmbedscopeError, ServiceError
 from backend.forms.codec import Codec, from_json, read_json
 from backend.forms.fingerprint import fingerprint
+from backend.forms.signed import HEADER, signed
 from backend.store import Store
 from backend.store.remembered import Remembered
 from backend.textsets.builtin import builtin_table
@@ -18,6 +19,7 @@ from backend.textsets.codec import table_from_json
 from backend.values.jobs import JobStatus
 from backend.values.json_data import Document
 from backend.values.local import LocalModels
+from backend.values.people import asking
 from backend.values.runs import RunInfo
 from backend.values.selections import NamedRows
 from backend.values.specs import AnalysisSpec
@@ -186,6 +188,9 @@ class ClientExecutor:
 
     def _ask(self, method: str, path: str, body: bytes | None = None, *, missing: bytes | None = None) -> bytes:
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/octet-stream"}
+        person = signed(asking(), method, path, self._token)
+        if person:
+            headers[HEADER] = person
         request = urllib.request.Request(self._address + path, data=body, headers=headers, method=method)
         try:
             with _OPENER.open(request, timeout=_TIMEOUT) as answer:
@@ -210,10 +215,12 @@ def _selections_of(table: str) -> str:
 
 
 def _service_error(error: urllib.error.HTTPError) -> EmbedscopeError:
-    if error.code == 401:
-        return ServiceError("The backend service refused the token.", "Set EMBEDSCOPE_TOKEN to the service's token.")
     try:
         data: dict[str, Any] = json.loads(error.read())
+        if error.code == 401 and "kind" not in data:
+            return ServiceError(
+                "The backend service refused the token.", "Set EMBEDSCOPE_TOKEN to the service's token."
+            )
         kind = _KINDS.get(data.get("kind", ""), ServiceError)
         made: EmbedscopeError = kind(str(data["message"]), str(data["hint"]))
         return made

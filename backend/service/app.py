@@ -12,12 +12,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from backend.errors import EmbedscopeError, InvalidRequest, StoreError
+from backend.errors import EmbedscopeError, InvalidRequest, ServiceError, StoreError
 from backend.forms.codec import Codec, to_json
+from backend.forms.signed import HEADER, person_of
 from backend.jobs.workers import WorkersExecutor
 from backend.settings import Settings
 from backend.store import Store
 from backend.textsets.codec import table_to_json
+from backend.values.people import Person, asked_by
 from backend.values.tasks import Task
 from backend.work.doors import check_task
 from backend.work.tasks import kind_of
@@ -60,19 +62,38 @@ def make_app(executor: WorkersExecutor, store: Store, codec: Codec, *, token: st
 
 
 class _TokenGate:
-    """Answers 401 to every request that does not carry the token."""
+    """Answers 401 to every request without the token, and to one whose person it does not believe; else that person asks."""
 
     def __init__(self, app: ASGIApp, token: str) -> None:
-        self._app, self._expected = app, f"Bearer {token}".encode()
+        self._app, self._token, self._expected = app, token, f"Bearer {token}".encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            given = dict(scope["headers"]).get(b"authorization", b"")
-            if not hmac.compare_digest(given, self._expected):
-                answer = JSONResponse({"message": "The token is missing or wrong."}, status_code=401)
-                await answer(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        if not hmac.compare_digest(headers.get(b"authorization", b""), self._expected):
+            await _unauthorized("The token is missing or wrong.")(scope, receive, send)
+            return
+        try:
+            person = self._person(scope, headers.get(HEADER.lower().encode()))
+        except ServiceError as error:
+            await _unauthorized(error.message, error.hint)(scope, receive, send)
+            return
+        with asked_by(person):
+            await self._app(scope, receive, send)
+
+    def _person(self, scope: Scope, header: bytes | None) -> Person:
+        path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
+        if scope["query_string"]:
+            path += "?" + scope["query_string"].decode("latin-1")
+        said = None if header is None else header.decode("latin-1")
+        return person_of(said, scope["method"], path, self._token)
+
+
+def _unauthorized(message: str, hint: str = "") -> Response:
+    body = {"kind": "ServiceError", "message": message, "hint": hint} if hint else {"message": message}
+    return JSONResponse(body, status_code=401)
 
 
 class _Endpoints:

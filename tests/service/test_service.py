@@ -11,7 +11,9 @@ import pytest
 
 from backend import EmbedscopeError, ServiceError, VectorsTask, open_workbench, read_settings
 from backend.bench.workbench import Workbench
+from backend.forms.signed import HEADER, signed
 from backend.metrics.similarity import linear_cka
+from backend.values.people import Person
 from backend.values.tasks import ResolveTask
 from tests.conftest import Service, start_service, stop_service
 from tests.models.tiny import SEGMENTS, TEXTS, bert_config, save
@@ -19,9 +21,17 @@ from tests.vectors.test_reading import bomb
 
 
 def _ask(
-    service: Service, path: str, *, token: str | None = None, data: bytes | None = None, method: str | None = None
+    service: Service,
+    path: str,
+    *,
+    token: str | None = None,
+    data: bytes | None = None,
+    method: str | None = None,
+    person: str | None = None,
 ) -> tuple[int, Any]:
     headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
+    if person is not None:
+        headers[HEADER] = person
     request = urllib.request.Request(service.address + path, data=data, headers=headers, method=method)
     try:
         with urllib.request.urlopen(request, timeout=20) as answer:
@@ -34,6 +44,20 @@ def _ask(
 @pytest.mark.parametrize("token", [None, "", "wrong", "a-token-for-test"])
 def test_without_the_token_everything_is_401(service: Service, path: str, token: str | None) -> None:
     assert _ask(service, path, token=token)[0] == 401
+
+
+def test_a_person_who_is_not_signed_for_the_request_is_401(service: Service) -> None:
+    person = Person("ada@here.org")
+    for path, header, status in (
+        ("/health", signed(person, "GET", "/health", service.token), 200),
+        ("/jobs?newest=1", signed(person, "GET", "/jobs?newest=1", service.token), 200),
+        ("/jobs", signed(person, "GET", "/health", service.token), 401),
+        ("/jobs?newest=1", signed(person, "GET", "/jobs", service.token), 401),
+        ("/jobs", signed(person, "GET", "/jobs", "another token"), 401),
+        ("/jobs", '{"id": "ada@here.org", "name": "", "admin": true, "time": 0}', 401),
+        ("/jobs", "", 401),
+    ):
+        assert _ask(service, path, token=service.token, person=header)[0] == status, (path, header)
 
 
 def test_with_the_token_the_addresses_answer(service: Service) -> None:
