@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages._kit.show.links import MARK, page_file
+from pages._kit.show.plot import fetch_library
 from pages._kit.state import address, selection, session, view
 
 PAGES = {
@@ -62,6 +63,8 @@ PAGES = {
     ],
 }
 
+WITHOUT_FIGURES = ("texts", "models", "jobs")
+
 
 def page(path: str, title: str, about: str) -> st.Page:
     """One row of the table as a page; its address is the name of its folder.
@@ -96,6 +99,8 @@ st.logo(str(MARK.with_name("wordmark.svg")), size="large", icon_image=str(MARK))
 session.freeze_once()
 session.look_anew()
 view.begin(chosen.url_path)
+if chosen.url_path not in WITHOUT_FIGURES:
+    fetch_library()
 told = st.container(key="told")
 try:
     with session.problems_shown():

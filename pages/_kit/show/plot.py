@@ -22,6 +22,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages._kit.charts.base import ON_DARK
 from pages._kit.show.frames import Frames, encoded, frame_slug, set_frame
+from pages._kit.show.kept import kept_bytes
 from pages._kit.show.sharing import Shared, chosen_points, mark_chosen, tell_class, tell_picked, tell_plain
 from pages._kit.state.chart_state import Start, asked_start, followed, note_cell, note_frame, note_points, note_zoom
 from pages._kit.state.zoom import Zoom, stated_zoom, zoomed
@@ -29,6 +30,7 @@ from pages._kit.state.zoom import Zoom, stated_zoom, zoomed
 FALLBACK_VARIABLE = "EMBEDSCOPE_PLAIN_CHARTS"
 _HERE = Path(__file__).parent
 _SCRIPT_NAME = f"plotly-{plotly.__version__}.min.js"
+_SCRIPT = f"app/static/{_SCRIPT_NAME}"
 CSS = (_HERE / "plot.css").read_text(encoding="utf-8")
 JAVASCRIPT = "\n".join(
     (_HERE / name).read_text(encoding="utf-8")
@@ -40,7 +42,7 @@ PLAIN_CONFIG = {"displaylogo": False, "showSendToCloud": False}  # plotly.js 4 w
 
 Select = Literal["none", "points", "cells"]
 
-__all__ = ["ChartSelection", "Frames", "Select", "chart_document", "frame_slug", "plot"]
+__all__ = ["ChartSelection", "Frames", "Select", "chart_document", "fetch_library", "frame_slug", "plot"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class _Options:
     select: Select
     file_name: str
     title: Sequence[str] = ()
-    script: str = f"app/static/{_SCRIPT_NAME}"
+    script: str = _SCRIPT
     aspect: float | None = None
     on_dark: dict[str, str] = field(default_factory=lambda: dict(ON_DARK))
     start: dict[str, Any] = field(default_factory=dict)
@@ -90,6 +92,7 @@ def plot(
     on_select: Callable[[], None] | None = None,
     shared: Shared | None = None,
     on_class: Callable[[str], None] | None = None,
+    made_of: str = "",
 ) -> ChartSelection:
     """Draw ``figure`` in the width of its container and return what is selected in it.
 
@@ -99,7 +102,8 @@ def plot(
     point), "cells" the row and column of a clicked heatmap cell; ``on_select`` is called when that changes. With ``frames`` a
     slider shows one after the other. ``file_name`` names the pictures that are saved, and ``title`` (``alt``, if empty), lines of
     plain text, stands in them; of a frame both name it. With ``shared`` the selection is not the chart's own.
-    ``on_class`` is called with the class that is clicked in the legend, in the place of hiding it.
+    ``on_class`` is called with the class that is clicked in the legend, in the place of hiding it. ``made_of`` says what figure and
+    frames are made of (``kept.made_of``), and with it they are written for the browser once.
     """
     own = "none" if shared is not None else select
     start = asked_start(key, None if frames is None or frames.follows else frames.names, own)
@@ -125,7 +129,7 @@ def plot(
         with st.container(gap=None):
             result = _COMPONENT(
                 key=key,
-                data=_payload(figure, options, frames),
+                data=_payload(figure, options, frames, made_of),
                 on_selection_change=on_select or _nothing,
                 on_frame_change=_nothing,
                 on_zoom_change=_nothing,
@@ -151,6 +155,12 @@ def plot(
     elif select == "cells":
         note_cell(key, None if chosen.cell is None else (chosen.trace or 0, *chosen.cell))
     return chosen
+
+
+def fetch_library() -> None:
+    """Let the browser fetch what draws charts while the page that has some is still being made."""
+    if component_available():
+        _COMPONENT(key="plotly_library", data=json.dumps({"library": _SCRIPT}).encode(), height="content")
 
 
 def picture_buttons(key: str) -> None:
@@ -201,12 +211,15 @@ def provide_script(folder: Path) -> bool:
     return True
 
 
-def _payload(figure: go.Figure, options: _Options, frames: Frames | None) -> bytes:
+def _payload(figure: go.Figure, options: _Options, frames: Frames | None, made_of: str = "") -> bytes:
     """The chart as UTF-8 JSON: bytes are hashed and sent as they are, where a dict would be encoded twice."""
+
+    def drawn() -> bytes:
+        sent = None if frames is None else encoded(frames)
+        return f'{{"figure":{figure.to_json(engine="json")},"frames":{json.dumps(sent)}'.encode()
+
     stated = {name: getattr(options, name) for name in _Options.__dataclass_fields__}
-    sent = None if frames is None else encoded(frames)
-    rest = json.dumps({"options": stated, "frames": sent})
-    return f'{{"figure":{figure.to_json(engine="json")},{rest[1:]}'.encode()
+    return b"".join((kept_bytes(made_of, drawn), b',"options":', json.dumps(stated).encode(), b"}"))
 
 
 def _selection(stated: Any, frame: Any, frames: Frames | None) -> ChartSelection:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from backend import AnalysisSpec, ModelInfo, Projection, Result, TextOnMap
@@ -67,10 +68,11 @@ def with_text(finding: Finding, on_map: Result[Projection], found: Result[TextOn
         "hovertemplate": f"{hover_text(text)}<br><b>{NAME}</b><extra></extra>",
     }
     look = {"color": PALETTE[3], "line": {"width": 1, "color": "white"}}
+    figure = go.Figure(finding.figure)  # the one given is kept for others
     if n_axes == 2:
-        finding.figure.add_scattergl(marker={"symbol": "star", "size": 17, **look}, **star)
+        figure.add_scattergl(marker={"symbol": "star", "size": 17, **look}, **star)
     else:
-        finding.figure.add_scatter3d(marker={"symbol": "diamond", "size": 9, **look}, **star)
+        figure.add_scatter3d(marker={"symbol": "diamond", "size": 9, **look}, **star)
     moved = [[*traces, coords[place : place + 1]] for place, traces in enumerate(frames.coordinates)]
     typed = pd.DataFrame({"layer": list(names), "text": text, **{f"axis_{i + 1}": coords[:, i] for i in range(n_axes)}})
 
@@ -80,6 +82,8 @@ def with_text(finding: Finding, on_map: Result[Projection], found: Result[TextOn
 
     return replace(
         finding,
+        figure=figure,
+        made_of="",
         frames=replace(frames, coordinates=moved),
         table=table,
         results=[*finding.results, found],
