@@ -76,7 +76,13 @@ SETTINGS = (
     Setting("EMBEDSCOPE_MAX_VECTOR_BYTES", 256 * MIB, "Largest file of vectors that is read."),
     Setting("EMBEDSCOPE_MAX_ROWS", 200_000, "Most rows in a text set."),
     Setting("EMBEDSCOPE_MAX_TEXT_CHARS", 100_000, "Most characters in a text."),
-    Setting("EMBEDSCOPE_READ_BYTES", 2048 * MIB, "Most memory that the process reading uploads may use."),
+    Setting("EMBEDSCOPE_READ_BYTES", 2048 * MIB, "Most memory that a process reading uploads or model files may use."),
+    Setting("EMBEDSCOPE_READ_SECONDS", 60, "Most processor seconds that reading one upload may take; 0: no limit."),
+    Setting(
+        "EMBEDSCOPE_RESOLVE_SECONDS",
+        300,
+        "Most processor seconds that looking at the files of one model may take; 0: no limit.",
+    ),
 )
 
 
@@ -106,6 +112,8 @@ class Settings:
     max_rows: int
     max_text_chars: int
     read_bytes: int
+    read_seconds: int
+    resolve_seconds: int
 
     @property
     def most_upload_bytes(self) -> int:

@@ -180,5 +180,5 @@ def worker(options: argparse.Namespace) -> int:
     settings = read_settings()
     prepare_worker(options.kind, settings)
     runner = wire_runner(open_store(settings), settings, roots=settings.model_roots)
-    serve_worker(options.kind, runner, CODEC)
+    serve_worker(options.kind, runner, CODEC, settings)
     return 0

@@ -7,6 +7,8 @@ A golden-digest test guards this file: when a digest changes, every user loses a
 import dataclasses
 import hashlib
 import struct
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 from backend.values.specs import ActivationSpec, AnalysisSpec, LabelSpec, Request, TextSetSpec
@@ -26,6 +28,11 @@ def fingerprint(spec: ActivationSpec | Request[object]) -> str:
 
 def content_digest(*chunks: bytes) -> str:
     """Digest of bytes as 40 hex digits, each chunk with its length, so that ("ab", "c") and ("a", "bc") differ."""
+    return _digest(chunks)
+
+
+def _digest(chunks: Iterable[bytes]) -> str:
+    """The same of chunks that are made one by one: a sentence of many words is a chunk of each of them."""
     hasher = hashlib.blake2b(digest_size=20)
     for chunk in chunks:
         hasher.update(struct.pack(">Q", len(chunk)))
@@ -35,17 +42,12 @@ def content_digest(*chunks: bytes) -> str:
 
 def text_set_spec(table: TextTable) -> TextSetSpec:
     """The identity of a text set: one digest of its texts (with pairs or spans), one of the whole table."""
-    texts = content_digest(
-        table.unit.encode(),
-        *_cells(table.texts),
-        b"pairs",
-        *(_cells(table.pairs) if table.pairs else ()),
-        *_spans(table.spans),
-    )
+    rows = (_cells(table.texts), (b"pairs",), _cells(table.pairs or ()), _spans(table.spans))
+    texts = _digest(chain((table.unit.encode(),), *rows))
     roles = [text.encode() for text in (table.name, table.label or "", table.split or "")]
-    columns = [part for name, cells in table.columns.items() for part in (name.encode(), *_cells(cells))]
+    columns = (chain((name.encode(),), _cells(cells)) for name, cells in table.columns.items())
     part = [b"sample", table.sample.encode("utf-8", "surrogatepass")] if table.sample else []
-    whole = content_digest(texts.encode(), *roles, *columns, *part)
+    whole = _digest(chain((texts.encode(), *roles), chain.from_iterable(columns), part))
     return TextSetSpec(table.name, texts, len(table), table.unit, whole, table.sample)
 
 
@@ -53,17 +55,23 @@ def label_spec(table: TextTable, column: str) -> LabelSpec:
     """The identity of one column of labels, with the split that goes with it."""
     cells = table.columns[column]
     split = table.columns[table.split] if table.split else ()
-    digest = content_digest(*_cells(cells), b"split", *_cells(split))
+    digest = _digest(chain(_cells(cells), (b"split",), _cells(split)))
     return LabelSpec(column, digest, len({cell for cell in cells if cell is not None}))
 
 
-def _spans(spans: tuple[tuple[int, ...], ...] | None) -> list[bytes]:
+def _spans(spans: tuple[tuple[int, ...], ...] | None) -> Iterator[bytes]:
     """Nothing where a row is a text, so that such a set keeps the digest that it had before there were spans."""
-    return [] if spans is None else [b"spans", *(struct.pack(f">{len(span)}Q", *span) for span in spans)]
+    if spans is not None:
+        yield b"spans"
+        yield from (struct.pack(f">{len(span)}Q", *span) for span in spans)
 
 
-def _cells(cells: tuple[Cell, ...]) -> list[bytes]:
-    return [b"-" if cell is None else b"+" + cell.encode("utf-8", "surrogatepass") for cell in cells]
+def _cells(cells: tuple[Cell, ...]) -> Iterator[bytes]:
+    last, chunk = None, b"-"
+    for cell in cells:
+        if cell is not last:  # the words of a sentence share it
+            last, chunk = cell, b"-" if cell is None else b"+" + cell.encode("utf-8", "surrogatepass")
+        yield chunk
 
 
 def _encode(value: Any) -> bytes:

@@ -14,6 +14,7 @@ from typing import Any, TextIO
 from backend.errors import Cancelled
 from backend.forms.codec import Codec
 from backend.jobs.base import explained
+from backend.jobs.limits import alive, clock, limit_memory, out_of_memory
 from backend.settings import Settings
 from backend.values.activations import Report
 from backend.values.tasks import Task
@@ -36,12 +37,10 @@ def prepare_worker(kind: str, settings: Settings) -> None:
     if kind == "reader":
         # Arrow's own pool reserves a gigabyte of addresses at once, which the limit below would count.
         os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (settings.read_bytes, settings.read_bytes))
+        limit_memory(kind, settings)
 
 
-def serve_worker(kind: str, runner: Runner, codec: Codec) -> None:
+def serve_worker(kind: str, runner: Runner, codec: Codec, settings: Settings) -> None:
     """Do tasks until standard input ends; then the process ends."""
     channel = _Channel()
     with contextlib.suppress(OSError):
@@ -52,23 +51,28 @@ def serve_worker(kind: str, runner: Runner, codec: Codec) -> None:
         message = channel.next()
         if message is None:
             return
-        channel.send(_done(runner, codec, message, channel))
+        channel.send(_done(runner, codec, message, channel, kind, settings))
 
 
-def _done(runner: Runner, codec: Codec, message: dict[str, Any], channel: "_Channel") -> dict[str, Any]:
+def _done(
+    runner: Runner, codec: Codec, message: dict[str, Any], channel: "_Channel", kind: str, settings: Settings
+) -> dict[str, Any]:
     job = message["job"]
 
     def report(done: int, total: int, stage: str) -> None:
+        alive(kind, settings)
         if job in channel.cancelled:
             raise Cancelled()
         channel.send({"event": "report", "job": job, "done": done, "total": total, "stage": stage})
 
     try:
-        _step(runner, codec.task_from_json(message["task"]), message["step"], report)
+        with clock(kind, settings):
+            _step(runner, codec.task_from_json(message["task"]), message["step"], report)
     except Cancelled as error:
         return {"event": "cancelled", "job": job, "error": error.message, "hint": error.hint}
     except Exception as error:
-        text, hint = explained(error)
+        over = out_of_memory(kind, settings) if isinstance(error, MemoryError) else None
+        text, hint = over or explained(error)
         if text.startswith("Unexpected"):
             import traceback
 

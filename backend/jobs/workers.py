@@ -20,6 +20,7 @@ from typing import Any
 from backend.errors import Cancelled, EmbedscopeError
 from backend.forms.codec import Codec
 from backend.jobs.base import Progress, ended, new_job
+from backend.jobs.limits import what_ended
 from backend.jobs.local import StoreExecutor
 from backend.jobs.worker import KINDS
 from backend.settings import DASHBOARD, own_command
@@ -271,7 +272,8 @@ class _Process:
         hint = "Run it again: a new worker takes its place."
         if code == -signal.SIGKILL:
             hint = "It may have run out of memory: use fewer texts or a smaller model, or simply run it again."
-        return {"event": "failed", "error": f"The worker process '{self._kind}' died ({how}).", "hint": hint}
+        error, hint = what_ended(self._kind, -code) or (f"The worker process '{self._kind}' died ({how}).", hint)
+        return {"event": "failed", "error": error, "hint": hint}
 
 
 def _cancelled_or(entry: _Job, event: dict[str, Any]) -> dict[str, Any]:

@@ -1,18 +1,23 @@
 """What kind of model a configuration describes, and the model class that stands for it in the transformers library."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.modules.module import register_module_module_registration_hook
 
 from backend.errors import ModelError
 from backend.models.folders import WEIGHTS, broken, unusable, weight_shapes
 from backend.models.untyped import Untyped
 
 _HEAD = "ForSequenceClassification"
+MOST_CLASSES = 1_000_000  # of a head
+MOST_PARTS = 40_000  # modules of a network: 60 blocks of 128 experts of five parts each
 
 
 @dataclass(slots=True, eq=False)
@@ -46,11 +51,19 @@ def load_config(model: str, folder: Path) -> Untyped:
     from backend.models.folders import CONFIG, read_json
 
     silence()
-    model_type = read_json(folder, CONFIG, model).get("model_type")
+    said = read_json(folder, CONFIG, model)
+    model_type, n_classes = said.get("model_type"), said.get("num_labels")
+    if isinstance(n_classes, int) and n_classes > MOST_CLASSES:  # the library makes a name for each
+        raise ModelError(
+            f"The config.json of '{model}' asks for {n_classes:,} classes; the limit is {MOST_CLASSES:,}.",
+            "Check its entry num_labels, or choose another model.",
+        )
     if model_type not in CONFIG_MAPPING:
         raise _unknown(model, f"model_type {model_type!r}")
     try:
         config = AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+    except MemoryError:
+        raise
     except Exception as error:
         reason = (str(error).strip().splitlines() or [""])[0][:160]
         raise unusable(model, f"config.json is refused ({type(error).__name__}: {reason})") from None
@@ -103,8 +116,10 @@ def build(model: str, architecture: Architecture) -> Untyped:
     for attention in ("sdpa", "eager", "sdpa", "eager"):
         architecture.attention = attention
         try:
-            with torch.device("meta"):
+            with torch.device("meta"), most_parts(model):
                 return from_config(architecture.auto_class, architecture.config, attn_implementation=attention)
+        except (ModelError, MemoryError):
+            raise
         except Exception as error:
             if attention == "sdpa" and "scaled_dot_product" in str(error):
                 continue  # the family has no such implementation
@@ -118,6 +133,27 @@ def build(model: str, architecture: Architecture) -> Untyped:
                 model, f"no model can be built from config.json ({type(error).__name__}: {reason})"
             ) from None
     raise AssertionError("unreachable")
+
+
+@contextmanager
+def most_parts(model: str) -> Iterator[None]:
+    """Let no network be built of more parts than any that people train: raises ModelError while they are still few."""
+    count = 0
+
+    def counted(*_: Untyped) -> None:
+        nonlocal count
+        count += 1
+        if count > MOST_PARTS:
+            raise ModelError(
+                f"The config.json of '{model}' asks for a network of more than {MOST_PARTS:,} parts, which is the limit.",
+                "Check its number of layers, heads and experts, or choose another model.",
+            )
+
+    handle = register_module_module_registration_hook(counted)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def from_config(auto_class: Untyped, config: Untyped, **options: Untyped) -> Untyped:

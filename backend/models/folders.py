@@ -33,6 +33,9 @@ SMALL_PATTERNS = (
 )
 WEIGHT_PATTERNS = (WEIGHTS, "model-*.safetensors", ADAPTER_WEIGHTS)
 IDENTITY_PATTERNS = (*SMALL_PATTERNS, ROWS_FILE, "*.safetensors")  # what a model was trained on decides its test rows
+MOST_JSON_BYTES = 8 * 2**20  # of a file of settings; 100,000 classes with their names take 5 MiB
+MOST_INDEX_BYTES = 64 * 2**20  # of the list of the weights' files; that of a model in a thousand files has 10 MiB
+MOST_TOKENIZER_BYTES = 512 * 2**20  # of the files of a tokenizer together; a vocabulary of 260,000 entries has 35 MiB
 TOKENIZERS_WITHOUT_VOCABULARY = ("ByT5Tokenizer", "CanineTokenizer", "PerceiverTokenizer")
 PICKLE_PATTERNS = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle")
 OTHER_FORMATS = {  # what else a folder may hold a model in: a limit of what is read here, no fault of the folder
@@ -80,7 +83,7 @@ def file_names(folder: Path) -> tuple[str, ...]:
 def read_json(folder: Path, file_name: str, model: str) -> dict[str, Any]:
     """One JSON object from a model's folder; raises ModelError where it is missing, damaged or something else."""
     try:
-        value = json.loads((folder / file_name).read_text("utf-8"))
+        value = json.loads(read_small(model, folder / file_name))
     except FileNotFoundError:
         raise broken(model, f"it has no {file_name}") from None
     except (ValueError, RecursionError, OSError) as error:
@@ -88,6 +91,19 @@ def read_json(folder: Path, file_name: str, model: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise broken(model, f"{file_name} does not hold a JSON object")
     return value
+
+
+def read_small(model: str, path: Path) -> str:
+    """The text of a file of settings; raises ModelError where it has more bytes than any has, OSError, UnicodeDecodeError."""
+    most = MOST_INDEX_BYTES if path.name == INDEX else MOST_JSON_BYTES
+    with path.open("rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise ModelError(
+            f"{path.name} of the model '{model}' has more than {most:,} bytes, which is the limit.",
+            "Check that it is the file of settings that belongs there, or choose another model.",
+        )
+    return content.decode("utf-8")
 
 
 def broken(model: str, reason: str) -> ModelError:
@@ -116,6 +132,7 @@ def check_model(model: str, folder: Path, files: Collection[str], *, weights: bo
         if _pickles(files) and not _matching(files, ("*.safetensors",)):
             raise _pickle_only(model, files)
         raise _other_format(model, files) or broken(model, f"it has no {CONFIG}")
+    check_sizes(model, folder)
     _check_code(model, folder, files, config)
     names = _weight_files(model, folder, files)
     if not has_tokenizer(model, folder, files):
@@ -130,6 +147,7 @@ def check_model(model: str, folder: Path, files: Collection[str], *, weights: bo
 
 def check_adapter(model: str, folder: Path, files: Collection[str]) -> dict[str, Any]:
     """The configuration of an adapter that is whole and safe; raises ModelError as check_model does."""
+    check_sizes(model, folder)
     config = read_json(folder, ADAPTER_CONFIG, model)
     if "auto_map" in config:
         raise remote_code(model, ADAPTER_CONFIG)
@@ -210,6 +228,17 @@ def _check_code(model: str, folder: Path, files: Collection[str], config: dict[s
         raise ModelError(
             f"The model '{model}' has quantised weights, which are not supported.",
             "Use the float32, float16 or bfloat16 checkpoint that it was made from.",
+        )
+
+
+def check_sizes(model: str, folder: Path) -> None:
+    """Raise ModelError where the files of the tokenizer, which are read whole, have more bytes than any has."""
+    sizes = [path.stat().st_size for path in folder.iterdir() if path.is_file() and _matches(path.name, SMALL_PATTERNS)]
+    if sum(sizes) > MOST_TOKENIZER_BYTES:
+        raise ModelError(
+            f"The tokenizer and the settings of the model '{model}' have {sum(sizes):,} bytes; the limit is "
+            f"{MOST_TOKENIZER_BYTES:,}.",
+            "Check that they are the files that belong there, or choose another model.",
         )
 
 

@@ -130,6 +130,8 @@ def load_tokenizer(model: str, folder: Path, config: Untyped = None) -> Untyped:
         tokenizer("a")
     except ImportError as error:
         raise ModelError(f"The tokenizer of '{model}' needs a package: {_first_line(error)}", "Install it.") from None
+    except MemoryError:
+        raise
     except Exception as error:
         raise unusable(model, f"its tokenizer cannot be read ({_first_line(error)})") from None
     tokenizer.truncation_side = "right"
@@ -202,7 +204,7 @@ def _described(spec: ModelSpec, files: ModelFiles) -> tuple[ModelInfo, Architect
     """As _describe, whatever the code of a family raises while its model is built without weights."""
     try:
         return _describe(spec, files)
-    except EmbedscopeError:
+    except (EmbedscopeError, MemoryError):
         raise
     except Exception as error:
         raise unusable(

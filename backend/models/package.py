@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.errors import ModelError
-from backend.models.folders import broken
+from backend.models.folders import broken, read_small
 from backend.models.untyped import Untyped
 
 MODULES = "modules.json"
@@ -50,10 +50,7 @@ def transformer_path(model: str, folder: Path) -> str:
     modules = _modules(model, folder)
     for module in modules:
         if module["type"].rpartition(".")[2] in _TRANSFORMERS:
-            path = module["path"]
-            if Path(path).is_absolute() or ".." in Path(path).parts:
-                raise broken(model, f"its {MODULES} leads out of its folder ('{path}')")
-            return path
+            return module["path"]
     kinds = ", ".join(module["type"].rpartition(".")[2] for module in modules) or "nothing"
     raise ModelError(
         f"The sentence-transformers package '{model}' does not hold exactly one transformer (its modules: {kinds}).",
@@ -116,7 +113,21 @@ def _modules(model: str, folder: Path) -> list[dict[str, str]]:
     table = _read(model, folder / MODULES)
     if not isinstance(table, list) or not all(isinstance(module, dict) for module in table):
         raise broken(model, f"{MODULES} holds no list of modules")
-    return [{key: str(module.get(key, "")) for key in ("path", "type")} for module in table]
+    modules = [{key: str(module.get(key, "")) for key in ("path", "type")} for module in table]
+    for module in modules:
+        _check_inside(model, module["path"])
+    return modules
+
+
+def _check_inside(model: str, path: str) -> None:
+    if Path(path).is_absolute() or ".." in Path(path).parts or "\0" in path:
+        raise broken(model, f"its {MODULES} leads out of its folder ('{path}')")
+
+
+def module_files(model: str, folder: Path) -> tuple[Path, ...]:
+    """The folders of the modules below ``folder`` and the settings in them, as they are named, links not followed."""
+    places = [folder / module["path"] for module in _modules(model, folder) if module["path"]]
+    return tuple(item for place in places if place.is_dir() for item in (place, *sorted(place.glob("*.json"))))
 
 
 def _settings(model: str, folder: Path) -> dict[str, Any]:
@@ -182,7 +193,7 @@ def _inputs(table: dict[str, Any], settings: dict[str, Any]) -> list[str]:
 def _read(model: str, path: Path) -> Untyped:
     """What a JSON file holds, None where there is none."""
     try:
-        return json.loads(path.read_text("utf-8"))
+        return json.loads(read_small(model, path))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, RecursionError, OSError) as error:

@@ -23,7 +23,7 @@ from backend.models.folders import (
     folder_digest,
 )
 from backend.models.hub import hub_commit, hub_files, hub_folder, not_found
-from backend.models.package import MODULES, settings_that_count, transformer_path
+from backend.models.package import MODULES, module_files, settings_that_count, transformer_path
 from backend.models.runfolder import run_model_folder
 from backend.values.runs import PREFIX
 from backend.values.specs import DTYPES, ModelSpec
@@ -186,9 +186,10 @@ def _local(folder: Path, roots: Roots, base: bool) -> ModelFiles:
     name = str(folder)
     files = file_names(folder)
     if roots is not None:
-        for file_name in files:  # a link inside the folder must not lead out of the roots either
-            if not _inside((folder / file_name).resolve(), roots):
-                raise _outside(name, roots, f"its file {file_name} is a link that leads outside")
+        further = module_files(name, folder) if MODULES in files else ()
+        for path in (*(folder / one for one in files), *further):  # a link inside must not lead out of the roots either
+            if not _inside(path.resolve(), roots):
+                raise _outside(name, roots, f"its file {path.relative_to(folder)} is a link that leads outside")
     if ADAPTER_CONFIG in files:
         commit = folder_digest(folder, settings_that_count(name, folder))
         return _with_base(name, commit, folder, files, roots, True, base)

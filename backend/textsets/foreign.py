@@ -41,7 +41,7 @@ _MAGIC = (
 _PAGE = re.compile(r"\s*(?:<!doctype\s+html|<html\b|<table\b|<head\b)", re.IGNORECASE)
 _XML = re.compile(r"\s*<\?xml\b", re.IGNORECASE)
 _YAML = re.compile(r"(?:%YAML[^\n]*\n|---[ \t]*\n|- )?(?:[\w -]+:(?: [^\n]*)?\n[ \t]*)+(?:- |[\w -]+:)")
-_FEATURES = re.compile(r"[+-]?[0-9.]+(?:,[0-9.]+)*(?: (?:qid:)?[0-9]+:[+-]?[0-9.eE+-]+)+\s*(?:#.*)?")
+_FEATURES = re.compile(r"[+-]?[0-9.]+(?:,[0-9.]+)*+(?: (?:qid:)?[0-9]+:[+-]?[0-9.eE+-]+)++\s*(?:#.*)?")
 
 
 def refuse_bytes(content: bytes) -> None:

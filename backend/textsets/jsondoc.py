@@ -8,8 +8,8 @@ from typing import Any
 from backend.errors import TextSetError
 from backend.textsets.decoding import Decoded, first_line, iter_lines
 from backend.textsets.headers import KNOWN, guess_header
-from backend.textsets.jsonl import DECODER, Collector, Pairs, check_keys, read_jsonl
-from backend.textsets.limits import Limits
+from backend.textsets.jsonl import DECODER, Collector, Pairs, check_keys, check_values, read_jsonl
+from backend.textsets.limits import Limits, check_cells
 from backend.textsets.roles import SPLIT_VALUES
 from backend.textsets.tables import RawTable, listed, shortened
 from backend.values.reading import ReadOptions
@@ -43,8 +43,9 @@ def read_json(decoded: Decoded, options: ReadOptions, *, limits: Limits) -> RawT
     """
     if _is_lines(decoded.text):
         return read_jsonl(decoded, limits=limits)
-    document, n_values = _document(decoded.text)
+    document, n_values = _document(decoded.text, limits)
     found = _rows_of(document)
+    limits.check_rows(len(found.rows), at_least=False)
     if n_values > 1:
         found = _Found(found.rows, f"{n_values:,} JSON values, one after the other")
     kinds = {_kind(row) for row in found.rows}
@@ -78,6 +79,7 @@ def read_json(decoded: Decoded, options: ReadOptions, *, limits: Limits) -> RawT
 def _is_lines(text: str) -> bool:
     """Whether each line is an object of its own: the first one is, and it is no document that holds rows."""
     first = first_line(text)
+    check_values(first, "The first line")
     try:
         value = DECODER.decode(first)
     except (ValueError, RecursionError):
@@ -100,12 +102,14 @@ def _holds_rows(document: Any) -> bool:
         return True  # refused, with what it holds
 
 
-def _document(text: str) -> tuple[Any, int]:
+def _document(text: str, limits: Limits) -> tuple[Any, int]:
     """The document, or a list of the values where there are several, one after the other; and how many there are."""
     values: list[Any] = []
     at = 0
+    check_values(text, "The document")
     stripped = text.strip()
     while at < len(stripped):
+        limits.check_rows(len(values))
         try:
             value, end = DECODER.raw_decode(stripped, at)
         except RecursionError:
@@ -221,6 +225,7 @@ def _crossed(value: dict[str, dict[str, Any]]) -> _Found | None:
     if any(key.lower() in KNOWN for key in keys) or (all(key.isdigit() for key in value) and not by_column):
         by_column = False
     if by_column:
+        check_cells(len(keys), len(value))
         rows = [{name: cells.get(key) for name, cells in value.items()} for key in keys]
         return _Found(rows, "columns, each an object with a value for every row", sure=False)
     return _Found(list(value.values()), "rows, each an object under its own key", sure=False)
@@ -231,7 +236,7 @@ def _as_objects(rows: list[Any], options: ReadOptions) -> tuple[Iterable[dict[st
     if isinstance(rows[0], dict):
         return _unwrapped(rows), True
     if not isinstance(rows[0], list):
-        return [{"text": row} for row in rows], True
+        return ({"text": row} for row in rows), True
     width = len(rows[0])
     for number, row in enumerate(rows, 1):
         if len(row) != width:

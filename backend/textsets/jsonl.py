@@ -1,16 +1,19 @@
 """JSONL: one JSON object a line. Numbers are kept as they are written."""
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from backend.errors import TextSetError
 from backend.textsets.decoding import Decoded, iter_lines
-from backend.textsets.limits import Limits, check_cells
+from backend.textsets.limits import MOST_CELLS, Limits, check_cells
 from backend.textsets.tables import RawTable, plural, shortened, unique_names, without_surrogates
 from backend.values.json_data import Json
 from backend.values.texts import Cell, Guess
 
+MOST_NESTED = 1_000_000  # lists and objects: five for each row, at the usual limit of rows
+_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _ONE_A_LINE = 'JSONL has one JSON object on each line, such as {"text": "...", "label": "..."}.'
 
 
@@ -95,6 +98,7 @@ def parsed(line: str, number: int) -> list[tuple[str, Any]]:
 
 def decoded_line(line: str, number: int) -> Json:
     """The value of one line, objects as Pairs, numbers as text; raises TextSetError with the line."""
+    check_values(line, f"Line {number:,}")
     try:
         return DECODER.decode(line)
     except RecursionError:
@@ -106,10 +110,25 @@ def decoded_line(line: str, number: int) -> Json:
 
 def check_keys(value: "Pairs", where: str) -> None:
     """Raise TextSetError for an object that has a key twice."""
-    keys = [key for key, _ in value.items]
-    if len(set(keys)) < len(keys):
-        twice = next(key for position, key in enumerate(keys) if key in keys[:position])
-        raise TextSetError(f'{where} has the key "{shortened(twice, 40)}" twice.', "Rename or remove one of the two.")
+    seen: set[str] = set()
+    for key, _ in value.items:
+        if key in seen:
+            raise TextSetError(f'{where} has the key "{shortened(key, 40)}" twice.', "Rename or remove one of the two.")
+        seen.add(key)
+
+
+def check_values(text: str, where: str) -> None:
+    """Raise TextSetError for JSON of more values, or lists and objects, than any table of texts: before they take memory."""
+    if len(text) <= MOST_NESTED:
+        return
+    bare = _STRING.sub("", text)
+    n_values, n_nested = bare.count(","), bare.count("[") + bare.count("{")
+    for count, most, what in ((n_values, MOST_CELLS, "values"), (n_nested, MOST_NESTED, "lists and objects")):
+        if count > most:
+            raise TextSetError(
+                f"{where} holds {count:,} {what}; the limit is {most:,}.",
+                "Use only some of the rows, or leave out what is not needed.",
+            )
 
 
 class Pairs:

@@ -6,10 +6,12 @@ from backend.errors import TextSetError
 from backend.settings import SETTINGS, Settings
 
 _DEFAULTS = {setting.name: setting.default for setting in SETTINGS}
-_UNPACKING = 8  # a compressed file may unpack to this many times the bytes a file may have
+_UNPACKING = 5  # a compressed file may unpack to this many times the bytes a file may have
 _BLANKS = 5  # blank lines, to the rows that a table may have
 _MAX_COLUMNS = 10_000
-_MAX_CELLS = 20_000_000  # rows x columns: 100 columns at the usual limit of rows
+MOST_CELLS = (
+    5_000_000  # rows x columns: 25 columns at the usual limit of rows; each takes some 80 bytes while a file is read
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,15 @@ class Limits:
                 "Remove the blank lines.",
             )
 
+    def check_in_sentences(self, n_chars: int) -> None:
+        """Raise TextSetError where the sentences of words, each as often as it has words, together hold too much."""
+        if n_chars > _UNPACKING * self.max_bytes:
+            raise TextSetError(
+                f"Words times the characters of their sentences are more than {_UNPACKING * self.max_bytes:,} in all;"
+                f" the limit is {_UNPACKING} times {self.max_bytes:,} (EMBEDSCOPE_MAX_UPLOAD_BYTES).",
+                "Cut very long sentences into shorter ones, use only some of them, or raise the setting.",
+            )
+
     def check_unpacked(self, n_chars: int) -> None:
         """Raise TextSetError where the cells of a compressed or remote table together hold too much."""
         if n_chars > _UNPACKING * self.max_bytes:
@@ -68,8 +79,8 @@ def check_cells(n_rows: int, n_columns: int) -> None:
             f"The table has {n_columns:,} columns; the limit is {_MAX_COLUMNS:,}.",
             "Check the separator and the line ends, or leave out columns that are not needed.",
         )
-    if n_rows * n_columns > _MAX_CELLS:
+    if n_rows * n_columns > MOST_CELLS:
         raise TextSetError(
-            f"The table has {n_rows:,} rows and {n_columns:,} columns: more than {_MAX_CELLS:,} cells.",
+            f"The table has {n_rows:,} rows and {n_columns:,} columns: more than {MOST_CELLS:,} cells.",
             "Leave out columns that are not needed.",
         )

@@ -108,12 +108,20 @@ def _values(column: Any, limits: Limits) -> list[Cell]:
     """Cells of one column of one batch; equal texts of a dictionary share one string."""
     import pyarrow as pa
 
+    kind = column.type
+    if pa.types.is_decimal(kind) or pa.types.is_temporal(kind) or pa.types.is_integer(kind):
+        column = column.dictionary_encode()  # each value is written out once
     if not pa.types.is_dictionary(column.type):
-        values = _temporal(column) if pa.types.is_temporal(column.type) else column.to_pylist()
-        return [plain_cell(value) for value in values]
+        return [plain_cell(value) for value in column.to_pylist()]
     limits.check_unpacked(column.dictionary.nbytes)
-    texts = [plain_cell(value) for value in column.dictionary.to_pylist()]
-    return [None if index is None else texts[index] for index in column.indices.to_pylist()]
+    values = column.dictionary
+    texts = [
+        plain_cell(value) for value in (_temporal(values) if pa.types.is_temporal(values.type) else values.to_pylist())
+    ]
+    indices = column.indices.to_pylist()
+    if any(index is not None and not 0 <= index < len(texts) for index in indices):
+        raise pa.ArrowInvalid("a cell points to a value that its dictionary does not have")
+    return [None if index is None else texts[index] for index in indices]
 
 
 def _temporal(column: Any) -> list[Any]:

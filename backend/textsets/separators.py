@@ -14,7 +14,7 @@ from backend.textsets.tidying import tidy
 CANDIDATES = (",", "\t", ";", "|", "^", "~", "¦", "\x1f", "\x01", " ")  # the order decides where nothing else does
 _LONG = ("|||", "||", "::")
 _HINT = re.compile(r'"?sep=(?P<mark>\\t|[^\w"\r\n])"?[;,\t|]*', re.IGNORECASE)
-_QUOTED_LINE = re.compile(r'(?:"(?:[^"\\]|""|\\.)*"|[^\s"]+)(?: (?:"(?:[^"\\]|""|\\.)*"|[^\s"]+))+')
+_QUOTED_LINE = re.compile(r'(?:"(?:[^"\\]|""|\\.)*"|[^\s"]+)(?: (?:"(?:[^"\\]|""|\\.)*"|[^\s"]+))++')
 _ENOUGH, _NEARLY = 20, 0.95  # so many records are a table where so many of them agree; reading names those that do not
 _SAMPLE = 200  # lines looked at for the habits of a separator
 _GIVE_UP = 0.5  # a separator that fewer records than this agree on after the sample is none

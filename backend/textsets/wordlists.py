@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 from backend.errors import TextSetError
 from backend.textsets.alignment import place, write_out
 from backend.textsets.decoding import Decoded, first_line, iter_lines
-from backend.textsets.jsonl import parsed
+from backend.textsets.jsonl import check_values, parsed
 from backend.textsets.limits import Limits
 from backend.textsets.tables import numbered, plural, shortened, without_surrogates
 from backend.textsets.tidying import tidy_labels
@@ -22,8 +22,10 @@ def holds_word_lists(text: str, columns: TextColumns) -> bool:
     """Whether the first line of JSON lines has a list under "words", and no other column is asked for."""
     if columns.text not in (None, WORDS):
         return False
+    first = first_line(text)
+    check_values(first, "The first line")
     try:
-        value = json.loads(first_line(text))
+        value = json.loads(first)
     except (ValueError, RecursionError):
         return False
     return isinstance(value, dict) and isinstance(value.get(WORDS), list)
@@ -63,7 +65,7 @@ def read_word_lists(decoded: Decoded, options: ReadOptions, *, limits: Limits) -
         others = tuple(_scalar(values.get(key), key, number) for key in more)
         for word, label, span in zip(words, labels, spans, strict=True):
             rows.add(text, span, (word, label, str(n_sentences), str(number), *others))
-        limits.check_rows(len(rows.texts))
+        rows.check(limits)
     if not rows.texts:
         raise TextSetError("No line holds a word.", _EXAMPLE)
     notices = [*decoded.notices, f"Read {plural(n_sentences, 'sentence')} as lists of words."]

@@ -44,12 +44,19 @@ class Rows:
     texts: list[str] = field(default_factory=list)
     spans: list[tuple[int, ...]] = field(default_factory=list)
     cells: list[tuple[Cell, ...]] = field(default_factory=list)
+    n_chars: int = 0  # of the texts of all rows
 
     def add(self, text: str, span: tuple[int, ...], cells: tuple[Cell, ...]) -> None:
         """One row; ``cells`` in the order of ``columns``."""
         self.texts.append(text)
         self.spans.append(span)
         self.cells.append(cells)
+        self.n_chars += len(text)
+
+    def check(self, limits: Limits) -> None:
+        """Raise TextSetError where the rows so far are over a limit."""
+        limits.check_rows(len(self.texts))
+        limits.check_in_sentences(self.n_chars)
 
     def by_column(self) -> dict[str, tuple[Cell, ...]]:
         """The cells of each column."""
@@ -92,7 +99,7 @@ def read_conllu(decoded: Decoded, format_name: str, options: ReadOptions, *, lim
                 rows.add(text, span, (*cells, word.lexcat, word.role, word.function))
             else:
                 rows.add(text, span, cells)
-        limits.check_rows(len(rows.texts))
+        rows.check(limits)
     return _word_set(rows, decoded, format_name, options, task, counts)
 
 

@@ -147,7 +147,7 @@ def test_what_is_broken_is_refused_with_its_line_and_what_to_do(case, task):
 
 
 def test_a_long_chain_of_heads_is_followed_in_time():
-    n_words = 20_000
+    n_words = 8_000
     lines = [word(number, "a", "X", number - 1) for number in range(1, n_words + 1)]
     assert len(table("\n".join(lines))) == n_words
     lines[0] = word(1, "a", "X", n_words)
