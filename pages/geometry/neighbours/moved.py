@@ -11,8 +11,8 @@ import streamlit as st
 from backend import ModelInfo, MovedTexts, Ordered, Result, TextTable, number_text
 from pages._kit.charts.base import short_model, shortened
 from pages._kit.flow.progress import run_panel
-from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, said_once, show
+from pages._kit.show.text_rows import list_rows
 from pages._kit.show.wording import ROWS_COUNT, count
 from pages._kit.state import ask
 from pages._kit.state.chosen import choose_rows, how_to_choose
@@ -204,10 +204,17 @@ class Moved:
         """The texts in order, and one of them with both lists side by side."""
         unit = self.here.row_name
         kind = ask.segmented_control("Order", [MOVED, STAYED], default=MOVED, key="neighbours_order")
-        order = self.order(kind)[:MOST_ROWS]
+        whole, texts = self.order(kind), self.result.values.text_index
+        order = whole[:MOST_ROWS]
         wide = {name: st.column_config.ListColumn(name, width="medium") for name in ("before", "after")}
         wide[unit] = st.column_config.TextColumn(unit, width="medium")
-        show_table(self.rows(order), columns=wide, key="neighbours_moved_rows")
+        list_rows(
+            texts[whole].tolist(),
+            lambda places: self.rows([whole[place] for place in places]),
+            key="neighbours_moved_rows",
+            most=MOST_ROWS,
+            columns=wide,
+        )
         n = len(self.result.values.row_index)
         part = f"The first {len(order):,} of {count(n, unit)} (all are in the figure's JSON file)"
         st.caption(
@@ -215,7 +222,7 @@ class Moved:
             f"{plain(self.names[0])} and in {plain(self.names[1])}, the nearest first. p is the probability that unrelated neighbours share "
             f"as many. {ROWS_COUNT}"
         )
-        texts, shown = self.result.values.text_index, self.table.shown
+        shown = self.table.shown
         place = ask.selectbox(
             f"Neighbours of one {unit}",
             order,
@@ -228,13 +235,18 @@ class Moved:
         """Both lists of one text; those that are in both are marked."""
         values, shown = self.result.values, self.table.shown
         lists = values.before_texts[place].tolist(), values.after_texts[place].tolist()
-        for column, name, mine, other in zip(st.columns(2), self.names, lists, lists[::-1], strict=True):
+        for at, (column, name, mine) in enumerate(zip(st.columns(2), self.names, lists, strict=True)):
             with column:
                 st.markdown(f"**{plain(name)}**")
-                ranks, rows = range(1, len(mine) + 1), [text + 1 for text in mine]
-                kept = [text in other for text in mine]
-                texts = [shown[text] for text in mine]
-                show_table(pd.DataFrame({"rank": ranks, "row": rows, "in both": kept, self.here.row_name: texts}))
+                table = pd.DataFrame(
+                    {
+                        "rank": range(1, len(mine) + 1),
+                        "row": [text + 1 for text in mine],
+                        "in both": [text in lists[1 - at] for text in mine],
+                        self.here.row_name: [shown[text] for text in mine],
+                    }
+                )
+                list_rows(mine, table.iloc.__getitem__, key=f"neighbours_moved_{('before', 'after')[at]}")
 
 
 def _short(text: int, shown: Sequence[str], n_chars: int = _MOST_CHARS) -> str:

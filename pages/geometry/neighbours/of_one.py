@@ -9,8 +9,8 @@ import streamlit as st
 
 from backend import Neighbours, Result, TextTable
 from pages._kit.charts.base import short_model
-from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, elsewhere, show
+from pages._kit.show.text_rows import list_rows
 from pages._kit.show.wording import ROWS_COUNT
 from pages._kit.state.chosen import choose_rows, how_to_choose
 from pages._kit.state.selection import Selection
@@ -122,11 +122,13 @@ def show_neighbours(one: OneText) -> None:
         if not one.places:  # the figure's place says why
             return
         st.markdown(f"**Nearest in {plain(one.layer_name)}**")
-        show_table(one.nearest(), key="neighbours_nearest")
+        nearest, rows = one.nearest(), one.result.values.text_index[one.places].tolist()
+        list_rows(rows, lambda places: nearest.iloc[places], key="neighbours_nearest")
         st.caption(f"Exact, in the full space, among all {one.result.values.n_others:,}. {ROWS_COUNT}")
         _offer_selection(one)
     with st.expander("Ranks in every layer", icon=":material/table:"):
-        show_table(one.ranks(), key="neighbours_every")
+        ranks = one.ranks()
+        list_rows(rows, lambda places: ranks.iloc[places], key="neighbours_every")
 
 
 def _offer_selection(one: OneText) -> None:

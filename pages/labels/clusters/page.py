@@ -29,6 +29,7 @@ from pages._kit.flow.progress import run_panel
 from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, elsewhere, said_once, show
 from pages._kit.show.findings import heading, reasons
+from pages._kit.show.text_rows import list_rows
 from pages._kit.show.wording import ROWS_COUNT, count
 from pages._kit.state import ask
 from pages._kit.state.labelled import choose_model, choose_other, label_ready, say_classes
@@ -234,20 +235,22 @@ def show_split(result: Result[DirectProbeResult], layer: int) -> None:
         f"In {name} {count(len(split), 'label')} of {values.n_labels} {'is' if len(split) == 1 else 'are'} in pieces: "
         f"{plain(', '.join(split[:12]))}. The texts outside the largest piece of their label ({ROWS_COUNT[:-1].lower()}):"
     )
-    chosen = np.concatenate([conflict, outside])[:MOST_TEXTS]
-    cluster = values.clusters[layer][chosen]
-    show_table(
-        pd.DataFrame(
+    listed = np.concatenate([conflict, outside])
+
+    def table(places: list[int]) -> pd.DataFrame:
+        at = listed[places]
+        cluster = values.clusters[layer][at]
+        return pd.DataFrame(
             {
-                "row": numbers[chosen] + 1,
-                "label": [classes[label] for label in values.row_label[chosen]],
+                "row": numbers[at] + 1,
+                "label": [classes[label] for label in values.row_label[at]],
                 "cluster": [str(number) if number >= 0 else "left out" for number in cluster],
-                "texts in it": [int(size) or None for size in values.cluster_size[layer][chosen]],
-                "text": [texts[row] for row in numbers[chosen]],
+                "texts in it": [int(size) or None for size in values.cluster_size[layer][at]],
+                "text": [texts[row] for row in numbers[at]],
             }
         )
-    )
-    more = len(outside) + len(conflict) - len(chosen)
+
+    more = list_rows(numbers[listed].tolist(), table, key="clusters_split", most=MOST_TEXTS)
     if more > 0:
         st.caption(f"{more:,} more are in the JSON file.")
     if len(conflict):

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -36,6 +35,7 @@ from pages._kit.flow.progress import run_panel
 from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, elsewhere, said_once, show
 from pages._kit.show.findings import heading
+from pages._kit.show.text_rows import list_rows
 from pages._kit.show.wording import ROWS_COUNT
 from pages._kit.state import ask
 from pages._kit.state.labelled import label_ready, say_classes
@@ -44,6 +44,7 @@ from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import end_page, plain, workbench
 from pages.labels.movement.tables import (
     by_label,
+    changed_table,
     differences_table,
     labels_table,
     layers_table,
@@ -272,21 +273,17 @@ def show_rows(series: Sequence[ModelInfo], layer: int) -> None:
     if found is None or here.texts is None or layer >= len(found[0].values.pairs):
         return
     values, table = found[0].values, workbench().text_set(here.texts)
-    order = np.argsort(values.per_row[layer], kind="stable")[:MOST_ROWS]
-    numbers = values.text_index[order]
-    show_table(
-        pd.DataFrame(
-            {
-                "row": numbers + 1,
-                "label": [table.columns[label][number] for number in numbers],
-                "neighbours kept": values.per_row[layer][order],
-                here.row_name: [table.shown[number] for number in numbers],
-            }
-        )
+    order = np.argsort(values.per_row[layer], kind="stable")
+    more = list_rows(
+        values.text_index[order].tolist(),
+        lambda places: changed_table(values, layer, order[places], table, label, here.row_name),
+        key="movement_changed",
+        most=MOST_ROWS,
     )
+    lowest = f"The {MOST_ROWS} lowest. " if more else ""
     st.caption(
         f"Of its {values.k} nearest neighbours in {plain(short_model(series[0].spec.name))}, the share that each still has in "
-        f"{plain(short_model(series[-1].spec.name))}; unrelated models would share {number_text(values.by_chance, 'share')}. The {len(order)} lowest. {ROWS_COUNT} "
+        f"{plain(short_model(series[-1].spec.name))}; unrelated models would share {number_text(values.by_chance, 'share')}. {lowest}{ROWS_COUNT} "
         "The page Neighbours lists their neighbours before and after."
     )
 

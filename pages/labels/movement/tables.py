@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from backend import MovementResult, Result
+from backend import MovementResult, NeighbourOverlap, Result, TextTable
 from pages._kit.charts.base import Floats, short_model
 
 
@@ -89,3 +90,23 @@ def layers_table(result: Result[MovementResult]) -> pd.DataFrame:
         columns["mean movement"] = values.difference_mean
         columns["movement common to all"] = values.difference_common
     return pd.DataFrame(columns)
+
+
+def changed_table(
+    values: NeighbourOverlap,
+    layer: int,
+    rows: npt.NDArray[np.int64],
+    texts: TextTable,
+    label: str,
+    row_name: str,
+) -> pd.DataFrame:
+    """One line for each of these ``rows`` of the result: what it has kept of its neighbours in a layer, its label, its text."""
+    numbers = values.text_index[rows]
+    return pd.DataFrame(
+        {
+            "row": numbers + 1,
+            "label": [texts.columns[label][number] for number in numbers],
+            "neighbours kept": values.per_row[layer][rows],
+            row_name: [texts.shown[number] for number in numbers],
+        }
+    )

@@ -26,6 +26,7 @@ from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import PAIRED, heading, reasons, say_undefined, undefined_reasons
 from pages._kit.show.plot import Frames
+from pages._kit.show.text_rows import list_rows
 from pages._kit.state import ask
 from pages._kit.state.labelled import choose_layer, choose_model, choose_other, label_ready, say_classes
 from pages._kit.state.pair import in_order
@@ -143,7 +144,8 @@ def show_lists(result: Result[NeuronsResult], here: Selection) -> None:
             "count from 1."
         )
         assert here.texts is not None
-        show_table(wrong_table(result, workbench().text_set(here.texts).texts))
+        wrong = wrong_table(result, workbench().text_set(here.texts).texts)
+        list_rows((wrong["row"] - 1).tolist(), lambda places: wrong.iloc[places], key="neurons_wrong")
     with st.expander("Dimensions in the order chosen", icon=":material/format_list_numbered:"):
         table = chosen_table(result)
         show_table(table)

@@ -37,6 +37,7 @@ from pages._kit.show.columns import show_table
 from pages._kit.show.export import cells_of
 from pages._kit.show.finding import Finding, elsewhere, show
 from pages._kit.show.findings import holders, reasons, sampling_error_words
+from pages._kit.show.text_rows import list_rows
 from pages._kit.state.session import plain
 from pages.training.report.files import Section, section_of
 
@@ -332,6 +333,7 @@ def moved(
         label = [labels_of[one.text]] if labels_of else []
         cells.append([one.text + 1, one.kept, *label, texts[one.text]])
     columns = ["row", "neighbours kept", *(["class"] if labels_of else []), "text"]
-    show_table(pd.DataFrame(cells, columns=columns))
+    table = pd.DataFrame(cells, columns=columns)
+    list_rows([one.text for one in rows], table.iloc.__getitem__, key="report_moved")
     st.caption(caption)
     return [Section(title, caption, table=(columns, cells))]

@@ -2,6 +2,7 @@
 
 import ast
 import html
+import inspect
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+import streamlit as st
 
 from pages._kit.show.files import csv_file, groups_of, html_file, json_file, parquet_file
 from pages._kit.show.finding import Finding
@@ -211,11 +213,25 @@ WALKS = (
 )
 
 
+@pytest.fixture
+def tables_of_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table on the screen whose lines are rows of the text set marks the selected ones: it is shown by the one function that does."""
+    show = st.dataframe
+
+    def seeing(table: Any, **more: Any) -> Any:
+        marking = {"list_rows", "list_selected"}  # the second lists what is selected
+        if "row" in getattr(table, "columns", ()):
+            assert marking & {frame.function for frame in inspect.stack(0)}, f"{list(table.columns)}: use list_rows"
+        return show(table, **more)
+
+    monkeypatch.setattr(st, "dataframe", seeing)
+
+
 @pytest.mark.parametrize(
     "walk", WALKS, ids=lambda walk: f"{walk.page}-{''.join(map(str, walk.places))}-{walk.figures[0]}"
 )
 def test_the_table_of_every_finding_has_the_numbers_of_its_figure(
-    walk: Walk, open_page, run_page, shown, run: Path
+    walk: Walk, open_page, run_page, shown, run: Path, tables_of_texts: None
 ) -> None:
     runs = walk.runs or (walk.page,)
     series = {"series": str(run)} if walk.page == "dynamics" else {}
