@@ -2,7 +2,8 @@
 
 Families name their parts differently, and some add them elsewhere. Each known way (``WAYS``) is checked on the first
 texts: the block's input and attention must give the residual between, and this and the MLP the block's output, by the sum or
-by the norm of the sum. Where no known way does, the parts are not known, and that is said.
+by the norm of the sum. In a parallel block there is no stream between: input, attention and MLP together must give the output.
+Where no known way does, the parts are not known, and that is said.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,11 +24,12 @@ from backend.models.untyped import Untyped
 from backend.values.activations import Report, no_report
 
 PARTS = ("attention", "residual between", "MLP")
+PARALLEL = ("attention", "MLP")
 STAGE = "Extracting sub-layers"
 _NEAR = {torch.float32: 1e-3, torch.float16: 2e-2, torch.bfloat16: 6e-2}  # of the largest number
 _HINT = (
-    "They are known for BERT, RoBERTa, DistilBERT, MPNet, ModernBERT, BART, T5, GPT-2, Llama, Mistral, Qwen, Gemma, OLMo and their like; not "
-    "for blocks that add attention and MLP at once, such as GPT-NeoX's."
+    "They are known for BERT, RoBERTa, DistilBERT, MPNet, ModernBERT, BART, T5, GPT-2, OPT, BLOOM, MPT, Llama, Mistral, Qwen, Gemma, OLMo, "
+    "GPT-NeoX, GPT-J, Falcon, Phi, Cohere and their like."
 )
 
 Write = Callable[[int, Ints, npt.NDArray[np.float32]], None]
@@ -38,8 +40,8 @@ Write = Callable[[int, Ints, npt.NDArray[np.float32]], None]
 class Way:
     """Where the parts of a block are, as paths of modules below it.
 
-    ``between`` is the module whose output is the residual stream after attention, or, with ``reads``, whose input is.
-    ``norms`` are those of the two sums, "" where the sum itself goes on.
+    ``between`` is the module whose output is the residual stream after attention, or, with ``reads``, whose input is; it is ""
+    in a parallel block, where attention and MLP are added at once. ``norms`` are those of the two sums, "" where the sum itself goes on.
     """
 
     attention: str
@@ -47,6 +49,17 @@ class Way:
     mlp: str
     reads: bool = True
     norms: tuple[str, str] = ("", "")
+
+    @property
+    def parallel(self) -> bool:
+        """Whether attention and MLP are added at once."""
+        return not self.between
+
+    @property
+    def sides(self) -> tuple[tuple[str, str], ...]:
+        """Where input, attention, residual between (unless parallel), MLP and output of a block pass: module, and "in" or "out"."""
+        between = () if self.parallel else ((self.between, "in" if self.reads else "out"),)
+        return ("", "in"), (self.attention, "out"), *between, (self.mlp, "out"), ("", "out")
 
 
 WAYS = (
@@ -68,13 +81,24 @@ WAYS = (
     Way("self_attn", "post_attention_layernorm", "mlp"),  # Llama, Mistral, Qwen
     Way("self_attn", "final_layer_norm", "fc2"),  # XGLM
     Way("attention", "post_attention_layernorm", "mlp"),  # GPT-NeoX without parallel residuals
+    Way("self_attention.dense", "self_attention", "mlp.dense_4h_to_h", False),  # BLOOM
+    Way("attn", "norm_2", "ffn.down_proj"),  # MPT
+    Way("self_attention", "post_attention_layernorm", "mlp"),  # Falcon without parallel attention
+    Way("attention", "", "mlp"),  # GPT-NeoX
+    Way("attn", "", "mlp"),  # GPT-J, CodeGen
+    Way("self_attention", "", "mlp"),  # Falcon
+    Way("self_attn", "", "mlp"),  # Phi, Cohere
     Way("layer.0.SelfAttention", "layer.1", "layer.1.DenseReluDense"),  # T5 and its like, the encoder
 )
 
 
-def part_names(n_blocks: int) -> tuple[str, ...]:
-    """One name for each layer: the embedding output, then of each block its parts and its output."""
-    blocks = ((*(f"block {number}, {part}" for part in PARTS), f"block {number}") for number in range(1, n_blocks + 1))
+def part_names(n_blocks: int, *, parallel: bool = False) -> tuple[str, ...]:
+    """One name for each layer: the embedding output, then of each block its parts and its output.
+
+    ``parallel`` blocks have no residual stream between attention and MLP.
+    """
+    parts = PARALLEL if parallel else PARTS
+    blocks = ((*(f"block {number}, {part}" for part in parts), f"block {number}") for number in range(1, n_blocks + 1))
     return ("embedding", *(name for names in blocks for name in names))
 
 
@@ -88,8 +112,8 @@ def extract_parts(
     pooling: str,
     batch_tokens: int = 8192,
     report: Report = no_report,
-) -> None:
-    """Run ``loaded`` over ``texts`` once and write the layers of ``part_names``, pooled by one of POOLINGS.
+) -> tuple[str, ...]:
+    """Run ``loaded`` over ``texts`` once and write its sub-layers, pooled by one of POOLINGS; returns their names, of ``part_names``.
 
     Raises ModelError where the parts of this family's blocks are not known, or a number is not finite; Cancelled from ``report``.
     """
@@ -111,11 +135,12 @@ def extract_parts(
         for layer, hidden in enumerate(tap.layers(way)):
             block = batch.pool(batch.checked(hidden), pooling).cpu().numpy()
             if not np.isfinite(block).all():
-                raise not_finite(loaded, part_names(len(blocks))[layer])
+                raise not_finite(loaded, part_names(len(blocks), parallel=way.parallel)[layer])
             write(layer, texts_here, block if len(rows) == len(texts_here) else block[places])
 
     batch = Batch.empty()
     run_batches(loaded, texts, pairs, plan, run, batch_tokens, report, STAGE)
+    return part_names(len(blocks), parallel=way is not None and way.parallel)
 
 
 class PartTap:
@@ -123,17 +148,14 @@ class PartTap:
 
     def __init__(self, blocks: Sequence[nn.Module], ways: Sequence[Way]) -> None:
         self._blocks, self._ways = blocks, ways
+        self._copies = any(way.parallel for way in ways)  # Falcon adds attention to what the MLP gave, in place
         self._handles: list[Any] = []
         self._seen: dict[tuple[int, str, str], torch.Tensor] = {}  # (block, path, "in" or "out")
 
     def __enter__(self) -> "PartTap":
         for place, block in enumerate(self._blocks):
-            self._watch(place, block, "", "in")
-            self._watch(place, block, "", "out")
-            for way in self._ways:
-                self._watch(place, block, way.attention, "out")
-                self._watch(place, block, way.mlp, "out")
-                self._watch(place, block, way.between, "in" if way.reads else "out")
+            for path, side in dict.fromkeys(one for way in self._ways for one in way.sides):
+                self._watch(place, block, path, side)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -151,7 +173,7 @@ class PartTap:
         def after(_: nn.Module, args: tuple[Untyped, ...], output: Untyped) -> None:
             found = first_tensor(output)
             if found is not None:
-                self._seen[place, path, side] = found
+                self._seen[place, path, side] = found.clone() if self._copies and path else found
 
         if side == "in":
             self._handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
@@ -159,23 +181,26 @@ class PartTap:
             self._handles.append(module.register_forward_hook(after))
 
     def parts(self, way: Way, place: int) -> tuple[torch.Tensor, ...]:
-        """Input, attention, residual between, MLP and output of one block."""
-        sides = (
-            ("", "in"),
-            (way.attention, "out"),
-            (way.between, "in" if way.reads else "out"),
-            (way.mlp, "out"),
-            ("", "out"),
-        )
-        return tuple(self._seen[place, path, side] for path, side in sides)
+        """Input, attention, residual between (unless parallel), MLP and output of one block, in the shape of the output."""
+        found = [self._seen[place, path, side] for path, side in way.sides]
+        whole = found[-1].shape  # OPT's MLP takes the tokens of all texts in one row
+        return tuple(one.view(whole) if one.numel() == whole.numel() else one for one in found)
 
     def adds_up(self, way: Way) -> bool:
-        """Whether input and attention give the residual between, and this and the MLP the output, in every block."""
+        """Whether input and attention give the residual between, and this and the MLP the output, in every block.
+
+        In parallel blocks: whether the three together give the output.
+        """
         for place, block in enumerate(self._blocks):
             try:
-                start, attention, between, mlp, end = self.parts(way, place)
+                start, attention, *stream, mlp, end = self.parts(way, place)
             except KeyError:
                 return False  # a part that was not called
+            if way.parallel:
+                if not (start.shape == attention.shape and _is_sum(start + attention, mlp, end, None)):
+                    return False
+                continue
+            (between,) = stream
             norms = [block.get_submodule(path) if path else None for path in way.norms]
             if not (_is_sum(start, attention, between, norms[0]) and _is_sum(between, mlp, end, norms[1])):
                 return False
@@ -191,7 +216,7 @@ class PartTap:
 
 def _has(block: nn.Module, way: Way) -> bool:
     try:
-        for path in (way.attention, way.between, way.mlp, *filter(None, way.norms)):
+        for path in filter(None, (way.attention, way.between, way.mlp, *way.norms)):
             block.get_submodule(path)
     except AttributeError:
         return False

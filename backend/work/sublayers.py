@@ -24,7 +24,7 @@ _TRAINED = "Rows that the model was fine-tuned on are not left out of the test r
 
 def keep_sub_layers(hands: Hands, task: SubLayersTask, report: Report) -> VectorsInfo:
     """Run the model once and keep its blocks' parts, pooled."""
-    from backend.models.sublayers import extract_parts, part_names
+    from backend.models.sublayers import PARTS, extract_parts, part_names
 
     table = hands.library.table(task.texts)
     require_rows(table)
@@ -42,7 +42,7 @@ def keep_sub_layers(hands: Hands, task: SubLayersTask, report: Report) -> Vector
         def write(layer: int, rows: np.ndarray, block: np.ndarray) -> None:
             whole[layer, rows] = block
 
-        extract_parts(
+        names = extract_parts(
             loaded,
             texts,
             table.pairs,
@@ -53,13 +53,15 @@ def keep_sub_layers(hands: Hands, task: SubLayersTask, report: Report) -> Vector
             report=report,
         )
         found = [
-            Found(name, shape[1:], "float32", partial(np.asarray, one)) for name, one in zip(names, whole, strict=True)
+            Found(name, shape[1:], "float32", partial(np.asarray, one))
+            for name, one in zip(names, whole[: len(names)], strict=True)
         ]
         matrices = layers_of("sub-layers", found, names, limits)
         cut = f"; {plan.n_truncated:,} texts were cut" if plan.n_truncated else ""
+        between = ", and the stream between the two" if any(PARTS[1] in name for name in names) else ", at once"
         origin = (
             f"The parts of the blocks of {task.model.name} (pooling {task.pooling}, at most {max_length:,} tokens a text{cut}): "
-            "what attention and MLP each add to the residual stream, and the stream between the two."
+            f"what attention and MLP each add to the residual stream{between}."
         )
         trained = (_TRAINED,) if loaded.info.tuned else ()
         return save_vectors(hands, task.name, task.texts, origin, matrices, table, report, trained)

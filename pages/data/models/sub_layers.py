@@ -14,7 +14,7 @@ from pages.data.models.add_vectors import note_saved
 _SAVING = "_saving_sub_layers"
 WHAT = (
     "Of each block: what attention adds to the residual stream, the stream between the two, what the MLP adds, and the block's output, "
-    "as layers of a model of their own. One forward pass over the chosen texts, with one pooling."
+    "as layers of a model of their own. Blocks that add attention and MLP at once have no stream between. One forward pass over the chosen texts, with one pooling."
 )
 
 
