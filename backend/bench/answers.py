@@ -10,10 +10,12 @@ from backend.jobs.base import Executor
 from backend.store import Store
 from backend.store.remembered import Remembered
 from backend.values.json_data import Json
+from backend.values.people import NOBODY, asking
 from backend.values.results import Result
 from backend.values.runs import RunInfo
 from backend.values.specs import ActivationSpec, AnalysisSpec
 from backend.values.tasks import Task
+from backend.values.vectors import PREFIX as VECTORS
 from backend.work.stacks import groups_of
 from backend.work.tasks import kind_of
 
@@ -32,6 +34,8 @@ class StoredAnswers:
 
     def result(self, spec: AnalysisSpec) -> Result | None:
         """The stored result of an analysis, or None."""
+        if asking() != NOBODY and not self._executor.fetch(spec):  # whoever keeps it says who may see it
+            return None
         digest = fingerprint(spec)
         stamp = self._store.result_stamp(digest)
         known = self._results.get(digest, stamp)
@@ -55,6 +59,8 @@ class StoredAnswers:
 
     def noted(self, task: Task) -> Json:
         """The answer that the runner wrote down as a record, or None."""
+        if asking() != NOBODY:
+            return read_json(kind_of(task).answer, self._executor.noted(task))
         key = f"task/{fingerprint(task)}"
         data = self._store.record(key)
         if data is None and self._executor.fetch(task):
@@ -66,8 +72,22 @@ class StoredAnswers:
         return self._executor.runs()
 
     def is_cached(self, inputs: Sequence[ActivationSpec]) -> bool:
-        """Whether all these activations are in this process's store."""
-        return all(self._store.has_array(fingerprint(replace(spec, postprocess=()))) for spec in inputs)
+        """Whether all these activations are in this process's store, of texts that who asks may see."""
+        return self.may_see(inputs) and all(
+            self._store.has_array(fingerprint(replace(spec, postprocess=()))) for spec in inputs
+        )
+
+    def may_see(self, inputs: Sequence[ActivationSpec]) -> bool:
+        """Whether who asks may see the texts and the vectors of these activations."""
+        if asking() == NOBODY:
+            return True
+        texts = {(info.spec.table, info.spec.digest) for info in self._executor.text_sets()}
+        vectors = {info.commit for info in self._executor.vector_sets()} if _vectors(inputs) else set()
+        return all((spec.texts.table, spec.texts.digest) in texts for spec in inputs) and _vectors(inputs) <= vectors
+
+
+def _vectors(inputs: Sequence[ActivationSpec]) -> set[str]:
+    return {spec.model.commit for spec in inputs if spec.model.name.startswith(VECTORS)}
 
 
 def _as_asked(result: Result, spec: AnalysisSpec) -> Result:

@@ -19,6 +19,7 @@ from backend.values.json_data import Document, Json
 from backend.values.likeness import deviations, left_open, preset_of, preset_status
 from backend.values.lineage import Ordered, put_in_order
 from backend.values.models import ModelInfo, SeriesInfo
+from backend.values.owned import Belonging
 from backend.values.results import Result, SeriesResult
 from backend.values.specs import AnalysisSpec, PostProcess, TokenSample
 from backend.values.tasks import BatchTask
@@ -294,13 +295,26 @@ class Workbench(ObjectCalls):
         """
         asked: dict[str, Any] = {"pooling": pooling, "layers": [layer], "postprocess": postprocess}
         (spec,) = self.analysis("anisotropy", models=[model], texts=texts, **asked).inputs
-        return stored_rows(self._store, spec, rows)
+        return stored_rows(self._store, spec, rows) if self._answers.may_see([spec]) else None
 
     # The instance
 
     def health(self) -> dict[str, str]:
         """What does the work: executor, store, workers."""
         return self._executor.health()
+
+    def belongings(self) -> list[Belonging]:
+        """Who owns what, of all that who asks may see; what is in no line is everyone's."""
+        return self._listed("belongings", self._executor.belongings)
+
+    def share(self, kind: str, key: str, shared: bool = True) -> None:
+        """Share a text set ("texts", by the digest of its table), "vectors" (by their digest), a run ("runs", by name) or a
+        selection ("selections", by its digest, or TABLE/NAME) with everyone on the instance, or no longer.
+
+        Raises InvalidRequest where it is not there for who asks, and where it is not theirs.
+        """
+        self._changed()
+        self._executor.share(kind, key, shared)
 
     def usage(self) -> list[Usage]:
         """What the store takes on disk."""

@@ -11,8 +11,9 @@ from backend.forms.fingerprint import fingerprint
 from backend.store import Store
 from backend.store.processes import process_alive, process_name
 from backend.values.jobs import JobStatus
-from backend.values.json_data import Document
+from backend.values.json_data import Document, Json
 from backend.values.local import LocalModels
+from backend.values.owned import Belonging
 from backend.values.runs import RunInfo
 from backend.values.selections import NamedRows
 from backend.values.specs import AnalysisSpec
@@ -50,6 +51,18 @@ class Executor(Protocol):
 
     def fetch(self, task: Task) -> bool:
         """Make sure that the result of ``task`` is in this process's store, if there is one; returns whether."""
+        ...
+
+    def noted(self, task: Task) -> Json:
+        """The answer to a small task that was written down, as JSON; None where there is none for who asks."""
+        ...
+
+    def belongings(self) -> list[Belonging]:
+        """Who owns what, of all that who asks may see and that belongs to somebody."""
+        ...
+
+    def share(self, kind: str, key: str, shared: bool) -> None:
+        """Share something with everyone on the instance, or no longer; what it is as in a Belonging."""
         ...
 
     def upload(self, content: bytes, *, vectors: bool = False) -> str:

@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from backend.errors import TextSetError
@@ -12,8 +13,9 @@ from backend.store import Store
 from backend.store.named import forget_all_named, forget_named, named_selections, rename_named, save_named
 from backend.store.selections import keep_selection, kept_selection
 from backend.values.jobs import JobStatus
-from backend.values.json_data import Document
+from backend.values.json_data import Document, Json
 from backend.values.local import LocalModels
+from backend.values.owned import Belonging
 from backend.values.runs import RunInfo
 from backend.values.selections import NamedRows
 from backend.values.specs import AnalysisSpec
@@ -21,12 +23,13 @@ from backend.values.tasks import Task
 from backend.values.texts import Cost, TextSetInfo, TextTable
 from backend.values.vectors import VectorsInfo
 from backend.work.agreement import check_texts, names_are_known
+from backend.work.belonging import belongings, share
 from backend.work.costing import cost_of
 from backend.work.doors import check_task
 from backend.work.library import Library
 from backend.work.lookups import LocalList
+from backend.work.runlist import delete_run, leads_to_seen, rename_run, run_log, seen_runs
 from backend.work.tasks import kind_of
-from backend.work.training import all_runs, delete_run, rename_run, run_log
 from backend.work.vectorlist import delete_vectors, vector_sets
 
 
@@ -73,7 +76,13 @@ class StoreExecutor:
         return {"set aside": f"{listed}; the last on {when}, because {last['reason']}"}
 
     def upload(self, content: bytes, *, vectors: bool = False) -> str:
-        return self._store.put_blob(content)
+        digest = self._store.put_blob(content)
+        self._store.owners.join("blobs", digest)
+        return digest
+
+    def noted(self, task: Task) -> Json:
+        """The answer to ``task`` that was written down, as JSON; None where there is none."""
+        return self._store.record(f"task/{fingerprint(task)}")
 
     def text_sets(self) -> list[TextSetInfo]:
         return self._library.infos()
@@ -84,7 +93,7 @@ class StoreExecutor:
     def delete_text_set(self, digest: str) -> int:
         table = self._library.info(digest).spec.table
         n_deleted = self._library.delete(digest)
-        forget_all_named(self._store, table)
+        forget_all_named(self._store, table, of_everyone=not self._store.has_texts(table))
         return n_deleted
 
     def keep_selection(self, runs: list[int]) -> str:
@@ -93,6 +102,12 @@ class StoreExecutor:
     def selection(self, digest: str) -> list[int] | None:
         return kept_selection(self._store, digest)
 
+    def belongings(self) -> list[Belonging]:
+        return belongings(self._store, self._library, self._runs)
+
+    def share(self, kind: str, key: str, shared: bool) -> None:
+        share(self._store, self._library, self._runs, kind, key, shared)
+
     def vector_sets(self) -> list[VectorsInfo]:
         return vector_sets(self._store)
 
@@ -100,7 +115,7 @@ class StoreExecutor:
         return delete_vectors(self._store, name)
 
     def named_rows(self, table: str) -> list[NamedRows]:
-        return named_selections(self._store, table)
+        return named_selections(self._store, table) if self._store.owners.seen("texts", table) else []
 
     def save_rows(self, table: str, name: str, runs: list[int], story: str) -> NamedRows:
         info = self._library.info(table)
@@ -113,16 +128,18 @@ class StoreExecutor:
         forget_named(self._store, table, name)
 
     def runs(self) -> list[RunInfo]:
-        return all_runs(self._runs)
+        return seen_runs(self._store, self._runs)
 
     def local_models(self) -> LocalModels:
-        return self._local.models()
+        found = self._local.models()
+        seen = tuple(one for one in found.found if leads_to_seen(self._store, self._runs, one.name))
+        return replace(found, found=seen)
 
     def delete_run(self, name: str) -> int:
-        return delete_run(self._runs, name)
+        return delete_run(self._store, self._runs, name)
 
     def rename_run(self, name: str, new: str) -> RunInfo:
-        return rename_run(self._runs, name, new)
+        return rename_run(self._store, self._runs, name, new)
 
     def run_log(self, name: str) -> list[Document]:
-        return run_log(self._runs, name)
+        return run_log(self._store, self._runs, name)

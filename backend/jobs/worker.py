@@ -12,11 +12,12 @@ import threading
 from typing import Any, TextIO
 
 from backend.errors import Cancelled
-from backend.forms.codec import Codec
+from backend.forms.codec import Codec, from_json
 from backend.jobs.base import explained
 from backend.jobs.limits import alive, clock, limit_memory, out_of_memory
 from backend.settings import Settings
 from backend.values.activations import Report
+from backend.values.people import Person, asked_by
 from backend.values.tasks import Task
 from backend.work.runner import Runner
 
@@ -66,7 +67,7 @@ def _done(
         channel.send({"event": "report", "job": job, "done": done, "total": total, "stage": stage})
 
     try:
-        with clock(kind, settings):
+        with clock(kind, settings), asked_by(from_json(Person, message["person"])):
             _step(runner, codec.task_from_json(message["task"]), message["step"], report)
     except Cancelled as error:
         return {"event": "cancelled", "job": job, "error": error.message, "hint": error.hint}

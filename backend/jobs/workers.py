@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.errors import Cancelled, EmbedscopeError
-from backend.forms.codec import Codec
+from backend.forms.codec import Codec, to_json
 from backend.jobs.base import Progress, ended, new_job
 from backend.jobs.limits import what_ended
 from backend.jobs.local import StoreExecutor
@@ -26,6 +26,7 @@ from backend.jobs.worker import KINDS
 from backend.settings import DASHBOARD, own_command
 from backend.store import Store
 from backend.values.jobs import JobStatus
+from backend.values.people import Person, asking
 from backend.values.tasks import Task
 from backend.work.library import Library
 from backend.work.tasks import kind_of
@@ -38,6 +39,7 @@ class _Job:
     status: JobStatus
     task: Task
     steps: list[tuple[str, str]]  # (worker kind, step)
+    person: Person  # who asked first
     cancelled: threading.Event = field(default_factory=threading.Event)
 
 
@@ -63,7 +65,7 @@ class WorkersExecutor(StoreExecutor):
                 return running.status
             if done:
                 return ended(job, None)
-            entry = _Job(self._book.put(job), task, kind_of(task).steps(task))
+            entry = _Job(self._book.put(job), task, kind_of(task).steps(task), asking())
             self._jobs[job.id] = entry
         self._lanes[entry.steps[0][0]].queue.put(entry)
         return entry.status
@@ -126,7 +128,8 @@ class WorkersExecutor(StoreExecutor):
     def message(self, entry: _Job) -> str:
         """The line that tells a worker what to do."""
         task = self._codec.task_to_json(entry.task)
-        return json.dumps({"job": entry.status.id, "step": entry.steps[0][1], "task": task})
+        person = to_json(entry.person, {})
+        return json.dumps({"job": entry.status.id, "step": entry.steps[0][1], "task": task, "person": person})
 
 
 class _Lane(threading.Thread):

@@ -41,15 +41,20 @@ def find_members(name: str, *, roots: Roots, runs: Path | None = None) -> dict[i
             hint = "Give the folder that holds the checkpoint folders (checkpoint-500, step-00128)."
             raise ModelError(error.message, hint if "no folder" in error.message else error.hint) from None
         if folder is None:
-            raise ModelError(
-                f"There is no series '{name}': no run and no folder of that name.",
-                "Give a fine-tuning run, a folder with one subfolder per checkpoint (checkpoint-500, step-00128), or a hub id "
-                "with a pattern of revisions (owner/name@step*).",
-            )
+            raise no_series(name)
         found = [(path.name, str(path)) for path in _folders(folder)]
         where = f"The folder '{name}' holds no checkpoints: none of its subfolders is named like checkpoint-500 or step-00128."
         hint = "Give the folder above the checkpoints. To use a single model, choose it as a model."
     return _by_step(found, where, hint)
+
+
+def no_series(name: str) -> ModelError:
+    """The error for a name that is neither a run's nor a folder's."""
+    return ModelError(
+        f"There is no series '{name}': no run and no folder of that name.",
+        "Give a fine-tuning run, a folder with one subfolder per checkpoint (checkpoint-500, step-00128), or a hub id "
+        "with a pattern of revisions (owner/name@step*).",
+    )
 
 
 def choose(members: dict[int, str], steps: Sequence[int], at_most: int) -> list[int]:

@@ -14,14 +14,19 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backend.errors import EmbedscopeError, InvalidRequest, ServiceError, StoreError
 from backend.forms.codec import Codec, to_json
+from backend.forms.fingerprint import fingerprint
 from backend.forms.signed import HEADER, person_of
+from backend.jobs.base import Executor
+from backend.jobs.owned import OwnedExecutor
 from backend.jobs.workers import WorkersExecutor
 from backend.settings import Settings
 from backend.store import Store
 from backend.textsets.codec import table_to_json
-from backend.values.people import Person, asked_by
+from backend.values.people import NOBODY, Person, asked_by, asking
+from backend.values.specs import TextSetSpec
 from backend.values.tasks import Task
 from backend.work.doors import check_task
+from backend.work.library import Library
 from backend.work.tasks import kind_of
 
 _MAX_TASK_BYTES = 4 * 1024 * 1024
@@ -29,8 +34,16 @@ _MAX_TASK_BYTES = 4 * 1024 * 1024
 
 def make_app(executor: WorkersExecutor, store: Store, codec: Codec, *, token: str, settings: Settings) -> ASGIApp:
     """The service as an ASGI application; every address answers 401 without the token."""
-    endpoints = _Endpoints(executor, store, codec, settings)
-    routes = [
+    library = Library(store)
+    owned = OwnedExecutor(executor, store, library, settings.runs_folder)
+    endpoints = Endpoints(owned, store, library, codec, settings)
+    app = Starlette(routes=routes(endpoints), exception_handlers={EmbedscopeError: _refused})
+    return _TokenGate(app, token)
+
+
+def routes(endpoints: "Endpoints") -> list[Route]:
+    """Every address of the service."""
+    return [
         Route("/health", endpoints.health),
         Route("/jobs", endpoints.jobs),
         Route("/jobs", endpoints.start, methods=["POST"]),
@@ -38,6 +51,9 @@ def make_app(executor: WorkersExecutor, store: Store, codec: Codec, *, token: st
         Route("/jobs/{id}", endpoints.status),
         Route("/jobs/{id}/cancel", endpoints.cancel, methods=["POST"]),
         Route("/results/{digest}", endpoints.result),
+        Route("/answers", endpoints.answer, methods=["POST"]),
+        Route("/belongings", endpoints.belongings),
+        Route("/belongings", endpoints.share, methods=["POST"]),
         Route("/runs", endpoints.runs),
         Route("/runs/{name}", endpoints.delete_run, methods=["DELETE"]),
         Route("/runs/{name}/name", endpoints.rename_run, methods=["POST"]),
@@ -52,13 +68,12 @@ def make_app(executor: WorkersExecutor, store: Store, codec: Codec, *, token: st
         Route("/textsets", endpoints.text_sets),
         Route("/textsets/{digest}", endpoints.text_table),
         Route("/textsets/{digest}", endpoints.delete_text_set, methods=["DELETE"]),
+        Route("/textsets/{digest}/line", endpoints.text_line),
         Route("/textsets/{digest}/selections", endpoints.named_rows),
         Route("/textsets/{digest}/selections", endpoints.save_rows, methods=["POST"]),
         Route("/textsets/{digest}/selections", endpoints.forget_rows, methods=["DELETE"]),
         Route("/textsets/{digest}/selections/name", endpoints.rename_rows, methods=["POST"]),
     ]
-    app = Starlette(routes=routes, exception_handlers={EmbedscopeError: _refused})
-    return _TokenGate(app, token)
 
 
 class _TokenGate:
@@ -96,11 +111,12 @@ def _unauthorized(message: str, hint: str = "") -> Response:
     return JSONResponse(body, status_code=401)
 
 
-class _Endpoints:
+class Endpoints:
     """One method for each address; anything that touches the disk runs in a thread."""
 
-    def __init__(self, executor: WorkersExecutor, store: Store, codec: Codec, settings: Settings) -> None:
-        self._executor, self._store, self._codec, self._settings = executor, store, codec, settings
+    def __init__(self, executor: Executor, store: Store, library: Library, codec: Codec, settings: Settings) -> None:
+        self._executor, self._store, self._library = executor, store, library
+        self._codec, self._settings = codec, settings
 
     async def health(self, request: Request) -> Response:
         roots = os.pathsep.join(map(str, self._settings.model_roots))
@@ -138,7 +154,34 @@ class _Endpoints:
         await run_in_threadpool(self._executor.cancel, request.path_params["id"])
         return JSONResponse({"status": "ok"})
 
+    async def answer(self, request: Request) -> Response:
+        """The answer to a task that is there for who asks; of an analysis whether it is, or with ``whole`` its file."""
+        task = await self._task(request)
+        await run_in_threadpool(check_task, task)
+        if not kind_of(task).analyses(task):
+            noted = await run_in_threadpool(self._executor.noted, task)
+            return _missing("result") if noted is None else JSONResponse(noted)
+        if not await run_in_threadpool(self._executor.fetch, task):
+            return _missing("result")
+        if "whole" not in request.query_params:
+            return JSONResponse({"status": "ok"})
+        content = await run_in_threadpool(self._store.result_bytes, fingerprint(task))
+        return _missing("result") if content is None else Response(content, media_type="application/octet-stream")
+
+    async def belongings(self, request: Request) -> Response:
+        found = await run_in_threadpool(self._executor.belongings)
+        return JSONResponse([to_json(one, {}) for one in found])
+
+    async def share(self, request: Request) -> Response:
+        data = await _object(request)
+        kind, key, shared = str(data.get("kind", "")), str(data.get("key", "")), data.get("shared") is True
+        await run_in_threadpool(self._executor.share, kind, key, shared)
+        return JSONResponse({"status": "ok"})
+
     async def result(self, request: Request) -> Response:
+        """A result by its digest, for whoever runs the machine: it does not say who may see what it is of."""
+        if asking() != NOBODY:
+            return _missing("result")
         digest = request.path_params["digest"]
         content = await run_in_threadpool(self._store.result_bytes, digest)
         if content is not None:
@@ -216,6 +259,12 @@ class _Endpoints:
     async def text_table(self, request: Request) -> Response:
         table = await run_in_threadpool(self._executor.text_table, request.path_params["digest"])
         return Response(table_to_json(table), media_type="application/json")
+
+    async def text_line(self, request: Request) -> Response:
+        """Whether a text set is there for who asks, without its rows."""
+        spec = TextSetSpec(request.path_params["digest"][:10], "", 0, table=request.path_params["digest"])
+        found = await run_in_threadpool(self._library.spec, spec)
+        return JSONResponse(to_json(found, {}))
 
     async def delete_text_set(self, request: Request) -> Response:
         n_deleted = await run_in_threadpool(self._executor.delete_text_set, request.path_params["digest"])

@@ -219,6 +219,10 @@ class Entries:
         """The bytes, or None."""
         return self._files.read("blobs", digest)
 
+    def has_blob(self, digest: str) -> bool:
+        """Whether the bytes are here."""
+        return self._files.seal("blobs", digest) is not None
+
     # Records: small JSON values by key
 
     def record(self, key: str) -> Json:

@@ -1,4 +1,8 @@
-"""Selections that people have named, of the rows of one text set: kept as records until they or their text set are deleted."""
+"""Selections that people have named, of the rows of one text set: kept as records until they or their text set are deleted.
+
+Whoever has logged in has a folder of their own; in the one of everyone is what they share, and what nobody had to log in for.
+A name is looked up in the own folder first.
+"""
 
 import re
 import time
@@ -10,6 +14,7 @@ from backend.forms.codec import read_json, to_json
 from backend.forms.fingerprint import content_digest
 from backend.store.selections import checked_runs
 from backend.store.store import Store
+from backend.values.people import NOBODY, Person, asking
 from backend.values.selections import MOST_NAME, MOST_STORY, NamedRows
 
 MOST_NAMED = 200  # of one text set
@@ -34,16 +39,19 @@ def save_named(store: Store, table: str, name: Any, runs: Any, story: Any, n_row
     known = _find(store, table, name)
     if known is not None and known.runs != made.runs:
         raise InvalidRequest(f"'{name}' is the name of other rows already.", "Choose another name, or delete that one.")
-    if known is None and len(store.record_keys(_folder(table))) >= MOST_NAMED:
+    if known is not None:
+        return known
+    if len(store.record_keys(_folder(table, asking()))) >= MOST_NAMED:
         raise InvalidRequest(f"A text set has at most {MOST_NAMED} saved selections.", "Delete one that is not needed.")
-    store.set_record(_key(table, name), to_json(made, {}))
+    store.set_record(_key(table, name, asking()), to_json(made, {}))
     return made
 
 
 def named_selections(store: Store, table: str) -> list[NamedRows]:
-    """What is kept of a text set, by name."""
-    found = [_read(store, key) for key in store.record_keys(_folder(table))]
-    return sorted((one for one in found if one is not None), key=lambda one: (one.name.casefold(), one.name))
+    """What is kept of a text set for who asks, by name."""
+    found = [_read(store, key) for folder in reversed(_folders(table)) for key in store.record_keys(folder)]
+    named = {one.name: one for one in found if one is not None}
+    return sorted(named.values(), key=lambda one: (one.name.casefold(), one.name))
 
 
 def rename_named(store: Store, table: str, name: Any, new: Any) -> NamedRows:  # of whoever asks
@@ -53,21 +61,64 @@ def rename_named(store: Store, table: str, name: Any, new: Any) -> NamedRows:  #
         return known
     if _find(store, table, new) is not None:
         raise InvalidRequest(f"'{new}' is the name of another selection.", "Choose another name, or delete that one.")
-    renamed = replace(known, name=new)
-    store.set_record(_key(table, new), to_json(renamed, {}))
-    store.delete_record(_key(table, known.name))
+    renamed, person = replace(known, name=new), _whose(store, table, known.name)
+    if person == NOBODY:
+        store.owners.move("selections", f"{table}/{known.name}", f"{table}/{new}")
+    store.set_record(_key(table, new, person), to_json(renamed, {}))
+    _remove(store, table, known.name, person)
     return renamed
 
 
 def forget_named(store: Store, table: str, name: Any) -> None:  # of whoever asks
     """Delete a selection; raises InvalidRequest where there is none of the name."""
-    store.delete_record(_key(table, _known(store, table, name).name))
+    known = _known(store, table, name)
+    _remove(store, table, known.name, _whose(store, table, known.name))
 
 
-def forget_all_named(store: Store, table: str) -> None:
-    """Delete the selections of a text set that is deleted."""
-    for key in store.record_keys(_folder(table)):
+def share_named(store: Store, table: str, name: str, shared: bool) -> None:
+    """Put a selection of who asks where everyone finds it, or take it back; raises InvalidRequest where there is none of the
+    name, where it is another's, and where everyone has one of that name already."""
+    known, person = _known(store, table, name), _whose(store, table, name)
+    target = NOBODY if shared else asking()
+    if person == target:
+        return
+    if _read(store, _key(table, known.name, target)) is not None:
+        raise InvalidRequest(f"'{name}' is the name of another selection.", "Rename one of the two first.")
+    if shared:
+        store.owners.add("selections", f"{table}/{known.name}", new=True)
+        store.owners.share("selections", f"{table}/{known.name}", True)
+    store.set_record(_key(table, known.name, target), to_json(known, {}))
+    _remove(store, table, known.name, person)
+
+
+def forget_all_named(store: Store, table: str, *, of_everyone: bool = True) -> None:
+    """Delete the selections of a text set that is deleted: all, or those of who asks alone."""
+    if of_everyone:
+        keys = [key for mark in "/~" for key in store.record_keys(f"{_PREFIX}{_checked_table(table)}{mark}")]
+    else:
+        keys = store.record_keys(_folder(table, asking())) if asking() != NOBODY else []
+    for key in keys:
         store.delete_record(key)
+
+
+def _whose(store: Store, table: str, name: str) -> Person:
+    """In whose folder a selection stands that who asks may change: their own, or everyone's.
+
+    Raises InvalidRequest where another has shared it.
+    """
+    if _read(store, _key(table, name, asking())) is not None:
+        return asking()
+    if not store.owners.may_remove("selections", f"{table}/{name}"):
+        raise InvalidRequest(
+            f"The selection '{name}' is shared with you and not yours.", "Save these rows under a name of your own."
+        )
+    return NOBODY
+
+
+def _remove(store: Store, table: str, name: str, person: Person) -> None:
+    store.delete_record(_key(table, name, person))
+    if person == NOBODY:
+        store.owners.forget("selections", f"{table}/{name}")
 
 
 def _known(store: Store, table: str, name: Any) -> NamedRows:
@@ -78,7 +129,10 @@ def _known(store: Store, table: str, name: Any) -> NamedRows:
 
 
 def _find(store: Store, table: str, name: str) -> NamedRows | None:
-    return _read(store, _key(table, name))
+    if not store.owners.seen("texts", table):
+        return None
+    own = _read(store, _key(table, name, asking()))
+    return own if own is not None else _read(store, _key(table, name, NOBODY))
 
 
 def _read(store: Store, key: str) -> NamedRows | None:
@@ -89,14 +143,23 @@ def _read(store: Store, key: str) -> NamedRows | None:
         return None
 
 
-def _folder(table: str) -> str:
+def _folder(table: str, person: Person) -> str:
+    own = "" if person == NOBODY else f"~{content_digest(person.id.encode('utf-8', 'surrogatepass'))}"
+    return f"{_PREFIX}{_checked_table(table)}{own}/"
+
+
+def _folders(table: str) -> list[str]:
+    return list(dict.fromkeys((_folder(table, asking()), _folder(table, NOBODY))))
+
+
+def _key(table: str, name: str, person: Person) -> str:
+    return _folder(table, person) + content_digest(name.encode("utf-8", "surrogatepass"))
+
+
+def _checked_table(table: str) -> str:
     if not _DIGEST.fullmatch(table):
         raise InvalidRequest("A selection is of a text set, by the digest of its table.", "Choose a text set.")
-    return f"{_PREFIX}{table}/"
-
-
-def _key(table: str, name: str) -> str:
-    return _folder(table) + content_digest(name.encode("utf-8", "surrogatepass"))
+    return table
 
 
 def _checked_name(name: Any) -> str:

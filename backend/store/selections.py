@@ -23,18 +23,20 @@ def keep_selection(store: Store, runs: Any) -> str:  # Any: of whoever asks
     """
     checked = checked_runs(runs)
     digest = content_digest(json.dumps(checked).encode())
+    store.owners.add("selections", digest, new=store.record(_PREFIX + digest) is None)
     store.set_record(_PREFIX + digest, {"runs": checked, "time": time.time()})
     known = store.record_keys(_PREFIX)
     if len(known) > MOST_KEPT:
         ages = sorted((_age(store, key), key) for key in known)
         for _, key in ages[: len(known) - MOST_KEPT]:
             store.delete_record(key)
+            store.owners.forget("selections", key.removeprefix(_PREFIX))
     return digest
 
 
 def kept_selection(store: Store, digest: str) -> list[int] | None:
-    """The runs of a selection; None where it is not here, or no longer."""
-    found = store.record(_PREFIX + digest)
+    """The runs of a selection; None where it is not here, or no longer, or not for who asks to see."""
+    found = store.record(_PREFIX + digest) if store.owners.seen("selections", digest) else None
     try:
         return checked_runs(found["runs"]) if isinstance(found, dict) else None
     except (InvalidRequest, KeyError):

@@ -2,7 +2,7 @@
 
 Layout below the cache folder: ``arrays/ab/<digest>.npy``, ``results/ab/<digest>.result``, ``blobs/ab/<digest>``
 (uploaded bytes), ``texts/ab/<digest>.json`` (text sets), ``vectors/ab/<digest>.npy`` (imported vectors),
-``jobs/ab/<digest>.json``, ``records/`` (locks, pins, what was looked up), ``set-aside/`` (what was found damaged), ``tmp/``. There is no index: what a file means stands in its seal.
+``jobs/ab/<digest>.json``, ``owners/`` (to whom what belongs), ``records/`` (locks, pins, what was looked up), ``set-aside/`` (what was found damaged), ``tmp/``. There is no index: what a file means stands in its seal.
 The last use of a file is its modification time: a read never writes to the database.
 """
 
@@ -18,6 +18,7 @@ from typing import Any
 from backend.errors import StoreError
 from backend.store.entries import Entries
 from backend.store.files import MADE, TEMPORARY, Files
+from backend.store.owners import Owners
 from backend.store.processes import exclusive, process_alive, process_name
 from backend.store.records import Records
 from backend.store.seal import Seal
@@ -38,6 +39,7 @@ class Store(Entries):
 
     def __init__(self, folder: Path, *, budget: int) -> None:
         self.folder, self.budget = folder, budget
+        self.owners = Owners(folder)
         try:
             self._files = Files(folder)
             self._records = Records(folder, self._files.note_aside)

@@ -3,6 +3,7 @@
 import re
 import time
 from collections import Counter
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -14,10 +15,15 @@ from backend.forms.fingerprint import label_spec, text_set_spec
 from backend.store import Store
 from backend.textsets.builtin import BUILTIN, builtin_table
 from backend.textsets.codec import table_from_json, table_to_json
+from backend.values.people import NOBODY, asking
 from backend.values.specs import LabelSpec, TextSetSpec
 from backend.values.texts import MOST_CLASSES, TextSetInfo, TextTable, named_set
 
 _DIGEST = re.compile(r"[0-9a-f]{40}")
+_ABSENT = {  # by whether it can only be because there is none
+    True: "Add it again on the Texts page.",
+    False: "It is not shared with you, or not here: ask its owner to share it, or add it on the Texts page.",
+}
 
 
 class Library:
@@ -30,13 +36,26 @@ class Library:
         self._lengths: dict[tuple[str, bool], npt.NDArray[np.int64]] = {}
 
     def infos(self) -> list[TextSetInfo]:
-        """All text sets: the built-in ones first, then the stored ones, newest first.
+        """All text sets that who asks may see: the built-in ones first, then the stored ones, newest first.
 
         A line that a newer version wrote in a form that is not known here is left out.
         """
-        found = [(digest, read_json(TextSetInfo, line)) for digest, line in self._store.text_infos()]
-        stored = [info for digest, info in found if info is not None and info.spec.table == digest]
+        stored = [self._as_owned(info) for info in self._stored() if self._seen(info.spec.table)]
         return [_builtin_info(name) for name in BUILTIN] + sorted(stored, key=lambda info: -info.created)
+
+    def _stored(self) -> list[TextSetInfo]:
+        """The stored text sets, whoever may see them."""
+        found = [(digest, read_json(TextSetInfo, line)) for digest, line in self._store.text_infos()]
+        return [info for digest, info in found if info is not None and info.spec.table == digest]
+
+    def _as_owned(self, info: TextSetInfo) -> TextSetInfo:
+        """``info`` with the time at which who asks saved it: when somebody else did is nobody's business."""
+        owned = self._store.owners.of("texts", info.spec.table)
+        when = None if owned is None else owned.when(asking())
+        return info if when is None else replace(info, created=when)
+
+    def _seen(self, digest: str) -> bool:
+        return self._store.owners.seen("texts", digest)
 
     def info(self, name: str) -> TextSetInfo:
         """The text set of that digest or name; raises InvalidRequest where there is none, or more than one."""
@@ -56,7 +75,7 @@ class Library:
         Raises TextSetError where the text set is not there.
         """
         key = (which.table, distinct)
-        if key not in self._lengths:
+        if key not in self._lengths or not self._seen(which.table):
             texts = self.table(which).texts
             self._lengths[key] = np.array(
                 [len(text) for text in (dict.fromkeys(texts) if distinct else texts)], np.int64
@@ -67,11 +86,12 @@ class Library:
         known = builtin_name(digest)
         if known is not None:
             return builtin_table(known)
-        text = self._store.get_texts(digest)
+        seen = self._seen(digest)
+        text = self._store.get_texts(digest) if seen else None
         if text is None:
-            if self._store.texts_are_damaged(digest):
+            if seen and self._store.texts_are_damaged(digest):
                 raise _damaged(shown)
-            raise TextSetError(f"The text set '{shown}' is not in the store.", "Add it again on the Texts page.")
+            raise TextSetError(f"The text set '{shown}' is not in the store.", _ABSENT[asking() == NOBODY])
         table = table_from_json(text)
         if digest not in self._specs:
             spec = text_set_spec(table)
@@ -86,14 +106,14 @@ class Library:
         known = builtin_name(which.table)
         if known is not None:
             return _builtin_info(known).spec
-        if which.table not in self._specs or not self._store.has_texts(which.table):
+        if which.table not in self._specs or not self._seen(which.table) or not self._store.has_texts(which.table):
             self._table(which.table, which.name)
         return self._specs[which.table]
 
     def label_spec(self, which: TextSetSpec, column: str) -> LabelSpec:
         """What a column of the table of ``which`` hashes to; raises InvalidRequest where it has no such column."""
         key = which.table, column
-        if key not in self._labels:
+        if key not in self._labels or not self._seen(which.table):
             table = self._table(which.table, which.name)
             if column not in table.columns:
                 raise InvalidRequest(
@@ -111,21 +131,41 @@ class Library:
         if table.name in BUILTIN:
             raise TextSetError(f"'{table.name}' is the name of a built-in text set.", "Give this one another name.")
         info = text_set_info(table, created=time.time())
-        self._store.put_texts(info.spec.table, table_to_json(table), to_json(info, {}))
-        return info
+        digest, owners = info.spec.table, self._store.owners
+        with owners.saving():
+            new = not self._store.has_texts(digest)
+            owners.add("texts", digest, new=new)  # first, so that nobody sees it in between
+            if new or owners.of("texts", digest) is None or self._store.get_texts(digest) is None:
+                self._store.put_texts(digest, table_to_json(table), to_json(info, {}))
+        return self._as_owned(info)
 
     def delete(self, digest: str) -> int:
-        """Forget a text set with its activations and results, unless another set has the same texts."""
+        """Forget a text set with its activations and results, unless another set has the same texts.
+
+        Of one that belongs to others too, only the part of who asks is given up. Raises TextSetError for a built-in set, and
+        for one that is none of theirs.
+        """
         info = self.info(digest)
         if info.builtin:
             raise TextSetError(
                 f"'{info.spec.name}' is built in and cannot be deleted.",
                 "Only text sets that you added can be deleted.",
             )
-        self._store.remove_texts(info.spec.table)
+        owners = self._store.owners
+        if not owners.may_remove("texts", info.spec.table):
+            raise TextSetError(
+                f"'{info.spec.name}' is shared with you and not yours.",
+                "Only its owners can delete it, or an administrator.",
+            )
+        with owners.saving():
+            if not owners.leave("texts", info.spec.table):
+                return 0
+            self._store.remove_texts(info.spec.table)
+            owners.forget("texts", info.spec.table)
         for distinct in (False, True):
             self._lengths.pop((info.spec.table, distinct), None)
-        if any(other.spec.digest == info.spec.digest for other in self.infos()):
+        builtin = any(_builtin_info(name).spec.digest == info.spec.digest for name in BUILTIN)
+        if builtin or any(other.spec.digest == info.spec.digest for other in self._stored()):
             return 0
         return self._store.delete_texts(info.spec.digest)
 

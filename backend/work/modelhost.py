@@ -17,6 +17,7 @@ from backend.values.models import OBJECT_PREFIX, ModelInfo, SeriesInfo
 from backend.values.specs import ModelSpec
 from backend.values.tasks import SeriesTask
 from backend.values.vectors import PREFIX as VECTORS
+from backend.work.runlist import hides_run, require_seen
 from backend.work.vectorlist import named_vectors, vectors_of
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class ModelHost:
             _refuse_unloadable(ModelSpec(name.strip(), ""))
         if name.strip().startswith(VECTORS):
             return named_vectors(self._store, name).model  # in the number format that they came in
+        require_seen(self._store, self._runs, name)
         from backend.models.resolve import resolve
 
         if dtype == "auto":
@@ -57,8 +59,10 @@ class ModelHost:
         A name that once did is remembered: a folder may change afterwards, what was computed from it stays what it is.
         """
         if spec.name.startswith(VECTORS):
-            _require_vectors(self._store, spec)
-        elif spec.name.startswith(OBJECT_PREFIX):
+            require_vectors(self._store, spec)
+            return
+        require_seen(self._store, self._runs, spec.name)
+        if spec.name.startswith(OBJECT_PREFIX):
             self.known(spec)
         elif not knows_name(self._store, spec):
             from backend.models.resolve import model_files
@@ -70,7 +74,10 @@ class ModelHost:
         """The checkpoints that a name stands for now; raises ModelError where there are fewer than two to use."""
         from backend.models.series import choose, find_members, series_info
 
-        members = find_members(task.name, roots=self._roots, runs=self._runs)
+        require_seen(self._store, self._runs, task.name)
+        hidden = hides_run(self._store, self._runs, task.name)  # a name without "run:", which may be a folder's too
+        runs = self._runs / ".none" if hidden else self._runs
+        members = find_members(task.name, roots=self._roots, runs=runs)
         wanted = choose(members, task.steps, task.at_most)
         done = iter(range(len(wanted)))
 
@@ -86,7 +93,7 @@ class ModelHost:
         if info is not None:
             return info
         if spec.name.startswith(VECTORS):
-            return _require_vectors(self._store, spec)
+            return require_vectors(self._store, spec)
         _refuse_unloadable(spec)
         from backend.models.loading import describe
 
@@ -182,7 +189,7 @@ def knows_name(store: Store, spec: ModelSpec) -> bool:
     return spec.name in (store.record(_names_key(spec)) or [])
 
 
-def _require_vectors(store: Store, spec: ModelSpec) -> ModelInfo:
+def require_vectors(store: Store, spec: ModelSpec) -> ModelInfo:
     """The facts about imported vectors; raises ModelError where they are not here."""
     info = known_model(store, spec)
     if info is None:

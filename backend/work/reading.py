@@ -2,6 +2,7 @@
 
 from backend.errors import InvalidRequest, TextSetError
 from backend.settings import Settings
+from backend.store import Store
 from backend.store.selections import checked_runs
 from backend.textsets.limits import Limits
 from backend.textsets.records import mark_of
@@ -19,12 +20,17 @@ def read_upload(hands: Hands, task: ReadTask, report: Report) -> TextPreview | T
     """Read uploaded bytes: a preview, or the text set once it is to be saved."""
     from backend.textsets.reading import preview, read
 
-    content, limits = hands.store.get_blob(task.blob), limits_of(hands.settings)
+    content, limits = uploaded(hands.store, task.blob), limits_of(hands.settings)
     if content is None:
         raise TextSetError("The uploaded file is no longer available.", "Upload it again.")
     if not task.save:
         return preview(content, task.file_name, task.options, limits=limits)
     return hands.library.save(read(content, task.file_name, task.name, task.options, limits=limits))
+
+
+def uploaded(store: Store, digest: str) -> bytes | None:
+    """What who asks has uploaded; None where they have not, or it is no longer there."""
+    return store.get_blob(digest) if store.owners.mine("blobs", digest) else None
 
 
 def read_hub_set(hands: Hands, task: HubReadTask, report: Report) -> TextSetInfo:

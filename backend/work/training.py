@@ -1,4 +1,4 @@
-"""Doing a fine-tuning task: which rows it has, the frozen head beside it, where the run stands; and the runs that are there."""
+"""Doing a fine-tuning task: which rows it has, the frozen head beside it, and where the run stands."""
 
 import os
 import time
@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,12 +16,11 @@ from backend.forms.fingerprint import fingerprint
 from backend.metrics import METRICS
 from backend.metrics.shared.heads import accuracy, fit_linear
 from backend.metrics.shared.splits import Split, SplitParams, split_rows
-from backend.models.runfolder import RunFolder, check_name, read_runs
+from backend.models.runfolder import RunFolder, check_name
 from backend.settings import Settings
-from backend.store.processes import process_alive, process_name
+from backend.store.processes import process_name
 from backend.values.activations import Labels, Report
 from backend.values.history import History, history_text, trained_on
-from backend.values.json_data import Document
 from backend.values.recipes import checked
 from backend.values.runs import RunInfo
 from backend.values.specs import ActivationSpec
@@ -35,6 +33,7 @@ from backend.work.library import Library
 from backend.work.modelhost import ModelHost
 from backend.work.planning import known_labels, row_labels
 from backend.work.provenance import versions
+from backend.work.runlist import as_it_is
 from backend.work.stacks import Stacks
 
 _VALIDATION = ("validation", "valid", "val", "dev", "development")
@@ -42,45 +41,6 @@ _FEWEST_ROWS = 8
 
 Ints = npt.NDArray[np.int64]
 Fill = Callable[[tuple[ActivationSpec, ...], Report], None]
-
-
-def all_runs(runs: Path) -> list[RunInfo]:
-    """The runs below ``runs``, newest first; one whose process is gone is stopped, whatever its file says."""
-    return [_alive(info) for info in read_runs(runs)]
-
-
-def run_log(runs: Path, name: str) -> list[Document]:
-    """The log of a run, line by line; raises InvalidRequest where there is none of that name."""
-    folder = RunFolder(runs, name)
-    if folder.read() is None:
-        raise InvalidRequest(f"There is no run '{name}'.", "See the list of runs.")
-    return folder.log()
-
-
-def delete_run(runs: Path, name: str) -> int:
-    """Delete a run with its log and all its saved steps; returns the bytes that are free again.
-
-    Raises InvalidRequest where there is none of that name, and while it is being trained.
-    """
-    return _at_rest(runs, name, "delete").delete()
-
-
-def rename_run(runs: Path, name: str, new: str) -> RunInfo:
-    """Call a run ``new``; its former name still leads to it. Raises InvalidRequest as ``delete_run``, and for a name that is
-    none or taken."""
-    renamed = _at_rest(runs, name, "rename").rename(check_name(new)).read()
-    assert renamed is not None
-    return renamed
-
-
-def _at_rest(runs: Path, name: str, then: str) -> RunFolder:
-    folder = RunFolder(runs, name)
-    info = folder.read()
-    if info is None:
-        raise InvalidRequest(f"There is no run '{name}'.", "See the list of runs.")
-    if _alive(info).state == "running":
-        raise InvalidRequest(f"The run '{name}' is being trained.", f"Cancel it first, then {then} it.")
-    return folder
 
 
 class Training:
@@ -198,7 +158,11 @@ class Training:
 def finetune_model(hands: Hands, task: FinetuneTask, report: Report) -> None:
     """Do ``task``; its record is in the run's own folder."""
     training = Training(hands.library, hands.models, hands.stacks, hands.settings, partial(fill, hands))
+    folder, owners = RunFolder(hands.settings.runs_folder, check_name(task.name)), hands.store.owners
+    if folder.read() is None:
+        owners.add("runs", task.name, new=True)  # before there is anything to be seen
     training.run(task, report)
+    owners.add("runs", task.name, new=False)  # who asks for the very run that others made has it too
 
 
 def finetune_title(task: FinetuneTask) -> str:
@@ -241,13 +205,13 @@ def _earlier(folder: RunFolder, task: FinetuneTask) -> RunInfo | None:
             )
         return None
     if not _made_by(info, task):
-        if not info.steps and _alive(info).state != "running":
+        if not info.steps and as_it_is(info).state != "running":
             return None  # it never came to anything: the name is free
         raise InvalidRequest(
             f"A run called '{task.name}' already exists, for another model, text set or recipe.",
             "Choose another name, or delete that run.",
         )
-    if _alive(info).state == "running" and info.owner != process_name():
+    if as_it_is(info).state == "running" and info.owner != process_name():
         raise InvalidRequest(f"The run '{task.name}' is being trained by another process.", "Wait for it to end.")
     return info
 
@@ -335,11 +299,3 @@ def _end(folder: RunFolder, state: str, error: BaseException | None) -> None:
         folder.write(replace(info, state=state, owner="", error=message, hint=hint))
     except EmbedscopeError:
         return  # the disk is full: the dead owner says as much
-
-
-def _alive(info: RunInfo) -> RunInfo:
-    if info.state != "running" or (info.owner and process_alive(info.owner)):
-        return info
-    return replace(
-        info, state="stopped", owner="", error="The training process ended unexpectedly.", hint="Start it again."
-    )

@@ -11,11 +11,17 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
 def vector_sets(store: Store) -> list[VectorsInfo]:
-    """All imported vectors, newest first; a line that a newer version wrote in a form that is not known here is left out."""
+    """All imported vectors that who asks may see, newest first, their own before what others share.
+
+    A line that a newer version wrote in a form that is not known here is left out.
+    """
     found = [(digest, read_json(VectorsInfo, line)) for digest, line in store.vector_infos()]
-    return sorted(
-        (info for digest, info in found if info is not None and info.commit == digest), key=lambda info: -info.created
-    )
+    seen = [
+        info
+        for digest, info in found
+        if info is not None and info.commit == digest and store.owners.seen("vectors", digest)
+    ]
+    return sorted(seen, key=lambda info: (not store.owners.mine("vectors", info.commit), -info.created))
 
 
 def named_vectors(store: Store, name: str) -> VectorsInfo:
@@ -32,15 +38,29 @@ def named_vectors(store: Store, name: str) -> VectorsInfo:
 
 
 def vectors_of(store: Store, commit: str) -> VectorsInfo | None:
-    """The imported vectors with this digest, or None."""
+    """The imported vectors with this digest, or None where there are none that who asks may see."""
+    if not store.owners.seen("vectors", commit):
+        return None
     info: VectorsInfo | None = read_json(VectorsInfo, store.vectors_info(commit))
     return info if info is not None and info.commit == commit else None
 
 
 def delete_vectors(store: Store, name: str) -> int:
-    """Delete imported vectors and the activations copied from them; returns the bytes of what was imported."""
-    info = named_vectors(store, name)
+    """Delete imported vectors and the activations copied from them; returns the bytes of what was imported.
+
+    Of vectors that belong to others too, only the part of who asks is given up. Raises ModelError where there are none of
+    that name, and for those that are none of theirs.
+    """
+    info, owners = named_vectors(store, name), store.owners
+    if not owners.may_remove("vectors", info.commit):
+        raise ModelError(
+            f"The vectors '{info.name}' are shared with you and not yours.",
+            "Only their owners can delete them, or an administrator.",
+        )
+    if not owners.leave("vectors", info.commit):
+        return 0
     store.remove_vectors(info.commit)
+    owners.forget("vectors", info.commit)
     return info.n_bytes
 
 

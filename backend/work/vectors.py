@@ -5,7 +5,7 @@ import time
 import numpy as np
 
 from backend.errors import InvalidRequest
-from backend.forms.codec import to_json
+from backend.forms.codec import read_json, to_json
 from backend.forms.fingerprint import content_digest, fingerprint
 from backend.store import Store
 from backend.store.processes import exclusive
@@ -21,12 +21,13 @@ from backend.vectors.reading import preview_vectors, read_own_texts, read_vector
 from backend.work.checks import check_digest, check_text, check_texts, one_of, within
 from backend.work.given import Ints, copies
 from backend.work.kinds import About, Hands
-from backend.work.vectorlist import check_vector_name, vector_sets, vectors_of
+from backend.work.reading import uploaded
+from backend.work.vectorlist import check_vector_name, vector_sets
 
 
 def read_upload(hands: Hands, task: VectorsTask, report: Report) -> VectorsPreview | VectorsInfo:
     """Read uploaded bytes as vectors: a preview, or what is saved of them."""
-    content, limits = hands.store.get_blob(task.blob), VectorLimits.of(hands.settings)
+    content, limits = uploaded(hands.store, task.blob), VectorLimits.of(hands.settings)
     if content is None:
         raise InvalidRequest("The uploaded file is no longer available.", "Upload it again.")
     matrices = read_vectors(content, task.file_name, limits, take=task.take, format_name=task.format)
@@ -70,8 +71,14 @@ def save_vectors(
     with exclusive(hands.store.folder / "vectors.lock"):
         texts = given or hands.library.save(table).spec
         commit = _commit(matrices, texts, digests)
-        known = vectors_of(hands.store, commit)
+        known = _kept_as(hands.store, commit)
+        if known is not None and known.name != name and not hands.store.owners.seen("vectors", commit):
+            commit = content_digest(
+                commit.encode(), name.encode()
+            )  # others have them under a name that is theirs to know
+            known = _kept_as(hands.store, commit)
         if known is not None and known.name == name:
+            hands.store.owners.add("vectors", commit, new=False)
             return known
         _check_free(hands.store, name, known)
         info = VectorsInfo(
@@ -88,6 +95,7 @@ def save_vectors(
             alike,
             origin,
         )
+        hands.store.owners.add("vectors", commit, new=True)
         _write(hands.store, info, matrices, report)
     for dtype in (
         "auto",
@@ -97,6 +105,12 @@ def save_vectors(
     ):  # the name may have stood for others until they were deleted
         hands.store.delete_record(f"task/{fingerprint(ResolveTask(info.model_name, dtype))}")
     return info
+
+
+def _kept_as(store: Store, commit: str) -> VectorsInfo | None:
+    """The vectors with this digest, whoever may see them."""
+    found: VectorsInfo | None = read_json(VectorsInfo, store.vectors_info(commit))
+    return found
 
 
 def _looked_at(matrices: Matrices, first: Ints, report: Report) -> tuple[list[str], bool]:

@@ -2,6 +2,7 @@
 
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from backend.bench.workbench import Workbench
 from backend.errors import InvalidRequest
 from backend.store import selections
+from backend.store.owners import Owners
 from tests.conftest import Service
 
 
@@ -32,6 +34,7 @@ def test_any_rows_are_kept_as_runs(rows: set[int]) -> None:
             self.kept: dict[str, object] = {}
             self.set_record, self.record = self.kept.__setitem__, self.kept.get
             self.record_keys = lambda prefix: list(self.kept)
+            self.owners = Owners(Path("nowhere"))
 
     store = Store()
     runs = [end for row in sorted(rows) for end in (row, row)]
