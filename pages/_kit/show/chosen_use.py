@@ -6,12 +6,13 @@ from backend import TextSetInfo
 from pages._kit.charts.base import short_model
 from pages._kit.show.links import page_file
 from pages._kit.show.naming import slug
-from pages._kit.show.row_files import MOST_VECTOR_BYTES, rows_csv, rows_parquet, vectors_npz
+from pages._kit.show.row_files import MOST_VECTOR_BYTES, rows_csv, rows_parquet, vectors_npz, vectors_parquet
 from pages._kit.state.chosen import Chosen
 from pages._kit.state.selection import Selection, choose_texts_next
 from pages._kit.state.session import workbench
 
 COMPARE = "geometry/selection"
+PARQUET = "application/vnd.apache.parquet"
 
 
 def use_selection(here: Selection, texts: TextSetInfo, found: Chosen, key: str) -> None:
@@ -29,7 +30,7 @@ def use_selection(here: Selection, texts: TextSetInfo, found: Chosen, key: str) 
         st.markdown(":small[**Texts**]", width=64)
         for label, make, end, mime in (
             ("CSV", rows_csv, "csv", "text/csv"),
-            ("Parquet", rows_parquet, "parquet", "application/vnd.apache.parquet"),
+            ("Parquet", rows_parquet, "parquet", PARQUET),
         ):
             content = make(table, found.rows)
             st.download_button(label, content, f"{stem}.{end}", mime, key=f"{key}_{end}", on_click="ignore")
@@ -61,11 +62,14 @@ def _offer_vectors(here: Selection, texts: TextSetInfo, found: Chosen, stem: str
         layer = layer if layer in layers else layers[-1]
         stored = workbench().stored_vectors(model, texts, layer=layer, pooling=here.pooling, rows=found.rows)
         if stored is not None and stored[1].nbytes <= MOST_VECTOR_BYTES:
-            file = f"{stem}-{slug(short_model(model.spec.name))}-{slug(model.layer_names[layer])}-{here.pooling}.npz"
-            content = vectors_npz(*stored)
-            st.download_button(
-                "Vectors (npz)", content, file, "application/octet-stream", key=f"{key}_npz", on_click="ignore"
-            )
+            file = f"{stem}-{slug(short_model(model.spec.name))}-{slug(model.layer_names[layer])}-{here.pooling}"
+            table = workbench().text_set(texts)
+            for label, content, end, mime in (
+                ("Vectors (npz)", vectors_npz(*stored), "npz", "application/octet-stream"),
+                ("Texts and vectors (Parquet)", vectors_parquet(table, *stored), "vectors.parquet", PARQUET),
+            ):
+                place = f"{key}_{end.replace('.', '_')}"
+                st.download_button(label, content, f"{file}.{end}", mime, key=place, on_click="ignore")
     if stored is None:
         st.caption(
             "The vectors of this layer are not stored here. Run any page with this model, these texts and this pooling."

@@ -48,3 +48,15 @@ def vectors_npz(rows: npt.NDArray[np.int64], vectors: npt.NDArray[Any]) -> bytes
     out = io.BytesIO()
     np.savez(out, row=rows + 1, vectors=vectors)
     return out.getvalue()
+
+
+def vectors_parquet(table: TextTable, rows: npt.NDArray[np.int64], vectors: npt.NDArray[Any]) -> bytes:
+    """Rows as Parquet with their vectors (n, d) as a column of lists, called "vector", which can be imported as it is."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    cells, out = row_cells(table, rows.tolist()), io.BytesIO()
+    flat = pa.array(np.ascontiguousarray(vectors).ravel())
+    name = "vector" if "vector" not in cells else "vector (of the model)"
+    parquet.write_table(pa.table({**cells, name: pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])}), out)
+    return out.getvalue()

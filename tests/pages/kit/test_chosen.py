@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backend import PostProcess
+from backend import GIVEN, PostProcess
 from pages._kit.show import map_view, sharing
-from pages._kit.show.row_files import rows_csv, rows_parquet, vectors_npz
+from pages._kit.show.row_files import rows_csv, rows_parquet, vectors_npz, vectors_parquet
 from pages._kit.show.sharing import Outline, Shared, tell_picked
 from pages._kit.state.chosen import KEY
 from tests.pages.figures import figure, numbers
@@ -142,7 +142,12 @@ def test_a_selection_becomes_a_text_set_and_files(open_page, small_world) -> Non
     at = menu(open_page("rogue", 0, chosen="4-6.30", pooling="mean"))
     at.segmented_control(key="chosen_menu_view").set_value("Use").run()
     assert not at.exception and not at.error
-    assert [button.label for button in at.get("download_button")] == ["CSV", "Parquet", "Vectors (npz)"]
+    assert [button.label for button in at.get("download_button")] == [
+        "CSV",
+        "Parquet",
+        "Vectors (npz)",
+        "Texts and vectors (Parquet)",
+    ]
     press(at, "chosen_menu_set")
     assert at.session_state["texts"].startswith("words, 4 selected (") and words(at) == [""]
     part = small_world.bench.text_set(at.session_state["texts"])
@@ -173,6 +178,30 @@ def test_the_files_have_every_cell_and_the_vectors_of_the_rows(small_world) -> N
         )
         is None
     )
+
+
+def test_texts_and_vectors_in_one_file_are_read_back_as_vectors_with_their_texts(small_world, tmp_path) -> None:
+    bench, table = small_world.bench, small_world.bench.text_set(small_world.texts)
+    small_world.computed("projection", 0, layers=(2,))
+    (model,) = small_world.infos(0)
+    rows, vectors = bench.stored_vectors(model, small_world.texts, layer=2, rows=[59, 3, 30])
+    path = tmp_path / "chosen.parquet"
+    path.write_bytes(vectors_parquet(table, rows, vectors))
+    read = pd.read_parquet(path)
+    assert list(read.columns) == ["row", "text", "label", "vector"] and read["row"].tolist() == [4, 31, 60]
+    np.testing.assert_array_equal(np.stack(read["vector"].to_list()), vectors)
+    info = bench.add_vectors(path, name="read-back", text="text", label="label")
+    texts = next(one for one in bench.text_sets() if one.spec.table == bench.vector_sets()[0].texts.table)
+    try:
+        own = bench.text_set(texts)
+        assert own.texts == tuple(table.texts[row] for row in rows)
+        assert own.columns["label"] == tuple(table.columns["label"][row] for row in rows)
+        bench.compute("anisotropy", model=info, texts=texts)
+        found = bench.stored_vectors(info, texts, layer=0, pooling=GIVEN)
+        np.testing.assert_array_equal(found[1], vectors)
+    finally:
+        bench.delete_vectors("read-back")
+        bench.delete_text_set(texts.spec.table)
 
 
 OUTLINE = {"x": [0.0, 1.0, 1.0], "y": [0, 0, 1.5], "frame": 2, "adding": True}
