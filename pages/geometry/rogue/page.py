@@ -1,6 +1,6 @@
 """Rogue: dimensions whose values stand out from all others, layer by layer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,16 @@ from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import plain, workbench
 from pages.geometry.rogue.charts import BOTH, CAPTION, GRID_CAPTION, OUTLIER, ROGUE, grid_height, spike_grid, spike_plot
 from pages.geometry.rogue.chosen import CAPTION as CHOSEN_CAPTION
-from pages.geometry.rogue.chosen import Sizes, chosen_sizes, sizes_table, with_sizes
+from pages.geometry.rogue.chosen import GRID_CAPTION as CHOSEN_GRID_CAPTION
+from pages.geometry.rogue.chosen import (
+    Sizes,
+    chosen_sizes,
+    chosen_sizes_of_all,
+    sizes_of_all_table,
+    sizes_table,
+    with_sizes,
+    with_sizes_of_all,
+)
 from pages.geometry.rogue.norms import norm_panel
 from pages.geometry.rogue.outlier_charts import DEPTH_CAPTION, MOST_DIMS, appearing_chart, appearing_height
 from pages.geometry.rogue.rankings import RANKINGS, SHORT, choose_ranking, ranked
@@ -116,22 +125,24 @@ def show_layer(result: Result[RogueResult], layer: int, texts: Sequence[str], si
     )
 
 
-def show_layers(result: Result[RogueResult]) -> None:
-    """Every layer in one figure."""
+def show_layers(result: Result[RogueResult], sizes: Mapping[int, Sizes]) -> None:
+    """Every layer in one figure; with the mean |value| of the selected texts in the layers where it is known."""
     values, source = result.values, result.sources[0]
     marks = [named(result, layer, count=1) for layer in range(len(source.layers))]
 
     def table() -> pd.DataFrame:
         lowest, highest = values.drawn_range
         dimensions = dimensions_table(result, range(len(source.layers)))
-        return dimensions.assign(**{"lowest drawn": lowest.ravel(), "highest drawn": highest.ravel()})
+        drawn = dimensions.assign(**{"lowest drawn": lowest.ravel(), "highest drawn": highest.ravel()})
+        return pd.concat([drawn, sizes_of_all_table(sizes, *lowest.shape)], axis=1)
 
+    grid = spike_grid(list(values.lines), source.layer_names, marks=marks, ranking=SHORT[values.by])
     show(
         Finding(
             key="rogue_all",
             title=f"Dimensions of all layers of {source.model}",
-            figure=spike_grid(list(values.lines), source.layer_names, marks=marks, ranking=SHORT[values.by]),
-            caption=GRID_CAPTION,
+            figure=with_sizes_of_all(grid, sizes, "text"),
+            caption=f"{GRID_CAPTION} {CHOSEN_GRID_CAPTION}" if sizes else GRID_CAPTION,
             table=table,
             results=[result],
             fields=FIELDS,
@@ -193,7 +204,7 @@ def show_spikes(view: str, result: Result[RogueResult], here: Selection, model: 
     assert here.texts is not None
     with said_once():
         if view == ALL:
-            show_layers(result)
+            show_layers(result, chosen_sizes_of_all(here, model, result.sources[0].layers))
             say_flat(result)
         else:
             layer = choose_layer(result)
