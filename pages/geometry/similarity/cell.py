@@ -19,6 +19,7 @@ from pages._kit.flow.progress import obtain
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import reasons
 from pages._kit.show.map_view import MapView
+from pages._kit.show.shared_axes import with_shared_axes
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import plain, workbench
 
@@ -90,10 +91,11 @@ def side_by_side(cell: Cell, here: Selection) -> None:
     if len(maps) < len(found):
         return
     table = workbench().text_set(here.texts)
+    findings = with_shared_axes([_map(MapView(one, table, here.label), at) for at, one in enumerate(maps)])
     with said_once():
-        for place, (side, result) in enumerate(zip(st.columns(2), maps, strict=True)):
+        for side, finding in zip(st.columns(2), findings, strict=True):
             with side:
-                show(_map(MapView(result, table, here.label), place))
+                show(finding)
 
 
 def _map(view: MapView, place: int) -> Finding:

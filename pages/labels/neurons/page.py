@@ -26,6 +26,7 @@ from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import PAIRED, heading, reasons, say_undefined, undefined_reasons
 from pages._kit.show.plot import Frames
+from pages._kit.show.shared_axes import with_shared_axes
 from pages._kit.show.text_rows import list_rows
 from pages._kit.state import ask
 from pages._kit.state.labelled import choose_layer, choose_model, choose_other, label_ready, say_classes
@@ -68,7 +69,7 @@ def spec_of(
     return workbench().analysis("neurons", models=[info], layers=layers, label=label, params=params, **here.rows)
 
 
-def show_singles(result: Result[NeuronsResult], key: str, beside: bool) -> None:
+def singles(result: Result[NeuronsResult], key: str, beside: bool) -> Finding:
     """Their figure 6, with a line that moves inside the chart; ``beside`` that of another model it bears its own's name."""
     values, source = result.values, result.sources[0]
     control = values.control_single_test[0] if len(values.control_single_test) else None
@@ -76,60 +77,54 @@ def show_singles(result: Result[NeuronsResult], key: str, beside: bool) -> None:
     figure, line = singles_histogram(counts, values.split.majority)
     if beside:
         titled(figure, short_model(source.model))
-    show(
-        Finding(
-            key=f"neurons_singles_{key}",
-            title=f"Test accuracy of single dimensions, {source.layer_names[0]} of {source.model}",
-            figure=figure,
-            caption=SINGLES_CAPTION,
-            table=lambda: singles_table(result, counts),
-            results=[result],
-            name="single-neurons",
-            alt=f"Test accuracy of each of {values.n_dims} dimensions alone, {source.layer_names[0]} of {source.model}",
-            height=320 if beside else 400,
-            view=f"{source.model} {source.layer_names[0]} {values.split.classes[:3]}",
-            frames=Frames("Line at", line.names, [], line.captions, line.initial, cursor=line.places),
-        )
+    return Finding(
+        key=f"neurons_singles_{key}",
+        title=f"Test accuracy of single dimensions, {source.layer_names[0]} of {source.model}",
+        figure=figure,
+        caption=SINGLES_CAPTION,
+        table=lambda: singles_table(result, counts),
+        results=[result],
+        name="single-neurons",
+        alt=f"Test accuracy of each of {values.n_dims} dimensions alone, {source.layer_names[0]} of {source.model}",
+        height=320 if beside else 400,
+        view=f"{source.model} {source.layer_names[0]} {values.split.classes[:3]}",
+        frames=Frames("Line at", line.names, [], line.captions, line.initial, cursor=line.places),
     )
 
 
-def show_nothing(result: Result[NeuronsResult], key: str) -> None:
+def nothing(result: Result[NeuronsResult], key: str) -> Finding:
     """Why there is nothing to choose from in a layer."""
     source = result.sources[0]
-    show(
-        Finding(
-            key=f"neurons_nothing_{key}",
-            title=f"Salient neurons, {source.layer_names[0]} of {source.model}",
-            figure=None,
-            caption="",
-            table=lambda: dimensions_table(result),
-            results=[result],
-            fields=["cross_validated"],
-            empty="There is nothing to choose from:",
-            name="neurons",
-        )
+    return Finding(
+        key=f"neurons_nothing_{key}",
+        title=f"Salient neurons, {source.layer_names[0]} of {source.model}",
+        figure=None,
+        caption="",
+        table=lambda: dimensions_table(result),
+        results=[result],
+        fields=["cross_validated"],
+        empty="There is nothing to choose from:",
+        name="neurons",
     )
 
 
-def show_values(result: Result[NeuronsResult], key: str, train: bool) -> None:
+def by_class(result: Result[NeuronsResult], key: str, train: bool) -> Finding:
     """Their figure 5: the best dimension by class, with the fitted borders."""
     values, source = result.values, result.sources[0]
     dim, edges, classes = int(values.dimensions[0, 0]), values.edges[0], values.split.classes
     lines = merge_classes((values.train_counts if train else values.test_counts)[0], MOST_CLASSES).filled()
     cuts = list(zip(values.cut_value.tolist(), values.cut_below.tolist(), values.cut_above.tolist(), strict=True))
-    show(
-        Finding(
-            key=f"neurons_values_{key}",
-            title=f"Dimension {dim} by class, {source.layer_names[0]} of {source.model}",
-            figure=values_histogram(edges, lines, classes, cuts, dim=dim),
-            caption=VALUES_CAPTION,
-            table=lambda: values_table(result, lines, edges, train=train),
-            results=[result],
-            name="best-neuron",
-            alt=f"Values of dimension {dim} by class, {source.layer_names[0]} of {source.model}",
-            height=400,
-            view=f"{source.model} {source.layer_names[0]} {dim} {train}",
-        )
+    return Finding(
+        key=f"neurons_values_{key}",
+        title=f"Dimension {dim} by class, {source.layer_names[0]} of {source.model}",
+        figure=values_histogram(edges, lines, classes, cuts, dim=dim),
+        caption=VALUES_CAPTION,
+        table=lambda: values_table(result, lines, edges, train=train),
+        results=[result],
+        name="best-neuron",
+        alt=f"Values of dimension {dim} by class, {source.layer_names[0]} of {source.model}",
+        height=400,
+        view=f"{source.model} {source.layer_names[0]} {dim} {train}",
     )
 
 
@@ -180,23 +175,23 @@ def known(result: Result[NeuronsResult]) -> bool:
 def show_one(results: list[Result[NeuronsResult]], here: Selection) -> None:
     """Charts, table and lists of one layer of one model or two, side by side."""
     places = list(enumerate(results))
-    for (place, result), column in zip(places, st.columns(len(results)), strict=True):
+    beside = len(results) > 1
+    findings = [singles(one, str(at), beside) if known(one) else nothing(one, str(at)) for at, one in places]
+    for finding, column in zip(with_shared_axes(findings), st.columns(len(results)), strict=True):
         with column:
-            if known(result):
-                show_singles(result, str(place), len(results) > 1)
-            else:
-                show_nothing(result, str(place))
+            show(finding)
     show_accuracies(results)
     places = [(place, result) for place, result in places if known(result)]
     if not places:
         return
     st.subheader("The best dimension by class")
     rows = ask.segmented_control("Values of", [TEST, TRAIN], default=TEST, key="neurons_rows")
-    for (place, result), column in zip(places, st.columns(len(places)), strict=True):
+    findings = with_shared_axes([by_class(result, str(place), rows == TRAIN) for place, result in places])
+    for (_, result), finding, column in zip(places, findings, st.columns(len(places)), strict=True):
         with column:
-            if len(results) > 1:
+            if beside:
                 st.markdown(f"**{plain(short_model(result.sources[0].model))}**")
-            show_values(result, str(place), rows == TRAIN)
+            show(finding)
             show_lists(result, here)
 
 

@@ -20,6 +20,7 @@ from pages._kit.show.finding import Finding
 from pages._kit.show.map_view import MapView
 from pages._kit.show.naming import file_stem, title_lines
 from pages._kit.show.plot import Frames
+from pages._kit.show.shared_axes import OWN
 from pages.geometry.similarity.cell import _map
 from tests.pages.conftest import ROOT, SmallWorld, settled
 from tests.pages.drawn import check
@@ -246,6 +247,7 @@ def test_the_table_of_every_finding_has_the_numbers_of_its_figure(
         for key in runs:
             run_page(at, key)
         check_screen(at)
+        check_beside(shown)
         for key, finding in shown.items():
             seen[key] = seen.get(key, 0) + look_at(finding)
             stems.setdefault(file_stem(finding), set()).add(key)
@@ -253,6 +255,19 @@ def test_the_table_of_every_finding_has_the_numbers_of_its_figure(
     for key in walk.figures:
         known = [name for name in seen if name == key or (key.endswith("*") and name.startswith(key[:-1]))]
         assert known and all(seen[name] > 0 for name in known), f"{key} was not shown; shown were {sorted(seen)}"
+
+
+def check_beside(shown: dict[str, Finding]) -> None:
+    """Figures that differ in the number that ends their keys alone stand side by side: their axes agree, or it is said that they do not."""
+    alike: dict[str, list[Finding]] = {}
+    for key, finding in shown.items():
+        if finding.figure is not None and key[-1:].isdigit():
+            alike.setdefault(key.rstrip("0123456789"), []).append(finding)
+    for key, findings in alike.items():
+        for axis, name in (("xaxis", "horizontal"), ("yaxis", "vertical")):
+            ranges = {finding.figure.layout[axis].range for finding in findings}
+            own = all(OWN in one.caption and name in one.caption.partition(OWN)[2] for one in findings)
+            assert len(findings) < 2 or own or (len(ranges) == 1 and None not in ranges), f"{key}: {axis} {ranges}"
 
 
 def look_at(finding: Finding) -> int:

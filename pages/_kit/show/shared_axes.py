@@ -1,0 +1,86 @@
+"""Figures that stand side by side, of two models or two layers: their axes have the same ranges, so that they can be compared by eye."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import plotly.graph_objects as go
+
+from backend import number_text
+from pages._kit.show.finding import Finding
+
+SHARED = "The figures side by side have the same axes."
+OWN = "Each of the figures side by side has its own"
+_AXES = {"x": "horizontal", "y": "vertical"}
+_LEAST = 0.15  # of a shared axis that each figure must fill: less could not be read
+_ROOM = 0.04
+
+
+def with_shared_axes(findings: Sequence[Finding]) -> list[Finding]:
+    """The ``findings``, whose figures have one panel each, on the same axes, which their captions say.
+
+    Where one would fill less than 15 % of a shared axis, each keeps its own, which is said too. Those without a figure are
+    left as they are, and so is a single one.
+    """
+    drawn = [finding for finding in findings if finding.figure is not None]
+    if len(drawn) < 2:
+        return list(findings)
+    spans = {axis: [_span(finding.figure, axis) for finding in drawn] for axis in _AXES}
+    whole = {axis: _whole(found) for axis, found in spans.items()}
+    words = _words([_AXES[axis] for axis, found in whole.items() if found is None])
+    ranges = {f"{axis}axis": {"range": list(found)} for axis, found in whole.items() if found is not None}
+    return [
+        finding
+        if finding.figure is None
+        else replace(
+            finding,
+            figure=go.Figure(finding.figure).update_layout(ranges),
+            caption=f"{finding.caption} {words}".strip(),
+        )
+        for finding in findings
+    ]
+
+
+def _words(own: Sequence[str]) -> str:
+    """What a caption says of the axes, of which the ``own`` are each figure's own."""
+    if not own:
+        return SHARED
+    axes = f"{' and '.join(own)} {'axis' if len(own) == 1 else 'axes'}"
+    return f"{OWN} {axes}: on a common one a figure would fill less than {number_text(_LEAST, 'share')}."
+
+
+def _whole(spans: Sequence[tuple[float, float] | None]) -> tuple[float, float] | None:
+    """The axis that all of them fit; None where one is empty or would be too small on it."""
+    known = [span for span in spans if span is not None]
+    if len(known) < len(spans):
+        return None
+    low, high = min(span[0] for span in known), max(span[1] for span in known)
+    fits = all(not 0 < span[1] - span[0] < _LEAST * (high - low) for span in known)  # a single value fits anywhere
+    return (low, high) if fits and high > low else None
+
+
+def _span(figure: go.Figure, axis: str) -> tuple[float, float] | None:
+    """From where to where the axis of a figure goes: as it says, or around all that is drawn."""
+    stated = figure.layout[f"{axis}axis"].range
+    if stated is not None:
+        return float(stated[0]), float(stated[1])
+    numbers = np.concatenate([_numbers(trace, axis) for trace in figure.data] or [np.zeros(0)])
+    if not len(numbers):
+        return None
+    low, high = float(numbers.min()), float(numbers.max())
+    room = _ROOM * (high - low)
+    zero = axis == "y" and low == 0  # what stands on the axis goes on standing on it
+    return (low if zero else low - room), high + room
+
+
+def _numbers(trace: Any, axis: str) -> npt.NDArray[np.float64]:  # a trace of any kind
+    values = trace[axis]
+    if values is None or not len(values):
+        return np.zeros(0)
+    numbers = np.array([np.nan if one is None else one for one in values], float)
+    if trace.type == "bar" and axis == "x" and trace.width is not None:
+        numbers = np.concatenate([numbers - trace.width / 2, numbers + trace.width / 2])
+    finite: npt.NDArray[np.float64] = numbers[np.isfinite(numbers)]
+    return finite
