@@ -1,15 +1,13 @@
-# Embedscope: the backend service and the dashboard in one container.
+# Embedscope: the backend service and the dashboard in one container (docs/deployment.md).
 #   docker build -t embedscope .                                    CPU
 #   docker build -t embedscope --build-arg VARIANT=cuda .           CUDA (run it with --gpus all)
+# For a build that is the same in a year, name the base by its digest: --build-arg BASE=python:3.11-slim-bookworm@sha256:...
 ARG BASE=python:3.11-slim-bookworm
-FROM ${BASE}
 
+FROM ${BASE} AS packages
 ARG VARIANT=cpu
-ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 \
-    VIRTUAL_ENV=/opt/venv PATH=/opt/venv/bin:$PATH
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 VIRTUAL_ENV=/opt/venv PATH=/opt/venv/bin:$PATH
 RUN python -m venv /opt/venv
-
-WORKDIR /app
 COPY requirements.txt ./
 # The CPU build of torch comes from PyTorch's own index; PyPI's build carries CUDA and several gigabytes with it.
 RUN if [ "$VARIANT" = cpu ]; then \
@@ -17,18 +15,24 @@ RUN if [ "$VARIANT" = cpu ]; then \
     else pip install torch==2.13.0; fi \
  && pip install -r requirements.txt
 
+FROM ${BASE}
+# Whatever is written goes below /cache or /tmp: the rest of the file system may be read-only. What numba compiles for UMAP is
+# kept, in the volume, or every start would compile it again.
+ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 VIRTUAL_ENV=/opt/venv PATH=/opt/venv/bin:$PATH \
+    EMBEDSCOPE_CACHE=/cache EMBEDSCOPE_HOST=0.0.0.0 EMBEDSCOPE_MODEL_ROOTS=/models \
+    HF_HOME=/cache/huggingface NUMBA_CACHE_DIR=/cache/numba
+RUN useradd --uid 10001 --create-home embedscope \
+ && mkdir -p /cache /models && chown embedscope:embedscope /cache && chmod 700 /cache
+COPY --from=packages /opt/venv /opt/venv
+WORKDIR /app
 COPY app.py ./
-COPY .streamlit .streamlit
+COPY .streamlit/config.toml .streamlit/config.toml
 COPY backend backend
 COPY pages pages
-
-RUN useradd --uid 10001 --create-home embedscope \
- && mkdir -p /cache /models && chown embedscope:embedscope /cache \
- && python -c "from pathlib import Path; from pages._kit.show.plot import provide_script; assert provide_script(Path('static'))"
+RUN python -c "from pathlib import Path; from pages._kit.show.plot import provide_script; assert provide_script(Path('static'))"
 USER embedscope
-ENV EMBEDSCOPE_CACHE=/cache EMBEDSCOPE_HOST=0.0.0.0 EMBEDSCOPE_MODEL_ROOTS=/models HF_HOME=/cache/huggingface
 VOLUME /cache
 EXPOSE 8501
-HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
-  CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8501/_stcore/health', timeout=4)"]
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=30s --timeout=15s --start-period=90s --retries=3 CMD ["python", "-m", "backend", "healthy"]
 CMD ["python", "-m", "backend", "up"]

@@ -65,6 +65,8 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     cache.add_argument("--clear", action="store_true", help="delete all activations and results")
     _listing(cache, listing.show_cache)
     _listing(add("doctor", help="check this machine: device, versions, cache, model"), listing.doctor)
+    healthy = add("healthy", help="exit code 0 if the dashboard and the service answer on this machine; for containers")
+    healthy.set_defaults(command=listing.healthy)
     add("up", help="start the backend service and the dashboard").set_defaults(command=listing.up)
     add("serve", help="start the backend service alone").set_defaults(command=listing.serve)
     worker = add("worker", help="one worker process (started by the service)")

@@ -155,6 +155,15 @@ def doctor(options: argparse.Namespace) -> int:
     return 0
 
 
+def healthy(options: argparse.Namespace) -> int:
+    """Whether the dashboard and the service of this machine answer."""
+    from backend.service.healthy import require_health
+
+    for part, said in require_health(read_settings()).items():
+        print(f"{part}: {said}")
+    return 0
+
+
 def up(options: argparse.Namespace) -> int:
     """Start everything."""
     from backend.service.serve import up as start

@@ -1,0 +1,47 @@
+"""What the container's files promise, as far as it can be read from them: nothing secret inside, one place that is written."""
+
+import re
+from pathlib import Path
+
+import yaml
+
+from backend.settings import SETTINGS
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+NAMES = {setting.name for setting in SETTINGS}
+
+
+def _services() -> dict:
+    return yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+
+
+def test_only_named_files_reach_the_image_and_no_secret_is_among_them() -> None:
+    kept = (ROOT / ".dockerignore").read_text().split()
+    assert kept[0] == "*", "what is not named stays outside"
+    copied = re.findall(r"^COPY (?!--from)(\S+)", DOCKERFILE, re.MULTILINE)
+    assert {f"!{name}" for name in copied} == {name for name in kept if name.startswith("!")}
+    assert not any("secret" in name for name in copied) and ".streamlit" not in copied
+    assert ".streamlit/secrets.toml" in (ROOT / ".gitignore").read_text().split()
+
+
+def test_it_runs_as_a_user_without_rights_and_says_how_it_is_asked_and_stopped() -> None:
+    last = DOCKERFILE.split("FROM ")[-1]
+    assert "USER embedscope" in last and "HEALTHCHECK" in last and "STOPSIGNAL SIGTERM" in last
+    assert last.index("pip") > last.index("USER") if "pip" in last else True, "packages come from the first stage"
+
+
+def test_every_setting_that_the_files_give_is_one() -> None:
+    given = set(re.findall(r"\b(EMBEDSCOPE_[A-Z_]+)=", DOCKERFILE))
+    for service in _services().values():
+        given |= {name for name in service["environment"] if name.startswith("EMBEDSCOPE_")}
+    assert given <= NAMES
+
+
+def test_each_profile_writes_to_its_volume_and_to_memory_alone() -> None:
+    services = _services()
+    assert {one["profiles"][0] for one in services.values()} == {"cpu", "gpu"}
+    for service in services.values():
+        assert service["read_only"] and service["restart"] == "unless-stopped" and service["mem_limit"]
+        assert service["volumes"][0] == "cache:/cache" and service["volumes"][1].endswith(":ro")
+        assert all(port.startswith("127.0.0.1:") for port in service["ports"])
