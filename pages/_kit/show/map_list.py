@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from pages._kit.charts.hovers import MOST_FACTS, marked
+from pages._kit.show.choosing import select_button
 from pages._kit.show.plot import ChartSelection
 from pages._kit.show.wording import ROWS_COUNT, count
 from pages._kit.state.chosen import chosen_rows
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 
 MOST_LISTED = 500
 _LIST_HEIGHT = 300
-_HINT = ":material/ads_click: Click a point, or use box or lasso in the tool bar, to list texts here."
+_HINT = ":material/ads_click: Click a point, or use box or lasso in the tool bar, to list {}s here."
+_WHY_TOKENS = (
+    "Tokens are selected on this map alone: on the other pages a row is a text, and each model cuts texts into tokens of its own. Their "
+    "texts can be selected on all pages."
+)
 
 
 def selected_rows(view: "MapView", ids: Sequence[object]) -> pd.DataFrame:
@@ -62,7 +67,9 @@ def list_selected(view: "MapView", chosen: ChartSelection) -> None:
     rows = selected_rows(view, chosen.ids) if view.tokens else chosen_texts(view, MOST_LISTED)
     n_chosen = len(rows) if view.tokens else len(chosen_rows())
     if not n_chosen:
-        st.caption(_HINT)
+        st.caption(_HINT.format("token" if view.tokens else "text"))
+        if view.tokens:
+            st.caption(_WHY_TOKENS)
         return
     st.markdown(f"**{count(n_chosen, 'token') if view.tokens else f'{n_chosen:,}'} selected**")
     left_out = 0 if view.tokens else n_chosen - len(chosen.ids)
@@ -70,3 +77,8 @@ def list_selected(view: "MapView", chosen: ChartSelection) -> None:
     st.caption(drawn + (f"The first {MOST_LISTED} of them. " if n_chosen > MOST_LISTED else "") + ROWS_COUNT)
     wide = st.column_config.TextColumn(width="large")
     st.dataframe(rows.head(MOST_LISTED), hide_index=True, height=_LIST_HEIGHT, column_config={"text": wide})
+    if view.tokens:
+        texts = sorted({int(row) - 1 for row in rows["row"]})
+        which = f"{count(len(texts), view.row_name)} of {count(n_chosen, 'selected token')}"
+        select_button(texts, which, "map_texts_of_tokens")
+        st.caption(_WHY_TOKENS)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from pages._kit.show import map_view, sharing
 from pages._kit.show.row_files import rows_csv, rows_parquet, vectors_npz, vectors_parquet
 from pages._kit.show.sharing import Outline, Shared, tell_picked
 from pages._kit.state.chosen import KEY
-from tests.pages.figures import figure, numbers
+from tests.pages.figures import figure, numbers, said
 
 STRIP = "5 of 60 texts selected"
 
@@ -84,6 +85,22 @@ def test_points_that_are_tokens_stay_with_their_map(open_page, run_page, shown) 
     at = run_page(open_page("projection", 0, pooling="tokens", chosen="1", projection_map_points="2-4"), "projection")
     assert shown["projection_map"].chosen is None and words(at) == ["1"]
     assert at.session_state["_start_of_projection_map"].ids == (2, 3, 4)
+    assert "on this map alone: on the other pages a row is a text" in said(at)
+
+
+def test_the_texts_of_selected_tokens_can_be_selected_on_all_pages(open_page, run_page, shown, monkeypatch) -> None:
+    show = map_view.show
+    monkeypatch.setattr(map_view, "show", lambda finding: replace(show(finding), ids=(2, 3, 40)))
+    at = run_page(open_page("projection", 0, pooling="tokens"), "projection")
+    values = shown["projection_map"].results[0].values
+    texts = sorted(
+        {int(text) for row, text in zip(values.row_index, values.text_index, strict=True) if row in (2, 3, 40)}
+    )
+    assert "on this map alone: on the other pages a row is a text" in said(at)
+    button = at.button(key="map_texts_of_tokens")
+    assert button.label == f"Select the {len(texts)} texts of 3 selected tokens"
+    button.click().run()
+    assert at.session_state["_view"].kept[KEY] == texts and not at.exception
 
 
 def menu(at):
