@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pages._kit.flow.tour import PAGES
@@ -74,3 +75,21 @@ def test_a_second_time_there_is_nothing_to_do(open_page, small_world: SmallWorld
     again.button(key="prepare_all").click().run()
     assert "Prepared: Overview" in words(again)
     assert small_world.bench.jobs() == jobs
+
+
+def test_imported_vectors_are_prepared_as_a_model_is(open_page, small_world: SmallWorld, shown) -> None:
+    rows = np.random.default_rng(3).normal(size=(2, small_world.texts.spec.n_rows, 8)).astype(np.float32)
+    name = small_world.bench.add_vectors(rows, name="to-prepare", texts=small_world.texts).spec.name
+    choice = {"seed": "503", "layers": "1"}
+    at = open_page("overview", name, **choice)
+    at.button(key="prepare_all").click().run()
+    assert not at.exception and not at.error
+    ready, _, lacking = words(at).partition("Not prepared")
+    assert "A report needs two models" in lacking and lacking.count("- **") == 1, (
+        "everything else can be had of vectors"
+    )
+    assert all(title in ready for title in ("Prepared: Overview", "Neighbours", "Ablation", "Probes", "Movement"))
+    for page in ("similarity", "ablation", "probes", "movement"):
+        opened = open_page(page, name, **choice)
+        assert FIRST[page] not in keys(opened) and shown and not opened.error, page
+    small_world.bench.delete_vectors("to-prepare")
