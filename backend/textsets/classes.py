@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -41,14 +42,21 @@ def encode_labels(table: TextTable, column: str) -> Labels:
 def column_numbers(cells: Sequence[Cell]) -> npt.NDArray[np.float64] | None:
     """The numbers (n_rows,) of a column that measures something, NaN where the cell is missing; None where it names classes.
 
-    A column measures where all cells are numbers and these are no whole ones, or whole ones of more than 24 values.
+    A column measures where all cells are numbers and these are no whole ones, or whole ones of more than 24 values. The array
+    cannot be written: it is kept, for pages ask for it at each run.
     """
+    return _numbers(tuple(cells))
+
+
+@lru_cache(maxsize=16)
+def _numbers(cells: tuple[Cell, ...]) -> npt.NDArray[np.float64] | None:
     known = {cell for cell in cells if cell is not None}
     if not known or not all(_NUMBER.fullmatch(cell) for cell in known):
         return None
     numbers = np.array([np.nan if cell is None else float(cell) for cell in cells])
     values = np.unique(numbers[np.isfinite(numbers)])
     whole = bool((values == np.round(values)).all())
+    numbers.setflags(write=False)
     return None if not len(values) or (whole and len(values) <= _MOST_WHOLE) else numbers
 
 

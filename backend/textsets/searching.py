@@ -1,6 +1,7 @@
 """Which rows of a text set hold what somebody looks for: every word of a query, or a regular expression."""
 
 import re
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,7 @@ def _matches(column: Any, term: str, expression: bool) -> npt.NDArray[np.bool_]:
     return np.asarray(pc.fill_null(matched, False).to_numpy(zero_copy_only=False), bool)
 
 
+@lru_cache(maxsize=16)  # the next search is of the same columns, and reading them takes longer than looking
 def _column(cells: tuple[Cell, ...]) -> Any:
     import pyarrow as pa
 

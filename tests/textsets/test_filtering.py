@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from backend.errors import InvalidRequest
+from backend.textsets.classes import column_numbers
 from backend.textsets.filtering import filter_rows
 from backend.values.texts import TextTable
 
@@ -43,3 +44,11 @@ def test_what_cannot_be_asked_is_refused(column: str, asked: dict, said: str) ->
     with pytest.raises(InvalidRequest) as caught:
         filter_rows(TABLE, column, **asked)
     assert said in f"{caught.value.message} {caught.value.hint}"
+
+
+def test_the_numbers_of_a_column_are_read_once_and_cannot_be_changed() -> None:
+    cells = tuple(f"{row}.5" for row in range(30))
+    numbers = column_numbers(cells)
+    assert numbers is column_numbers(tuple(cells)) and numbers is not column_numbers((*cells[:-1], None))
+    with pytest.raises(ValueError, match="read-only"):
+        numbers[0] = 0

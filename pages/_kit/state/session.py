@@ -24,6 +24,7 @@ def freeze_once() -> bool:
     """Take everything that is loaded by now out of the garbage collector's rounds (Streamlit collects at each rerun)."""
     import pandas  # noqa: F401 - loaded now, so that they are frozen too
     import plotly.graph_objects  # noqa: F401
+    import pyarrow.compute  # noqa: F401 - else the first search waits for it
 
     gc.collect()
     gc.freeze()
