@@ -1,4 +1,4 @@
-"""At 1280 x 800, with results stored, a page shows its main figure, its controls and the shared choice whole, without scrolling."""
+"""At 1280 x 800, with results stored, a page shows its main figure, its controls and the shared choice whole; at 1920 x 1080 in two columns."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +9,8 @@ import pytest
 from tests.e2e.looking import RUN_MS, figures, heading, pick, run, settled
 
 WIDTH, HEIGHT = 1280, 800
+WIDE = {"width": 1920, "height": 1080}
+SIDEBAR = 340  # pixels
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,42 @@ def test_a_page_without_a_figure_shows_what_one_does_there(
     boxes = {key: tab.locator(f"[class*=st-key-{key}]").first.bounding_box() for key in ROOMS[page]}
     outside = {name: box for name, box in {**boxes, **shared(tab)}.items() if not within(box)}
     assert not outside, f"not whole within {WIDTH} x {HEIGHT}"
+
+
+@pytest.mark.parametrize(
+    ("page", "figure", "beside"),
+    [
+        ("components", "components_spectrum", "Share of the variance that the first components hold"),
+        ("rogue", "rogue_layer", "Leading dimensions of"),
+        ("threshold", "threshold_profile", "The dimension by class"),
+        ("movement", "movement_paths", "The numbers"),
+    ],
+)
+def test_on_a_wide_screen_what_follows_the_figure_stands_beside_it(
+    page: str, figure: str, beside: str, tab: Any, address: str, local_models: list[str]
+) -> None:
+    tab.set_viewport_size(WIDE)
+    opened(tab, f"{address}/{page}?{urlencode({'model': local_models[0]})}", {})
+    if tab.locator("[class*='_run'] button").count():
+        run(tab)
+    chart = tab.locator(f"[class*=st-key-{figure}] .embedscope-plot").first
+    rest = tab.locator("[class*=st-key-beside_]").get_by_role("heading", name=beside)
+    rest.wait_for()
+    settled(tab)
+    left, right = chart.bounding_box(), rest.bounding_box()
+    assert left["x"] + left["width"] <= right["x"]  # side by side
+    assert left["y"] <= right["y"] + right["height"] <= left["y"] + left["height"]
+    assert left["width"] > 0.45 * (WIDE["width"] - SIDEBAR)
+    assert right["x"] + right["width"] <= WIDE["width"]
+
+    tab.set_viewport_size({"width": WIDTH, "height": HEIGHT})
+    tab.wait_for_function(
+        "([chart, rest]) => chart.getBoundingClientRect().bottom <= rest.getBoundingClientRect().top",
+        arg=[chart.element_handle(), rest.element_handle()],
+    )
+    left, right = chart.bounding_box(), rest.bounding_box()
+    assert abs(left["x"] - right["x"]) < 40  # below each other
+    assert left["width"] > 0.85 * (WIDTH - SIDEBAR)
 
 
 def within(box: dict[str, float]) -> bool:

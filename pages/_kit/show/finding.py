@@ -18,7 +18,8 @@ How a page uses it::
 Drawn are, from top to bottom: the figure, its caption, what is undefined in ``fields`` and why, provenance and notes,
 and the menu with its files. A page with several figures wraps them in ``with said_once():``; then provenance and notes of all of
 them come once, where the block ends (or, with ``said_once(below_each=True)``, below the first figure that they are about), and
-a reason that was given under one figure is not listed again under the next. A figure of one layer names it (``layer``) and leaves out the gaps of others (``expected=elsewhere(place)``). A figure whose
+a reason that was given under one figure is not listed again under the next. With ``said_once(beside=KEY)`` what follows the first figure
+stands beside it where the screen is wide. A figure of one layer names it (``layer``) and leaves out the gaps of others (``expected=elsewhere(place)``). A figure whose
 numbers are in no ``Result`` gives ``documents`` for the JSON file and ``about`` (model, text set) for the file names.
 """
 
@@ -33,6 +34,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from backend import Result, SeriesInfo, Undefined
+from pages._kit.show.beside import FirstPlace, two_columns
 from pages._kit.show.code import code_menu
 from pages._kit.show.export import with_part
 from pages._kit.show.files import groups_of
@@ -117,32 +119,41 @@ class _Said:
     reasons: set[str] = field(default_factory=set)
     lines: set[str] = field(default_factory=set)
     series: SeriesInfo | None = None
+    first: FirstPlace = field(default_factory=FirstPlace)
 
 
 _SAID: ContextVar[_Said | None] = ContextVar("said", default=None)
 
 
 @contextmanager
-def said_once(*, below_each: bool = False, also: Sequence[Result] = ()) -> Iterator[None]:
+def said_once(*, below_each: bool = False, also: Sequence[Result] = (), beside: str = "") -> Iterator[None]:
     """Within this block provenance and notes are said once: of all findings at its end, or of each what is new.
 
-    ``also`` are results that are said at its end, whether a finding draws them or not.
+    ``also`` are results that are said at its end, whether a finding draws them or not. With ``beside``, a key, the first figure has on
+    wide screens all the rest of the block at its side; whatever the block draws before it comes after it, too.
     """
-    block = _Said(below_each, {result.fingerprint: result for result in also})
-    token = _SAID.set(block)
-    try:
-        yield
-    finally:
-        _SAID.reset(token)
-    provenance(list(block.results.values()), series=block.series)
+    with two_columns(beside) as first:
+        block = _Said(below_each, {result.fingerprint: result for result in also}, first=first)
+        token = _SAID.set(block)
+        try:
+            yield
+        finally:
+            _SAID.reset(token)
+        provenance(list(block.results.values()), series=block.series)
 
 
 def show(finding: Finding) -> ChartSelection:
     """Draw a figure with caption, gaps, origin and the menu of its files; returns what is selected in it."""
-    chosen = ChartSelection()
     if (figures := gathered()) is not None:
         figures[finding.key] = finding
-        return chosen
+        return ChartSelection()
+    block = _SAID.get() or _Said(below_each=True)
+    with block.first.taken():
+        return _show(finding, block)
+
+
+def _show(finding: Finding, block: _Said) -> ChartSelection:
+    chosen = ChartSelection()
     if finding.figure is not None:
         chosen = plot(
             finding.figure,
@@ -161,7 +172,6 @@ def show(finding: Finding) -> ChartSelection:
         )
         if finding.caption:
             st.caption(plain(finding.caption))
-    block = _SAID.get() or _Said(below_each=True)
     _say_gaps(finding, block)
     if block.below_each:
         provenance(finding.results, block.lines, finding.series)

@@ -64,7 +64,7 @@ def show_spectrum(here: Selection) -> None:
     if found is None:
         return
     values, source = found[0].values, found[0].sources[0]
-    with said_once():
+    with said_once(beside="spectrum"):
         draw_spectrum(found[0], summed=bool(summed))
         marks = [mark for mark in MARKS if mark <= values.ratios.shape[1]]
         st.subheader("Share of the variance that the first components hold")
@@ -153,7 +153,7 @@ def draw_ratio(result: Result[VarianceRatioResult], here: Selection) -> None:
         key=f"components_layers_{len(names)}",
         select_all=True,
     )
-    with said_once():
+    with said_once(beside="ratio"):
         show(ratio_finding(result, chosen, n_classes))
         said = f"; the label '{plain(here.label)}' has {n_classes} classes" if here.label and n_classes else ""
         st.subheader("How many leading components gained")

@@ -202,12 +202,12 @@ def show_appearing(result: Result[RogueResult]) -> None:
 def show_spikes(view: str, result: Result[RogueResult], here: Selection, model: ModelInfo) -> None:
     """Spike plot, tables and notes."""
     assert here.texts is not None
-    with said_once():
-        if view == ALL:
+    layer = None if view == ALL else choose_layer(result)
+    with said_once(beside="" if layer is None else "rogue"):  # all layers are too high to have anything at their side
+        if layer is None:
             show_layers(result, chosen_sizes_of_all(here, model, result.sources[0].layers))
             say_flat(result)
         else:
-            layer = choose_layer(result)
             sizes = chosen_sizes(here, model, result.sources[0].layers[layer])
             show_layer(result, layer, workbench().text_set(here.texts).shown, sizes)
             say_flat(result)

@@ -336,7 +336,7 @@ spec = workbench().analysis(
 say_classes(label, order, alone=len(here.models) == 1)
 found = run_panel([spec], "clusters", DirectProbeResult)
 if found is not None:
-    with said_once():
+    with said_once(beside="clusters"):
         show_counts(found[0])
         show_distances(found[0])
         show_similarity(found[0])

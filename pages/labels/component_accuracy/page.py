@@ -57,7 +57,7 @@ def show_all(result: Result[ComponentAccuracy], row_name: str) -> None:
     """Both charts and the table."""
     values = result.values
     error = sampling_error_words(values.sampling_error, values.split.n_test, row_name, holders(values.split))
-    with said_once():
+    with said_once(beside="accuracy"):
         show_components(result, error)
         if not np.isfinite(values.in_domain[0]).any():
             return

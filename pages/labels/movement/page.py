@@ -344,5 +344,5 @@ if len(series) < len(here.models):
     st.caption(f"{len(series):,} of the {len(here.models):,} models in the sidebar; choose them under Settings.")
 found = run_panel([spec], "movement", MovementResult)
 if found is not None:
-    with said_once():
+    with said_once(beside="movement"):
         show_all(found[0], choices)

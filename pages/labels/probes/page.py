@@ -205,7 +205,7 @@ def _layers(
 
 def show_all(results: Sequence[Result[ProbingResult]], row_name: str) -> None:
     """Profile and table."""
-    with said_once():
+    with said_once(beside="probes"):
         draw(results, row_name)
         st.subheader("The numbers")
         if len(results) > 1:

@@ -149,5 +149,5 @@ spec = workbench().analysis("threshold", models=[model], layers=here.layers, lab
 say_classes(label)
 found = run_panel([spec], "threshold", ThresholdResult)
 if found is not None:
-    with said_once():
+    with said_once(beside="threshold"):
         show_all(found[0], params, here, model)
