@@ -9,10 +9,10 @@ from pages._kit.state.chosen import HOW, Chosen, choose_rows, chosen, how_to_cho
 from pages._kit.state.session import plain, workbench
 
 NEXT = {
-    "replace": "Next: replaces",
-    "add": "Next: is added",
-    "keep only": "Next: keeps only",
-    "take away": "Next: is taken away",
+    "replace": "The next selection replaces it",
+    "add": "The next selection is added",
+    "keep only": "The next selection keeps only what is in both",
+    "take away": "The next selection is taken away",
 }
 _HOW_HELP = (
     "What the next selection does to this one: it takes its place, is added (or), keeps only what both have (and), or is taken "

@@ -1,8 +1,10 @@
 """Numbers in the words that a person would use: bytes, durations, counts, ages."""
 
 import time
+from collections import Counter
+from collections.abc import Callable, Iterable
 
-from backend import GIVEN
+from backend import GIVEN, TextSetInfo
 
 ROWS_COUNT = "Rows count from 1."
 
@@ -15,6 +17,14 @@ def count(number: int, noun: str, several: str = "") -> str:
 def row_name(unit: str) -> str:
     """What a row of a text set is, by the unit in its spec."""
     return {"word": "word", "word_pair": "word pair"}.get(unit, "text")
+
+
+def set_names(infos: Iterable[TextSetInfo]) -> Callable[[str], str]:
+    """What to write for the ``shown_name`` of each text set: its name alone, where no other of ``infos`` has the same."""
+    known = list(infos)
+    counts = Counter(info.spec.name for info in known)
+    alone = {info.shown_name: info.spec.name for info in known if counts[info.spec.name] == 1}
+    return lambda name: alone.get(name, name)
 
 
 def pooled(pooling: str) -> str:

@@ -207,7 +207,7 @@ def _texts(text_sets: Sequence[TextSetInfo]) -> TextSetInfo | None:
         return None
     names = list(options)
     first = names.index(DEFAULT_TEXTS) if DEFAULT_TEXTS in options else 0
-    before = value_of("texts", names[first])
+    before = view().kept.get("texts", value_of("texts", names[first]))  # a browser may know it by a name of before
     if before not in options and not asked_for("texts"):
         set_value("texts", names[first])
         view().gone["texts"] = (
@@ -217,13 +217,16 @@ def _texts(text_sets: Sequence[TextSetInfo]) -> TextSetInfo | None:
     def read(words: Sequence[str]) -> str:
         return _meant(words[-1] if words else "", text_sets, value_of("texts", names[first]))
 
+    known = options.get(before)
+    digest = f" Digest of this one: {known.spec.table[:8]}." if known is not None and not known.builtin else ""
     chosen = ask.selectbox(
         "Text set",
         names,
         index=first,
+        format_func=wording.set_names(text_sets),
         read=read,
         key="texts",
-        help="The texts that the models read. Add your own on the Texts page.",
+        help=f"The texts that the models read. Add your own on the Texts page.{digest}",
     )
     return options[chosen]
 

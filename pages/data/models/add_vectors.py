@@ -158,6 +158,7 @@ def _texts(task: VectorsTask, found: VectorsPreview) -> TextSetInfo | None:
         "Their texts",
         options,
         index=first,
+        format_func=wording.set_names(sets),
         key=f"vectors_texts_{task.blob[:8]}",
         help="The text set whose rows these are, in the same order. Sets with as many rows come first.",
     )

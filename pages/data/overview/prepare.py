@@ -18,7 +18,7 @@ from pages._kit.state.session import plain, show_problem, workbench
 
 HOW = (
     "What each page draws as it opens, for the choice in the sidebar, in one job. Afterwards every page draws at once. "
-    "What is stored already is not computed again."
+    "What is stored already is not computed again. Other views and settings of a page are computed once you choose them there."
 )
 _PLANNED = "_planned_for_all_pages"
 

@@ -247,10 +247,10 @@ def _join_form() -> None:
         return
     st.caption("The rows of the first become the split train, those of the second the split test.")
     left, right = st.columns(2)
-    digests = list(labelled)
+    digests, names = list(labelled), wording.set_names(text_sets)
 
     def named(digest: str) -> str:
-        return labelled[digest].shown_name
+        return names(labelled[digest].shown_name)
 
     train = left.selectbox("Training rows from", digests, format_func=named, key="join_train")
     test = right.selectbox("Test rows from", digests, index=1, format_func=named, key="join_test")

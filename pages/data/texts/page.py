@@ -23,12 +23,13 @@ MOST_LINES = 5  # of the list before it scrolls, so that rows are on the first s
 def overview_table(text_sets: list[TextSetInfo]) -> dict[str, list[Any]]:
     """The list of text sets as columns."""
     return {
-        "Name": [info.shown_name for info in text_sets],
+        "Name": [info.spec.name for info in text_sets],
         "Rows": [info.spec.n_rows for info in text_sets],
         "Label": [info.label or "" for info in text_sets],
         "Classes": [", ".join(info.classes[:6]) + (" …" if len(info.classes) > 6 else "") for info in text_sets],
         "Kind": [_kind(info) for info in text_sets],
         "From": ["built in" if info.builtin else wording.age(info.created) for info in text_sets],
+        "Digest": ["" if info.builtin else info.spec.table[:8] for info in text_sets],
     }
 
 
@@ -106,7 +107,13 @@ with rows_tab:
     line = st.container(horizontal=True, vertical_alignment="center")
     with line:
         shown = ask.selectbox(
-            "Text set", list(names), index=first, key=adding.SHOWN, label_visibility="collapsed", width="stretch"
+            "Text set",
+            list(names),
+            index=first,
+            format_func=wording.set_names(everything),
+            key=adding.SHOWN,
+            label_visibility="collapsed",
+            width="stretch",
         )
     if shown in names:
         show_set(names[shown], shown, line)

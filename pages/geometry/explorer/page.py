@@ -16,7 +16,7 @@ from pages._kit.flow.progress import run_panel
 from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, elsewhere, show
 from pages._kit.show.findings import heading, reasons
-from pages._kit.show.wording import count
+from pages._kit.show.wording import count, set_names
 from pages._kit.state import ask
 from pages._kit.state.labelled import choose_model
 from pages._kit.state.selection import Selection, ready
@@ -71,8 +71,11 @@ def choose_basis(row: Metric, here: Selection) -> TextSetInfo | None:
     if not row.basis:
         return None
     own = None if here.texts is None else here.texts.spec.table
-    others = {info.shown_name: info for info in workbench().text_sets() if info.spec.table != own}
-    chosen = ask.selectbox("Fitted on", [NONE, *others], key=f"explorer_{row.name}_basis", width=420)
+    infos = workbench().text_sets()
+    others = {info.shown_name: info for info in infos if info.spec.table != own}
+    chosen = ask.selectbox(
+        "Fitted on", [NONE, *others], format_func=set_names(infos), key=f"explorer_{row.name}_basis", width=420
+    )
     return others.get(chosen)
 
 

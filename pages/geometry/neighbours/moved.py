@@ -44,7 +44,7 @@ def choose_sides(here: Selection) -> Sides:
     """What is compared with what; ends the page where that is a layer with itself."""
     compare = LAYERS
     if len(here.models) > 1:
-        compare = ask.segmented_control("Compare", [MODELS, LAYERS], default=MODELS, key="neighbours_compare")
+        compare = ask.segmented_control("Between", [MODELS, LAYERS], default=MODELS, key="neighbours_compare")
     order = None
     if compare == MODELS:
         order = choose_pair(here.models, "neighbours_pair")

@@ -83,9 +83,7 @@ def _side(here: Selection, place: int, column: Any) -> Side:  # Streamlit's cont
 
 
 def _box(label: str, options: Sequence[T], index: int, key: str, format_func: Callable[[Any], str] = str) -> T:
-    return ask.selectbox(
-        label, options, index=index, key=key, format_func=format_func, label_visibility="collapsed", width="stretch"
-    )
+    return ask.selectbox(label, options, index=index, key=key, format_func=format_func, width="stretch")
 
 
 def side_specs(sides: Sequence[Side], here: Selection, params: dict[str, Any]) -> list[AnalysisSpec]:
@@ -204,7 +202,7 @@ def side_finding(sides: Sequence[Side], views: Sequence[MapView], others: Sequen
         select="points",
         chosen=first.shared,
         name=f"projection-{first.result.values.method}-side-by-side",
-        height=430,
+        height=400,
         view=f"side {first.result.values.method} {titles} {laid}",
     )
 

@@ -18,6 +18,7 @@ from pages._kit.show.findings import (
     holders,
     sampling_error_words,
 )
+from pages._kit.show.wording import set_names
 from pages._kit.state import ask
 from pages._kit.state.labelled import ONE_MODEL, choose_layer, choose_model, label_ready, say_classes
 from pages._kit.state.selection import Selection, ready
@@ -40,12 +41,13 @@ def choose_basis(here: Selection, model: ModelInfo) -> TextSetInfo | None:
         return None
     others = {info.spec.table: info for info in workbench().text_sets() if info.spec.digest != here.texts.spec.digest}
     options = [NONE, *others]
+    named = set_names(others.values())
     general = next((digest for digest, info in others.items() if info.builtin and info.spec.name == "general"), NONE)
     chosen = ask.selectbox(
         "General texts",
         options,
         index=options.index(general),
-        format_func=lambda digest: others[digest].shown_name if digest in others else digest,
+        format_func=lambda digest: named(others[digest].shown_name) if digest in others else digest,
         key="component_basis",
         width=180,
         help="A second basis is fitted on these texts: do the directions of general language also know the labels?",

@@ -13,6 +13,7 @@ from pages._kit.flow.progress import batch_panel
 from pages._kit.show.columns import show_table
 from pages._kit.show.export import cells_of, origin
 from pages._kit.show.findings import provenance, say_undefined, undefined_reasons
+from pages._kit.show.wording import set_names
 from pages._kit.state import ask
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import workbench
@@ -81,6 +82,7 @@ def _choose_sets(here: Selection) -> list[tuple[TextSetInfo, str]]:
     picked = ask.multiselect(
         "Text sets",
         list(options),
+        format_func=set_names(infos),
         default=[own] if own in options else [],
         max_selections=MOST_SETS,
         select_all=False,

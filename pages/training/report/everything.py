@@ -21,8 +21,9 @@ from pages.training.report.files import Section, html_report, section_of
 
 HOW = (
     "One file with every figure that is stored for the choice in the sidebar, with its caption, where it comes from, and what is undefined "
-    "in it and why. It opens without the dashboard and without a network. Nothing is computed for it: run on a page what is to be in it. "
-    "Pages stand as they open, with each of their views and, where they show one model, for each model."
+    "in it and why. It opens without the dashboard and without a network. Nothing is computed for it: what is to be in it must have been run. "
+    "Pages stand as they open, with each of their views and, where they show one model, for each model; other settings of a page are left out. "
+    "Prepare all on Overview computes what the pages open with, and not their other views: run those on their pages."
 )
 _MADE = "_report_of_everything"
 

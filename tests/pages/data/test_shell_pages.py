@@ -284,6 +284,24 @@ def test_a_choice_stays_when_somebody_saves_a_set_of_that_name(app: AppTest, ben
     assert {mine.shown_name, other.shown_name} <= set(at.selectbox(key="texts").options)
 
 
+def test_a_set_goes_by_its_name_alone_until_another_has_it(app: AppTest, bench: Any, tmp_path: Path) -> None:
+    mine = saved(bench, tmp_path, "first", "mine alone")
+    at = app.run()
+    assert "mine alone" in at.selectbox(key="texts").options
+    at.selectbox(key="texts").set_value(mine.shown_name).run()
+    at.run()
+    assert mine.spec.table[:8] in at.selectbox(key="texts").help
+    other = saved(bench, tmp_path, "second", "mine alone")
+    at.run()
+    at.run()
+    assert at.session_state["_selection"].texts == mine and not at.session_state["_view"].gone
+    assert {mine.shown_name, other.shown_name} <= set(at.selectbox(key="texts").options)
+    bench.delete_text_set(other.spec.table)
+    at.run()
+    at.run()
+    assert at.session_state["_selection"].texts == mine and not at.session_state["_view"].gone
+
+
 @pytest.mark.parametrize("whole", [True, False])
 def test_a_link_by_the_name_alone_opens_the_only_set_of_it(
     app: AppTest, bench: Any, tmp_path: Path, whole: bool
