@@ -20,4 +20,5 @@ def test_the_installed_dashboard_is_whole_in_any_folder(installed: Path, elsewhe
         assert provide_script(served)
         script = tab.request.get(f"{address}/app/static/{next(served.glob('*.js')).name}")
         assert script.ok and len(script.body()) > 1_000_000
+        assert script.headers["last-modified"] == "Sat, 01 Jan 2000 00:00:00 GMT"  # so that a browser keeps it
     assert not (installed / "cache").exists() and not (elsewhere / "cache").exists()

@@ -30,6 +30,7 @@ from pages._kit.state.zoom import Zoom, stated_zoom, zoomed
 FALLBACK_VARIABLE = "EMBEDSCOPE_PLAIN_CHARTS"
 _HERE = Path(__file__).parent
 _SCRIPT_NAME = f"plotly-{plotly.__version__}.min.js"
+LONG_AGO = 946684800  # 1 January 2000, in seconds
 _SCRIPT = f"app/static/{_SCRIPT_NAME}"
 CSS = (_HERE / "plot.css").read_text(encoding="utf-8")
 JAVASCRIPT = "\n".join(
@@ -195,17 +196,24 @@ def component_available() -> bool:
 
 
 def provide_script(folder: Path) -> bool:
-    """Put plotly.min.js of the installed plotly into the served ``folder``; False where that cannot be done."""
+    """Put plotly.min.js of the installed plotly into the served ``folder``; False where that cannot be done.
+
+    Streamlit says nothing of how long a browser may keep it, and compresses its 5 MB anew for each that asks. A browser then keeps
+    a file for a tenth of its age: so it is old. Its name has the version, and what has that name never changes.
+    """
     target = folder / _SCRIPT_NAME
-    if target.is_file():
+    if target.is_file() and target.stat().st_mtime <= LONG_AGO:
         return True
     source = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
     partial = target.with_suffix(f".{os.getpid()}.partial")
     try:
         folder.mkdir(exist_ok=True)
         partial.write_bytes(source.read_bytes())
+        os.utime(partial, (LONG_AGO, LONG_AGO))
         partial.replace(target)
     except OSError as error:
+        if target.is_file():  # of somebody else's making, in a folder that is not to be written to
+            return True
         logging.getLogger(__name__).warning("Charts lose their zoom at each change: %s", error)
         return False
     return True

@@ -81,6 +81,25 @@ def test_the_library_is_taken_from_the_installed_plotly(tmp_path: Path) -> None:
     (script,) = (tmp_path / "static").iterdir()
     assert script.name == f"plotly-{module.plotly.__version__}.min.js"
     assert b"plotly.js v" in script.read_bytes()[:200]
+    assert script.stat().st_mtime == module.LONG_AGO, "a browser keeps it for a tenth of its age"
+
+
+def test_a_library_of_before_is_aged_too_and_stays_where_that_is_forbidden(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert module.provide_script(tmp_path)
+    (script,) = tmp_path.iterdir()
+    script.touch()
+    with monkeypatch.context() as patched:
+        patched.setattr(module.os, "utime", _refused)
+        assert module.provide_script(tmp_path), "it is there, whatever its age"
+    assert script.stat().st_mtime > module.LONG_AGO
+    assert module.provide_script(tmp_path)
+    assert script.stat().st_mtime == module.LONG_AGO
+
+
+def _refused(*_: object) -> None:
+    raise PermissionError
 
 
 def test_a_folder_that_cannot_be_written_is_said_and_not_raised(tmp_path: Path) -> None:
