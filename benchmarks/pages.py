@@ -8,6 +8,7 @@ Chromium (``EMBEDSCOPE_CHROMIUM``, default /usr/bin/chromium) and playwright. Th
 
 import json
 import os
+import re
 import secrets
 import socket
 import statistics
@@ -19,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from backend.settings import PROJECT
 from benchmarks.clicks import CHROMIUM
@@ -148,7 +150,7 @@ def _open(context: Any, address: str, key: str) -> float:
     tab = context.new_page()
     start = time.perf_counter()
     tab.goto(address, wait_until="commit")
-    tab.wait_for_function(DRAWN, arg=key, polling="raf")
+    tab.wait_for_function(DRAWN, arg=re.sub(r"[^\w-]", "-", key), polling="raf")  # as Streamlit makes a class of a key
     tab.evaluate(PAINTED)
     took = 1e3 * (time.perf_counter() - start)
     tab.wait_for_function(SETTLED)
@@ -161,7 +163,7 @@ def _address(page: str) -> str:
 
 
 def _bare_address(key: str) -> str:
-    return f"http://127.0.0.1:{BARE_PORT}/?figure={key}"
+    return f"http://127.0.0.1:{BARE_PORT}/?figure={quote(key)}"
 
 
 def _whole_key(folder: Path, beginning: str) -> str:
