@@ -1,6 +1,7 @@
 # Embedscope: the backend service and the dashboard in one container (docs/deployment.md).
 #   docker build -t embedscope .                                    CPU
 #   docker build -t embedscope --build-arg VARIANT=cuda .           CUDA (run it with --gpus all)
+#   docker run -p 127.0.0.1:8501:8501 -e EMBEDSCOPE_OPEN=1 embedscope     this machine only, without a login (docs/login.md has one)
 # For a build that is the same in a year, name the base by its digest: --build-arg BASE=python:3.11-slim-bookworm@sha256:...
 ARG BASE=python:3.11-slim-bookworm
 

@@ -2,9 +2,10 @@
 
 import streamlit as st
 
+from pages._kit.flow.door import show_door, show_who
 from pages._kit.show.links import MARK, page_file
 from pages._kit.show.plot import fetch_library
-from pages._kit.state import address, selection, session, view
+from pages._kit.state import address, login, selection, session, view
 
 PAGES = {
     "Data": [
@@ -87,7 +88,8 @@ def no_page() -> None:
 
 table = {section: [page(*row) for row in rows] for section, rows in PAGES.items()}
 table["Data"].append(st.Page(no_page, title="Overview", url_path="overview", visibility="hidden"))
-chosen = st.navigation(table, position="top")
+found = login.enter()
+chosen = st.navigation(table, position="hidden" if found.person is None else "top")
 if chosen.url_path == "overview":  # before any widget takes its value from the address, which goes along
     st.switch_page(
         page_file(PAGES["Data"][0][0]), query_params={key: st.query_params.get_all(key) for key in st.query_params}
@@ -96,6 +98,9 @@ st.set_page_config(
     page_title=f"{chosen.title} · Embedscope", page_icon=str(MARK), layout="wide", initial_sidebar_state=340
 )
 st.logo(str(MARK.with_name("wordmark.svg")), size="large", icon_image=str(MARK))
+if found.person is None:
+    show_door(found)
+    st.stop()
 session.freeze_once()
 session.look_anew()
 view.begin(chosen.url_path)
@@ -105,6 +110,7 @@ told = st.container(key="told")
 try:
     with session.problems_shown():
         selection.sidebar()
+        show_who(found)
         chosen.run()
 finally:
     with told:

@@ -90,7 +90,9 @@ from backend.values.lineage import Ordered
 from backend.values.local import LocalModel, LocalModels
 from backend.values.models import BrokenMember, ModelInfo, SeriesInfo, SeriesMember
 from backend.values.numbers import NO_NUMBER, chance_text, hover_form, number_text, points_text
+from backend.values.owned import Belonging, Owned
 from backend.values.papers import Publication
+from backend.values.people import NOBODY, Person, asked_by, asked_through, asking
 from backend.values.preparing import NotPrepared, Prepared, PrepareTask
 from backend.values.presets import GENERAL, PRESETS, Preset
 from backend.values.reading import ReadOptions, RowSample, TextColumns
@@ -158,6 +160,7 @@ __all__ = [
     "GENERAL",
     "GIVEN",
     "HOWS",
+    "NOBODY",
     "NO_NUMBER",
     "POOLINGS",
     "POSTPROCESS_STEPS",
@@ -175,6 +178,7 @@ __all__ = [
     "AverageCosineParams",
     "AverageCosineResult",
     "BatchTask",
+    "Belonging",
     "BrokenMember",
     "Cancelled",
     "Choice",
@@ -233,7 +237,9 @@ __all__ = [
     "Ordered",
     "Outcome",
     "OverlapParams",
+    "Owned",
     "PartTask",
+    "Person",
     "PostProcess",
     "PrepareTask",
     "Prepared",
@@ -299,6 +305,9 @@ __all__ = [
     "VectorsTask",
     "__version__",
     "alignment_residual",
+    "asked_by",
+    "asked_through",
+    "asking",
     "band_ends",
     "bin_middles",
     "chance_text",

@@ -52,6 +52,24 @@ SETTINGS = (
     Setting("EMBEDSCOPE_TOKEN", "", "Token of the backend service; empty: the one stored in the cache folder."),
     Setting("EMBEDSCOPE_HOST", "127.0.0.1", "Address the dashboard listens on."),
     Setting("EMBEDSCOPE_PORT", 8501, "Port of the dashboard."),
+    Setting(
+        "EMBEDSCOPE_HOSTS",
+        "",
+        "Names by which the dashboard may be called, with commas between them; empty: on 127.0.0.1 its own, elsewhere any.",
+    ),
+    Setting(
+        "EMBEDSCOPE_OPEN", 0, "1: serve other addresses than 127.0.0.1 without a login, to anyone who reaches them."
+    ),
+    Setting(
+        "EMBEDSCOPE_ALLOW",
+        "",
+        "Who may come in after a login: addresses of e-mail and domains, with commas between them; *: whoever has logged in.",
+    ),
+    Setting("EMBEDSCOPE_ADMINS", "", "Who looks after the instance: addresses of e-mail, with commas between them."),
+    Setting("EMBEDSCOPE_USER_HEADER", "", "Header in which a proxy that has logged people in names them."),
+    Setting(
+        "EMBEDSCOPE_USER_SECRET", "", "What the proxy sends as X-Embedscope-Proxy, so that nobody else is believed."
+    ),
     Setting("EMBEDSCOPE_SERVICE_HOST", "127.0.0.1", "Address the backend service listens on."),
     Setting("EMBEDSCOPE_SERVICE_PORT", 8600, "Port of the backend service."),
     Setting("EMBEDSCOPE_DEVICE", "auto", "Where models run: auto, cpu, cuda, cuda:1, mps."),
@@ -71,6 +89,20 @@ SETTINGS = (
         "EMBEDSCOPE_START_SECONDS",
         5,
         "A page starts by itself what will surely take no more seconds than this; 0: only when Run is pressed.",
+    ),
+    Setting(
+        "EMBEDSCOPE_MODELS",
+        "",
+        "Models of the hub that the dashboard may use: patterns such as openai-community/*, with commas between them; empty: all.",
+    ),
+    Setting(
+        "EMBEDSCOPE_MAX_MODEL_BYTES", 0, "Most bytes of the weights of a model that the dashboard may use; 0: no limit."
+    ),
+    Setting("EMBEDSCOPE_FINETUNE", 1, "0: no fine-tuning."),
+    Setting(
+        "EMBEDSCOPE_USER_BYTES",
+        0,
+        "Most bytes that text sets, vectors, uploads and runs of one person may take, where people log in; 0: no limit.",
     ),
     Setting("EMBEDSCOPE_MAX_UPLOAD_BYTES", 25 * MIB, "Largest text file that is read."),
     Setting("EMBEDSCOPE_MAX_VECTOR_BYTES", 256 * MIB, "Largest file of vectors that is read."),
@@ -99,6 +131,12 @@ class Settings:
     token: str
     host: str
     port: int
+    hosts: tuple[str, ...]
+    open: int
+    allow: tuple[str, ...]
+    admins: tuple[str, ...]
+    user_header: str
+    user_secret: str
     service_host: str
     service_port: int
     device: str
@@ -107,6 +145,10 @@ class Settings:
     batch_tokens: int
     threads: int
     start_seconds: int
+    models: tuple[str, ...]
+    max_model_bytes: int
+    finetune: int
+    user_bytes: int
     max_upload_bytes: int
     max_vector_bytes: int
     max_rows: int
@@ -145,8 +187,14 @@ def read_settings() -> Settings:
     roots = [part for part in str(values["model_roots"]).split(os.pathsep) if part]
     values["model_roots"] = tuple(Path(part).expanduser().resolve() for part in roots)
     values["runs"] = Path(values["runs"]).expanduser().resolve() if values["runs"] else None
-    values["metrics"] = tuple(part.strip() for part in str(values["metrics"]).split(",") if part.strip())
+    values["metrics"], values["models"] = _listed(values["metrics"]), _listed(values["models"])
+    for name in ("hosts", "allow", "admins"):
+        values[name] = tuple(part.casefold() for part in _listed(values[name]))
     return Settings(**values)
+
+
+def _listed(text: Any) -> tuple[str, ...]:
+    return tuple(part.strip() for part in str(text).split(",") if part.strip())
 
 
 def _parsed(setting: Setting, text: str) -> Any:

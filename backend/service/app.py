@@ -25,6 +25,7 @@ from backend.textsets.codec import table_to_json
 from backend.values.people import NOBODY, Person, asked_by, asking
 from backend.values.specs import TextSetSpec
 from backend.values.tasks import Task
+from backend.work.allowed import require_room
 from backend.work.doors import check_task
 from backend.work.library import Library
 from backend.work.tasks import kind_of
@@ -191,10 +192,12 @@ class Endpoints:
 
     async def upload(self, request: Request) -> Response:
         content = await _body(request, self._settings.max_upload_bytes)
+        await run_in_threadpool(require_room, self._store, self._settings, len(content))
         return JSONResponse({"digest": await run_in_threadpool(self._executor.upload, content)})
 
     async def upload_vectors(self, request: Request) -> Response:
         content = await _body(request, self._settings.max_vector_bytes, "EMBEDSCOPE_MAX_VECTOR_BYTES")
+        await run_in_threadpool(require_room, self._store, self._settings, len(content))
         return JSONResponse({"digest": await run_in_threadpool(self._executor.upload, content)})
 
     async def keep_selection(self, request: Request) -> Response:

@@ -52,7 +52,7 @@ def up(settings: Settings) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     service = [*own_command("backend"), "serve"]
     dashboard = own_command("pages._kit.launch")
-    dashboard += ["--server.port", str(settings.port), "--server.address", settings.host, "--server.headless", "true"]
+    dashboard += ["--server.port", str(settings.port), "--server.headless", "true"]
     dashboard += ["--server.maxUploadSize", str(-(-settings.most_upload_bytes // MIB))]
     processes: list[subprocess.Popen[bytes]] = []
     try:

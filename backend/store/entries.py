@@ -223,6 +223,11 @@ class Entries:
         """Whether the bytes are here."""
         return self._files.seal("blobs", digest) is not None
 
+    def size_of(self, kind: str, digest: str) -> int:
+        """The bytes of an entry's file; 0 where there is none."""
+        stamp = self._files.stamp(kind, digest)
+        return 0 if stamp is None else stamp[1]
+
     # Records: small JSON values by key
 
     def record(self, key: str) -> Json:

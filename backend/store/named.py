@@ -91,6 +91,15 @@ def share_named(store: Store, table: str, name: str, shared: bool) -> None:
     _remove(store, table, known.name, person)
 
 
+def own_named(store: Store) -> list[tuple[str, str]]:
+    """Text set (by the digest of its table) and name of each selection that only who asks has; none of whoever runs the machine."""
+    if asking() == NOBODY:
+        return []
+    mark = _folder("0" * 40, asking()).removeprefix(f"{_PREFIX}{'0' * 40}")
+    found = [_read(store, key) for key in store.record_keys(_PREFIX) if mark in key]
+    return [(one.table, one.name) for one in found if one is not None]
+
+
 def forget_all_named(store: Store, table: str, *, of_everyone: bool = True) -> None:
     """Delete the selections of a text set that is deleted: all, or those of who asks alone."""
     if of_everyone:

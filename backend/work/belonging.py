@@ -5,7 +5,7 @@ from pathlib import Path
 
 from backend.errors import InvalidRequest
 from backend.store import Store
-from backend.store.named import share_named
+from backend.store.named import own_named, share_named
 from backend.values.owned import SHAREABLE, Belonging, Owned
 from backend.values.people import NOBODY, asking
 from backend.work.library import Library
@@ -14,19 +14,19 @@ from backend.work.vectorlist import vector_sets
 
 
 def belongings(store: Store, library: Library, runs: Path) -> list[Belonging]:
-    """The text sets, vectors and runs that belong to somebody and that who asks may see, and the selections that are shared."""
+    """The text sets, vectors and runs that belong to somebody and that who asks may see, and the selections."""
     keys = [
         *(("texts", info.spec.table) for info in library.infos() if not info.builtin),
         *(("vectors", info.commit) for info in vector_sets(store)),
         *(("runs", info.name) for info in seen_runs(store, runs)),
     ]
     found = [(kind, key, store.owners.of(kind, key)) for kind, key in keys]
-    named = [
-        one
-        for one in store.owners.all("selections")
-        if "/" in one.key and store.owners.seen("texts", one.key.partition("/")[0])
+    chosen = [one for one in store.owners.all("selections") if _selection_is_seen(store, one)]
+    own = [
+        Belonging("selections", f"{table}/{name}", Owned((asking().id,), (), (0.0,)))
+        for table, name in own_named(store)
     ]
-    both = [*(Belonging(kind, key, owned) for kind, key, owned in found if owned is not None), *named]
+    both = [*(Belonging(kind, key, owned) for kind, key, owned in found if owned is not None), *chosen, *own]
     return [replace(one, owned=_for_who_asks(one.owned)) for one in both]
 
 
@@ -53,6 +53,11 @@ def share(store: Store, library: Library, runs: Path, kind: str, key: str, share
     if not store.owners.mine(kind, key):
         raise InvalidRequest("That is shared with you and not yours.", "Ask its owner.")
     store.owners.share(kind, key, shared)
+
+
+def _selection_is_seen(store: Store, one: Belonging) -> bool:
+    table, _, name = one.key.partition("/")
+    return one.owned.seen_by(asking()) and (not name or store.owners.seen("texts", table))
 
 
 def _for_who_asks(owned: Owned) -> Owned:

@@ -17,6 +17,7 @@ from backend.values.models import OBJECT_PREFIX, ModelInfo, SeriesInfo
 from backend.values.specs import ModelSpec
 from backend.values.tasks import SeriesTask
 from backend.values.vectors import PREFIX as VECTORS
+from backend.work.allowed import require_allowed, require_small
 from backend.work.runlist import hides_run, require_seen
 from backend.work.vectorlist import named_vectors, vectors_of
 
@@ -48,10 +49,15 @@ class ModelHost:
 
         if dtype == "auto":
             dtype = self._dtype()
+        if self._roots is not None:
+            require_allowed(name, self._settings)
         spec = resolve(name, dtype=dtype, roots=self._roots, runs=self._runs)
         for known_by in {name.strip(), spec.name}:
             self._note_name(replace(spec, name=known_by))
-        return self.known(spec)
+        info = self.known(spec)
+        if self._roots is not None:
+            require_small(info, self._settings)
+        return info
 
     def confirm(self, spec: ModelSpec) -> None:
         """Raise ModelError, as resolve does, where the name of ``spec`` does not stand for its commit.
@@ -125,6 +131,9 @@ class ModelHost:
         if spec.commit in self._lent:
             return self._lent[spec.commit]
         _refuse_unloadable(spec)
+        if self._roots is not None:
+            require_allowed(spec.name, self._settings)
+            require_small(self.known(spec), self._settings)
         from backend.models.device import choose_device
         from backend.models.loading import LoadedModels
 

@@ -26,6 +26,7 @@ from backend.values.runs import RunInfo
 from backend.values.specs import ActivationSpec
 from backend.values.tasks import FinetuneTask
 from backend.values.texts import TextTable
+from backend.work.allowed import require_finetuning, require_room
 from backend.work.checks import check_labels, check_model, check_texts
 from backend.work.filling import fill
 from backend.work.kinds import About, Answers, Hands
@@ -157,6 +158,8 @@ class Training:
 
 def finetune_model(hands: Hands, task: FinetuneTask, report: Report) -> None:
     """Do ``task``; its record is in the run's own folder."""
+    require_finetuning(hands.settings)
+    require_room(hands.store, hands.settings, 0)
     training = Training(hands.library, hands.models, hands.stacks, hands.settings, partial(fill, hands))
     folder, owners = RunFolder(hands.settings.runs_folder, check_name(task.name)), hands.store.owners
     if folder.read() is None:

@@ -5,6 +5,7 @@ import re
 from backend.errors import InvalidRequest, ModelError
 from backend.forms.codec import read_json
 from backend.store import Store
+from backend.values.people import NOBODY, asking
 from backend.values.vectors import PREFIX, VectorsInfo
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
@@ -31,9 +32,10 @@ def named_vectors(store: Store, name: str) -> VectorsInfo:
         if info.name == wanted:
             return info
     names = ", ".join(info.name for info in infos)
+    unseen = "" if asking() == NOBODY else "They are not shared with you, or not here. "
     raise ModelError(
         f"There are no vectors called '{wanted[:80]}'.",
-        f"There are: {names}." if names else "Add them on the page Models, or with 'vectors add'.",
+        unseen + (f"There are: {names}." if names else "Add them on the page Models, or with 'vectors add'."),
     )
 
 

@@ -22,6 +22,7 @@ def running(folder: Path, *, options: Sequence[str] = (), cwd: Path = ROOT, **se
     ``options`` are Python's own; ``settings`` go into the environment.
     """
     port, service_port = free_ports(2)
+    port = int(settings.get("EMBEDSCOPE_PORT", port))
     environment = {
         **os.environ,
         "EMBEDSCOPE_CACHE": str(folder / "cache"),

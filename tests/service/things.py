@@ -8,6 +8,7 @@ from typing import Any
 
 from backend.metrics import METRICS
 from backend.metrics.anisotropy.metric import AnisotropyParams
+from backend.values.people import Person
 from backend.values.preparing import PrepareTask
 from backend.values.reading import ReadOptions, RowSample
 from backend.values.recipes import recipe
@@ -29,6 +30,8 @@ from backend.values.tasks import (
 )
 from backend.values.vectors import SubLayersTask, VectorsTask
 
+ADA, BEN = Person("ada@here.org", "Ada"), Person("ben@here.org", "Ben")
+BOSS = Person("boss@here.org", "The boss", admin=True)
 SECRET = "quarterly figures"
 
 
@@ -152,3 +155,11 @@ def tasks_about(of: Things, mine: TextSetSpec) -> dict[type[Task], list[Task]]:
         ],
         HubReadTask: [],
     }  # fmt: skip
+
+
+def same_but_for_names(answer: str, of: Things) -> str:
+    for number, value in enumerate(of.values()):
+        answer = (
+            answer.replace(value, f"<{number}>").replace(value[:12], f"<{number}>").replace(value[:10], f"<{number}>")
+        )
+    return answer

@@ -15,6 +15,7 @@ from streamlit.runtime.state.session_state import SessionState
 
 from backend import AnalysisSpec
 from pages._kit.show.finding import Finding
+from pages._kit.state import login
 from pages._kit.state.gathering import ASKED, GATHERED
 
 SECONDS = 60.0  # for one page, whose results are all stored
@@ -103,7 +104,7 @@ def _run(main: str, page: str, query: str, choices: Mapping[str, Any], cache: Sc
     """One run of a page in a session that begins with ``choices``."""
     seen = _Seen()
     state = SessionState(
-        _new_session_state={**choices, GATHERED: seen.figures, ASKED: seen.analyses}
+        _new_session_state={**choices, GATHERED: seen.figures, ASKED: seen.analyses, login.GIVEN: login.person()}
     )  # set key by key, it asks the open page's leave
     loop = asyncio.new_event_loop()
     asked = RerunData(query_string=query, page_script_hash=page)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import streamlit as st
 
 from backend import EmbedscopeError, TextSetInfo, column_numbers, other_rows
+from pages._kit.flow.ownership import show_owner
 from pages._kit.show.chosen_use import use_selection
 from pages._kit.show.wording import count, row_name
 from pages._kit.state.chosen import Chosen, choose_rows, chosen, how_to_choose
@@ -161,6 +162,7 @@ def _saved(texts: TextSetInfo) -> None:
     one = known[name if name in known else next(iter(known))]
     if one.story:
         st.caption(plain(one.story))
+    show_owner("selections", f"{texts.spec.table}/{one.name}")
     with st.container(horizontal=True, gap="small"):
         if st.button("Select them", key=f"{KEY}_choose", type="primary"):
             choose_now(one.rows, story=one.story, name=one.name)

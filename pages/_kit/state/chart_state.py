@@ -7,7 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from backend import InvalidRequest, row_runs
+from backend import NOBODY, InvalidRequest, row_runs
+from pages._kit.state import login
 from pages._kit.state.session import plain, workbench
 from pages._kit.state.view import gone_back, note, view
 from pages._kit.state.zoom import Zoom, read_zoom, spell_zoom, stated_zoom
@@ -116,7 +117,8 @@ def asked_rows(key: str, word: str) -> tuple[int, ...]:
         return spelled_rows(word)
     rows = workbench().kept_rows(word.removeprefix(_KEPT))
     if rows is None:
-        _lost(key, [], "The selection of this link is no longer stored here, so nothing is selected.")
+        here = "no longer stored here" if login.person() == NOBODY else "not shared with you, or no longer here"
+        _lost(key, [], f"The selection of this link is {here}, so nothing is selected.")
     return rows or ()
 
 

@@ -10,6 +10,7 @@ import streamlit as st
 
 from backend import (
     GIVEN,
+    NOBODY,
     InvalidRequest,
     ModelInfo,
     PostProcess,
@@ -20,7 +21,7 @@ from backend import (
 )
 from pages._kit.charts.base import short_model
 from pages._kit.show import wording
-from pages._kit.state import ask
+from pages._kit.state import ask, login
 from pages._kit.state.chosen import settle_rows
 from pages._kit.state.model_field import model_field
 from pages._kit.state.rows import pooling_choice, pooling_problem, rows_form, rows_problem, rows_sentence
@@ -245,9 +246,8 @@ def _meant(word: str, text_sets: Sequence[TextSetInfo], instead: str) -> str:
             f"The link asks for the text set '{word[:80]}', but {len(meant)} have that name: {listed}. Choose one of "
             f"them. Showing '{instead}' instead."
         )
-    raise ValueError(
-        f"The link asks for the text set '{word[:80]}', which does not exist here. Showing '{instead}' instead."
-    )
+    absent = "does not exist here" if login.person() == NOBODY else "is not shared with you, or not here"
+    raise ValueError(f"The link asks for the text set '{word[:80]}', which {absent}. Showing '{instead}' instead.")
 
 
 def _moved(texts: TextSetInfo | None) -> bool:

@@ -11,6 +11,7 @@ from streamlit.runtime.scriptrunner import StopException, get_script_run_ctx
 
 import backend
 from backend import EmbedscopeError, ServiceError
+from pages._kit.state.login import say_who_asks
 
 if TYPE_CHECKING:
     from backend.bench.workbench import Workbench
@@ -38,6 +39,7 @@ def _open() -> "Workbench":
             "The dashboard was started without its backend service.",
             "Start both with 'make run', or name a running service in EMBEDSCOPE_BACKEND.",
         )
+    say_who_asks()
     return backend.open_workbench()
 
 

@@ -2,16 +2,17 @@
 
 import streamlit as st
 
-from backend import JobStatus
+from backend import NOBODY, JobStatus
 from pages._kit.flow.by_itself import SMALL
 from pages._kit.flow.progress import show_progress, waiting
 from pages._kit.show import wording
 from pages._kit.show.findings import heading
-from pages._kit.state import ask
+from pages._kit.state import ask, login
 from pages._kit.state.session import plain, show_problem, workbench
 from pages.data.jobs.link import link_of, titled
 
 SHOWN = 50
+WHOSE = " Your jobs are listed. Who looks after the instance sees that there are others, and may cancel them, but not what they are about."
 BADGES = {
     "queued": ("queued", ":material/schedule:", "gray"),
     "running": ("running", ":material/play_circle:", "blue"),
@@ -99,7 +100,8 @@ def live(*, small: bool) -> None:
 heading(
     "Jobs",
     "What runs, what waits, and what came of it.",
-    "Jobs continue when you close the tab, and they are shared: a second request for the same result joins the running job.",
+    "Jobs continue when you close the tab, and they are shared: a second request for the same result joins the running job."
+    + (WHOSE if login.person() != NOBODY else ""),
 )
 show_damage()
 also_small = ask.toggle("Also show look-ups, cost estimates and files read", key="jobs_small")

@@ -5,6 +5,7 @@ from typing import Any
 import streamlit as st
 
 from backend import EmbedscopeError, VectorsInfo
+from pages._kit.flow.ownership import show_owners
 from pages._kit.show import wording
 from pages._kit.state import model_field
 from pages._kit.state.session import plain, show_problem, workbench
@@ -35,6 +36,7 @@ def show_vectors() -> None:
                 st.button(label, key=key, on_click=choose, args=(saved.name, beside), type="secondary")
     if infos:
         _table(infos)
+        show_owners("vectors", {info.commit: info.name for info in infos})
     name = st.session_state.pop(_TO_DELETE, "")
     if name in {info.name for info in infos}:
         _confirm(name)

@@ -6,6 +6,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from backend import EmbedscopeError, TextSetInfo
+from pages._kit.flow.ownership import show_owner
 from pages._kit.show import wording
 from pages._kit.show.findings import heading
 from pages._kit.state import ask, selection
@@ -50,6 +51,8 @@ def show_set(info: TextSetInfo, name: str, beside: DeltaGenerator) -> None:
             rename_classes(info)
         if not info.builtin and st.button("Delete …", key="texts_delete", icon=":material/delete:"):
             confirm_delete(info, name)
+    if not info.builtin:
+        show_owner("texts", info.spec.table)
     if info.spec.sample:
         st.caption(plain(f"A sample: {info.spec.sample}."))
     say_notices(info.notices)

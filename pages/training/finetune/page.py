@@ -21,6 +21,7 @@ from backend import (
 )
 from pages._kit.charts.base import short_model
 from pages._kit.flow.controls import params_form
+from pages._kit.flow.ownership import show_owner
 from pages._kit.flow.progress import show_progress
 from pages._kit.show import wording
 from pages._kit.show.columns import show_table
@@ -200,6 +201,7 @@ def show_run(info: RunInfo) -> None:
         if info.state == "failed":
             show_problem(info.error or "It failed without an error message.", info.hint)
         draw(info)
+        show_owner("runs", info.name)
         ended(info)
 
 

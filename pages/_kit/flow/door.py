@@ -1,0 +1,40 @@
+"""What stands in the place of a page for whoever may not see it yet, and the line in the sidebar for whoever may."""
+
+import streamlit as st
+
+from backend import NOBODY, read_settings
+from pages._kit.state.login import LOOPBACK, Visitor, way
+from pages._kit.state.session import show_problem
+
+
+def show_door(found: Visitor) -> None:
+    """Say why nothing is shown, and offer to log in, or to log out again."""
+    _, middle, _ = st.columns([1, 2, 1])
+    with middle:
+        st.title("Embedscope", anchor=False)
+        if found.problem:
+            show_problem(found.problem, found.hint)
+        elif found.ask:
+            st.markdown("Log in to see the text sets, models and results of this instance.")
+        if found.ask:
+            if st.button("Log in", type="primary", icon=":material/login:", key="log_in"):
+                st.login()
+        elif way(read_settings()) == "oidc":
+            st.button("Log out", icon=":material/logout:", key="log_out", on_click=st.logout)
+
+
+def show_who(found: Visitor) -> None:
+    """At the end of the sidebar: who has logged in, and the way out; where nobody had to, what that means."""
+    person = found.person
+    if person is None:
+        return
+    with st.sidebar:
+        if person != NOBODY:
+            role = ", who looks after this instance" if person.admin else ""
+            st.text(f"Logged in as {person.name}{role}.")  # Markdown would make a link of an address
+            if way(read_settings()) == "oidc":
+                st.button("Log out", icon=":material/logout:", key="log_out", on_click=st.logout, type="tertiary")
+        elif st.get_option("server.address") not in LOOPBACK:
+            st.caption(
+                ":material/lock_open: There is no login: anyone who reaches this address sees and may change everything."
+            )
