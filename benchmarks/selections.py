@@ -1,6 +1,7 @@
 """Selecting texts: a search over 100,000 rows, and a lasso of 10,000 points until they are listed beside the map.
 
-The second part needs a Chromium (``EMBEDSCOPE_CHROMIUM``, default /usr/bin/chromium) and playwright. Targets: 300 ms and 1 s.
+The second part needs a Chromium (``EMBEDSCOPE_CHROMIUM``, default /usr/bin/chromium) and playwright. Targets: 300 ms and 1 s. Then the memory
+of the dashboard's process over 100 further selections, which is to stay flat.
 """
 
 import dataclasses
@@ -27,7 +28,7 @@ from benchmarks.memory import text_of
 from benchmarks.timing import timed
 
 PORT, SERVICE_PORT = 8573, 8673
-N_SEARCHED, N_POINTS, N_TURNS = 100_000, 10_000, 12
+N_SEARCHED, N_POINTS, N_TURNS, N_KEPT = 100_000, 10_000, 12, 100
 SEARCHES = {
     "one word": ("needle", False),
     "a phrase and a word": ('"number 77" text', False),
@@ -43,11 +44,14 @@ def main() -> None:
         print(f"lasso: skipped, there is no Chromium at {CHROMIUM}")
         return
     with tempfile.TemporaryDirectory() as folder:
-        times = sorted(_lassos(Path(folder)))
+        times, resident = _lassos(Path(folder))
+    times.sort()
     print(
         f"lasso of {N_POINTS:,} points, from the mouse to the list: median {1e3 * statistics.median(times):.0f} ms, "
         f"maximum {1e3 * times[-1]:.0f} ms of {len(times)} (target: 1 s)"
     )
+    steps = ", ".join(f"{one:.0f}" for one in resident)
+    print(f"memory of the dashboard at every 25th of {N_KEPT} further selections: {steps} MB (target: flat)")
 
 
 def _table(folder: Path, n_rows: int) -> Path:
@@ -81,7 +85,7 @@ def _searches(folder: Path) -> None:
     bench.close()
 
 
-def _lassos(folder: Path) -> list[float]:
+def _lassos(folder: Path) -> tuple[list[float], list[float]]:
     model = deep_model(folder / "model", n_blocks=1)
     environment = {
         **os.environ,
@@ -109,13 +113,13 @@ def _lassos(folder: Path) -> list[float]:
             "projection_every": "false",
             "projection_max_rows": 20_000,
         }
-        return _drawn(f"http://127.0.0.1:{PORT}/projection?{urlencode(asked)}")
+        return _drawn(f"http://127.0.0.1:{PORT}/projection?{urlencode(asked)}", app.pid)
     finally:
         app.send_signal(signal.SIGINT)
         app.wait()
 
 
-def _drawn(address: str) -> list[float]:
+def _drawn(address: str, app: int) -> tuple[list[float], list[float]]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -126,8 +130,21 @@ def _drawn(address: str) -> list[float]:
         page.locator(".st-key-projection_map .modebar-btn[data-title='Lasso Select']").click()
         page.wait_for_timeout(2000)
         times = [_lasso(page, turn) for turn in range(N_TURNS)]
+        resident = [_resident(app)]
+        for turn in range(N_KEPT):
+            _lasso(page, turn)
+            if turn % 25 == 24:
+                resident.append(_resident(app))
         browser.close()
-    return times
+    return times, resident
+
+
+def _resident(app: int) -> float:
+    """Megabytes of memory that the dashboard's process has, which ``app`` started."""
+    processes, pages = Path("/proc"), os.sysconf("SC_PAGE_SIZE")
+    children = (processes / f"{app}/task/{app}/children").read_text().split()
+    (dashboard,) = [one for one in children if b"pages._kit.launch" in (processes / one / "cmdline").read_bytes()]
+    return int((processes / dashboard / "statm").read_text().split()[1]) * pages / 1e6
 
 
 def _lasso(page: Any, turn: int) -> float:
