@@ -1,4 +1,4 @@
-"""Time of the four intrinsic-dimension estimates from one neighbour graph, against four scikit-dimension calls.
+"""Time of the four intrinsic-dimension estimates from one neighbour graph, against four scikit-dimension calls; of TwoNN alone too.
 
 Run with ``python benchmarks/kernels_dimension.py [--repeat 3]``. Both sides get the same float32 rows; the best of the
 repeats counts, the two sides taking turns; "less work" compares processor seconds, which hold on a busy machine too.
@@ -6,6 +6,7 @@ Values must agree to 1e-6.
 """
 
 import argparse
+import statistics
 import time
 import warnings
 from collections.abc import Callable
@@ -45,6 +46,32 @@ def theirs(x: np.ndarray) -> dict[str, float]:
     return {name: float(one.dimension_) for name, one in zip(NAMES, found, strict=True)}
 
 
+def two_nn_alone(n_rows: int, n_dims: int, repeat: int) -> str:
+    """A line of processor seconds: TwoNN by its two neighbours alone, scikit-dimension, and scikit-learn's search without the fit."""
+    import skdim
+    from sklearn.neighbors import NearestNeighbors
+
+    x = rows_like_a_layer(n_rows, n_dims)
+    wide = x.astype(np.float64)
+
+    def searched(rows: np.ndarray) -> dict[str, float]:
+        NearestNeighbors(n_neighbors=2, algorithm="brute").fit(rows).kneighbors()
+        return {}
+
+    runs = [
+        (
+            timed(lambda rows: estimates(neighbour_graph(rows, 2), Settings()), x),
+            timed(lambda rows: {"two_nn": float(skdim.id.TwoNN().fit(rows).dimension_)}, wide),
+            timed(searched, x),
+        )
+        for _ in range(repeat)
+    ]
+    mine, library, search = (statistics.median(one[side][1] for one in runs) for side in range(3))
+    value, other = (runs[0][side][2]["two_nn"] for side in (0, 1))
+    ratios = f"{library / mine:5.2f} {search / mine:5.2f}"
+    return f"{n_rows:5d} x {n_dims:4d}   {mine:9.3f} {library:9.3f} {search:9.3f}   {ratios}   {abs(value - other) / other:.1e}"
+
+
 def timed(run: Callable[[np.ndarray], dict[str, float]], x: np.ndarray) -> tuple[float, float, dict[str, float]]:
     """Seconds on the clock, seconds of all processors together, and the values."""
     clock, work = time.perf_counter(), time.process_time()
@@ -69,6 +96,10 @@ def main() -> None:
         gap = max(abs(values[name] - expected[name]) / expected[name] for name in NAMES)
         ratios = f"{other / mine:12.1f}  {other_work / work:15.1f}"
         print(f"{n_rows:5d} x {n_dims:4d}   {mine:9.3f}  {other:11.3f}  {ratios}  {gap:.1e}")
+
+    print("TwoNN alone, processor seconds: ours, scikit-dimension, scikit-learn's search; times less work; difference")
+    for n_rows in (4096, 10_000):
+        print(two_nn_alone(n_rows, 768, repeat))
 
 
 if __name__ == "__main__":

@@ -48,6 +48,28 @@ def test_exact_for_near_copies_beside_offset_columns(dtype):
     np.testing.assert_array_equal(indices, rows)
 
 
+@pytest.mark.parametrize("m", [1, 8, 64, 65])
+def test_the_smallest_entries_are_found_and_nothing_is_left_changed(m):
+    bound = np.random.default_rng(1).integers(0, 30, size=(40, 90)).astype(np.float32)  # full of ties
+    bound[:, 5] = np.inf
+    kept = bound.copy()
+    columns, largest = neighbors._smallest(bound, m)
+    np.testing.assert_array_equal(bound, kept)
+    found = np.sort(np.take_along_axis(bound, columns, axis=1), axis=1)
+    np.testing.assert_array_equal(found, np.sort(bound, axis=1)[:, :m])
+    np.testing.assert_array_equal(largest, found[:, -1])
+    assert all(len(set(row)) == m for row in columns)
+
+
+@pytest.mark.parametrize("k", [1, 2, 40])
+def test_as_exact_with_few_candidates_as_with_many(k):
+    x = near_copies(np.random.default_rng(5))
+    distances, indices = nearest_neighbours(x, k)
+    expected, rows = brute_force(x, k)
+    np.testing.assert_allclose(distances, expected, rtol=1e-12)
+    np.testing.assert_array_equal(indices, rows)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_compiled_loop_is_as_exact(dtype, monkeypatch):
     monkeypatch.setattr(neighbors, "_WORTH_COMPILING", 1)

@@ -11,7 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.errors import InvalidRequest
-from backend.metrics.neighbors.kernel import AnyRows, Floats, Indices, checked_rows, distinct_rows, nearest_neighbours
+from backend.metrics.neighbors.kernel import (
+    AnyRows,
+    Floats,
+    Indices,
+    checked_rows,
+    distinct_rows,
+    neighbours_of_distinct,
+)
 from backend.metrics.shared.rounding import distance_rounding, same_points, step_of, tied
 from backend.values.activations import Report, no_report
 
@@ -114,7 +121,7 @@ def neighbour_graph(x: AnyRows, k: int, *, step: float | None = None, report: Re
         if len(rows) < 2:
             none = np.zeros((len(rows), 0))
             return Graph(none, none.astype(np.int64), rows, len(x) - len(rows))
-        distances, indices = nearest_neighbours(here, min(k, len(rows) - 1), report=report)
+        distances, indices = neighbours_of_distinct(here, min(k, len(rows) - 1), report=report)
         copied = _copied(here, indices, step)
         if not copied.any():
             return Graph(tied(distances, distance_rounding(here)), indices, rows, len(x) - len(rows))

@@ -22,7 +22,8 @@ _GAP_BYTES = 2**20  # of the differences that are taken at a time: they stay in 
 _WORTH_COMPILING = 30_000_000  # differences in one block: below, compiling takes longer than it saves
 _MOST_THREADS = 8
 _NORM_ROWS = 16_384  # whose lengths are taken at a time: in float64 all rows would be twice what is there
-_EXTRA = 16  # candidates beyond k, so that almost every row is certain after one pass
+_EXTRA = 16  # most candidates beyond k, so that almost every row is certain after one pass
+_FEW = 64  # candidates up to which looking for the smallest again and again takes less than one partition
 
 
 def nearest_neighbours(x: AnyRows, k: int, *, report: Report = no_report) -> tuple[Floats, Indices]:
@@ -44,6 +45,11 @@ def nearest_neighbours(x: AnyRows, k: int, *, report: Report = no_report) -> tup
     if len(first) > 1:
         distances, indices = _search(x[first], min(k, len(first) - 1), report)
     return _with_copies(distances, indices, group, k)
+
+
+def neighbours_of_distinct(x: AnyRows, k: int, *, report: Report = no_report) -> tuple[Floats, Indices]:
+    """As ``nearest_neighbours``, of rows that are known to be finite and to differ; ``k`` is from 1 to n_rows - 1."""
+    return _search(x, k, report)
 
 
 def checked_rows(x: AnyRows) -> AnyRows:
@@ -183,14 +189,13 @@ def _search_block(x: AnyRows, matrix: _SearchMatrix, rows: Indices, k: int) -> t
     A row whose k-th exact distance is below the bound of every row that was not looked at is done; the few others
     look at all rows whose bound is not above it.
     """
-    n_candidates = min(k + _EXTRA, len(x) - 1)
+    n_candidates = min(k + min(2 + 2 * k, _EXTRA), len(x) - 1)
     left = matrix.rows[rows] * np.float32(-2)
     own_norms = left[:, -1] / np.float32(-2)
     left[:, -1] = 1
     bound = left @ matrix.rows.T  # but for the row's own norm
     bound[np.arange(len(rows)), rows] = np.inf
-    near = np.argpartition(bound, n_candidates - 1, axis=1)[:, :n_candidates]
-    edge = np.take_along_axis(bound, near, axis=1).max(axis=1)
+    near, edge = _smallest(bound, n_candidates)
     distances, near = _ascending(_exact_distances(x, rows, near), near)
     limit = (distances[:, k - 1] * matrix.scale) ** 2 * (1 + 1e-6) - own_norms
     if n_candidates < len(x) - 1:
@@ -199,6 +204,22 @@ def _search_block(x: AnyRows, matrix: _SearchMatrix, rows: Indices, k: int) -> t
             sure, wider = _ascending(_exact_distances(x, rows[i : i + 1], wider), wider)
             distances[i, :k], near[i, :k] = sure[0, :k], wider[0, :k]
     return distances[:, :k], near[:, :k]
+
+
+def _smallest(bound: AnyRows, m: int) -> tuple[Indices, AnyRows]:
+    """Columns (n_rows, m) of the ``m`` smallest entries of each row, in no certain order, and the largest of those (n_rows,)."""
+    if m > _FEW:
+        near = np.argpartition(bound, m - 1, axis=1)[:, :m]
+        return near, np.take_along_axis(bound, near, axis=1).max(axis=1)
+    every = np.arange(len(bound))
+    near, values = np.empty((len(bound), m), dtype=np.int64), np.empty((len(bound), m), dtype=bound.dtype)
+    for j in range(m):
+        near[:, j] = bound.argmin(axis=1)
+        values[:, j] = bound[every, near[:, j]]
+        bound[every, near[:, j]] = np.inf
+    for j in reversed(range(m)):  # as it was; a column that was taken twice, where all left are infinite, too
+        bound[every, near[:, j]] = values[:, j]
+    return near, values[:, -1]
 
 
 def _exact_distances(x: AnyRows, rows: Indices, near: Indices) -> Floats:
