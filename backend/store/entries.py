@@ -15,7 +15,12 @@ from backend.store.results import load_result, result_content
 from backend.store.seal import Damage, Newer, file_checksum, read_seal
 from backend.values.json_data import Json
 
-_JOBS = "job/"  # records that are kept as files: nobody could make them again
+FILED = {
+    "job": "jobs",
+    "named": "named",
+    "selection": "selections",
+}  # records that are files: nobody could make them again
+_TABLE = 16  # digits of a table's digest, in the name of a selection of its rows
 
 
 class Entries:
@@ -232,18 +237,20 @@ class Entries:
 
     def record(self, key: str) -> Json:
         """The record under ``key``, or None."""
-        if not key.startswith(_JOBS):
+        kind, digest = filed_as(key)
+        if not kind:
             return self._records.get(key)
         try:
-            content = self._files.read("jobs", key.removeprefix(_JOBS))
+            content = self._files.read(kind, digest)
         except StoreError:
-            return None  # no digest, so no job's id
+            return None  # no digest, so no such record
         return None if content is None else json.loads(content)
 
     def set_record(self, key: str, value: Json, *, expire: float | None = None) -> None:
-        """Set a record; ``expire`` is in seconds."""
-        if key.startswith(_JOBS):
-            self._files.write("jobs", key.removeprefix(_JOBS), json.dumps(value).encode(), {}, durable=False)
+        """Set a record; ``expire`` is in seconds. Of a job, the last fraction of a second may be lost with the power."""
+        kind, digest = filed_as(key)
+        if kind:
+            self._files.write(kind, digest, json.dumps(value).encode(), {"record": key}, durable=kind != "jobs")
         else:
             self._records.set(key, value, expire)
 
@@ -253,13 +260,33 @@ class Entries:
 
     def delete_record(self, key: str) -> None:
         """Forget a record; harmless if there is none."""
-        if key.startswith(_JOBS):
-            self._files.remove("jobs", key.removeprefix(_JOBS))
+        kind, digest = filed_as(key)
+        if kind:
+            self._files.remove(kind, digest)
         else:
             self._records.delete(key)
 
     def record_keys(self, prefix: str) -> list[str]:
         """The keys that begin with ``prefix``, sorted."""
-        if prefix.startswith(_JOBS):
-            return sorted(f"{_JOBS}{digest}" for digest, _ in self._files.all("jobs"))
-        return self._records.keys(prefix)
+        name, _, rest = prefix.partition("/")
+        if name not in FILED:
+            return self._records.keys(prefix)
+        found = [digest for digest, _ in self._files.all(FILED[name]) if digest.startswith(rest[:_TABLE])]
+        if name != "named":
+            return sorted(f"{name}/{digest}" for digest in found)
+        seals = [self._files.seal("named", digest) for digest in found]
+        keys = [str(seal.meta.get("record", "")) for seal in seals if seal is not None]
+        return sorted(key for key in keys if key.startswith(prefix))
+
+
+def filed_as(key: str) -> tuple[str, str]:
+    """The kind of file that holds the record ``key``, and its name there; ("", key) where the database has it.
+
+    The name of a saved selection begins as the digest of its table does, so that those of one table are found.
+    """
+    name, mark, rest = key.partition("/")
+    if not mark or name not in FILED:
+        return "", key
+    if name != "named":
+        return FILED[name], rest
+    return "named", rest[:_TABLE] + content_digest(rest.encode("utf-8", "surrogatepass"))[_TABLE:]

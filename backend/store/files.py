@@ -26,6 +26,8 @@ SUFFIXES = {
     "blobs": "",
     "texts": ".json",
     "jobs": ".json",
+    "named": ".json",
+    "selections": ".json",
     "vectors": ".npy",
 }
 MADE = ("arrays", "results", "blobs")  # what can be made again: it counts in the budget and may go

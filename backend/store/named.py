@@ -1,4 +1,4 @@
-"""Selections that people have named, of the rows of one text set: kept as records until they or their text set are deleted.
+"""Selections that people have named, of the rows of one text set: kept in files until they or their text set are deleted.
 
 Whoever has logged in has a folder of their own; in the one of everyone is what they share, and what nobody had to log in for.
 A name is looked up in the own folder first.

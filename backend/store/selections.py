@@ -1,4 +1,4 @@
-"""Selections of rows that are too long for an address: kept under their digest, so that the address has that."""
+"""Selections of rows that are too long for an address: kept in files under their digest, so that the address has that."""
 
 import json
 import time

@@ -2,7 +2,8 @@
 
 Layout below the cache folder: ``arrays/ab/<digest>.npy``, ``results/ab/<digest>.result``, ``blobs/ab/<digest>``
 (uploaded bytes), ``texts/ab/<digest>.json`` (text sets), ``vectors/ab/<digest>.npy`` (imported vectors),
-``jobs/ab/<digest>.json``, ``owners/`` (to whom what belongs), ``records/`` (locks, pins, what was looked up), ``set-aside/`` (what was found damaged), ``tmp/``. There is no index: what a file means stands in its seal.
+``jobs/ab/<digest>.json``, ``owners/`` (to whom what belongs), ``named/`` and ``selections/`` (people's selections), ``records/`` (locks, pins, what was
+looked up), ``set-aside/`` (what was found damaged), ``tmp/``. There is no index: what a file means stands in its seal.
 The last use of a file is its modification time: a read never writes to the database.
 """
 

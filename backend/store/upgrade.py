@@ -10,11 +10,14 @@ from typing import Any
 
 from backend.errors import StoreError
 from backend.store.arrays import write_whole
+from backend.store.entries import filed_as
 from backend.store.files import MADE, Files
 from backend.store.records import Records
 from backend.store.seal import is_sealed
+from backend.version import __version__
 
-_FORMAT = 2  # 1 had neither seals nor checksums, and kept text sets and jobs among the records
+_FORMAT = 3  # 2 kept people's selections in the database; 1 had no checksums, and text sets and jobs there too
+_SEALED = 2  # from this format on a file ends in a seal
 _MARK = "format.json"
 _LOG = logging.getLogger("embedscope.store")
 
@@ -22,12 +25,33 @@ _LOG = logging.getLogger("embedscope.store")
 def bring_up(files: Files, records: Records) -> str:
     """Bring the folder to this version's form and return its identity, the same for all processes that share it.
 
-    Activations and results of an older form have no checksum, so they go, with a line in the log: they are computed
-    again when they are asked for. Text sets and job records are kept.
+    Activations and results of a form without checksums go, with a line in the log: they are computed again when they are
+    asked for. Text sets, job records and selections are kept. A folder of a newer form is used as it is: what this
+    version cannot read in it is passed over, and stays.
     """
     found = _mark(files.folder)
-    if found is not None:
+    if found is not None and found["format"] >= _FORMAT:
         return str(found["id"])
+    _keep_selections(files, records)
+    identity = str(found["id"]) if found is not None and found["format"] >= _SEALED else _from_the_first(files, records)
+    mark = json.dumps({"format": _FORMAT, "id": identity, "version": __version__}).encode()
+    write_whole(files.temporary(), files.folder / _MARK, mark)
+    return identity
+
+
+def newer_form(folder: Path) -> str:
+    """What to say of a folder that a newer version has brought to its form; "" where none has."""
+    found = _mark(folder)
+    if found is None or found["format"] <= _FORMAT:
+        return ""
+    return (
+        f"The cache folder is in format {found['format']}, of version {found.get('version', '?')}; this version knows "
+        f"format {_FORMAT}: entries that it cannot read are passed over, and computed again."
+    )
+
+
+def _from_the_first(files: Files, records: Records) -> str:
+    """Bring up a folder without a mark; returns its identity. What has a seal lost the mark only."""
     old = {key: value for key, value in records.raw() if isinstance(value, str)}
     for key, text in old.items():
         with contextlib.suppress(ValueError, StoreError):
@@ -41,10 +65,17 @@ def bring_up(files: Files, records: Records) -> str:
             files.folder,
             n_gone,
         )
-    identity = old.get("store/id", "") if len(old.get("store/id", "")) == 32 else uuid.uuid4().hex
-    mark = json.dumps({"format": _FORMAT, "id": identity}).encode()
-    write_whole(files.temporary(), files.folder / _MARK, mark)
-    return identity
+    return old.get("store/id", "") if len(old.get("store/id", "")) == 32 else uuid.uuid4().hex
+
+
+def _keep_selections(files: Files, records: Records) -> None:
+    """Give the selections among the records files of their own."""
+    for key in [*records.keys("named/"), *records.keys("selection/")]:
+        value = records.get(key)
+        with contextlib.suppress(StoreError):  # no digest, so no such record
+            if value is not None:
+                files.write(*filed_as(key), json.dumps(value).encode(), {"record": key})
+        records.delete(key)
 
 
 def _keep(files: Files, key: str, text: str, old: dict[str, str]) -> None:
@@ -61,7 +92,7 @@ def _keep(files: Files, key: str, text: str, old: dict[str, str]) -> None:
 def _mark(folder: Path) -> dict[str, Any] | None:
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
         found = json.loads((folder / _MARK).read_text("utf-8"))
-        if isinstance(found["id"], str) and found["format"] >= _FORMAT:
+        if isinstance(found["id"], str) and type(found["format"]) is int:
             return dict(found)
     return None
 
