@@ -1,6 +1,5 @@
 """The only module that names concrete classes: which store, which executor, which models, for whom."""
 
-import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -14,6 +13,7 @@ from backend.jobs.workers import WorkersExecutor
 from backend.metrics.own import load_own_metrics
 from backend.settings import Settings
 from backend.store import Store
+from backend.store.access import make_folder, open_new
 from backend.work.library import Library
 from backend.work.modelhost import ModelHost
 from backend.work.runner import Runner
@@ -57,20 +57,56 @@ def open_store(settings: Settings) -> Store:
 
 
 def stored_token(cache: Path, *, make: bool) -> str:
-    """The service's token, kept in the cache folder for this user's eyes only; made at the service's first start."""
+    """The service's token, kept in the cache folder for this user's eyes only; made at the service's first start.
+
+    A file without a word in it is none: a service whose token is empty would let everybody in.
+    """
     path = cache / "token"
-    if make and not path.exists():
+    if make and not _word(path):
         try:
-            cache.mkdir(parents=True, exist_ok=True)
-            with contextlib.suppress(FileExistsError):
-                file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-                with os.fdopen(file, "w") as stream:
-                    stream.write(secrets.token_urlsafe(32))
+            make_folder(cache)
+            _write_token(path)
         except OSError as error:
-            raise StoreError(f"{path} cannot be written: {error.strerror}.", "Set EMBEDSCOPE_TOKEN.") from error
-    try:
-        return path.read_text().strip()
-    except OSError:
+            raise StoreError(
+                f"{path} cannot be written: {error.strerror}.",
+                "Make room or make it writable, or set EMBEDSCOPE_TOKEN.",
+            ) from error
+    token = _word(path)
+    if not token:
         raise ServiceError(
             "No token for the backend service was found.", "Set EMBEDSCOPE_TOKEN to the service's token."
-        ) from None
+        )
+    return token
+
+
+def _word(path: Path) -> str:
+    try:
+        return path.read_text("utf-8").strip()
+    except (OSError, ValueError):
+        return ""
+
+
+def _write_token(path: Path) -> None:
+    """Write a new token, whole or not at all; of two processes that do so at once both have the first one's."""
+    temporary = path.with_name(f"token.{secrets.token_hex(8)}")
+    try:
+        with os.fdopen(open_new(temporary), "w") as stream:
+            stream.write(secrets.token_urlsafe(32))
+            stream.flush()
+            os.fsync(stream.fileno())
+        if path.exists() and not _word(path):
+            temporary.replace(path)
+        else:
+            _link(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _link(temporary: Path, path: Path) -> None:
+    """Let ``path`` be the file, unless another process was first; some file systems have no links."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        return
+    except OSError:
+        temporary.replace(path)

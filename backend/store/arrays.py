@@ -1,6 +1,9 @@
 """Writing a matrix bit by bit and whole or not at all: a temporary file, a seal, fsync, then one rename."""
 
+import contextlib
+import errno
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.errors import StoreError
+from backend.store.access import open_new
 from backend.store.seal import Seal, file_checksum
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class ArrayWriter:
@@ -36,15 +42,16 @@ class ArrayWriter:
         self._row_bytes = int(np.prod(shape[1:], dtype=np.int64)) * self.dtype.itemsize
         self._file = -1
         try:
-            with temporary.open("wb") as stream:
+            with os.fdopen(open_new(temporary), "wb") as stream:
                 header = {"descr": np.lib.format.dtype_to_descr(self.dtype), "fortran_order": False, "shape": shape}
                 np.lib.format.write_array_header_1_0(stream, header)
                 self._start = stream.tell()
                 self._end = self._start + self._row_bytes * shape[0]
                 stream.truncate(self._end)
-            self._file = os.open(temporary, os.O_WRONLY)
+            self._file = os.open(temporary, os.O_WRONLY | os.O_CLOEXEC)
         except OSError as error:
-            raise disk_error(error) from error
+            self.abandon()
+            raise disk_error(error, temporary, self._row_bytes * shape[0]) from error
 
     def write(self, rows: npt.NDArray[np.int64], block: npt.NDArray[Any]) -> None:
         """Put ``block`` (len(rows), ...) at the row numbers ``rows``; runs of neighbours are written together."""
@@ -59,7 +66,7 @@ class ArrayWriter:
                         self._start + int(ordered[first]) * self._row_bytes, block[order[first:last]].tobytes()
                     )
         except OSError as error:
-            raise disk_error(error) from error
+            raise disk_error(error, self._path, self._end) from error
 
     def _write_at(self, offset: int, data: bytes) -> None:
         view = memoryview(data)
@@ -74,16 +81,18 @@ class ArrayWriter:
             seal = Seal(self._kind, self._key, self._end, crc, self.shape, self.dtype.str, self._meta)
             self._write_at(self._end, seal.to_bytes())
             os.fsync(self._file)
+            self._close()
+            self._finish(self._path)
         except OSError as error:
-            raise disk_error(error) from error
+            raise disk_error(error, self._path, self._end) from error
         finally:
             self._close()
-        self._finish(self._path)
 
     def abandon(self) -> None:
         """Leave nothing behind; harmless after ``commit``."""
         self._close()
-        self._path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self._path.unlink(missing_ok=True)
 
     def _close(self) -> None:
         if self._file >= 0:
@@ -91,24 +100,44 @@ class ArrayWriter:
             self._file = -1
 
 
-def write_whole(temporary: Path, target: Path, content: bytes, *, durable: bool = True) -> None:
-    """Write a small file whole or not at all; one that is not ``durable`` may be lost with the power."""
+def write_whole(temporary: Path, content: bytes, place: Callable[[Path], object], *, durable: bool = True) -> None:
+    """Write a small file whole or not at all, then ``place`` it; one that is not ``durable`` may be lost with the power."""
     try:
-        with temporary.open("wb") as stream:
+        with os.fdopen(open_new(temporary), "wb") as stream:
             stream.write(content)
             stream.flush()
             if durable:
                 os.fsync(stream.fileno())
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary.replace(target)
+        place(temporary)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise disk_error(error) from error
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise disk_error(error, temporary, len(content)) from error
 
 
-def disk_error(error: OSError) -> StoreError:
-    """What a failed write is to a reader."""
-    return StoreError(
-        f"The cache could not be written: {error.strerror}.",
-        "Free some disk space, or point EMBEDSCOPE_CACHE at a folder with room that you may write to.",
-    )
+def disk_error(error: OSError, path: Path, n_bytes: int = 0) -> StoreError:
+    """What a failed write of ``n_bytes`` at ``path`` is to a reader: how much was to be written, and how much room there is."""
+    return StoreError(f"The cache could not be written: {said(error, path, n_bytes)}.", remedy(error, path.parent))
+
+
+def said(error: OSError, path: Path, n_bytes: int) -> str:
+    """What kept ``n_bytes`` from being written at ``path``, in words."""
+    what = error.strerror or str(error)
+    if error.errno not in _FULL:
+        return what
+    needed = f"{n_bytes / 1e6:,.2f} MB were to be written, " if n_bytes else ""
+    return f"{what}: {needed}{_free(path):,.2f} MB are free"
+
+
+def remedy(error: OSError, folder: Path) -> str:
+    """What to do about a write that failed."""
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return f"Make {folder} writable for this user, or point EMBEDSCOPE_CACHE at a folder that you may write to."
+    return "Free some disk space, or point EMBEDSCOPE_CACHE at a folder with room that you may write to."
+
+
+def _free(path: Path) -> float:
+    """Megabytes that are free where ``path`` lies."""
+    with contextlib.suppress(OSError):
+        return shutil.disk_usage(path if path.is_dir() else path.parent).free / 1e6
+    return 0.0

@@ -5,6 +5,7 @@ named by the database, so that a damaged row could name any file: here all value
 database into memory, where a process ends (SIGBUS) whose database is cut by another.
 """
 
+import contextlib
 import re
 import sqlite3
 from pathlib import Path
@@ -68,6 +69,8 @@ def open_cache(folder: str) -> Any:  # as in diskcache, which has no types
         size_limit=2**62,
         disk_min_file_size=2**62,
         sqlite_mmap_size=0,
+        sqlite_secure_delete=1,  # what is deleted is overwritten: it may be rows of somebody's texts
+        sqlite_journal_size_limit=2**20,
     )
 
 
@@ -95,6 +98,15 @@ def check_database(path: Path) -> None:
         raise
     finally:
         connection.close()
+
+
+def stored_rows(path: Path) -> dict[str, str]:
+    """What a database that cannot be written holds, as it is; nothing where it is damaged."""
+    with contextlib.suppress(sqlite3.Error):
+        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+            found = connection.execute(f"SELECT key, value FROM Cache WHERE raw = 1 AND mode = {MODE_RAW}").fetchall()
+        return {key: value for key, value in found if isinstance(key, str) and isinstance(value, str)}
+    return {}
 
 
 def _has_wal(path: Path) -> bool:

@@ -8,10 +8,11 @@ import numpy.typing as npt
 
 from backend.errors import StoreError
 from backend.forms.fingerprint import content_digest
-from backend.store.arrays import ArrayWriter
+from backend.store.arrays import ArrayWriter, write_whole
 from backend.store.files import Files, Stamp
 from backend.store.records import Records
 from backend.store.results import load_result, result_content
+from backend.store.room import Room
 from backend.store.seal import Damage, Newer, file_checksum, read_seal
 from backend.values.json_data import Json
 
@@ -28,6 +29,7 @@ class Entries:
 
     _files: Files
     _records: Records
+    _room: Room
 
     # Arrays
 
@@ -91,6 +93,7 @@ class Entries:
 
     def create_vectors(self, digest: str, shape: tuple[int, ...], info: Json) -> ArrayWriter:
         """A writer for imported vectors (float32); ``info`` is what the list says of them."""
+        self._room.make(4 * int(np.prod(shape)))
         return self._files.writer(digest, shape, np.float32, {"info": info}, kind="vectors")
 
     def open_vectors(self, digest: str) -> npt.NDArray[Any] | None:
@@ -122,7 +125,9 @@ class Entries:
 
     def put_result(self, digest: str, data: Json, arrays: dict[str, npt.NDArray[Any]], meta: dict[str, Any]) -> None:
         """Write a result, whole or not at all."""
-        self._files.write("results", digest, result_content(data, arrays), meta)
+        content = result_content(data, arrays)
+        self._room.expect(len(content))
+        self._files.write("results", digest, content, meta)
 
     def get_result(self, digest: str) -> tuple[Json, dict[str, npt.NDArray[Any]]] | None:
         """A result's JSON and arrays, or None where there is none to believe; counts as a use."""
@@ -152,8 +157,8 @@ class Entries:
     def put_result_bytes(self, digest: str, content: bytes) -> None:
         """Take over a result file that another store sent; refuses anything but the whole one of that key."""
         temporary = self._files.temporary()
-        temporary.write_bytes(content)
         try:
+            write_whole(temporary, content, lambda written: None, durable=False)
             seal = read_seal(temporary, "results", digest)
             if file_checksum(temporary, seal.n_bytes) != seal.crc:
                 raise Damage("its content does not have its checksum")
@@ -180,7 +185,9 @@ class Entries:
 
     def put_texts(self, digest: str, text: str, info: Json) -> None:
         """Keep a table of texts under its digest; ``info`` is what the list says of it (None: it is in no list)."""
-        self._files.write("texts", digest, text.encode(), {"info": info})
+        content = text.encode()
+        self._room.expect(len(content))
+        self._files.write("texts", digest, content, {"info": info})
 
     def get_texts(self, digest: str) -> str | None:
         """A table, or None where there is none to believe."""
@@ -210,13 +217,14 @@ class Entries:
 
     def texts_are_damaged(self, digest: str) -> bool:
         """Whether a table of that digest was here and had to be set aside."""
-        return any(path.name.startswith(f"texts-{digest}-") for path in self._files.aside_files())
+        return any(path.name.startswith(f"texts-{digest}-") for path in self._files.aside.paths())
 
     # Blobs: uploaded bytes on their way to the reader
 
     def put_blob(self, content: bytes) -> str:
         """Keep bytes under their own digest."""
         digest = content_digest(content)
+        self._room.expect(len(content))
         self._files.write("blobs", digest, content, {})
         return digest
 

@@ -1,11 +1,8 @@
 """The files of the store: found by kind and key, believed once they were checked, set aside where they are damaged."""
 
 import contextlib
-import json
-import logging
 import os
 import re
-import threading
 import time
 import uuid
 import zlib
@@ -16,7 +13,9 @@ from typing import Any
 import numpy.typing as npt
 
 from backend.errors import StoreError
-from backend.store.arrays import ArrayWriter, write_whole
+from backend.store.access import make_folder, may_write
+from backend.store.arrays import ArrayWriter, disk_error, write_whole
+from backend.store.aside import Aside
 from backend.store.processes import process_name
 from backend.store.seal import Damage, Newer, Seal, file_checksum, read_seal
 
@@ -30,12 +29,11 @@ SUFFIXES = {
     "selections": ".json",
     "vectors": ".npy",
 }
-MADE = ("arrays", "results", "blobs")  # what can be made again: it counts in the budget and may go
-ASIDE, TEMPORARY = "set-aside", "tmp"
+MADE = ("arrays", "results", "blobs")  # what can be made again, or uploaded: it may go when room is needed
+KEPT = ("texts", "vectors", "jobs", "named", "selections")  # what cannot
+TEMPORARY = "tmp"
 _DIGEST = re.compile(r"[0-9a-f]{40}")
 _TOUCH_AFTER = 60.0  # seconds; last use need not be known more finely
-_MOST_ASIDE = 1000  # lines of the list that are kept
-_LOG = logging.getLogger("embedscope.store")
 
 Stamp = tuple[int, int, int]  # inode, bytes, nanoseconds of the last change or use
 
@@ -49,9 +47,19 @@ class Files:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._sound: dict[Path, Stamp] = {}  # checked by this process, as the file was then
-        self._lock = threading.Lock()
-        for name in (*SUFFIXES, TEMPORARY, ASIDE):
-            (folder / name).mkdir(parents=True, exist_ok=True)
+        self.aside = Aside(folder)
+        make_folder(folder)
+        self.read_only = not may_write(folder)
+        if not self.read_only:
+            self._make_folders()
+
+    def _make_folders(self) -> None:
+        self.aside.make()
+        for name in (*SUFFIXES, TEMPORARY):
+            place = self.folder / name
+            if os.path.lexists(place) and not place.is_dir():
+                self.aside.take(place, name, "folder", "it is no folder")
+            make_folder(place)
 
     def path(self, kind: str, key: str) -> Path:
         """Where an entry lies; raises StoreError for a key that is no digest."""
@@ -64,7 +72,7 @@ class Files:
         path = self.path(kind, key)
         try:
             return read_seal(path, kind, key)
-        except (FileNotFoundError, Newer):
+        except (FileNotFoundError, NotADirectoryError, Newer):
             return None
         except Damage as damage:
             self.set_aside(kind, key, str(damage))
@@ -113,18 +121,18 @@ class Files:
 
     def write(self, kind: str, key: str, content: bytes, meta: dict[str, Any], *, durable: bool = True) -> None:
         """Keep ``content`` under a seal, whole or not at all."""
-        seal = Seal(kind, key, len(content), zlib.crc32(content), meta=meta)
-        write_whole(self.temporary(), self.path(kind, key), content + seal.to_bytes(), durable=durable)
+        self.path(kind, key)
+        whole = content + Seal(kind, key, len(content), zlib.crc32(content), meta=meta).to_bytes()
+        write_whole(self.temporary(), whole, lambda temporary: self._place(temporary, kind, key), durable=durable)
 
     def writer(
         self, key: str, shape: tuple[int, ...], dtype: npt.DTypeLike, meta: dict[str, Any], *, kind: str = "arrays"
     ) -> ArrayWriter:
         """A writer of the array ``key``, which is there once the writer commits."""
-        target = self.path(kind, key)
+        self.path(kind, key)
 
         def finish(temporary: Path) -> None:
-            target.parent.mkdir(exist_ok=True)
-            temporary.replace(target)
+            self._place(temporary, kind, key)
 
         return ArrayWriter(self.temporary(), shape, dtype, kind=kind, key=key, meta=meta, finish=finish)
 
@@ -133,7 +141,7 @@ class Files:
         path = self.path(kind, key)
         with contextlib.suppress(OSError):
             before = _stamp(path)
-            if time.time() - before[-1] / 1e9 > _TOUCH_AFTER:
+            if abs(time.time() - before[-1] / 1e9) > _TOUCH_AFTER:  # a clock that was set back makes it lie ahead
                 os.utime(path)
                 if self._sound.get(path) == before:
                     self._sound[path] = _stamp(path)
@@ -148,8 +156,13 @@ class Files:
     def remove(self, kind: str, key: str) -> None:
         """Delete an entry; harmless where there is none."""
         path = self.path(kind, key)
-        path.unlink(missing_ok=True)
         self._sound.pop(path, None)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            if not path.is_dir():
+                raise disk_error(error, path) from error
+            self.set_aside(kind, key, "a folder lay in its place")
 
     def all(self, kind: str) -> Iterator[tuple[str, Path]]:
         """Keys and paths of the entries of a kind."""
@@ -161,43 +174,26 @@ class Files:
         """A path for a file that is being written."""
         return self.folder / TEMPORARY / f"{process_name()}.{uuid.uuid4().hex}"
 
-    # What is damaged
-
     def set_aside(self, kind: str, key: str, reason: str) -> None:
         """Take a damaged entry out of use, and say so once: the entry is then absent, and is made again when needed."""
         path = self.path(kind, key)
-        with self._lock:
-            try:
-                path.replace(self.folder / ASIDE / f"{kind}-{key}-{uuid.uuid4().hex[:8]}{SUFFIXES[kind]}")
-            except FileNotFoundError:
-                return  # another process was first
-            self._sound.pop(path, None)
-            self.note_aside(kind, key, reason)
+        self.aside.take(path, kind, key, reason)
+        self._sound.pop(path, None)
 
-    def note_aside(self, kind: str, key: str, reason: str) -> None:
-        """Write down that something was set aside, for people, and log it."""
-        _LOG.warning("A damaged entry of the cache was set aside (%s %s: %s).", kind, key[:12], reason)
-        line = {"time": time.time(), "kind": kind, "key": key, "reason": reason}
-        with contextlib.suppress(OSError), (self.folder / ASIDE / "list.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-
-    def aside(self) -> list[dict[str, Any]]:
-        """What was set aside, newest first: time, kind, key, reason."""
+    def _place(self, temporary: Path, kind: str, key: str) -> None:
+        """Put what was written where the entry belongs; what is in the way there, and is no file, is set aside."""
+        target = self.path(kind, key)
         try:
-            lines = (self.folder / ASIDE / "list.jsonl").read_text("utf-8", "replace").splitlines()
-        except OSError:
-            return []
-        found = []
-        for line in lines[-_MOST_ASIDE:]:
-            with contextlib.suppress(ValueError):
-                row = json.loads(line)
-                if isinstance(row, dict) and {"time", "kind", "key", "reason"} <= set(row):
-                    found.append(row)
-        return found[::-1]
-
-    def aside_files(self) -> list[Path]:
-        """The files that were set aside."""
-        return [path for path in (self.folder / ASIDE).iterdir() if path.is_file() and path.name != "list.jsonl"]
+            make_folder(target.parent)
+            temporary.replace(target)
+        except (IsADirectoryError, NotADirectoryError, FileNotFoundError, FileExistsError):
+            for place in (self.folder / kind, target.parent):
+                if os.path.lexists(place) and not place.is_dir():
+                    self.aside.take(place, kind, key, "something else lay where its folder should be")
+            if target.is_dir():
+                self.set_aside(kind, key, "a folder lay in its place")
+            make_folder(target.parent)
+            temporary.replace(target)
 
 
 def _stamp(path: Path) -> Stamp:

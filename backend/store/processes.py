@@ -30,6 +30,6 @@ def process_alive(process: str) -> bool:
 @contextlib.contextmanager
 def exclusive(path: Path) -> Iterator[None]:
     """One process at a time in this block; the lock of a process that dies is free at once."""
-    with path.open("w") as file:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600), "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -19,7 +19,8 @@ from typing import Any, TypeVar
 import diskcache
 
 from backend.errors import StoreError
-from backend.store.disk import check_database, open_cache
+from backend.store.access import FILE_MODE, make_folder
+from backend.store.disk import check_database, open_cache, stored_rows
 from backend.store.processes import exclusive
 from backend.values.json_data import Json
 
@@ -40,14 +41,14 @@ _FAILED = (sqlite3.Error, diskcache.Timeout, OSError, *_ODD)
 class Records:
     """The records below ``folder``; ``say`` is told when some were damaged.
 
-    With ``read_only`` they are of this process alone, and gone with it: what is looked up is looked up again.
+    With ``read_only`` they are read once, and what is set is of this process alone.
     """
 
     def __init__(self, folder: Path, say: Callable[[str, str, str], None], *, read_only: bool = False) -> None:
         self._folder, self._say = folder, say
         self._lock = threading.RLock()
         self._opened_as: int | None = None  # the inode of the database that is open
-        self._kept: dict[str, str] | None = {} if read_only else None
+        self._kept: dict[str, str] | None = stored_rows(self.path) if read_only else None
         self._cache: Any = None
         if not read_only:
             with self._alone():
@@ -117,6 +118,19 @@ class Records:
             return
         self._do(lambda cache: cache.clear())
 
+    def shrink(self) -> None:
+        """Let go of the answers to small tasks, which are found again by doing them again, and of their bytes on the disk."""
+        for key in [*self.keys("task/"), *self.keys("pass/")]:
+            self.delete(key)
+        self.compact()
+
+    def compact(self) -> None:
+        """Leave nothing of what was deleted in the database's file and its log."""
+        if self._kept is None:
+            self._do(lambda cache: cache.expire())
+            with contextlib.suppress(StoreError):
+                self._do(lambda cache: cache._sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
+
     def _stored(self, key: str) -> Any:
         if self._kept is not None:
             return self._kept.get(key, _ABSENT)
@@ -154,7 +168,7 @@ class Records:
         folder = self._folder / _FOLDER
         try:
             check_database(self.path)
-            self._cache = open_cache(str(folder))
+            self._cache = _private_cache(folder)
             for _ in self._cache.iterkeys():
                 break
         except _FAILED as error:
@@ -171,7 +185,7 @@ class Records:
             if os.path.lexists(folder):
                 folder.rename(self._folder / "set-aside" / f"{_FOLDER}-{uuid.uuid4().hex[:8]}")
             self._say("records", _DATABASE, str(error))
-            self._cache = open_cache(str(folder))
+            self._cache = _private_cache(folder)
         except _FAILED as second:
             raise _cannot(second) from error
         self._opened_as = _inode(self.path)
@@ -197,6 +211,17 @@ class Records:
             except OSError as error:
                 raise _cannot(error) from error
             yield
+
+
+def _private_cache(folder: Path) -> Any:
+    """The database below ``folder``, which this user alone may read, as its log and shared memory then are.
+
+    One that is there is not opened but by SQLite: whoever closes its file lets go of all locks that this process has on it.
+    """
+    make_folder(folder)
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(folder / _DATABASE, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE))
+    return open_cache(str(folder))
 
 
 def _usable(folder: Path) -> bool:

@@ -8,11 +8,9 @@ The last use of a file is its modification time: a read never writes to the data
 """
 
 import contextlib
-import shutil
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +20,9 @@ from backend.store.files import MADE, TEMPORARY, Files
 from backend.store.owners import Owners
 from backend.store.processes import exclusive, process_alive, process_name
 from backend.store.records import Records
+from backend.store.room import Room, Usage
 from backend.store.seal import Seal
-from backend.store.upgrade import bring_up
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Bytes and files of one kind of entry."""
-
-    kind: str
-    n_files: int
-    n_bytes: int
+from backend.store.upgrade import bring_up, keep_private, known_identity
 
 
 class Store(Entries):
@@ -43,15 +33,30 @@ class Store(Entries):
         self.owners = Owners(folder)
         try:
             self._files = Files(folder)
-            self._records = Records(folder, self._files.note_aside)
-            with exclusive(folder / "format.lock"):
-                self.id = bring_up(self._files, self._records)
+            self._records = Records(folder, self._files.aside.note, read_only=self.read_only)
+            self.id = self._brought_up()
         except OSError as error:
             raise StoreError(
                 f"The cache folder {folder} cannot be used: {error.strerror}.",
                 "Point EMBEDSCOPE_CACHE at a folder that you may write to.",
             ) from error
-        self._sweep()
+        self._room = Room(self._files, self._records, budget, self._pinned)
+        if not self.read_only:
+            self._sweep()
+
+    @property
+    def read_only(self) -> bool:
+        """Whether the folder can only be read, like a copy on a medium that cannot be written: what is there is shown."""
+        return self._files.read_only
+
+    def _brought_up(self) -> str:
+        """The folder's identity, once it has this version's form; others are shut out of it."""
+        if self.read_only:
+            return known_identity(self.folder)
+        with exclusive(self.folder / "format.lock"):
+            identity = bring_up(self._files, self._records)
+        keep_private(self.folder)
+        return identity
 
     def close(self) -> None:
         """Close the database's connections."""
@@ -61,47 +66,18 @@ class Store(Entries):
 
     def usage(self) -> list[Usage]:
         """Bytes and files by kind."""
-        found = {kind: [path for _, path in self._files.all(kind)] for kind in (*MADE, "texts", "vectors")}
-        found["set aside"] = self._files.aside_files()
-        sizes = {kind: [_size(path) for path in paths] for kind, paths in found.items()}
-        return [Usage(kind, len(of), sum(of)) for kind, of in sizes.items()]
+        return self._room.usage()
 
     def set_aside(self) -> list[dict[str, Any]]:
         """What was found damaged, newest first: time, kind, key and reason."""
-        return self._files.aside()
+        return self._files.aside.listed()
 
     def make_room(self, n_bytes: int) -> int:
         """Evict least recently used files until ``n_bytes`` more fit the budget; returns the bytes freed.
 
         What was set aside goes first; pinned entries stay. Raises StoreError where it cannot be enough.
         """
-        free_on_disk = shutil.disk_usage(self.folder).free
-        if n_bytes > self.budget or n_bytes > free_on_disk:
-            room = min(self.budget, free_on_disk)
-            raise StoreError(
-                f"This needs {n_bytes / 1e9:.2f} GB in the cache, but at most {room / 1e9:.2f} GB can be made available.",
-                "Use fewer texts or a smaller model, raise EMBEDSCOPE_CACHE_BYTES, or free disk space.",
-            )
-        aside = [(0.0, _size(path), "", "", path) for path in self._files.aside_files()]
-        entries = [
-            (stat.st_mtime, stat.st_size, kind, digest, path)
-            for kind in MADE
-            for digest, path in self._files.all(kind)
-            if (stat := _stat(path)) is not None
-        ]
-        over = sum(size for _, size, *_ in (*aside, *entries)) + n_bytes - self.budget
-        pinned, freed = self._pinned(), 0
-        for _, size, kind, digest, path in [*aside, *sorted(entries)]:
-            if freed >= over:
-                break
-            if digest in pinned:
-                continue
-            if kind:
-                self._files.remove(kind, digest)
-            else:
-                path.unlink(missing_ok=True)
-            freed += size
-        return freed
+        return self._room.make(n_bytes)
 
     @contextlib.contextmanager
     def pin(self, digests: Sequence[str]) -> Iterator[None]:
@@ -122,8 +98,7 @@ class Store(Entries):
                 if seal is not None and texts_digest in seal.meta.get("texts", []):
                     self._files.remove(kind, digest)
                     n_deleted += 1
-        for path in self._files.aside_files():  # nobody can say whose these were
-            path.unlink(missing_ok=True)
+        self._forget_aside()  # nobody can say whose these were
         return n_deleted
 
     def clear(self) -> None:
@@ -131,8 +106,11 @@ class Store(Entries):
         for kind in MADE:
             for digest, _ in list(self._files.all(kind)):
                 self._files.remove(kind, digest)
-        for path in self._files.aside_files():
-            path.unlink(missing_ok=True)
+        self._forget_aside()
+
+    def _forget_aside(self) -> None:
+        for path in self._files.aside.paths():
+            self._files.aside.forget(path)
 
     def _pinned(self) -> set[str]:
         pinned: set[str] = set()
@@ -145,18 +123,7 @@ class Store(Entries):
     def _sweep(self) -> None:
         """Remove what killed processes left half-written."""
         for path in (self.folder / TEMPORARY).iterdir():
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):
                 aged = time.time() - path.stat().st_mtime > 24 * 3600
                 if aged or not process_alive(path.name.rpartition(".")[0]):
                     path.unlink()
-
-
-def _stat(path: Path) -> Any:
-    with contextlib.suppress(FileNotFoundError):
-        return path.stat()
-    return None
-
-
-def _size(path: Path) -> int:
-    stat = _stat(path)
-    return 0 if stat is None else int(stat.st_size)

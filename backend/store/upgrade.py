@@ -5,13 +5,14 @@ import json
 import logging
 import shutil
 import uuid
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from backend.errors import StoreError
+from backend.store.access import open_to_others, tighten, tighten_all
 from backend.store.arrays import write_whole
 from backend.store.entries import filed_as
-from backend.store.files import MADE, Files
+from backend.store.files import MADE, SUFFIXES, Files
 from backend.store.records import Records
 from backend.store.seal import is_sealed
 from backend.version import __version__
@@ -19,6 +20,7 @@ from backend.version import __version__
 _FORMAT = 3  # 2 kept people's selections in the database; 1 had no checksums, and text sets and jobs there too
 _SEALED = 2  # from this format on a file ends in a seal
 _MARK = "format.json"
+_OWN = {*SUFFIXES, "tmp", "set-aside", "records", "runs", "index", "owners", "token", _MARK, ".gitignore"}
 _LOG = logging.getLogger("embedscope.store")
 
 
@@ -35,7 +37,7 @@ def bring_up(files: Files, records: Records) -> str:
     _keep_selections(files, records)
     identity = str(found["id"]) if found is not None and found["format"] >= _SEALED else _from_the_first(files, records)
     mark = json.dumps({"format": _FORMAT, "id": identity, "version": __version__}).encode()
-    write_whole(files.temporary(), files.folder / _MARK, mark)
+    write_whole(files.temporary(), mark, lambda temporary: temporary.replace(files.folder / _MARK))
     return identity
 
 
@@ -48,6 +50,26 @@ def newer_form(folder: Path) -> str:
         f"The cache folder is in format {found['format']}, of version {found.get('version', '?')}; this version knows "
         f"format {_FORMAT}: entries that it cannot read are passed over, and computed again."
     )
+
+
+def known_identity(folder: Path) -> str:
+    """The identity of a folder that cannot be written; one of this process where it has none."""
+    found = _mark(folder)
+    return uuid.uuid4().hex if found is None else str(found["id"])
+
+
+def keep_private(folder: Path) -> None:
+    """Shut others out of a cache folder and of all in it: versions before left it readable by everyone.
+
+    A folder in which somebody keeps other things too is theirs to open or shut; what is the cache's own in it is not.
+    """
+    names = {path.name for path in folder.iterdir()}
+    own = {name for name in names if name in _OWN or PurePath(name).suffix in (".log", ".lock")}
+    for name in sorted(own):
+        if open_to_others(folder / name):
+            tighten_all(folder / name)
+    if own == names:
+        tighten(folder)
 
 
 def _from_the_first(files: Files, records: Records) -> str:

@@ -26,7 +26,7 @@ from backend.work.filling import fill, part_of
 from backend.work.kinds import About, Answers, Hands, Steps
 from backend.work.planning import row_labels
 from backend.work.provenance import model_notes, source, stack_notes, versions
-from backend.work.stacks import fits_rows, groups_of
+from backend.work.stacks import ActivationsLost, fits_rows, groups_of
 
 
 def analyse(hands: Hands, task: AnalysisSpec, report: Report) -> None:
@@ -47,7 +47,22 @@ def analyse_all(hands: Hands, task: BatchTask, report: Report) -> None:
 
 
 def measure(hands: Hands, spec: AnalysisSpec, report: Report) -> None:
-    """Run the metric of ``spec`` on activations that are there, and store its result."""
+    """Run the metric of ``spec`` on activations that are there, and store its result.
+
+    Where some are lost or damaged on the disk meanwhile they are extracted again, twice at most; then ActivationsLost is raised.
+    """
+    for _ in range(2):
+        try:
+            _measure(hands, spec, report)
+        except ActivationsLost as lost:
+            report(0, 0, f"{lost.message} They are computed again.")
+            fill(hands, spec.inputs, report)
+        else:
+            return
+    _measure(hands, spec, report)
+
+
+def _measure(hands: Hands, spec: AnalysisSpec, report: Report) -> None:
     started, metric = time.perf_counter(), METRICS[spec.metric]
     digest = fingerprint(spec)
     with hands.store.pin([fingerprint(item) for item in spec.inputs]):
@@ -55,6 +70,7 @@ def measure(hands: Hands, spec: AnalysisSpec, report: Report) -> None:
         fit = _fitted_on(spec, labels)
         stacks = hands.stacks.stacks(spec.inputs, metric, fit)
         outcome: Outcome = metric.run(stacks, labels, spec.params, spec.seed, report)
+        _require_sound(hands, spec)
     infos = [stack_inputs[0] for stack_inputs in groups_of(spec.inputs)]
     known = [hands.models.known(info.model) for info in infos]
     result = Result(
@@ -78,6 +94,13 @@ def measure(hands: Hands, spec: AnalysisSpec, report: Report) -> None:
     hands.store.put_result(digest, data, arrays, {"texts": [item.texts.digest for item in spec.inputs]})
     with contextlib.suppress(StoreError):  # the result counts, whether or not its time can be kept
         note_analysis(hands.store, hands.library, spec, result.seconds)
+
+
+def _require_sound(hands: Hands, spec: AnalysisSpec) -> None:
+    """Raise ActivationsLost where what the metric has read was damaged while it read: no number comes of that."""
+    digests = {fingerprint(replace(item, postprocess=())) for item in spec.inputs}
+    if not all(map(hands.store.has_sound_array, digests)):
+        raise ActivationsLost("Activations were damaged on the disk while they were read.")
 
 
 def _labels(hands: Hands, spec: AnalysisSpec) -> Labels | None:

@@ -22,6 +22,13 @@ from backend.work.planning import require_same_words
 _BLANKING = ("remove_dims", "remove_rogue")  # the steps that leave the other dimensions what a head was trained on
 
 
+class ActivationsLost(StoreError):
+    """Activations that were there went, or were damaged, while they were needed: they can be extracted again."""
+
+    def __init__(self, message: str = "Activations were lost from the cache while they were needed.") -> None:
+        super().__init__(message, "Run it again.")
+
+
 class Stacks:
     """Opens the activations of a store as stacks."""
 
@@ -112,7 +119,7 @@ class Stacks:
             return Activations(cast("Any", rows), np.arange(len(rows)))
         index = self._store.open_array(rows_digest(spec))
         if index is None:
-            raise StoreError(f"The list of {spec.pooling} behind these activations is gone.", "Run it again.")
+            raise ActivationsLost(f"The list of {spec.pooling} behind these activations is gone.")
         if spec.pooling == "words":
             return Activations(cast("Any", rows), cast("Any", index))
         return Activations(cast("Any", rows), cast("Any", index[:, 0]), cast("Any", index[:, 1]))
@@ -120,7 +127,7 @@ class Stacks:
     def _opened(self, digest: str) -> Array:
         rows = self._store.open_array(digest)
         if rows is None:
-            raise StoreError("Activations were removed from the cache while they were needed.", "Run it again.")
+            raise ActivationsLost()
         return rows
 
 

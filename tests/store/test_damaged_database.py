@@ -19,7 +19,7 @@ from backend.jobs.base import JobBook
 from backend.store import Store, records
 from backend.store.named import named_selections, save_named
 from backend.store.selections import keep_selection, kept_selection
-from tests.conftest import entered, start_service, stop_service
+from tests.conftest import ROOT, entered, start_service, stop_service
 from tests.store.databases import DAMAGES
 from tests.store.faults import Fault, databases, faults_of_the_database, ids
 from tests.store.trial import LINES, ONE, Cache, same, shown
@@ -263,3 +263,15 @@ def test_a_service_goes_on_with_another_database(filled: Path, tmp_path: Path) -
                     assert answer.status == 200
     finally:
         stop_service(service)
+
+
+def test_a_second_store_of_a_process_takes_no_locks_from_the_first(tmp_path: Path) -> None:
+    """SQLite's locks are the process's: who opens and closes the file beside SQLite loses them, and another's writes are lost."""
+    first, second = Store(tmp_path, budget=10**9), Store(tmp_path, budget=10**9)
+    first.set_record("x/1", 1)
+    write = "from pathlib import Path; from backend.store import Store; s = Store(Path({!r}), budget=10**9); "
+    write += "s.set_record('x/2', 2); s.close()"
+    subprocess.run([sys.executable, "-c", write.format(str(tmp_path))], check=True, cwd=ROOT)
+    assert first.record("x/2") == second.record("x/2") == 2
+    first.close()
+    second.close()

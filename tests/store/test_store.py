@@ -117,16 +117,16 @@ def test_pickles_are_refused_both_ways(store: Store, tmp_path: Path) -> None:
 
 
 def test_eviction_takes_the_least_recently_used_and_passes_over_the_pinned(tmp_path: Path) -> None:
-    store = Store(tmp_path, budget=250_000)
+    store = Store(tmp_path, budget=2_700_000)  # the records count too: about 0.15 MB
     now = time.time()
     for age, digest in ((300, A), (200, B), (100, C)):
-        store.put_array(digest, np.zeros((1000, 20), np.float32), {})
+        store.put_array(digest, np.zeros((10_000, 20), np.float32), {})
         os.utime(store._files.path("arrays", digest), (now - age, now - age))
     with store.pin([A]):
-        assert store.make_room(80_000) >= 70_000
+        assert store.make_room(800_000) >= 700_000
     assert [store.has_array(digest) for digest in (A, B, C)] == [True, False, True]
     store.open_array(A)  # a use: now C is the oldest
-    store.make_room(150_000)
+    store.make_room(1_500_000)
     assert [store.has_array(digest) for digest in (A, C)] == [True, False]
     with pytest.raises(StoreError, match=r"needs 0\.00 GB|needs 1\.00 GB"):
         store.make_room(10**9)
