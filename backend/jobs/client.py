@@ -158,6 +158,7 @@ class ClientExecutor:
         self._told.clear()
         if not self._is_shared():
             self._store.remove_texts(digest)
+            self._store.forget_answers()  # copies of the service's, for a minute
         return int(answer["n_deleted"])
 
     def keep_selection(self, runs: list[int]) -> str:

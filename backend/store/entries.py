@@ -187,7 +187,19 @@ class Entries:
         """Keep a table of texts under its digest; ``info`` is what the list says of it (None: it is in no list)."""
         content = text.encode()
         self._room.expect(len(content))
-        self._files.write("texts", digest, content, {"info": info})
+        self._files.write("texts", digest, content, {"info": info, "uploads": self.uploads_of(digest)})
+
+    def note_upload(self, digest: str, upload: str) -> None:
+        """Write down that a table was read from uploaded bytes: they go with it."""
+        seal, content = self._files.seal("texts", digest), self._files.read("texts", digest)
+        if seal is not None and content is not None and upload not in self.uploads_of(digest):
+            uploads = sorted({*self.uploads_of(digest), upload})
+            self._files.write("texts", digest, content, {**seal.meta, "uploads": uploads})
+
+    def uploads_of(self, digest: str) -> list[str]:
+        """The digests of the uploaded bytes that a table was read from."""
+        seal = self._files.seal("texts", digest)
+        return [] if seal is None else [str(one) for one in seal.meta.get("uploads", [])]
 
     def get_texts(self, digest: str) -> str | None:
         """A table, or None where there is none to believe."""

@@ -8,6 +8,7 @@ The last use of a file is its modification time: a read never writes to the data
 """
 
 import contextlib
+import json
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -100,6 +101,28 @@ class Store(Entries):
                     n_deleted += 1
         self._forget_aside()  # nobody can say whose these were
         return n_deleted
+
+    def forget_texts(self, digest: str) -> None:
+        """Delete a table with the uploads that no other was read from, and what was written down of its rows and theirs."""
+        uploads = self.uploads_of(digest)
+        self.remove_texts(digest)
+        used = {upload for table, _ in list(self._files.all("texts")) for upload in self.uploads_of(table)}
+        for upload in set(uploads) - used:
+            if not self.owners.leave("blobs", upload):
+                continue  # another has uploaded the same bytes
+            self._files.remove("blobs", upload)
+            self.owners.forget("blobs", upload)
+            for key in self._records.keys(f"of/{upload}/"):
+                self._records.delete(f"task/{key.rpartition('/')[2]}")
+                self._records.delete(key)
+        for key in self._records.keys("task/"):  # names, classes and rows of it stand in answers that name it
+            if digest in json.dumps(self._records.get(key)):
+                self._records.delete(key)
+        self._records.compact()
+
+    def forget_answers(self) -> None:
+        """Delete the answers to small tasks, all of which can be had again."""
+        self._records.shrink()
 
     def clear(self) -> None:
         """Delete all arrays, results and blobs, and what was set aside; text sets, imported vectors and job records stay."""

@@ -123,8 +123,10 @@ class Library:
             self._labels[key] = label_spec(table, column)
         return self._labels[key]
 
-    def save(self, table: TextTable) -> TextSetInfo:
+    def save(self, table: TextTable, *, upload: str = "") -> TextSetInfo:
         """Keep a text set; saving the same content twice gives the same text set.
+
+        ``upload`` is the digest of the bytes that it was read from, where they were uploaded.
 
         Raises TextSetError for the name of a built-in set: that always stands for the built-in one.
         """
@@ -137,10 +139,12 @@ class Library:
             owners.add("texts", digest, new=new)  # first, so that nobody sees it in between
             if new or owners.of("texts", digest) is None or self._store.get_texts(digest) is None:
                 self._store.put_texts(digest, table_to_json(table), to_json(info, {}))
+            if upload:
+                self._store.note_upload(digest, upload)
         return self._as_owned(info)
 
     def delete(self, digest: str) -> int:
-        """Forget a text set with its activations and results, unless another set has the same texts.
+        """Forget a text set with its activations and results, unless another set has the same texts, and with its upload.
 
         Of one that belongs to others too, only the part of who asks is given up. Raises TextSetError for a built-in set, and
         for one that is none of theirs.
@@ -160,7 +164,7 @@ class Library:
         with owners.saving():
             if not owners.leave("texts", info.spec.table):
                 return 0
-            self._store.remove_texts(info.spec.table)
+            self._store.forget_texts(info.spec.table)
             owners.forget("texts", info.spec.table)
         for distinct in (False, True):
             self._lengths.pop((info.spec.table, distinct), None)

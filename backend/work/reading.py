@@ -25,7 +25,8 @@ def read_upload(hands: Hands, task: ReadTask, report: Report) -> TextPreview | T
         raise TextSetError("The uploaded file is no longer available.", "Upload it again.")
     if not task.save:
         return preview(content, task.file_name, task.options, limits=limits)
-    return hands.library.save(read(content, task.file_name, task.name, task.options, limits=limits))
+    table = read(content, task.file_name, task.name, task.options, limits=limits)
+    return hands.library.save(table, upload=task.blob)
 
 
 def uploaded(store: Store, digest: str) -> bytes | None:

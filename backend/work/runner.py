@@ -6,7 +6,8 @@ from backend.settings import Settings
 from backend.store import Store
 from backend.values.activations import Report
 from backend.values.specs import ActivationSpec
-from backend.values.tasks import Task
+from backend.values.tasks import ReadTask, Task
+from backend.values.vectors import VectorsTask
 from backend.work.agreement import check_models, check_texts
 from backend.work.doors import check_task
 from backend.work.filling import fill
@@ -38,6 +39,8 @@ class Runner:
         if answer is not None:
             key = f"task/{fingerprint(task)}"
             self._hands.store.set_record(key, to_json(answer, {}), expire=kind.expiry(task, answer))
+            if isinstance(task, ReadTask | VectorsTask):  # a preview has rows of what was uploaded, and goes with it
+                self._hands.store.set_record(f"of/{task.blob}/{fingerprint(task)}", True)
 
     def check(self, task: Task) -> None:
         """Raise where ``task`` makes no sense, or where its inputs are not what its address says."""
