@@ -1,7 +1,10 @@
 """The only module that names concrete classes: which store, which executor, which models, for whom."""
 
+import json
 import os
 import secrets
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 from backend.bench.workbench import Workbench
@@ -110,3 +113,19 @@ def _link(temporary: Path, path: Path) -> None:
         return
     except OSError:
         temporary.replace(path)
+
+
+def service_health(settings: Settings) -> dict[str, str]:
+    """What the service of these settings says of itself, within three seconds; raises ServiceError where none answers."""
+    token = settings.token or stored_token(settings.cache, make=False)
+    address = (settings.backend or f"http://127.0.0.1:{settings.service_port}").rstrip("/")
+    request = urllib.request.Request(f"{address}/health", headers={"Authorization": f"Bearer {token}"})
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # the token goes to no proxy
+    try:
+        with opener.open(request, timeout=3.0) as answer:
+            return {str(name): str(value) for name, value in json.loads(answer.read()).items()}
+    except urllib.error.HTTPError as error:
+        what = "refused the token" if error.code == 401 else f"answered {error.code}"
+        raise ServiceError(f"What listens on port {settings.service_port} {what}.", "Is it another's?") from None
+    except (OSError, ValueError, AttributeError):
+        raise ServiceError("No service answers.", "Start it with 'make run'.") from None

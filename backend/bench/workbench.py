@@ -324,6 +324,23 @@ class Workbench(ObjectCalls):
         """Delete activations and results; text sets, imported vectors and job records stay."""
         self._store.clear()
 
+    def prune_cache(self, *, older_than: float | None = None, down_to: int | None = None) -> tuple[int, int]:
+        """Delete activations, results and uploads not used for ``older_than`` seconds, and then those used least recently
+        until the cache takes ``down_to`` bytes; returns files and bytes that went. What a job needs stays."""
+        return self._store.prune(older_than=older_than, down_to=down_to)
+
+    def check_cache(self) -> tuple[int, int]:
+        """Read every file of the cache; returns how many, and how many were damaged, which are set aside."""
+        return self._store.check()
+
+    def index_health(self) -> dict[str, Json]:
+        """The database of small records: whether it can be used, its records and bytes."""
+        return self._store.index_health()
+
+    def damage(self) -> list[dict[str, Any]]:
+        """What was found damaged and set aside, newest first: time, kind, key and reason."""
+        return self._store.set_aside()
+
     def close(self) -> None:
         """End what was opened."""
         self._executor.close()

@@ -6,7 +6,7 @@ import sys
 from pathlib import PurePath
 from typing import Any, NoReturn
 
-from backend.cli import commands, listing, vectors
+from backend.cli import commands, keeping, listing, vectors
 from backend.cli import finetune as finetune_command
 from backend.cli import report as report_command
 from backend.errors import InvalidRequest
@@ -61,10 +61,10 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     norms = add("norms", help="outlier dimensions by the norms' weights and biases (Kovaleva et al.)")
     norms.add_argument("name", nargs="?", default="minilm", help="alias, hub id with optional @revision, or folder")
     _listing(norms, listing.list_norms)
-    cache = add("cache", help="show what the cache holds; --clear deletes activations and results")
-    cache.add_argument("--clear", action="store_true", help="delete all activations and results")
-    _listing(cache, listing.show_cache)
-    _listing(add("doctor", help="check this machine: device, versions, cache, model"), listing.doctor)
+    _cache(add("cache", help="show what the cache holds; --older-than, --down-to and --clear delete"))
+    check = add("doctor", help="check this machine: versions, device, settings, disk, cache, damage, service, model")
+    check.add_argument("--check", action="store_true", help="read every file of the cache and compare its checksum")
+    _listing(check, keeping.doctor)
     healthy = add("healthy", help="exit code 0 if the dashboard and the service answer on this machine; for containers")
     healthy.set_defaults(command=listing.healthy)
     add("up", help="start the backend service and the dashboard").set_defaults(command=listing.up)
@@ -155,6 +155,24 @@ def _vectors(parser: argparse.ArgumentParser) -> None:
     deleting = add("delete", help="delete imported vectors; results computed from them stay")
     deleting.add_argument("name", help="their name")
     deleting.set_defaults(command=vectors.delete_vectors)
+
+
+def _cache(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--clear", action="store_true", help="delete all activations, results and uploads")
+    add(
+        "--older-than",
+        type=keeping.age_of,
+        metavar="AGE",
+        help="delete activations, results and uploads not used for so long: 30d, 12h",
+    )
+    add(
+        "--down-to",
+        type=keeping.size_of,
+        metavar="SIZE",
+        help="delete those used least recently until the cache takes no more than this: 500M, 2G",
+    )
+    _listing(parser, keeping.show_cache)
 
 
 def _classes(parser: argparse.ArgumentParser) -> None:

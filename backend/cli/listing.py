@@ -2,20 +2,18 @@
 
 import argparse
 import dataclasses
-import os
 import sys
 import time
 from typing import Any
 
 from backend.bench.wiring import open_store, wire_runner, wire_workbench
 from backend.cli.commands import print_json
-from backend.errors import EmbedscopeError, InvalidRequest
+from backend.errors import InvalidRequest
 from backend.forms.codec import to_json
 from backend.metrics import METRICS
 from backend.settings import read_settings
 from backend.values.tasks import NormTask
 from backend.values.texts import MOST_CLASSES, told_apart
-from backend.work.provenance import versions
 
 
 def list_metrics(options: argparse.Namespace) -> int:
@@ -109,49 +107,6 @@ def list_jobs(options: argparse.Namespace) -> int:
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(job.created))
         count = f" {job.done}/{job.total}" if job.total else ""
         print(f"{when}  {job.state:9}  {job.title}{count}  {job.error}".rstrip())
-    return 0
-
-
-def show_cache(options: argparse.Namespace) -> int:
-    """What the cache takes."""
-    bench = wire_workbench(read_settings())
-    if options.clear:
-        bench.clear_cache()
-    usage = bench.usage()
-    if options.json:
-        return print_json([to_json(item, {}) for item in usage])
-    print(bench.settings.cache)
-    for item in usage:
-        print(f"    {item.kind}: {item.n_files} files, {item.n_bytes / 1e6:.1f} MB")
-    return 0
-
-
-def doctor(options: argparse.Namespace) -> int:
-    """What this machine has."""
-    from backend.models.device import choose_device, choose_dtype
-
-    settings = read_settings()
-    bench = wire_workbench(settings)
-    device = choose_device(settings.device)
-    facts: dict[str, Any] = {
-        "python": sys.version.split()[0],
-        "device": device,
-        "dtype": choose_dtype(settings.dtype, device),
-        "cores": os.cpu_count(),
-        "cache": str(settings.cache),
-        "cache_bytes": sum(item.n_bytes for item in bench.usage()),
-        **bench.health(),
-        **versions(),
-    }
-    try:
-        info = bench.model("minilm")
-        facts["minilm"] = f"ok, {info.n_blocks} blocks x {info.n_dims} dimensions"
-    except EmbedscopeError as error:
-        facts["minilm"] = error.message
-    if options.json:
-        return print_json(facts)
-    for name, value in facts.items():
-        print(f"{name:16} {value}")
     return 0
 
 

@@ -25,6 +25,7 @@ from backend.textsets.codec import table_to_json
 from backend.values.people import NOBODY, Person, asked_by, asking
 from backend.values.specs import TextSetSpec
 from backend.values.tasks import Task
+from backend.version import __version__
 from backend.work.allowed import require_room
 from backend.work.doors import check_task
 from backend.work.library import Library
@@ -121,7 +122,14 @@ class Endpoints:
 
     async def health(self, request: Request) -> Response:
         roots = os.pathsep.join(map(str, self._settings.model_roots))
-        return JSONResponse({"status": "ok", "model_roots": roots, **await run_in_threadpool(self._executor.health)})
+        return JSONResponse(
+            {
+                "status": "ok",
+                "version": __version__,
+                "model_roots": roots,
+                **await run_in_threadpool(self._executor.health),
+            }
+        )
 
     async def jobs(self, request: Request) -> Response:
         jobs = await run_in_threadpool(self._executor.jobs)

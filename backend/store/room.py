@@ -82,6 +82,20 @@ class Room:
             self._measured = time.monotonic(), self._budget - used + freed - n_bytes
         return freed
 
+    def prune(self, older_than: float | None, down_to: int | None) -> tuple[int, int]:
+        """Delete what was not used for ``older_than`` seconds, then by last use until all takes ``down_to`` bytes; files and bytes that went."""
+        pinned, before, gone = self._pinned(), time.time() - (older_than or 0.0), 0
+        entries = [entry for entry in sorted(self._entries()) if entry[3] not in pinned]
+        used = sum(row.n_bytes for row in self.usage())
+        n_files = 0
+        for when, size, kind, digest, _ in entries:
+            too_old = older_than is not None and when <= before
+            too_much = down_to is not None and used - gone > down_to
+            if too_old or too_much:
+                self._files.remove(kind, digest)
+                n_files, gone = n_files + 1, gone + size
+        return n_files, gone
+
     def _require(self, n_bytes: int, kept: int) -> None:
         """Raise where there is too little room even without all that may go."""
         free_on_disk = shutil.disk_usage(self._files.folder).free

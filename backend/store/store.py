@@ -17,13 +17,14 @@ from typing import Any
 
 from backend.errors import StoreError
 from backend.store.entries import Entries
-from backend.store.files import MADE, TEMPORARY, Files
+from backend.store.files import MADE, SUFFIXES, TEMPORARY, Files
 from backend.store.owners import Owners
 from backend.store.processes import exclusive, process_alive, process_name
 from backend.store.records import Records
 from backend.store.room import Room, Usage
 from backend.store.seal import Seal
 from backend.store.upgrade import bring_up, keep_private, known_identity
+from backend.values.json_data import Json
 
 
 class Store(Entries):
@@ -79,6 +80,27 @@ class Store(Entries):
         What was set aside goes first; pinned entries stay. Raises StoreError where it cannot be enough.
         """
         return self._room.make(n_bytes)
+
+    def prune(self, *, older_than: float | None = None, down_to: int | None = None) -> tuple[int, int]:
+        """Delete what was not used for ``older_than`` seconds, then the least recently used until all takes ``down_to`` bytes.
+
+        Returns files and bytes that went. Pinned entries stay, and so does what cannot be made again.
+        """
+        return self._room.prune(older_than, down_to)
+
+    def check(self) -> tuple[int, int]:
+        """Read every file anew and compare its checksum; returns how many were read, and how many were set aside."""
+        found = [(kind, digest) for kind in SUFFIXES for digest, _ in list(self._files.all(kind))]
+        return len(found), sum(self._files.read(kind, digest) is None for kind, digest in found)
+
+    def index_health(self) -> dict[str, Json]:
+        """The database of records: its state in a word, how many records and bytes it has."""
+        n_bytes = next(row.n_bytes for row in self.usage() if row.kind == "records")
+        return {
+            "state": "read-only" if self.read_only else "ok",
+            "n_records": len(self._records.keys("")),
+            "n_bytes": n_bytes,
+        }
 
     @contextlib.contextmanager
     def pin(self, digests: Sequence[str]) -> Iterator[None]:
