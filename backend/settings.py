@@ -72,6 +72,9 @@ SETTINGS = (
     ),
     Setting("EMBEDSCOPE_SERVICE_HOST", "127.0.0.1", "Address the backend service listens on."),
     Setting("EMBEDSCOPE_SERVICE_PORT", 8600, "Port of the backend service."),
+    Setting(
+        "EMBEDSCOPE_LOG", "text", "Form of the logs of the service and its workers: text, or json (one object a line)."
+    ),
     Setting("EMBEDSCOPE_DEVICE", "auto", "Where models run: auto, cpu, cuda, cuda:1, mps."),
     Setting(
         "EMBEDSCOPE_DTYPE",
@@ -139,6 +142,7 @@ class Settings:
     user_secret: str
     service_host: str
     service_port: int
+    log: str
     device: str
     dtype: str
     model_bytes: int

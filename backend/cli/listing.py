@@ -10,6 +10,7 @@ from backend.bench.wiring import open_store, wire_runner, wire_workbench
 from backend.cli.commands import print_json
 from backend.errors import InvalidRequest
 from backend.forms.codec import to_json
+from backend.logs import set_up_logs
 from backend.metrics import METRICS
 from backend.settings import read_settings
 from backend.values.tasks import NormTask
@@ -142,6 +143,7 @@ def worker(options: argparse.Namespace) -> int:
     if options.kind not in KINDS:
         raise InvalidRequest(f"There is no worker '{options.kind}'.", f"Choose one of: {', '.join(KINDS)}.")
     settings = read_settings()
+    set_up_logs(settings.log, f"worker {options.kind}")
     prepare_worker(options.kind, settings)
     runner = wire_runner(open_store(settings), settings, roots=settings.model_roots)
     serve_worker(options.kind, runner, CODEC, settings)

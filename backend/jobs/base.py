@@ -8,6 +8,7 @@ from typing import Protocol
 from backend.errors import Cancelled, EmbedscopeError
 from backend.forms.codec import read_json, to_json
 from backend.forms.fingerprint import fingerprint
+from backend.logs import log_event
 from backend.store import Store
 from backend.store.processes import process_alive, process_name
 from backend.values.jobs import JobStatus
@@ -164,6 +165,19 @@ def ended(job: JobStatus, error: BaseException | None) -> JobStatus:
         return replace(job, state="cancelled", finished=now, eta_seconds=None, error=error.message, hint=error.hint)
     message, hint = explained(error)
     return replace(job, state="failed", finished=now, eta_seconds=None, error=message, hint=hint)
+
+
+def log_job(job: JobStatus) -> None:
+    """Log how a job ended: neither its title nor its error, which may name files and texts."""
+    started = job.started or job.finished or job.created
+    log_event(
+        "job",
+        job=job.id,
+        kind=job.kind,
+        outcome=job.state,
+        waited=round(max(0.0, started - job.created), 3),
+        seconds=round(max(0.0, (job.finished or started) - started), 3),
+    )
 
 
 def explained(error: BaseException) -> tuple[str, str]:

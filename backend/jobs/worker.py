@@ -9,12 +9,14 @@ import json
 import os
 import sys
 import threading
+import time
 from typing import Any, TextIO
 
 from backend.errors import Cancelled
 from backend.forms.codec import Codec, from_json
 from backend.jobs.base import explained
 from backend.jobs.limits import alive, clock, limit_memory, out_of_memory
+from backend.logs import log_event, log_fault
 from backend.settings import Settings
 from backend.values.activations import Report
 from backend.values.people import Person, asked_by
@@ -52,7 +54,16 @@ def serve_worker(kind: str, runner: Runner, codec: Codec, settings: Settings) ->
         message = channel.next()
         if message is None:
             return
-        channel.send(_done(runner, codec, message, channel, kind, settings))
+        began = time.monotonic()
+        event = _done(runner, codec, message, channel, kind, settings)
+        log_event(
+            "step",
+            job=message["job"],
+            step=message["step"],
+            outcome=event["event"],
+            seconds=round(time.monotonic() - began, 3),
+        )
+        channel.send(event)
 
 
 def _done(
@@ -75,9 +86,7 @@ def _done(
         over = out_of_memory(kind, settings) if isinstance(error, MemoryError) else None
         text, hint = over or explained(error)
         if text.startswith("Unexpected"):
-            import traceback
-
-            traceback.print_exc()  # into the worker's log, for whoever runs the instance
+            log_fault(error)  # for whoever runs the instance
         return {"event": "failed", "job": job, "error": text, "hint": hint}
     return {"event": "done", "job": job}
 

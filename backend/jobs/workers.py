@@ -19,7 +19,7 @@ from typing import Any
 
 from backend.errors import Cancelled, EmbedscopeError
 from backend.forms.codec import Codec, to_json
-from backend.jobs.base import Progress, ended, new_job
+from backend.jobs.base import Progress, ended, log_job, new_job
 from backend.jobs.limits import what_ended
 from backend.jobs.local import StoreExecutor
 from backend.jobs.worker import KINDS
@@ -121,6 +121,7 @@ class WorkersExecutor(StoreExecutor):
     def end(self, entry: _Job, error: BaseException | None) -> None:
         """Note that a job has ended."""
         entry.status = self._book.put(ended(entry.status, error))
+        log_job(entry.status)
         with self._lock:
             if self._jobs.get(entry.status.id) is entry:
                 del self._jobs[entry.status.id]

@@ -11,8 +11,10 @@ import types
 
 from backend.bench.wiring import CODEC, open_store, stored_token, wire_workers
 from backend.errors import ServiceError
+from backend.logs import log_event, set_up_logs
 from backend.settings import DASHBOARD, INSTALLED, MIB, Settings, own_command
 from backend.values.tasks import ResolveTask
+from backend.version import __version__
 
 
 def serve(settings: Settings) -> None:
@@ -21,10 +23,12 @@ def serve(settings: Settings) -> None:
 
     from backend.service.app import make_app
 
+    set_up_logs(settings.log, "service")
     token = settings.token or stored_token(settings.cache, make=True)
     store = open_store(settings)
     executor = wire_workers(store, settings.runs_folder, settings.model_roots)
     executor.start(ResolveTask("minilm"))  # the first page asks for it: let the imports be done by then
+    log_event("started", version=__version__)
     try:
         app = make_app(executor, store, CODEC, token=token, settings=settings)
         uvicorn.run(
@@ -32,6 +36,7 @@ def serve(settings: Settings) -> None:
             host=settings.service_host,
             port=settings.service_port,
             log_level="warning",
+            log_config=None,
             access_log=False,
             server_header=False,
         )
