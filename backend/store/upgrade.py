@@ -3,12 +3,14 @@
 import contextlib
 import json
 import logging
+import os
 import shutil
 import uuid
 from pathlib import Path, PurePath
 from typing import Any
 
 from backend.errors import StoreError
+from backend.forms.fingerprint import content_digest
 from backend.store.access import open_to_others, tighten, tighten_all
 from backend.store.arrays import write_whole
 from backend.store.entries import filed_as
@@ -33,12 +35,26 @@ def bring_up(files: Files, records: Records) -> str:
     """
     found = _mark(files.folder)
     if found is not None and found["format"] >= _FORMAT:
-        return str(found["id"])
+        known = known_identity(files.folder)
+        if found["format"] == _FORMAT and (known != found["id"] or found.get("inode") is None):
+            _write_mark(files, known)
+        return known
     _keep_selections(files, records)
     identity = str(found["id"]) if found is not None and found["format"] >= _SEALED else _from_the_first(files, records)
-    mark = json.dumps({"format": _FORMAT, "id": identity, "version": __version__}).encode()
-    write_whole(files.temporary(), mark, lambda temporary: temporary.replace(files.folder / _MARK))
+    _write_mark(files, identity)
     return identity
+
+
+def _write_mark(files: Files, identity: str) -> None:
+    """Write down form and identity, and in which file: a copy of it is another file, and of another folder."""
+    temporary = files.temporary()
+    write_whole(temporary, b"", lambda written: None)
+    with temporary.open("r+", encoding="utf-8") as file:
+        inode = os.fstat(file.fileno()).st_ino
+        file.write(json.dumps({"format": _FORMAT, "id": identity, "version": __version__, "inode": inode}))
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(files.folder / _MARK)
 
 
 def newer_form(folder: Path) -> str:
@@ -53,9 +69,17 @@ def newer_form(folder: Path) -> str:
 
 
 def known_identity(folder: Path) -> str:
-    """The identity of a folder that cannot be written; one of this process where it has none."""
+    """The identity of a folder with a mark: a moved folder keeps it, a copy has one of its own. One of this process without a mark.
+
+    A front end takes a folder with the service's identity for the service's own.
+    """
     found = _mark(folder)
-    return uuid.uuid4().hex if found is None else str(found["id"])
+    if found is None:
+        return uuid.uuid4().hex
+    inode = (folder / _MARK).stat().st_ino
+    if found.get("inode") in (None, inode):
+        return str(found["id"])
+    return content_digest(str(found["id"]).encode(), str(inode).encode())[:32]
 
 
 def keep_private(folder: Path) -> None:
