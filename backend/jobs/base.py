@@ -9,7 +9,7 @@ from backend.errors import Cancelled, EmbedscopeError
 from backend.forms.codec import read_json, to_json
 from backend.forms.fingerprint import fingerprint
 from backend.logs import log_event
-from backend.store import Store
+from backend.store import Store, clock
 from backend.store.processes import process_alive, process_name
 from backend.values.jobs import JobStatus
 from backend.values.json_data import Document, Json
@@ -149,7 +149,7 @@ def new_job(task: Task) -> JobStatus:
         fingerprint(task),
         kind_of(task).title(task),
         "queued",
-        created=time.time(),
+        created=clock.now(),
         kind=type(task).__name__,
         owner=process_name(),
         choice=kind_of(task).choice(task),
@@ -158,7 +158,7 @@ def new_job(task: Task) -> JobStatus:
 
 def ended(job: JobStatus, error: BaseException | None) -> JobStatus:
     """``job`` at its end: done, cancelled, or failed with a message and a hint."""
-    now = time.time()
+    now = clock.now()
     if error is None:
         return replace(job, state="done", done=job.total, eta_seconds=0.0, finished=now, error="", hint="")
     if isinstance(error, Cancelled):

@@ -10,7 +10,7 @@ from pathlib import Path
 from backend.errors import EmbedscopeError
 from backend.jobs.base import Progress, ended, new_job
 from backend.jobs.local import StoreExecutor
-from backend.store import Store
+from backend.store import Store, clock
 from backend.store.processes import process_alive, process_name
 from backend.values.activations import Report, no_report
 from backend.values.jobs import JobStatus
@@ -45,7 +45,7 @@ class InlineExecutor(StoreExecutor):
             return self._run(task, job, report)
 
     def _run(self, task: Task, job: JobStatus, report: Report) -> JobStatus:
-        progress = Progress(self._book, self._book.put(replace(job, state="running", started=time.time())))
+        progress = Progress(self._book, self._book.put(replace(job, state="running", started=clock.now())))
         self._cancelled.discard(job.id)
 
         def both(done: int, total: int, stage: str) -> None:

@@ -24,7 +24,7 @@ from backend.jobs.limits import what_ended
 from backend.jobs.local import StoreExecutor
 from backend.jobs.worker import KINDS
 from backend.settings import DASHBOARD, own_command
-from backend.store import Store
+from backend.store import Store, clock
 from backend.values.jobs import JobStatus
 from backend.values.people import Person, asking
 from backend.values.tasks import Task
@@ -52,7 +52,9 @@ class WorkersExecutor(StoreExecutor):
         self._jobs: dict[str, _Job] = {}
         self._lock = threading.Lock()
         self._lanes = {kind: _Lane(kind, self) for kind in KINDS}
-        for job in self._book.all():
+        known = self._book.all()
+        clock.not_before(max((job.finished or job.started or job.created for job in known), default=0.0))
+        for job in known:
             if job.active:  # of a service that is gone
                 self._book.put(ended(job, EmbedscopeError("The backend service was stopped.", "Run it again.")))
         self._book.prune()
@@ -106,7 +108,7 @@ class WorkersExecutor(StoreExecutor):
 
     def begin(self, entry: _Job) -> Progress:
         """Note that a job's step begins."""
-        started = entry.status.started or time.time()
+        started = entry.status.started or clock.now()
         entry.status = self._book.put(replace(entry.status, state="running", started=started))
         return Progress(self._book, entry.status)
 
