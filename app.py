@@ -5,7 +5,7 @@ import streamlit as st
 from pages._kit.flow.door import show_door, show_who
 from pages._kit.show.links import MARK, page_file
 from pages._kit.show.plot import fetch_library
-from pages._kit.state import address, login, selection, session, view
+from pages._kit.state import address, login, newer, selection, session, view
 
 PAGES = {
     "Data": [
@@ -115,4 +115,5 @@ try:
 finally:
     with told:
         address.say_gone()
+        newer.say_newer()
     address.settle()

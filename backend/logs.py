@@ -32,7 +32,7 @@ def set_up_logs(form: str, who: str) -> None:
     logging.raiseExceptions = False  # a log that cannot be written (a full disk) stops no work
 
 
-def log_event(event: str, **fields: Any) -> None:
+def log_event(event: str, **fields: str | int | float) -> None:
     """Log that something happened; ``fields`` are ids, kinds, numbers and outcomes alone."""
     _LOG.info("%s", event, extra={_FIELDS: fields})
 

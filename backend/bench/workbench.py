@@ -24,6 +24,7 @@ from backend.values.results import Result, SeriesResult
 from backend.values.specs import AnalysisSpec, PostProcess, TokenSample
 from backend.values.tasks import BatchTask
 from backend.values.texts import TextSetInfo
+from backend.version import __version__
 from backend.work.analyses import analysis_spec, layer_numbers
 from backend.work.stacks import stored_rows
 
@@ -315,6 +316,11 @@ class Workbench(ObjectCalls):
         """
         self._changed()
         self._executor.share(kind, key, shared)
+
+    @property
+    def service_version(self) -> str:
+        """The version of the service behind this workbench, as its last answer said; this version where there is no service."""
+        return getattr(self._executor, "service_version", "") or __version__
 
     def usage(self) -> list[Usage]:
         """What the store takes on disk."""

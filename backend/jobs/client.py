@@ -28,6 +28,7 @@ from backend.values.specs import AnalysisSpec
 from backend.values.tasks import BatchTask, Task
 from backend.values.texts import Cost, TextSetInfo, TextTable
 from backend.values.vectors import VectorsInfo
+from backend.version import VERSION_HEADER
 from backend.work.library import builtin_name
 from backend.work.tasks import kind_of
 
@@ -44,6 +45,7 @@ class ClientExecutor:
         self._store, self._codec = store, codec
         self._address, self._token = address.rstrip("/"), token
         self._shared: bool | None = None
+        self.service_version = ""  # as its last answer said
         self._told: dict[tuple[str, str], float] = {}  # which answers are there for whom, and when that was heard
         self._tables: Remembered[TextTable] = Remembered(_MOST_BYTES)
 
@@ -239,6 +241,7 @@ class ClientExecutor:
         request = urllib.request.Request(self._address + path, data=body, headers=headers, method=method)
         try:
             with _OPENER.open(request, timeout=_TIMEOUT) as answer:
+                self.service_version = answer.headers.get(VERSION_HEADER, "")
                 return bytes(answer.read())
         except urllib.error.HTTPError as error:
             if error.code == 404 and missing is not None:

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.errors import EmbedscopeError, InvalidRequest, ServiceError, StoreError
 from backend.forms.codec import Codec, to_json
@@ -25,7 +25,7 @@ from backend.textsets.codec import table_to_json
 from backend.values.people import NOBODY, Person, asked_by, asking
 from backend.values.specs import TextSetSpec
 from backend.values.tasks import Task
-from backend.version import __version__
+from backend.version import VERSION_HEADER, __version__
 from backend.work.allowed import require_room
 from backend.work.doors import check_task
 from backend.work.library import Library
@@ -88,6 +88,7 @@ class _TokenGate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        send = _with_version(send)
         headers = dict(scope["headers"])
         if not hmac.compare_digest(headers.get(b"authorization", b""), self._expected):
             await _unauthorized("The token is missing or wrong.")(scope, receive, send)
@@ -106,6 +107,17 @@ class _TokenGate:
             path += "?" + scope["query_string"].decode("latin-1")
         said = None if header is None else header.decode("latin-1")
         return person_of(said, scope["method"], path, self._token)
+
+
+def _with_version(send: Send) -> Send:
+    """``send`` with this version in every answer: a dashboard that is older notices, and asks for nothing to find out."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message.get("headers", []), (VERSION_HEADER.lower().encode(), __version__.encode())]
+        await send(message)
+
+    return sending
 
 
 def _unauthorized(message: str, hint: str = "") -> Response:
