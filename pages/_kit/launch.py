@@ -5,8 +5,10 @@ has reached ``st.navigation``; whoever opens a deep link first is then told "Pag
 An address that others reach is only served with a login, or where the settings say so.
 """
 
+import os
 import sys
 
+from streamlit import config
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.web import cli
 
@@ -19,7 +21,9 @@ APP = DASHBOARD / "app.py"
 
 def main() -> None:
     """Start it, by the settings and with the options of the command line."""
-    settings = read_settings()
+    settings, secrets = read_settings(), os.environ.get("STREAMLIT_SECRETS_FILES", "").split()
+    if secrets:  # Streamlit reads it only once it runs
+        config.set_option("secrets.files", secrets)
     message, hint = unsafe(settings, settings.host)
     if message:
         sys.stderr.write(f"\n{message}\n{hint}\n\n")
