@@ -295,10 +295,16 @@ class Endpoints:
 
 
 async def _json(request: Request, hint: str) -> Any:  # whatever was sent
+    body = await _body(request, _MAX_TASK_BYTES)
     try:
-        return json.loads(await _body(request, _MAX_TASK_BYTES))
+        data = json.loads(body)
+        if not body.isascii() or b"\\u" in body:
+            json.dumps(data, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise InvalidRequest("A text in the request holds half of a surrogate pair.", "Write it in UTF-8.") from None
     except (ValueError, RecursionError):
         raise InvalidRequest("The request is not JSON.", hint) from None
+    return data
 
 
 async def _object(request: Request) -> dict[str, Any]:

@@ -25,13 +25,17 @@ def read_columns(content: bytes, file_name: str, limits: VectorLimits) -> list[F
     try:
         file = pq.ParquetFile(io.BytesIO(content))
         fields = [field for field in file.schema_arrow if _is_list(field.type)]
+        names = file.schema_arrow.names
+        twice = next((field.name for field in fields if names.count(field.name) > 1), None)
+        if twice is not None:
+            raise InvalidRequest(f"'{file_name}' holds two columns called '{twice[:80]}'.", "Rename or remove one of the two.")
         n_rows = file.metadata.num_rows
         if n_rows > limits.max_rows:
             limits.check_shape(1, n_rows, 1)
         return [_column(file, field, n_rows, limits) for field in fields]
     except MemoryError:
         raise
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         said = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
         raise InvalidRequest(f"'{file_name}' cannot be read as Parquet: {said}.", "Write it again.") from None
 
