@@ -51,7 +51,9 @@ class Codec:
         if cls is AnalysisSpec:
             metric = body.get("metric")
             if not isinstance(metric, str) or metric not in self.params:
-                raise InvalidRequest(f"There is no metric '{str(metric)[:60]}'.", f"Choose one of: {', '.join(self.params)}.")
+                raise InvalidRequest(
+                    f"There is no metric '{str(metric)[:60]}'.", f"Choose one of: {', '.join(self.params)}."
+                )
             overrides["params"] = self.params[metric]
         return typing.cast(Task, _dataclass_from_json(cls, body, {}, overrides))
 
@@ -117,7 +119,9 @@ def _dataclass_from_json(cls: type, data: Any, arrays: Arrays, overrides: Mappin
     names = {f.name for f in dataclasses.fields(cls)}
     unknown = sorted(set(data) - names)
     if unknown:
-        raise InvalidRequest(f"{cls.__name__} has no field '{unknown[0][:60]}'.", f"Its fields: {', '.join(sorted(names))}.")
+        raise InvalidRequest(
+            f"{cls.__name__} has no field '{unknown[0][:60]}'.", f"Its fields: {', '.join(sorted(names))}."
+        )
     values = {
         name: _value(overrides.get(name, hints[name]), item, arrays, f"{cls.__name__}.{name}")
         for name, item in data.items()

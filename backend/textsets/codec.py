@@ -10,7 +10,7 @@ from backend.values.texts import Cell, TextTable
 _VERSION = 1
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LINE = re.compile("([\n\r\v\f\x85\u2028\u2029])")
-_FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]|\t")  # after blanks too: some programs drop them
+_FORMULA = re.compile(r"[\s\u200b\u2060\ufeff]*[=+\-@＝＋－＠﹦﹢﹣﹫]|\t")  # after blanks too: some programs drop them
 _NUMBER = re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*")
 
 

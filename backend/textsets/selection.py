@@ -63,7 +63,8 @@ def find_column(table: RawTable, column: str | int) -> str:
         )
     if name in table.unreadable:
         raise TextSetError(
-            f'Column "{name}" cannot be chosen: {table.unreadable[name]}.', "Choose a column of texts or numbers."
+            f'Column "{shortened(name, 60)}" cannot be chosen: {table.unreadable[name]}.',
+            "Choose a column of texts or numbers.",
         )
     return name
 
@@ -115,7 +116,7 @@ def _roles(table: RawTable, columns: TextColumns, notices: list[str]) -> tuple[s
         other = next((name for name, value in roles.items() if value == column and name != role), None)
         if column is not None and other is not None:
             raise TextSetError(
-                f'Column "{column}" is chosen twice, as {role} and as {other}.',
+                f'Column "{shortened(column, 60)}" is chosen twice, as {role} and as {other}.',
                 "Choose another column for one of them.",
             )
     return text, pair, label, split
@@ -127,7 +128,7 @@ def _with_joined(table: RawTable, text: str, columns: TextColumns, notices: list
     names = [*before, text, *after]
     twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
     if twice is not None:
-        raise TextSetError(f'Column "{twice}" would be in each text twice.', "Name each column once.")
+        raise TextSetError(f'Column "{shortened(twice, 60)}" would be in each text twice.', "Name each column once.")
     blank = [set(blank_rows(_cells(table, name))) for name in names]
     cells = [
         "\n".join(cell for cell, none in zip(row, blank, strict=True) if cell is not None and place not in none) or None

@@ -28,7 +28,9 @@ def read_columns(content: bytes, file_name: str, limits: VectorLimits) -> list[F
         names = file.schema_arrow.names
         twice = next((field.name for field in fields if names.count(field.name) > 1), None)
         if twice is not None:
-            raise InvalidRequest(f"'{file_name}' holds two columns called '{twice[:80]}'.", "Rename or remove one of the two.")
+            raise InvalidRequest(
+                f"'{file_name}' holds two columns called '{twice[:80]}'.", "Rename or remove one of the two."
+            )
         n_rows = file.metadata.num_rows
         if n_rows > limits.max_rows:
             limits.check_shape(1, n_rows, 1)

@@ -24,7 +24,7 @@ HOSTILE = (
         "1_000",
         "١٢",
         "1.5",
-        "x" * 100_000,
+        "x" * 5_000,
     ),
     *(
         "\x00",
@@ -67,7 +67,7 @@ def test_every_kind_of_field_takes_its_own_values_alone() -> None:
             at = AppTest.from_function(_fields, default_timeout=60)
             words = {f"f{place}_{kind}": draw.choice(HOSTILE) for place in range(9) for kind in range(8)}
             for key, word in words.items():
-                at.query_params[key] = word if draw.random() < 0.8 else [word, draw.choice(HOSTILE)] * 30
+                at.query_params[key] = word if draw.random() < 0.8 else [word, draw.choice(HOSTILE)] * 5
             at.run()
             assert not at.exception, [one.value for one in at.exception]
             view = at.session_state["_view"]

@@ -90,7 +90,23 @@ def test_what_is_no_table(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", " =1", "＝1", "＋1", "－1", "＠x", "-1.5x", "-", "-1,2"],
+    [
+        "=1+1",
+        "+cmd|' /C calc'!A0",
+        "-2+3",
+        "@SUM(A1)",
+        "\t=1",
+        " =1",
+        "＝1",
+        "＋1",
+        "－1",
+        "＠x",
+        "﹦1",
+        "\u200b=1",
+        "-1.5x",
+        "-",
+        "-1,2",
+    ],
 )
 def test_formulas_are_neutralised(text):
     assert safe_cell(text) == "'" + text

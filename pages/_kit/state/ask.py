@@ -252,7 +252,7 @@ def pagination(n_pages: int, *, key: str, **rest: Any) -> int:  # what else the 
 
 
 def _outside(label: str, word: str, low: float | None, high: float | None) -> str:
-    limits = f" from {low:,}" * (low is not None) + f" up to {high:,}" * (high is not None)
+    limits = ("" if low is None else f" from {low:,}") + ("" if high is None else f" up to {high:,}")
     return f"The link asks for {label} '{word[:40]}'; it takes a number{limits}."
 
 

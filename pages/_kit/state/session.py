@@ -1,6 +1,7 @@
 """What every page starts from: the one workbench of this process, and errors shown as a message with a remedy."""
 
 import gc
+import re
 import string
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from backend.bench.workbench import Workbench
 
 _LISTS = "_lists_of_this_run"
+_ADDRESS = re.compile(r"(?<=http)(?=s?://)|(?<=www)(?=\.)|(?<=[\w.+-])(?=@)", re.IGNORECASE)
+_NO_WIDTH = "\u2060"  # word joiner: no line is broken there either
 _PUNCTUATION = str.maketrans({mark: f"\\{mark}" for mark in string.punctuation})
 
 
@@ -59,8 +62,11 @@ def workbench() -> "Workbench":
 
 
 def plain(text: str) -> str:
-    """``text`` so that Markdown shows it as it is: nothing in it is a link, a colour, a formula or a heading."""
-    return text.translate(_PUNCTUATION).replace("\n", " ")
+    """``text`` so that Markdown shows it as it is: nothing in it is a link, a colour, a formula or a heading.
+
+    A bare address is found behind all escapes, so a character of no width stands in it.
+    """
+    return _ADDRESS.sub(_NO_WIDTH, text).translate(_PUNCTUATION).replace("\n", " ").replace("\r", " ")
 
 
 def show_problem(message: str, hint: str = "") -> None:
