@@ -26,6 +26,7 @@ from backend.values.specs import AnalysisSpec
 from backend.values.tasks import BatchTask, FinetuneTask, Task
 from backend.values.texts import Cost, TextSetInfo, TextTable
 from backend.values.vectors import VectorsInfo
+from backend.work.doors import check_task
 from backend.work.library import Library
 from backend.work.seen import is_seen, may_be_told, require_seen_by_asker
 from backend.work.tasks import TASKS
@@ -44,6 +45,7 @@ class OwnedExecutor:
     # Jobs
 
     def start(self, task: Task) -> JobStatus:
+        check_task(task)  # before anything is made of it, its title too
         require_seen_by_asker(self._store, self._library, self._runs, task)
         asked = new_job(task)
         if asking() != NOBODY:
