@@ -102,7 +102,10 @@ def _panel(coords: Floats, looks: dict[str, Any], ids: npt.NDArray[np.int64]) ->
         marker |= _steps(groups)
         words = ["" if labels is None else labels[row] or "" for row in order]
         hovers = np.array(
-            [f"{text}<br><b>{safe(one)}</b>" if one else text for text, one in zip(hovers, words, strict=True)],
+            [
+                f"{text}<br><b>{safe(shortened(one, 60))}</b>" if one else text
+                for text, one in zip(hovers, words, strict=True)
+            ],
             dtype=object,
         )
         template = "%{text}<extra></extra>"
@@ -111,7 +114,7 @@ def _panel(coords: Floats, looks: dict[str, Any], ids: npt.NDArray[np.int64]) ->
         low, high = looks["ends"] or (0.0, 1.0)
         marker |= {"color": np.asarray(numbers, np.float64)[order], "colorscale": scale, "cmin": low, "cmax": high}
         marker["colorbar"] = {"title": {"text": safe(shortened(looks["name"], 48)), "side": "right"}, "thickness": 14}
-        template = f"%{{text}}<br><b>{safe(looks['name'])}: %{{marker.color:.6g}}</b><extra></extra>"
+        template = f"%{{text}}<br><b>{safe(shortened(looks['name'], 60))}: %{{marker.color:.6g}}</b><extra></extra>"
     x, y = np.asarray(coords[order].T, np.float32)
     trace = {
         "x": x,

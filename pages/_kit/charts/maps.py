@@ -96,7 +96,9 @@ def projection_scatter(
         if numbers is not None and group.place >= 0:
             trace["showlegend"] = False
             trace["marker"] |= _scale(numbers[group.rows], ends, name)
-            trace["hovertemplate"] = f"%{{text}}<br><b>{safe(name)}: %{{marker.color:.6g}}</b><extra></extra>"
+            trace["hovertemplate"] = (
+                f"%{{text}}<br><b>{safe(shortened(name, 60))}: %{{marker.color:.6g}}</b><extra></extra>"
+            )
         if flat:
             trace["marker"]["symbol"] = symbol(group.place)
             faded = {"selected": {"marker": {"opacity": 1}}, "unselected": {"marker": {"opacity": 0.15}}}
@@ -126,7 +128,10 @@ def _points(
     words, label = hovers[rows], group.name
     if group.place < 0 and labels is not None:
         own = [labels[row] for row in rows]
-        named = [text if one is None else f"{text}<br><b>{safe(one)}</b>" for text, one in zip(words, own, strict=True)]
+        named = [
+            text if one is None else f"{text}<br><b>{safe(shortened(one, 60))}</b>"
+            for text, one in zip(words, own, strict=True)
+        ]
         words = np.array(named, dtype=object)
         label = "" if any(one is not None for one in own) else label
     columns = zip("xyz", coordinates[rows].T, strict=False)
@@ -138,7 +143,7 @@ def _points(
         "legendrank": 1000 + (group.place if group.place >= 0 else 999),
         "customdata": ids[rows].astype(np.int32),
         "text": words,
-        "hovertemplate": "%{text}" + (f"<br><b>{safe(label)}</b>" if label else "") + "<extra></extra>",
+        "hovertemplate": "%{text}" + (f"<br><b>{safe(shortened(label, 60))}</b>" if label else "") + "<extra></extra>",
         "marker": {"color": MUTED if group.place < 0 else shade(group.place), "opacity": OPACITY},
     }
 
