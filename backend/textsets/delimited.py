@@ -119,6 +119,7 @@ def _rows(text: str, best: Tally, n_before: int, limits: Limits, format_name: st
             raise _ragged(best, format_name, found.cells, line + n_before, len(cells), width, options)
         found.cells.append(cells)
         limits.check_rows(len(found.cells) - (options.header is not False))
+        check_cells(len(found.cells) - 1, width)
     return found
 
 
