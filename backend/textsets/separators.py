@@ -17,6 +17,7 @@ _HINT = re.compile(r'"?sep=(?P<mark>\\t|[^\w"\r\n])"?[;,\t|]*', re.IGNORECASE)
 _QUOTED_LINE = re.compile(r'(?:"(?:[^"\\]|""|\\.)*"|[^\s"]+)(?: (?:"(?:[^"\\]|""|\\.)*"|[^\s"]+))++')
 _ENOUGH, _NEARLY = 20, 0.95  # so many records are a table where so many of them agree; reading names those that do not
 _SAMPLE = 200  # lines looked at for the habits of a separator
+_MOST_TALLIED = 250_000  # records: more than a table may have, unless EMBEDSCOPE_MAX_ROWS was raised
 _GIVE_UP = 0.5  # a separator that fewer records than this agree on after the sample is none
 
 
@@ -149,6 +150,8 @@ def _tally(text: str, dialect: Dialect) -> Tally:
             widths[width] += 1
             inner = inner or (after_space and any(cell.startswith(' "') and cell.endswith('"') for cell in cells))
             if widths.total() == _SAMPLE and widths.most_common(1)[0][1] < _GIVE_UP * _SAMPLE:
+                break
+            if widths.total() == _MOST_TALLIED:
                 break
     except TextSetError:
         broken = True
