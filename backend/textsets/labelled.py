@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
+from itertools import islice
 
 from backend.errors import TextSetError
 from backend.textsets.decoding import Decoded, iter_lines
@@ -18,6 +19,7 @@ _USUAL = frozenset(("pos", "neg", "neu", "positive", "negative", "neutral", "ham
 _MOST_CLASSES = 100
 _FEWEST_LINES = 4  # for labels that are numbers or words; the other two forms cannot be anything else
 _MANY = 20
+_MOST_LINES = 250_000  # more than a table may have rows, unless EMBEDSCOPE_MAX_ROWS was raised
 _FORMS = {
     "fasttext": "fastText's form, __label__NAME before the text",
     "two levels": "TREC's form, COARSE:fine before the text",
@@ -28,7 +30,7 @@ _HINT = "Each line is a label, white space and a text. For lines without labels,
 
 def labelled_form(text: str) -> str | None:
     """Which form the lines of ``text`` have (a key of the forms above), or None where they are plain lines."""
-    lines = [line for line in iter_lines(text) if line.strip()]
+    lines = list(islice((line for line in iter_lines(text) if line.strip()), _MOST_LINES))
     if len(lines) < 2:
         return None
     for form, pattern in (("fasttext", _FASTTEXT_LINE), ("two levels", _TWO_LEVELS)):
