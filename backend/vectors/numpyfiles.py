@@ -24,10 +24,18 @@ _HEADERS: dict[tuple[int, int], Callable[[IO[bytes]], Any]] = {
     (2, 0): npy.read_array_header_2_0,
     (3, 0): npy.read_array_header_2_0,  # the same, with a header in UTF-8: for names of fields, which are refused
 }
-_UNREADABLE = (  # what numpy raises for a header, which is Python's notation, and zipfile on the way to it
-    *(ValueError, LookupError, EOFError, SyntaxError, tokenize.TokenError, TypeError, RecursionError),
-    *(OverflowError, zipfile.BadZipFile, zlib.error, OSError, NotImplementedError, RuntimeError),
+# What numpy raises for a header, which is Python's notation.
+_NO_HEADER = (
+    ValueError,
+    LookupError,
+    EOFError,
+    SyntaxError,
+    tokenize.TokenError,
+    TypeError,
+    RecursionError,
+    OverflowError,
 )
+_DAMAGED = (*_NO_HEADER, zipfile.BadZipFile, zlib.error, OSError, NotImplementedError, RuntimeError)
 _OBJECTS = "Save it as floating-point numbers: np.save(path, np.stack(rows).astype('float32'))."
 
 
@@ -73,7 +81,7 @@ def read_npz(content: bytes, file_name: str, limits: VectorLimits) -> list[Found
         if len(set(names)) < len(names):
             raise InvalidRequest(f"'{file_name}' holds two arrays of one name.", "Save it again with np.savez.")
         return [_member(archive, info, name, limits) for info, name in zip(members, names, strict=True)]
-    except _UNREADABLE as error:
+    except _DAMAGED as error:
         raise _damaged(file_name, error) from None
 
 
@@ -103,7 +111,7 @@ def _unpacked(
 ) -> npt.NDArray[np.generic]:
     try:
         content = archive.read(info)  # no more than its size, which the header agrees with
-    except _UNREADABLE as error:
+    except _DAMAGED as error:
         raise _damaged(info.filename, error) from None
     if len(content) != info.file_size:
         raise _damaged(info.filename, EOFError("it ends too early"))
@@ -117,7 +125,7 @@ def _header(stream: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dty
             warnings.simplefilter("ignore")
             version = npy.read_magic(stream)
             shape, fortran, dtype = _HEADERS[version](stream)
-    except (*_UNREADABLE, MemoryError) as error:  # Python has too little for notation that is nested very deep
+    except (*_NO_HEADER, MemoryError) as error:  # Python has too little for notation that is nested very deep
         said = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
         raise InvalidRequest(f"'{name}' has no header of numpy that can be read: {said}.", "Save it again.") from None
     if dtype.hasobject:
