@@ -1,16 +1,15 @@
-"""What every executor offers, and the job book: job records in the store, so that they outlive sessions and tabs."""
+"""What every executor offers, and how a job begins and ends."""
 
-import time
+import errno
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
 from backend.errors import Cancelled, EmbedscopeError
-from backend.forms.codec import read_json, to_json
 from backend.forms.fingerprint import fingerprint
 from backend.logs import log_event
-from backend.store import Store, clock
-from backend.store.processes import process_alive, process_name
+from backend.store import clock
+from backend.store.processes import process_name
 from backend.values.jobs import JobStatus
 from backend.values.json_data import Document, Json
 from backend.values.local import LocalModels
@@ -23,8 +22,7 @@ from backend.values.texts import Cost, TextSetInfo, TextTable
 from backend.values.vectors import VectorsInfo
 from backend.work.tasks import kind_of
 
-_KEPT_JOBS = 200
-_WRITE_EVERY = 0.2  # seconds between two stored progress reports
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 class Executor(Protocol):
@@ -186,61 +184,9 @@ def explained(error: BaseException) -> tuple[str, str]:
         return error.message, error.hint
     if isinstance(error, MemoryError):
         return "The work ran out of memory.", "Use fewer texts, a smaller model, or a machine with more memory."
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        return f"A file could not be written: {error.strerror}.", "Free some disk space, then run it again."
     return (
         f"Unexpected error: {type(error).__name__}: {error}",
         "This is a bug in Embedscope. Please report it, with the command or page that led to it.",
     )
-
-
-class JobBook:
-    """Job records in the store."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    def get(self, job_id: str) -> JobStatus | None:
-        """The record of a job, or None."""
-        job: JobStatus | None = read_json(JobStatus, self._store.record(f"job/{job_id}"))
-        if job is None or job.id != job_id:
-            return None
-        if job.active and job.owner and not process_alive(job.owner):
-            return ended(
-                job, EmbedscopeError("The process that ran this job ended before it was done.", "Run it again.")
-            )
-        return job
-
-    def put(self, job: JobStatus) -> JobStatus:
-        """Write a record and return it."""
-        self._store.set_record(f"job/{job.id}", to_json(job, {}))
-        return job
-
-    def all(self) -> list[JobStatus]:
-        """All records, newest first."""
-        found = [self.get(key.partition("/")[2]) for key in self._store.record_keys("job/")]
-        return sorted((job for job in found if job), key=lambda job: -job.created)
-
-    def prune(self) -> None:
-        """Forget the oldest ended jobs beyond the number that is kept."""
-        for job in [job for job in self.all() if not job.active][_KEPT_JOBS:]:
-            self._store.delete_record(f"job/{job.id}")
-
-
-class Progress:
-    """Turns a runner's reports into job records: stage, count, time left; written a few times a second at most."""
-
-    def __init__(self, book: JobBook, job: JobStatus) -> None:
-        self._book, self.job = book, job
-        self._written = 0.0
-        self._from = (time.monotonic(), 0)  # when the present count began, and where
-
-    def __call__(self, done: int, total: int, stage: str) -> None:
-        now = time.monotonic()
-        if total != self.job.total or done < self.job.done:  # another count: the pace so far says nothing about it
-            self._from = (now, done)
-        began, first = self._from
-        eta = (now - began) / (done - first) * (total - done) if done > first else None
-        new_stage = stage != self.job.stage
-        self.job = replace(self.job, done=done, total=total, stage=stage, eta_seconds=eta)
-        if new_stage or now - self._written > _WRITE_EVERY:
-            self._written = now
-            self._book.put(self.job)

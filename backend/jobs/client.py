@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from backend import errors
-from backend.errors import EmbedscopeError, ServiceError
+from backend.errors import EmbedscopeError, ServiceError, ServiceLost
 from backend.forms.codec import Codec, from_json, read_json
 from backend.forms.fingerprint import fingerprint
 from backend.forms.signed import HEADER, signed
@@ -249,9 +249,9 @@ class ClientExecutor:
             raise _service_error(error) from None
         except (OSError, ValueError) as error:
             reason = getattr(error, "reason", error)
-            raise ServiceError(
+            raise ServiceLost(
                 f"The backend service at {self._address} cannot be reached: {reason}.",
-                "Start it with 'make run', or correct EMBEDSCOPE_BACKEND.",
+                "Where 'make run' started it, it is started again at once. Otherwise start it, or correct EMBEDSCOPE_BACKEND.",
             ) from None
 
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from backend.errors import EmbedscopeError
-from backend.jobs.base import Progress, ended, new_job
+from backend.jobs.base import ended, new_job
+from backend.jobs.book import Progress
 from backend.jobs.local import StoreExecutor
 from backend.store import Store, clock
 from backend.store.processes import process_alive, process_name
@@ -77,7 +78,7 @@ class InlineExecutor(StoreExecutor):
         self._cancelled.add(job_id)
 
     def health(self) -> dict[str, str]:
-        return {"executor": "inline", "store": self._store.id, **self.damage()}
+        return {"executor": "inline", "store": self._store.id, **self.damage(), **self.trouble()}
 
     def close(self) -> None:
         self._store.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from backend.errors import TextSetError
 from backend.forms.fingerprint import fingerprint
-from backend.jobs.base import JobBook
+from backend.jobs.book import JobBook
 from backend.store import Store
 from backend.store.named import forget_all_named, forget_named, named_selections, rename_named, save_named
 from backend.store.selections import keep_selection, kept_selection
@@ -74,6 +74,18 @@ class StoreExecutor:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(last["time"]))
         listed = ", ".join(f"{number} of {kind}" for kind, number in sorted(kinds.items()))
         return {"set aside": f"{listed}; the last on {when}, because {last['reason']}"}
+
+    def trouble(self) -> dict[str, str]:
+        """For `health`: what is wrong with the records of jobs; nothing where nothing is."""
+        self._book.write_what_is_left()
+        found = {}
+        if self._book.trouble:
+            found = {"status": "degraded", "trouble": f"Records of jobs cannot be written. {self._book.trouble}"}
+        if self._book.unreadable:
+            found["left out"] = (
+                f"{self._book.unreadable} records of jobs that cannot be read: another version wrote them, or they are damaged"
+            )
+        return found
 
     def upload(self, content: bytes, *, vectors: bool = False) -> str:
         digest = self._store.put_blob(content)

@@ -7,6 +7,7 @@ has the original standard output to itself.
 import contextlib
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -23,6 +24,7 @@ from backend.values.people import Person, asked_by
 from backend.values.tasks import Task
 from backend.work.runner import Runner
 
+_LEFT_SECONDS = 5.0  # that a worker has to end its job once nobody listens any more
 KINDS = ("models", "layouts", "reader", "resolver", "training")
 
 
@@ -73,7 +75,7 @@ def _done(
 
     def report(done: int, total: int, stage: str) -> None:
         alive(kind, settings)
-        if job in channel.cancelled:
+        if job in channel.cancelled or channel.left:
             raise Cancelled()
         channel.send({"event": "report", "job": job, "done": done, "total": total, "stage": stage})
 
@@ -95,6 +97,13 @@ def _step(runner: Runner, task: Task, step: str, report: Report) -> None:
     {"run": runner.run, "fill": runner.fill, "measure": runner.measure}[step](task, report)
 
 
+def _end_own_session() -> None:
+    """End this process at once, with what it has started: whoever asked for its work is gone, and it has not stopped."""
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(1)
+
+
 class _Channel:
     """The two pipes. A thread reads, so that a cancel arrives while the main thread works."""
 
@@ -105,9 +114,10 @@ class _Channel:
         self._waiting: list[dict[str, Any] | None] = []
         self._arrived = threading.Condition()
         self.cancelled: set[str] = set()
+        self.left = False  # whether the service is gone
 
     def send(self, message: dict[str, Any]) -> None:
-        with self._lock:
+        with self._lock, contextlib.suppress(OSError):  # without a service nobody reads, and `left` is set
             self._out.write(json.dumps(message) + "\n")
             self._out.flush()
 
@@ -119,7 +129,10 @@ class _Channel:
                 continue
             self.cancelled.discard(message["job"])
             self._put(message)
+        self.left = True
         self._put(None)
+        time.sleep(_LEFT_SECONDS)
+        _end_own_session()
 
     def _put(self, message: dict[str, Any] | None) -> None:
         with self._arrived:

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +20,7 @@ from backend.store import Store
 from backend.values.specs import AnalysisSpec
 from backend.values.tasks import BatchTask, ReadTask, ResolveTask
 from tests.conftest import ROOT, Service, review_lines
+from tests.jobs.following import follow, until_extracting
 
 
 @pytest.fixture(params=["inline", "client"])
@@ -28,15 +28,6 @@ def any_bench(request: pytest.FixtureRequest) -> Workbench:
     """The same workbench over each executor; the client stands before the workers executor in a service."""
     found: Workbench = request.getfixturevalue({"inline": "bench", "client": "service_bench"}[request.param])
     return found
-
-
-def _follow(bench: Workbench, job: JobStatus | None, *, seconds: float = 120) -> JobStatus:
-    deadline = time.monotonic() + seconds
-    while job is not None and job.active and time.monotonic() < deadline:
-        time.sleep(0.05)
-        job = bench.status(job.id)
-    assert job is not None and not job.active
-    return job
 
 
 def _spec(bench: Workbench, reviews: Path, **choice: object) -> AnalysisSpec:
@@ -47,7 +38,7 @@ def _spec(bench: Workbench, reviews: Path, **choice: object) -> AnalysisSpec:
 def test_start_follow_read(any_bench: Workbench, reviews: Path) -> None:
     spec = _spec(any_bench, reviews)
     assert any_bench.peek(spec) is None
-    job = _follow(any_bench, any_bench.start(spec))
+    job = follow(any_bench, any_bench.start(spec))
     assert (job.state, job.error) == ("done", "")
     result = any_bench.peek(spec)
     assert result.values.matrix.shape == (7, 7)
@@ -64,7 +55,7 @@ def test_a_batch_is_one_job_of_several_results(any_bench: Workbench, reviews: Pa
     asked.append(any_bench.analysis("projection", models=models, texts=texts, layers="6"))  # another kind of worker
     task = BatchTask(tuple(asked), "three in one")
     assert any_bench.peek(task) is None
-    job = _follow(any_bench, any_bench.start(task))
+    job = follow(any_bench, any_bench.start(task))
     assert (job.state, job.error, job.title) == ("done", "", "three in one")
     assert [result.metric for result in any_bench.peek(task)] == ["cka", "anisotropy", "projection"]
     assert all(any_bench.peek(spec) is not None for spec in asked)
@@ -72,17 +63,17 @@ def test_a_batch_is_one_job_of_several_results(any_bench: Workbench, reviews: Pa
 
 
 def test_a_job_that_fails_says_why(any_bench: Workbench) -> None:
-    job = _follow(any_bench, any_bench.start(ResolveTask("/no/such/folder")))
+    job = follow(any_bench, any_bench.start(ResolveTask("/no/such/folder")))
     assert job.state == "failed"
     assert "/no/such/folder" in job.error and job.hint
 
 
 def test_bad_bytes_get_a_message_and_the_next_upload_works(any_bench: Workbench) -> None:
     bad = ReadTask(any_bench.upload(b"\x89PNG\r\n\x1a\n" + bytes(100)), "picture.csv", "picture", save=True)
-    job = _follow(any_bench, any_bench.start(bad))
+    job = follow(any_bench, any_bench.start(bad))
     assert job.state == "failed" and job.hint
     good = ReadTask(any_bench.upload(b"text\nhello there\n"), "good.csv", "good", save=True)
-    assert _follow(any_bench, any_bench.start(good)).state == "done"
+    assert follow(any_bench, any_bench.start(good)).state == "done"
     assert any_bench.text_set("good").texts == ("hello there",)
     any_bench.delete_text_set(any_bench.text_set_info("good").spec.table)
     with pytest.raises(EmbedscopeError, match="no text set"):
@@ -118,36 +109,6 @@ def test_two_processes_share_one_computation(settings: Settings, reviews: Path) 
     assert results[0].seconds == results[1].seconds, "the same stored result, not one each"
 
 
-@pytest.fixture
-def long_texts(tmp_path: Path) -> Path:
-    path = tmp_path / "long.txt"
-    path.write_text("\n".join(f"{line} {' '.join(line.split()[:5] * 12)}" for line in review_lines(4000)))
-    return path
-
-
-@pytest.fixture
-def workers(settings: Settings) -> Iterator[tuple[Workbench, object]]:
-    """An executor of one's own, so that its workers can be killed."""
-    inline = open_workbench(settings)
-    os.environ["EMBEDSCOPE_DEVICE"] = "cpu"
-    executor = wire_workers(Store(settings.cache, budget=settings.cache_bytes))
-    bench = Workbench(inline._store, executor, inline._codec, inline._library, settings)
-    yield bench, executor
-    executor.close()
-    inline.close()
-
-
-def _until_extracting(bench: Workbench, job: JobStatus) -> None:
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline:
-        status = bench.status(job.id)
-        assert status is not None and status.active, status
-        if status.stage == "Extracting activations" and status.done > 0:
-            return
-        time.sleep(0.02)
-    raise TimeoutError
-
-
 def test_a_killed_worker_fails_its_job_and_the_next_run_succeeds(
     workers: tuple[Workbench, object], long_texts: Path, reviews: Path, settings: Settings
 ) -> None:
@@ -156,10 +117,10 @@ def test_a_killed_worker_fails_its_job_and_the_next_run_succeeds(
     spec = bench.analysis("cka", models=[bench.model("minilm")], texts=texts)
     job = bench.start(spec)
     assert bench.start(spec).id == job.id, "a second click joins"
-    _until_extracting(bench, job)
+    until_extracting(bench, job)
     pid = int(bench.health()["worker models"].split()[1])
     os.kill(pid, signal.SIGKILL)
-    ended = _follow(bench, bench.status(job.id))
+    ended = follow(bench, bench.status(job.id))
     assert (
         ended.state == "failed" and "SIGKILL" in ended.error and "Run it again" in ended.hint
     ) or "run it again" in ended.hint
@@ -168,7 +129,7 @@ def test_a_killed_worker_fails_its_job_and_the_next_run_succeeds(
     assert not list((settings.cache / "tmp").iterdir()), "what was half-written is swept away"
     store.close()
     small = bench.analysis("cka", models=[bench.model("minilm")], texts=bench.read_texts(reviews, text="text"))
-    assert _follow(bench, bench.start(small)).state == "done"
+    assert follow(bench, bench.start(small)).state == "done"
     assert int(bench.health()["worker models"].split()[1]) != pid
 
 
@@ -178,7 +139,7 @@ def test_cancel_ends_a_running_job_and_a_waiting_one(workers: tuple[Workbench, o
     models = [bench.model("minilm")]
     running = bench.start(bench.analysis("cka", models=models, texts=texts))
     waiting = bench.start(bench.analysis("cka", models=models, texts=texts, max_length=64))
-    _until_extracting(bench, running)
+    until_extracting(bench, running)
     placed = bench.status(waiting.id)
     assert placed is not None and (placed.place, placed.waits_for) == (1, running.title)
     assert {job.id: job.place for job in bench.jobs() if job.active} == {running.id: 0, waiting.id: 1}
@@ -187,13 +148,13 @@ def test_cancel_ends_a_running_job_and_a_waiting_one(workers: tuple[Workbench, o
     stopped = bench.status(waiting.id)
     assert stopped is not None and (stopped.state, stopped.place) == ("cancelled", 0), "at once, whatever runs"
     bench.cancel(running.id)
-    assert _follow(bench, bench.status(running.id)).state == "cancelled"
-    assert _follow(bench, bench.status(waiting.id)).state == "cancelled"
+    assert follow(bench, bench.status(running.id)).state == "cancelled"
+    assert follow(bench, bench.status(waiting.id)).state == "cancelled"
     assert bench.health()["worker models"] == pid, "the worker stays warm"
 
 
 def test_jobs_of_a_service_that_is_gone_are_not_running_for_ever(settings: Settings) -> None:
-    from backend.jobs.base import JobBook
+    from backend.jobs.book import JobBook
 
     store = Store(settings.cache, budget=10**9)
     JobBook(store).put(JobStatus("a" * 40, "t", "running", created=time.time()))

@@ -15,7 +15,7 @@ import pytest
 from backend import JobStatus
 from backend.errors import StoreError
 from backend.forms.fingerprint import fingerprint
-from backend.jobs.base import JobBook
+from backend.jobs.book import JobBook
 from backend.store import Store, records
 from backend.store.named import named_selections, save_named
 from backend.store.selections import keep_selection, kept_selection

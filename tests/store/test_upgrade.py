@@ -9,7 +9,7 @@ import pytest
 
 from backend import JobStatus
 from backend.forms.codec import to_json
-from backend.jobs.base import JobBook
+from backend.jobs.book import JobBook
 from backend.store import Store
 from backend.store.disk import open_cache
 from backend.textsets.codec import table_to_json

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from backend import Choice, PostProcess, fingerprint
 from backend.bench.workbench import Workbench
-from backend.jobs.base import JobBook, new_job
+from backend.jobs.base import new_job
+from backend.jobs.book import JobBook
 from backend.values.tasks import BatchTask
 from backend.work.tasks import kind_of
 

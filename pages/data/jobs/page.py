@@ -8,7 +8,7 @@ from pages._kit.flow.progress import show_progress, waiting
 from pages._kit.show import wording
 from pages._kit.show.findings import heading
 from pages._kit.state import ask, login
-from pages._kit.state.session import plain, show_problem, workbench
+from pages._kit.state.session import plain, service_may_be_lost, show_problem, workbench
 from pages.data.jobs.link import link_of, titled
 
 SHOWN = 50
@@ -78,9 +78,13 @@ def show_all(*, small: bool) -> bool:
 
 
 def show_damage() -> None:
-    """What of the cache was damaged and set aside, if anything was."""
-    said = workbench().health().get("set aside")
-    if said:
+    """What of the cache was damaged and set aside, if anything was, and what is wrong with the records of jobs."""
+    health = workbench().health()
+    if trouble := health.get("trouble"):
+        st.warning(plain(trouble), icon=":material/healing:")
+    if left_out := health.get("left out"):
+        st.caption(plain(f"Left out: {left_out}."))
+    if said := health.get("set aside"):
         st.warning(
             plain(
                 f"Damaged entries of the cache were set aside: {said}. Activations and results are computed again when "
@@ -93,8 +97,9 @@ def show_damage() -> None:
 @st.fragment(run_every=1.0)
 def live(*, small: bool) -> None:
     """The list, drawn again each second until nothing works any more."""
-    if not show_all(small=small):
-        st.rerun()
+    with service_may_be_lost():
+        if not show_all(small=small):
+            st.rerun()
 
 
 heading(
