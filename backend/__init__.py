@@ -16,6 +16,7 @@ from backend.errors import (
     InvalidRequest,
     ModelError,
     ServiceError,
+    ServiceLost,
     StoreError,
     TextSetError,
 )
@@ -276,6 +277,7 @@ __all__ = [
     "SeriesResult",
     "SeriesTask",
     "ServiceError",
+    "ServiceLost",
     "Settings",
     "Source",
     "SpectrumParams",

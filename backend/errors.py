@@ -33,6 +33,10 @@ class ServiceError(EmbedscopeError):
     """The backend service cannot be reached, or refused the request."""
 
 
+class ServiceLost(ServiceError):
+    """The backend service does not answer: it was stopped, or is being started again."""
+
+
 class Cancelled(EmbedscopeError):
     """The job was cancelled at a progress report."""
 

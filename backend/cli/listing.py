@@ -122,7 +122,7 @@ def healthy(options: argparse.Namespace) -> int:
 
 def up(options: argparse.Namespace) -> int:
     """Start everything."""
-    from backend.service.serve import up as start
+    from backend.service.up import up as start
 
     return start(read_settings())
 

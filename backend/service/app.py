@@ -31,6 +31,16 @@ from backend.work.doors import check_task
 from backend.work.library import Library
 from backend.work.tasks import kind_of
 
+
+class _Json(JSONResponse):
+    """JSON in UTF-8, whatever is in it: names of files may hold bytes that are in no encoding."""
+
+    def render(self, content: Any) -> bytes:  # whatever has a form in JSON
+        return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(
+            "utf-8", "replace"
+        )
+
+
 _MAX_TASK_BYTES = 4 * 1024 * 1024
 
 
@@ -122,7 +132,7 @@ def _with_version(send: Send) -> Send:
 
 def _unauthorized(message: str, hint: str = "") -> Response:
     body = {"kind": "ServiceError", "message": message, "hint": hint} if hint else {"message": message}
-    return JSONResponse(body, status_code=401)
+    return _Json(body, status_code=401)
 
 
 class Endpoints:
@@ -134,7 +144,7 @@ class Endpoints:
 
     async def health(self, request: Request) -> Response:
         roots = os.pathsep.join(map(str, self._settings.model_roots))
-        return JSONResponse(
+        return _Json(
             {
                 "status": "ok",
                 "version": __version__,
@@ -145,17 +155,17 @@ class Endpoints:
 
     async def jobs(self, request: Request) -> Response:
         jobs = await run_in_threadpool(self._executor.jobs)
-        return JSONResponse([to_json(job, {}) for job in jobs])
+        return _Json([to_json(job, {}) for job in jobs])
 
     async def start(self, request: Request) -> Response:
         task = await self._task(request)
-        return JSONResponse(to_json(await run_in_threadpool(self._executor.start, task), {}))
+        return _Json(to_json(await run_in_threadpool(self._executor.start, task), {}))
 
     async def cost(self, request: Request) -> Response:
         task = await self._task(request)
         await run_in_threadpool(check_task, task)
         analyses = kind_of(task).analyses(task)
-        return JSONResponse(to_json(await run_in_threadpool(self._executor.cost, analyses), {}))
+        return _Json(to_json(await run_in_threadpool(self._executor.cost, analyses), {}))
 
     async def _task(self, request: Request) -> Task:
         """The task in the body of a request; raises InvalidRequest where there is none."""
@@ -169,11 +179,11 @@ class Endpoints:
 
     async def status(self, request: Request) -> Response:
         job = await run_in_threadpool(self._executor.status, request.path_params["id"])
-        return _missing("job") if job is None else JSONResponse(to_json(job, {}))
+        return _missing("job") if job is None else _Json(to_json(job, {}))
 
     async def cancel(self, request: Request) -> Response:
         await run_in_threadpool(self._executor.cancel, request.path_params["id"])
-        return JSONResponse({"status": "ok"})
+        return _Json({"status": "ok"})
 
     async def answer(self, request: Request) -> Response:
         """The answer to a task that is there for who asks; of an analysis whether it is, or with ``whole`` its file."""
@@ -181,23 +191,23 @@ class Endpoints:
         await run_in_threadpool(check_task, task)
         if not kind_of(task).analyses(task):
             noted = await run_in_threadpool(self._executor.noted, task)
-            return _missing("result") if noted is None else JSONResponse(noted)
+            return _missing("result") if noted is None else _Json(noted)
         if not await run_in_threadpool(self._executor.fetch, task):
             return _missing("result")
         if "whole" not in request.query_params:
-            return JSONResponse({"status": "ok"})
+            return _Json({"status": "ok"})
         content = await run_in_threadpool(self._store.result_bytes, fingerprint(task))
         return _missing("result") if content is None else Response(content, media_type="application/octet-stream")
 
     async def belongings(self, request: Request) -> Response:
         found = await run_in_threadpool(self._executor.belongings)
-        return JSONResponse([to_json(one, {}) for one in found])
+        return _Json([to_json(one, {}) for one in found])
 
     async def share(self, request: Request) -> Response:
         data = await _object(request)
         kind, key, shared = str(data.get("kind", "")), str(data.get("key", "")), data.get("shared") is True
         await run_in_threadpool(self._executor.share, kind, key, shared)
-        return JSONResponse({"status": "ok"})
+        return _Json({"status": "ok"})
 
     async def result(self, request: Request) -> Response:
         """A result by its digest, for whoever runs the machine: it does not say who may see what it is of."""
@@ -208,76 +218,76 @@ class Endpoints:
         if content is not None:
             return Response(content, media_type="application/octet-stream")
         record = await run_in_threadpool(self._store.record, f"task/{digest}")
-        return _missing("result") if record is None else JSONResponse(record)
+        return _missing("result") if record is None else _Json(record)
 
     async def upload(self, request: Request) -> Response:
         content = await _body(request, self._settings.max_upload_bytes)
         await run_in_threadpool(require_room, self._store, self._settings, len(content))
-        return JSONResponse({"digest": await run_in_threadpool(self._executor.upload, content)})
+        return _Json({"digest": await run_in_threadpool(self._executor.upload, content)})
 
     async def upload_vectors(self, request: Request) -> Response:
         content = await _body(request, self._settings.max_vector_bytes, "EMBEDSCOPE_MAX_VECTOR_BYTES")
         await run_in_threadpool(require_room, self._store, self._settings, len(content))
-        return JSONResponse({"digest": await run_in_threadpool(self._executor.upload, content)})
+        return _Json({"digest": await run_in_threadpool(self._executor.upload, content)})
 
     async def keep_selection(self, request: Request) -> Response:
         runs = await _json(request, "Send a list of numbers as JSON.")
-        return JSONResponse({"digest": await run_in_threadpool(self._executor.keep_selection, runs)})
+        return _Json({"digest": await run_in_threadpool(self._executor.keep_selection, runs)})
 
     async def selection(self, request: Request) -> Response:
         runs = await run_in_threadpool(self._executor.selection, request.path_params["digest"])
-        return _missing("selection") if runs is None else JSONResponse(runs)
+        return _missing("selection") if runs is None else _Json(runs)
 
     async def named_rows(self, request: Request) -> Response:
         found = await run_in_threadpool(self._executor.named_rows, request.path_params["digest"])
-        return JSONResponse([to_json(one, {}) for one in found])
+        return _Json([to_json(one, {}) for one in found])
 
     async def save_rows(self, request: Request) -> Response:
         table, data = request.path_params["digest"], await _object(request)
         asked = data.get("name", ""), data.get("runs", []), data.get("story", "")
-        return JSONResponse(to_json(await run_in_threadpool(self._executor.save_rows, table, *asked), {}))
+        return _Json(to_json(await run_in_threadpool(self._executor.save_rows, table, *asked), {}))
 
     async def rename_rows(self, request: Request) -> Response:
         table, data = request.path_params["digest"], await _object(request)
         asked = data.get("name", ""), data.get("new", "")
-        return JSONResponse(to_json(await run_in_threadpool(self._executor.rename_rows, table, *asked), {}))
+        return _Json(to_json(await run_in_threadpool(self._executor.rename_rows, table, *asked), {}))
 
     async def forget_rows(self, request: Request) -> Response:
         table, data = request.path_params["digest"], await _object(request)
         await run_in_threadpool(self._executor.forget_rows, table, data.get("name", ""))
-        return JSONResponse({"status": "ok"})
+        return _Json({"status": "ok"})
 
     async def runs(self, request: Request) -> Response:
         runs = await run_in_threadpool(self._executor.runs)
-        return JSONResponse([to_json(run, {}) for run in runs])
+        return _Json([to_json(run, {}) for run in runs])
 
     async def vector_sets(self, request: Request) -> Response:
         infos = await run_in_threadpool(self._executor.vector_sets)
-        return JSONResponse([to_json(info, {}) for info in infos])
+        return _Json([to_json(info, {}) for info in infos])
 
     async def delete_vectors(self, request: Request) -> Response:
         n_bytes = await run_in_threadpool(self._executor.delete_vectors, request.path_params["name"])
-        return JSONResponse({"n_bytes": n_bytes})
+        return _Json({"n_bytes": n_bytes})
 
     async def local_models(self, request: Request) -> Response:
-        return JSONResponse(to_json(await run_in_threadpool(self._executor.local_models), {}))
+        return _Json(to_json(await run_in_threadpool(self._executor.local_models), {}))
 
     async def delete_run(self, request: Request) -> Response:
         n_bytes = await run_in_threadpool(self._executor.delete_run, request.path_params["name"])
-        return JSONResponse({"n_bytes": n_bytes})
+        return _Json({"n_bytes": n_bytes})
 
     async def rename_run(self, request: Request) -> Response:
         data = await _json(request, "Send the new name as JSON.")
         new = str(data.get("name", "")) if isinstance(data, dict) else ""
         run = await run_in_threadpool(self._executor.rename_run, request.path_params["name"], new)
-        return JSONResponse(to_json(run, {}))
+        return _Json(to_json(run, {}))
 
     async def run_log(self, request: Request) -> Response:
-        return JSONResponse(await run_in_threadpool(self._executor.run_log, request.path_params["name"]))
+        return _Json(await run_in_threadpool(self._executor.run_log, request.path_params["name"]))
 
     async def text_sets(self, request: Request) -> Response:
         infos = await run_in_threadpool(self._executor.text_sets)
-        return JSONResponse([to_json(info, {}) for info in infos])
+        return _Json([to_json(info, {}) for info in infos])
 
     async def text_table(self, request: Request) -> Response:
         table = await run_in_threadpool(self._executor.text_table, request.path_params["digest"])
@@ -287,11 +297,11 @@ class Endpoints:
         """Whether a text set is there for who asks, without its rows."""
         spec = TextSetSpec(request.path_params["digest"][:10], "", 0, table=request.path_params["digest"])
         found = await run_in_threadpool(self._library.spec, spec)
-        return JSONResponse(to_json(found, {}))
+        return _Json(to_json(found, {}))
 
     async def delete_text_set(self, request: Request) -> Response:
         n_deleted = await run_in_threadpool(self._executor.delete_text_set, request.path_params["digest"])
-        return JSONResponse({"n_deleted": n_deleted})
+        return _Json({"n_deleted": n_deleted})
 
 
 async def _json(request: Request, hint: str) -> Any:  # whatever was sent
@@ -325,9 +335,9 @@ async def _body(request: Request, limit: int, setting: str = "EMBEDSCOPE_MAX_UPL
 
 
 def _missing(what: str) -> Response:
-    return JSONResponse({"message": f"There is no such {what}.", "hint": "Ask for it again."}, status_code=404)
+    return _Json({"message": f"There is no such {what}.", "hint": "Ask for it again."}, status_code=404)
 
 
 async def _refused(request: Request, error: Any) -> Response:
     body = {"kind": type(error).__name__, "message": error.message, "hint": error.hint}
-    return JSONResponse(body, status_code=400 if not isinstance(error, StoreError) else 422)
+    return _Json(body, status_code=400 if not isinstance(error, StoreError) else 422)

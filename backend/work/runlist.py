@@ -6,10 +6,10 @@ from pathlib import Path
 from backend.errors import InvalidRequest, ModelError
 from backend.models.runfolder import RunFolder, check_name, find_run_folder, read_runs
 from backend.store import Store
-from backend.store.processes import process_alive
 from backend.values.json_data import Document
 from backend.values.people import NOBODY, asking
 from backend.values.runs import PREFIX, RunInfo
+from backend.work.runlock import is_trained_by
 
 
 def seen_runs(store: Store, runs: Path) -> list[RunInfo]:
@@ -83,7 +83,8 @@ def hides_run(store: Store, runs: Path, name: str) -> bool:
 
 def as_it_is(info: RunInfo) -> RunInfo:
     """``info``; one whose process is gone is stopped."""
-    if info.state != "running" or (info.owner and process_alive(info.owner)):
+    folder = Path(info.folder)
+    if info.state != "running" or (info.owner and is_trained_by(RunFolder(folder.parent, folder.name), info.owner)):
         return info
     return replace(
         info, state="stopped", owner="", error="The training process ended unexpectedly.", hint="Start it again."

@@ -35,6 +35,7 @@ from backend.work.modelhost import ModelHost
 from backend.work.planning import known_labels, row_labels
 from backend.work.provenance import versions
 from backend.work.runlist import as_it_is
+from backend.work.runlock import being_trained, training
 from backend.work.stacks import Stacks
 
 _VALIDATION = ("validation", "valid", "val", "dev", "development")
@@ -64,25 +65,29 @@ class Training:
             return before
         table = self._library.table(task.texts)
         rows, split, final = _rows(table, task, self._models.history(task.base))
-        try:
-            info = before or self._begun(task, table, split)
-            info = replace(info, task=fingerprint(task), state="running", owner=process_name(), error="", hint="")
-            info = _written(folder, info)
-            if not np.isfinite(info.frozen):
-                info = _written(folder, self._with_frozen(info, task, table, split, final, report))
-            from backend.models.finetuning import finetune
-
-            self._models.release()  # the base that the frozen head read is not needed beside the one that is trained
-            done = finetune(self._models.files(task.base), rows, info, folder, report)
-            done = folder.write(replace(done, state="done", owner=""))
-        except (Cancelled, KeyboardInterrupt):
-            _end(folder, "stopped", None)
-            raise
-        except BaseException as error:
-            _end(folder, "failed", error)
-            raise
+        with training(folder):
+            try:
+                info = before or self._begun(task, table, split)
+                info = replace(info, task=fingerprint(task), state="running", owner=process_name(), error="", hint="")
+                info = folder.write(info)
+                if not np.isfinite(info.frozen):
+                    info = folder.write(self._with_frozen(info, task, table, split, final, report))
+                done = self._trained(task, rows, info, folder, report)
+            except (Cancelled, KeyboardInterrupt):
+                _end(folder, "stopped", None)
+                raise
+            except BaseException as error:
+                _end(folder, "failed", error)
+                raise
         folder.end_resume()
         return done
+
+    def _trained(self, task: FinetuneTask, rows: Any, info: RunInfo, folder: RunFolder, report: Report) -> RunInfo:
+        from backend.models.finetuning import finetune
+
+        self._models.release()  # the base that the frozen head read is not needed beside the one that is trained
+        done = finetune(self._models.files(task.base), rows, info, folder, report)
+        return folder.write(replace(done, state="done", owner=""))
 
     def _begun(self, task: FinetuneTask, table: TextTable, split: Split) -> RunInfo:
         from backend.models.device import choose_device
@@ -160,11 +165,11 @@ def finetune_model(hands: Hands, task: FinetuneTask, report: Report) -> None:
     """Do ``task``; its record is in the run's own folder."""
     require_finetuning(hands.settings)
     require_room(hands.store, hands.settings, 0)
-    training = Training(hands.library, hands.models, hands.stacks, hands.settings, partial(fill, hands))
+    trainer = Training(hands.library, hands.models, hands.stacks, hands.settings, partial(fill, hands))
     folder, owners = RunFolder(hands.settings.runs_folder, check_name(task.name)), hands.store.owners
     if folder.read() is None:
         owners.add("runs", task.name, new=True)  # before there is anything to be seen
-    training.run(task, report)
+    trainer.run(task, report)
     owners.add("runs", task.name, new=False)  # who asks for the very run that others made has it too
 
 
@@ -215,7 +220,7 @@ def _earlier(folder: RunFolder, task: FinetuneTask) -> RunInfo | None:
             "Choose another name, or delete that run.",
         )
     if as_it_is(info).state == "running" and info.owner != process_name():
-        raise InvalidRequest(f"The run '{task.name}' is being trained by another process.", "Wait for it to end.")
+        raise being_trained(task.name)
     return info
 
 
@@ -276,16 +281,6 @@ def _require_learnable(labels: Labels, split: Split, final: Ints) -> None:
         raise InvalidRequest(
             f"{split.info.n_train} training rows are too few.", f"Give at least {_FEWEST_ROWS}, ideally hundreds."
         )
-
-
-def _written(folder: RunFolder, info: RunInfo) -> RunInfo:
-    from backend.models.runfolder import cannot_write
-
-    try:
-        folder.path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(folder.path, error) from None
-    return folder.write(info)
 
 
 def _end(folder: RunFolder, state: str, error: BaseException | None) -> None:

@@ -29,7 +29,7 @@ from pages._kit.flow.by_itself import busy, starts_by_itself
 from pages._kit.flow.costs import say_cost
 from pages._kit.show import wording
 from pages._kit.state.gathering import asked_for, gathered
-from pages._kit.state.session import plain, show_problem, workbench
+from pages._kit.state.session import plain, service_may_be_lost, show_problem, workbench
 
 if TYPE_CHECKING:
     from backend.bench.workbench import Workbench
@@ -194,6 +194,11 @@ def watch(job_ids: Sequence[str], *, key: str, what: str = "") -> None:
 
 @st.fragment(run_every=POLL_SECONDS)
 def _watch(job_ids: tuple[str, ...], key: str, what: str) -> None:
+    with service_may_be_lost():
+        _show_watched(job_ids, key, what)
+
+
+def _show_watched(job_ids: tuple[str, ...], key: str, what: str) -> None:
     bench = workbench()
     statuses = [bench.status(job_id) for job_id in job_ids]
     working = [status for status in statuses if status is not None and status.active]

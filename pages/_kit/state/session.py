@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import StopException, get_script_run_ctx
 
 import backend
-from backend import EmbedscopeError, ServiceError
+from backend import EmbedscopeError, ServiceError, ServiceLost
 from pages._kit.state.login import say_who_asks
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _LISTS = "_lists_of_this_run"
 _ADDRESS = re.compile(r"(?<=http)(?=s?://)|(?<=www)(?=\.)|(?<=[\w.+-])(?=@)", re.IGNORECASE)
 _NO_WIDTH = "\u2060"  # word joiner: no line is broken there either
+_LOOK_SECONDS = 1.5  # between two looks whether a lost service is there again
 _PUNCTUATION = str.maketrans({mark: f"\\{mark}" for mark in string.punctuation})
 
 
@@ -56,9 +57,14 @@ def workbench() -> "Workbench":
 
     In a run of the whole app it asks for each list once; a fragment that runs by itself asks whenever it wants to know.
     """
-    lists, context = st.session_state.get(_LISTS), get_script_run_ctx(suppress_warning=True)
-    by_itself = context is None or bool(context.fragment_ids_this_run)
-    return _open() if lists is None or by_itself else _open().asking_once(lists)
+    lists = st.session_state.get(_LISTS)
+    return _open() if lists is None or _by_itself() else _open().asking_once(lists)
+
+
+def _by_itself() -> bool:
+    """Whether a fragment runs, and not the whole app."""
+    context = get_script_run_ctx(suppress_warning=True)
+    return context is None or bool(context.fragment_ids_this_run)
 
 
 def plain(text: str) -> str:
@@ -84,9 +90,44 @@ def problems_shown() -> Iterator[None]:
     """Within this block an EmbedscopeError becomes its message and hint on the page instead of a traceback."""
     try:
         yield
+    except ServiceLost as error:
+        _say_lost(error)
+        _until_it_answers()
     except ServiceError as error:
         show_problem(error.message, error.hint or "Start it with 'make run', then try again.")
         if st.button("Try again", key="service_retry", icon=":material/refresh:"):
             st.rerun()
     except EmbedscopeError as error:
         show_problem(error.message, error.hint)
+
+
+@contextmanager
+def service_may_be_lost() -> Iterator[None]:
+    """Within this block, in a fragment that runs by itself: where the service does not answer, the whole page says so."""
+    try:
+        yield
+    except ServiceLost as error:
+        if _by_itself():
+            st.rerun()
+        _say_lost(error)
+
+
+def _say_lost(error: ServiceLost) -> None:
+    show_problem(error.message, error.hint)
+    st.caption(
+        ":material/sync: This page goes on by itself as soon as the service answers. Finished results are kept; a job "
+        "that was running has to be run again."
+    )
+
+
+@st.fragment(run_every=_LOOK_SECONDS)
+def _until_it_answers() -> None:
+    """Draw the page again once the service answers."""
+    try:
+        workbench().health()
+    except ServiceLost:
+        return
+    except ServiceError:
+        pass  # it answers, and the page says what
+    if _by_itself():
+        st.rerun()

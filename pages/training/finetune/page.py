@@ -30,7 +30,7 @@ from pages._kit.show.findings import heading
 from pages._kit.state import ask, selection
 from pages._kit.state.labelled import choose_model, label_missing, say_no_model
 from pages._kit.state.selection import Selection
-from pages._kit.state.session import plain, show_problem, workbench
+from pages._kit.state.session import plain, service_may_be_lost, show_problem, workbench
 from pages._kit.state.view import set_value
 from pages.training.finetune.charts import CAPTION, course_chart, course_table
 from pages.training.finetune.runs import (
@@ -156,11 +156,12 @@ def waiting() -> JobStatus | None:
 @st.fragment(run_every=POLL_SECONDS)
 def watch_beginning(job_id: str) -> None:
     """Until the run has a folder: where its job stands."""
-    status = workbench().status(job_id)
-    if status is None or not status.active or any(info.task == job_id for info in workbench().runs()):
-        st.rerun()
-        return
-    show_progress(status)
+    with service_may_be_lost():
+        status = workbench().status(job_id)
+        if status is None or not status.active or any(info.task == job_id for info in workbench().runs()):
+            st.rerun()
+            return
+        show_progress(status)
 
 
 def show_beginning() -> None:
@@ -208,6 +209,11 @@ def show_run(info: RunInfo) -> None:
 @st.fragment(run_every=POLL_SECONDS)
 def live(name: str, job_id: str) -> None:
     """A run that works, drawn again each second; the page is drawn anew when it ends."""
+    with service_may_be_lost():
+        _draw_live(name, job_id)
+
+
+def _draw_live(name: str, job_id: str) -> None:
     bench = workbench()
     status = bench.status(job_id)
     if status is None or not status.active:
