@@ -83,7 +83,7 @@ from backend.settings import DASHBOARD, SETTINGS, Settings, read_settings
 from backend.textsets.classes import column_numbers
 from backend.textsets.codec import safe_cell
 from backend.values.activations import Labels, LayerStack, Report, no_report
-from backend.values.jobs import Choice, JobStatus
+from backend.values.jobs import LOOK_UPS, Choice, JobStatus
 from backend.values.json_data import Document
 from backend.values.labels import field_label, number_label, value_words
 from backend.values.likeness import deviations, left_open, preset_status
@@ -161,6 +161,7 @@ __all__ = [
     "GENERAL",
     "GIVEN",
     "HOWS",
+    "LOOK_UPS",
     "NOBODY",
     "NO_NUMBER",
     "POOLINGS",

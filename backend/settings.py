@@ -89,6 +89,13 @@ SETTINGS = (
     Setting("EMBEDSCOPE_BATCH_TOKENS", 4096, "Most tokens in one forward pass, padding included."),
     Setting("EMBEDSCOPE_THREADS", 0, "Threads that each worker uses; 0: one per core."),
     Setting(
+        "EMBEDSCOPE_SIDE_WORKERS",
+        1,
+        "Processes beside each kind's own in which short jobs pass a long one; each loads models of its own. 0: none.",
+    ),
+    Setting("EMBEDSCOPE_JOB_SECONDS", 0, "Most seconds that a job may work, waiting not counted; 0: no limit."),
+    Setting("EMBEDSCOPE_JOBS_PER_PERSON", 0, "Most jobs of one person that run or wait at a time; 0: no limit."),
+    Setting(
         "EMBEDSCOPE_START_SECONDS",
         5,
         "A page starts by itself what will surely take no more seconds than this; 0: only when Run is pressed.",
@@ -148,6 +155,9 @@ class Settings:
     model_bytes: int
     batch_tokens: int
     threads: int
+    side_workers: int
+    job_seconds: int
+    jobs_per_person: int
     start_seconds: int
     models: tuple[str, ...]
     max_model_bytes: int

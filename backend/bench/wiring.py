@@ -12,7 +12,7 @@ from backend.errors import ServiceError, StoreError
 from backend.jobs.base import Executor
 from backend.jobs.client import ClientExecutor
 from backend.jobs.inline import InlineExecutor
-from backend.jobs.workers import WorkersExecutor
+from backend.jobs.workers import JobLimits, WorkersExecutor
 from backend.metrics.own import load_own_metrics
 from backend.settings import Settings
 from backend.store import Store
@@ -46,12 +46,17 @@ def wire_runner(store: Store, settings: Settings, *, roots: tuple[Path, ...] | N
     return Runner(store, Library(store), ModelHost(store, settings, roots), CODEC, settings)
 
 
-def wire_workers(store: Store, runs: Path | None = None, roots: tuple[Path, ...] = ()) -> WorkersExecutor:
+def wire_workers(
+    store: Store,
+    runs: Path | None = None,
+    roots: tuple[Path, ...] = (),
+    limits: JobLimits = JobLimits(),  # noqa: B008 - a frozen value
+) -> WorkersExecutor:
     """The supervised worker processes that the service hands its jobs to; ``runs`` None is a folder in the store's.
 
     Local models below ``roots`` are listed; which may be opened the workers read from the settings themselves.
     """
-    return WorkersExecutor(store, Library(store), CODEC, runs or store.folder / "runs", roots)
+    return WorkersExecutor(store, Library(store), CODEC, runs or store.folder / "runs", roots, limits)
 
 
 def open_store(settings: Settings) -> Store:

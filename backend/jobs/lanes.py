@@ -1,150 +1,188 @@
-"""Lanes: one for each kind of worker, with the queue of its jobs and its process."""
+"""Lanes: one for each kind of worker, with the jobs that wait for it and its processes.
 
-import queue
+A lane has a process for whatever comes, and where it may one beside it for short jobs, so that these pass a long one that
+is being done. Who waits is picked anew whenever a process is free (backend.jobs.order); who shares a device takes turns
+(backend.jobs.turns).
+"""
+
 import threading
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 from backend.errors import Cancelled, EmbedscopeError
-from backend.jobs.book import Progress
-from backend.jobs.process import Event, WorkerProcess
-from backend.values.jobs import JobStatus
-from backend.values.people import Person
-from backend.values.tasks import Task
+from backend.jobs.following import Job, Owner, follow
+from backend.jobs.order import Waiting, in_turn, may_pass
+from backend.jobs.process import WorkerProcess
+from backend.jobs.turns import Turns
 
-GRACE = 10.0  # seconds a cancelled worker has to reach its next report before it is ended
-_LOOK = 0.1  # seconds between two looks at what a worker says
-
-
-@dataclass(eq=False)
-class Job:
-    """A job that is not over: where it stands, and the steps that are left of it."""
-
-    status: JobStatus
-    task: Task
-    steps: list[tuple[str, str]]  # (worker kind, step)
-    person: Person  # who asked first
-    cancelled: threading.Event = field(default_factory=threading.Event)
+_LOOK = 0.5  # seconds between two looks whether a job that waits may begin by now
+_IDLE = 600.0  # seconds without work after which the process for short jobs gives its memory back
 
 
-class Owner(Protocol):
-    """Who has the lanes, and writes down what becomes of their jobs."""
+class Lane:
+    """One kind of worker: what waits for it, and the threads that see to its processes."""
 
-    def begin(self, job: Job) -> Progress:
-        """Note that a job's step begins."""
-        ...
-
-    def advance(self, job: Job) -> None:
-        """Hand a job whose step is done to the next lane, or end it."""
-        ...
-
-    def end(self, job: Job, error: BaseException | None) -> None:
-        """Note that a job has ended; never raises."""
-        ...
-
-    def message(self, job: Job) -> Event:
-        """What tells a worker what to do."""
-        ...
-
-
-class Lane(threading.Thread):
-    """One kind of worker: its queue and its process."""
-
-    def __init__(self, kind: str, owner: Owner, cache: Path, runs: Path) -> None:
-        super().__init__(daemon=True, name=f"lane-{kind}")
-        self._kind, self._owner, self._cache, self._runs = kind, owner, cache, runs
-        self.queue: queue.Queue[Job | None] = queue.Queue()
-        self._process: WorkerProcess | None = None
-        self._current: Job | None = None
-        self.start()
+    def __init__(
+        self, kind: str, owner: Owner, start: Callable[[], WorkerProcess], turns: Turns[Job], beside: int
+    ) -> None:
+        self.kind, self.owner, self.start, self.turns = kind, owner, start, turns
+        self._changed = threading.Condition()
+        self._waiting: list[Job] = []
+        self._closed = False
+        self._hands = [_Hand(self, beside=number > 0) for number in range(1 + beside)]
+        for hand in self._hands:
+            hand.start()
 
     @property
     def state(self) -> str:
-        """What the lane does, for people: its process, or why there is none."""
+        """What the lane does, for people: its processes, or that it has none."""
         if not self.is_alive():
             return "ended"
-        process = self._process
-        return f"pid {process.pid}" if process and process.alive else "not started"
+        found = [f"pid {hand.process.pid}" for hand in self._hands if hand.process is not None and hand.process.alive]
+        return ", ".join(found) or "not started"
 
-    def run(self) -> None:
-        """Do one job after another. Whatever goes wrong with one, the lane does the next."""
-        while (job := self.queue.get()) is not None:
-            self._current = job
-            try:
-                self._do(job)
-            except BaseException as error:
-                self._drop_process()  # it may still be at the job
-                self._owner.end(job, error)
-            finally:
-                self._current = None
+    def is_alive(self) -> bool:
+        """Whether jobs are still done here."""
+        return all(hand.is_alive() for hand in self._hands)
 
     @property
     def title(self) -> str:
         """What the job that is being done is called; "" while there is none."""
-        current = self._current
-        return current.status.title if current is not None else ""
+        return next((hand.job.status.title for hand in self._hands if hand.job is not None), "")
+
+    def put(self, job: Job) -> None:
+        """Let a job wait here for its turn."""
+        job.since, job.expected, job.worked = time.monotonic(), self.owner.expected(job), 0.0
+        with self._changed:
+            self._waiting.append(job)
+            self._changed.notify_all()
 
     def drop(self, job: Job) -> bool:
-        """Take a job out of the queue; False where it is not in it."""
-        with self.queue.mutex:
-            waiting = job in self.queue.queue
-            if waiting:
-                self.queue.queue.remove(job)
-        return waiting
+        """Take a job out of those that wait; False where it is not among them."""
+        with self._changed:
+            waits = job in self._waiting
+            if waits:
+                self._waiting.remove(job)
+        return waits
 
     def place(self, job_id: str) -> int:
         """Where a job is among those that wait here, from 1; 0 where it does not wait here."""
-        with self.queue.mutex:
-            waiting = [job.status.id for job in self.queue.queue if job is not None]
-        return waiting.index(job_id) + 1 if job_id in waiting else 0
+        with self._changed:
+            ids = [job.status.id for job in self._in_turn()] if self._waiting else []
+        return ids.index(job_id) + 1 if job_id in ids else 0
 
     def close(self) -> None:
-        """Do nothing more, and end the process."""
-        self.queue.put(None)
-        self._drop_process()
+        """Do nothing more, and end the processes."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        for hand in self._hands:
+            hand.drop_process()
 
-    def _drop_process(self) -> None:
-        process, self._process = self._process, None
+    # Called by the hands
+
+    def take(self, hand: "_Hand") -> Job | None:
+        """The next job for one of the processes, once there is one; None where the lane is closed."""
+        idle_since = time.monotonic()
+        with self._changed:
+            while not self._closed:
+                job = next((one for one in self._in_turn() if self._may_begin(one, hand)), None)
+                if job is not None:
+                    self._waiting.remove(job)
+                    hand.job = job
+                    return job
+                if hand.beside and time.monotonic() - idle_since > _IDLE:
+                    hand.drop_process()
+                self._changed.wait(_LOOK if self._waiting else _IDLE)
+        return None
+
+    def free(self, hand: "_Hand") -> None:
+        """Note that a process has done its job."""
+        with self._changed:
+            hand.job = None
+            self._changed.notify_all()
+
+    def _in_turn(self) -> list[Job]:
+        now = time.monotonic()
+        busy_until: dict[str, float] = {}
+        for hand in self._hands:
+            if hand.job is not None:
+                busy_until[hand.job.person.id] = now + hand.job.left()
+        by_id = {job.status.id: job for job in self._waiting}
+        return [by_id[one.id] for one in in_turn(map(_as_waiting, self._waiting), busy_until)]
+
+    def _may_begin(self, job: Job, hand: "_Hand") -> bool:
+        now = [(other.job.person.id, other.job.left()) for other in self._hands if other.job is not None]
+        if hand.beside and not (now and may_pass(_as_waiting(job), now)):
+            return False
+        if self.owner.being_made(job):
+            job.made_elsewhere = True
+            return False  # another job is at what this one needs
+        if job.made_elsewhere:
+            job.made_elsewhere, job.expected = False, self.owner.expected(job)
+        return True
+
+
+def _as_waiting(job: Job) -> Waiting:
+    return Waiting(job.status.id, job.person.id, job.since, job.expected)
+
+
+class _Hand(threading.Thread):
+    """A thread that lets one process do one job after another. Whatever goes wrong with one, it does the next."""
+
+    def __init__(self, lane: Lane, *, beside: bool) -> None:
+        super().__init__(daemon=True, name=f"lane-{lane.kind}{'-beside' if beside else ''}")
+        self._lane, self.beside = lane, beside
+        self.process: WorkerProcess | None = None
+        self.job: Job | None = None
+
+    def run(self) -> None:
+        while True:
+            try:
+                job = self._lane.take(self)
+            except Exception:  # of what it asks of others: the cache, mostly
+                time.sleep(_LOOK)
+                continue
+            if job is None:
+                return
+            try:
+                then = self._do(job)
+            except BaseException as error:
+                self.drop_process()  # it may still be at the job
+                then = _ending(self._lane.owner, job, error)
+            self._lane.turns.leave(job)
+            self._lane.free(self)
+            then()
+
+    def drop_process(self) -> None:
+        """End the process."""
+        process, self.process = self.process, None
         if process is not None:
             process.kill()
 
-    def _do(self, job: Job) -> None:
+    def _do(self, job: Job) -> Callable[[], None]:
+        """Do one step of a job; returns what is to be done then, once the process is free for others."""
+        owner = self._lane.owner
         if job.cancelled.is_set():
-            self._owner.end(job, Cancelled())
-            return
-        progress = self._owner.begin(job)
-        if self._process is None or not self._process.alive:
+            return _ending(owner, job, Cancelled())
+        progress = owner.begin(job)
+        if self.process is None or not self.process.alive:
             progress(0, 0, "Starting a worker process")
-            self._process = WorkerProcess(self._kind, self._cache, self._runs)
-        event = follow(self._process, job, self._owner.message(job), progress)
+            self.process = self._lane.start()
+        event = follow(self.process, job, owner, progress, self._lane.turns)
         job.status = progress.job
         if event["event"] == "done":
-            self._owner.advance(job)
-        elif event["event"] == "cancelled":
-            self._owner.end(job, Cancelled())
-        else:
-            self._owner.end(job, EmbedscopeError(event["error"], event["hint"]))
+            return lambda: owner.advance(job)
+        if event["event"] == "cancelled":
+            return _ending(owner, job, Cancelled())
+        return _ending(owner, job, EmbedscopeError(event["error"], event["hint"]))
 
 
-def follow(process: WorkerProcess, job: Job, message: Event, progress: Progress) -> Event:
-    """Let a process do one step of a job and follow it to its end; returns the event that says how that was."""
-    process.send(message)
-    end_by: float | None = None
-    while True:
-        event = process.event(_LOOK)
-        if event is not None and event["event"] == "died":
-            return {"event": "cancelled"} if job.cancelled.is_set() else event
-        if event is not None and event.get("job") == job.status.id:
-            if event["event"] != "report":
-                return event
-            progress(event["done"], event["total"], event["stage"])
-            job.status = progress.job
-        if job.cancelled.is_set():
-            if end_by is None:
-                end_by = time.monotonic() + GRACE
-                process.send({"cancel": job.status.id})
-            elif time.monotonic() > end_by:
-                process.kill()
-                return {"event": "cancelled"}
+def _ending(owner: Owner, job: Job, error: BaseException) -> Callable[[], None]:
+    return lambda: owner.end(job, error)
+
+
+def starter(kind: str, cache: Path, runs: Path) -> Callable[[], WorkerProcess]:
+    """What starts a process of a kind."""
+    return lambda: WorkerProcess(kind, cache, runs)

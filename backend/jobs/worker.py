@@ -22,6 +22,7 @@ from backend.settings import Settings
 from backend.values.activations import Report
 from backend.values.people import Person, asked_by
 from backend.values.tasks import Task
+from backend.values.working import stood_still
 from backend.work.runner import Runner
 
 _LEFT_SECONDS = 5.0  # that a worker has to end its job once nobody listens any more
@@ -78,6 +79,7 @@ def _done(
         if job in channel.cancelled or channel.left:
             raise Cancelled()
         channel.send({"event": "report", "job": job, "done": done, "total": total, "stage": stage})
+        channel.stand_still(job)
 
     try:
         with clock(kind, settings), asked_by(from_json(Person, message["person"])):
@@ -114,6 +116,7 @@ class _Channel:
         self._waiting: list[dict[str, Any] | None] = []
         self._arrived = threading.Condition()
         self.cancelled: set[str] = set()
+        self._still: set[str] = set()  # jobs that stand still while others have their turn
         self.left = False  # whether the service is gone
 
     def send(self, message: dict[str, Any]) -> None:
@@ -124,15 +127,37 @@ class _Channel:
     def listen(self) -> None:
         for line in sys.stdin:
             message = json.loads(line)
-            if "cancel" in message:
-                self.cancelled.add(message["cancel"])
-                continue
-            self.cancelled.discard(message["job"])
-            self._put(message)
+            if "task" in message:
+                self.cancelled.discard(message["job"])
+                self._still.discard(message["job"])
+                self._put(message)
+            else:
+                self._told(message)
         self.left = True
         self._put(None)
         time.sleep(_LEFT_SECONDS)
         _end_own_session()
+
+    def _told(self, message: dict[str, Any]) -> None:
+        """Of a job that is being done: to end, to stand still, or to go on."""
+        with self._arrived:
+            if "cancel" in message:
+                self.cancelled.add(message["cancel"])
+            elif "still" in message:
+                self._still.add(message["still"])
+            else:
+                self._still.discard(message.get("go", ""))
+            self._arrived.notify_all()
+
+    def stand_still(self, job: str) -> None:
+        """Return when the job may go on; raises Cancelled where it is to end."""
+        began = time.perf_counter()
+        with self._arrived:
+            while job in self._still and job not in self.cancelled and not self.left:
+                self._arrived.wait(1.0)
+        stood_still(time.perf_counter() - began)
+        if job in self.cancelled or self.left:
+            raise Cancelled()
 
     def _put(self, message: dict[str, Any] | None) -> None:
         with self._arrived:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from backend.bench.wiring import CODEC, open_store, stored_token, wire_workers
 from backend.errors import ServiceError, StoreError
+from backend.jobs.workers import JobLimits
 from backend.logs import log_event, set_up_logs
 from backend.settings import Settings
 from backend.store.processes import held_alone
@@ -27,7 +28,8 @@ def serve(settings: Settings) -> None:
     token = settings.token or stored_token(settings.cache, make=True)
     with _alone_on_cache(settings):
         store = open_store(settings)
-        executor = wire_workers(store, settings.runs_folder, settings.model_roots)
+        limits = JobLimits(settings.side_workers, settings.job_seconds, settings.jobs_per_person)
+        executor = wire_workers(store, settings.runs_folder, settings.model_roots, limits)
         try:
             executor.start(ResolveTask("minilm"))  # the first page asks for it: let the imports be done by then
             log_event("started", version=__version__)

@@ -4,7 +4,7 @@ import contextlib
 import fcntl
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import IO
@@ -105,3 +105,36 @@ def is_held(path: Path) -> bool | None:
     except OSError:
         return True
     return False
+
+
+@contextlib.contextmanager
+def claim(path: Path, wait: Callable[[], None]) -> Iterator[None]:
+    """While this process makes what ``path`` is named after; ``wait`` is called again and again while another one does.
+
+    The claim of a process that dies is free at once. Where no file can be written the work goes on without a claim.
+    """
+    try:
+        file = _claimed(path)
+        while file is None:
+            wait()
+            file = _claimed(path)
+    except OSError:
+        yield
+        return
+    with file:
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _claimed(path: Path) -> IO[str] | None:
+    file = path.open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if path.exists() and path.stat().st_ino == os.fstat(file.fileno()).st_ino:
+            return file  # and not one that its last owner has just removed
+    except BlockingIOError:
+        pass
+    file.close()
+    return None

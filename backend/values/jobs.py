@@ -4,6 +4,13 @@ from dataclasses import dataclass
 
 from backend.values.specs import PostProcess, TokenSample
 
+LOOK_UPS = frozenset(  # kinds of tasks that pages ask for themselves, or that are read in a moment
+    {
+        *("ResolveTask", "SeriesTask", "EstimateTask", "ReadTask", "HubReadTask", "JoinTask", "SampleTask"),
+        *("PartTask", "RenameClassesTask", "VectorsTask"),
+    }
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -31,7 +38,7 @@ class JobStatus:
     """Where a job stands. ``id`` is the fingerprint of its task; times are seconds since the epoch.
 
     While it waits for its worker, ``place`` is its place in that queue, from 1, and ``waits_for`` the title of the job that
-    the worker does. ``choice`` is what draws its figure, where it has one.
+    the worker does. While it stands still in the middle of its work, ``waits_for`` is the job that has its turn. ``choice`` is what draws its figure, where it has one.
     """
 
     id: str

@@ -1,7 +1,6 @@
 """Bringing activations into the store: what is missing, and the passes over the texts that fill it."""
 
 import contextlib
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import PurePath
@@ -12,10 +11,12 @@ import numpy as np
 from backend.errors import StoreError, TextSetError
 from backend.forms.fingerprint import fingerprint
 from backend.store import ArrayWriter
+from backend.store.claims import making
 from backend.values.activations import Report
 from backend.values.models import ModelInfo
 from backend.values.specs import POOLINGS, ActivationSpec
 from backend.values.texts import TextTable
+from backend.values.working import working_seconds
 from backend.work.costing import note_pass
 from backend.work.given import copy_given, require_plain
 from backend.work.kinds import Hands
@@ -41,10 +42,13 @@ def fill(hands: Hands, inputs: tuple[ActivationSpec, ...], report: Report) -> No
         part = report if len(groups) == 1 else part_of(report, number, len(groups), spec.model.name)
         info = hands.models.known(spec.model)
         require_plain(spec, info)
-        if info.is_given:
-            copy_given(hands.store, hands.library, spec, info, part)
-        else:
-            _extract(hands, spec, part)
+        with making(hands.store.folder, fingerprint(pass_of(spec)), part):
+            if not missing(hands, (spec,)):
+                continue  # another job has just done it
+            if info.is_given:
+                copy_given(hands.store, hands.library, spec, info, part)
+            else:
+                _extract(hands, spec, part)
 
 
 def _extract(hands: Hands, spec: ActivationSpec, report: Report) -> None:
@@ -54,7 +58,7 @@ def _extract(hands: Hands, spec: ActivationSpec, report: Report) -> None:
     table = hands.library.table(spec.texts)
     require_rows(table)
     report(0, len(table), "Loading the model")
-    started = time.perf_counter()
+    started = working_seconds()
     loaded = hands.models.load(spec.model)
     report(0, len(table), "Tokenizing the texts")
     texts, plan = planned(loaded, table, spec)
@@ -90,7 +94,7 @@ def _extract(hands: Hands, spec: ActivationSpec, report: Report) -> None:
             hands.store.put_array(rows_digest(spec), plan.words.table_row, meta)
         report(len(table), len(table), "Writing to the store")
     with contextlib.suppress(StoreError):  # the activations count, whether or not their time can be kept
-        note_pass(hands.store, spec, loaded.info, plan.n_tokens, time.perf_counter() - started)
+        note_pass(hands.store, spec, loaded.info, plan.n_tokens, working_seconds() - started)
 
 
 @contextlib.contextmanager

@@ -1,7 +1,6 @@
 """Doing analyses: one, or several as one job. The activations that are missing first, then the metric on them."""
 
 import contextlib
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -12,12 +11,14 @@ from backend.forms.fingerprint import fingerprint
 from backend.metrics import METRICS
 from backend.metrics.base import Outcome
 from backend.metrics.shared.splits import SplitParams, split_rows
+from backend.store.claims import making
 from backend.values.activations import Labels, Report
 from backend.values.history import History
 from backend.values.preparing import PrepareTask
 from backend.values.results import Result
 from backend.values.specs import AnalysisSpec
 from backend.values.tasks import BatchTask
+from backend.values.working import working_seconds
 from backend.work.analyses import check_analysis
 from backend.work.checks import MOST_TASKS, within
 from backend.work.choices import analysis_words
@@ -47,24 +48,27 @@ def analyse_all(hands: Hands, task: BatchTask, report: Report) -> None:
 
 
 def measure(hands: Hands, spec: AnalysisSpec, report: Report) -> None:
-    """Run the metric of ``spec`` on activations that are there, and store its result.
+    """Run the metric of ``spec`` on activations that are there, and store its result; nothing where another job just did.
 
     Where some are lost or damaged on the disk meanwhile they are extracted again, twice at most; then ActivationsLost is raised.
     """
-    for _ in range(2):
-        try:
-            _measure(hands, spec, report)
-        except ActivationsLost as lost:
-            report(0, 0, f"{lost.message} They are computed again.")
-            fill(hands, spec.inputs, report)
-        else:
-            return
-    _measure(hands, spec, report)
-
-
-def _measure(hands: Hands, spec: AnalysisSpec, report: Report) -> None:
-    started, metric = time.perf_counter(), METRICS[spec.metric]
     digest = fingerprint(spec)
+    with making(hands.store.folder, digest, report):
+        if hands.store.has_result(digest):
+            return
+        for _ in range(2):
+            try:
+                _measure(hands, spec, digest, report)
+            except ActivationsLost as lost:
+                report(0, 0, f"{lost.message} They are computed again.")
+                fill(hands, spec.inputs, report)
+            else:
+                return
+        _measure(hands, spec, digest, report)
+
+
+def _measure(hands: Hands, spec: AnalysisSpec, digest: str, report: Report) -> None:
+    started, metric = working_seconds(), METRICS[spec.metric]
     with hands.store.pin([fingerprint(item) for item in spec.inputs]):
         labels = _labels(hands, spec)
         fit = _fitted_on(spec, labels)
@@ -88,7 +92,7 @@ def _measure(hands: Hands, spec: AnalysisSpec, report: Report) -> None:
         seed=spec.seed,
         recipe=hands.codec.task_to_json(spec),
         versions=versions(),
-        seconds=time.perf_counter() - started,
+        seconds=working_seconds() - started,
     )
     data, arrays = hands.codec.result_to_parts(result)
     hands.store.put_result(digest, data, arrays, {"texts": [item.texts.digest for item in spec.inputs]})

@@ -39,8 +39,9 @@ def test_a_full_disk_ends_no_lane_and_no_record_is_lost(
         health = bench.health()
         assert health["status"] == "degraded" and "No space left" in health["trouble"]
         lane = executor._lanes["resolver"]
-        lane._process = None  # the next step of the lane's own work fails, outside any job's
-        patch.setattr("backend.jobs.lanes.WorkerProcess", _no_process)
+        for hand in lane._hands:
+            hand.drop_process()  # so that the next job needs another
+        patch.setattr(lane, "start", _no_process)
         broken = follow(bench, bench.start(ResolveTask("/the/third/folder")))
         assert broken.state == "failed" and "No space left" in broken.error and broken.hint
         waiting = executor._lanes["reader"]

@@ -7,15 +7,11 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from backend import Cost, JobStatus
+from backend import LOOK_UPS, Cost, JobStatus
 
 if TYPE_CHECKING:
     from backend.bench.workbench import Workbench
 
-SMALL = {  # asked by the pages themselves, or read in a moment
-    *("ResolveTask", "SeriesTask", "EstimateTask"),
-    *("ReadTask", "HubReadTask", "JoinTask", "SampleTask", "RenameClassesTask", "VectorsTask"),
-}
 SETTLE_SECONDS = 1.0  # a choice that is still being changed starts nothing
 _OFFERED = "_offered_since"
 _BUSY = "Not started by itself: other work is being done first."
@@ -52,7 +48,7 @@ def seconds_of_others(bench: "Workbench") -> float:
 
 
 def _counts(job: JobStatus) -> bool:
-    return job.active and job.kind not in SMALL
+    return job.active and job.kind not in LOOK_UPS
 
 
 def _settled(key: str, wanted: tuple[str, ...]) -> bool:

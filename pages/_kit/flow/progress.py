@@ -228,16 +228,25 @@ def show_progress(status: JobStatus, *, title: bool = True) -> None:
     if status.place:
         st.caption(f":material/hourglass: {f'**{plain(status.title)}**: ' if title else ''}{plain(waiting(status))}")
         return
-    share = min(max(status.done / status.total, 0.0), 1.0) if status.total else 0.0
+    about = f"**{plain(status.title)}**: " if title else ""
+    st.progress(_share(status), text=about + plain(course(status)))
+
+
+def course(status: JobStatus) -> str:
+    """Where a job is in its work, in words: its stage, how much of it is done, and how long it takes or what has the turn."""
     parts = [status.stage or ("waiting in the queue" if status.state == "queued" else "starting")]
     if status.total:
-        parts.append(
-            number_text(share, "share") if _OF_SEVERAL.match(status.stage) else f"{status.done:,} of {status.total:,}"
-        )
-    if status.eta_seconds is not None:
+        several = _OF_SEVERAL.match(status.stage)
+        parts.append(number_text(_share(status), "share") if several else f"{status.done:,} of {status.total:,}")
+    if status.waits_for:
+        parts.append(f"stands still while this has its turn: {status.waits_for}")
+    elif status.eta_seconds is not None:
         parts.append(f"{wording.duration(status.eta_seconds)} left")
-    about = f"**{plain(status.title)}**: " if title else ""
-    st.progress(share, text=about + plain(", ".join(parts)))
+    return ", ".join(parts)
+
+
+def _share(status: JobStatus) -> float:
+    return min(max(status.done / status.total, 0.0), 1.0) if status.total else 0.0
 
 
 def _offer(

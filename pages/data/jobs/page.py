@@ -2,8 +2,7 @@
 
 import streamlit as st
 
-from backend import NOBODY, JobStatus
-from pages._kit.flow.by_itself import SMALL
+from backend import LOOK_UPS, NOBODY, JobStatus
 from pages._kit.flow.progress import show_progress, waiting
 from pages._kit.show import wording
 from pages._kit.show.findings import heading
@@ -65,8 +64,8 @@ def times(status: JobStatus) -> str:
 def show_all(*, small: bool) -> bool:
     """Draw the list, with the pages' own look-ups if ``small``; True while something in it works."""
     everything = workbench().jobs()
-    folded = [job for job in everything if job.kind in SMALL]
-    jobs = [job for job in everything if small or job.kind not in SMALL or job.active]
+    folded = [job for job in everything if job.kind in LOOK_UPS]
+    jobs = [job for job in everything if small or job.kind not in LOOK_UPS or job.active]
     if not jobs:
         rest = f" {wording.count(len(folded), 'look-up')} folded away." if folded else ""
         st.info(f"No job yet. Choose a page, such as Overview, and press Run.{rest}", icon=":material/checklist:")

@@ -1,12 +1,13 @@
 """The page Jobs: each job leads to the page that draws it, as it was chosen; look-ups and files read are folded away."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from backend import Choice, JobStatus, PostProcess, ReadOptions, ReadTask, TokenSample, fingerprint
-from pages._kit.flow.progress import waiting
+from pages._kit.flow.progress import course, waiting
 from pages._kit.state import session
 from pages._kit.state.view import ANEW
 from pages.data.jobs.link import PAGES, link_of, titled
@@ -142,6 +143,13 @@ def test_a_waiting_job_says_its_place_and_what_it_waits_for() -> None:
     assert waiting(job) == "Place 1 in the queue; after: a long one."
     second = JobStatus("b" * 40, "mine", "queued", place=2, waits_for="a long one")
     assert waiting(second) == "Place 2 in the queue; now running: a long one."
+
+
+def test_a_job_that_stands_still_says_for_which_and_promises_no_time() -> None:
+    job = JobStatus("a" * 40, "mine", "running", done=3, total=12, stage="Extracting activations", eta_seconds=40.0)
+    assert course(job) == "Extracting activations, 3 of 12, 40 s left"
+    still = dataclasses.replace(job, waits_for="a short one")
+    assert course(still) == "Extracting activations, 3 of 12, stands still while this has its turn: a short one"
 
 
 def test_a_title_names_a_local_model_by_the_end_of_its_folder() -> None:
