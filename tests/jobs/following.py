@@ -32,11 +32,11 @@ def until_extracting(bench: Workbench, job: JobStatus) -> None:
     raise TimeoutError
 
 
-def long_work(bench: Workbench, folder: Path, n_rows: int = 2000, name: str = "many") -> AnalysisSpec:
+def long_work(bench: Workbench, folder: Path, n_rows: int = 5000, name: str = "many") -> AnalysisSpec:
     """An analysis that takes minutes (with fewer rows: seconds), of vectors, so that no model is loaded for it."""
     rng = np.random.default_rng(0)
     path = folder / f"{name}.csv"
     path.write_text("text,label\n" + "".join(f"text {row},{rng.integers(0, 2)}\n" for row in range(n_rows)))
     texts = bench.read_texts(path, text="text", label="label")
     own = bench.add_vectors(rng.normal(size=(1, n_rows, 16)).astype(np.float32), name=name, texts=texts)
-    return bench.analysis("direct_probe", models=[own], texts=texts)
+    return bench.analysis("direct_probe", models=[own], texts=texts, params={"max_rows": n_rows})

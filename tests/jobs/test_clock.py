@@ -7,7 +7,7 @@ import pytest
 
 from backend.bench.wiring import wire_workers
 from backend.bench.workbench import Workbench
-from backend.jobs.base import JobBook
+from backend.jobs.book import JobBook
 from backend.store import Store, clock
 from backend.values.jobs import JobStatus
 

@@ -111,19 +111,20 @@ def test_run_on_a_job_that_is_being_cancelled_starts_it_anew(
     workers: tuple[Workbench, WorkersExecutor], tmp_path: Path
 ) -> None:
     bench, _ = workers
-    work = long_work(bench, tmp_path)
+    work = long_work(bench, tmp_path, n_rows=2000, name="some")
     first = bench.start(work)
     _until_running(bench, first)
     bench.cancel(first.id)
     again = bench.start(work)
     assert again.id == first.id and again.created > first.created and again.state == "queued"
-    time.sleep(11.0)  # by now the first has ended
-    status = bench.status(again.id)
-    assert status is not None and status.active and status.created == again.created, "and took nothing along"
-    _until_running(bench, again)
+    ended = follow(bench, again)
+    assert (ended.state, ended.created) == ("done", again.created), "the end of the first took nothing along"
+
+    long = bench.start(long_work(bench, tmp_path))
+    _until_running(bench, long)
     began = time.monotonic()
-    bench.cancel(again.id)
-    assert follow(bench, again).state == "cancelled"
+    bench.cancel(long.id)
+    assert follow(bench, long).state == "cancelled"
     assert time.monotonic() - began < 11.0, "whatever it is in the middle of"
     job = follow(bench, bench.start(long_work(bench, tmp_path, n_rows=60, name="tiny")))
     assert job.state == "done", "and the next one is done"
