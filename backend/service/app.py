@@ -1,6 +1,5 @@
 """The backend service: jobs, results and text sets over HTTP, for whoever has the token."""
 
-import hmac
 import json
 import os
 from typing import Any
@@ -8,38 +7,29 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
-from backend.errors import EmbedscopeError, InvalidRequest, ServiceError, StoreError
+from backend.errors import EmbedscopeError, InvalidRequest, StoreError
 from backend.forms.codec import Codec, to_json
 from backend.forms.fingerprint import fingerprint
-from backend.forms.signed import HEADER, person_of
 from backend.jobs.base import Executor
 from backend.jobs.owned import OwnedExecutor
 from backend.jobs.workers import WorkersExecutor
+from backend.service.gate import TokenGate, Utf8Json
+from backend.service.measures import CONTENT_TYPE, Measures
 from backend.settings import Settings
 from backend.store import Store
 from backend.textsets.codec import table_to_json
-from backend.values.people import NOBODY, Person, asked_by, asking
+from backend.values.people import NOBODY, asking
 from backend.values.specs import TextSetSpec
 from backend.values.tasks import Task
-from backend.version import VERSION_HEADER, __version__
+from backend.version import __version__
 from backend.work.allowed import require_room
 from backend.work.doors import check_task
 from backend.work.library import Library
 from backend.work.tasks import kind_of
-
-
-class _Json(JSONResponse):
-    """JSON in UTF-8, whatever is in it: names of files may hold bytes that are in no encoding."""
-
-    def render(self, content: Any) -> bytes:  # whatever has a form in JSON
-        return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(
-            "utf-8", "replace"
-        )
-
 
 _MAX_TASK_BYTES = 4 * 1024 * 1024
 
@@ -50,13 +40,14 @@ def make_app(executor: WorkersExecutor, store: Store, codec: Codec, *, token: st
     owned = OwnedExecutor(executor, store, library, settings.runs_folder)
     endpoints = Endpoints(owned, store, library, codec, settings)
     app = Starlette(routes=routes(endpoints), exception_handlers={EmbedscopeError: _refused})
-    return _TokenGate(app, token)
+    return TokenGate(app, token)
 
 
 def routes(endpoints: "Endpoints") -> list[Route]:
     """Every address of the service."""
     return [
         Route("/health", endpoints.health),
+        Route("/metrics", endpoints.measures),
         Route("/jobs", endpoints.jobs),
         Route("/jobs", endpoints.start, methods=["POST"]),
         Route("/cost", endpoints.cost, methods=["POST"]),
@@ -88,63 +79,23 @@ def routes(endpoints: "Endpoints") -> list[Route]:
     ]
 
 
-class _TokenGate:
-    """Answers 401 to every request without the token, and to one whose person it does not believe; else that person asks."""
-
-    def __init__(self, app: ASGIApp, token: str) -> None:
-        self._app, self._token, self._expected = app, token, f"Bearer {token}".encode()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        send = _with_version(send)
-        headers = dict(scope["headers"])
-        if not hmac.compare_digest(headers.get(b"authorization", b""), self._expected):
-            await _unauthorized("The token is missing or wrong.")(scope, receive, send)
-            return
-        try:
-            person = self._person(scope, headers.get(HEADER.lower().encode()))
-        except ServiceError as error:
-            await _unauthorized(error.message, error.hint)(scope, receive, send)
-            return
-        with asked_by(person):
-            await self._app(scope, receive, send)
-
-    def _person(self, scope: Scope, header: bytes | None) -> Person:
-        path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
-        if scope["query_string"]:
-            path += "?" + scope["query_string"].decode("latin-1")
-        said = None if header is None else header.decode("latin-1")
-        return person_of(said, scope["method"], path, self._token)
-
-
-def _with_version(send: Send) -> Send:
-    """``send`` with this version in every answer: a dashboard that is older notices, and asks for nothing to find out."""
-
-    async def sending(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message["headers"] = [*message.get("headers", []), (VERSION_HEADER.lower().encode(), __version__.encode())]
-        await send(message)
-
-    return sending
-
-
-def _unauthorized(message: str, hint: str = "") -> Response:
-    body = {"kind": "ServiceError", "message": message, "hint": hint} if hint else {"message": message}
-    return _Json(body, status_code=401)
-
-
 class Endpoints:
     """One method for each address; anything that touches the disk runs in a thread."""
 
     def __init__(self, executor: Executor, store: Store, library: Library, codec: Codec, settings: Settings) -> None:
         self._executor, self._store, self._library = executor, store, library
         self._codec, self._settings = codec, settings
+        self._measures = Measures(executor, store, settings.cache_bytes)
+
+    async def measures(self, request: Request) -> Response:
+        """What a Prometheus server reads, for whoever runs the machine or looks after the instance."""
+        if asking() != NOBODY and not asking().admin:
+            return _missing("page")
+        return Response(await run_in_threadpool(self._measures.text), media_type=CONTENT_TYPE)
 
     async def health(self, request: Request) -> Response:
         roots = os.pathsep.join(map(str, self._settings.model_roots))
-        return _Json(
+        return Utf8Json(
             {
                 "status": "ok",
                 "version": __version__,
@@ -155,17 +106,19 @@ class Endpoints:
 
     async def jobs(self, request: Request) -> Response:
         jobs = await run_in_threadpool(self._executor.jobs)
-        return _Json([to_json(job, {}) for job in jobs])
+        return Utf8Json([to_json(job, {}) for job in jobs])
 
     async def start(self, request: Request) -> Response:
         task = await self._task(request)
-        return _Json(to_json(await run_in_threadpool(self._executor.start, task), {}))
+        job = await run_in_threadpool(self._executor.start, task)
+        self._measures.asked(stored=job.state == "done")
+        return Utf8Json(to_json(job, {}))
 
     async def cost(self, request: Request) -> Response:
         task = await self._task(request)
         await run_in_threadpool(check_task, task)
         analyses = kind_of(task).analyses(task)
-        return _Json(to_json(await run_in_threadpool(self._executor.cost, analyses), {}))
+        return Utf8Json(to_json(await run_in_threadpool(self._executor.cost, analyses), {}))
 
     async def _task(self, request: Request) -> Task:
         """The task in the body of a request; raises InvalidRequest where there is none."""
@@ -179,11 +132,11 @@ class Endpoints:
 
     async def status(self, request: Request) -> Response:
         job = await run_in_threadpool(self._executor.status, request.path_params["id"])
-        return _missing("job") if job is None else _Json(to_json(job, {}))
+        return _missing("job") if job is None else Utf8Json(to_json(job, {}))
 
     async def cancel(self, request: Request) -> Response:
         await run_in_threadpool(self._executor.cancel, request.path_params["id"])
-        return _Json({"status": "ok"})
+        return Utf8Json({"status": "ok"})
 
     async def answer(self, request: Request) -> Response:
         """The answer to a task that is there for who asks; of an analysis whether it is, or with ``whole`` its file."""
@@ -191,23 +144,23 @@ class Endpoints:
         await run_in_threadpool(check_task, task)
         if not kind_of(task).analyses(task):
             noted = await run_in_threadpool(self._executor.noted, task)
-            return _missing("result") if noted is None else _Json(noted)
+            return _missing("result") if noted is None else Utf8Json(noted)
         if not await run_in_threadpool(self._executor.fetch, task):
             return _missing("result")
         if "whole" not in request.query_params:
-            return _Json({"status": "ok"})
+            return Utf8Json({"status": "ok"})
         content = await run_in_threadpool(self._store.result_bytes, fingerprint(task))
         return _missing("result") if content is None else Response(content, media_type="application/octet-stream")
 
     async def belongings(self, request: Request) -> Response:
         found = await run_in_threadpool(self._executor.belongings)
-        return _Json([to_json(one, {}) for one in found])
+        return Utf8Json([to_json(one, {}) for one in found])
 
     async def share(self, request: Request) -> Response:
         data = await _object(request)
         kind, key, shared = str(data.get("kind", "")), str(data.get("key", "")), data.get("shared") is True
         await run_in_threadpool(self._executor.share, kind, key, shared)
-        return _Json({"status": "ok"})
+        return Utf8Json({"status": "ok"})
 
     async def result(self, request: Request) -> Response:
         """A result by its digest, for whoever runs the machine: it does not say who may see what it is of."""
@@ -218,76 +171,76 @@ class Endpoints:
         if content is not None:
             return Response(content, media_type="application/octet-stream")
         record = await run_in_threadpool(self._store.record, f"task/{digest}")
-        return _missing("result") if record is None else _Json(record)
+        return _missing("result") if record is None else Utf8Json(record)
 
     async def upload(self, request: Request) -> Response:
         content = await _body(request, self._settings.max_upload_bytes)
         await run_in_threadpool(require_room, self._store, self._settings, len(content))
-        return _Json({"digest": await run_in_threadpool(self._executor.upload, content)})
+        return Utf8Json({"digest": await run_in_threadpool(self._executor.upload, content)})
 
     async def upload_vectors(self, request: Request) -> Response:
         content = await _body(request, self._settings.max_vector_bytes, "EMBEDSCOPE_MAX_VECTOR_BYTES")
         await run_in_threadpool(require_room, self._store, self._settings, len(content))
-        return _Json({"digest": await run_in_threadpool(self._executor.upload, content)})
+        return Utf8Json({"digest": await run_in_threadpool(self._executor.upload, content)})
 
     async def keep_selection(self, request: Request) -> Response:
         runs = await _json(request, "Send a list of numbers as JSON.")
-        return _Json({"digest": await run_in_threadpool(self._executor.keep_selection, runs)})
+        return Utf8Json({"digest": await run_in_threadpool(self._executor.keep_selection, runs)})
 
     async def selection(self, request: Request) -> Response:
         runs = await run_in_threadpool(self._executor.selection, request.path_params["digest"])
-        return _missing("selection") if runs is None else _Json(runs)
+        return _missing("selection") if runs is None else Utf8Json(runs)
 
     async def named_rows(self, request: Request) -> Response:
         found = await run_in_threadpool(self._executor.named_rows, request.path_params["digest"])
-        return _Json([to_json(one, {}) for one in found])
+        return Utf8Json([to_json(one, {}) for one in found])
 
     async def save_rows(self, request: Request) -> Response:
         table, data = request.path_params["digest"], await _object(request)
         asked = data.get("name", ""), data.get("runs", []), data.get("story", "")
-        return _Json(to_json(await run_in_threadpool(self._executor.save_rows, table, *asked), {}))
+        return Utf8Json(to_json(await run_in_threadpool(self._executor.save_rows, table, *asked), {}))
 
     async def rename_rows(self, request: Request) -> Response:
         table, data = request.path_params["digest"], await _object(request)
         asked = data.get("name", ""), data.get("new", "")
-        return _Json(to_json(await run_in_threadpool(self._executor.rename_rows, table, *asked), {}))
+        return Utf8Json(to_json(await run_in_threadpool(self._executor.rename_rows, table, *asked), {}))
 
     async def forget_rows(self, request: Request) -> Response:
         table, data = request.path_params["digest"], await _object(request)
         await run_in_threadpool(self._executor.forget_rows, table, data.get("name", ""))
-        return _Json({"status": "ok"})
+        return Utf8Json({"status": "ok"})
 
     async def runs(self, request: Request) -> Response:
         runs = await run_in_threadpool(self._executor.runs)
-        return _Json([to_json(run, {}) for run in runs])
+        return Utf8Json([to_json(run, {}) for run in runs])
 
     async def vector_sets(self, request: Request) -> Response:
         infos = await run_in_threadpool(self._executor.vector_sets)
-        return _Json([to_json(info, {}) for info in infos])
+        return Utf8Json([to_json(info, {}) for info in infos])
 
     async def delete_vectors(self, request: Request) -> Response:
         n_bytes = await run_in_threadpool(self._executor.delete_vectors, request.path_params["name"])
-        return _Json({"n_bytes": n_bytes})
+        return Utf8Json({"n_bytes": n_bytes})
 
     async def local_models(self, request: Request) -> Response:
-        return _Json(to_json(await run_in_threadpool(self._executor.local_models), {}))
+        return Utf8Json(to_json(await run_in_threadpool(self._executor.local_models), {}))
 
     async def delete_run(self, request: Request) -> Response:
         n_bytes = await run_in_threadpool(self._executor.delete_run, request.path_params["name"])
-        return _Json({"n_bytes": n_bytes})
+        return Utf8Json({"n_bytes": n_bytes})
 
     async def rename_run(self, request: Request) -> Response:
         data = await _json(request, "Send the new name as JSON.")
         new = str(data.get("name", "")) if isinstance(data, dict) else ""
         run = await run_in_threadpool(self._executor.rename_run, request.path_params["name"], new)
-        return _Json(to_json(run, {}))
+        return Utf8Json(to_json(run, {}))
 
     async def run_log(self, request: Request) -> Response:
-        return _Json(await run_in_threadpool(self._executor.run_log, request.path_params["name"]))
+        return Utf8Json(await run_in_threadpool(self._executor.run_log, request.path_params["name"]))
 
     async def text_sets(self, request: Request) -> Response:
         infos = await run_in_threadpool(self._executor.text_sets)
-        return _Json([to_json(info, {}) for info in infos])
+        return Utf8Json([to_json(info, {}) for info in infos])
 
     async def text_table(self, request: Request) -> Response:
         table = await run_in_threadpool(self._executor.text_table, request.path_params["digest"])
@@ -297,11 +250,11 @@ class Endpoints:
         """Whether a text set is there for who asks, without its rows."""
         spec = TextSetSpec(request.path_params["digest"][:10], "", 0, table=request.path_params["digest"])
         found = await run_in_threadpool(self._library.spec, spec)
-        return _Json(to_json(found, {}))
+        return Utf8Json(to_json(found, {}))
 
     async def delete_text_set(self, request: Request) -> Response:
         n_deleted = await run_in_threadpool(self._executor.delete_text_set, request.path_params["digest"])
-        return _Json({"n_deleted": n_deleted})
+        return Utf8Json({"n_deleted": n_deleted})
 
 
 async def _json(request: Request, hint: str) -> Any:  # whatever was sent
@@ -335,9 +288,9 @@ async def _body(request: Request, limit: int, setting: str = "EMBEDSCOPE_MAX_UPL
 
 
 def _missing(what: str) -> Response:
-    return _Json({"message": f"There is no such {what}.", "hint": "Ask for it again."}, status_code=404)
+    return Utf8Json({"message": f"There is no such {what}.", "hint": "Ask for it again."}, status_code=404)
 
 
 async def _refused(request: Request, error: Any) -> Response:
     body = {"kind": type(error).__name__, "message": error.message, "hint": error.hint}
-    return _Json(body, status_code=400 if not isinstance(error, StoreError) else 422)
+    return Utf8Json(body, status_code=400 if not isinstance(error, StoreError) else 422)

@@ -21,8 +21,8 @@ def require_health(settings: Settings) -> dict[str, str]:
     token = settings.token or stored_token(settings.cache, make=False)
     address = settings.backend or f"http://127.0.0.1:{settings.service_port}"
     service = json.loads(_asked("service", f"{address.rstrip('/')}/health", token))
-    said = str(service.get("status", ""))
-    if said != "ok":
+    said = ": ".join(str(service[key]) for key in ("status", "trouble") if service.get(key))
+    if service.get("status") != "ok":
         raise ServiceError(f"The service says: {said or 'nothing'}.", "See its log, and the page Jobs.")
     return {"dashboard": page, "service": said}
 

@@ -92,6 +92,7 @@ LISTS = {"/health", "/jobs", "/runs", "/vectors", "/models", "/textsets", "/belo
 NAMED: dict[tuple[str, str], Callable[[Things], list[tuple[str, Any]]]] = {
     ("GET", "/jobs/{id}"): lambda of: [(f"/jobs/{of.job}", None)],
     ("POST", "/jobs/{id}/cancel"): lambda of: [(f"/jobs/{of.job}/cancel", {})],
+    ("GET", "/metrics"): lambda of: [("/metrics", None)],
     ("GET", "/results/{digest}"): lambda of: [(f"/results/{of.result}", None)],
     ("DELETE", "/runs/{name}"): lambda of: [(f"/runs/{of.run}", None)],
     ("POST", "/runs/{name}/name"): lambda of: [(f"/runs/{of.run}/name", {"name": "taken-over"})],
