@@ -32,8 +32,11 @@ def tabbed(tab: Any, most: int) -> list[tuple[str, str]]:
 def test_tab_comes_to_the_choice_then_to_the_page_and_arrows_move_the_layer(address: str, tab: Any) -> None:
     tab.goto(f"{address}/projection")
     looking.run_if_asked(tab)
+    tab.reload()  # Tab goes on from where the last click was; on a page just opened it begins at the top
+    looking.figures(tab).first.wait_for()
     looking.settled(tab)
-    seen = tabbed(tab, 45)
+    tab.locator(".st-key-projection_method").wait_for()
+    seen = tabbed(tab, 60)
     keys = list(dict.fromkeys(key for key, _ in seen))
     for before, after in (
         ("model", "texts"),
@@ -53,7 +56,7 @@ def test_tab_comes_to_the_choice_then_to_the_page_and_arrows_move_the_layer(addr
     last = tab.evaluate(FIRST_FRAME)
     tab.keyboard.press("ArrowLeft")
     tab.wait_for_function("document.querySelector('.embedscope-frame-name').textContent === 'block 5'")
-    assert tab.evaluate(FIRST_FRAME) != last, "the layer before is drawn"
+    tab.wait_for_function(f"last => String(({FIRST_FRAME})()) !== String(last)", arg=last)  # the layer before is drawn
     tab.keyboard.press("Home")
     tab.wait_for_function("document.querySelector('.embedscope-frame-name').textContent === 'embedding'")
     tab.keyboard.press("End")

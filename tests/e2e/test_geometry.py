@@ -55,6 +55,7 @@ def test_a_click_in_the_grid_opens_the_layers_of_its_panel(tab: Any, address: st
         """Where the cell is, once its hover is seen: the page may still move while it is drawn."""
         hover = tab.locator(".hoverlayer .hovertext", has_text=words)
         for _ in range(40):
+            drag.nth(5).scroll_into_view_if_needed()  # a line more above it, and its last row is below the window
             box = drag.nth(5).bounding_box()  # the first small model above the second: four layers each
             x, y = box["x"] + box["width"] * (column + 0.5) / 4, box["y"] + box["height"] * (3.5 - row) / 4
             tab.mouse.move(x - 3, y)

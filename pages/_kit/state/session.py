@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from backend.bench.workbench import Workbench
 
 _LISTS = "_lists_of_this_run"
-_ADDRESS = re.compile(r"(?<=http)(?=s?://)|(?<=www)(?=\.)|(?<=[\w.+-])(?=@)", re.IGNORECASE)
+# What Markdown takes for an address: a name of a model at a commit or step has no dot after its @, and stays as it is to be copied
+_ADDRESS = re.compile(r"(?<=http)(?=s?://)|(?<=www)(?=\.)|(?<=[\w.+-])(?=@[\w-]+\.[\w-])", re.IGNORECASE)
 _NO_WIDTH = "\u2060"  # word joiner: no line is broken there either
 _LOOK_SECONDS = 1.5  # between two looks whether a lost service is there again
 _PUNCTUATION = str.maketrans({mark: f"\\{mark}" for mark in string.punctuation})
