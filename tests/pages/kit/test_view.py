@@ -12,6 +12,7 @@ from tests.pages.kit.test_walk import WALKS
 
 FIELDS = "selectbox segmented_control select_slider slider multiselect pills toggle checkbox number_input text_input radio tabs"
 OWN_WORDS = {
+    "pages/_kit/flow/ownership.py",  # with whom a thing is shared is of the thing, not of the view of it
     "pages/_kit/show/chosen_use.py",  # the menu "Select": its choices make files
     "pages/_kit/show/choosing.py",  # what is looked for ends as rows, which are in the address
     "pages/_kit/show/plot.py",  # the slider of a chart that has no script; its frame is noted like that of the others
