@@ -130,7 +130,7 @@ def test_rows_stop_at_the_limit(folder):
     assert "the limit is 3 (EMBEDSCOPE_MAX_ROWS)" in refusal(folder, TEXT, "train", limits).message
     assert len(read(folder, TEXT, "train[:3]", limits)) == 3
     error = refusal(folder, TextColumns(text="text", metadata=("stars", "label")), None, Limits(max_bytes=5))
-    assert "more than 40 characters in all" in error.message
+    assert "more than 25 characters in all" in error.message
 
 
 def test_columns_and_splits_that_are_not_there(folder):
