@@ -61,7 +61,7 @@ def test_tab_comes_to_the_choice_then_to_the_page_and_arrows_move_the_layer(addr
     tab.wait_for_function("document.querySelector('.embedscope-frame-name').textContent === 'embedding'")
     tab.keyboard.press("End")
     tab.wait_for_function("document.querySelector('.embedscope-frame-name').textContent === 'block 6'")
-    assert tab.evaluate(FIRST_FRAME) == last
+    tab.wait_for_function(f"last => String(({FIRST_FRAME})()) === String(last)", arg=last)
 
 
 def test_back_from_the_figure_of_a_job_is_the_list_of_jobs(address: str, tab: Any) -> None:

@@ -4,6 +4,8 @@ import re
 from typing import Any
 from urllib.parse import urlencode
 
+from playwright.sync_api import TimeoutError as Timeout
+
 from tests.e2e.looking import RUN_MS, go, run_if_asked, settled
 
 PLOT = ".embedscope-plot"
@@ -58,14 +60,17 @@ def test_a_click_in_the_grid_opens_the_layers_of_its_panel(tab: Any, address: st
             drag.nth(5).scroll_into_view_if_needed()  # a line more above it, and its last row is below the window
             box = drag.nth(5).bounding_box()  # the first small model above the second: four layers each
             x, y = box["x"] + box["width"] * (column + 0.5) / 4, box["y"] + box["height"] * (3.5 - row) / 4
-            tab.mouse.move(x - 3, y)
-            tab.mouse.move(x, y)
-            tab.wait_for_timeout(500)
-            if hover.count():
+            tab.mouse.move(x - 9, y)
+            tab.mouse.move(x, y, steps=3)
+            try:
+                hover.wait_for(timeout=3000)  # less is too short for a browser that shares two cores
                 break
+            except Timeout:
+                continue
         hover.wait_for()
         return x, y
 
+    settled(tab)
     hovered(0, 2, "undefined")
     assert "identical" in tab.locator(".hoverlayer .hovertext").text_content()
     tab.mouse.click(*hovered(3, 1, "CKA"))
