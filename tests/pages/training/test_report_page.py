@@ -193,7 +193,10 @@ def test_a_label_column_with_a_strange_name_is_shown_as_it_is(open_page, small_w
     info = small_world.bench.read_texts(path, text="text", label=name, name=f"strange {len(name)}")
     at = open_page(KEY, 0, 1, texts=info.spec.name)
     caption = next(one.value for one in at.caption if one.value.startswith("Classes"))
-    assert caption.replace("\\", "") == f"Classes: the column '{name}'."
+    seen = caption.replace("\\", "").replace(
+        "\u2060", ""
+    )  # the character of no width keeps an address from being a link
+    assert seen == f"Classes: the column '{name}'."
     assert "\\" in caption
 
 
