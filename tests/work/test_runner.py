@@ -102,7 +102,8 @@ def test_what_does_not_fit_the_budget_is_said_before_the_run(settings: Settings,
     bench = open_workbench(dataclasses.replace(settings, cache_bytes=100_000))
     texts = bench.read_texts(reviews, text="text")
     job = bench.start(bench.analysis("cka", models=[bench.model("minilm")], texts=texts))
-    assert job.state == "failed" and "GB" in job.error and "EMBEDSCOPE_CACHE_BYTES" in job.hint
+    assert job.state == "failed" and "This needs 1.94 MB in the cache" in job.error
+    assert "EMBEDSCOPE_CACHE_BYTES" in job.hint
     assert not list((settings.cache / "tmp").iterdir())
     bench.close()
 
