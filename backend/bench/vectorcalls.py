@@ -79,8 +79,8 @@ class VectorCalls(ModelCalls):
         """The parts of each block of a model over a text set, as layers of a model of their own, which is returned.
 
         Of each block: what attention adds to the residual stream, the stream between the two, what the MLP adds, and the
-        block's output; the embedding output first. Parallel blocks have no stream between. They are kept as vectors called ``name``, for these texts and one of
-        POOLINGS. Raises ModelError for a family whose parts are not known.
+        block's output; the embedding output first. Parallel blocks have no stream between. They are kept as vectors called
+        ``name``, for these texts and one of POOLINGS. Raises ModelError for a family whose parts are not known.
         """
         info = model if isinstance(model, ModelInfo) else self.model(model, report=report)
         if info.is_given:

@@ -10,7 +10,7 @@ from pathlib import Path
 from backend.bench.workbench import Workbench
 from backend.errors import ServiceError, StoreError
 from backend.jobs.base import Executor
-from backend.jobs.client import ClientExecutor
+from backend.jobs.client import NO_PROXY, ClientExecutor
 from backend.jobs.inline import InlineExecutor
 from backend.jobs.workers import JobLimits, WorkersExecutor
 from backend.metrics.own import load_own_metrics
@@ -125,9 +125,8 @@ def service_health(settings: Settings) -> dict[str, str]:
     token = settings.token or stored_token(settings.cache, make=False)
     address = (settings.backend or f"http://127.0.0.1:{settings.service_port}").rstrip("/")
     request = urllib.request.Request(f"{address}/health", headers={"Authorization": f"Bearer {token}"})
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # the token goes to no proxy
     try:
-        with opener.open(request, timeout=3.0) as answer:
+        with NO_PROXY.open(request, timeout=3.0) as answer:
             return {str(name): str(value) for name, value in json.loads(answer.read()).items()}
     except urllib.error.HTTPError as error:
         what = "refused the token" if error.code == 401 else f"answered {error.code}"

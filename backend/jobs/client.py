@@ -240,7 +240,7 @@ class ClientExecutor:
             headers[HEADER] = person
         request = urllib.request.Request(self._address + path, data=body, headers=headers, method=method)
         try:
-            with _OPENER.open(request, timeout=_TIMEOUT) as answer:
+            with NO_PROXY.open(request, timeout=_TIMEOUT) as answer:
                 self.service_version = answer.headers.get(VERSION_HEADER, "")
                 return bytes(answer.read())
         except urllib.error.HTTPError as error:
@@ -255,7 +255,7 @@ class ClientExecutor:
             ) from None
 
 
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # never send the token to a proxy
+NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # never send the token to a proxy
 
 
 def _selections_of(table: str) -> str:

@@ -83,9 +83,16 @@ class WorkerProcess:
 
     def _death(self) -> Event:
         code = self._popen.wait()
-        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         hint = "Run it again: a new worker takes its place."
         if code == -signal.SIGKILL:
             hint = "It may have run out of memory: use fewer texts or a smaller model, or simply run it again."
-        error, hint = what_ended(self._kind, -code) or (f"The worker process '{self._kind}' died ({how}).", hint)
+        error, hint = what_ended(self._kind, -code) or (
+            f"The worker process '{self._kind}' died ({how_it_ended(code)}).",
+            hint,
+        )
         return {"event": "died", "error": error, "hint": hint}
+
+
+def how_it_ended(code: int) -> str:
+    """The end of a process in words, of its return code."""
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from backend.bench.wiring import stored_token
 from backend.errors import ServiceError
+from backend.jobs.process import how_it_ended
 from backend.service.serve import interrupt
 from backend.settings import DASHBOARD, INSTALLED, MIB, Settings, own_command
 
@@ -52,12 +53,12 @@ class Part:
         self.ends = [when for when in self.ends if now - when < _WINDOW] + [now]
         if len(self.ends) > MOST_STARTS:
             raise ServiceError(
-                f"The {self.name} ended {len(self.ends)} times within a minute, the last time with {_how(code)}.",
+                f"The {self.name} ended {len(self.ends)} times within a minute, the last time with {how_it_ended(code)}.",
                 "See its last lines above. Its work and the cache are kept; start Embedscope again once that is mended.",
             )
         wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (len(self.ends) - 1))
         self.due = now + wait
-        _say(f"The {self.name} ended ({_how(code)}). It is started again in {wait:g} s.")
+        _say(f"The {self.name} ended ({how_it_ended(code)}). It is started again in {wait:g} s.")
 
     def end(self) -> None:
         """Ask the process to end."""
@@ -123,10 +124,6 @@ def _ends_with_parent() -> None:
     """In the new process: have it told to end when its parent dies, where the system can do that."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def _how(code: int) -> str:
-    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
 
 def _say(line: str) -> None:
