@@ -69,17 +69,21 @@ class OwnedExecutor:
             self._executor.cancel(job_id)
 
     def jobs(self) -> list[JobStatus]:
-        return [self._shown(job) for job in self._executor.jobs() if asking().admin or self._asked(job.id)]
+        found = self._executor.jobs()
+        return [self._shown(job, found) for job in found if asking().admin or self._asked(job.id)]
 
     def _asked(self, job_id: str) -> bool:
         return self._store.owners.mine("jobs", job_id)
 
-    def _shown(self, job: JobStatus) -> JobStatus:
-        """``job`` as who asks may see it: with the names that they gave, and without those of others."""
+    def _shown(self, job: JobStatus, among: Sequence[JobStatus] | None = None) -> JobStatus:
+        """``job`` as who asks may see it: with the names that they gave, and without those of others.
+
+        ``among`` are all jobs, where they are known already.
+        """
         if asking() == NOBODY:
             return job
         asked = self._store.record(_asked_key(job.id)) if self._asked(job.id) else None
-        waits_for = _ANOTHERS if job.waits_for and not self._is_mine(job.waits_for) else job.waits_for
+        waits_for = _ANOTHERS if job.waits_for and not self._is_mine(job.waits_for, among) else job.waits_for
         if not isinstance(asked, dict):
             return replace(job, title=_ANOTHERS, stage="", error="", hint="", choice=None, waits_for=waits_for)
         title, choice = str(asked["title"]), read_json(Choice, asked["choice"])
@@ -87,8 +91,9 @@ class OwnedExecutor:
             job = replace(job, error="It failed for whoever asked first.", hint="Run it again to see why.")
         return replace(job, title=title, choice=choice, waits_for=waits_for)
 
-    def _is_mine(self, title: str) -> bool:
-        return any(job.title == title and job.active and self._asked(job.id) for job in self._executor.jobs())
+    def _is_mine(self, title: str, among: Sequence[JobStatus] | None) -> bool:
+        jobs = self._executor.jobs() if among is None else among
+        return any(job.title == title and job.active and self._asked(job.id) for job in jobs)
 
     def _settle(self, job: JobStatus) -> None:
         """Give what a job has just made to all who had asked for it: the worker gave it to the one that it was begun for."""
