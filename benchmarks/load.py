@@ -9,12 +9,8 @@ import argparse
 import ast
 import asyncio
 import dataclasses
-import os
 import random
-import signal
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -28,10 +24,11 @@ import psutil
 from backend import open_workbench, read_settings
 from backend.bench.workbench import Workbench
 from backend.metrics import METRICS
-from backend.settings import DASHBOARD, PROJECT
+from backend.settings import DASHBOARD
 from backend.work.times import FORWARD, times_of
 from benchmarks.clicks import CHROMIUM, wait_for
 from benchmarks.memory import text_of
+from benchmarks.spikes import running_app
 
 PORT, SERVICE_PORT = 8572, 8672
 _ERRORS = "[data-testid=stException], [data-testid=stAlertContentError]"
@@ -59,30 +56,19 @@ def main() -> None:
     if not Path(CHROMIUM).exists():
         print(f"load: skipped, there is no Chromium at {CHROMIUM}")
         return
-    with tempfile.TemporaryDirectory() as folder:
-        environment = {
-            **os.environ,
-            "EMBEDSCOPE_CACHE": folder,
-            "EMBEDSCOPE_PORT": str(PORT),
-            "EMBEDSCOPE_SERVICE_PORT": str(SERVICE_PORT),
-            "EMBEDSCOPE_TOKEN": "benchmark",
-        }
-        command = [sys.executable, "-m", "backend", "up"]
-        whole = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL)
-        try:
-            _measure(Path(folder), options)
-        finally:
-            whole.send_signal(signal.SIGINT)
-            whole.wait()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with running_app(folder, PORT, SERVICE_PORT) as token:
+            _measure(folder, token, options)
 
 
-def _measure(folder: Path, options: argparse.Namespace) -> None:
+def _measure(folder: Path, token: str, options: argparse.Namespace) -> None:
     wait_for(f"http://127.0.0.1:{PORT}/_stcore/health")
-    address = f"http://127.0.0.1:{SERVICE_PORT}"
-    settings = dataclasses.replace(read_settings(), cache=folder, backend=address, token="benchmark")
+    address, cache = f"http://127.0.0.1:{SERVICE_PORT}", folder / "cache"
+    settings = dataclasses.replace(read_settings(), cache=cache, backend=address, token=token)
     bench, seen = open_workbench(settings), Seen()
     choices = [_choice(bench, number, folder) for number in range(options.sessions)]
-    asyncio.run(_all_sessions(choices, seen, folder, options))
+    asyncio.run(_all_sessions(choices, seen, cache, options))
     deadline = time.monotonic() + _END_SECONDS
     while any(job.active for job in bench.jobs()) and time.monotonic() < deadline:
         time.sleep(1.0)
