@@ -89,7 +89,7 @@ from backend.values.labels import field_label, number_label, value_words
 from backend.values.likeness import deviations, left_open, preset_status
 from backend.values.lineage import Ordered
 from backend.values.local import LocalModel, LocalModels
-from backend.values.models import BrokenMember, ModelInfo, SeriesInfo, SeriesMember
+from backend.values.models import BrokenMember, ModelInfo, SeriesInfo, SeriesMember, short_model
 from backend.values.numbers import NO_NUMBER, chance_text, hover_form, number_text, points_text
 from backend.values.owned import Belonging, Owned
 from backend.values.papers import Publication
@@ -377,6 +377,7 @@ __all__ = [
     "scale_ends",
     "series_document",
     "sets_meant",
+    "short_model",
     "standard_scores",
     "sub_layers_name",
     "summary_rows",

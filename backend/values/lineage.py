@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import PurePath
 
-from backend.values.models import ModelInfo
+from backend.values.models import ModelInfo, short_model
 from backend.values.runs import RunInfo, run_called
 
 RUN = "run:"
@@ -134,7 +134,7 @@ def _by_descent(first: ModelInfo, second: ModelInfo, runs: Sequence[RunInfo]) ->
         if run is None:
             return None
         name, commit = run.base, run.commit
-        said.append(f"{RUN}{run.name} started from {_shorter(run.base)}.")
+        said.append(f"{RUN}{run.name} started from {short_model(run.base)}.")
     return None
 
 
@@ -147,8 +147,8 @@ def _parent(info: ModelInfo, runs: Sequence[RunInfo]) -> tuple[str, str, str]:
     """Name and commit of what a model was made from, and the sentence that says so."""
     run = _run(info.spec.name, runs)
     if run is not None:
-        return run.base, run.commit, f"{RUN}{run.name} started from {_shorter(run.base)}."
-    return info.base, info.base_commit, f"The card of {_short(info)} names {_shorter(info.base)} as its base."
+        return run.base, run.commit, f"{RUN}{run.name} started from {short_model(run.base)}."
+    return info.base, info.base_commit, f"The card of {_short(info)} names {short_model(info.base)} as its base."
 
 
 def _run(name: str, runs: Sequence[RunInfo]) -> RunInfo | None:
@@ -193,12 +193,8 @@ def _bare(name: str) -> str:
 
 
 def _series(name: str) -> str:
-    return name if name.startswith(RUN) else _shorter(name)
+    return name if name.startswith(RUN) else short_model(name)
 
 
 def _short(info: ModelInfo) -> str:
-    return _shorter(info.spec.name)
-
-
-def _shorter(name: str) -> str:
-    return "/".join(name.rstrip("/").split("/")[-2:]) if name.startswith(("/", ".", "~")) else name
+    return short_model(info.spec.name)

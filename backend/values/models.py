@@ -9,6 +9,11 @@ from backend.values.specs import ModelSpec
 OBJECT_PREFIX = "module:"  # the name of a model that is an object in a notebook begins so
 
 
+def short_model(name: str) -> str:
+    """A model's name as it is said to people: of a local folder its last two parts, so that nobody reads where it lies."""
+    return "/".join(name.rstrip("/").split("/")[-2:]) if name.startswith(("/", ".", "~")) else name
+
+
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
     """What is known of a resolved model without running it.

@@ -14,6 +14,7 @@ from backend.metrics.base import Metric
 from backend.settings import Settings
 from backend.store import Store
 from backend.values.activations import NUMBER_STEPS, Activations, Array, LayerStack, TokenNames
+from backend.values.models import short_model
 from backend.values.specs import POOLINGS, ActivationSpec
 from backend.work.library import Library
 from backend.work.modelhost import ModelHost
@@ -74,7 +75,9 @@ class Stacks:
         info = self._models.known(first.model)
         meta = self._store.array_meta(fingerprint(replace(first, postprocess=())))
         return LayerStack(
-            model=first.model.name,
+            model=short_model(
+                first.model.name
+            ),  # the result is everyone's who asks for the same bytes: no path of one of them in it
             pooling=first.pooling,
             layers=tuple(spec.layer for spec in group),
             layer_names=tuple(info.layer_names[spec.layer] for spec in group),

@@ -67,7 +67,9 @@ def test_a_click_in_the_grid_opens_the_layers_of_its_panel(tab: Any, address: st
                 break
             except Timeout:
                 continue
-        hover.wait_for()
+        at_the_mouse = tab.evaluate("([x, y]) => document.elementFromPoint(x, y)?.outerHTML.slice(0, 200)", [x, y])
+        hovers = tab.locator(".hoverlayer .hovertext").all_text_contents()
+        assert hover.count(), f"no hover with {words!r} at {x:.0f}, {y:.0f} in {box}: {hovers}, over {at_the_mouse}"
         return x, y
 
     settled(tab)

@@ -60,3 +60,12 @@ def test_rows_that_are_forgotten_are_found_again(bench: Workbench, tmp_path: Pat
     (bench.settings.cache / "arrays" / rows[:2] / f"{rows}.npy").unlink()
     other = bench.analysis("average_cosine", models=[bench.model(model)], texts=texts, max_length=8)
     assert bench.wait(other).sources[0].n_rows == 38
+
+
+def test_what_a_result_says_of_a_local_model_holds_no_path(bench: Workbench, tmp_path: Path, model: str) -> None:
+    """Whoever asks for the same bytes gets the result, wherever their own copy lies."""
+    other = str(tiny.save(tmp_path / "runs" / "other", tiny.bert_config(), seed=1))
+    result = bench.compute("cka", model=[model, other], texts=["one", "two", "three", "four", "five"], pooling="cls")
+    said = " ".join([*result.notes, *(entry.reason for entry in result.undefined)])
+    assert "/bert, embedding: all rows are identical" in said
+    assert str(tmp_path) not in said

@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
+from backend import short_model as short_model
+
 
 def rgba_start(hexadecimal: str) -> str:
     """How a colour such as "#0072B2" begins where it has an opacity: ``rgba(0,114,178,``."""
@@ -162,11 +164,6 @@ def short_layer(name: str) -> str:
     if head == "block" and tail.isdigit():
         return tail
     return {"embedding": "emb.", "final norm": "norm"}.get(name, name)
-
-
-def short_model(name: str) -> str:
-    """A model's name short enough for a legend: of a local folder its last two parts."""
-    return "/".join(name.rstrip("/").split("/")[-2:]) if name.startswith(("/", ".", "~")) else name
 
 
 def for_paper(figure: go.Figure) -> go.Figure:
