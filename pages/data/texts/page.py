@@ -8,6 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 from backend import EmbedscopeError, TextSetInfo
 from pages._kit.flow.ownership import show_owner
 from pages._kit.show import wording
+from pages._kit.show.beside import two_columns
 from pages._kit.show.findings import heading
 from pages._kit.state import ask, selection
 from pages._kit.state.session import plain, show_problem, workbench
@@ -95,28 +96,29 @@ if adding.just_saved():
 rows_tab, add_tab = ask.tabs(["Rows", "Add a text set"], key="texts_view")
 with add_tab:
     adding.add_section(saved=saved)
-with rows_tab:
-    st.dataframe(
-        overview_table(everything),
-        key="texts_list",
-        hide_index=True,
-        height="content" if len(everything) <= MOST_LINES else 36 * (MOST_LINES + 1),
-        alt="Text sets",
-    )
-    adding.follow_renaming()
-    adding.show_saved(names)
-    here = selection.current().texts
-    first = list(names).index(here.shown_name) if here in everything else 0
-    line = st.container(horizontal=True, vertical_alignment="center")
-    with line:
-        shown = ask.selectbox(
-            "Text set",
-            list(names),
-            index=first,
-            format_func=wording.set_names(everything),
-            key=adding.SHOWN,
-            label_visibility="collapsed",
-            width="stretch",
+with rows_tab, two_columns("texts") as left:
+    with left.taken():
+        st.dataframe(
+            overview_table(everything),
+            key="texts_list",
+            hide_index=True,
+            height="content" if len(everything) <= MOST_LINES else 36 * (MOST_LINES + 1),
+            alt="Text sets",
         )
+        adding.follow_renaming()
+        adding.show_saved(names)
+        here = selection.current().texts
+        first = list(names).index(here.shown_name) if here in everything else 0
+        line = st.container(horizontal=True, vertical_alignment="center")
+        with line:
+            shown = ask.selectbox(
+                "Text set",
+                list(names),
+                index=first,
+                format_func=wording.set_names(everything),
+                key=adding.SHOWN,
+                label_visibility="collapsed",
+                width="stretch",
+            )
     if shown in names:
         show_set(names[shown], shown, line)

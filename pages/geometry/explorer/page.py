@@ -14,7 +14,7 @@ from pages._kit.charts.depth import Series, profile_lines
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.progress import run_panel
 from pages._kit.show.columns import show_table
-from pages._kit.show.finding import Finding, elsewhere, show
+from pages._kit.show.finding import Finding, elsewhere, said_once, show
 from pages._kit.show.findings import heading, reasons
 from pages._kit.show.wording import count, set_names
 from pages._kit.state import ask
@@ -92,8 +92,8 @@ def _said(result: Result, name: str, value: Any) -> str:
     return f"undefined: {why}" if why else "none" if value is None else value_words(name, value)
 
 
-def show_drawn(row: Metric, result: Result, numbers: Numbers) -> None:
-    """One field as a figure: a line over the layers or over places, or a heat map, with a slider for a third axis."""
+def choose_field(row: Metric, numbers: Numbers) -> tuple[str, tuple[int, ...]]:
+    """One field that can be drawn, and the place on its first axis where it has three."""
     names = list(numbers.drawn)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = ask.selectbox("Number", names, format_func=number_label, key=f"explorer_{row.name}_field", width=420)
@@ -103,6 +103,12 @@ def show_drawn(row: Metric, result: Result, numbers: Numbers) -> None:
             label = "Layer" if ticks[0] == list(numbers.layers) else "Place"
             places = range(len(ticks[0]))
             at = (ask.select_slider(label, places, 0, format_func=ticks[0].__getitem__, key=f"explorer_{row.name}_at"),)
+    return name, at
+
+
+def show_drawn(row: Metric, result: Result, numbers: Numbers, name: str, at: tuple[int, ...]) -> None:
+    """One field as a figure: a line over the layers or over places, or a heat map."""
+    ticks = numbers.ticks(name)
     values, ticks = numbers.drawn[name][at], ticks[len(at) :]
     why = {index[len(at) :]: said for index, said in reasons(result, name).items() if index[: len(at)] == at}
     models = [short_model(model) for model in dict.fromkeys(source.model for source in result.sources)]
@@ -159,20 +165,22 @@ def _drawn(
 def show_result(row: Metric, result: Result) -> None:
     """Everything that a result holds, as far as it can be shown without knowing what it means."""
     numbers = numbers_of(result)
-    if numbers.drawn:
-        show_drawn(row, result, numbers)
-    else:
-        show_files(row, result, numbers)
-    show_single(result, numbers)
-    layered = numbers.table()
-    if len(layered.columns) > 1:
-        with st.expander("Every number of one per layer", icon=":material/table:"):
-            show_table(layered)
-    if numbers.rest:
-        listed = "; ".join(
-            f"{number_label(name)} ({shape}{_gaps(result, name)})" for name, shape in numbers.rest.items()
-        )
-        st.caption(f"Only in the JSON file: {plain(listed)}.")
+    field = choose_field(row, numbers) if numbers.drawn else None
+    with said_once(beside="explorer" if field else ""):
+        if field:
+            show_drawn(row, result, numbers, *field)
+        else:
+            show_files(row, result, numbers)
+        show_single(result, numbers)
+        layered = numbers.table()
+        if len(layered.columns) > 1:
+            with st.expander("Every number of one per layer", icon=":material/table:"):
+                show_table(layered)
+        if numbers.rest:
+            listed = "; ".join(
+                f"{number_label(name)} ({shape}{_gaps(result, name)})" for name, shape in numbers.rest.items()
+            )
+            st.caption(f"Only in the JSON file: {plain(listed)}.")
 
 
 def show_files(row: Metric, result: Result, numbers: Numbers) -> None:

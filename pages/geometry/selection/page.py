@@ -13,7 +13,7 @@ from pages._kit.charts.depth import CAPTION, Series, profile_lines
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.progress import run_panel
 from pages._kit.show.columns import show_table
-from pages._kit.show.finding import Finding, show
+from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import heading, reasons
 from pages._kit.show.measures import MEASURES, LayerMeasure
 from pages._kit.show.wording import count
@@ -124,22 +124,23 @@ def draw(measure: LayerMeasure, found: Mapping[str, Result], model: str, row_nam
     known = any(np.isfinite(line.values).any() for line in lines)
     banded = any(line.low is not None and np.isfinite(line.low).any() for line in lines)
     parts = (measure.meant(row_name), measure.bias if banded else "", CAPTION.replace("one model", "one set of texts"))
-    show(
-        Finding(
-            key="selection_profile",
-            title=f"{measure.name} of the selection and of the rest in {model}",
-            figure=profile_lines(lines, y_title=measure.axis) if known else None,
-            caption=" ".join(filter(None, parts)),
-            table=lambda: table_of(measure, found),
-            results=list(found.values()),
-            fields=[measure.field],
-            crosses=True,
-            height=400,
-            view=f"{measure.field} {model}",
+    with said_once(beside="selection"):
+        show(
+            Finding(
+                key="selection_profile",
+                title=f"{measure.name} of the selection and of the rest in {model}",
+                figure=profile_lines(lines, y_title=measure.axis) if known else None,
+                caption=" ".join(filter(None, parts)),
+                table=lambda: table_of(measure, found),
+                results=list(found.values()),
+                fields=[measure.field],
+                crosses=True,
+                height=400,
+                view=f"{measure.field} {model}",
+            )
         )
-    )
-    with st.expander("Table", icon=":material/table:"):
-        show_table(table_of(measure, found))
+        with st.expander("Table", icon=":material/table:"):
+            show_table(table_of(measure, found))
 
 
 heading("Selection", WHAT, HOW)

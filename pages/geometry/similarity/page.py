@@ -31,6 +31,7 @@ from pages._kit.charts.layer_pairs import (
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
+from pages._kit.show.beside import two_columns
 from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import heading
@@ -246,30 +247,38 @@ def table_of(mode: str, found: Sequence[Result[CkaResult]]) -> pd.DataFrame:
     return table
 
 
+def matrix_and_cell(mode: str, found: Sequence[Result[CkaResult]], models: Sequence[ModelInfo]) -> Cell | None:
+    """The heatmap, and at its side what a click chose, which is returned."""
+    row = st.container(horizontal=True)
+    with row.container(width=640):
+        chosen = draw(mode, found)
+    cell = clicked(mode, found, models, chosen.cell)
+    with row.container(width=240):
+        if cell is None:
+            st.caption(HINT)
+        else:
+            describe(cell)
+    return cell
+
+
 def show_pair(
     mode: str, found: Sequence[Result[CkaResult]], models: Sequence[ModelInfo], here: Selection, view: str
 ) -> None:
     """Figure, cell, table and notes."""
     if (order := order_of(mode, models)) is not None:
         say_order(order)
-    with said_once():
-        if view == DIAGONAL:
-            draw_depth(mode, found)
-        else:
-            row = st.container(horizontal=True)
-            with row.container(width=640):
-                chosen = draw(mode, found)
-            cell = clicked(mode, found, models, chosen.cell)
-            with row.container(width=240):
-                if cell is None:
-                    st.caption(HINT)
-                else:
-                    describe(cell)
-            if cell is not None:
-                side_by_side(cell, here)
-    with st.expander("Table", icon=":material/table:"):
-        table = table_of(mode, found)
-        show_table(table.set_index(table.columns[0]).rename_axis(None), hide_index=False)
+    with two_columns("similarity") as first, said_once():
+        cell = None
+        with first.taken():
+            if view == DIAGONAL:
+                draw_depth(mode, found)
+            else:
+                cell = matrix_and_cell(mode, found, models)
+        if cell is not None:
+            side_by_side(cell, here)
+        with st.expander("Table", icon=":material/table:"):
+            table = table_of(mode, found)
+            show_table(table.set_index(table.columns[0]).rename_axis(None), hide_index=False)
 
 
 heading("Similarity", WHAT, HOW)

@@ -259,11 +259,12 @@ say_classes(label)
 if layer is None:
     found = run_panel([spec_of(here, model, here.layers, label, params)], "neurons_depth", NeuronsResult)
     if found is not None:
-        show_depth(found[0])
+        with said_once(beside="neurons_depth"):
+            show_depth(found[0])
 else:
     both = [model] if other is None else in_order([info for info in here.models if info in (model, other)]).models
     specs = [spec_of(here, info, [min(layer, len(info.layer_names) - 1)], label, params) for info in both]
     found = run_panel(specs, "neurons", NeuronsResult)
     if found is not None:
-        with said_once():
+        with said_once(beside="neurons" if len(found) == 1 else ""):  # two models stand side by side already
             show_one(found, here)

@@ -218,7 +218,7 @@ def _movement(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
         height=520,
         view=f"{series.name} {series.steps} {at} {layer} {values.classes}",
     )
-    with said_once():
+    with said_once(beside="dynamics_paths"):
         show(finding)
         show_table(_lengths(result, layer), key="dynamics_lengths")
 
