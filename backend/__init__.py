@@ -50,6 +50,7 @@ from backend.metrics.neurons.counts import AccuracyCounts, class_shares, count_b
 from backend.metrics.neurons.result import NeuronsParams, NeuronsResult
 from backend.metrics.own import register_metric
 from backend.metrics.probing.result import ProbingParams, ProbingResult
+from backend.metrics.rogue.by_class import ClassSpikesParams, ClassSpikesResult
 from backend.metrics.rogue.kernel import standard_scores
 from backend.metrics.rogue.metric import RogueParams, RogueResult
 from backend.metrics.rogue.overlap import RogueOverlapParams, RogueOverlapResult
@@ -188,6 +189,8 @@ __all__ = [
     "CkaParams",
     "CkaResult",
     "ClassCounts",
+    "ClassSpikesParams",
+    "ClassSpikesResult",
     "ComponentAccuracy",
     "ComponentAccuracyParams",
     "Cost",

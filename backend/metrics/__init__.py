@@ -24,6 +24,7 @@ from backend.metrics.neighbors.overlap import NEIGHBOUR_OVERLAP
 from backend.metrics.neighbors.typed import NEIGHBOURS_OF_TEXT
 from backend.metrics.neurons.metric import NEURONS
 from backend.metrics.probing.metric import PROBING
+from backend.metrics.rogue.by_class import CLASS_SPIKES
 from backend.metrics.rogue.metric import ROGUE
 from backend.metrics.rogue.overlap import ROGUE_OVERLAP
 from backend.metrics.similarity.metric import CKA
@@ -39,6 +40,7 @@ METRICS: dict[str, Metric] = {
     "dimension_scale": DIMENSION_SCALE,
     "rogue": ROGUE,
     "rogue_overlap": ROGUE_OVERLAP,
+    "class_spikes": CLASS_SPIKES,
     "projection": PROJECTION,
     "projection_series": PROJECTION_SERIES,
     "text_on_map": TEXT_ON_MAP,

@@ -118,6 +118,15 @@ PRESETS: dict[str, Preset] = {
             open=(_WHICH_LAST,),
         ),
         Preset(
+            "class_spikes",
+            GPTOLOGY,
+            "section 2.2.2, figure 5",
+            LAST_OR_FIRST,
+            LAST,
+            {"split": ""},
+            open=(_WHICH_LAST, "what a line is: we draw the mean of each class"),
+        ),
+        Preset(
             "projection",
             GPTOLOGY,
             "section 2.1, figure 2",
@@ -130,7 +139,7 @@ PRESETS: dict[str, Preset] = {
         Preset(
             "threshold",
             GPTOLOGY,
-            "section 3, figure 5",
+            "sections 3.1 and 3.2",
             LAST_OR_FIRST,
             LAST,
             {"dimension": -1, "method": "svm", "head": "auto"},

@@ -21,8 +21,8 @@ from backend.metrics.movement.result import (
     why_missing,
 )
 from backend.metrics.shared.degenerate import all_identical, count_non_finite, same_rows, undefined_entries
+from backend.metrics.shared.in_use import classes_in_use
 from backend.metrics.shared.linalg import Floats, Ints, as_matrix
-from backend.metrics.shared.splits import check_repeats
 from backend.metrics.shared.unseen import mostly_seen
 from backend.values.activations import Labels, LayerStack, Report
 
@@ -35,7 +35,7 @@ def run(
     """Centroids of every label in every layer of every stack; the stacks are in the order of the training."""
     assert labels is not None
     same_rows(stacks)
-    classes, rare = _without_rare(_classes_in_use(labels, params.split), labels.classes, params.min_rows)
+    classes, rare = _without_rare(classes_in_use(labels, params.split), labels.classes, params.min_rows)
     n_models, n_layers, n_labels = len(stacks), len(stacks[0]), len(labels.classes)
     _check_stacks(stacks, n_labels)
     centroids = np.full((n_models, n_layers, n_labels, stacks[0].rows[0].shape[1]), np.nan)
@@ -62,27 +62,6 @@ def run(
     facts = Facts(tuple(stacks), reasons, frozenset(flat))
     entries = undefined_entries(values, lambda field, index: why_missing(field, index, values, facts))
     return Outcome(values, entries, movement_notes(values, stacks, rare, params.min_rows))
-
-
-def _classes_in_use(labels: Labels, split: str) -> Ints:
-    """Class number of each row, -1 where it takes no part; raises InvalidRequest where no row is left."""
-    classes = np.array(labels.values, dtype=np.int64)
-    if split:
-        names = np.array(labels.split if labels.split is not None else (), dtype=object)
-        if split not in names:
-            listed = ", ".join(f"'{name}'" for name in dict.fromkeys(names.tolist()) if name)
-            raise InvalidRequest(
-                f"There is no split '{split}': "
-                + (f"the splits are {listed}." if listed else "the texts have no split column."),
-                "Choose one of them, or leave the split empty for all labelled rows.",
-            )
-        classes[names != split] = -1
-    n_used = int((classes >= 0).sum())
-    if not n_used:
-        whose = f"No row of the split '{split}'" if split else "No row"
-        raise InvalidRequest(f"{whose} has a label.", "Choose another label column, or another text set.")
-    check_repeats(len(np.unique(classes[classes >= 0])), n_used)
-    return classes
 
 
 def _without_rare(classes: Ints, names: Sequence[str], min_rows: int) -> tuple[Ints, list[str]]:

@@ -28,8 +28,8 @@ def with_shared_axes(findings: Sequence[Finding]) -> list[Finding]:
     if len(drawn) < 2:
         return list(findings)
     spans = {axis: [_span(finding.figure, axis) for finding in drawn] for axis in _AXES}
-    whole = {axis: _whole(found) for axis, found in spans.items()}
-    words = _words([_AXES[axis] for axis, found in whole.items() if found is None])
+    whole = {axis: common_span(found) for axis, found in spans.items()}
+    words = axes_words([_AXES[axis] for axis, found in whole.items() if found is None])
     ranges = {f"{axis}axis": {"range": list(found)} for axis, found in whole.items() if found is not None}
     return [
         finding
@@ -43,7 +43,7 @@ def with_shared_axes(findings: Sequence[Finding]) -> list[Finding]:
     ]
 
 
-def _words(own: Sequence[str]) -> str:
+def axes_words(own: Sequence[str]) -> str:
     """What a caption says of the axes, of which the ``own`` are each figure's own."""
     if not own:
         return SHARED
@@ -51,7 +51,7 @@ def _words(own: Sequence[str]) -> str:
     return f"{OWN} {axes}: on a common one a figure would fill less than {number_text(_LEAST, 'share')}."
 
 
-def _whole(spans: Sequence[tuple[float, float] | None]) -> tuple[float, float] | None:
+def common_span(spans: Sequence[tuple[float, float] | None]) -> tuple[float, float] | None:
     """The axis that all of them fit; None where one is empty or would be too small on it."""
     known = [span for span in spans if span is not None]
     if len(known) < len(spans):

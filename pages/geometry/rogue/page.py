@@ -17,6 +17,7 @@ from pages._kit.state.labelled import choose_model
 from pages._kit.state.pair import ordered, say_order
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import plain, workbench
+from pages.geometry.rogue.by_class import class_panel
 from pages.geometry.rogue.charts import BOTH, CAPTION, GRID_CAPTION, OUTLIER, ROGUE, grid_height, spike_grid, spike_plot
 from pages.geometry.rogue.chosen import CAPTION as CHOSEN_CAPTION
 from pages.geometry.rogue.chosen import GRID_CAPTION as CHOSEN_GRID_CAPTION
@@ -39,7 +40,7 @@ HOW = (
     "A dimension is rogue in a layer where its score lies far above the scores of all others. You choose the score: the "
     "variance over the texts, the share of the average cosine, or |mean|; the three can disagree."
 )
-ONE, ALL, OVERLAP, NORMS = "One layer", "All layers", "Overlap", "Norm weights"
+ONE, ALL, CLASSES, OVERLAP, NORMS = "One layer", "All layers", "By class", "Overlap", "Norm weights"
 FIELDS = ("top_variance_value", "top_cosine_value", "cosine", "variance", "score")
 N_NAMED = 3
 MAP_WIDTH = 580
@@ -296,10 +297,13 @@ def show_overlap(here: Selection, model: ModelInfo, by: str) -> None:
 heading("Rogue dimensions", WHAT, HOW)
 here = ready()
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    view = ask.segmented_control("View", [ONE, ALL, OVERLAP, NORMS], default=ONE, key="rogue_view")
-    model = choose_model(here.models, "rogue_model")
-    by = choose_ranking() if view != NORMS else ""
-if view == OVERLAP:
+    view = ask.segmented_control("View", [ONE, ALL, CLASSES, OVERLAP, NORMS], default=ONE, key="rogue_view")
+    if view != CLASSES:
+        model = choose_model(here.models, "rogue_model")
+        by = choose_ranking() if view != NORMS else ""
+if view == CLASSES:
+    class_panel(here)
+elif view == OVERLAP:
     show_overlap(here, model, by)
 elif view == NORMS:
     norm_panel(model)

@@ -115,14 +115,15 @@ WALKS = (
     Walk(
         "rogue",
         (0, 1),
-        ("rogue_layer", "rogue_appearing", "rogue_all", "rogue_overlap_map", "rogue_norms"),
+        ("rogue_layer", "rogue_appearing", "rogue_all", "rogue_by_class", "rogue_overlap_map", "rogue_norms"),
         (
             ("number_input", "rogue_n_std", 1.0),
             ("segmented_control", "rogue_view", "All layers"),
+            ("segmented_control", "rogue_view", "By class"),
             ("segmented_control", "rogue_view", "Overlap"),
             ("segmented_control", "rogue_view", "Norm weights"),
         ),
-        runs=("rogue", "rogue_overlap"),
+        runs=("rogue", "rogue_class", "rogue_overlap"),
     ),
     Walk("rogue", (0,), ("rogue_layer",), choice=(("pooling", "tokens"),)),
     Walk(
