@@ -75,13 +75,20 @@ def run_panel(
         return results
     if gathered() is not None:
         return results if partial and len(missing) < len(specs) else None
+    part = partial and len(missing) < len(specs)  # is drawn by the caller, so the button is for what its figure lacks
     with st.container(key=f"{key}_panel"):
         active = [status for i in missing if (status := statuses[i]) is not None and status.active]
         if active:
             watch([status.id for status in active], key=key)
         else:
-            _offer(bench, [specs[i] for i in missing], [statuses[i] for i in missing], key, run_label)
-    return results if partial and len(missing) < len(specs) else None
+            _offer(
+                bench,
+                [specs[i] for i in missing],
+                [statuses[i] for i in missing],
+                key,
+                "Run the rest" if part else run_label,
+            )
+    return results if part else None
 
 
 def batch_panel(task: BatchTask, key: str, *, run_label: str = "Run") -> tuple[Result, ...] | None:

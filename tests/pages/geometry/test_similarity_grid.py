@@ -23,6 +23,14 @@ def test_every_pair_of_three_models_is_one_panel(open_page, run_page, small_worl
     assert (scale["cmin"], scale["cmax"]) == (0, 1)
 
 
+def test_a_grid_of_which_a_part_is_there_offers_the_rest(open_page, run_page) -> None:
+    at = open_page("similarity", 0, 1, 2, pooling="last", layers="0-1")
+    run_page(at, "similarity")
+    at.segmented_control(key="similarity_mode").set_value("All models").run()
+    assert at.button(key="similarity_run").label == "Run the rest"
+    assert [trace for trace in figure(at)["data"] if "z" in trace], "what is there is drawn"
+
+
 def test_with_two_models_there_is_nothing_more_to_choose(open_page) -> None:
     at = open_page("similarity", 0, 1)
     assert "All models" not in at.segmented_control(key="similarity_mode").options
