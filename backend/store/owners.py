@@ -1,7 +1,8 @@
 """To whom things belong: a small file for each thing that has owners, beside the content-addressed data.
 
-What has no file is everyone's: it came with the program, or was made while nobody had to log in. A file that cannot be
-read is of something that belongs to somebody, and nobody can say to whom: it is shown to no one but whoever runs the machine.
+What has no file is everyone's: it came with the program, or was made while nobody had to log in. So that a lost file makes
+nothing everyone's, each is written twice, and one that is gone or cannot be read is read from its copy. Where neither can be
+read, something belongs to somebody and nobody can say to whom: it is shown to no one but whoever runs the machine.
 """
 
 import contextlib
@@ -20,6 +21,7 @@ from backend.values.owned import KINDS, Belonging, Owned
 from backend.values.people import NOBODY, Person, asking
 
 _LOST = Owned()
+_COPIES = "copies"  # the folder of the second file of each
 _Stamp = tuple[int, int, int]
 
 
@@ -33,15 +35,13 @@ class Owners:
     def of(self, kind: str, key: str) -> Owned | None:
         """To whom it belongs; None for what is everyone's, and for what is not there."""
         path = self._path(kind, key)
-        try:
-            stat = path.stat()
-        except FileNotFoundError:
+        there = [(one, stamp) for one in (path, self._copy(path)) if (stamp := _stamp(one)) is not None]
+        if not there:
             return None
-        stamp = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
         known = self._known.get(path)
-        if known is None or known[0] != stamp:
-            found = _read(path)
-            known = stamp, _LOST if found is None or (found.kind, found.key) != (kind, key) else found.owned
+        if known is None or known[0] != there[0][1]:
+            found = next((one.owned for place, _ in there if (one := _of(place, kind, key)) is not None), _LOST)
+            known = there[0][1], found
             self._known[path] = known
         return known[1]
 
@@ -118,19 +118,25 @@ class Owners:
         with exclusive(self._lock):
             before = self.of(kind, key)
             if before is None:
-                self._path(kind, new).unlink(missing_ok=True)
+                self.forget(kind, new)
             else:
                 self._write(kind, new, before)
 
     def forget(self, kind: str, key: str) -> None:
         """It is gone, and its owners with it."""
-        self._path(kind, key).unlink(missing_ok=True)
+        path = self._path(kind, key)
+        path.unlink(missing_ok=True)
+        self._copy(path).unlink(missing_ok=True)
 
     def all(self, kind: str) -> Iterator[Belonging]:
         """Everything of a kind that belongs to somebody."""
-        for path in (self._folder / kind).glob("??/*.json"):
-            found = _read(path)
-            if found is not None and found.kind == kind:
+        first, copies = self._folder / kind, self._folder / _COPIES / kind
+        for place in sorted({path.relative_to(root) for root in (first, copies) for path in root.glob("??/*.json")}):
+            read = (_read(root / place) for root in (first, copies))
+            found = next(
+                (one for one in read if one and one.kind == kind and self._path(kind, one.key) == first / place), None
+            )
+            if found is not None:
                 yield found
 
     def _path(self, kind: str, key: str) -> Path:
@@ -138,25 +144,49 @@ class Owners:
         digest = content_digest(kind.encode(), key.encode("utf-8", "surrogatepass"))
         return self._folder / kind / digest[:2] / f"{digest}.json"
 
+    def _copy(self, path: Path) -> Path:
+        return self._folder / _COPIES / path.relative_to(self._folder)
+
     def _write(self, kind: str, key: str, owned: Owned) -> None:
-        path = self._path(kind, key)
         owners = list(zip(owned.owners, owned.since, strict=True))
         body = json.dumps({"kind": kind, "key": key, "owners": owners, "shared_by": owned.shared_by})
-        part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(f"{zlib.crc32(body.encode()):08x} {body}")
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
-            raise StoreError(
-                f"Whom this belongs to cannot be written down: {error.strerror}.",
-                "Free some disk space, then try again.",
-            ) from error
+        path = self._path(kind, key)
+        for place in (self._copy(path), path):  # what is asked first is written last
+            _put(place, f"{zlib.crc32(body.encode()):08x} {body}")
+
+
+def _put(path: Path, content: str) -> None:
+    """Write a file whole or not at all."""
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise StoreError(
+            f"Whom this belongs to cannot be written down: {error.strerror}.",
+            "Free some disk space, then try again.",
+        ) from error
+
+
+def _stamp(path: Path) -> _Stamp | None:
+    """What changes when a file does; None where there is none."""
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return None
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+def _of(path: Path, kind: str, key: str) -> Belonging | None:
+    """What a file says of one thing; None where it cannot be read, or is of another."""
+    found = _read(path)
+    return found if found is not None and (found.kind, found.key) == (kind, key) else None
 
 
 def _read(path: Path) -> Belonging | None:

@@ -93,9 +93,9 @@ def visiting(chromium: Any, *, height: int = 800) -> Iterator[Any]:
             page.context.clear_cookies()
 
 
-def log_in(page: Any, instance: Instance, user: str) -> None:
-    """From the dashboard's door to the provider and back."""
-    page.goto(instance.address)
+def log_in(page: Any, instance: Instance, user: str, link: str = "") -> None:
+    """From the dashboard's door, where a ``link`` led to it, to the provider and back."""
+    page.goto(link or instance.address)
     page.get_by_role("button", name="Log in").click()
     page.get_by_role("button", name=user).click()
     page.wait_for_url(f"{instance.address}/**")
@@ -107,9 +107,9 @@ def test_two_people_log_in_and_see_what_is_theirs(chromium: Any, instance: Insta
         page.goto(link)
         expect(page.get_by_text("Log in to see")).to_be_visible()
         assert "adas lines" not in page.content()
-        log_in(page, instance, ADA)
+        log_in(page, instance, ADA, link)
         expect(page.get_by_text(f"Logged in as {ADA}.")).to_be_visible()
-        page.goto(link)
+        page.wait_for_url(lambda url: url.startswith(link))  # the login itself comes back to the first page
         expect(page.get_by_text("only Ada may read line 3")).to_be_attached()
         expect(page.get_by_text("Share with everyone here")).to_be_visible()
         with visiting(chromium, height=820) as other:

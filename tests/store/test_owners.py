@@ -67,14 +67,42 @@ def test_a_renamed_thing_keeps_its_owners(owners: Owners) -> None:
     assert _seen(owners, "runs", "two") == [ADA.id, ""]
 
 
-@pytest.mark.parametrize("content", ["", "00000000 {}", "no json at all", None])
-def test_owners_that_cannot_be_read_hide_a_thing_rather_than_show_it(
+@pytest.mark.parametrize("content", ["", "00000000 {}", "no json at all", "another's", None])
+def test_one_file_that_is_lost_or_damaged_is_read_from_its_copy(
     owners: Owners, tmp_path: Path, content: str | None
+) -> None:
+    for copied in (False, True):
+        with asked_by(ADA):
+            owners.add("texts", KEY, new=True)
+            owners.add("texts", "b" * 40, new=True)
+        _damage(owners, KEY, content, copied=copied)
+        assert _seen(Owners(tmp_path)) == _seen(owners) == [ADA.id, ""]
+        assert {one.key for one in owners.all("texts")} == {KEY, "b" * 40}
+        with asked_by(BEN):
+            owners.join("texts", KEY)
+        assert _seen(Owners(tmp_path)) == [ADA.id, BEN.id, ""]
+        owners.forget("texts", KEY)
+        assert owners.of("texts", KEY) is None
+
+
+@pytest.mark.parametrize("content", ["", "00000000 {}", "no json at all", "another's"])
+def test_owners_that_cannot_be_read_hide_a_thing_rather_than_show_it(
+    owners: Owners, tmp_path: Path, content: str
 ) -> None:
     with asked_by(ADA):
         owners.add("texts", KEY, new=True)
         owners.add("texts", "b" * 40, new=True)
-    first, second = (owners._path("texts", key) for key in (KEY, "b" * 40))
-    first.write_text(second.read_text() if content is None else content)
+    for copied in (False, True):
+        _damage(owners, KEY, content, copied=copied)
     assert _seen(Owners(tmp_path)) == [""]
-    assert second.stat().st_mode & 0o077 == 0
+    assert owners._path("texts", "b" * 40).stat().st_mode & 0o077 == 0
+
+
+def _damage(owners: Owners, key: str, content: str | None, *, copied: bool) -> None:
+    """Give the file of ``key``, or its copy, another content; None: remove it."""
+    first, other = (owners._path("texts", one) for one in (key, "b" * 40))
+    path = owners._copy(first) if copied else first
+    if content is None:
+        path.unlink()
+    else:
+        path.write_text(other.read_text() if content == "another's" else content)

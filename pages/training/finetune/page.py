@@ -85,6 +85,9 @@ def new_run(here: Selection, label: str) -> None:
     if model.is_given:
         say_no_model(model, "Fine-tuning trains a model")
         return
+    if not workbench().settings.finetune:
+        st.info("Fine-tuning is switched off on this instance. Ask whoever runs it (EMBEDSCOPE_FINETUNE).")
+        return
     st.caption(
         f"{plain(short_model(model.spec.name))} ({wording.parameters(model.n_parameters)} parameters) on "
         f"{wording.count(here.texts.spec.n_rows, here.row_name)} of {plain(here.texts.spec.name)}, labels: the column "

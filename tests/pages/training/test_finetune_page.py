@@ -107,6 +107,16 @@ def test_without_labels_the_form_says_what_is_needed(open_page) -> None:
     assert "no label column" in said(at) and button(at, "finetune_start") is None
 
 
+def test_where_it_is_switched_off_the_page_says_so_in_place_of_the_form(
+    open_page, small_world: SmallWorld, monkeypatch
+) -> None:
+    off = dataclasses.replace(small_world.bench.settings, finetune=0)
+    monkeypatch.setattr(small_world.bench, "settings", off)
+    at = open_page(KEY, 0, label="label")
+    assert "switched off on this instance" in said(at)
+    assert button(at, "finetune_start") is None
+
+
 def test_the_mean_of_nine_steps_is_of_fewer_at_the_ends() -> None:
     values = np.random.default_rng(0).standard_normal(30)
     found = moving_mean(values, 9)
