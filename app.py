@@ -61,10 +61,15 @@ PAGES = {
         ("training/finetune", "Fine-tune", "Train a model on your labels; its checkpoints form a series."),
         ("training/dynamics", "Dynamics", "How the geometry changes over the checkpoints of a training run."),
         ("training/report", "Report", "Before and after fine-tuning: a pair of models on one page."),
+        (
+            "training/papers",
+            "Papers",
+            "Each figure and table of the papers: the link that draws it, and its numbers beside ours.",
+        ),
     ],
 }
 
-WITHOUT_FIGURES = ("texts", "models", "jobs")
+WITHOUT_FIGURES = ("texts", "models", "jobs", "papers")
 
 
 def page(path: str, title: str, about: str) -> st.Page:

@@ -58,6 +58,18 @@ from backend.metrics.shared.splits import SplitInfo
 from backend.metrics.similarity.metric import CkaParams, CkaResult
 from backend.metrics.threshold.metric import ThresholdParams, ThresholdResult
 from backend.old_names import answer as answer_to_old_names
+from backend.papers.addresses import Address, address_of, own_address
+from backend.papers.asked import Asked, Part, commands_of, found_of, parts_of
+from backend.papers.chosen import PaperChoice, lacking
+from backend.papers.estimates import FROM as ESTIMATED_FROM
+from backend.papers.estimates import OwnEstimate, own_estimate, seconds_words
+from backend.papers.markdown import estimate_words, general_commands, ours_words, own_words
+from backend.papers.number import AGREES, DISAGREES, OPEN, Number
+from backend.papers.ours import Ours, ours_of
+from backend.papers.recorded import Record, recorded
+from backend.papers.row import EACH, PaperRow
+from backend.papers.table import ROWS as PAPER_ROWS
+from backend.papers.table import row_called, rows_of
 from backend.reports.colours import scale_ends, text_lengths
 from backend.reports.compare import FITTED, compared, compared_networks, mean_change
 from backend.reports.cross_task import CrossTaskRow, cross_task_rows, plan_cross_task
@@ -93,7 +105,7 @@ from backend.values.local import LocalModel, LocalModels
 from backend.values.models import BrokenMember, ModelInfo, SeriesInfo, SeriesMember, short_model
 from backend.values.numbers import NO_NUMBER, chance_text, hover_form, number_text, points_text
 from backend.values.owned import Belonging, Owned
-from backend.values.papers import Publication
+from backend.values.papers import PAPERS, Publication
 from backend.values.people import NOBODY, Person, asked_by, asked_through, asking
 from backend.values.preparing import NotPrepared, Prepared, PrepareTask
 from backend.values.presets import GENERAL, PRESETS, Preset
@@ -157,7 +169,11 @@ if TYPE_CHECKING:
 answer_to_old_names()
 
 __all__ = [
+    "AGREES",
     "DASHBOARD",
+    "DISAGREES",
+    "EACH",
+    "ESTIMATED_FROM",
     "FITTED",
     "GENERAL",
     "GIVEN",
@@ -165,6 +181,9 @@ __all__ = [
     "LOOK_UPS",
     "NOBODY",
     "NO_NUMBER",
+    "OPEN",
+    "PAPERS",
+    "PAPER_ROWS",
     "POOLINGS",
     "POSTPROCESS_STEPS",
     "PRESETS",
@@ -175,9 +194,11 @@ __all__ = [
     "AblationResult",
     "AccuracyCounts",
     "ActivationSpec",
+    "Address",
     "AnalysisSpec",
     "AnisotropyParams",
     "AnisotropyResult",
+    "Asked",
     "AverageCosineParams",
     "AverageCosineResult",
     "BatchTask",
@@ -239,10 +260,16 @@ __all__ = [
     "NormOutliers",
     "NormTask",
     "NotPrepared",
+    "Number",
     "Ordered",
+    "Ours",
     "Outcome",
     "OverlapParams",
+    "OwnEstimate",
     "Owned",
+    "PaperChoice",
+    "PaperRow",
+    "Part",
     "PartTask",
     "Person",
     "PostProcess",
@@ -260,6 +287,7 @@ __all__ = [
     "ReadOptions",
     "ReadTask",
     "Recipe",
+    "Record",
     "Region",
     "RenameClassesTask",
     "Report",
@@ -310,6 +338,7 @@ __all__ = [
     "VectorsPreview",
     "VectorsTask",
     "__version__",
+    "address_of",
     "alignment_residual",
     "asked_by",
     "asked_through",
@@ -323,6 +352,7 @@ __all__ = [
     "class_shares",
     "column_numbers",
     "combine_rows",
+    "commands_of",
     "common_components",
     "compared",
     "compared_networks",
@@ -334,10 +364,14 @@ __all__ = [
     "deviations",
     "drawn_points",
     "error_bars",
+    "estimate_words",
     "field_label",
     "fingerprint",
+    "found_of",
+    "general_commands",
     "hover_form",
     "label_changes",
+    "lacking",
     "laid_on",
     "layer_rows",
     "least_distance_extremes",
@@ -358,7 +392,13 @@ __all__ = [
     "number_texts",
     "open_workbench",
     "other_rows",
+    "ours_of",
+    "ours_words",
+    "own_address",
+    "own_estimate",
+    "own_words",
     "param",
+    "parts_of",
     "plan_cross_task",
     "plan_report",
     "points_inside",
@@ -366,18 +406,22 @@ __all__ = [
     "preset_status",
     "rank_correlation",
     "read_settings",
+    "recorded",
     "register_metric",
     "relative_depths",
     "report_document",
     "result_document",
     "result_of",
     "results_of",
+    "row_called",
     "row_runs",
     "rows_misfit",
+    "rows_of",
     "run_called",
     "run_document",
     "safe_cell",
     "scale_ends",
+    "seconds_words",
     "series_document",
     "sets_meant",
     "short_model",

@@ -26,6 +26,7 @@ PAGES = {
     "Fine-tune": "finetune",
     "Dynamics": "dynamics",
     "Report": "report",
+    "Papers": "papers",
 }
 RUN_MS = 120_000  # generous: the workers start, the model loads, two cores are shared
 

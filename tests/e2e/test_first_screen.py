@@ -56,6 +56,7 @@ ROOMS = {
     "finetune": ("finetune_recipe", "finetune_start"),
     "jobs": ("jobs_small", "jobs_refresh"),
     "report": ("report_view", "report_run"),
+    "papers": ("papers_paper", "papers_open_gptology-figure-1", "papers_open_gptology-appendix-A"),
 }
 
 

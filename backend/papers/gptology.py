@@ -1,0 +1,177 @@
+"""The figures and sections of GPTology: what fine-tuning does to the geometry of GPT-2."""
+
+from backend.papers.row import AFTER, BEFORE, BEFORE_AFTER, COUPLE, MODEL, PAIR, OwnInput, PaperRow, Step
+from backend.values.papers import GPTOLOGY
+
+_GPT2, _BERT = "openai-community/gpt2", "google-bert/bert-base-uncased"
+_NOT_PUBLISHED = (
+    "The fine-tuned models are not published; the recipe makes them (one run each for SST-2 and QNLI). "
+    'The "hidden validation data" is read as GLUE\'s validation split.'
+)
+
+
+def _own(*models: str, n_texts: int = 872 + 5463, n_tokens: int = 45) -> OwnInput:
+    return OwnInput(
+        models or (_GPT2,),
+        ("nyu-mll/glue (sst2)", "nyu-mll/glue (qnli)"),
+        n_texts,
+        n_tokens,
+        "GLUE's validation splits: 872 rows of SST-2 of about 25 tokens, 5,463 of QNLI of about 50",
+        "sst2",
+        recipe="gptology",
+        note=_NOT_PUBLISHED,
+    )
+
+
+_ONE_RUN = "the paper reports a single run of each model"
+_SMALL = "other models than GPT-2 of 12 blocks and 768 dimensions have other halves and fewer rogue dimensions"
+
+ROWS = (
+    PaperRow(
+        "gptology-figure-1",
+        GPTOLOGY,
+        "figure 1",
+        "CKA of all pairs of blocks, in GPT-2 as it is and fine-tuned on SST-2 and on QNLI.",
+        "geometry/similarity",
+        _own(),
+        steps=(Step("cka"),),
+        choices={"similarity_mode": "Within one model", "similarity_first": MODEL},
+        switch="paper_similarity",
+        claim="the first 6 decoder blocks are similar to one another and the last 6 decoder blocks are similar to one another",
+        rule="agrees where the mean CKA within each half of the blocks is above that between the halves",
+        differs=(_ONE_RUN, _SMALL),
+        open=("which three panels share a colour scale: here all go from 0 to 1",),
+    ),
+    PaperRow(
+        "gptology-figure-2",
+        GPTOLOGY,
+        "figure 2",
+        "t-SNE of the last token of each text, block by block, coloured by class.",
+        "geometry/projection",
+        _own(),
+        steps=(Step("projection"),),
+        choices={"projection_model": MODEL, "projection_method": "tsne"},
+        switch="paper_projection",
+        claim="layers 7-12 have clearly learned distinct subspaces that separate points by class label",
+        rule="to be seen on the map; beside it stands how far the map keeps neighbours (trustworthiness)",
+        differs=(_ONE_RUN, "t-SNE's coordinates are of no meaning beyond who is near whom"),
+    ),
+    PaperRow(
+        "gptology-figure-3",
+        GPTOLOGY,
+        "figure 3",
+        "The values of all dimensions of last-token vectors, block by block: rogue dimensions are spikes.",
+        "geometry/rogue",
+        _own(),
+        steps=(Step("rogue"),),
+        choices={"rogue_view": "All layers", "rogue_model": MODEL},
+        switch="paper_rogue",
+        claim="as we progress further through the network, the last token representations become dominated by rogue dimensions",
+        rule="agrees where the highest-variance dimension has a larger share of the variance in the last block than in the first",
+        differs=(_ONE_RUN, _SMALL),
+    ),
+    PaperRow(
+        "gptology-figure-4",
+        GPTOLOGY,
+        "figure 4",
+        "The same spikes in GPT-2 before fine-tuning, on QNLI.",
+        "geometry/rogue",
+        _own(),
+        of=PAIR,
+        steps=(Step("rogue"),),
+        choices={"rogue_view": "All layers", "rogue_model": BEFORE},
+        switch="paper_rogue",
+        claim="the mean in these dimensions is much closer to zero in the fine-tuned models compared to the pre-trained GPT-2",
+        rule="agrees where the mean of the highest-variance dimension of the last block, in its standard deviations, is nearer to 0 after fine-tuning",
+        differs=(_ONE_RUN, _SMALL),
+    ),
+    PaperRow(
+        "gptology-2.2.2",
+        GPTOLOGY,
+        "section 2.2.2",
+        "How many of the ten leading rogue dimensions two fine-tuned models share.",
+        "geometry/rogue",
+        _own(),
+        of=COUPLE,
+        steps=(Step("rogue_overlap", BEFORE_AFTER),),
+        choices={"rogue_view": "Overlap", "rogue_model": AFTER, "rogue_other": BEFORE},
+        switch="paper_rogue_overlap",
+        printed=(("shared of the top ten, SST-2 and QNLI", "8"),),
+        claim="Eight of the top ten rogue dimensions are the same in both fine-tuned models",
+        rule="agrees where at least eight of ten are shared in the last layer",
+        differs=("two models that were not tuned from one base share no dimensions but by chance", _SMALL),
+    ),
+    PaperRow(
+        "gptology-figure-5",
+        GPTOLOGY,
+        "figure 5",
+        "The vectors of SST-2 in the last block of GPT-2 and of BERT: where the classes part.",
+        "labels/threshold",
+        _own(_GPT2, _BERT, n_texts=2 * 872, n_tokens=25),
+        steps=(Step("threshold"),),
+        choices={"threshold_model": MODEL},
+        switch="paper_threshold",
+        labels=True,
+        claim="while class specific information is concentrated in rogue dimensions in GPT-2, task specific information is distributed across multiple dimensions in BERT",
+        rule="agrees where a decoder loses less from all dimensions to one than an encoder does; with one family alone nothing is said",
+        differs=("here the histogram of the rogue dimension by class, one model at a time", _ONE_RUN),
+    ),
+    PaperRow(
+        "gptology-3.2",
+        GPTOLOGY,
+        "section 3.2",
+        "Accuracy of a threshold on the highest-variance dimension, beside the whole model's.",
+        "labels/threshold",
+        _own(_GPT2, _BERT),
+        steps=(Step("threshold"),),
+        choices={"threshold_model": MODEL},
+        switch="paper_threshold",
+        labels=True,
+        printed=(
+            ("GPT-2, SST-2: one dimension, all", "91.3%, 92.8%"),
+            ("GPT-2, QNLI: one dimension, all", "86.6%, 88.2%"),
+            ("BERT, SST-2: one dimension, all", "76.03%, 92.22%"),
+            ("BERT, QNLI: one dimension, all", "81.9%, 89.69%"),
+        ),
+        claim="By using a linear threshold on a single rogue dimension in space, we can complete downstream classification tasks with an error of 1.6% relative to the full 768-dimensional representations",
+        rule="agrees where one dimension is at most 1.6 points, or what chance alone may do on so many test rows, below all of them",
+        differs=("a model that was not tuned for the labels has no reason to carry them in one dimension", _ONE_RUN),
+    ),
+    PaperRow(
+        "gptology-figure-6",
+        GPTOLOGY,
+        "figure 6",
+        "Accuracy of the head while dimensions are set to zero, lowest or highest variance first.",
+        "labels/ablation",
+        _own(),
+        steps=(Step("ablation"),),
+        choices={"ablation_model": MODEL},
+        switch="paper_ablation",
+        labels=True,
+        printed=(("QNLI with all but the top 3 dimensions removed", "from about 85% to about 50%"),),
+        claim="ablating the 765 dimensions with the smallest variance minimally decreases accuracy",
+        rule="agrees where the three dimensions of highest variance alone keep the accuracy within what chance may do",
+        differs=(
+            "a model without a head of its own is read by a fitted one, whose weights were not learned with the model",
+            _ONE_RUN,
+        ),
+    ),
+    PaperRow(
+        "gptology-appendix-A",
+        GPTOLOGY,
+        "appendix A",
+        "How the models were fine-tuned: batches of 32, four of them accumulated, ten epochs.",
+        "training/finetune",
+        _own(_GPT2, _BERT, n_texts=67349 + 104743),
+        choices={"finetune_recipe": "gptology"},
+        labels=True,
+        printed=(
+            ("effective batch", "128"),
+            ("SST-2", "less than an hour"),
+            ("QNLI", "less than 2 hours"),
+            ("accuracy, SST-2 and QNLI", "92.8%, 88.2%"),
+        ),
+        open=("learning rate, schedule and length limit: see docs/finetuning.md for what is taken here",),
+        absent="It is a recipe: the page Fine-tune opens with it, and the run it starts is looked at in the other rows.",
+    ),
+)

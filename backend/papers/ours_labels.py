@@ -1,0 +1,286 @@
+"""The numbers of the rows about labels: thresholds, ablation, components, neurons, clusters, probes, movement."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from backend.metrics.ablation.result import AblationResult
+from backend.metrics.components.metric import ComponentAccuracy
+from backend.metrics.direct_probe.result import DirectProbeResult
+from backend.metrics.movement.result import MovementResult
+from backend.metrics.neurons.result import NeuronsResult
+from backend.metrics.probing.result import ProbingResult
+from backend.metrics.threshold.metric import ThresholdResult
+from backend.papers.number import Found, Number, number, values
+
+Read = tuple[list[Number], bool | None]
+_POINTS = 0.016  # GPTology's error of 1.6 %
+_NEAR = 0.007  # of all dimensions: 93 of 93.7 %
+_FEW = 0.1  # of the dimensions
+_COMPONENTS = 25
+_KEPT = 3  # dimensions, of 768
+_HIGH = 0.5  # a correlation
+
+
+def _gap(values_of: ThresholdResult) -> float:
+    return float(values_of.full_accuracy[-1] - values_of.accuracy[-1])
+
+
+def _threshold(found: Sequence[Found]) -> Read:
+    numbers, holds = [], True
+    for one, result in values(found, "threshold", ThresholdResult):
+        numbers += [
+            number("one dimension, last layer", result.accuracy[-1], "accuracy", one.model),
+            number("all", result.full_accuracy[-1], "accuracy", one.model),
+        ]
+        holds = holds and bool(_gap(result) <= max(_POINTS, result.sampling_error))
+    return numbers, holds if numbers else None
+
+
+def _families(found: Sequence[Found]) -> Read:
+    gaps: dict[bool, list[float]] = {True: [], False: []}
+    for one, result in values(found, "threshold", ThresholdResult):
+        gaps[one.models[0].family == "decoder"].append(_gap(result))
+    holds = max(gaps[True]) < min(gaps[False]) if gaps[True] and gaps[False] else None
+    return _threshold(found)[0], holds
+
+
+def _ablation(found: Sequence[Found]) -> Read:
+    numbers, holds = [], True
+    for one, result in values(found, "ablation", AblationResult):
+        lowest = result.accuracy[-1, result.orders.index("lowest")]
+        whole, kept = lowest[0], lowest[result.n_dims - _KEPT]
+        numbers += [
+            number("all dimensions", whole, "accuracy", one.model),
+            number(f"the {_KEPT} of highest variance alone", kept, "accuracy", one.model),
+        ]
+        holds = holds and bool(whole - kept <= result.sampling_error)
+    return numbers, holds if numbers else None
+
+
+def _components(found: Sequence[Found]) -> Read:
+    numbers, verdicts = [], []
+    for one, result in values(found, "component_accuracy", ComponentAccuracy):
+        known = np.isfinite(result.general[-1])
+        ks = result.n_components[known] if known.any() else result.n_components
+        at = int(np.flatnonzero(result.n_components == ks[np.argmin(np.abs(ks - _COMPONENTS))])[0])
+        own, general, random = (curve[-1, at] for curve in (result.in_domain, result.general, result.random))
+        k = int(result.n_components[at])
+        numbers += [
+            number(f"{k} components of these texts", own, "accuracy", one.model),
+            number(f"{k} of general texts", general, "accuracy", one.model),
+            number(f"{k} random dimensions", random, "accuracy", one.model),
+            number("all dimensions", result.fitted[-1], "accuracy", one.model),
+        ]
+        verdicts.append(bool(own - general < own - random) if np.isfinite(general) else None)
+    return numbers, None if not verdicts or None in verdicts else all(verdicts)
+
+
+def _sizes(found: Sequence[Found]) -> Read:
+    numbers, verdicts = [], []
+    for one, result in values(found, "component_accuracy", ComponentAccuracy):
+        curve, sizes = result.sample_in_domain[-1], result.sample_sizes
+        known = np.flatnonzero(np.isfinite(curve))
+        if not len(known):
+            continue
+        whole = curve[known[-1]]
+        enough = next(int(at) for at in known if whole - curve[at] <= result.sampling_error)
+        numbers += [
+            number("rows that are on par with all", sizes[enough], "count", one.model),
+            number("all rows of the basis", sizes[known[-1]], "count", one.model),
+        ]
+        verdicts.append(bool(2 * sizes[enough] < sizes[known[-1]]))
+    return numbers, all(verdicts) if verdicts else None
+
+
+def _accuracies(found: Sequence[Found]) -> list[tuple[Found, NeuronsResult]]:
+    return values(found, "neurons", NeuronsResult)
+
+
+def _frozen_and_tuned(found: Sequence[Found]) -> Read:
+    every = [(one, result.test_accuracy[-1, 0]) for one, result in _accuracies(found)]
+    numbers = [number("all dimensions", value, "accuracy", one.model) for one, value in every]
+    return numbers, bool(every[-1][1] > every[0][1]) if len(every) == 2 else None
+
+
+def _few(found: Sequence[Found]) -> Read:
+    numbers, holds = [], None
+    for one, result in _accuracies(found):
+        row = result.test_accuracy[-1]
+        names = ("all", "the best", "the best five", f"the best {result.split.n_used}")
+        numbers += [number(name, value, "accuracy", one.model) for name, value in zip(names, row, strict=True)]
+        holds = bool(row[0] - row[3] <= result.sampling_error) if np.isfinite(row).all() else None
+    return numbers, holds
+
+
+def _best(found: Sequence[Found]) -> Read:
+    numbers, verdicts = [], []
+    for one, result in _accuracies(found):
+        value = result.test_accuracy[-1, 1]
+        shares = np.sort(result.test_counts[-1].sum(axis=1)) / max(1, result.test_counts[-1].sum())
+        two = float(shares[-2:].sum())
+        numbers += [
+            number("the best dimension", value, "accuracy", one.model),
+            number("the two largest classes", two, "share", one.model),
+        ]
+        verdicts.append(bool(value > two) if len(shares) > 2 else None)
+    return numbers, None if not verdicts or None in verdicts else all(verdicts)
+
+
+def _singles(found: Sequence[Found]) -> Read:
+    numbers, holds = [], None
+    for one, result in _accuracies(found):
+        single, whole = result.single_test[-1], result.test_accuracy[-1, 0]
+        near = float(np.mean(single >= whole - _NEAR))
+        numbers += [
+            number("all dimensions", whole, "accuracy", one.model),
+            number("dimensions within 0.7 points of it", near, "share", one.model),
+        ]
+        holds = near < _FEW
+    return numbers, holds
+
+
+def _probes(found: Sequence[Found]) -> list[Number]:
+    numbers = []
+    for one, result in values(found, "probing", ProbingResult):
+        numbers += [
+            number("network, last layer", result.accuracy[-1], "accuracy", one.model),
+            number("± std", result.accuracy_std[-1], "share", one.model),
+        ]
+    return numbers
+
+
+def _above_shuffled(found: Sequence[Found]) -> Read:
+    numbers, holds = _probes(found), True
+    for one, result in values(found, "probing", ProbingResult):
+        spread = 2 * max(result.accuracy_std[-1], result.control_std[-1])
+        numbers.append(number("shuffled labels", result.control_accuracy[-1], "accuracy", one.model))
+        holds = holds and bool(result.accuracy[-1] - result.control_accuracy[-1] > spread)
+    return numbers, holds
+
+
+def _linear(found: Sequence[Found]) -> Read:
+    numbers, holds = [], True
+    for one, result in values(found, "direct_probe", DirectProbeResult):
+        numbers += [
+            number("labels", result.n_labels, "count", one.model),
+            number("clusters, last layer", result.n_clusters[-1], "count", one.model),
+            number("training against test rows", result.train_test[-1], model=one.model),
+        ]
+        holds = holds and bool(result.n_clusters[-1] == result.n_labels)
+    return numbers, holds if numbers else None
+
+
+def _diverged(found: Sequence[Found]) -> Read:
+    numbers, holds = _probes(found), None
+    for one, result in values(found, "direct_probe", DirectProbeResult):
+        after, before = result.train_test[-1], result.other_train_test[-1]
+        names = [info.spec.name for info in one.models]
+        numbers += [
+            number("training against test rows", value, model=name)
+            for value, name in zip((after, before), names, strict=True)
+        ]
+        holds = bool(after < before) if np.isfinite([after, before]).all() else None
+    return numbers, holds
+
+
+def _simpler(found: Sequence[Found]) -> Read:
+    numbers, holds = _probes(found), None
+    for one, result in values(found, "direct_probe", DirectProbeResult):
+        after, before, labels = result.n_clusters[-1], result.other_n_clusters[-1], result.n_labels
+        names = [info.spec.name for info in one.models]
+        numbers.append(number("labels", labels, "count"))
+        numbers += [
+            number("clusters, last layer", value, "count", name)
+            for value, name in zip((after, before), names, strict=True)
+        ]
+        holds = bool(after < before or after == before == labels)
+    return numbers, holds
+
+
+def _cross(found: Sequence[Found]) -> Read:
+    numbers, holds = _probes(found), None
+    for one, result in values(found, "direct_probe", DirectProbeResult):
+        change = result.minimum[-1] - result.other_minimum[-1]
+        known = change[np.isfinite(change)]
+        if not len(known):
+            continue
+        numbers += [
+            number("labels further from their nearest", np.count_nonzero(known > 0), "count", one.model),
+            number("labels nearer to it", np.count_nonzero(known < 0), "count", one.model),
+            number("average change", np.mean(known), model=one.model),
+        ]
+        holds = bool(np.mean(known) > 0)
+    return numbers, holds
+
+
+def _least(found: Sequence[Found]) -> Read:
+    steps = [result for _, result in values(found, "direct_probe", DirectProbeResult)]
+    change = steps[-1].minimum[-1] - steps[0].minimum[-1]
+    known = change[np.isfinite(change)]
+    numbers = [
+        number("labels", len(change), "count"),
+        number("labels further from their nearest at the last step", np.count_nonzero(known > 0), "count"),
+        number("average change", np.mean(known) if len(known) else None),
+    ]
+    return numbers, bool((known > 0).all()) if len(known) else None
+
+
+def _alike(found: Sequence[Found]) -> Read:
+    steps = [result.across[-1, -1] for _, result in values(found, "direct_probe", DirectProbeResult)]
+    known = np.array(steps)[np.isfinite(steps)]
+    numbers = [number("lowest correlation with the first step, last layer", known.min() if len(known) else None)]
+    return numbers, bool((known > _HIGH).all()) if len(known) else None
+
+
+def _moved(found: Sequence[Found]) -> Read:
+    numbers, holds = [], None
+    for one, result in values(found, "movement", MovementResult):
+        lengths, half = result.difference_mean, len(result.difference_mean) // 2
+        low, high = float(np.mean(lengths[:half])), float(np.mean(lengths[half:]))
+        model = one.models[-1].spec.name
+        numbers += [number("mean movement, lower half", low, model=model), number("upper half", high, model=model)]
+        holds = low < high if np.isfinite([low, high]).all() else None
+    return numbers, holds
+
+
+def _paths(found: Sequence[Found]) -> Read:
+    numbers, holds = [], None
+    for _, result in values(found, "movement", MovementResult):
+        first, last = result.difference_common[1], result.difference_common[-1]
+        numbers = [
+            number("movement common to all labels, block 1", first, "share"),
+            number("last layer", last, "share"),
+        ]
+        holds = bool(first > last) if np.isfinite([first, last]).all() else None
+    return numbers, holds
+
+
+READERS: Mapping[str, Callable[[Sequence[Found]], Read]] = {
+    "gptology-figure-5": _families,
+    "gptology-3.2": _threshold,
+    "gptology-figure-6": _ablation,
+    "matton-table-2": _frozen_and_tuned,
+    "matton-figure-1": _components,
+    "matton-figure-2": _components,
+    "matton-figure-3": _components,
+    "matton-3.1.1": _sizes,
+    "matton-table-3": _few,
+    "matton-figure-5": _best,
+    "matton-figure-6": _singles,
+    "zhou-2.1": _above_shuffled,
+    "zhou-2.2": _linear,
+    "zhou-table-2": _diverged,
+    "zhou-table-3": _simpler,
+    "zhou-table-4": _simpler,
+    "zhou-figure-2": _least,
+    "zhou-figure-3": _paths,
+    "zhou-table-5": _cross,
+    "zhou-figure-4": _alike,
+    "zhou-figure-5": _moved,
+    "zhou-figure-6": _least,
+    "zhou-figure-7": _moved,
+    "zhou-figure-8": _moved,
+    "zhou-figure-9": _moved,
+    "zhou-figure-10": _moved,
+}

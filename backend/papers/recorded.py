@@ -1,0 +1,71 @@
+"""What a run of all rows came to on models at hand: numbers, verdicts and times, as they are kept with the table."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from backend.papers.number import Number
+from backend.values.json_data import Document
+
+FILE = Path(__file__).with_name("recorded.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A part of a row as it was computed: by which models on which texts, in how many seconds, and what came of it."""
+
+    models: tuple[str, ...]
+    texts: str
+    seconds: float
+    verdict: str
+    numbers: tuple[Number, ...]
+
+
+def document_of(record: Record) -> Document:
+    """A record as JSON."""
+    numbers = [[one.name, one.value, one.unit, one.model] for one in record.numbers]
+    return {
+        "models": list(record.models),
+        "texts": record.texts,
+        "seconds": round(record.seconds, 1),
+        "verdict": record.verdict,
+        "numbers": numbers,
+    }
+
+
+def record_of(data: Document) -> Record:
+    """A record from its JSON."""
+    numbers = tuple(Number(*one) for one in data["numbers"])
+    return Record(tuple(data["models"]), data["texts"], data["seconds"], data["verdict"], numbers)
+
+
+@cache
+def recorded() -> tuple[str, dict[str, tuple[Record, ...]]]:
+    """On what the recorded run was made, in words, and the records by the key of their row; empty where there is none."""
+    if not FILE.exists():
+        return "", {}
+    data: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
+    return data["about"], {key: tuple(map(record_of, rows)) for key, rows in data["rows"].items()}
+
+
+def shown_name(model: str) -> str:
+    """A model by the end of its name, where that is a folder."""
+    return model.rstrip("/").rpartition("/")[2] if model.startswith(("/", "~")) else model
+
+
+def in_words(record: Record) -> list[str]:
+    """The numbers of a record, a phrase for each model: "minilm: one dimension 52.8 %, all 79.0 %"."""
+    by_model: dict[str, list[str]] = {}
+    for one in record.numbers:
+        by_model.setdefault(" and ".join(map(shown_name, one.model.split(" and "))), []).append(
+            f"{one.name} {one.text}"
+        )
+    return [f"{model}: {', '.join(said)}" if model else ", ".join(said) for model, said in by_model.items()]
+
+
+def verdicts(records: Sequence[Record]) -> list[tuple[str, str]]:
+    """Each verdict with the models that it is of."""
+    return [(record.verdict, " and ".join(map(shown_name, record.models))) for record in records]

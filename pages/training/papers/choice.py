@@ -1,0 +1,48 @@
+"""What the rows of the papers are to be of: the sidebar's models and texts, and a series of checkpoints."""
+
+import streamlit as st
+
+from backend import GENERAL, PaperChoice, SeriesInfo
+from pages._kit.flow.progress import obtain
+from pages._kit.state import ask
+from pages._kit.state.model_field import is_name, series_task
+from pages._kit.state.selection import Selection
+from pages._kit.state.session import workbench
+
+AT_MOST = 12
+
+
+def choose_series() -> SeriesInfo | None:
+    """The series of the field that Dynamics has too; None while there is none, or while it is looked up."""
+    runs = [f"run:{run.name}" for run in workbench().runs() if run.steps]
+    name = ask.named(
+        "Series",
+        runs,
+        fits=is_name,
+        placeholder="Folder of checkpoints, or owner/name@step*",
+        key="series",
+        width=420,
+        help="For the rows over steps: a folder with one subfolder per checkpoint, hub revisions that match a pattern "
+        "(`EleutherAI/pythia-160m@step*`), or a fine-tuning run (`run:name`). Type it and press Enter.",
+    )
+    if name is None or not is_name(name):
+        return None
+    what = f"Looking up the checkpoints of {name}"
+    found: SeriesInfo | None = obtain(series_task(str(name), at_most=AT_MOST), "papers_series", what=what)
+    return found
+
+
+def choice_of(here: Selection, series: SeriesInfo | None) -> PaperChoice | None:
+    """The sidebar's choice as the rows take it; None while it is not complete."""
+    if here.problem or here.texts is None:
+        return None
+    general = workbench().text_set_info(GENERAL)
+    return PaperChoice(here.models, here.texts, general, here.label, series, AT_MOST, here.seed)
+
+
+def say_choice(chosen: PaperChoice) -> None:
+    """One line on what the links are of."""
+    st.caption(
+        "Links and commands are of the models, texts and label in the sidebar, with pooling, layers and settings as in the paper; "
+        f"rows about general text read the set {chosen.general.spec.name}."
+    )

@@ -1,0 +1,140 @@
+"""Papers: the table of rows with their links, a row opened to its numbers and commands, and every link drawn."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import backend
+from pages._kit.show.finding import Finding
+from tests.pages.conftest import ROOT, SmallWorld, settled
+from tests.pages.figures import said
+
+pytestmark = pytest.mark.usefixtures("few_passes")
+DISTINCT = {
+    (row.page, *row.choices.items(), row.switch): row for row in backend.PAPER_ROWS
+}  # rows of one page may have one link
+DRAWN = {  # what of a page's figures a row is
+    "similarity": "similarity_Within one model", "projection": "projection_map", "profiles": "profiles_", "neurons": "neurons_",
+    "components": "components_ratio_chart", "component_accuracy": "component_", "threshold": "threshold_", "ablation": "ablation_curves",
+    "clusters": "clusters_", "probes": "probes_profile", "movement": "movement_differences", "dynamics": "dynamics_",
+    "rogue": "rogue_",
+}  # fmt: skip
+
+
+def choice_of(world: SmallWorld, run: Path) -> backend.PaperChoice:
+    """Two models of the small world as a pair, its texts, and its series."""
+    bench = world.bench
+    series = bench.series(str(run), at_most=12)
+    return backend.PaperChoice(tuple(world.infos(0, 1)), world.texts, bench.text_set_info("general"), "label", series)
+
+
+def opened(address: backend.Address) -> tuple[AppTest, list[str]]:
+    """A page as a session that follows a link sees it, and what the link asked for in vain."""
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=240)
+    for key, words in address.words.items():
+        at.query_params[key] = list(words)
+    at.run()
+    said_first = [one.value.replace("\\", "") for one in at.warning]
+    at.switch_page(f"pages/{address.page}/page.py").run()
+    return settled(at), said_first + [one.value.replace("\\", "") for one in at.warning]
+
+
+def test_a_line_for_each_row_with_its_link(open_page) -> None:
+    at = open_page("papers", 0, 1)
+    words = said(at)
+    for row in backend.rows_of("GPTology"):
+        assert row.shows in words
+        assert any(button.key == f"papers_open_{row.key}" for button in at.button)
+    at.segmented_control(key="papers_paper").set_value("Matton & de Oliveira").run()
+    assert not at.exception and not at.error
+    assert "How BERT was fine-tuned" in said(at) and "CKA of all pairs" not in said(at)
+    assert at.session_state["_view"].words["papers_paper"] == ["Matton & de Oliveira"]
+
+
+def test_a_row_opens_to_its_numbers_and_commands(open_page, run_page, small_world: SmallWorld) -> None:
+    at = open_page("papers", 0, 1)
+    at.button(key="papers_open_gptology-3.2").click().run()
+    assert at.session_state["_view"].words["papers_row"] == ["gptology-3.2"]
+    words = said(at)
+    assert "By using a linear threshold on a single rogue dimension" in words and "On one GPU" in words
+    assert "91.3%" in at.table[0].value.to_string()
+    (code,) = at.code
+    assert code.value.count("python -m backend analyse --metric threshold --model") == 2
+    at = run_page(at, "papers_gptology-3.2_0")
+    spec = small_world.bench.from_recipe
+    assert spec and "one dimension, last layer" in at.table[1].value.to_string()
+    assert "agrees" in said(at), "or disagrees"
+    at.button(key="papers_open_gptology-3.2").click().run()
+    assert at.session_state["_view"].words["papers_row"] == [""] and not at.code
+    again = open_page("papers", 0, 1, papers_row="gptology-3.2")
+    assert again.code, "the address opens it"
+
+
+def test_what_a_row_lacks_is_said(open_page, small_world: SmallWorld, run: Path) -> None:
+    at = open_page("papers", 0, label="(none)", papers_row="gptology-3.2")
+    assert "has no label column, or none is chosen" in said(at) and "--model MODEL" in at.code[0].value
+    at = open_page("papers", 0, papers_paper="Zhou & Srikumar (2022)", papers_row="zhou-figure-2")
+    assert "This needs a series of checkpoints" in said(at)
+    at = open_page("papers", 0, papers_paper="Zhou & Srikumar (2022)", papers_row="zhou-figure-2", series=str(run))
+    at = settled(at)
+    assert "--series" in at.code[0].value and "--against first" in at.code[0].value
+    at = open_page("papers", 0, 2, papers_row="gptology-figure-4")
+    assert "None of these models was made from another of them" in said(at), "one is narrower"
+
+
+def test_a_link_for_a_row_that_no_paper_has_is_answered(open_page) -> None:
+    at = open_page("papers", 0, papers_row="nothing")
+    assert not at.exception and any("which is not there" in one.value for one in at.warning)
+
+
+def test_with_the_hub_out_of_reach_that_is_said(open_page) -> None:
+    at = open_page("papers", 0, papers_row="gptology-figure-1")
+    assert "openai-community/gpt2" in said(at)
+    at.run()
+    assert any("hub" in caption.value.lower() for caption in at.caption)
+
+
+@pytest.mark.parametrize("row", DISTINCT.values(), ids=lambda row: row.key)
+def test_every_link_draws_its_figure(
+    row: backend.PaperRow, small_world: SmallWorld, run: Path, open_page, shown: dict[str, Finding]
+) -> None:
+    chosen = choice_of(small_world, run)
+    open_page("papers", 0)  # so that the pages have this workbench
+    bench = small_world.bench
+    assert not row.steps or not backend.lacking(row, chosen)
+    parts = backend.parts_of(bench, row, chosen)
+    assert bool(parts) == bool(row.steps)
+    for part in parts or (None,):
+        if part is not None:
+            bench.wait(backend.BatchTask(part.specs))
+        shown.clear()
+        at, warned = opened(backend.address_of(bench, row, chosen, part))
+        assert not at.exception and not at.error
+        assert not any("link asks" in one for one in warned), warned
+        if part is None:
+            assert said(at)
+            continue
+        drawn = [one for key, one in shown.items() if key.startswith(DRAWN.get(row.page_name, row.page_name))]
+        wanted = {backend.fingerprint(spec) for spec in part.specs}
+        if row.page_name == "report":  # its table across tasks is no figure
+            continue
+        assert any(one.figure is not None for one in drawn), f"shown were {sorted(shown)}; {said(at)[-600:]}"
+        behind = {result.fingerprint for one in shown.values() for result in one.results}
+        turned = row.of == "each" and len(part.group.models) > 1
+        assert behind & wanted, "the figure is of the very results that the command computes"
+        assert turned or row.page_name in ("probes", "rogue") or wanted <= behind
+
+
+OWN = {backend.own_address(row).path: row for row in backend.PAPER_ROWS}  # rows of one page may have one link
+
+
+@pytest.mark.parametrize("row", OWN.values(), ids=lambda row: row.key)
+def test_every_link_with_the_papers_own_says_that_the_hub_is_out_of_reach(
+    row: backend.PaperRow, small_world: SmallWorld, open_page
+) -> None:
+    open_page("papers", 0)
+    at, warned = opened(backend.own_address(row))
+    assert not at.exception
+    assert any(f"the text set '{row.own.saved_as}'" in one for one in warned)
+    assert at.error or not row.own.models or row.of == "series", "its models cannot be had without the hub"

@@ -1,0 +1,96 @@
+"""The table of the papers: it has every figure, its quotations are the papers', its parts fit each other, and docs show it."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import backend
+from backend.metrics import METRICS, parse_params
+from backend.papers.estimates import SIZES, own_estimate
+from backend.papers.markdown import general_commands, papers_table
+from backend.papers.ours import _READERS
+from backend.papers.recorded import recorded
+from backend.papers.table import ROWS, row_called, rows_of
+from backend.values.papers import GPTOLOGY, MATTON, PAPERS, RAZZHIGAEV, ZHOU
+from backend.values.presets import PRESETS
+from backend.values.recipes import RECIPES
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs" / "papers.md"
+PLACES = {
+    GPTOLOGY: [*(f"figure {n}" for n in range(1, 7)), "section 2.2.2", "section 3.2", "appendix A"],
+    MATTON: [*(f"figure {n}" for n in range(1, 7)), "table 2", "table 3", "section 3.1.1", "section 2"],
+    ZHOU: [*(f"table {n}" for n in range(2, 6)), *(f"figure {n}" for n in range(2, 11)), "section 2.1", "section 2.2", "section 3.2"],
+    RAZZHIGAEV: [*(f"figure {n}" for n in range(1, 6)), "section 2.3", "section 2.4", "appendix A"],
+}  # fmt: skip
+TEXTS = {
+    GPTOLOGY: "gptology",
+    MATTON: "emergent_properties_of_finetuned_models",
+    ZHOU: "closer_look_at_how_finetuning_changes_bert",
+    RAZZHIGAEV: "shape_of_learning",
+}
+EVERY = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.key)
+
+
+def test_every_figure_and_table_has_a_row() -> None:
+    assert set(PAPERS) == set(PLACES)
+    for paper, places in PLACES.items():
+        assert sorted(row.place for row in rows_of(paper)) == sorted(places), paper
+    assert len({row.key for row in ROWS}) == len(ROWS)
+    assert row_called("matton-table-3").place == "table 3"
+    with pytest.raises(backend.InvalidRequest, match="No paper has a row 'gptology-figure-7'"):
+        row_called("gptology-figure-7")
+
+
+@EVERY
+def test_a_row_says_how_it_is_made(row: backend.PaperRow) -> None:
+    assert (ROOT / "pages" / row.page / "page.py").exists()
+    assert row.shows.endswith(".") and row.own.texts and row.own.n_texts > 0 and row.own.saved_as
+    assert bool(row.steps) != bool(row.absent), "a row without analyses says why"
+    assert bool(row.steps) == bool(row.claim and row.rule) and (not row.steps or row.differs)
+    for step in row.steps:
+        metric = METRICS[step.metric]
+        parse_params(metric.params, {**PRESETS[step.metric].params, **step.params})
+        assert row.labels or metric.labels != "required"
+    if row.steps:
+        assert row.key in _READERS, "what of its results stands beside the paper's numbers"
+        assert PRESETS[row.steps[0].metric].paper == row.paper
+    assert not row.own.recipe or row.own.recipe in RECIPES
+    assert all(name in SIZES for name in row.own.models)
+    assert own_estimate(row).whole > 0
+    assert general_commands(row)
+
+
+@EVERY
+def test_the_switch_of_its_page_is_one_of_that_page(row: backend.PaperRow) -> None:
+    """Keys of fields are made on the pages, from parts at times: each has its parts there."""
+    source = "".join(path.read_text("utf-8") for path in (ROOT / "pages").rglob("*.py"))
+    for key in (row.switch, *row.choices):
+        stem = re.sub(r"^(paper_)?", "", key)
+        assert not key or stem in source or any(name in stem for name in row.metrics), key
+
+
+@EVERY
+def test_its_sentence_is_the_papers(row: backend.PaperRow, shared: Path) -> None:
+    if not row.claim:
+        return
+    text = (shared / "papers" / f"{TEXTS[row.paper]}.txt").read_text("utf-8")
+
+    def letters(words: str) -> str:  # the texts have numbers of lines, and words that are cut at the end of a line
+        return re.sub(r"[^a-z]", "", re.sub(r"\*\*[^*]*\*\*|\d+", "", words.lower()))
+
+    assert letters(row.claim) in letters(text), row.claim
+
+
+def test_the_docs_show_the_table() -> None:
+    assert papers_table() in DOCS.read_text("utf-8"), "docs/papers.md: put papers_table() under 'The rows'"
+
+
+def test_what_was_recorded_is_of_rows_that_are_there() -> None:
+    about, records = recorded()
+    assert not records or about
+    assert set(records) <= {row.key for row in ROWS if row.steps}
+    for found in records.values():
+        for record in found:
+            assert record.models and record.seconds >= 0 and record.numbers
