@@ -54,6 +54,7 @@ from backend.metrics.rogue.by_class import ClassSpikesParams, ClassSpikesResult
 from backend.metrics.rogue.kernel import standard_scores
 from backend.metrics.rogue.metric import RogueParams, RogueResult
 from backend.metrics.rogue.overlap import RogueOverlapParams, RogueOverlapResult
+from backend.metrics.rogue.shared import SharedRogueParams, SharedRogueResult
 from backend.metrics.shared.splits import SplitInfo
 from backend.metrics.similarity.metric import CkaParams, CkaResult
 from backend.metrics.threshold.metric import ThresholdParams, ThresholdResult
@@ -311,6 +312,8 @@ __all__ = [
     "ServiceError",
     "ServiceLost",
     "Settings",
+    "SharedRogueParams",
+    "SharedRogueResult",
     "Source",
     "SpectrumParams",
     "SpectrumResult",

@@ -27,6 +27,7 @@ from backend.metrics.probing.metric import PROBING
 from backend.metrics.rogue.by_class import CLASS_SPIKES
 from backend.metrics.rogue.metric import ROGUE
 from backend.metrics.rogue.overlap import ROGUE_OVERLAP
+from backend.metrics.rogue.shared import SHARED_ROGUE
 from backend.metrics.similarity.metric import CKA
 from backend.metrics.threshold.metric import THRESHOLD
 
@@ -40,6 +41,7 @@ METRICS: dict[str, Metric] = {
     "dimension_scale": DIMENSION_SCALE,
     "rogue": ROGUE,
     "rogue_overlap": ROGUE_OVERLAP,
+    "shared_rogue": SHARED_ROGUE,
     "class_spikes": CLASS_SPIKES,
     "projection": PROJECTION,
     "projection_series": PROJECTION_SERIES,

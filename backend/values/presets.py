@@ -118,6 +118,15 @@ PRESETS: dict[str, Preset] = {
             open=(_WHICH_LAST,),
         ),
         Preset(
+            "shared_rogue",
+            GPTOLOGY,
+            "section 2.2.2",
+            LAST_OR_FIRST,
+            LAST,
+            {"by": "variance", "top": 10},
+            open=(_WHICH_LAST,),
+        ),
+        Preset(
             "class_spikes",
             GPTOLOGY,
             "section 2.2.2, figure 5",

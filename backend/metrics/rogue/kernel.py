@@ -93,6 +93,16 @@ def highest(scores: Floats, top: int) -> Ints:
     return np.argsort(-scores, kind="stable")[:top].astype(np.int64)
 
 
+def leading_dimensions(x: npt.ArrayLike, by: str, top: int, step: float) -> Ints | None:
+    """The ``top`` dimensions of a layer (n_rows, n_dims) by one of RANKINGS, highest first; None where they are undefined.
+
+    ``step`` is that of the model's number format: rows that are identical to its rounding have no ranking by variance.
+    """
+    scores = ranking_scores(x, by)
+    flat = by == "variance" and why_undefined(x, step=step) is not None
+    return None if flat or np.isnan(scores).any() else highest(scores, top)
+
+
 def outlier_dimensions(x: npt.ArrayLike, *, n_std: float = 3.0) -> Ints:
     """Dimensions whose mean activation lies beyond mean +/- ``n_std`` standard deviations over the n_dims means.
 

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from backend.errors import InvalidRequest
 from backend.metrics.base import Metric, Outcome, param
 from backend.metrics.effort import Effort
-from backend.metrics.rogue.kernel import RANKINGS, highest, ranking_scores
+from backend.metrics.rogue.kernel import RANKINGS, leading_dimensions
 from backend.metrics.rogue.metric import BY_HELP
 from backend.metrics.shared.degenerate import named, undefined_entries, why_undefined
 from backend.metrics.shared.linalg import Floats
@@ -58,7 +57,8 @@ def run(
         for x in stack.rows:
             report(done, total, "Overlap of rogue dimensions")
             done += 1
-            sets.append(_chosen(x, params.by, top, stack.step))
+            found = leading_dimensions(x, params.by, top, stack.step)
+            sets.append(None if found is None else set(found.tolist()))
         sides.append(sets)
     xs, ys = sides[0], sides[-1]
     matrix = np.array([[np.nan if a is None or b is None else len(a & b) / top for b in ys] for a in xs])
@@ -74,13 +74,6 @@ def run(
 
     note = f"By chance, two random choices of {top} of {widths[0]} dimensions share {number_text(top / widths[0], 'share')} of them."
     return Outcome(result, undefined_entries(result, why), (note,))
-
-
-def _chosen(x: npt.ArrayLike, by: str, top: int, step: float) -> set[int] | None:
-    """The top dimensions of a layer, or None where they are undefined."""
-    scores = ranking_scores(x, by)
-    flat = by == "variance" and why_undefined(x, step=step) is not None
-    return None if flat or np.isnan(scores).any() else set(highest(scores, top).tolist())
 
 
 ROGUE_OVERLAP = Metric(

@@ -36,6 +36,7 @@ import streamlit as st
 from backend import Result, SeriesInfo, Undefined
 from pages._kit.show.beside import FirstPlace, two_columns
 from pages._kit.show.code import code_menu
+from pages._kit.show.columns import show_table
 from pages._kit.show.export import with_part
 from pages._kit.show.files import groups_of
 from pages._kit.show.findings import provenance, reasons_over_steps, say_undefined, undefined_reasons
@@ -64,7 +65,8 @@ class Finding:
     is not said, and ``crosses`` says that the figure marks gaps ×. ``unit`` is that of columns of numbers whose names do not say it. ``name`` (the key, if empty), ``layer`` and ``about``
     (model and text set, where no result says them) make the names of files. ``documents`` make the JSON file, where that is not
     one document for each result. Results of the checkpoints of a ``series`` are spoken of together, under its name.
-    ``height`` ... ``frames`` and ``made_of`` are those of ``plot``, and ``chosen`` is its ``shared``.
+    ``height`` ... ``frames`` and ``made_of`` are those of ``plot``, and ``chosen`` is its ``shared``. What a paper has as a table is
+    ``tabular``: the table stands on the page in the place of a figure, its ``columns`` as in ``show_table``.
     """
 
     key: str
@@ -93,6 +95,8 @@ class Finding:
     on_class: Callable[[str], None] | None = None
     chosen: Shared | None = None
     made_of: str = ""
+    tabular: bool = False
+    columns: dict[str, Any] | None = None
 
     def numbers(self) -> pd.DataFrame:
         """The table; of a part of a text set with a column that says which part."""
@@ -170,8 +174,10 @@ def _show(finding: Finding, block: _Said) -> ChartSelection:
             file_name=file_stem(finding),
             title=title_lines(finding),
         )
-        if finding.caption:
-            st.caption(plain(finding.caption))
+    elif finding.tabular:
+        show_table(finding.numbers(), columns=finding.columns, key=finding.key)
+    if finding.caption and (finding.tabular or finding.figure is not None):
+        st.caption(plain(finding.caption))
     _say_gaps(finding, block)
     if block.below_each:
         provenance(finding.results, block.lines, finding.series)
@@ -187,7 +193,7 @@ def _say_gaps(finding: Finding, block: _Said) -> None:
     why = finding.gaps()
     new = [reason for reason in why if reason not in block.reasons]
     block.reasons |= set(why)
-    if finding.figure is None:
+    if finding.figure is None and not finding.tabular:
         say_undefined(why, finding.results, lead=finding.empty)
         if not why:
             st.info(plain(finding.empty))

@@ -23,6 +23,7 @@ PAGES: dict[str, tuple[str, str, dict[str, str]]] = {
     "variance_ratio": ("geometry/components", "components_variance_ratio", {}),
     "rogue": ("geometry/rogue", "rogue", {}),
     "rogue_overlap": ("geometry/rogue", "rogue_overlap", {"rogue_view": "Overlap"}),
+    "shared_rogue": ("geometry/rogue", "rogue_overlap", {"rogue_view": "Overlap"}),
     "class_spikes": ("geometry/rogue", "rogue_class", {"rogue_view": "By class"}),
     "norm_outliers": ("geometry/rogue", "norms", {"rogue_view": "Norm weights"}),
     "neighbours": ("geometry/neighbours", "neighbours", {}),

@@ -6,15 +6,12 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from backend import ModelInfo, Result, RogueOverlapResult, RogueResult
-from pages._kit.charts.base import short_model
-from pages._kit.charts.layer_pairs import cka_heatmap
+from backend import ModelInfo, Result, RogueResult
 from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, elsewhere, said_once, show
-from pages._kit.show.findings import heading, reasons
+from pages._kit.show.findings import heading
 from pages._kit.state import ask
 from pages._kit.state.labelled import choose_model
-from pages._kit.state.pair import ordered, say_order
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import plain, workbench
 from pages.geometry.rogue.by_class import class_panel
@@ -32,6 +29,7 @@ from pages.geometry.rogue.chosen import (
 )
 from pages.geometry.rogue.norms import norm_panel
 from pages.geometry.rogue.outlier_charts import DEPTH_CAPTION, MOST_DIMS, appearing_chart, appearing_height
+from pages.geometry.rogue.overlap import show_overlap
 from pages.geometry.rogue.rankings import RANKINGS, SHORT, choose_ranking, ranked
 from pages.geometry.rogue.tables import appearing_table, dimensions_table, lines_table, ranking_table
 
@@ -43,7 +41,6 @@ HOW = (
 ONE, ALL, CLASSES, OVERLAP, NORMS = "One layer", "All layers", "By class", "Overlap", "Norm weights"
 FIELDS = ("top_variance_value", "top_cosine_value", "cosine", "variance", "score")
 N_NAMED = 3
-MAP_WIDTH = 580
 
 
 def choose_layer(result: Result[RogueResult]) -> int:
@@ -214,84 +211,6 @@ def show_spikes(view: str, result: Result[RogueResult], here: Selection, model: 
             say_flat(result)
             show_tables(result, layer)
         show_appearing(result)
-
-
-def choose_other(models: Sequence[ModelInfo], model: ModelInfo) -> list[ModelInfo]:
-    """The model to compare with, the first other one of the same width at first; empty for the same model."""
-    rest = [info for info in models if info is not model]
-    others = [info for info in rest if info.n_dims == model.n_dims]
-    chosen = ""
-    if others:
-        names = [*(info.spec.name for info in others), ""]
-        chosen = ask.selectbox(
-            "Compare with",
-            names,
-            format_func=lambda name: short_model(name) if name else "the same model",
-            key="rogue_other",
-            width=260,
-        )
-    wider = [f"{short_model(info.spec.name)} has {info.n_dims:,}" for info in rest if info.n_dims != model.n_dims]
-    if wider:
-        st.caption(
-            f":material/info: {plain(short_model(model.spec.name))} has {model.n_dims:,} dimensions, "
-            f"{plain(', '.join(wider))}: dimensions of models of different width do not correspond, so their overlap is not "
-            "defined."
-        )
-    return [info for info in others if info.spec.name == chosen]
-
-
-def show_overlap(here: Selection, model: ModelInfo, by: str) -> None:
-    """How many leading dimensions two layers share, within a model or between two of the same width."""
-    pair = [model, *choose_other(here.models, model)]
-    if len(pair) > 1:
-        order = ordered([info for info in here.models if info in pair])
-        say_order(order)
-        pair = list(order.models)
-    result = ranked("rogue_overlap", RogueOverlapResult, pair, here, by)
-    if result is None:
-        return
-    values, first, second = result.values, result.sources[0], result.sources[-1]
-    why = {(index[0], index[1]): reason for index, reason in reasons(result, "matrix").items()}
-    names_x, names_y = second.layer_names, first.layer_names
-    figure = cka_heatmap(
-        values.matrix,
-        names_x,
-        names_y,
-        why,
-        x_name=second.model,
-        y_name=first.model,
-        value_name="overlap",
-        unit="share",
-    )
-    caption = (
-        f"Each cell is the share of the {values.top} dimensions leading by {RANKINGS[values.by]} that two layers have in "
-        f"common, from 0 to 1."
-    )
-    if values.within:
-        caption += " The diagonal is 1 by construction: there a layer is compared with itself."
-    table = pd.DataFrame(values.matrix, columns=list(names_x))
-    corner = "layer" if values.within else f"layer of {first.model} (row) and {second.model} (column)"
-    table.insert(0, corner, list(names_y))
-    models = f"{first.model} and {second.model}"
-    with said_once(), st.container(width=MAP_WIDTH):  # the map is square: wider, its colour bar would stand far away
-        show(
-            Finding(
-                key="rogue_overlap_map",
-                title=f"Overlap of rogue dimensions: {' and '.join(dict.fromkeys((first.model, second.model)))}",
-                figure=figure,
-                caption=caption,
-                table=table,
-                results=[result],
-                fields=["matrix"],
-                crosses=True,
-                unit="share",
-                name="rogue-overlap",
-                alt=f"Share of the {values.top} leading dimensions that layers of {models} have in common",
-                height=520,
-                aspect=0.9,
-                view=f"{first.model} {second.model}",
-            )
-        )
 
 
 heading("Rogue dimensions", WHAT, HOW)

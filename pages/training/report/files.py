@@ -46,11 +46,12 @@ def section_of(finding: Finding, *, square: bool = False, origins: bool = False)
     """A figure as a part of a report's file, with what is undefined in it; with ``origins`` also where it comes from."""
     why = undefined_reasons(finding.results, finding.fields, finding.expected)
     notes = tuple(f"Undefined: {reason}" for reason in why)
-    caption = finding.empty if finding.figure is None else finding.caption
+    caption = finding.caption if finding.tabular or finding.figure is not None else finding.empty
     if origins:
         caption = " ".join(filter(None, (caption, finding.shared)))
         notes = (*notes, *origin(finding.results))
-    return Section(finding.title, caption, finding.figure, square=square, notes=notes)
+    table = cells_of(finding.numbers()) if finding.tabular else None
+    return Section(finding.title, caption, finding.figure, table, square=square, notes=notes)
 
 
 def report_downloads(

@@ -142,3 +142,21 @@ def test_untrained_norms_are_undefined_and_not_without_outliers(open_page, small
     assert "In every block all weights or all biases of 'output.LayerNorm' are equal" in said(at)
     assert not at.get("plotly_chart")
     assert files_of(at, "rogue_norms") == ["CSV", "Parquet", "Markdown", "LaTeX", "JSON"]
+
+
+def test_the_dimensions_that_models_share_are_listed_with_chance(
+    open_page, run_page, shown, small_world: SmallWorld
+) -> None:
+    at = viewed(open_page("rogue", 0, 1, 2), "Overlap")
+    at = run_page(run_page(at, "rogue_overlap"), "rogue_shared")
+    values = small_world.computed("shared_rogue", 0, 1).values  # the third model is narrower
+    dims, pairs = (shown[key].numbers() for key in ("rogue_shared_dims", "rogue_shared_pairs"))
+    assert dims["dimension"].tolist() == values.dims.tolist()
+    for place in (0, 1):
+        ranks = dims.iloc[:, 2 + 2 * place]
+        assert ranks.fillna(0).tolist() == values.rank[place].tolist()
+    assert pairs["shared"].tolist() == values.shared.tolist() == [int((values.n_models == 2).sum())]
+    np.testing.assert_allclose(pairs["p"], values.p)
+    shown_on_page = [one.value for one in at.dataframe]
+    assert any("in how many models" in one.columns for one in shown_on_page)
+    assert {"CSV", "LaTeX"} <= set(files_of(at, "rogue_shared_dims"))

@@ -23,7 +23,7 @@ from pages._kit.show.plot import Frames
 from pages._kit.show.shared_axes import OWN
 from pages.geometry.similarity.cell import _map
 from tests.pages.conftest import ROOT, SmallWorld, settled
-from tests.pages.drawn import check
+from tests.pages.drawn import check, table_numbers
 from tests.pages.figures import names_a_path
 from tests.pages.forms import check_forms, check_screen
 
@@ -115,7 +115,15 @@ WALKS = (
     Walk(
         "rogue",
         (0, 1),
-        ("rogue_layer", "rogue_appearing", "rogue_all", "rogue_by_class", "rogue_overlap_map", "rogue_norms"),
+        (
+            "rogue_layer",
+            "rogue_appearing",
+            "rogue_all",
+            "rogue_by_class",
+            "rogue_overlap_map",
+            "rogue_shared_*",
+            "rogue_norms",
+        ),
         (
             ("number_input", "rogue_n_std", 1.0),
             ("segmented_control", "rogue_view", "All layers"),
@@ -123,7 +131,7 @@ WALKS = (
             ("segmented_control", "rogue_view", "Overlap"),
             ("segmented_control", "rogue_view", "Norm weights"),
         ),
-        runs=("rogue", "rogue_class", "rogue_overlap"),
+        runs=("rogue", "rogue_class", "rogue_overlap", "rogue_shared"),
     ),
     Walk("rogue", (0,), ("rogue_layer",), choice=(("pooling", "tokens"),)),
     Walk(
@@ -284,7 +292,7 @@ def look_at(finding: Finding) -> int:
         for file in group.files:
             assert not names_a_path(file), f"{file.name}: the folder of the models is called by its name"
     if finding.figure is None:
-        return 0
+        return len(table_numbers(table)) if finding.tabular else 0
     page = html_file(finding).decode()
     assert f"<h1>{html.escape(title_lines(finding)[0])}</h1>" in page
     return check(finding)
