@@ -1,4 +1,4 @@
-"""Fine-tuned on one task, looked at on others: the table of Zhou & Srikumar's section 4.4, one row a text set."""
+"""Fine-tuned on one task, looked at on others: the table of Zhou & Srikumar's section 4.4, a row for each tuned model and text set."""
 
 import math
 from collections.abc import Sequence
@@ -23,12 +23,11 @@ if TYPE_CHECKING:
     from backend.bench.workbench import Workbench
 
 _SHARED = ("test_share", "test_split", "drop_single", "max_rows")
-_PER_SET = 3
 
 
 @dataclass(frozen=True, slots=True)
 class CrossTaskRow:
-    """One text set of a cross-task comparison, in one layer.
+    """One text set of a cross-task comparison, in one layer, after one fine-tuning: that of the model ``tuned``.
 
     ``n_grew``, ``n_shrank`` and ``n_same`` of ``n_labels`` labels have a least distance that grew, shrank or stayed
     within the bounds between which it is proven; ``average_change`` is the mean change over the labels that have one, in
@@ -55,12 +54,13 @@ class CrossTaskRow:
     reason: str = ""
     accuracy_change: float | None = None
     accuracy_change_error: float | None = None
+    tuned: str = ""
 
 
 def plan_cross_task(
     bench: "Workbench",
     base: ModelInfo,
-    tuned: ModelInfo,
+    tuned: ModelInfo | Sequence[ModelInfo],
     *,
     sets: Sequence[tuple[TextSetInfo, str]],
     layer: int,
@@ -69,30 +69,46 @@ def plan_cross_task(
     beside: Sequence[ModelInfo] = (),
     **rows: Any,  # what `analysis` takes
 ) -> BatchTask:
-    """DirectProbe and probes of both models on each text set and label column of ``sets``, in one ``layer``, as one job.
+    """DirectProbe and probes of a model and of each one tuned from it on each text set and label column of ``sets``, in one
+    ``layer``, as one job.
 
     ``params`` are those of ``probing``; DirectProbe takes the ones that it shares. ``pooling`` is for sets of texts;
     rows that are words have their own. Raises InvalidRequest for a pair that cannot be compared, or no text set.
     """
-    check_pair(base, tuned)
+    several = [tuned] if isinstance(tuned, ModelInfo) else list(tuned)
+    if not several:
+        raise InvalidRequest("No fine-tuned model was chosen.", "Choose at least one.")
+    for one in several:
+        check_pair(base, one)
     if not sets:
         raise InvalidRequest("No text set with labels was chosen.", "Choose at least one.")
     chosen = {"control": False, **(params or {})}
     shared = {name: value for name, value in chosen.items() if name in _SHARED} | {"control": False}
     specs = []
     for texts, label in sets:
-        own = {"texts": texts, "label": label, "layers": [layer], "beside": (base, tuned, *beside), **rows}
+        own = {"texts": texts, "label": label, "layers": [layer], "beside": (base, *several, *beside), **rows}
         own["pooling"] = pooling if texts.spec.unit == "text" else "words"
-        specs.append(bench.analysis("direct_probe", models=[tuned, base], params=shared, **own))
-        own["pooling"] = pooling_of(specs[-1].inputs)
-        specs += [bench.analysis("probing", models=[info], params=chosen, **own) for info in (base, tuned)]
-    return BatchTask(tuple(specs), f"cross-task comparison of {base.spec.name} and {tuned.spec.name}")
+        clusters = [bench.analysis("direct_probe", models=[one, base], params=shared, **own) for one in several]
+        own["pooling"] = pooling_of(clusters[0].inputs)
+        probes = [bench.analysis("probing", models=[info], params=chosen, **own) for info in (base, *several)]
+        specs += [clusters[0], *probes[:2]]
+        specs += [spec for pair in zip(clusters[1:], probes[2:], strict=True) for spec in pair]
+    names = ", ".join(one.spec.name for one in several)
+    return BatchTask(tuple(specs), f"cross-task comparison of {base.spec.name} and {names}")
 
 
 def cross_task_rows(results: Sequence[Result], labels: Sequence[str]) -> tuple[CrossTaskRow, ...]:
-    """The table from the results of ``plan_cross_task``, which come by threes; ``labels`` are the columns, one a text set."""
-    groups = [results[i : i + _PER_SET] for i in range(0, len(results), _PER_SET)]
-    return tuple(_row(group, label) for group, label in zip(groups, labels, strict=True))
+    """The table from the results of ``plan_cross_task``; ``labels`` are the columns, one a text set.
+
+    For each text set there are the clusters and the probes of each tuned model, after the first clusters the base's probes.
+    """
+    size = len(results) // len(labels)
+    rows = []
+    for place, label in enumerate(labels):
+        clusters, base, *rest = results[place * size : (place + 1) * size]
+        after = [clusters, *rest]
+        rows += [_row((one, base, two), label) for one, two in zip(after[::2], after[1::2], strict=True)]
+    return tuple(rows)
 
 
 def _row(group: Sequence[Result], label: str) -> CrossTaskRow:
@@ -121,4 +137,5 @@ def _row(group: Sequence[Result], label: str) -> CrossTaskRow:
         reason=why,
         accuracy_change=plain(change[0]),
         accuracy_change_error=plain(change[1]),
+        tuned=after.sources[0].model,
     )

@@ -41,8 +41,13 @@ def report_document(plan: ReportPlan, results: Sequence[Result]) -> Document:
 
 def cross_task_document(rows: Sequence[CrossTaskRow], results: Sequence[Result]) -> Document:
     """The JSON form of a cross-task comparison."""
-    base, tuned = results[1].sources[0].model, results[2].sources[0].model
-    return {"cross_task": {"base": base, "tuned": tuned}, "rows": plain_values(tuple(rows)), **_rest(results)}
+    names = list(dict.fromkeys(row.tuned for row in rows))
+    tuned = names[0] if len(names) == 1 else names
+    return {
+        "cross_task": {"base": results[1].sources[0].model, "tuned": tuned},
+        "rows": plain_values(tuple(rows)),
+        **_rest(results),
+    }
 
 
 def _rest(results: Sequence[Result]) -> Document:

@@ -1,4 +1,4 @@
-"""The cross-task view of a report: fine-tuned on one task, looked at on the text sets of others."""
+"""The cross-task view of a report: models fine-tuned on one task each, looked at on the text sets of others."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,7 +6,16 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from backend import CrossTaskRow, ModelInfo, TextSetInfo, cross_task_document, cross_task_rows, plan_cross_task
+from backend import (
+    CrossTaskRow,
+    InvalidRequest,
+    ModelInfo,
+    TextSetInfo,
+    check_pair,
+    cross_task_document,
+    cross_task_rows,
+    plan_cross_task,
+)
 from pages._kit.charts.base import short_model
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.progress import batch_panel
@@ -15,14 +24,15 @@ from pages._kit.show.export import cells_of, origin
 from pages._kit.show.findings import provenance, say_undefined, undefined_reasons
 from pages._kit.show.wording import set_names
 from pages._kit.state import ask
+from pages._kit.state.pair import in_order
 from pages._kit.state.selection import Selection
-from pages._kit.state.session import workbench
+from pages._kit.state.session import plain, workbench
 from pages.training.report.files import Section, report_downloads
 
 HOW = (
     "Fine-tuning on one task can push the labels of another apart, or together (Zhou and Srikumar, section 4.4, table 5). Choose "
-    "text sets with labels: for each, how many labels moved away from their nearest and how many came nearer in this layer, the "
-    "mean change, and how well a network trained on the frozen vectors predicts the labels."
+    "the models that were fine-tuned, and text sets with labels: for each, how many labels moved away from their nearest and how many came "
+    "nearer in this layer, the mean change, and how well a network trained on the frozen vectors predicts the labels."
 )
 CAPTION = (
     "Grew and shrank count the labels whose distance to the nearest other label grew or shrank; the mean change is over all "
@@ -32,11 +42,16 @@ CAPTION = (
 FIELDS = ["minimum", "other_minimum", "accuracy"]
 PARAMS = ("grid", "n_seeds", "max_rows", "test_share", "drop_single")
 MOST_SETS = 12
+AS_IT_IS = "none (as it is)"
 
 
-def cross_view(here: Selection, base: ModelInfo, tuned: ModelInfo) -> None:
-    """The table of one pair over several text sets."""
+def cross_view(here: Selection) -> None:
+    """The table of a model and those tuned from it, over one text set or several."""
     st.caption(HOW)
+    models = _choose_models(here.models)
+    if models is None:
+        return
+    base, tuned = models
     chosen = _choose_sets(here)
     layer = _choose_layer(base)
     with st.expander("Settings", icon=":material/tune:"):
@@ -53,12 +68,12 @@ def cross_view(here: Selection, base: ModelInfo, tuned: ModelInfo) -> None:
     if results is None:
         return
     found = cross_task_rows(results, [label for _, label in chosen])
-    table = cross_table(found)
+    table = cross_table(found, base.spec.name)
     show_table(table)
     st.caption(CAPTION)
     say_undefined(undefined_reasons(results, FIELDS), results)
     provenance(results)
-    title = f"Across tasks: {short_model(base.spec.name)} and {short_model(tuned.spec.name)}"
+    title = f"Across tasks: {short_model(base.spec.name)} and {', '.join(short_model(one.spec.name) for one in tuned)}"
     report_downloads(
         "report_cross",
         "cross-task",
@@ -69,6 +84,51 @@ def cross_view(here: Selection, base: ModelInfo, tuned: ModelInfo) -> None:
         sections=[Section(f"In {base.layer_names[layer]}", CAPTION, table=cells_of(table))],
         notes=origin(results),
     )
+
+
+def _choose_models(models: Sequence[ModelInfo]) -> tuple[ModelInfo, list[ModelInfo]] | None:
+    """The model before any fine-tuning, and those tuned from it; None where there are none, with the reason."""
+    if len(models) < 2:
+        st.info(
+            "This table needs two models or more: choose the one before fine-tuning and those after it under Models in the sidebar.",
+            icon=":material/compare:",
+        )
+        return None
+    models = in_order(models).models
+    by_name = {info.spec.name: info for info in models}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        base = by_name[ask.selectbox("Before", list(by_name), format_func=short_model, key="report_base", width=280)]
+        fitting, unfit = [], {}
+        for name, info in by_name.items():
+            try:
+                check_pair(base, info)
+            except InvalidRequest as error:
+                unfit[name] = error.message
+            else:
+                fitting += [name] if info is not base else []
+        picked = ask.multiselect(
+            "After",
+            fitting,
+            default=fitting,
+            format_func=short_model,
+            key="report_tuned_several",
+            placeholder="Models tuned from it",
+            help="A row for each: the models of the sidebar whose layers and dimensions are those of the model before.",
+        )
+    for why in unfit.values():
+        st.caption(f":material/info: Left out: {plain(why)}")
+    if not picked:
+        st.info("Choose at least one model that was tuned from the one before.", icon=":material/compare:")
+        return None
+    tuned = [by_name[name] for name in picked]
+    turned = [found for one in tuned if (found := workbench().in_order([base, one])).known and found.before is not base]
+    for found in turned:
+        st.warning(
+            f"The other way round: {plain(short_model(found.before.spec.name))} is before, {plain(short_model(base.spec.name))} after. "
+            f"{plain(found.reason)}",
+            icon=":material/swap_horiz:",
+        )
+    return base, tuned
 
 
 def _choose_sets(here: Selection) -> list[tuple[TextSetInfo, str]]:
@@ -112,27 +172,48 @@ def _choose_layer(info: ModelInfo) -> int:
     return chosen if chosen in numbers else numbers[-1]
 
 
-def cross_table(rows: Sequence[CrossTaskRow]) -> pd.DataFrame:
-    """One row a text set, in the form of the paper's table 5."""
-    cells: list[dict[str, Any]] = [
-        {
-            "text set": row.texts,
-            "label": row.label,
-            "labels": row.n_labels,
-            "grew": row.n_grew,
-            "shrank": row.n_shrank,
-            "mean change": row.average_change,
-            "accuracy before": row.accuracy_before,
-            "± before": row.accuracy_before_std,
-            "accuracy after": row.accuracy_after,
-            "± after": row.accuracy_after_std,
-            "change of accuracy": row.accuracy_change,
-            "± of the change": row.accuracy_change_error,
-            "largest class": row.majority,
-            "test rows": row.n_test,
-        }
-        for row in rows
-    ]
-    floats = ["mean change", "accuracy before", "± before", "accuracy after", "± after"]
-    floats += ["change of accuracy", "± of the change", "largest class"]
-    return pd.DataFrame(cells).astype(dict.fromkeys(floats, "float64"))
+def cross_table(rows: Sequence[CrossTaskRow], base: str) -> pd.DataFrame:
+    """The paper's table 5: for each text set the model ``base`` as it is, then a row for each fine-tuned model."""
+    cells: list[dict[str, Any]] = []
+    seen: set[tuple[str, str]] = set()
+    for row in rows:
+        if (row.texts, row.label) not in seen:
+            seen.add((row.texts, row.label))
+            cells.append(
+                _shared(row, short_model(base), AS_IT_IS)
+                | {"accuracy": row.accuracy_before, "±": row.accuracy_before_std, **_of_test(row)}
+            )
+        cells.append(
+            _shared(row, short_model(row.tuned), short_model(base))
+            | {
+                "grew": row.n_grew,
+                "shrank": row.n_shrank,
+                "stayed": row.n_same,
+                "mean change": row.average_change,
+                "accuracy": row.accuracy_after,
+                "±": row.accuracy_after_std,
+                "change of accuracy": row.accuracy_change,
+                "± of the change": row.accuracy_change_error,
+                **_of_test(row),
+            }
+        )
+    floats = ["mean change", "accuracy", "±", "change of accuracy", "± of the change", "largest class"]
+    counts = ["grew", "shrank", "stayed"]
+    columns = ["text set", "label", "labels", "model", "compared with", *counts, *floats, "test rows"]
+    return pd.DataFrame(cells, columns=columns).astype(
+        dict.fromkeys(floats, "float64") | dict.fromkeys(counts, "Int64")
+    )
+
+
+def _shared(row: CrossTaskRow, model: str, compared: str) -> dict[str, Any]:
+    return {
+        "text set": row.texts,
+        "label": row.label,
+        "labels": row.n_labels,
+        "model": model,
+        "compared with": compared,
+    }
+
+
+def _of_test(row: CrossTaskRow) -> dict[str, Any]:
+    return {"largest class": row.majority, "test rows": row.n_test}

@@ -76,11 +76,9 @@ view = ask.segmented_control(
     key="report_view",
     label_visibility="collapsed",
 )
-pair = choose_pair(here.models) if view != EVERYTHING else None
 if view == EVERYTHING:
     everything_view(here)
-elif pair is not None:
-    if view == CROSS:
-        cross_view(here, *pair)
-    else:
-        pair_view(here, *pair)
+elif view == CROSS:
+    cross_view(here)
+elif (pair := choose_pair(here.models)) is not None:
+    pair_view(here, *pair)

@@ -121,7 +121,8 @@ WALKS = (
             "rogue_all",
             "rogue_by_class",
             "rogue_overlap_map",
-            "rogue_shared_*",
+            "rogue_shared_dims",
+            "rogue_shared_pairs",
             "rogue_norms",
         ),
         (

@@ -1,12 +1,14 @@
 """The page Report against the results of its analyses."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import backend
+from pages._kit.charts.base import short_model
 from pages.training.report.files import Section, html_report
 from tests.models.tiny import SEGMENTS, bert_config, save
 from tests.pages.conftest import SmallWorld
@@ -156,12 +158,39 @@ def test_the_table_across_tasks_has_a_row_for_each_text_set(open_page, run_page,
     task = backend.plan_cross_task(small_world.bench, *pair, sets=sets, layer=3, params=FIXED, pooling="mean")
     rows = backend.cross_task_rows(small_world.bench.peek(task), ["label", "label"])
     table = at.dataframe[0].value
-    assert table["text set"].tolist() == ["words", "topics"] and table["labels"].tolist() == [3, 4]
-    assert (table["grew"] + table["shrank"]).tolist() == [3, 4]
-    np.testing.assert_allclose(table["mean change"], [row.average_change for row in rows])
-    np.testing.assert_allclose(table["accuracy after"], [row.accuracy_after for row in rows])
+    assert table["text set"].tolist() == ["words", "words", "topics", "topics"]
+    assert table["labels"].tolist() == [3, 3, 4, 4]
+    base, tuned = table[::2], table[1::2]
+    assert (tuned["grew"] + tuned["shrank"] + tuned["stayed"]).tolist() == [3, 4] and base["grew"].isna().all()
+    np.testing.assert_allclose(tuned["mean change"], [row.average_change for row in rows])
+    np.testing.assert_allclose(tuned["accuracy"], [row.accuracy_after for row in rows])
+    np.testing.assert_allclose(base["accuracy"], [row.accuracy_before for row in rows])
     at.multiselect(key="report_sets").set_value([]).run()
     assert "at least one text set with labels" in said(at) and not at.exception
+
+
+def test_the_table_across_tasks_has_a_row_for_each_tuned_model(
+    open_page, run_page, small_world: SmallWorld, run: Path
+) -> None:
+    steps = [str(run / f"step-{step:05d}") for step in (0, 10, 100)]
+    at = open_page(KEY, *steps, 2, report_view="Across tasks", report_cross_grid="fixed", report_cross_n_seeds="2")
+    assert at.multiselect(key="report_tuned_several").value == steps[1:]
+    assert "Left out: " in said(at) and "they do not correspond" in said(at)  # the third model is narrower
+    at = run_page(at, "report_cross")
+    base, *tuned = [small_world.bench.model(name) for name in steps]
+    sets = [(small_world.texts, "label")]
+    task = backend.plan_cross_task(small_world.bench, base, tuned, sets=sets, layer=3, params=FIXED, pooling="mean")
+    rows = backend.cross_task_rows(small_world.bench.wait(task), ["label"])
+    assert [row.tuned for row in rows] == steps[1:]
+    table = at.dataframe[0].value
+    assert table["model"].tolist() == [short_model(name) for name in steps]
+    np.testing.assert_allclose(table["accuracy"], [rows[0].accuracy_before, *(row.accuracy_after for row in rows)])
+    np.testing.assert_allclose(table["mean change"][1:], [row.average_change for row in rows])
+    alone = backend.plan_cross_task(small_world.bench, base, tuned[1], sets=sets, layer=3, params=FIXED, pooling="mean")
+    (one,) = backend.cross_task_rows(small_world.bench.wait(alone), ["label"])
+    assert one == rows[1], "a model's row is the same whatever stands beside it"
+    at.multiselect(key="report_tuned_several").set_value([]).run()
+    assert "at least one model that was tuned" in said(at) and not at.exception
 
 
 def test_the_page_for_others_holds_everything_escaped_and_plotly_once(small_world: SmallWorld) -> None:
