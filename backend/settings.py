@@ -1,5 +1,6 @@
 """SETTINGS: every setting with its default and help. The environment is read here and nowhere else."""
 
+import importlib.util
 import os
 import sys
 from dataclasses import dataclass
@@ -93,6 +94,21 @@ SETTINGS = (
         1,
         "Processes beside each kind's own in which short jobs pass a long one; each loads models of its own. 0: none.",
     ),
+    Setting(
+        "EMBEDSCOPE_EXECUTOR",
+        "local",
+        "Who does the work: local (processes of this machine), or ray (a Ray cluster, docs/deployment.md).",
+    ),
+    Setting(
+        "EMBEDSCOPE_RAY_ADDRESS", "auto", "Address of the Ray cluster; auto: the one that this machine is a node of."
+    ),
+    Setting("EMBEDSCOPE_RAY_CPUS", 1, "Cores of each process on the Ray cluster."),
+    Setting("EMBEDSCOPE_RAY_GPUS", 0, "GPUs of each process on the Ray cluster; 0: it runs on its cores."),
+    Setting(
+        "EMBEDSCOPE_SHARD_TOKENS",
+        65_536,
+        "Tokens, padding included, of a shard of a large text set: what one process of a Ray cluster does at a time.",
+    ),
     Setting("EMBEDSCOPE_JOB_SECONDS", 0, "Most seconds that a job may work, waiting not counted; 0: no limit."),
     Setting("EMBEDSCOPE_JOBS_PER_PERSON", 0, "Most jobs of one person that run or wait at a time; 0: no limit."),
     Setting(
@@ -156,6 +172,11 @@ class Settings:
     batch_tokens: int
     threads: int
     side_workers: int
+    executor: str
+    ray_address: str
+    ray_cpus: int
+    ray_gpus: int
+    shard_tokens: int
     job_seconds: int
     jobs_per_person: int
     start_seconds: int
@@ -204,7 +225,19 @@ def read_settings() -> Settings:
     values["metrics"], values["models"] = _listed(values["metrics"]), _listed(values["models"])
     for name in ("hosts", "allow", "admins"):
         values[name] = tuple(part.casefold() for part in _listed(values[name]))
+    _check_executor(str(values["executor"]))
     return Settings(**values)
+
+
+def _check_executor(executor: str) -> None:
+    """Raise InvalidRequest for an executor that there is none of, or whose package is not here."""
+    if executor not in ("local", "ray"):
+        raise InvalidRequest(f"EMBEDSCOPE_EXECUTOR is '{executor[:60]}'.", "It takes local or ray.")
+    if executor == "ray" and importlib.util.find_spec("ray") is None:
+        raise InvalidRequest(
+            "EMBEDSCOPE_EXECUTOR is ray, but the package ray is not installed here.",
+            "Install it on every machine of the cluster with pip install -r requirements-ray.txt, or leave the setting empty.",
+        )
 
 
 def _listed(text: Any) -> tuple[str, ...]:

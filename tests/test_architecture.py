@@ -63,6 +63,12 @@ PLANTED = {
         "backend/metrics/probing/planted.py": "from backend.metrics.movement import kernel",
     },
     "Values need the standard library and numpy alone": {"backend/values/lineage.py": "import pandas"},
+    "Only the crew of a cluster knows Ray": {
+        "backend/metrics/shared/planted_too.py": "import ray",
+        "backend/models/planted.py": "from ray import remote",
+        "backend/work/planted.py": "import ray",
+        "pages/data/planted.py": "import ray",
+    },
 }
 
 

@@ -5,6 +5,8 @@ import os
 import secrets
 import urllib.error
 import urllib.request
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from backend.bench.workbench import Workbench
@@ -17,9 +19,13 @@ from backend.metrics.own import load_own_metrics
 from backend.settings import Settings
 from backend.store import Store
 from backend.store.access import make_folder, open_new
+from backend.values.activations import Report
+from backend.work.kinds import Helpers
 from backend.work.library import Library
 from backend.work.modelhost import ModelHost
+from backend.work.parts import Answer, ApartStore, Noted, Part, done_apart
 from backend.work.runner import Runner
+from backend.work.spreading import Spread
 from backend.work.tasks import codec
 
 CODEC = codec()
@@ -42,8 +48,32 @@ def wire_workbench(settings: Settings) -> Workbench:
 
 
 def wire_runner(store: Store, settings: Settings, *, roots: tuple[Path, ...] | None) -> Runner:
-    """A runner over ``store``; ``roots`` None trusts the caller with every folder."""
-    return Runner(store, Library(store), ModelHost(store, settings, roots), CODEC, settings)
+    """A runner over ``store``; ``roots`` None trusts the caller with every folder. On a Ray cluster it has helpers."""
+    helpers = _wire_helpers(store, settings, trusted=roots is None) if settings.executor == "ray" else None
+    return Runner(store, Library(store), ModelHost(store, settings, roots), CODEC, settings, helpers)
+
+
+def _wire_helpers(store: Store, settings: Settings, *, trusted: bool) -> Helpers:
+    from backend.jobs.cluster.crew import RayCrew
+
+    return Spread(RayCrew(settings, wire_trusted_member if trusted else wire_member, store.id))
+
+
+def wire_member(settings: Settings) -> Callable[[Part, Report], tuple[Answer, Noted]]:
+    """What a process of a cluster does with parts: it has the files of the cache folder, and records of its own."""
+    return _wire_member(settings, settings.model_roots)
+
+
+def wire_trusted_member(settings: Settings) -> Callable[[Part, Report], tuple[Answer, Noted]]:
+    """The same for who may open every folder."""
+    return _wire_member(settings, None)
+
+
+def _wire_member(settings: Settings, roots: tuple[Path, ...] | None) -> Callable[[Part, Report], tuple[Answer, Noted]]:
+    load_own_metrics(settings.metrics)
+    store = ApartStore(settings)
+    runner = Runner(store, Library(store), ModelHost(store, settings, roots), CODEC, settings)
+    return partial(done_apart, runner.part, store)
 
 
 def wire_workers(

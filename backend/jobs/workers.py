@@ -19,7 +19,7 @@ from backend.jobs.following import Job
 from backend.jobs.lanes import Lane, starter
 from backend.jobs.local import StoreExecutor
 from backend.jobs.process import Event
-from backend.jobs.turns import Turns
+from backend.jobs.turns import NoTurns, Turns
 from backend.jobs.worker import KINDS
 from backend.store import Store, clock
 from backend.store.claims import being_made
@@ -40,11 +40,15 @@ _CLOSE_SECONDS = 3.0  # that running jobs have to end by themselves when the ser
 
 @dataclass(frozen=True, slots=True)
 class JobLimits:
-    """What jobs may take: processes ``beside`` each lane's own for short ones, ``seconds`` of work, jobs ``per_person``; 0: no limit."""
+    """What jobs may take: processes ``beside`` each lane's own for short ones, ``seconds`` of work, jobs ``per_person``; 0: no limit.
+
+    Without ``turns`` no job stands still for another: their processes only hand the work on.
+    """
 
     beside: int = 1
     seconds: int = 0
     per_person: int = 0
+    turns: bool = True
 
 
 class WorkersExecutor(StoreExecutor):
@@ -65,13 +69,14 @@ class WorkersExecutor(StoreExecutor):
         self._lock = threading.Lock()
         self._closing = False
         self._end_what_was_left()
-        device: Turns[Job] = Turns()  # one for all that may run models: they share the GPU, or the cores
+        turns: type[Turns[Job]] = Turns if limits.turns else NoTurns
+        device = turns()  # one for all that may run models: they share the GPU, or the cores
         self._lanes = {
             kind: Lane(
                 kind,
                 self,
                 starter(kind, store.folder, runs),
-                device if kind in ("models", "training") else Turns(),
+                device if kind in ("models", "training") else turns(),
                 0 if kind == "training" else limits.beside,
             )
             for kind in KINDS

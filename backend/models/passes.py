@@ -4,7 +4,7 @@ Texts of like length go together, padded on the right (so positions are right wh
 and masked; what comes of them does not depend on the batch size beyond the rounding of floating-point sums.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -106,8 +106,7 @@ def run_batches(
     """
     n_done, most, first = 0, len(texts), plan.repeats.first
     report(0, plan.n_texts, stage)
-    lengths, sharing, bound = plan.lengths[first], loaded.batching, padding_bound(_config(loaded))
-    for number, batch in enumerate(batches(lengths, batch_tokens=batch_tokens, sharing=sharing, bound=bound)):
+    for number, batch in enumerate(batches_of(loaded, plan, batch_tokens)):
         if number % _TRIM_EVERY == 0:
             trim_memory()
         start = 0
@@ -130,6 +129,12 @@ def run_batches(
                     "Choose a smaller model or a lower token limit, or free memory.",
                 )
             most = len(rows) // 2
+
+
+def batches_of(loaded: "LoadedModel", plan: ExtractionPlan, batch_tokens: int) -> Iterator[Ints]:
+    """The batches in which ``loaded`` runs the texts of ``plan``: numbers into ``plan.repeats.first``."""
+    lengths, bound = plan.lengths[plan.repeats.first], padding_bound(_config(loaded))
+    return batches(lengths, batch_tokens=batch_tokens, sharing=loaded.batching, bound=bound)
 
 
 def _fits(

@@ -18,9 +18,9 @@ class Repeats:
 
     def __init__(self, source: Ints) -> None:
         """``source`` (n_texts,) is the number of the first text with the tokens of each."""
-        self.first, place = np.unique(source, return_inverse=True)
-        self._order = np.argsort(place, kind="stable")
-        self._starts = np.concatenate([[0], np.cumsum(np.bincount(place))]).astype(np.int64)
+        self.first, self._place = np.unique(source, return_inverse=True)
+        self._order = np.argsort(self._place, kind="stable")
+        self._starts = np.concatenate([[0], np.cumsum(np.bincount(self._place))]).astype(np.int64)
 
     @classmethod
     def of(cls, digests: npt.NDArray[np.uint64]) -> "Repeats":
@@ -28,6 +28,11 @@ class Repeats:
         keys = digests.view([("high", np.uint64), ("low", np.uint64)]).ravel()
         _, first, group = np.unique(keys, return_index=True, return_inverse=True)
         return cls(first[group.ravel()])
+
+    def among(self, texts: Ints) -> "Repeats":
+        """The same of some of the texts, ascending numbers (n_chosen,), which are numbered anew from 0."""
+        _, first, group = np.unique(self._place[texts], return_index=True, return_inverse=True)
+        return Repeats(first[group.ravel()])
 
     def counts(self, rows: Ints) -> Ints:
         """How many texts have the tokens of each of ``rows``, which are among ``first``."""

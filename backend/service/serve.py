@@ -28,7 +28,9 @@ def serve(settings: Settings) -> None:
     token = settings.token or stored_token(settings.cache, make=True)
     with _alone_on_cache(settings):
         store = open_store(settings)
-        limits = JobLimits(settings.side_workers, settings.job_seconds, settings.jobs_per_person)
+        limits = JobLimits(
+            settings.side_workers, settings.job_seconds, settings.jobs_per_person, turns=settings.executor != "ray"
+        )
         executor = wire_workers(store, settings.runs_folder, settings.model_roots, limits)
         try:
             executor.start(ResolveTask("minilm"))  # the first page asks for it: let the imports be done by then

@@ -89,6 +89,10 @@ class Entries:
         finally:
             writer.abandon()
 
+    def forget_array(self, digest: str) -> None:
+        """Delete an array; harmless where there is none."""
+        self._files.remove("arrays", digest)
+
     # Imported vectors: arrays that nobody could make again
 
     def create_vectors(self, digest: str, shape: tuple[int, ...], info: Json) -> ArrayWriter:

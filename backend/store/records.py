@@ -41,16 +41,18 @@ _FAILED = (sqlite3.Error, diskcache.Timeout, OSError, *_ODD)
 class Records:
     """The records below ``folder``; ``say`` is told when some were damaged.
 
-    With ``read_only`` they are read once, and what is set is of this process alone.
+    With ``read_only`` they are read once, and what is set is of this process alone; with ``own`` there are none at first.
     """
 
-    def __init__(self, folder: Path, say: Callable[[str, str, str], None], *, read_only: bool = False) -> None:
+    def __init__(
+        self, folder: Path, say: Callable[[str, str, str], None], *, read_only: bool = False, own: bool = False
+    ) -> None:
         self._folder, self._say = folder, say
         self._lock = threading.RLock()
         self._opened_as: int | None = None  # the inode of the database that is open
-        self._kept: dict[str, str] | None = stored_rows(self.path) if read_only else None
+        self._kept: dict[str, str] | None = {} if own else stored_rows(self.path) if read_only else None
         self._cache: Any = None
-        if not read_only:
+        if self._kept is None:
             with self._alone():
                 self._open()
 

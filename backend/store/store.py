@@ -30,12 +30,13 @@ from backend.values.json_data import Json
 class Store(Entries):
     """One cache folder; any number of processes may hold a Store on it at once."""
 
-    def __init__(self, folder: Path, *, budget: int) -> None:
+    def __init__(self, folder: Path, *, budget: int, own_records: bool = False) -> None:
+        """With ``own_records`` the small records are of this process alone, and the database in the folder is not opened."""
         self.folder, self.budget = folder, budget
         self.owners = Owners(folder)
         try:
             self._files = Files(folder)
-            self._records = Records(folder, self._files.aside.note, read_only=self.read_only)
+            self._records = Records(folder, self._files.aside.note, read_only=self.read_only, own=own_records)
             self.id = self._brought_up()
         except OSError as error:
             raise StoreError(

@@ -13,7 +13,7 @@ from backend.errors import InvalidRequest, ModelError
 from backend.forms.codec import to_json
 from backend.metrics.postprocess import check_step
 from backend.store import Store
-from backend.values.models import ModelInfo
+from backend.values.models import OBJECT_PREFIX, ModelInfo
 from backend.values.specs import ActivationSpec, LabelSpec, ModelSpec, TextSetSpec
 from backend.values.tasks import Task
 from backend.work.given import require_plain
@@ -36,7 +36,7 @@ def check_texts(library: Library, task: Task) -> None:
 
 def names_are_known(store: Store, task: Task) -> bool:
     """Whether every name in ``task`` was found to stand for its commit before, so that nobody need look."""
-    return all(knows_name(store, model) for model in dict.fromkeys(_models_of(kind_of(task).about(task))))
+    return all(knows_name(store, model) for model in models_of(task))
 
 
 def check_models(models: ModelHost, task: Task) -> None:
@@ -46,6 +46,16 @@ def check_models(models: ModelHost, task: Task) -> None:
         _check_name(models, model)
     for item in dict.fromkeys(about.inputs):
         _check_input(item, models.known(item.model))
+
+
+def of_objects(task: Task) -> bool:
+    """Whether a model of ``task`` is an object in the memory of one process, which no other has."""
+    return any(model.name.startswith(OBJECT_PREFIX) for model in models_of(task))
+
+
+def models_of(task: Task) -> tuple[ModelSpec, ...]:
+    """The models that ``task`` names, each once."""
+    return tuple(dict.fromkeys(_models_of(kind_of(task).about(task))))
 
 
 def _check_set(library: Library, texts: TextSetSpec) -> None:

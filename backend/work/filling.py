@@ -1,19 +1,20 @@
 """Bringing activations into the store: what is missing, and the passes over the texts that fill it."""
 
 import contextlib
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from backend.errors import StoreError, TextSetError
 from backend.forms.fingerprint import fingerprint
 from backend.store import ArrayWriter
 from backend.store.claims import making
 from backend.values.activations import Report
-from backend.values.models import ModelInfo
+from backend.values.models import OBJECT_PREFIX, ModelInfo
 from backend.values.specs import POOLINGS, ActivationSpec
 from backend.values.texts import TextTable
 from backend.values.working import working_seconds
@@ -22,6 +23,10 @@ from backend.work.given import copy_given, require_plain
 from backend.work.kinds import Hands
 from backend.work.planning import planned, word_facts
 from backend.work.stacks import pass_of, rows_digest
+
+if TYPE_CHECKING:
+    from backend.models.batching import ExtractionPlan
+    from backend.models.loading import LoadedModel
 
 
 def missing(hands: Hands, inputs: tuple[ActivationSpec, ...]) -> list[ActivationSpec]:
@@ -38,6 +43,11 @@ def _has_rows(hands: Hands, spec: ActivationSpec) -> bool:
 def fill(hands: Hands, inputs: tuple[ActivationSpec, ...], report: Report) -> None:
     """Extract what is missing: one forward pass over a text set fills every layer and every pooling."""
     groups = {pass_of(spec): spec for spec in missing(hands, inputs)}
+    if hands.helpers is not None:
+        away = {one: spec for one, spec in groups.items() if not _is_here(hands, spec)}
+        if away:
+            hands.helpers.fill(hands, tuple(away.values()), report)
+        groups = {one: spec for one, spec in groups.items() if one not in away}
     for number, spec in enumerate(groups.values()):
         part = report if len(groups) == 1 else part_of(report, number, len(groups), spec.model.name)
         info = hands.models.known(spec.model)
@@ -51,77 +61,136 @@ def fill(hands: Hands, inputs: tuple[ActivationSpec, ...], report: Report) -> No
                 _extract(hands, spec, part)
 
 
-def _extract(hands: Hands, spec: ActivationSpec, report: Report) -> None:
-    from backend.models.batching import token_names
-    from backend.models.extraction import extract
+def _is_here(hands: Hands, spec: ActivationSpec) -> bool:
+    """Whether only this process can do it, or it is no work at all: an object in its memory, vectors that are copied."""
+    return spec.model.name.startswith(OBJECT_PREFIX) or hands.models.known(spec.model).is_given
 
+
+def _extract(hands: Hands, spec: ActivationSpec, report: Report) -> None:
+    started = working_seconds()
+    one = opened(hands, spec, report)
+    extract_whole(hands, one, report)
+    note_seconds(hands, spec, one.loaded.info, one.plan.n_tokens, working_seconds() - started)
+
+
+def note_seconds(hands: Hands, spec: ActivationSpec, info: ModelInfo, n_tokens: int, seconds: float) -> None:
+    """Keep how long a pass took, for estimates."""
+    with contextlib.suppress(StoreError):  # the activations count, whether or not their time can be kept
+        note_pass(hands.store, spec, info, n_tokens, seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A forward pass that can begin: the model is loaded, and it is planned what of the texts it reads."""
+
+    spec: ActivationSpec
+    table: TextTable
+    loaded: "LoadedModel"
+    texts: Sequence[str]
+    plan: "ExtractionPlan"
+
+    @property
+    def poolings(self) -> tuple[str, ...]:
+        """The poolings that it fills."""
+        return poolings_of(self.spec)
+
+    @property
+    def n_dims(self) -> int:
+        """The length of its rows."""
+        return self.plan.n_words * self.loaded.info.n_dims
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """What is noted beside each of its arrays."""
+        table, plan = self.table, self.plan
+        return {
+            "texts": [self.spec.texts.digest],
+            "model": self.spec.model.name,
+            "n_tokens": plan.n_tokens,
+            "n_truncated": plan.n_truncated,
+            "n_empty": plan.n_empty,
+            "n_distinct": len(set(zip(table.texts, table.pairs or table.texts, strict=True))),
+            **word_facts(table, plan),
+        }
+
+
+def opened(hands: Hands, spec: ActivationSpec, report: Report) -> Opened:
+    """The forward pass that fills ``spec``, ready to begin; raises TextSetError for a text set without rows."""
     table = hands.library.table(spec.texts)
     require_rows(table)
     report(0, len(table), "Loading the model")
-    started = working_seconds()
     loaded = hands.models.load(spec.model)
     report(0, len(table), "Tokenizing the texts")
     texts, plan = planned(loaded, table, spec)
-    poolings = POOLINGS if spec.pooling in POOLINGS else (spec.pooling,)
-    n_rows = plan.n_rows(spec.pooling)
-    meta = {
-        "texts": [spec.texts.digest],
-        "model": spec.model.name,
-        "n_tokens": plan.n_tokens,
-        "n_truncated": plan.n_truncated,
-        "n_empty": plan.n_empty,
-        "n_distinct": len(set(zip(table.texts, table.pairs or table.texts, strict=True))),
-        **word_facts(table, plan),
-    }
-    with _writers(hands, spec, loaded.info, poolings, (n_rows, plan.n_words * loaded.info.n_dims), meta) as sink:
+    return Opened(spec, table, loaded, texts, plan)
+
+
+def extract_whole(hands: Hands, one: Opened, report: Report) -> None:
+    """Do a forward pass over all its texts in this process."""
+    from backend.models.extraction import extract
+
+    spec, plan = one.spec, one.plan
+    wanted = wanted_arrays(hands, spec, one.loaded.info)
+    with writers(hands, wanted, (plan.n_rows(spec.pooling), one.n_dims), one.meta) as sink:
         extract(
-            loaded,
-            texts,
-            table.pairs,
+            one.loaded,
+            one.texts,
+            one.table.pairs,
             plan,
             sink,
-            poolings=poolings,
+            poolings=one.poolings,
             batch_tokens=hands.settings.batch_tokens,
             ablation=spec.ablation,
             report=report,
         )
-        if spec.pooling == "tokens":
-            parts = (plan.text_index, plan.token_index, plan.token_id, plan.token_spans)
-            columns = [column for column in parts if column is not None]
-            named = {**meta, "token_names": token_names(loaded.tokenizer, columns[2])}
-            hands.store.put_array(rows_digest(spec), np.column_stack(columns).astype(np.int64), named)
-        if plan.words is not None:
-            hands.store.put_array(rows_digest(spec), plan.words.table_row, meta)
-        report(len(table), len(table), "Writing to the store")
-    with contextlib.suppress(StoreError):  # the activations count, whether or not their time can be kept
-        note_pass(hands.store, spec, loaded.info, plan.n_tokens, working_seconds() - started)
+        write_rows(hands, one)
+        report(len(one.table), len(one.table), "Writing to the store")
 
 
-@contextlib.contextmanager
-def _writers(
-    hands: Hands,
-    spec: ActivationSpec,
-    info: ModelInfo,
-    poolings: tuple[str, ...],
-    shape: tuple[int, int],
-    meta: dict[str, Any],
-) -> Iterator["_StoreSink"]:
+def write_rows(hands: Hands, one: Opened) -> None:
+    """Write down which tokens or words the rows are; where a row is a text there is nothing to write."""
+    from backend.models.batching import token_names
+
+    spec, plan = one.spec, one.plan
+    if spec.pooling == "tokens":
+        parts = (plan.text_index, plan.token_index, plan.token_id, plan.token_spans)
+        columns = [column for column in parts if column is not None]
+        named = {**one.meta, "token_names": token_names(one.loaded.tokenizer, columns[2])}
+        hands.store.put_array(rows_digest(spec), np.column_stack(columns).astype(np.int64), named)
+    if plan.words is not None:
+        hands.store.put_array(rows_digest(spec), plan.words.table_row, one.meta)
+
+
+def poolings_of(spec: ActivationSpec) -> tuple[str, ...]:
+    """The poolings that one pass fills."""
+    return POOLINGS if spec.pooling in POOLINGS else (spec.pooling,)
+
+
+def wanted_arrays(hands: Hands, spec: ActivationSpec, info: ModelInfo) -> dict[tuple[int, str], str]:
+    """The digests of the arrays that a pass fills and that are not there, by layer and pooling."""
     wanted = {
         (layer, pooling): fingerprint(replace(spec, layer=layer, pooling=pooling, postprocess=()))
         for layer in range(len(info.layer_names))
-        for pooling in poolings
+        for pooling in poolings_of(spec)
     }
-    wanted = {key: digest for key, digest in wanted.items() if not hands.store.has_array(digest)}
+    return {key: digest for key, digest in wanted.items() if not hands.store.has_array(digest)}
+
+
+@contextlib.contextmanager
+def writers(
+    hands: Hands, wanted: Mapping[tuple[int, str], str], shape: tuple[int, int], meta: dict[str, Any]
+) -> Iterator["StoreSink"]:
+    """A sink that writes the arrays ``wanted``, all of one shape; they are there after the block, whole, or not at all."""
     hands.store.make_room(len(wanted) * shape[0] * shape[1] * 4)
-    writers: dict[tuple[int, str], ArrayWriter] = {}
+    found: dict[tuple[int, str], ArrayWriter] = {}
     try:
         for key, digest in wanted.items():
-            writers[key] = hands.store.create_array(digest, shape, np.float32, meta)
-        yield _StoreSink(writers)
-        for writer in writers.values():
+            found[key] = hands.store.create_array(digest, shape, np.float32, meta)
+        yield StoreSink(found)
+        for writer in found.values():
             writer.commit()
     finally:
-        for writer in writers.values():
+        for writer in found.values():
             writer.abandon()
 
 
@@ -137,13 +206,14 @@ def part_of(report: Report, number: int, total: int, name: str) -> Report:
     return inner
 
 
-class _StoreSink:
+class StoreSink:
     """Hands blocks from the extraction to the store's writers; what is there already is passed over."""
 
     def __init__(self, writers: dict[tuple[int, str], ArrayWriter]) -> None:
         self._writers = writers
 
-    def write(self, layer: int, pooling: str, rows: Any, block: Any) -> None:
+    def write(self, layer: int, pooling: str, rows: npt.NDArray[np.int64], block: npt.NDArray[np.float32]) -> None:
+        """Put rows into the array of one layer and pooling, where that is wanted."""
         writer = self._writers.get((layer, pooling))
         if writer is not None:
             writer.write(rows, block)

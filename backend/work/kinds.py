@@ -23,9 +23,25 @@ FRESH = 600.0  # seconds for which a branch or a folder, once resolved, is not l
 Steps = list[tuple[str, str]]  # (kind of worker, the Runner's method that it calls: "run", "fill" or "measure")
 
 
+class Helpers(Protocol):
+    """Other processes, on this machine or others, that take over what is much work; all share one store."""
+
+    def fill(self, hands: "Hands", passes: tuple[ActivationSpec, ...], report: Report) -> None:
+        """Bring into the store what one forward pass for each of ``passes`` fills."""
+        ...
+
+    def measure(self, hands: "Hands", analyses: Sequence[AnalysisSpec], report: Report) -> None:
+        """Run the metrics of ``analyses`` on activations that are there, and store their results."""
+        ...
+
+    def run(self, hands: "Hands", task: Task, report: Report) -> None:
+        """Do ``task`` whole in one of the processes, and note its answer."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Hands:
-    """What a task is done with."""
+    """What a task is done with; without ``helpers`` all of it is done in this process."""
 
     store: Store
     library: Library
@@ -33,6 +49,7 @@ class Hands:
     codec: Codec
     settings: Settings
     stacks: Stacks
+    helpers: Helpers | None = None
 
 
 @dataclass(frozen=True, slots=True)

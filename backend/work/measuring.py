@@ -14,6 +14,7 @@ from backend.metrics.shared.splits import SplitParams, split_rows
 from backend.store.claims import making
 from backend.values.activations import Labels, Report
 from backend.values.history import History
+from backend.values.models import OBJECT_PREFIX
 from backend.values.preparing import PrepareTask
 from backend.values.results import Result
 from backend.values.specs import AnalysisSpec
@@ -41,6 +42,10 @@ def analyse_all(hands: Hands, task: BatchTask, report: Report) -> None:
     """Do the analyses of ``task`` that have no result yet; one count goes over all of them."""
     todo = [spec for spec in task.analyses if not hands.store.has_result(fingerprint(spec))]
     before = len(task.analyses) - len(todo)
+    if hands.helpers is not None and not any(map(_of_objects, todo)):
+        fill(hands, tuple(item for spec in todo for item in spec.inputs), report)
+        hands.helpers.measure(hands, todo, report)
+        return
     for number, spec in enumerate(todo, before):
         part = part_of(report, number, len(task.analyses), spec.inputs[-1].model.name)
         fill(hands, spec.inputs, part)
@@ -52,6 +57,9 @@ def measure(hands: Hands, spec: AnalysisSpec, report: Report) -> None:
 
     Where some are lost or damaged on the disk meanwhile they are extracted again, twice at most; then ActivationsLost is raised.
     """
+    if hands.helpers is not None and not _of_objects(spec):
+        hands.helpers.measure(hands, (spec,), report)
+        return
     digest = fingerprint(spec)
     with making(hands.store.folder, digest, report):
         if hands.store.has_result(digest):
@@ -98,6 +106,12 @@ def _measure(hands: Hands, spec: AnalysisSpec, digest: str, report: Report) -> N
     hands.store.put_result(digest, data, arrays, {"texts": [item.texts.digest for item in spec.inputs]})
     with contextlib.suppress(StoreError):  # the result counts, whether or not its time can be kept
         note_analysis(hands.store, hands.library, spec, result.seconds)
+
+
+def _of_objects(spec: AnalysisSpec) -> bool:
+    """Whether a model of an analysis is an object in the memory of this process, which helpers do not have."""
+    models = (*(item.model for item in spec.inputs), *spec.beside)
+    return any(model.name.startswith(OBJECT_PREFIX) for model in models)
 
 
 def _require_sound(hands: Hands, spec: AnalysisSpec) -> None:

@@ -1,6 +1,6 @@
 """The models of one process: names resolved, facts remembered in the store, weights kept loaded up to a budget."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +13,7 @@ from backend.settings import Settings
 from backend.store import Store
 from backend.values.activations import Report
 from backend.values.history import History, history_of, history_text
+from backend.values.json_data import Json
 from backend.values.models import OBJECT_PREFIX, ModelInfo, SeriesInfo
 from backend.values.specs import ModelSpec
 from backend.values.tasks import SeriesTask
@@ -115,7 +116,7 @@ class ModelHost:
         """
         if spec.name.startswith(VECTORS):
             return History()  # nobody knows, and their remark says so
-        key = f"history/{spec.commit}"
+        key = _history_key(spec)
         text = self._store.record(key)
         if isinstance(text, str):
             return history_of(text, spec.name)
@@ -148,7 +149,7 @@ class ModelHost:
         spec = loaded.spec
         self._note_name(spec)
         self._store.set_record(_facts_key(spec), to_json(loaded.info, {}))
-        self._store.set_record(f"history/{spec.commit}", history_text(History()))
+        self._store.set_record(_history_key(spec), history_text(History()))
         self._lent[spec.commit] = loaded
         try:
             yield loaded.info
@@ -198,6 +199,13 @@ def knows_name(store: Store, spec: ModelSpec) -> bool:
     return spec.name in (store.record(_names_key(spec)) or [])
 
 
+def records_of(store: Store, models: Iterable[ModelSpec]) -> dict[str, Json]:
+    """What was written down of these models: what another process needs that has other records."""
+    keys = [key for spec in models for key in (_names_key(spec), _facts_key(spec), _history_key(spec))]
+    found = {key: store.record(key) for key in keys}
+    return {key: value for key, value in found.items() if value is not None}
+
+
 def require_vectors(store: Store, spec: ModelSpec) -> ModelInfo:
     """The facts about imported vectors; raises ModelError where they are not here."""
     info = known_model(store, spec)
@@ -224,6 +232,10 @@ def _refuse_unloadable(spec: ModelSpec) -> None:
 
 def _facts_key(spec: ModelSpec) -> str:
     return f"model/{EXTRACTION_VERSION}/{spec.commit}/{spec.dtype}"  # a new version may know other facts
+
+
+def _history_key(spec: ModelSpec) -> str:
+    return f"history/{spec.commit}"
 
 
 def _names_key(spec: ModelSpec) -> str:

@@ -8,23 +8,37 @@ from backend.values.activations import Report
 from backend.values.specs import ActivationSpec
 from backend.values.tasks import ReadTask, Task
 from backend.values.vectors import VectorsTask
-from backend.work.agreement import check_models, check_texts
+from backend.work.agreement import check_models, check_texts, of_objects
 from backend.work.doors import check_task
 from backend.work.filling import fill
-from backend.work.kinds import Hands
+from backend.work.kinds import Hands, Helpers
 from backend.work.library import Library
 from backend.work.measuring import analyse
 from backend.work.modelhost import ModelHost
+from backend.work.parts import DOING, Answer, Part
 from backend.work.stacks import Stacks
 from backend.work.tasks import kind_of
 
+_AWAY = (
+    "models",
+    "training",
+)  # the kinds of workers whose tasks helpers do whole; others are quick, or read what is foreign
+
 
 class Runner:
-    """Does tasks in this process, over one store."""
+    """Does tasks over one store: in this process, or where it has helpers, with them."""
 
-    def __init__(self, store: Store, library: Library, models: ModelHost, codec: Codec, settings: Settings) -> None:
+    def __init__(
+        self,
+        store: Store,
+        library: Library,
+        models: ModelHost,
+        codec: Codec,
+        settings: Settings,
+        helpers: Helpers | None = None,
+    ) -> None:
         self._stacks = Stacks(store, library, models, settings)
-        self._hands = Hands(store, library, models, codec, settings, self._stacks)
+        self._hands = Hands(store, library, models, codec, settings, self._stacks, helpers)
 
     @property
     def models(self) -> ModelHost:
@@ -35,6 +49,9 @@ class Runner:
         """Do ``task`` and store its answer; raises EmbedscopeError where it cannot be done."""
         self.check(task)
         kind = kind_of(task)
+        if self._hands.helpers is not None and kind.worker in _AWAY and not of_objects(task):
+            self._hands.helpers.run(self._hands, task, report)
+            return
         answer = kind.do(self._hands, task, report)
         if answer is not None:
             key = f"task/{fingerprint(task)}"
@@ -56,6 +73,14 @@ class Runner:
             return
         todo = [spec for spec in kind_of(task).analyses(task) if not self._hands.store.has_result(fingerprint(spec))]
         fill(self._hands, tuple(item for spec in todo for item in spec.inputs), report)
+
+    def part(self, part: Part, report: Report) -> Answer:
+        """Do a part of what another process does."""
+        if part.kind in DOING:
+            return DOING[part.kind](self._hands, part.what, report)
+        task = self._hands.codec.task_from_json(part.what)
+        (self.measure if part.kind == "measure" else self.run)(task, report)
+        return None
 
     def bring(self, inputs: tuple[ActivationSpec, ...], report: Report) -> None:
         """Bring activations into the store, whatever they are for."""

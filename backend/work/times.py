@@ -67,6 +67,17 @@ def note_time(store: Store, name: str, size: Size, measured: Measured, worker: s
     store.set_record(_key(name), [*kept[1 - MOST_KEPT :], entry])
 
 
+def is_times(key: str) -> bool:
+    """Whether a record holds measurements."""
+    return key.startswith(f"seconds/{_VERSION}/")
+
+
+def note_again(store: Store, key: str, value: Json) -> None:
+    """Keep the last measurement of a record that another process wrote, among those that are kept here."""
+    kept, last = store.record(key), value[-1:] if isinstance(value, list) else []
+    store.set_record(key, [*(kept if isinstance(kept, list) else [])[1 - MOST_KEPT :], *last])
+
+
 def times_of(store: Store, name: str) -> list[Measured]:
     """The measurements of one metric, oldest first; a record of another form counts for nothing."""
     return list(_read(_raw(store, name)))
