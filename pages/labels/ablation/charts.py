@@ -181,8 +181,12 @@ def right_wrong_map(
     classes: Sequence[str],
     ids: npt.NDArray[np.int64],
     axis_titles: Sequence[str],
+    chosen: npt.NDArray[np.int64] | None = None,
 ) -> go.Figure:
-    """Points (n, 2) twice: as those that are right, and as those that are wrong; which is shown follows the slider."""
+    """Points (n, 2) twice: as those that are right, and as those that are wrong; which is shown follows the slider.
+
+    Beside the places ``chosen`` all others are faint; None: nothing is selected.
+    """
     figure = base_figure(x_title=axis_titles[0], y_title=axis_titles[1])
     hovers = [f"{hover_text(text)}<br><b>{safe(name)}</b>" for text, name in zip(texts, classes, strict=True)]
     looks = {RIGHT: (colour(2), "circle", 6), WRONG: (colour(3), "x", 7)}
@@ -196,6 +200,8 @@ def right_wrong_map(
             customdata=np.asarray(ids, np.int32),
             hovertemplate=f"%{{text}}<br>{name}<extra></extra>",
             marker={"color": shade, "symbol": symbol, "size": size, "opacity": 0.8},
+            selectedpoints=chosen,
+            unselected={"marker": {"opacity": 0.12}},
         )
     spread = (
         [float(np.nanmin(coordinates)), float(np.nanmax(coordinates))] if np.isfinite(coordinates).any() else [0, 1]

@@ -30,6 +30,7 @@ from pages._kit.show.findings import heading, holders, sampling_error_words
 from pages._kit.show.plot import Frames
 from pages._kit.show.wording import count, row_name
 from pages._kit.state import ask
+from pages._kit.state.chosen import chosen_rows
 from pages._kit.state.labelled import ONE_MODEL, choose_layer, choose_model, label_missing, say_classes
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import workbench
@@ -167,8 +168,10 @@ def draw_map(
     titles = ["Component 1", "Component 2"] if method == "pca" else ["", ""]
     names = [values.split.classes[number] for number in values.sample_classes[at]]
     texts, figure = [table.shown[row] for row in numbers], None
+    chosen = np.flatnonzero(np.isin(numbers, chosen_rows())) if chosen_rows() else None
+    faint = "" if chosen is None else f" {len(chosen):,} of them are selected; the others are faint."
     if np.isfinite(coordinates).any():
-        figure = right_wrong_map(coordinates, texts, names, rows, titles)
+        figure = right_wrong_map(coordinates, texts, names, rows, titles, chosen)
     right = curve.right[:, at]
     steps = [str(k) for k in range(len(curve.accuracy))]
     n_test = values.split.n_test
@@ -179,7 +182,7 @@ def draw_map(
             key="ablation_map",
             title=f"{METHODS[method]} of test texts {which}, right or wrong",
             figure=figure,
-            caption=f"{METHODS[method]} {removed or 'of the whole layer'}. {MAP_CAPTION}{part}",
+            caption=f"{METHODS[method]} {removed or 'of the whole layer'}. {MAP_CAPTION}{part}{faint}",
             table=lambda: map_table(coordinates, numbers, names, right[k], k, texts),
             results=[result, shown],
             fields=["coords"],

@@ -141,6 +141,18 @@ def test_the_map_is_computed_again_without_the_removed_dimensions(open_page, run
     assert "PCA of the whole layer" in said(at)
 
 
+def test_the_selected_texts_stand_out_on_the_map(open_page, run_page) -> None:
+    every = opened(open_page, run_page)
+    assert all(trace.get("selectedpoints") is None for trace in figure(every, MAP)["data"])
+    at = run_page(open_page(KEY, 0, label="label", chosen="0-19"), KEY)
+    traces = figure(at, MAP)["data"]
+    ids = numbers(traces[0]["customdata"]).astype(int)
+    marked = [np.asarray(numbers(trace["selectedpoints"]), int) for trace in traces]
+    assert 0 < len(marked[0]) < len(ids)
+    assert sorted(ids[marked[0]]) == sorted(set(ids) & set(range(20))) == sorted(ids[marked[1]])
+    assert f"{len(marked[0])} of them are selected; the others are faint." in said(at)
+
+
 def test_ablation_inside_the_network_is_offered_below_with_and_without_labels(open_page) -> None:
     assert "Inside the network" in said(open_page(KEY, 0))
     bare = open_page(KEY, 0, texts="general", label="(none)")
