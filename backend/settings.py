@@ -87,7 +87,11 @@ SETTINGS = (
         8 * 1024 * MIB,
         "Most bytes of loaded models that a worker keeps; the least recently used model goes first.",
     ),
-    Setting("EMBEDSCOPE_BATCH_TOKENS", 4096, "Most tokens in one forward pass, padding included."),
+    Setting(
+        "EMBEDSCOPE_BATCH_TOKENS",
+        0,
+        "Most tokens in one forward pass, padding included; 0: 1,024 on a CPU, 4,096 on a GPU.",
+    ),
     Setting("EMBEDSCOPE_THREADS", 0, "Threads that each worker uses; 0: one per core."),
     Setting(
         "EMBEDSCOPE_SIDE_WORKERS",

@@ -14,7 +14,7 @@ from backend.models.causal import language_model
 from backend.models.extraction import check_ablation, extract
 from backend.models.layers import LayerTap
 from backend.models.loading import LoadedModel
-from backend.models.passes import Batch, forward, not_finite, overwritten, run_batches, token_mean
+from backend.models.passes import Batch, forward, not_finite, overwritten, quickest, run_batches, token_mean
 from backend.values.activations import Report
 from backend.values.specs import POOLINGS, Ablation, ActivationSpec
 from backend.values.texts import TextTable
@@ -152,7 +152,7 @@ class TextNetwork:
                 kept.write(self._spec.layer, pooling, numbers, pooled[0].cpu().numpy()[places])
 
         n_vocabulary = len(loaded.backbone.get_input_embeddings().weight)
-        most = max(1, min(self._batch_tokens, _LOGITS // n_vocabulary))
+        most = max(1, min(self._batch_tokens or quickest(loaded.device), _LOGITS // n_vocabulary))
         with LayerTap(loaded.layout, observe) as tap:
             run_batches(loaded, self._texts(texts), self._pairs(texts), plan, run, most, report, LOSS_STAGE)
         if pooling in POOLINGS:

@@ -110,7 +110,7 @@ def extract_parts(
     write: Write,
     *,
     pooling: str,
-    batch_tokens: int = 8192,
+    batch_tokens: int = 0,
     report: Report = no_report,
 ) -> tuple[str, ...]:
     """Run ``loaded`` over ``texts`` once and write its sub-layers, pooled by one of POOLINGS; returns their names, of ``part_names``.
