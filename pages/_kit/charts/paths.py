@@ -1,8 +1,10 @@
 """Charts of moving label centroids: paths over layers or models, and the difference vectors of two models."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import plotly.graph_objects as go
 
 from backend import (
@@ -12,15 +14,16 @@ from backend import (
 )
 from pages._kit.charts.base import (
     COLOUR_SCALE,
+    DASHES,
     MUTED,
     Floats,
     base_figure,
-    colour,
     layer_ticks,
     safe,
     shortened,
     with_legend,
 )
+from pages._kit.charts.classes import N_SHADES, shade, symbol
 
 MOST_NAMED = 12
 FRAMES = {"centred": "To each other", "raw": "As they are", "scaled": "At one scale"}
@@ -49,6 +52,29 @@ LENGTHS_CAPTION = (
 _FAINT = 0.3
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a label is drawn: the colour, and where the colours come round again another marker and another kind of line."""
+
+    shade: str
+    symbol: str
+    dash: str
+
+
+def label_look(order: int) -> Look:
+    """The look of the ``order``-th label in colour: no two of the ``MOST_NAMED`` are the same."""
+    return Look(shade(order), symbol(order), DASHES[order // N_SHADES % len(DASHES)])
+
+
+_GREY = Look(MUTED, "circle", "solid")
+
+
+def turned(path: Floats, known: npt.NDArray[np.intp]) -> float:
+    """The angle of an arrowhead at the end of ``path`` (n_steps, 2), of which the steps ``known`` are known: from above, in degrees."""
+    way = path[known[-1]] - path[known[-2]]
+    return float(np.degrees(np.arctan2(way[0], way[1])))  # as Plotly counts; both axes have one scale
+
+
 def paths_chart(
     coords: Floats, steps: Sequence[str], classes: Sequence[str], named: Sequence[int], shares: Floats
 ) -> go.Figure:
@@ -65,18 +91,15 @@ def paths_chart(
         if not len(known):
             continue
         bright = label in chosen
-        shade = colour(chosen.index(label)) if bright else MUTED
+        look = label_look(chosen.index(label)) if bright else _GREY
         sizes, symbols, angles = (
             np.linspace(5, 9, len(path)) * (1 if bright else 0.5),
-            ["circle"] * len(path),
+            [look.symbol] * len(path),
             np.zeros(len(path)),
         )
         if len(known) > 1:
-            last, way = known[-1], path[known[-1]] - path[known[-2]]
-            sizes[last], symbols[last] = (15 if bright else 7), "arrow"
-            angles[last] = np.degrees(
-                np.arctan2(way[0], way[1])
-            )  # from above, as Plotly counts; both axes have one scale
+            last = known[-1]
+            sizes[last], symbols[last], angles[last] = (15 if bright else 7), "arrow", turned(path, known)
         name, written = safe(classes[label]), [""] * len(path)
         if bright:
             written[known[-1]] = safe(shortened(classes[label]))
@@ -86,11 +109,11 @@ def paths_chart(
             mode="lines+markers+text",
             name=name,
             opacity=1 if bright else _FAINT,
-            line={"color": shade, "width": 2 if bright else 1},
-            marker={"size": sizes, "symbol": symbols, "angle": angles, "color": shade, "opacity": 1},
+            line={"color": look.shade, "width": 2 if bright else 1, "dash": look.dash},
+            marker={"size": sizes, "symbol": symbols, "angle": angles, "color": look.shade, "opacity": 1},
             text=written,
             textposition=places[chosen.index(label)] if bright else "top center",
-            textfont={"color": shade, "size": 13},
+            textfont={"color": look.shade, "size": 13},
             cliponaxis=False,
             hovertext=[safe(step) for step in steps],
             hovertemplate=f"{name}<br>%{{hovertext}}<extra></extra>",
@@ -109,9 +132,17 @@ def difference_arrows(
 
 
 def difference_cloud(
-    coords: Floats, layers: Sequence[str], classes: Sequence[str], shares: Floats, frame: str = "raw"
+    coords: Floats,
+    layers: Sequence[str],
+    classes: Sequence[str],
+    shares: Floats,
+    frame: str = "raw",
+    named: Sequence[int] = (),
 ) -> go.Figure:
-    """Difference vectors of all layers (n_layers, n_labels, 2) in one plane, one point a label, coloured by layer."""
+    """Difference vectors of all layers (n_layers, n_labels, 2) in one plane, one point a label, coloured by layer.
+
+    Of the labels in ``named`` the points of the last layer bear the name, and a faint line joins those of all layers.
+    """
     figure = _plane(shares)
     n_layers, n_labels = coords.shape[:2]
     flat = coords.reshape(-1, 2)
@@ -133,8 +164,36 @@ def difference_cloud(
         text=[f"{safe(name)}<br>{safe(layer)}" for layer in layers for name in classes],
         hovertemplate="%{text}<extra></extra>",
     )
+    _name_cloud(figure, coords, classes, list(named)[:MOST_NAMED])
     _origin(figure, frame)
     return figure
+
+
+def _name_cloud(figure: go.Figure, coords: Floats, classes: Sequence[str], named: Sequence[int]) -> None:
+    """The names of labels at their points of the last layer, and the way there through the layers."""
+    if not named:
+        return
+    places = _places(coords[:, named], [shortened(classes[label]) for label in named])
+    for label, side in zip(named, places, strict=True):
+        path = coords[:, label]
+        known = np.flatnonzero(np.isfinite(path).all(axis=1))
+        if not len(known):
+            continue
+        words = [""] * len(path)
+        words[known[-1]] = safe(shortened(classes[label]))
+        figure.add_scatter(
+            x=path[:, 0].astype(np.float32),
+            y=path[:, 1].astype(np.float32),
+            mode="lines+text",
+            line={"color": MUTED, "width": 1},
+            opacity=0.8,
+            text=words,
+            textposition=side,
+            textfont={"size": 13},
+            cliponaxis=False,
+            hoverinfo="skip",
+            showlegend=False,
+        )
 
 
 def lengths_chart(
@@ -152,7 +211,7 @@ def lengths_chart(
         bright, name = label in chosen, safe(classes[label])
         if not np.isfinite(lengths[:, label]).any():
             continue
-        shade = colour(chosen.index(label)) if bright else MUTED
+        look = label_look(chosen.index(label)) if bright else _GREY
         bars = (
             None
             if errors is None or not bright
@@ -166,8 +225,8 @@ def lengths_chart(
             name=name,
             showlegend=bright,
             opacity=1 if bright else _FAINT,
-            line={"color": shade, "width": 2 if bright else 1},
-            marker={"size": 6 if bright else 3},
+            line={"color": look.shade, "width": 2 if bright else 1, "dash": look.dash},
+            marker={"size": 6 if bright else 3, "symbol": look.symbol},
             text=[safe(layer) for layer in layers],
             hovertemplate=f"{name}, %{{text}}<br><b>%{{y:{hover_form('distance')}}}</b><extra></extra>",
         )

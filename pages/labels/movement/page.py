@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -16,12 +17,12 @@ from backend import (
     number_text,
 )
 from pages._kit.charts.base import short_model, titled
+from pages._kit.charts.path_panels import PANELS_CAPTION, PathPanel, panels_height, path_panels
 from pages._kit.charts.paths import (
     DIFFERENCES_CAPTION,
     FRAME_HELP,
     FRAMES,
     LENGTHS_CAPTION,
-    MOST_NAMED,
     PATHS_CAPTION,
     STILL,
     difference_arrows,
@@ -35,6 +36,7 @@ from pages._kit.flow.progress import run_panel
 from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, elsewhere, said_once, show
 from pages._kit.show.findings import heading
+from pages._kit.show.label_choice import choose_named
 from pages._kit.show.text_rows import list_rows
 from pages._kit.show.wording import ROWS_COUNT
 from pages._kit.state import ask
@@ -57,9 +59,8 @@ HOW = (
     "The mean of each label's rows (its centroid) makes a path through the layers of a model, and, with two models or more, "
     "from the base to the tuned one or over the checkpoints of a training."
 )
-ONE_LAYER, ALL_LAYERS = "One layer", "All layers"
-FIRST_NAMED, MOST_ROWS = 6, 50
-CERTAIN_ROWS = 10  # of a label, to be drawn in colour to begin with
+ONE_LAYER, ALL_LAYERS, PANELS = "One layer", "All layers", "A panel a layer"
+MOST_ROWS = 50
 
 
 def choose_series(here: Selection, box: DeltaGenerator) -> tuple[list[ModelInfo], Ordered | None]:
@@ -99,27 +100,6 @@ def choose_series(here: Selection, box: DeltaGenerator) -> tuple[list[ModelInfo]
     with box:
         found = ordered(models) if len(models) == 2 else in_order(models)
     return list(found.models), found
-
-
-def choose_named(values: MovementResult) -> list[int]:
-    """The labels drawn in colour: all where they are few, else those chosen."""
-    known = [int(label) for label in np.flatnonzero(values.counts)]
-    if len(known) <= MOST_NAMED:
-        return known
-    lengths = values.difference[-1] if len(values.difference) else values.displacement[0]
-    certain = [label for label in known if values.counts[label] >= CERTAIN_ROWS] or known
-    order = np.argsort(-np.nan_to_num(lengths, nan=-1.0), kind="stable")
-    farthest = [int(label) for label in order if label in certain][:FIRST_NAMED]
-    chosen: list[int] = ask.multiselect(
-        f"Labels in colour (of {len(known)})",
-        known,
-        default=farthest,
-        format_func=values.classes.__getitem__,
-        max_selections=MOST_NAMED,
-        key=f"movement_labels_{len(values.classes)}",
-        help=f"Up to {MOST_NAMED}; the others are grey, with their names on hover. Initially those with {CERTAIN_ROWS} rows or more that move farthest.",
-    )
-    return chosen
 
 
 def choose_frame(frames: Sequence[str]) -> int:
@@ -205,34 +185,51 @@ def show_differences(result: Result[MovementResult], named: Sequence[int], frame
     st.subheader(plain(f"Difference vectors: {change}"))
     kind = ask.segmented_control(
         "Vectors of",
-        [ONE_LAYER, ALL_LAYERS],
+        [ONE_LAYER, PANELS, ALL_LAYERS],
         default=ONE_LAYER,
         key="movement_kind",
     )
+    caption, height = f"{change}. {DIFFERENCES_CAPTION}{STILL[kept]}.", 480
     if kind == ALL_LAYERS:
         field, at = "difference_coords", elsewhere(frame)
         shares = values.difference_explained[frame]
-        figure = difference_cloud(values.difference_coords[frame], layers, values.classes, shares, kept)
+        figure = difference_cloud(values.difference_coords[frame], layers, values.classes, shares, kept, named)
+        caption += " A name stands at the point of the last layer."
+    elif kind == PANELS:
+        field, at = "difference_layer_coords", elsewhere(frame)
+        figure, height = difference_panels(values, frame, layers, named), panels_height(len(layers))
+        caption += f" {PANELS_CAPTION}"
     else:
         field, at = "difference_layer_coords", elsewhere(frame, layer)
         coords, shares = values.difference_layer_coords[frame, layer], values.difference_layer_explained[frame, layer]
         figure = difference_arrows(coords, values.classes, named, shares, kept)
+    whole = kind != ONE_LAYER
     show(
         Finding(
             key="movement_differences",
             title=f"Difference vectors of the labels, {change}",
             figure=titled(figure, f"After minus before: {change}"),
-            caption=f"{change}. {DIFFERENCES_CAPTION}{STILL[kept]}.",
-            table=lambda: differences_table(result, frame, None if kind == ALL_LAYERS else layer),
+            caption=caption,
+            table=lambda: differences_table(result, frame, None if whole else layer, own_planes=kind == PANELS),
             results=[result],
             fields=[field],
             expected=at,
-            layer="" if kind == ALL_LAYERS else layers[layer],
+            layer="" if whole else layers[layer],
             alt=f"Difference vectors of {len(values.classes)} label centroids, {change}",
-            height=480,
+            height=height,
             view=f"{names} {frame} {layer} {values.classes} {kind}",
         )
     )
+
+
+def difference_panels(values: MovementResult, frame: int, layers: Sequence[str], named: Sequence[int]) -> go.Figure:
+    """The difference vectors of each layer in a plane of its own, from the middle to their tips."""
+    tips, shares = values.difference_layer_coords[frame], values.difference_layer_explained[frame]
+    panels = [
+        PathPanel(name, np.stack([np.where(np.isfinite(one), 0.0, np.nan), one]), share)
+        for name, one, share in zip(layers, tips, shares, strict=True)
+    ]
+    return path_panels(panels, [STILL[values.frames[frame]], "moved here"], values.classes, named)
 
 
 def show_lengths(result: Result[MovementResult], named: Sequence[int], frame: int) -> None:
@@ -294,7 +291,7 @@ def show_all(result: Result[MovementResult], row: DeltaGenerator) -> None:
     values, layers = result.values, result.sources[0].layer_names
     several = len(result.sources) > 1
     with row:
-        place, frame, named = choose_place(result), choose_frame(values.frames), choose_named(values)
+        place, frame, named = choose_place(result), choose_frame(values.frames), choose_named(values, "movement_labels")
     show_layers(result, named, frame, place)
     layer = len(layers) - 1
     if several:

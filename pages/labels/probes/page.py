@@ -24,11 +24,8 @@ from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import (
     heading,
     holders,
-    provenance,
     reasons,
     sampling_error_words,
-    say_undefined,
-    undefined_reasons,
 )
 from pages._kit.state.labelled import choose_model, choose_other, label_ready, say_classes
 from pages._kit.state.pair import in_order
@@ -43,12 +40,22 @@ HOW = (
     "network is above the linear probe, it knows them in a form that is not linear."
 )
 TABLES_HOW = (
-    "The form of tables 3 and 4 of Zhou and Srikumar: a representation is linear for the labels where the convex hulls of the "
+    "The form of tables 2 to 4 of Zhou and Srikumar: a representation is linear for the labels where the convex hulls of the "
     "training texts need no more clusters than there are labels. Fewer clusters and a higher accuracy after "
     "fine-tuning mean a simpler arrangement of the labels. With few texts in many dimensions everything is linear; the notes below say so."
 )
+SIMILARITY_HOW = (
+    "Accuracy: on the test rows. Training against test: the correlation of the distances between labels in the training rows and in "
+    "the test rows; it needs three labels that lie in a cluster each, and falls where fine-tuning sets the two apart."
+)
 COMPARE = "The same probes on the layers of this model, over the same texts and the same rows."
 FIELDS = ["accuracy", "accuracy_std", "train_std"]
+OF_PROBES = {
+    "training accuracy": "train_accuracy",
+    "± std, training": "train_std",
+    "accuracy": "accuracy",
+    "± std": "accuracy_std",
+}
 LINEAR = {"yes": "yes", "no": "no", "random": "yes, but so are random labels", "": ""}
 
 
@@ -158,14 +165,18 @@ def special() -> dict[str, Any]:
     }
 
 
-def clusters_of(clusters: Result[DirectProbeResult] | None, model: str, layer: str) -> tuple[int | None, float, str]:
-    """Labels and clusters of the training rows in a layer of a model, and whether it is linear; None, NaN and "" where unknown."""
+def clusters_of(
+    clusters: Result[DirectProbeResult] | None, model: str, layer: str
+) -> tuple[int | None, float, str, float]:
+    """Labels and clusters of the training rows in a layer of a model, whether it is linear, and how alike the labels lie in training
+    and test rows; None, NaN and "" where unknown."""
     for side, source in enumerate(clusters.sources if clusters is not None else ()):
         if clusters is not None and source.model == model and layer in source.layer_names:
             values, at = clusters.values, source.layer_names.index(layer)
             counts = values.other_n_clusters if side else values.n_clusters
-            return values.n_labels, float(counts[at]), LINEAR[values.linear(at, other=bool(side))]
-    return None, float("nan"), ""
+            alike = values.other_train_test if side else values.train_test
+            return values.n_labels, float(counts[at]), LINEAR[values.linear(at, other=bool(side))], float(alike[at])
+    return None, float("nan"), "", float("nan")
 
 
 def paper_table(
@@ -173,12 +184,12 @@ def paper_table(
     probes: Sequence[Result[ProbingResult]] | None,
     clusters: Result[DirectProbeResult] | None,
 ) -> pd.DataFrame:
-    """Representation against linear?, clusters and accuracy: what is not there yet stays empty."""
+    """Representation against linear?, clusters, accuracy and similarity: what is not there yet stays empty."""
     rows = []
     for place, info in enumerate(models):
         result = probes[place] if probes else None
         for layer in _layers(info, result, clusters):
-            n_labels, n_clusters, linear = clusters_of(clusters, info.spec.name, layer)
+            n_labels, n_clusters, linear, alike = clusters_of(clusters, info.spec.name, layer)
             at = result.sources[0].layer_names.index(layer) if result is not None else -1
             rows.append(
                 {
@@ -187,8 +198,11 @@ def paper_table(
                     "linear?": linear,
                     "labels": n_labels,
                     "clusters": n_clusters,
-                    "accuracy": float(result.values.accuracy[at]) if result is not None else float("nan"),
-                    "± std": float(result.values.accuracy_std[at]) if result is not None else float("nan"),
+                    **{
+                        name: float(getattr(result.values, field)[at]) if result is not None else float("nan")
+                        for name, field in OF_PROBES.items()
+                    },
+                    "training against test (similarity)": alike,
                 }
             )
     return pd.DataFrame(rows).astype({"labels": "Int64"})
@@ -232,11 +246,21 @@ def show_paper_table(
     clusters = found[0] if found else None
     if clusters is None and not probes:
         return
-    table = paper_table(models, probes, clusters)
-    show_table(table)
-    if clusters is not None:
-        say_undefined(undefined_reasons([clusters], ["n_clusters", "other_n_clusters"]), [clusters])
-        provenance([clusters])
+    found_in: list[Result] = [*(probes or ()), *([clusters] if clusters is not None else [])]
+    names = " and ".join(short_model(info.spec.name) for info in models)
+    show(
+        Finding(
+            key="probes_table",
+            title=f"Clusters, accuracy, and training against test rows, of {names}",
+            figure=None,
+            tabular=True,
+            caption=SIMILARITY_HOW,
+            table=paper_table(models, probes, clusters),
+            results=found_in,
+            fields=["n_clusters", "other_n_clusters", "train_test", "other_train_test"] if clusters is not None else [],
+            name="probes-table",
+        )
+    )
 
 
 heading("Probes", WHAT, HOW)

@@ -25,10 +25,12 @@ from backend import (
 )
 from pages._kit.charts.base import Floats, short_model
 from pages._kit.charts.clusters import TWO_CAPTION
-from pages._kit.charts.paths import FRAME_HELP, FRAMES, MOST_NAMED, PATHS_CAPTION, paths_chart
+from pages._kit.charts.path_panels import PANELS_CAPTION, PathPanel, panels_height, path_panels
+from pages._kit.charts.paths import FRAME_HELP, FRAMES, PATHS_CAPTION, paths_chart
 from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, elsewhere, said_once, show
 from pages._kit.show.findings import PAIRED, holders, sampling_error_words
+from pages._kit.show.label_choice import choose_named
 from pages._kit.state import ask
 from pages._kit.state.labelled import label_ready
 from pages._kit.state.selection import Selection
@@ -190,21 +192,24 @@ def _movement(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
             key="dynamics_frame",
             help=FRAME_HELP,
         )
+        named = choose_named(values, "dynamics_movement_labels")
+        panels = len(layers) > 1 and ask.toggle("A panel a layer", key="dynamics_movement_panels")
     at = ("raw", "centred", "scaled").index(str(frame))
     layer = len(layers) - 1
+    if panels:
+        _show_panels(series, result, at, named)
+        return
     if len(layers) > 1:
         key = f"dynamics_movement_layer_{len(layers)}"
         layer = int(ask.select_slider("Layer", range(len(layers)), layer, format_func=layers.__getitem__, key=key))
     steps = [f"step {step:,}" for step in series.steps]
     coords, shares = values.layer_coords[at, :, layer], values.layer_explained[at, layer]
-    order = np.argsort(-np.nan_to_num(values.difference[layer], nan=-1.0), kind="stable")
-    named = [int(label) for label in order if values.counts[label]][:MOST_NAMED]
     name = short_model(series.name)
     lengths = ("model_path", "difference", "difference_error")
     finding = Finding(
         key="dynamics_paths",
         title=f"Paths of the labels in {layers[layer]} of {name}",
-        figure=paths_chart(coords, steps, values.classes, sorted(named), shares),
+        figure=paths_chart(coords, steps, values.classes, named, shares),
         caption=f"{layers[layer]}, from {steps[0]} to {steps[-1]}; each marker is a checkpoint. {PATHS_CAPTION}",
         table=lambda: _by_label(series, values.classes, {"axis_1": coords[..., 0], "axis_2": coords[..., 1]}),
         results=[result],
@@ -221,6 +226,38 @@ def _movement(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
     with said_once(beside="dynamics_paths"):
         show(finding)
         show_table(_lengths(result, layer), key="dynamics_lengths")
+
+
+def _show_panels(series: SeriesInfo, result: Result[MovementResult], at: int, named: Sequence[int]) -> None:
+    """The paths over the checkpoints in every layer, a panel for each."""
+    values, layers = result.values, result.sources[0].layer_names
+    coords, shares, name = values.layer_coords[at], values.layer_explained[at], short_model(series.name)
+    steps = [f"step {step:,}" for step in series.steps]
+    panels = [PathPanel(layer, coords[:, place], shares[place]) for place, layer in enumerate(layers)]
+    finding = Finding(
+        key="dynamics_path_panels",
+        title=f"Paths of the labels in all layers of {name}",
+        figure=path_panels(panels, steps, values.classes, named),
+        caption=f"From {steps[0]} to {steps[-1]}; each marker is a checkpoint. {PANELS_CAPTION}",
+        table=lambda: pd.concat(
+            [
+                _by_label(series, values.classes, {"axis_1": one[..., 0], "axis_2": one[..., 1]}).assign(layer=layer)
+                for layer, one in zip(layers, np.moveaxis(coords, 1, 0), strict=True)
+            ],
+            ignore_index=True,
+        ),
+        results=[result],
+        fields=["layer_coords"],
+        expected=elsewhere(at),
+        name="label-paths-layers",
+        series=series,
+        documents=lambda: documents_of(series, [result]),
+        alt=f"Paths of {len(values.classes)} label centroids in {len(layers)} layers over {len(steps)} checkpoints of {name}",
+        height=panels_height(len(layers)),
+        view=f"{series.name} {series.steps} {at} {values.classes}",
+    )
+    with said_once():
+        show(finding)
 
 
 def _lengths(result: Result[MovementResult], layer: int) -> pd.DataFrame:

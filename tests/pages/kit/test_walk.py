@@ -49,6 +49,7 @@ ON_THEIR_OWN = (
         "probes",
         "probes_profile",
     ),  # in test_probes_page: with the settings that it opens with, networks are searched for
+    ("probes", "probes_table"),  # likewise
     ("neurons", "neurons_nothing_"),  # in test_neurons_page: it takes a layer without differences
     ("finetune", "finetune_course"),  # in test_finetune_page: it takes a run
     ("report", "everything-computed"),  # no figure: it names the file of all of them
@@ -166,6 +167,7 @@ WALKS = (
         ("movement_paths", "movement_models", "movement_differences", "movement_lengths"),
         (
             ("select_slider", "movement_layer_4", 1),
+            ("segmented_control", "movement_kind", "A panel a layer"),
             ("segmented_control", "movement_kind", "All layers"),
             ("segmented_control", "movement_frame", "raw"),
         ),
@@ -203,22 +205,28 @@ WALKS = (
         (0,),
         (
             "dynamics_anisotropy_*",
+            "dynamics_averages",
             "dynamics_cka_*",
             "dynamics_rogue_*",
             "dynamics_least",
             "dynamics_direct_probe_*",
             "dynamics_paths",
+            "dynamics_path_panels",
             "dynamics_map_plot",
         ),
         (
             ("toggle", "log_steps", False),
+            ("segmented_control", "dynamics_view", "Averages"),
             ("segmented_control", "dynamics_view", "CKA"),
             ("segmented_control", "dynamics_view", "Rogue"),
             ("segmented_control", "dynamics_view", "Labels"),
             ("segmented_control", "dynamics_labels", "Movement"),
+            ("toggle", "dynamics_movement_panels", True),
             ("segmented_control", "dynamics_view", "Map"),
         ),
-        runs=tuple(f"dynamics_{one}" for one in ("anisotropy", "cka", "rogue", "direct_probe", "movement", "map")),
+        runs=tuple(
+            f"dynamics_{one}" for one in ("anisotropy", "averages_0", "cka", "rogue", "direct_probe", "movement", "map")
+        ),
     ),
     Walk("component_accuracy", (0,), ("component_accuracy_chart", "component_sample_chart")),
 )

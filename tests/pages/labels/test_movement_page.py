@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from pages._kit.charts.base import short_model
+from pages._kit.charts.path_panels import PathPanel, path_panels
 from pages._kit.charts.paths import difference_arrows, difference_cloud, lengths_chart, paths_chart
 from tests.pages.conftest import SmallWorld
 from tests.pages.figures import figure, numbers, said
@@ -87,6 +88,42 @@ def test_every_figure_has_a_table_of_its_own_numbers(open_page, run_page, shown,
     np.testing.assert_allclose(numbers(cloud["y"]), table["axis_2"], rtol=1e-5, atol=1e-6)
     names = [f"{label}<br>{layer}" for label, layer in zip(table["label"], table["layer"], strict=True)]
     assert cloud["text"] == names
+
+
+def test_a_panel_a_layer_has_the_vectors_of_each_layer(open_page, run_page, shown, small_world: SmallWorld) -> None:
+    at = run_page(open_page(KEY, 0, 1, movement_kind="A panel a layer"), KEY)
+    values = small_world.computed(KEY, 0, 1, label="label").values
+    drawn = figure(at, 2)
+    for layer in range(4):
+        axis = "x" if layer == 0 else f"x{layer + 1}"
+        mine = [trace for trace in drawn["data"] if trace["xaxis"] == axis]
+        assert [trace["name"] for trace in mine] == list(values.classes)
+        for place, trace in enumerate(mine):
+            tip = values.difference_layer_coords[CENTRED, layer, place]
+            np.testing.assert_allclose([numbers(trace["x"])[1], numbers(trace["y"])[1]], tip, rtol=1e-5, atol=1e-6)
+    titles = [note["text"].partition("<br>")[0] for note in drawn["layout"]["annotations"]]
+    assert titles[:4] == ["embedding", "block 1", "block 2", "block 3"]
+    assert len(shown["movement_differences"].numbers()) == 4 * len(values.classes)
+
+
+def test_twelve_labels_have_twelve_looks() -> None:
+    coords = np.random.default_rng(0).standard_normal((3, 14, 2))
+    names = [f"label {i}" for i in range(14)]
+    for drawn in (
+        paths_chart(coords, list("abc"), names, range(12), SHARES),
+        path_panels([PathPanel("one", coords, SHARES)], list("abc"), names, range(12)),
+    ):
+        bright = [trace for trace in drawn.data if trace.name in names[:12] and trace.showlegend is not False]
+        looks = {(trace.line.color, trace.line.dash, trace.marker.symbol[0]) for trace in bright}
+        assert len(bright) == len(looks) == 12
+
+
+def test_the_labels_of_all_layers_have_names() -> None:
+    coords = np.random.default_rng(0).standard_normal((2, 3, 2))
+    drawn = difference_cloud(coords, ["one", "two"], ["a", "b", "c"], SHARES, named=[2, 0])
+    named = {trace.text[-1]: (trace.x[-1], trace.y[-1]) for trace in drawn.data if trace.mode == "lines+text"}
+    assert set(named) == {"a", "c"}
+    np.testing.assert_allclose(named["c"], coords[1, 2], rtol=1e-6)
 
 
 def test_the_frame_changes_the_map_and_no_length(open_page, run_page, small_world: SmallWorld) -> None:

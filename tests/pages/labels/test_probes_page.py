@@ -1,12 +1,16 @@
 """The page Probes and its chart against the results of its two metrics."""
 
+import io
+
 import numpy as np
+import pandas as pd
 import pytest
 
+from pages._kit.show.files import groups_of
 from pages.labels.probes.charts import Probed, probe_chart
 from tests.pages.conftest import SmallWorld
 from tests.pages.drawn import check
-from tests.pages.figures import figure, numbers, said
+from tests.pages.figures import figure, files_of, numbers, said
 
 pytestmark = pytest.mark.usefixtures("few_passes")
 KEY = "probes"
@@ -99,6 +103,20 @@ def test_two_models_are_two_lines_and_two_halves_of_each_table(open_page, run_pa
     np.testing.assert_allclose(table["accuracy"], np.concatenate([one.values.accuracy for one in results]))
     both = small_world.computed("direct_probe", 0, 1, label="label").values
     np.testing.assert_array_equal(table["clusters"], np.concatenate([both.n_clusters, both.other_n_clusters]))
+    training = np.concatenate([one.values.train_accuracy for one in results])
+    np.testing.assert_allclose(table["training accuracy"], training)
+    alike = np.concatenate([both.train_test, both.other_train_test])
+    np.testing.assert_allclose(table["training against test (similarity)"], alike)
+
+
+def test_the_table_of_the_paper_can_be_taken_away(open_page, run_page, shown) -> None:
+    at = run_page(run_page(quick(open_page(KEY, 0, 1)), KEY), "probes_clusters")
+    finding = shown["probes_table"]
+    assert [result.metric for result in finding.results] == ["probing", "probing", "direct_probe"]
+    assert {"CSV", "LaTeX", "JSON and recipe"} <= set(files_of(at, "probes_table"))
+    (csv,) = [file for group in groups_of(finding, None, {}) for file in group.files if file.label == "CSV"]
+    read = pd.read_csv(io.BytesIO(csv.make()))
+    np.testing.assert_allclose(read["accuracy"], finding.numbers()["accuracy"])
 
 
 def test_the_figure_has_a_table_of_its_own_numbers(open_page, run_page, shown) -> None:
