@@ -12,7 +12,7 @@ LABELS = {
     "bins": "Bars of the histogram",
     "debiased": "Debiased",
     "dims": "Dimensions to overwrite",
-    "discard_fraction": "Share of ratios discarded",
+    "discard_fraction": "TwoNN leaves out the largest (share of ratios)",
     "grid": "Search",
     "head": "Classification head",
     "k": "Neighbours",
@@ -40,7 +40,7 @@ LABELS = {
     "n_std": "Standard deviations",
     "n_texts": "Texts run again",
     "order": "Dimensions overwritten first",
-    "preset": "TwoNN settings",
+    "preset": "TwoNN fitted as",
     "steps": "Numbers of dimensions",
     "test_share": "Share of test rows",
     "test_split": "Split of the test rows",
@@ -70,7 +70,7 @@ CHOICES: dict[str, dict[Any, str]] = {
         "umap": "UMAP",
     },
     "mode": {"auto": "0 or the mean, by the head", "mean": "the mean", "zero": "0"},
-    "preset": {"none": "as set here", "paper notebook": "the paper's notebook"},
+    "preset": {"none": "set here", "paper notebook": "in the paper's notebook"},
 }
 
 

@@ -34,13 +34,22 @@ CORRECTED = "corrected for few rows"
 CORRECTED_CAPTION = "The dotted line estimates the value for infinitely many rows."
 
 
+FAMILY_MARKS = {
+    "decoder": ("circle", "solid"),
+    "encoder": ("square-open", "longdashdot"),
+    "encoder-decoder": ("triangle-up-open", "longdash"),
+}
+FAMILY_CAPTION = "Decoders have filled circles on a solid line, encoders open squares on a broken one, the encoders of encoder-decoders open triangles."
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Series:
     """One line of a profile: a value for each layer (NaN where undefined), with an optional band, reference and correction.
 
     ``undefined`` gives the reason of each NaN by position; ``sharing`` names the other models of the same size, whose
     reference is the same line. ``place`` chooses the colour and ``style`` the dash, so
-    that two measures of one model share a colour.
+    that two measures of one model share a colour. Where there are models of more than one ``family``, each has its marker and kind
+    of line, and the legend says it.
     """
 
     name: str
@@ -54,6 +63,7 @@ class Series:
     place: int = 0
     style: int = 0
     sharing: Sequence[str] = ()
+    family: str = ""
 
 
 def profile_lines(
@@ -73,10 +83,11 @@ def profile_lines(
         x_title="Relative depth (0 = embedding output, 1 = last layer)" if relative else "Layer", y_title=y_title
     )
     figure.update_layout(yaxis2={"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True})
-    for one in series:
+    families = _families(series)
+    for one in sorted(series, key=lambda one: families.index(one.family)) if len(families) > 1 else series:
         depth = _depth(one, relative)
         _band(figure, one, depth)
-        _line(figure, one, depth, unit)
+        _line(figure, one, depth, unit, families)
     _corrections(figure, series, relative, unit)
     _references(figure, series, relative, unit)
     for one in series:
@@ -93,18 +104,29 @@ def _depth(one: Series, relative: bool) -> Floats:
     return relative_depths(len(one.layers)) if relative else np.arange(len(one.layers), dtype=np.float64)
 
 
-def _line(figure: go.Figure, one: Series, depth: Floats, unit: str) -> None:
+def _families(series: Sequence[Series]) -> list[str]:
+    """The families of the models, in the order of FAMILY_MARKS; those that are none of them last."""
+    known = list(FAMILY_MARKS)
+    return sorted({one.family for one in series}, key=lambda name: known.index(name) if name in known else len(known))
+
+
+def _line(figure: go.Figure, one: Series, depth: Floats, unit: str, families: Sequence[str]) -> None:
+    told = len(families) > 1 and bool(one.family)
+    symbol, dash = (
+        FAMILY_MARKS.get(one.family, ("circle", "solid")) if told else ("circle", DASHES[one.style % len(DASHES)])
+    )
+    name = f"{one.name} ({one.family})" if told else one.name
     figure.add_scatter(
         x=depth,
         y=np.asarray(one.values, np.float32),
         mode="lines+markers",
-        name=safe(one.name),
+        name=safe(name),
         legendgroup=one.name,
         connectgaps=False,
-        line={"color": colour(one.place), "width": 2.2, "dash": DASHES[one.style % len(DASHES)]},
-        marker={"size": 6},
+        line={"color": colour(one.place), "width": 2.2, "dash": dash},
+        marker={"size": 8 if told else 6, "symbol": symbol},
         text=[safe(layer) for layer in one.layers],
-        hovertemplate=f"{safe(one.name)}, %{{text}}<br><b>%{{y:{hover_form(unit)}}}</b><extra></extra>",
+        hovertemplate=f"{safe(name)}, %{{text}}<br><b>%{{y:{hover_form(unit)}}}</b><extra></extra>",
     )
 
 

@@ -1,5 +1,6 @@
 """Profiles: anisotropy, cosine and intrinsic dimension over depth, several models overlaid."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from pages._kit.charts.depth import (
     BAND_CAPTION,
     CAPTION,
     CORRECTED_CAPTION,
+    FAMILY_CAPTION,
     REFERENCE_CAPTION,
     Series,
     has_reference,
@@ -27,13 +29,18 @@ from pages._kit.show.findings import heading, reasons
 from pages._kit.show.measures import MEASURES, LayerMeasure
 from pages._kit.state import ask
 from pages._kit.state.pair import in_order
-from pages._kit.state.selection import Selection, ready
+from pages._kit.state.selection import Selection, current, ready
 from pages._kit.state.session import workbench
 from pages.geometry.profiles.scale import scale_panel
 
 WHAT = "How do single numbers about the space change from the embedding output to the last layer?"
 HOW = "Each line is a model, each point a layer: look where along depth a number rises, falls or jumps."
 
+DIMENSION = "intrinsic_dimension"
+OPEN = (
+    "preset",
+    "discard_fraction",
+)  # of the dimension: what the paper's text and its notebook differ in, so not folded away
 DEFAULTS = ("Anisotropy", "Average cosine", "Intrinsic dimension (TwoNN)")
 ENDS = ("", "_low", "_high", "_corrected", "_isotropic")  # a measure, its band, and the lines beside it
 Found = Mapping[tuple[str, int], Result]
@@ -48,7 +55,12 @@ def settings(metrics: Sequence[str], here: Selection) -> tuple[Paper, dict[str, 
         for name, side in zip(metrics, st.columns(len(metrics)), strict=True):
             with side:
                 st.markdown(f"**{known[name].title}**")
-                chosen[name] = params_form(known[name].params, **paper.form(name, f"profiles_{name}"))
+                fields = [field.name for field in dataclasses.fields(known[name].params) if field.name not in OPEN]
+                chosen[name] = params_form(known[name].params, only=fields, **paper.form(name, f"profiles_{name}"))
+    if DIMENSION in metrics:
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            form = paper.form(DIMENSION, f"profiles_{DIMENSION}")
+            chosen[DIMENSION] |= params_form(known[DIMENSION].params, only=OPEN, **form)
     return paper, chosen
 
 
@@ -78,7 +90,14 @@ def series_of(measure: LayerMeasure, result: Result, place: int, *, reference: b
         undefined={index[0]: reason for index, reason in reasons(result, measure.field).items()},
         place=place,
         sharing=sharing,
+        family=family_of(source.model),
     )
+
+
+def family_of(model: str) -> str:
+    """What kind of model this one of the sidebar's is; empty for imported vectors."""
+    found = next((info for info in current().models if info.spec.name == model), None)
+    return "" if found is None or found.is_given else found.family
 
 
 def lines_of(measure: LayerMeasure, found: Mapping[int, Result]) -> list[Series]:
@@ -111,6 +130,7 @@ def draw(measure: LayerMeasure, found: Mapping[int, Result], *, row_name: str, r
     parts = (
         measure.meant(row_name),
         measure.bias if banded else "",
+        FAMILY_CAPTION if len({line.family for line in lines if line.family}) > 1 else "",
         CORRECTED_CAPTION if any(line.corrected is not None for line in lines) else "",
         REFERENCE_CAPTION if has_reference(lines) else "",
     )
@@ -193,5 +213,5 @@ else:
     if results is not None:
         there = {key: result for key, result in zip(specs, results, strict=True) if result is not None}
         show_all(chosen, there, row_name=here.row_name, relative=bool(relative))
-    if "intrinsic_dimension" in metrics:
+    if DIMENSION in metrics:
         scale_panel(here)

@@ -252,6 +252,7 @@ def show_measure(
         with head:
             blocks = ask.toggle(
                 "Over steps without the embedding output",
+                value=measure.wanted.metric == "intrinsic_dimension",  # as in the paper
                 key=f"{key}_{measure.key}_blocks",
                 help="Before the first block a vector is of a token and its place alone: its numbers can be far from the others' "
                 "and rule the mean.",

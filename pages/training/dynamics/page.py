@@ -9,6 +9,7 @@ from pages._kit.show.findings import heading
 from pages._kit.state import ask
 from pages._kit.state.selection import Selection, ready_for
 from pages.training.dynamics import views as views
+from pages.training.dynamics.averages import averages
 from pages.training.dynamics.labels import labels
 from pages.training.dynamics.map import moving_map
 from pages.training.dynamics.series import choose_series
@@ -21,6 +22,7 @@ HOW = (
 VIEWS: dict[str, Callable[[SeriesInfo, Selection, bool], None]] = {
     "Anisotropy": views.anisotropy,
     "Intrinsic dimension": views.dimension,
+    "Averages": averages,
     "CKA": views.cka,
     "Rogue": views.rogue,
     "Labels": labels,

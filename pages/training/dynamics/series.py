@@ -23,7 +23,7 @@ _CHANGED = (
 def choose_series() -> SeriesInfo:
     """The series of the address or of the field, without the checkpoints that cannot be used; else the page ends here."""
     known: dict[str, None] = st.session_state.setdefault(_KNOWN, {})
-    names = list(dict.fromkeys([*_runs(), *known]))
+    names = known_series()
     pinned.take("series")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = ask.named(
@@ -54,6 +54,12 @@ def choose_series() -> SeriesInfo:
     known[str(name)] = None
     _say(found, steps)
     return found
+
+
+def known_series() -> list[str]:
+    """The names of the series that can be chosen: the runs made here, and those that this session has found."""
+    known: dict[str, None] = st.session_state.setdefault(_KNOWN, {})
+    return list(dict.fromkeys([*_runs(), *known]))
 
 
 def _runs() -> list[str]:

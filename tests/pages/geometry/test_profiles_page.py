@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.models.tiny import save_family
 from tests.pages.conftest import SmallWorld
 from tests.pages.figures import figure, numbers, said
 
@@ -129,3 +130,20 @@ def test_only_a_panel_with_a_reference_is_to_be_compared_with_it(open_page, run_
     at.pills(key="profiles_measures").set_value(["Anisotropy"]).run()
     at = run_page(at, "profiles")
     assert "Compare each line with the dashed one of its size" in said(at)
+
+
+def test_encoders_and_decoders_are_told_apart(open_page, run_page, small_world: SmallWorld) -> None:
+    decoder = str(save_family(small_world.folder / "profile-decoder", "gpt2"))
+    at = open_page("profiles", 0, 1, decoder)
+    at.pills(key="profiles_measures").set_value(["Anisotropy"]).run()
+    at = run_page(at, "profiles")
+    drawn = [trace for trace in figure(at)["data"] if trace["mode"] == "lines+markers"]
+    first, *encoders = drawn
+    assert first["name"].endswith("profile-decoder (decoder)")
+    assert all(one["name"].endswith("(encoder)") for one in encoders) and len(encoders) == 2
+    looks = [(one["marker"]["symbol"], one["line"]["dash"]) for one in drawn]
+    assert looks[1] == looks[2] != looks[0]
+    assert "Decoders have filled circles" in said(at)
+    at = run_page(open_page("profiles", 0, 1), "profiles")
+    assert all("(encoder)" not in trace.get("name", "") for trace in figure(at)["data"])
+    assert "Decoders have filled circles" not in said(at)

@@ -101,10 +101,55 @@ def test_the_intrinsic_dimension_is_averaged_over_layers(
     at = run_page(opened(open_page, run, "Intrinsic dimension"), key)
     at.selectbox(key="dynamics_measure_intrinsic_dimension").set_value("Intrinsic dimension (MLE)").run()
     values = np.array([result.values.mle for result in computed(small_world, run, "intrinsic_dimension")])
-    np.testing.assert_allclose(numbers(figure(at)["data"][-1]["y"]), values.mean(axis=1), rtol=1e-6)
-    at.toggle(key=f"{key}_intrinsic_dimension_mle_blocks").set_value(True).run()
     np.testing.assert_allclose(numbers(figure(at)["data"][-1]["y"]), values[:, 1:].mean(axis=1), rtol=1e-6)
+    at.toggle(key=f"{key}_intrinsic_dimension_mle_blocks").set_value(False).run()
+    np.testing.assert_allclose(numbers(figure(at)["data"][-1]["y"]), values.mean(axis=1), rtol=1e-6)
     assert len(numbers(figure(at, 1)["data"][0]["z"])) == values.shape[1], "the heatmap keeps every layer"
+
+
+def test_all_estimators_and_several_series_are_averaged_in_one_figure(
+    open_page, run_page, shown, small_world: SmallWorld, run: Path
+) -> None:
+    other = shutil.copytree(run, small_world.folder / "other-run")
+    shutil.copy(other / "step-00100" / "model.safetensors", other / "step-00010")
+    picked = {"Intrinsic dimension (MLE)": "mle", "Intrinsic dimension (MADA)": "mada"}
+    at = opened(open_page, run, "Averages", averages_measures=list(picked), averages_series=str(other))
+    for place in (0, 1):
+        at = run_page(settled(at), f"dynamics_averages_{place}")
+    lines = [trace for trace in figure(at)["data"] if trace["mode"] == "lines+markers"]
+    assert len(lines) == 4 and len({(one["line"]["color"], one["line"]["dash"]) for one in lines}) == 4
+    drawn = iter(lines)
+    for folder in (run, other):
+        results = computed(small_world, folder, "intrinsic_dimension")
+        for name, field in picked.items():
+            line = next(drawn)
+            assert line["name"] == f"{folder.parent.name}/{folder.name}, {name}"
+            values = np.array([getattr(result.values, field)[1:] for result in results])
+            np.testing.assert_allclose(numbers(line["y"]), values.mean(axis=1), rtol=1e-6)
+            np.testing.assert_allclose(numbers(line["x"]), np.log2([1, 11, 101]), rtol=1e-6)
+    assert "over the 3 layers that are defined at every step (the embedding output left out)" in said(at)
+    assert len(shown["dynamics_averages"].numbers()) == 4 * len(STEPS)
+    at.toggle(key="averages_blocks").set_value(False).run()
+    every = np.array([result.values.mle for result in computed(small_world, run, "intrinsic_dimension")])
+    np.testing.assert_allclose(numbers(figure(at)["data"][0]["y"]), every.mean(axis=1), rtol=1e-6)
+
+
+def test_the_paths_of_all_layers_are_panels(open_page, run_page, shown, small_world: SmallWorld, run: Path) -> None:
+    choice = {"dynamics_labels": "Movement", "dynamics_movement_panels": "true"}
+    at = run_page(opened(open_page, run, "Labels", **choice), "dynamics_movement")
+    (result,) = computed(small_world, run, "movement", label="label")
+    values = result.values
+    for layer in range(4):
+        axis = "x" if layer == 0 else f"x{layer + 1}"
+        mine = [trace for trace in figure(at)["data"] if trace["xaxis"] == axis]
+        for place, trace in enumerate(mine):
+            np.testing.assert_allclose(
+                np.column_stack([numbers(trace["x"]), numbers(trace["y"])]),
+                values.layer_coords[1, :, layer, place],
+                rtol=1e-5,
+                atol=1e-6,
+            )
+    assert set(shown["dynamics_path_panels"].numbers()["layer"]) == set(result.sources[0].layer_names)
 
 
 def test_cka_with_first_and_last(open_page, run_page, small_world: SmallWorld, run: Path) -> None:
