@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import plotly.graph_objects as go
 
 from backend import (
@@ -53,7 +54,7 @@ def component_accuracy_chart(values: ComponentAccuracy, layer: int) -> go.Figure
             marker={"color": colour(3), "size": 10, "symbol": "diamond"},
             hovertemplate=f"the model's own head<br><b>%{{y:{hover_form('accuracy')}}}</b><extra></extra>",
         )
-    figure.update_xaxes(type="log", tickmode="array", tickvals=_ticks(int(counts[-1])))
+    figure.update_xaxes(type="log", tickmode="array", tickvals=_ticks(int(counts[-1])), range=_ends(counts))
     figure.update_yaxes(range=[0, 1.03])
     return with_legend(figure)
 
@@ -64,9 +65,16 @@ def sample_chart(values: ComponentAccuracy, layer: int) -> go.Figure:
     sizes = values.sample_sizes.astype(np.int32)
     _line(figure, sizes, values.sample_general[layer], "components of the general texts", colour(1))
     _line(figure, sizes, values.sample_in_domain[layer], "components of these texts", colour(0), width=2.6)
-    figure.update_xaxes(type="log", tickmode="array", tickvals=sizes)
+    figure.update_xaxes(type="log", tickmode="array", tickvals=sizes, range=_ends(sizes))
     figure.update_yaxes(range=[0, 1.03])
     return with_legend(figure)
+
+
+def _ends(counts: npt.NDArray[np.int32]) -> list[float]:
+    """From where to where a logarithmic axis goes, in powers of ten, with some room for the markers."""
+    low, high = float(np.log10(counts[0])), float(np.log10(counts[-1]))
+    room = 0.03 * (high - low) or 0.1
+    return [low - room, high + room]
 
 
 def _ticks(last: int) -> list[int]:

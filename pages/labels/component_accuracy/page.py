@@ -1,5 +1,6 @@
 """Component accuracy: how many principal components of a layer it takes to know the labels."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from backend import ComponentAccuracy, ModelInfo, Result, TextSetInfo, band_ends
+from pages._kit.charts.base import short_model, titled
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
@@ -18,9 +20,11 @@ from pages._kit.show.findings import (
     holders,
     sampling_error_words,
 )
+from pages._kit.show.shared_axes import with_shared_axes
 from pages._kit.show.wording import set_names
 from pages._kit.state import ask
-from pages._kit.state.labelled import ONE_MODEL, choose_layer, choose_model, label_ready, say_classes
+from pages._kit.state.labelled import choose_layer, choose_model, choose_other, label_ready, say_classes
+from pages._kit.state.pair import in_order
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import workbench
 from pages.labels.component_accuracy.charts import CAPTION, SAMPLE_CAPTION, component_accuracy_chart, sample_chart
@@ -31,6 +35,7 @@ HOW = (
     "texts. If few components do as well as all dimensions, the classes lie along the strongest directions."
 )
 NONE = "(none)"
+OTHER = "A second model beside it, such as the one before fine-tuning: the same layer, or its last."
 
 
 def choose_basis(here: Selection, model: ModelInfo) -> TextSetInfo | None:
@@ -55,60 +60,86 @@ def choose_basis(here: Selection, model: ModelInfo) -> TextSetInfo | None:
     return others.get(chosen)
 
 
-def show_all(result: Result[ComponentAccuracy], row_name: str) -> None:
-    """Both charts and the table."""
-    values = result.values
-    error = sampling_error_words(values.sampling_error, values.split.n_test, row_name, holders(values.split))
-    with said_once(beside="accuracy"):
-        show_components(result, error)
-        if not np.isfinite(values.in_domain[0]).any():
+def show_all(results: Sequence[Result[ComponentAccuracy]], row_name: str) -> None:
+    """Both charts and the table; of two models side by side."""
+    beside = len(results) > 1
+    errors = [
+        sampling_error_words(one.values.sampling_error, one.values.split.n_test, row_name, holders(one.values.split))
+        for one in results
+    ]
+    known = [np.isfinite(one.values.in_domain[0]).any() for one in results]
+    with said_once(beside="" if beside else "accuracy"):  # two models stand side by side already
+        _side_by_side(
+            [components(one, error, at, beside) for at, (one, error) in enumerate(zip(results, errors, strict=True))]
+        )
+        if not any(known):
             return
-        show_sizes(result, error)
+        st.subheader("How many rows does a basis need?")
+        drawn = [(at, one, error) for at, (one, error) in enumerate(zip(results, errors, strict=True)) if known[at]]
+        _side_by_side([sizes(one, error, at, beside) for at, one, error in drawn])
         st.subheader("The numbers")
-        show_table(table(values))
+        show_table(pd.concat([of_model(one, table(one.values), beside) for _, one, _ in drawn], ignore_index=True))
 
 
-def show_components(result: Result[ComponentAccuracy], error: str) -> None:
+def _side_by_side(findings: Sequence[Finding]) -> None:
+    if len(findings) == 1:
+        show(findings[0])
+        return
+    for finding, column in zip(with_shared_axes(findings), st.columns(len(findings)), strict=True):
+        with column:
+            show(finding)
+
+
+def of_model(result: Result[ComponentAccuracy], numbers: pd.DataFrame, beside: bool) -> pd.DataFrame:
+    """``numbers`` with the model before them, where there is another."""
+    if beside:
+        numbers.insert(0, "model", short_model(result.sources[0].model))
+    return numbers
+
+
+def components(result: Result[ComponentAccuracy], error: str, at: int, beside: bool) -> Finding:
     """Accuracy against the number of components."""
     values, source = result.values, result.sources[0]
     name = source.layer_names[0]
     own = " The model's own head, which was trained in another way, is a diamond." if values.own_head[0] else ""
-    show(
-        Finding(
-            key="component_accuracy_chart",
-            title=f"Accuracy by component, {name}",
-            figure=component_accuracy_chart(values, 0) if np.isfinite(values.in_domain[0]).any() else None,
-            caption=f"{CAPTION} All dimensions: a fitted head of the same kind.{own} {error} {PAIRED}",
-            table=lambda: file_table(values),
-            results=[result],
-            fields=["in_domain", "full"],
-            empty="There is nothing to draw: in this layer all texts have the same vector.",
-            name="component_accuracy",
-            alt=f"Test accuracy against the number of principal components, {name} of {source.model}",
-            height=430,
-            view=f"{source.model} {name} {values.n_dims}",
-        )
+    figure = component_accuracy_chart(values, 0) if np.isfinite(values.in_domain[0]).any() else None
+    if figure is not None and beside:
+        titled(figure, short_model(source.model))
+    return Finding(
+        key=f"component_accuracy_chart_{at}" if beside else "component_accuracy_chart",
+        title=f"Accuracy by component, {name} of {source.model}" if beside else f"Accuracy by component, {name}",
+        figure=figure,
+        caption=f"{CAPTION} All dimensions: a fitted head of the same kind.{own} {error} {PAIRED}",
+        table=lambda: file_table(values),
+        results=[result],
+        fields=["in_domain", "full"],
+        empty="There is nothing to draw: in this layer all texts have the same vector.",
+        name="component_accuracy",
+        alt=f"Test accuracy against the number of principal components, {name} of {source.model}",
+        height=430,
+        view=f"{source.model} {name} {values.n_dims}",
     )
 
 
-def show_sizes(result: Result[ComponentAccuracy], error: str) -> None:
+def sizes(result: Result[ComponentAccuracy], error: str, at: int, beside: bool) -> Finding:
     """Accuracy against the rows that the basis is fitted on."""
     values, source = result.values, result.sources[0]
-    st.subheader("How many rows does a basis need?")
-    show(
-        Finding(
-            key="component_sample_chart",
-            title=f"Accuracy with {values.sample_components} components by rows of the basis, {source.layer_names[0]}",
-            figure=sample_chart(values, 0),
-            caption=f"{SAMPLE_CAPTION} Here: {values.sample_components} components. {error}",
-            table=lambda: sizes_table(values),
-            results=[result],
-            fields=["sample_in_domain", "sample_general"],
-            name="component_sample",
-            alt=f"Test accuracy with {values.sample_components} components against the rows of the basis",
-            height=380,
-            view=f"{source.model} {source.layer_names[0]} {values.n_dims}",
-        )
+    figure = sample_chart(values, 0)
+    if beside:
+        titled(figure, short_model(source.model))
+    return Finding(
+        key=f"component_sample_chart_{at}" if beside else "component_sample_chart",
+        title=f"Accuracy with {values.sample_components} components by rows of the basis, {source.layer_names[0]}"
+        + (f" of {source.model}" if beside else ""),
+        figure=figure,
+        caption=f"{SAMPLE_CAPTION} Here: {values.sample_components} components. {error}",
+        table=lambda: sizes_table(values),
+        results=[result],
+        fields=["sample_in_domain", "sample_general"],
+        name="component_sample",
+        alt=f"Test accuracy with {values.sample_components} components against the rows of the basis",
+        height=380,
+        view=f"{source.model} {source.layer_names[0]} {values.n_dims}",
     )
 
 
@@ -157,8 +188,9 @@ heading("Component accuracy", WHAT, HOW)
 here = ready()
 label = label_ready(here)
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    model = choose_model(here.models, "component_model", about=ONE_MODEL)
+    model = choose_model(here.models, "component_model")
     layer = choose_layer(model, "component_layer")
+    other = choose_other(here, model, "component_other", OTHER)
     basis = choose_basis(here, model)
     paper = paper_choice(["component_accuracy"], here, model, "component_accuracy")
 with paper.box:
@@ -166,10 +198,20 @@ with paper.box:
         workbench().metrics()["component_accuracy"].params, **paper.form("component_accuracy", "component_accuracy")
     )
 paper.say(here, {"component_accuracy": params}, layers=[layer], basis=None if basis is None else basis.spec.name)
-spec = workbench().analysis(
-    "component_accuracy", models=[model], layers=[layer], label=label, params=params, basis=basis, **here.rows
-)
+both = [model] if other is None else list(in_order([info for info in here.models if info in (model, other)]).models)
+specs = [
+    workbench().analysis(
+        "component_accuracy",
+        models=[info],
+        layers=[min(layer, len(info.layer_names) - 1)],
+        label=label,
+        params=params,
+        basis=None if info.is_given else basis,
+        **here.rows,
+    )
+    for info in both
+]
 say_classes(label)
-found = run_panel([spec], "component_accuracy", ComponentAccuracy)
+found = run_panel(specs, "component_accuracy", ComponentAccuracy)
 if found is not None:
-    show_all(found[0], here.row_name)
+    show_all(found, here.row_name)

@@ -229,6 +229,7 @@ WALKS = (
         ),
     ),
     Walk("component_accuracy", (0,), ("component_accuracy_chart", "component_sample_chart")),
+    Walk("component_accuracy", (0, 2), ("component_accuracy_chart_*", "component_sample_chart_*")),
 )
 
 

@@ -22,6 +22,24 @@ def test_the_curves_on_show_are_the_metrics(open_page, run_page, small_world: Sm
     assert "fitted head" in said(at) and "48 training rows, 12 test rows" in said(at)
 
 
+def test_two_models_stand_side_by_side_on_the_same_axes(open_page, run_page, small_world: SmallWorld) -> None:
+    at = run_page(open_page(KEY, 0, 2), KEY)  # the second is half as wide
+    general = small_world.bench.text_set_info("general")
+    ranges = []
+    for place, model in enumerate((0, 2)):
+        values = small_world.computed(KEY, model, label="label", basis=general, layers=[3]).values
+        drawn = figure(at, place)
+        (line,) = [trace for trace in drawn["data"] if trace.get("name") == "components of these texts"]
+        np.testing.assert_allclose(numbers(line["y"]), values.in_domain[0], rtol=1e-5)
+        ranges.append((drawn["layout"]["xaxis"]["range"], drawn["layout"]["yaxis"]["range"]))
+    assert ranges[0] == ranges[1]
+    low, high = ranges[0][0]
+    assert low < 0 and np.log10(32) < high < 1.7, "the axis is logarithmic"
+    assert "The figures side by side have the same axes." in said(at)
+    table = at.dataframe[0].value
+    assert table["model"].nunique() == 2 and table.groupby("model")["components"].max().tolist() == [32, 16]
+
+
 def test_without_general_texts_there_is_no_such_curve(open_page, run_page) -> None:
     at = open_page(KEY, 0)
     at.selectbox(key="component_basis").select_index(0).run()
