@@ -171,8 +171,9 @@ def reasons_over_steps(
 def bare_reason(result: Result, reason: str) -> str:
     """A reason without the model and the layer before it, which differ at every step."""
     for source in result.sources:
-        for layer in source.layer_names:
-            reason = reason.removeprefix(f"{source.model}, {layer}: ")
+        for name in (source.model, short_model(source.model)):
+            for layer in source.layer_names:
+                reason = reason.removeprefix(f"{name}, {layer}: ")
     return reason
 
 
