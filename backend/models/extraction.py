@@ -49,7 +49,7 @@ def extract(
 ) -> None:
     """Run ``loaded`` over ``texts`` once and write every layer (or ``layers``) in each of ``poolings`` to ``sink``.
 
-    ``plan`` is that of plan_extraction for the same texts; ``batch_tokens`` counts padding too (0: see run_batches). Texts with equal tokens
+    ``plan`` is that of plan_extraction for the same texts; ``batch_tokens`` counts padding too (0: see batches_of). Texts with equal tokens
     are run once and their rows are equal bit for bit. With pooling "tokens"
     the rows are those of the plan, and with "words" those of plan_words, for the sentences that it gave. With an
     ``ablation`` of layer l, the named dimensions of its output are overwritten for all tokens, with zero or with their

@@ -111,10 +111,8 @@ def run_batches(
 ) -> None:
     """Call ``run(rows, encoded)`` for all texts in batches; where memory runs out, in halves from then on.
 
-    Of texts with equal tokens only the first is run: ``plan.repeats.spread(rows)`` says whose numbers they are. With
-    ``batch_tokens`` 0 a batch has as many tokens as run quickest on the model's device.
+    Of texts with equal tokens only the first is run: ``plan.repeats.spread(rows)`` says whose numbers they are.
     """
-    batch_tokens = batch_tokens or quickest(loaded.device)
     n_done, most, first = 0, len(texts), plan.repeats.first
     report(0, plan.n_texts, stage)
     for number, batch in enumerate(batches_of(loaded, plan, batch_tokens)):
@@ -143,7 +141,11 @@ def run_batches(
 
 
 def batches_of(loaded: "LoadedModel", plan: ExtractionPlan, batch_tokens: int) -> Iterator[Ints]:
-    """The batches in which ``loaded`` runs the texts of ``plan``: numbers into ``plan.repeats.first``."""
+    """The batches in which ``loaded`` runs the texts of ``plan``: numbers into ``plan.repeats.first``.
+
+    With ``batch_tokens`` 0 a batch has as many tokens as run quickest on the model's device.
+    """
+    batch_tokens = batch_tokens or quickest(loaded.device)
     lengths, bound = plan.lengths[plan.repeats.first], padding_bound(_config(loaded))
     return batches(lengths, batch_tokens=batch_tokens, sharing=loaded.batching, bound=bound)
 

@@ -11,8 +11,10 @@ import transformers
 
 from backend.errors import Cancelled, InvalidRequest, ModelError
 from backend.models.batching import batches, plan_extraction
+from backend.models.cutting import cut
 from backend.models.extraction import extract, measure
 from backend.models.loading import LoadedModel
+from backend.models.passes import batches_of, quickest
 from backend.values.specs import Ablation, TokenSample
 from tests.models import tiny
 from tests.models.sinks import Matrices, extracted, loaded_model, plain_loop, pooled, relative_error
@@ -252,6 +254,20 @@ def test_batches_keep_to_the_budget_padding_included() -> None:
     assert [int(lengths[rows].max()) for rows in groups] == sorted(
         (lengths[rows].max() for rows in groups), reverse=True
     )
+
+
+def test_where_no_budget_is_given_it_is_the_device_s_own_in_one_pass_and_in_shards(bert: LoadedModel) -> None:
+    words = ["a", "cat", "sat", "on", "mat", "ran", "home"]
+    texts = [" ".join(words[(number // 7**place) % 7] for place in range(2 + number % 9)) for number in range(3000)]
+    plan = plan_extraction(bert.tokenizer, texts, max_length=64)
+    lengths = plan.lengths[plan.repeats.first]
+    groups = list(batches_of(bert, plan, 0))
+    largest = max(len(rows) * int(lengths[rows].max()) for rows in groups)
+    assert quickest("cpu") - int(lengths.max()) < largest <= quickest("cpu")
+    shards = list(cut(bert, plan, "mean", batch_tokens=0, shard_tokens=2 * quickest("cpu")))
+    assert len(shards) > 1 and sum(len(one.texts) for one in shards) == len(texts)
+    again = [len(rows) for one in shards for rows in batches_of(bert, one.plan, 0)]
+    assert again == [len(rows) for rows in groups]
 
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory."), MemoryError()])
