@@ -182,7 +182,7 @@ def explained(error: BaseException) -> tuple[str, str]:
     """Message and hint for any error; those that nobody foresaw are named as such."""
     if isinstance(error, EmbedscopeError):
         return error.message, error.hint
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's, of a GPU
         return "The work ran out of memory.", "Use fewer texts, a smaller model, or a machine with more memory."
     if isinstance(error, OSError) and error.errno in _NO_ROOM:
         return f"A file could not be written: {error.strerror}.", "Free some disk space, then run it again."

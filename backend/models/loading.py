@@ -115,7 +115,8 @@ def load(spec: ModelSpec, *, device: str, roots: Roots, runs: Path | None = None
     ending = ending_of(architecture, model=spec.name)
     config = getattr(backbone, "config", architecture.config)
     layout = with_ending(find_layout(backbone, config, model=spec.name), backbone, ending)
-    return examined(LoadedModel(spec, info, module, backbone, layout, tokenizer, device, files), ending)
+    with _memory_errors(spec.name, needed, device):
+        return examined(LoadedModel(spec, info, module, backbone, layout, tokenizer, device, files), ending)
 
 
 def load_tokenizer(model: str, folder: Path, config: Untyped = None) -> Untyped:
@@ -306,6 +307,17 @@ def puts_cls(tokenizer: Untyped) -> bool:
 def class_names(config: Untyped) -> tuple[str, ...]:
     """The names of the classes of a classification head."""
     return tuple(str(name) for _, name in sorted(config.id2label.items(), key=lambda item: int(item[0])))
+
+
+@contextmanager
+def _memory_errors(model: str, needed: int, device: str) -> Iterator[None]:
+    """Where memory runs out in the first passes of a model that has just found room, it is the model that does not fit."""
+    try:
+        yield
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        raise out_of_memory(model, needed, free_bytes(device), device) from None
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from backend.values.activations import Report
 if TYPE_CHECKING:
     from backend.models.loading import LoadedModel
 
+SMALLER = ", in smaller batches since memory ran out"
 MEAN_STAGE = "Measuring the mean to ablate with"
 
 _TRIM_EVERY = 16  # batches
@@ -109,18 +110,21 @@ def run_batches(
     report: Report,
     stage: str,
 ) -> None:
-    """Call ``run(rows, encoded)`` for all texts in batches; where memory runs out, in halves from then on.
+    """Call ``run(rows, encoded)`` for all texts in batches; where memory runs out, with half of the tokens from then on.
 
-    Of texts with equal tokens only the first is run: ``plan.repeats.spread(rows)`` says whose numbers they are.
+    Of texts with equal tokens only the first is run: ``plan.repeats.spread(rows)`` says whose numbers they are. The stage
+    that is reported says so where memory ran out. Raises ModelError where there is too little for one text.
     """
-    n_done, most, first = 0, len(texts), plan.repeats.first
+    n_done, first = 0, plan.repeats.first
+    whole = most = batch_tokens or quickest(loaded.device)
     report(0, plan.n_texts, stage)
-    for number, batch in enumerate(batches_of(loaded, plan, batch_tokens)):
+    for number, batch in enumerate(batches_of(loaded, plan, whole)):
         if number % _TRIM_EVERY == 0:
             trim_memory()
         start = 0
         while start < len(batch):
-            rows = first[batch[start : start + most]]
+            longest = int(plan.lengths[first[batch[start]]])  # of those that are left: the longest come first
+            rows = first[batch[start : start + max(1, most // max(1, longest))]]
             encoded = encode(
                 loaded.tokenizer,
                 [texts[row] for row in rows],
@@ -130,14 +134,14 @@ def run_batches(
             if _fits(run, rows, encoded, loaded):
                 start += len(rows)
                 n_done += int(plan.repeats.counts(rows).sum())
-                report(n_done, plan.n_texts, stage)
+                report(n_done, plan.n_texts, stage if most == whole else stage + SMALLER)
                 continue
             if len(rows) == 1:
                 raise ModelError(
                     f"Not enough memory on {loaded.device} for one text of {len(encoded[0].ids)} tokens.",
                     "Choose a smaller model or a lower token limit, or free memory.",
                 )
-            most = len(rows) // 2
+            most = max(1, len(rows) * longest // 2)
 
 
 def batches_of(loaded: "LoadedModel", plan: ExtractionPlan, batch_tokens: int) -> Iterator[Ints]:

@@ -66,6 +66,7 @@ class Spread:
 
     def fill(self, hands: Hands, passes: tuple[ActivationSpec, ...], report: Report) -> None:
         """As Helpers: those of ``passes`` that are one shard beside each other, then the large ones one by one."""
+        passes = tuple({fingerprint(pass_of(spec)): spec for spec in passes}.values())  # steps may have equal weights
         with _all_claimed(hands, passes, report):
             todo = [spec for spec in passes if missing(hands, (spec,))]
             if not todo:
@@ -87,7 +88,7 @@ class Spread:
                 (*models_of(spec), *spec.beside),
                 spec.inputs[0].texts.n_rows,
             )
-            for spec in analyses
+            for spec in {fingerprint(spec): spec for spec in analyses}.values()
         ]
         with hands.store.pin([fingerprint(item) for spec in analyses for item in spec.inputs]):
             self._do(hands, parts, partial(_together, report, parts))

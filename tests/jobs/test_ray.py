@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backend import JobStatus, Settings, open_workbench
+from backend import Settings, open_workbench
 from backend.bench.workbench import Workbench
 from backend.forms.fingerprint import fingerprint
 from backend.values.specs import AnalysisSpec
@@ -25,6 +25,7 @@ from tests.jobs.test_executors import (  # noqa: F401 - the contract
     test_nobody_knows_a_job_that_never_was,
     test_start_follow_read,
 )
+from tests.runs import tuned
 
 pytest.importorskip("ray", reason="ray is not installed (requirements-ray.txt)")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -140,16 +141,43 @@ def test_a_short_job_is_let_in_between_the_shards_of_a_long_one(any_bench: Workb
     follow(any_bench, any_bench.status(long.id))
 
 
-def test_another_instance_gets_the_place_of_idle_processes(
-    any_bench: Workbench, settings: Settings, cluster: Any, tmp_path: Path
+@pytest.fixture
+def own_settings(settings: Settings, cluster: Any, tmp_path: Path) -> Iterator[Settings]:
+    """Settings of an instance of one's own on the cluster, without a service."""
+    import ray
+
+    on_cluster: dict[str, Any] = {"executor": "ray", "ray_address": cluster.address, "shard_tokens": 2048}
+    yield dataclasses.replace(settings, cache=tmp_path / "own", **on_cluster)
+    ray.shutdown()  # this process's part in the cluster
+
+
+def test_another_instance_gets_the_place_of_idle_processes_and_trains_there(
+    own_settings: Settings, settings: Settings, tmp_path: Path
 ) -> None:
-    own = dataclasses.replace(
-        settings, cache=tmp_path / "own", executor="ray", ray_address=cluster.address, shard_tokens=2048
+    """Its run of fine-tuning is trained in a process of the cluster, and the saved steps are compared as one job."""
+    bench = open_workbench(own_settings)
+    run = tuned(bench, tmp_path)
+    assert run.state == "done" and run.steps[-1] == 12 and run.accuracy is not None
+    assert [row["step"] for row in bench.run_log("a") if "loss" in row] == list(range(1, 13))
+    texts = bench.text_set_info("t.csv")
+    steps = tuple(
+        bench.analysis("anisotropy", models=[bench.model(f"run:a@step-{step:05d}")], texts=texts) for step in run.steps
     )
-    bench = open_workbench(own)
-    asked = tuple(dataclasses.replace(_spec(bench, tmp_path, 60), seed=seed) for seed in (0, 1))
-    job = bench.start(BatchTask(asked, "two of one pass"))
-    assert isinstance(job, JobStatus) and (job.state, job.error) == ("done", "")
+    stages: list[str] = []
+    results = bench.wait(BatchTask(steps, "a series"), lambda done, total, stage: stages.append(stage))
+    n_models = len(
+        {spec.inputs[0].model.commit for spec in steps}
+    )  # the first step may have left the weights as they were
+    assert len(results) == len(run.steps) and any(f"of {n_models} done" in stage for stage in stages)
+    ours = open_workbench(dataclasses.replace(settings, cache=tmp_path / "own")).peek(steps[-1])
+    np.testing.assert_array_equal(ours.values.anisotropy, results[-1].values.anisotropy)
+    bench.close()
+
+
+def test_a_cluster_without_room_is_said(own_settings: Settings, tmp_path: Path) -> None:
+    bench = open_workbench(dataclasses.replace(own_settings, ray_cpus=64))
+    job = bench.start(_spec(bench, tmp_path, 20))
+    assert job.state == "failed" and "no node with 64 cores" in job.error and "EMBEDSCOPE_RAY_CPUS" in job.hint
     bench.close()
 
 

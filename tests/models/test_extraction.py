@@ -1,6 +1,7 @@
 """Extraction against the plain loop over single texts, for every family and every awkward text."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ import transformers
 from backend.errors import Cancelled, InvalidRequest, ModelError
 from backend.models.batching import batches, plan_extraction
 from backend.models.cutting import cut
-from backend.models.extraction import extract, measure
+from backend.models.extraction import STAGE, extract, measure
 from backend.models.loading import LoadedModel
-from backend.models.passes import batches_of, quickest
+from backend.models.passes import SMALLER, batches_of, quickest
 from backend.values.specs import Ablation, TokenSample
 from tests.models import tiny
 from tests.models.sinks import Matrices, extracted, loaded_model, plain_loop, pooled, relative_error
@@ -272,20 +273,29 @@ def test_where_no_budget_is_given_it_is_the_device_s_own_in_one_pass_and_in_shar
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory."), MemoryError()])
 def test_memory_that_runs_out_halves_the_batch(bert: LoadedModel, error: Exception) -> None:
-    sizes = []
+    texts = [*tiny.TEXTS, *(f"{one} {other}" for one in tiny.WORDS[5:25] for other in tiny.WORDS[5:9])]
+    sizes: list[tuple[int, ...]] = []
 
     def limit(_: Any, args: Any, kwargs: Any) -> None:
-        sizes.append(len(kwargs["input_ids"]))
-        if sizes[-1] > 2:
+        sizes.append(tuple(kwargs["input_ids"].shape))
+        if kwargs["input_ids"].numel() > 64:
             raise error
 
-    expected = extracted(bert, tiny.TEXTS)
+    expected = extracted(bert, texts)
+    stages: list[str] = []
     handle = bert.backbone.register_forward_pre_hook(limit, with_kwargs=True)
     try:
-        found = extracted(bert, tiny.TEXTS)
+        found = extracted(bert, texts, report=lambda done, total, stage: stages.append(stage))
     finally:
         handle.remove()
-    assert sizes == [7, 3, 1, 1, 1, 1, 1, 1, 1]
+    failed = [n_texts * n_tokens for n_texts, n_tokens in sizes if n_texts * n_tokens > 64]
+    assert len(failed) <= 5 and all(next_one <= one / 2 for one, next_one in pairwise(failed)), failed
+    longest, shortest = (
+        max(sizes[len(failed) :], key=lambda one: one[1]),
+        min(sizes[len(failed) :], key=lambda one: one[1]),
+    )
+    assert longest[0] <= 3 and shortest[0] >= 6, "short texts still go many at a time"
+    assert stages[0] == STAGE and stages[-1] == STAGE + SMALLER, "and it is said"
     for layer, pooling in expected.blocks:
         assert relative_error(found.matrix(layer, pooling), expected.matrix(layer, pooling)) < TOLERANCE
 

@@ -1,6 +1,7 @@
 """A pass in shards gives what one pass gives, bit for bit, and what was done is not done again."""
 
 import dataclasses
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -172,10 +173,18 @@ def test_a_small_set_is_one_part_and_a_batch_is_spread(elsewhere_too: Settings, 
     assert bench.start(BatchTask(asked, "two")).state == "done"
     assert crew.kinds == ["begin", "begin", "measure", "measure"]
     assert all(bench.peek(spec) is not None for spec in asked)
+    twin = bench.model(str(shutil.copytree(model, tmp_path / "twin")))
+    assert twin.spec.commit == asked[1].inputs[0].model.commit
+    same = tuple(bench.analysis("cka", models=[one], texts=texts) for one in (bench.model(str(model)), twin))
+    shutil.rmtree(elsewhere_too.cache / "arrays")
+    assert bench.start(BatchTask(same, "twice the same weights")).state == "done"
+    assert crew.kinds[4:] == ["begin", "measure"]
+    crew.kinds.clear()
+    shutil.rmtree(elsewhere_too.cache / "arrays")
     task, _ = task_of(bench, tmp_path)
     prepared = bench.wait(task)
     assert prepared.n_done == 3 and [one.metric for one in prepared.failed] == ["threshold"]
-    assert crew.kinds[4:] == ["begin", *["measure"] * 4]
+    assert crew.kinds == ["begin", *["measure"] * 4]
 
 
 def test_what_is_noted_elsewhere_is_known_here(elsewhere_too: Settings, tmp_path: Path) -> None:
