@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check format bench clean
+.PHONY: help setup run demo papers test check format bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -25,6 +25,10 @@ run: setup ## start the backend service and the dashboard (Ctrl-C ends both)
 demo: setup ## fine-tune minilm on the built-in reviews (a minute or two); make run then shows its steps
 	@$(BIN)/python -m backend finetune --name demo --model minilm --texts sentiment --recipe zhou --epochs 3 --learning-rate 3e-4
 	@echo "See it: make run, page Dynamics, series run:demo"
+
+papers: setup ## every figure of the papers for MODELS on TEXTS, into the folder papers (MODELS="minilm run:demo")
+	@$(BIN)/python -m backend papers --models $(or $(MODELS),minilm) --texts $(or $(TEXTS),sentiment) $(if $(SERIES),--series $(SERIES)) --out $(or $(OUT),papers)
+	@echo "Open $(or $(OUT),papers)/papers.html"
 
 test: setup ## run every test, two files at a time; the browser tests where a Chromium is found
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --durations 10

@@ -67,7 +67,7 @@ from backend.papers.estimates import OwnEstimate, own_estimate, seconds_words
 from backend.papers.markdown import estimate_words, general_commands, ours_words, own_words
 from backend.papers.number import AGREES, DISAGREES, OPEN, Number
 from backend.papers.ours import Ours, ours_of
-from backend.papers.recorded import Record, recorded
+from backend.papers.recorded import Record, record_of, recorded
 from backend.papers.row import EACH, PaperRow
 from backend.papers.table import ROWS as PAPER_ROWS
 from backend.papers.table import row_called, rows_of
@@ -409,6 +409,7 @@ __all__ = [
     "preset_status",
     "rank_correlation",
     "read_settings",
+    "record_of",
     "recorded",
     "register_metric",
     "relative_depths",

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from backend.cli import commands, keeping, listing, vectors
 from backend.cli import finetune as finetune_command
+from backend.cli import papers as papers_command
 from backend.cli import report as report_command
 from backend.errors import InvalidRequest
 from backend.textsets.tables import FORMATS
@@ -45,6 +46,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     runs.add_argument("--delete", metavar="NAME", help="its name; all its saved steps are deleted too")
     _listing(runs, finetune_command.list_runs)
     _report(add("report", help="compare a model before and after fine-tuning: a summary of its geometry"))
+    _papers(add("papers", help="all figures and tables of the papers for given models, as a folder"))
     _listing(add("metrics", help="list the metrics and their parameters"), listing.list_metrics)
     models = add("models", help="look up a model: what its name stands for")
     models.add_argument("name", nargs="*", default=["minilm"], help="alias, hub id with optional @revision, or folder")
@@ -266,6 +268,28 @@ def _report(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=0)
     _output(parser)
     parser.set_defaults(command=report_command.report)
+
+
+def _papers(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--models", nargs="+", required=True, metavar="NAME", help="aliases, hub ids[@revision], folders or run:NAME")
+    _reading(parser)
+    add("--general-texts", default="general", metavar="NAME", help="text set of the rows about general text")
+    add("--series", metavar="NAME", help="checkpoints for the rows over steps: a run, a folder, or owner/name@step*")
+    add("--at-most", type=int, default=12, metavar="N", help="at most this many steps of the series")
+    add("--paper", action="append", default=[], metavar="NAME", help="only this paper's rows; repeatable")
+    add(
+        "--only",
+        action="append",
+        default=[],
+        metavar="KEY",
+        help="only this row, such as gptology-figure-1; repeatable",
+    )
+    add("--without-figures", action="store_true", help="write the numbers alone: no HTML, figures and tables")
+    add("--seed", type=int, default=0)
+    add("--out", required=True, metavar="FOLDER", help="a folder; started again with it, the command goes on")
+    add("--quiet", action="store_true", help="say nothing on standard error")
+    parser.set_defaults(command=papers_command.papers)
 
 
 def _steps(text: str) -> tuple[int, ...]:

@@ -49,7 +49,7 @@ def address_of(bench: "Workbench", row: PaperRow, chosen: PaperChoice, part: Par
     else:
         words["model"] = names
     if part is not None:
-        words |= _rows(part.group.pooling, () if part.group.whole else part.group.layers)
+        words |= _rows(part.group.pooling, part.group.layers)
     return Address(row.page, {**words, **_fields(row, names)})
 
 

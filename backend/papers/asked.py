@@ -13,7 +13,6 @@ from backend.values.models import ModelInfo
 from backend.values.results import Result
 from backend.values.specs import AnalysisSpec
 from backend.values.texts import TextSetInfo, sets_meant
-from backend.work.analyses import layer_numbers as _numbers
 
 if TYPE_CHECKING:
     from backend.bench.workbench import Workbench
@@ -61,14 +60,11 @@ def _asked(bench: "Workbench", row: PaperRow, chosen: PaperChoice, group: Group)
             continue
         for models in _as_taken(step, group):
             given = _as_in_the_paper(bench, row, chosen, step, models[0])
-            given["layers"] = group.layers if _covers(group, models[0]) else given["layers"]
+            if group.layers and not row.mixed:
+                given["layers"] = group.layers
             spec = bench.analysis(step.metric, models=models, beside=group.models, **given)
             found.append(Asked(step, models, spec))
     return found
-
-
-def _covers(group: Group, info: ModelInfo) -> bool:
-    return len(_numbers("all", info)) > group.layers[-1]
 
 
 def _as_taken(step: Step, group: Group) -> list[tuple[ModelInfo, ...]]:

@@ -41,7 +41,7 @@ class PaperChoice:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Models that one figure shows together, with the pooling and the layers (numbers) that the paper has for them.
+    """Models that one figure shows together, with the pooling and the layers (numbers; none: all) that the paper has for them.
 
     Of a pair ``models`` are the one before and the one after.
     """
@@ -49,11 +49,6 @@ class Group:
     models: tuple[ModelInfo, ...]
     pooling: str
     layers: tuple[int, ...]
-
-    @property
-    def whole(self) -> bool:
-        """Whether these are all layers of the first model."""
-        return len(self.layers) == len(self.models[0].layer_names)
 
 
 def preset_for(row: PaperRow) -> Preset | None:
@@ -91,14 +86,26 @@ def groups_of(bench: "Workbench", row: PaperRow, chosen: PaperChoice) -> tuple[G
     if row.of == SERIES:
         assert chosen.series is not None
         first = chosen.series.models[0]
-        return (Group(chosen.series.models, preset.pooling_for(first, unit), preset.layers_for(first)),)
+        return (Group(chosen.series.models, preset.pooling_for(first, unit), _layers(preset, first)),)
 
     def shape(info: ModelInfo) -> tuple[str, tuple[int, ...]]:
-        return preset.pooling_for(info, unit), preset.layers_for(info)
+        return preset.pooling_for(info, unit), _layers(preset, info)
 
+    if row.mixed:
+        together = chosen.models[:MOST_TOGETHER]
+        poolings = {
+            preset.pooling_for(info, unit) for info in together
+        }  # each model has its own; the sidebar's must fit all
+        return (Group(together, poolings.pop() if len(poolings) == 1 else "mean", ()),)
     alike = groupby(sorted(chosen.models, key=shape), key=shape)  # one pooling and one list of layers for a page
     found = [Group(tuple(models), *how) for how, models in alike]
     return tuple(part for group in found for part in _parts(bench, row, group))
+
+
+def _layers(preset: Preset, info: ModelInfo) -> tuple[int, ...]:
+    """The layer numbers of a preset for a model; none where they are all."""
+    layers = preset.layers_for(info)
+    return () if len(layers) == len(info.layer_names) else layers
 
 
 def _parts(bench: "Workbench", row: PaperRow, group: Group) -> Iterator[Group]:

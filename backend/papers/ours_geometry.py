@@ -27,6 +27,8 @@ def _cka(found: Sequence[Found]) -> Read:
     numbers, holds = [], None
     for one, result in values(found, "cka", CkaResult):
         half = len(result.matrix) // 2
+        if half < 2:
+            return [number("CKA within each half of the blocks (too few of them)", None, model=one.model)], None
         pairs = ~np.eye(len(result.matrix), dtype=bool)
         low, high = np.arange(len(pairs)) < half, np.arange(len(pairs)) >= half
         early, late, across = (
@@ -36,7 +38,7 @@ def _cka(found: Sequence[Found]) -> Read:
         numbers += [
             number(name, value, model=one.model) for name, value in zip(names, (early, late, across), strict=True)
         ]
-        holds = min(early, late) > across if half > 1 else None
+        holds = min(early, late) > across
     return numbers, holds
 
 

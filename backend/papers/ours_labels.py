@@ -10,6 +10,7 @@ from backend.metrics.direct_probe.result import DirectProbeResult
 from backend.metrics.movement.result import MovementResult
 from backend.metrics.neurons.result import NeuronsResult
 from backend.metrics.probing.result import ProbingResult
+from backend.metrics.rogue.by_class import ClassSpikesResult
 from backend.metrics.threshold.metric import ThresholdResult
 from backend.papers.number import Found, Number, number, values
 
@@ -37,12 +38,20 @@ def _threshold(found: Sequence[Found]) -> Read:
     return numbers, holds if numbers else None
 
 
-def _families(found: Sequence[Found]) -> Read:
-    gaps: dict[bool, list[float]] = {True: [], False: []}
-    for one, result in values(found, "threshold", ThresholdResult):
-        gaps[one.models[0].family == "decoder"].append(_gap(result))
-    holds = max(gaps[True]) < min(gaps[False]) if gaps[True] and gaps[False] else None
-    return _threshold(found)[0], holds
+def _spikes(found: Sequence[Found]) -> Read:
+    """How much of what lies between the classes the leading dimensions hold, by family."""
+    numbers: list[Number] = []
+    shares: dict[bool, list[float]] = {True: [], False: []}
+    for one, result in values(found, "class_spikes", ClassSpikesResult):
+        family, share = one.models[0].family, float(result.top_share[-1])
+        shares[family == "decoder"].append(share)
+        numbers += [
+            number(
+                f"between the classes in the {result.top} of highest variance ({family})", share, "share", one.model
+            ),
+            number("dimensions that hold half of it", result.n_for_half[-1], "count", one.model),
+        ]
+    return numbers, min(shares[True]) > max(shares[False]) if shares[True] and shares[False] else None
 
 
 def _ablation(found: Sequence[Found]) -> Read:
@@ -257,7 +266,7 @@ def _paths(found: Sequence[Found]) -> Read:
 
 
 READERS: Mapping[str, Callable[[Sequence[Found]], Read]] = {
-    "gptology-figure-5": _families,
+    "gptology-figure-5": _spikes,
     "gptology-3.2": _threshold,
     "gptology-figure-6": _ablation,
     "matton-table-2": _frozen_and_tuned,

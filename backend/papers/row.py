@@ -59,7 +59,9 @@ class PaperRow:
     ``shows`` says what it shows, ``printed`` its own numbers (what, and as printed), ``claim`` a sentence of the paper that a
     figure made here agrees with or not, and ``rule`` when it is taken to. ``page`` is the folder of the page that draws it with
     ``choices``, the fields of its address beside those of the sidebar, and ``switch`` the key of its "As in the paper". ``steps``
-    are the analyses, of the models ``of``; ``labels`` says whether they need labels. ``differs`` are reasons for a difference
+    are the analyses, of the models ``of``; ``labels`` says whether they need labels,
+    ``mixed`` whether models of several poolings stand in one figure. ``figures`` are the beginnings of the keys of those figures of the page
+    that are the row's; none where it is a table. ``differs`` are reasons for a difference
     that hold whatever the models, ``open`` what the paper's text leaves open beside what the presets say, ``absent`` why there is
     nothing to compute.
     """
@@ -75,6 +77,8 @@ class PaperRow:
     choices: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
     switch: str = ""
     labels: bool = False
+    mixed: bool = False
+    figures: Sequence[str] = ()
     printed: Sequence[tuple[str, str]] = ()
     claim: str = ""
     rule: str = ""

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import backend
+from backend.bench.workbench import Workbench
 from backend.metrics import METRICS, parse_params
 from backend.papers.estimates import SIZES, own_estimate
 from backend.papers.markdown import general_commands, papers_table
@@ -15,6 +16,7 @@ from backend.papers.table import ROWS, row_called, rows_of
 from backend.values.papers import GPTOLOGY, MATTON, PAPERS, RAZZHIGAEV, ZHOU
 from backend.values.presets import PRESETS
 from backend.values.recipes import RECIPES
+from tests.models import tiny
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs" / "papers.md"
@@ -94,3 +96,20 @@ def test_what_was_recorded_is_of_rows_that_are_there() -> None:
     for found in records.values():
         for record in found:
             assert record.models and record.seconds >= 0 and record.numbers
+
+
+def test_an_encoder_and_a_decoder_stand_in_one_figure_or_in_two(bench: Workbench, tmp_path: Path) -> None:
+    """One pooling and one list of layers to a page, but where the page has a pooling for each model."""
+    models = tuple(bench.model(str(tiny.save_family(tmp_path / family, family))) for family in ("bert", "gpt2"))
+    texts = bench.text_set_info("sentiment")
+    chosen = backend.PaperChoice(models, texts, bench.text_set_info("general"), "label")
+    (both,) = backend.parts_of(bench, row_called("gptology-figure-5"), chosen)
+    address = backend.address_of(bench, row_called("gptology-figure-5"), chosen, both)
+    assert len(both.asked) == 2 and address.words["pooling"] == ["mean"] and address.words["layers"] == ["all"]
+    assert [one.spec.inputs[0].pooling for one in both.asked] == ["cls", "last"]
+    parts = backend.parts_of(bench, row_called("gptology-3.2"), chosen)
+    addresses = [backend.address_of(bench, row_called("gptology-3.2"), chosen, part) for part in parts]
+    assert [(one.words["pooling"], one.words["layers"]) for one in addresses] == [(["cls"], ["3"]), (["last"], ["4"])]
+    (depth,) = backend.parts_of(bench, row_called("razzhigaev-figure-1"), chosen)
+    assert len(depth.asked) == 2, "all layers of both, whatever their number"
+    assert not backend.parts_of(bench, row_called("gptology-figure-4"), chosen), "of another shape"

@@ -2,11 +2,13 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from streamlit.runtime import Runtime, RuntimeConfig
 from streamlit.runtime.fragment import MemoryFragmentStorage
+from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import RerunData, ScriptRunner, ScriptRunnerEvent, get_script_run_ctx
@@ -85,6 +87,29 @@ def asked_by(visits: Sequence[Visit], query: str, told: Told = lambda place, tit
     ]
 
 
+def figures_of_addresses(main: str, addresses: Iterable[tuple[Visit, str]]) -> Iterator[tuple[Finding, ...]]:
+    """The figures of each visit for the choice of its own address, where no dashboard runs; none is computed.
+
+    ``main`` is the file of the app. To be called in a process that has lent its workbench (``session.lend``).
+    """
+    if not Runtime.exists():  # pages ask it for files and parts of the browser's side, which nobody fetches here
+        Runtime(
+            RuntimeConfig(
+                script_path=main,
+                media_file_storage=MemoryMediaFileStorage("/none"),
+                uploaded_file_manager=MemoryUploadedFileManager("/none"),
+            )
+        )
+    PagesManager.uses_pages_directory = False
+    cache = ScriptCache()
+    pages = PagesManager(main, cache)
+    _run(main, "", "", {}, cache, pages)
+    known = {info.get("url_pathname") or FIRST: info for info in pages.get_pages().values()}
+    for visit, query in addresses:
+        seen = _run(main, str(known[visit.page]["page_script_hash"]), query, visit.choices, cache)
+        yield tuple(seen.figures.values())
+
+
 def _visited(visits: Sequence[Visit], query: str, told: Told) -> Iterator[tuple[Visit, str, _Seen]]:
     """Each visit with the title of its page and what came of it; pages that the app has not are left out."""
     context = get_script_run_ctx()
@@ -100,8 +125,15 @@ def _visited(visits: Sequence[Visit], query: str, told: Told) -> Iterator[tuple[
         yield visit, title, _run(main, str(info["page_script_hash"]), query, visit.choices, cache)
 
 
-def _run(main: str, page: str, query: str, choices: Mapping[str, Any], cache: ScriptCache) -> _Seen:
-    """One run of a page in a session that begins with ``choices``."""
+def _run(
+    main: str,
+    page: str,
+    query: str,
+    choices: Mapping[str, Any],
+    cache: ScriptCache,
+    pages: PagesManager | None = None,
+) -> _Seen:
+    """One run of a page in a session that begins with ``choices``; ``pages`` learns which pages there are."""
     seen = _Seen()
     state = SessionState(
         _new_session_state={**choices, GATHERED: seen.figures, ASKED: seen.analyses, login.GIVEN: login.person()}
@@ -117,7 +149,7 @@ def _run(main: str, page: str, query: str, choices: Mapping[str, Any], cache: Sc
         initial_rerun_data=asked,
         user_info={},
         fragment_storage=MemoryFragmentStorage(),
-        pages_manager=PagesManager(main, cache),
+        pages_manager=pages or PagesManager(main, cache),
         event_loop=loop,
     )
     ended = threading.Event()

@@ -126,8 +126,10 @@ def document_without_paths(part: Any, finding: "Finding", key: str = "") -> Any:
     return short_model(part).lstrip("/") if named else without_paths(part, finding)
 
 
-def html_file(finding: "Finding", frame: int | None = None, zoom: Zoom = WHOLE) -> bytes:
-    """The figure as one file, opened at ``frame`` and ``zoom``, with its caption, what is undefined in it, and its origin."""
+def html_file(finding: "Finding", frame: int | None = None, zoom: Zoom = WHOLE, library: str = "") -> bytes:
+    """The figure as one file, opened at ``frame`` and ``zoom``, with its caption, what is undefined in it, and its origin.
+
+    ``library`` is a file beside it with plotly.js, which is in the file itself where none is named."""
     assert finding.figure is not None
     frames, title = finding.frames, title_lines(finding)
     if frames is not None:
@@ -142,7 +144,7 @@ def html_file(finding: "Finding", frame: int | None = None, zoom: Zoom = WHOLE) 
         file_name=file_stem(finding),
         title=title,
     )
-    return figure_page(without_paths(document, finding), title=title, below=_below(finding)).encode()
+    return figure_page(without_paths(document, finding), title=title, below=_below(finding), library=library).encode()
 
 
 def _below(finding: "Finding") -> Sequence[str]:

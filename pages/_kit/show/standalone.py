@@ -23,17 +23,20 @@ def figure_block(document: str) -> str:
     return f'<div class="embedscope-figure"><script type="application/json">{safe}</script></div>'
 
 
-def page(title: str, body: str, *, style: str = "") -> str:
-    """One HTML file: ``body`` with the figures in it, and what draws them, once."""
+def page(title: str, body: str, *, style: str = "", library: str = "") -> str:
+    """One HTML file: ``body`` with the figures in it, and what draws them, once; ``library`` is a file beside it with
+    plotly.js, which is in the page itself where none is named."""
+    script = f'<script src="{html.escape(library)}"></script>' if library else f"<script>{get_plotlyjs()}</script>"
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
-        f"<style>{_STYLE}{style}{CSS}</style><script>{get_plotlyjs()}</script></head>"
+        f"<style>{_STYLE}{style}{CSS}</style>{script}</head>"
         f'<body>{body}<script type="module">{JAVASCRIPT}{_START}</script></body></html>'
     )
 
 
-def figure_page(document: str, *, title: Sequence[str], below: Sequence[str]) -> str:
+def figure_page(document: str, *, title: Sequence[str], below: Sequence[str], library: str = "") -> str:
     """A page of one figure: its title in lines, the figure, and paragraphs ``below`` it; plain text, which is escaped."""
     name, *about = title
     above = f"<h1>{html.escape(name)}</h1>" + "".join(f'<p class="about">{html.escape(line)}</p>' for line in about)
-    return page(name, above + figure_block(document) + "".join(f"<p>{html.escape(line)}</p>" for line in below if line))
+    rest = "".join(f"<p>{html.escape(line)}</p>" for line in below if line)
+    return page(name, above + figure_block(document) + rest, library=library)

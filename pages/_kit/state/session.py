@@ -37,8 +37,18 @@ def freeze_once() -> bool:
     return True
 
 
+_LENT: list["Workbench"] = []
+
+
+def lend(bench: "Workbench") -> None:
+    """Let the pages of this process use ``bench``: where no dashboard runs, and they are run for their figures alone."""
+    _LENT[:] = [bench]
+
+
 @st.cache_resource(show_spinner=False)
 def _open() -> "Workbench":
+    if _LENT:
+        return _LENT[0]
     if not backend.read_settings().backend:  # without a service every analysis would run, and freeze, the dashboard
         raise ServiceError(
             "The dashboard was started without its backend service.",

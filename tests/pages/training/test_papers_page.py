@@ -1,12 +1,18 @@
 """Papers: the table of rows with their links, a row opened to its numbers and commands, and every link drawn."""
 
+import json
+import shlex
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 import backend
+from pages._kit.show.files import json_file
 from pages._kit.show.finding import Finding
+from tests.conftest import entered
 from tests.pages.conftest import ROOT, SmallWorld, settled
 from tests.pages.figures import said
 
@@ -14,12 +20,6 @@ pytestmark = pytest.mark.usefixtures("few_passes")
 DISTINCT = {
     (row.page, *row.choices.items(), row.switch): row for row in backend.PAPER_ROWS
 }  # rows of one page may have one link
-DRAWN = {  # what of a page's figures a row is
-    "similarity": "similarity_Within one model", "projection": "projection_map", "profiles": "profiles_", "neurons": "neurons_",
-    "components": "components_ratio_chart", "component_accuracy": "component_", "threshold": "threshold_", "ablation": "ablation_curves",
-    "clusters": "clusters_", "probes": "probes_profile", "movement": "movement_differences", "dynamics": "dynamics_",
-    "rogue": "rogue_",
-}  # fmt: skip
 
 
 def choice_of(world: SmallWorld, run: Path) -> backend.PaperChoice:
@@ -38,6 +38,30 @@ def opened(address: backend.Address) -> tuple[AppTest, list[str]]:
     said_first = [one.value.replace("\\", "") for one in at.warning]
     at.switch_page(f"pages/{address.page}/page.py").run()
     return settled(at), said_first + [one.value.replace("\\", "") for one in at.warning]
+
+
+def answers(world: SmallWorld, commands: Sequence[str]) -> dict[str, Any]:
+    """What the commands of a row print, by the fingerprints of the results."""
+    found = {}
+    for command in commands:
+        words = shlex.split(command)
+        assert words[:3] == ["python", "-m", "backend"]
+        done = entered(*words[3:], "--quiet", cache=world.folder / "cache", EMBEDSCOPE_MODEL_ROOTS=str(world.folder))
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+        found |= {one["fingerprint"]: one["result"] for one in results_in(json.loads(done.stdout))}
+    return found
+
+
+def results_in(part: Any) -> Iterator[dict[str, Any]]:  # JSON
+    """The results in a document, wherever they stand in it."""
+    if isinstance(part, list):
+        for item in part:
+            yield from results_in(item)
+    elif isinstance(part, dict) and "result" in part and "fingerprint" in part:
+        yield part
+    elif isinstance(part, dict):
+        for item in part.values():
+            yield from results_in(item)
 
 
 def test_a_line_for_each_row_with_its_link(open_page) -> None:
@@ -106,8 +130,7 @@ def test_every_link_draws_its_figure(
     parts = backend.parts_of(bench, row, chosen)
     assert bool(parts) == bool(row.steps)
     for part in parts or (None,):
-        if part is not None:
-            bench.wait(backend.BatchTask(part.specs))
+        said_by_commands = {} if part is None else answers(small_world, backend.commands_of(bench, row, chosen, part))
         shown.clear()
         at, warned = opened(backend.address_of(bench, row, chosen, part))
         assert not at.exception and not at.error
@@ -115,15 +138,22 @@ def test_every_link_draws_its_figure(
         if part is None:
             assert said(at)
             continue
-        drawn = [one for key, one in shown.items() if key.startswith(DRAWN.get(row.page_name, row.page_name))]
+        drawn = [one for key, one in shown.items() if key.startswith(tuple(row.figures))]
         wanted = {backend.fingerprint(spec) for spec in part.specs}
-        if row.page_name == "report":  # its table across tasks is no figure
+        if not row.figures:  # a table
+            assert at.dataframe or "No text set" in said(at) or row.page_name == "report"
             continue
         assert any(one.figure is not None for one in drawn), f"shown were {sorted(shown)}; {said(at)[-600:]}"
         behind = {result.fingerprint for one in shown.values() for result in one.results}
         turned = row.of == "each" and len(part.group.models) > 1
         assert behind & wanted, "the figure is of the very results that the command computes"
         assert turned or row.page_name in ("probes", "rogue") or wanted <= behind
+        assert wanted <= set(said_by_commands), "the commands compute what the link draws"
+        exported = [one for finding in drawn for one in results_in(json.loads(json_file(finding)))]
+        same = [one for one in exported if one["fingerprint"] in said_by_commands]
+        assert same
+        for one in same:
+            assert one["result"] == said_by_commands[one["fingerprint"]], "page, command and export agree to the digit"
 
 
 OWN = {backend.own_address(row).path: row for row in backend.PAPER_ROWS}  # rows of one page may have one link

@@ -1,0 +1,73 @@
+"""Papers in a browser: its links lead to pages that draw the figures of rows whose results are stored."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.conftest import entered, review_lines
+from tests.e2e import looking
+from tests.e2e.stack import running
+from tests.models.tiny import SEGMENTS, bert_config, save
+
+N_ROWS = 47
+Known = tuple[str, dict[str, Any], list[str], str]
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Known]:
+    """A dashboard over the results of all rows for two small models, a series and texts: its address, papers.json, models, series."""
+    folder = tmp_path_factory.mktemp("papers")
+    models = [
+        str(save(folder / "models" / name, bert_config(), seed=seed, model_input_names=SEGMENTS))
+        for seed, name in enumerate(("base-of-papers", "tuned-of-papers"))
+    ]
+    series = folder / "models" / "series-of-papers"
+    for step, source in enumerate(models):
+        shutil.copytree(source, series / f"checkpoint-{step}")
+    texts = folder / "papers47.tsv"
+    rows = [f"{text}\t{'xyz'[i % 3]}" for i, text in enumerate(review_lines(N_ROWS))]
+    texts.write_text("text\tlabel\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    words = ["papers", "--models", *models, "--texts", texts, "--text", "text", "--label", "label"]
+    words += ["--series", series, "--without-figures", "--out", folder / "out", "--quiet"]
+    roots = str(folder / "models")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("backend.metrics.probing.kernel.MOST_ITERATIONS", 5)
+        done = entered(*words, cache=folder / "cache", EMBEDSCOPE_MODEL_ROOTS=roots)
+    assert done.returncode == 0, done.stderr
+    data = json.loads((folder / "out" / "papers.json").read_text("utf-8"))
+    assert len(data["rows"]) > 35, data["missing"]
+    with running(folder, EMBEDSCOPE_MODEL_ROOTS=roots) as address:
+        yield address, data, models, str(series)
+
+
+def test_every_page_that_a_row_leads_to_draws_it(known: Known, tab: Any) -> None:
+    address, data, *_ = known
+    pages = {part["page"]: (key, part) for key, parts in data["rows"].items() for part in parts}
+    assert len(pages) == 14
+    for page, (key, part) in pages.items():
+        tab.goto(f"{address}/{page.rpartition('/')[2]}?{urlencode(part['address'], doseq=True)}")
+        if page == "training/report":  # its table across tasks has settings of its own, and is no figure
+            tab.get_by_text("Across tasks").first.wait_for()
+        else:
+            looking.figures(tab).first.wait_for()
+        assert tab.locator("[data-testid=stException]").count() == 0, key
+        assert tab.get_by_text("The link asks for").count() == 0, key
+
+
+def test_a_row_opens_and_its_link_draws(known: Known, tab: Any) -> None:
+    address, _, models, _ = known
+    tab.goto(f"{address}/papers?{urlencode({'model': models, 'texts': 'papers47.tsv'}, doseq=True)}")
+    tab.locator(".st-key-papers_open_gptology-figure-1 button").first.click()
+    tab.get_by_text("the first 6 decoder blocks are similar").wait_for()
+    tab.get_by_text("python -m backend analyse --metric cka").first.wait_for()
+    assert "papers_row=gptology-figure-1" in tab.url
+    tab.locator(".st-key-papers_link_gptology-figure-1_0_3 a").click()
+    looking.figures(tab).first.wait_for()
+    assert looking.heading(tab).inner_text() == "Similarity"
+    assert "paper_similarity=true" in tab.url and "layers=1-3" in tab.url
+    tab.go_back()
+    tab.locator(".st-key-papers_open_gptology-figure-1 button").first.wait_for()
