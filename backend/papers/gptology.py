@@ -40,7 +40,11 @@ ROWS = (
         figures=("similarity_Within one model",),
         claim="the first 6 decoder blocks are similar to one another and the last 6 decoder blocks are similar to one another",
         rule="agrees where the mean CKA within each half of the blocks is above that between the halves",
-        differs=(_ONE_RUN, _SMALL),
+        differs=(
+            _ONE_RUN,
+            _SMALL,
+            "with few rows in many dimensions a biased CKA of unrelated layers is far above 0, as a note says",
+        ),
         open=("which three panels share a colour scale: here all go from 0 to 1",),
     ),
     PaperRow(
@@ -119,6 +123,7 @@ ROWS = (
         figures=("rogue_by_class",),
         labels=True,
         mixed=True,
+        together=True,
         claim="while class specific information is concentrated in rogue dimensions in GPT-2, task specific information is distributed across multiple dimensions in BERT",
         rule="agrees where the ten dimensions of highest variance hold more of what lies between the classes in every decoder than in any encoder; with one family alone nothing is said",
         differs=("a line is the mean of a class here, the paper draws the texts", _ONE_RUN),

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 
 from backend.papers.addresses import own_address
 from backend.papers.estimates import FROM, own_estimate, seconds_words
-from backend.papers.number import AGREES, DISAGREES
 from backend.papers.recorded import Record, in_words, recorded, shown_name
 from backend.papers.row import AFTER_BEFORE, ONE, SERIES, PaperRow
 from backend.papers.table import ROWS
@@ -13,7 +12,6 @@ from backend.values.likeness import preset_of
 from backend.values.papers import PAPERS
 
 _TEXTS, _LABEL = "TEXTS", "LABEL"
-_VERDICTS = {AGREES: "agrees", DISAGREES: "disagrees"}
 
 
 def general_commands(row: PaperRow) -> list[str]:
@@ -92,18 +90,19 @@ def _row(row: PaperRow, records: Sequence[Record]) -> Iterator[str]:
 
 def ours_words(record: Record) -> str:
     """A record in a line: the models, the verdict, the numbers, the seconds."""
-    verdict = f", {_VERDICTS[record.verdict]}" if record.verdict in _VERDICTS else ""
     names = " and ".join(map(shown_name, record.models)) if len(record.models) < 3 else f"{len(record.models)} models"
-    return f"{names} on {record.texts}{verdict}: {'; '.join(in_words(record))} ({seconds_words(record.seconds)})"
+    return (
+        f"{names} on {record.texts}, {record.verdict}: {'; '.join(in_words(record))} ({seconds_words(record.seconds)})"
+    )
 
 
 def own_words(row: PaperRow) -> str:
     """The paper's own models, texts and recipe in a line."""
     own = row.own
-    parts = [f"models {', '.join(own.models)}"] if own.models else []
-    parts += [f"series {own.series}"] if own.series and row.of == SERIES else []
-    parts.append(f"texts {'; '.join(own.texts)}, the first saved as {own.saved_as}")
-    return ". ".join([*parts, own.note.rstrip(".")]).rstrip(". ") + "."
+    parts = [f"models: {', '.join(own.models)}"] if own.models else []
+    parts += [f"series: {own.series}"] if own.series and row.of == SERIES else []
+    parts.append(f"texts: {'; '.join(own.texts)}, the first saved as {own.saved_as}")
+    return "; ".join(parts) + "." + (f" {own.note}" if own.note else "")
 
 
 def estimate_words(row: PaperRow) -> str:

@@ -9,7 +9,7 @@ from backend.values.models import ModelInfo
 from backend.values.numbers import number_text
 from backend.values.results import Result, result_of
 
-AGREES, DISAGREES, OPEN = "agrees", "disagrees", "to be seen"
+AGREES, DISAGREES, OPEN, MIXED = "agrees", "disagrees", "to be seen", "not all agree"
 Values = TypeVar("Values")
 
 

@@ -2,13 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
-from typing import Any
 
 from backend.papers import ours_geometry, ours_labels
 from backend.papers.asked import Part
-from backend.papers.number import AGREES, DISAGREES, OPEN, Found, Number
-from backend.papers.row import PaperRow
+from backend.papers.number import AGREES, DISAGREES, MIXED, OPEN, Found, Number
+from backend.papers.row import EACH, PaperRow
 from backend.values.results import Result
 
 _READERS: Mapping[str, Callable[[Sequence[Found]], tuple[list[Number], bool | None]]] = {
@@ -19,20 +17,32 @@ _READERS: Mapping[str, Callable[[Sequence[Found]], tuple[list[Number], bool | No
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """What came of a part of a row: its numbers, and whether the paper's sentence holds (AGREES, DISAGREES or OPEN)."""
+    """What came of a part of a row: its numbers, and whether the paper's sentence holds, in all and for each model.
+
+    ``verdict`` is AGREES, DISAGREES, OPEN or, where the models differ, MIXED; ``by_model`` has the verdict of each where each is
+    judged for itself.
+    """
 
     numbers: tuple[Number, ...]
     verdict: str
+    by_model: tuple[tuple[str, str], ...] = ()
 
 
 def ours_of(row: PaperRow, part: Part, results: Sequence[Result]) -> Ours:
     """The numbers of a row's results, which come in the order of ``part.asked``."""
     found = [Found(one.models, result) for one, result in zip(part.asked, results, strict=True)]
-    numbers, holds = _READERS[row.key](found)
-    verdict = OPEN if holds is None else AGREES if holds else DISAGREES
-    return Ours(tuple(numbers), verdict)
+    if row.of != EACH or row.together:
+        numbers, holds = _READERS[row.key](found)
+        return Ours(tuple(numbers), _verdict(holds))
+    every: list[Number] = []
+    judged: dict[str, str] = {}
+    for model in dict.fromkeys(one.model for one in found):
+        numbers, holds = _READERS[row.key]([one for one in found if one.model == model])
+        every += numbers
+        judged[model] = _verdict(holds)
+    kinds = set(judged.values())
+    return Ours(tuple(every), kinds.pop() if len(kinds) == 1 else MIXED, tuple(judged.items()))
 
 
-def plain_number(value: Any) -> float | None:  # a number of numpy or of Python
-    """A finite number, or None."""
-    return float(value) if value is not None and isfinite(value) else None
+def _verdict(holds: bool | None) -> str:
+    return OPEN if holds is None else AGREES if holds else DISAGREES

@@ -1,14 +1,14 @@
 """What a run of all rows came to on models at hand: numbers, verdicts and times, as they are kept with the table."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from backend.papers.number import Number
 from backend.values.json_data import Document
+from backend.values.lineage import step_of
 
 FILE = Path(__file__).with_name("recorded.json")
 
@@ -22,6 +22,7 @@ class Record:
     seconds: float
     verdict: str
     numbers: tuple[Number, ...]
+    by_model: tuple[tuple[str, str], ...] = ()
 
 
 def document_of(record: Record) -> Document:
@@ -32,6 +33,7 @@ def document_of(record: Record) -> Document:
         "texts": record.texts,
         "seconds": round(record.seconds, 1),
         "verdict": record.verdict,
+        "by_model": [list(one) for one in record.by_model],
         "numbers": numbers,
     }
 
@@ -39,7 +41,8 @@ def document_of(record: Record) -> Document:
 def record_of(data: Document) -> Record:
     """A record from its JSON."""
     numbers = tuple(Number(*one) for one in data["numbers"])
-    return Record(tuple(data["models"]), data["texts"], data["seconds"], data["verdict"], numbers)
+    judged = tuple((model, verdict) for model, verdict in data.get("by_model", ()))
+    return Record(tuple(data["models"]), data["texts"], data["seconds"], data["verdict"], numbers, judged)
 
 
 @cache
@@ -52,20 +55,19 @@ def recorded() -> tuple[str, dict[str, tuple[Record, ...]]]:
 
 
 def shown_name(model: str) -> str:
-    """A model by the end of its name, where that is a folder."""
-    return model.rstrip("/").rpartition("/")[2] if model.startswith(("/", "~")) else model
+    """A model by the end of its name, where that is a folder: of a checkpoint with the folder that it lies in."""
+    if not model.startswith(("/", "~")):
+        return model
+    path = PurePath(model)
+    return f"{path.parent.name}/{path.name}" if step_of(path.name) is not None else path.name
 
 
 def in_words(record: Record) -> list[str]:
-    """The numbers of a record, a phrase for each model: "minilm: one dimension 52.8 %, all 79.0 %"."""
+    """The numbers of a record, a phrase for each model: "minilm (disagrees): one dimension 52.8 %, all 79.0 %"."""
+    judged = dict(record.by_model) if len(set(dict(record.by_model).values())) > 1 else {}
     by_model: dict[str, list[str]] = {}
     for one in record.numbers:
-        by_model.setdefault(" and ".join(map(shown_name, one.model.split(" and "))), []).append(
-            f"{one.name} {one.text}"
-        )
+        name = " and ".join(map(shown_name, one.model.split(" and ")))
+        name += f" ({judged[one.model]})" if one.model in judged else ""
+        by_model.setdefault(name, []).append(f"{one.name} {one.text}")
     return [f"{model}: {', '.join(said)}" if model else ", ".join(said) for model, said in by_model.items()]
-
-
-def verdicts(records: Sequence[Record]) -> list[tuple[str, str]]:
-    """Each verdict with the models that it is of."""
-    return [(record.verdict, " and ".join(map(shown_name, record.models))) for record in records]

@@ -45,7 +45,7 @@ def _own(
 _STEPS = _own(series="run:zhou-base-role")
 _PROBES = (Step("probing"), Step("direct_probe", AFTER_BEFORE))
 _PROBE_CHOICES: Mapping[str, str] = {"probes_model": AFTER, "probes_other": BEFORE}
-_MOVED: Mapping[str, str] = {"movement_kind": "All layers", "movement_frame": "raw"}
+_MOVED: Mapping[str, str] = {"movement_kind": "A panel a layer", "movement_frame": "raw"}
 
 
 def _minimum(key: str, place: str, shows: str) -> PaperRow:
@@ -90,7 +90,9 @@ def _differences(number: int, task: str) -> PaperRow:
         else (),
         claim="the motion range of lower layers is much smaller than the higher layers",
         rule="agrees where the labels move less, on average, in the lower half of the layers than in the upper",
-        differs=("here all layers lie in one plane, the paper has a plane and a panel for each",),
+        differs=(
+            "here the labels move from the middle, of the chosen texts; the paper shows every second layer in figure 5",
+        ),
     )
 
 
@@ -105,7 +107,7 @@ ROWS = (
         steps=(Step("probing"),),
         choices={"probes_model": MODEL, "probes_other": "(none)"},
         switch="paper_probes",
-        figures=("probes_profile",),
+        figures=("probes_profile", "probes_table"),
         labels=True,
         printed=(
             ("hidden sizes", "32, 64, 128, 256, each with each"),
@@ -160,12 +162,12 @@ ROWS = (
         steps=_PROBES,
         choices=_PROBE_CHOICES,
         switch="paper_probes",
-        figures=("probes_profile",),
+        figures=("probes_profile", "probes_table"),
         labels=True,
         printed=(("similarity of BERT-small on PS-fxn after fine-tuning", "0.44"),),
         claim="after fine-tuning, all the similarities decrease",
         rule="agrees where the similarity of training and test rows in the last layer is lower after fine-tuning",
-        differs=(_TABLE, _ONE_TABLE, "the similarity stands on the page Clusters, the accuracies on Probes"),
+        differs=(_TABLE, _ONE_TABLE, "a table has all models of the paper, ours two"),
     ),
     PaperRow(
         "zhou-table-3",
@@ -178,7 +180,7 @@ ROWS = (
         steps=_PROBES,
         choices=_PROBE_CHOICES,
         switch="paper_probes",
-        figures=("probes_profile",),
+        figures=("probes_profile", "probes_table"),
         labels=True,
         claim="the number of clusters decreases after fine-tuning",
         rule="agrees where there are fewer clusters in the last layer after fine-tuning, or as many as labels in both",
@@ -195,7 +197,7 @@ ROWS = (
         steps=_PROBES,
         choices=_PROBE_CHOICES,
         switch="paper_probes",
-        figures=("probes_profile",),
+        figures=("probes_profile", "probes_table"),
         labels=True,
         claim="Fine-tuning makes the space simpler",
         rule="agrees where there are fewer clusters in the last layer after fine-tuning, or as many as labels in both",
@@ -217,14 +219,15 @@ ROWS = (
             "dynamics_view": "Labels",
             "dynamics_labels": "Movement",
             "dynamics_frame": "raw",
+            "dynamics_movement_panels": "true",
             "log_steps": "false",
         },
         switch="paper_dynamics_movement",
-        figures=("dynamics_paths",),
+        figures=("dynamics_path_panels",),
         labels=True,
         claim="the layer 1 paths (left) traverse almost the same trajectories",
         rule="agrees where a larger share of the movement is common to all labels in block 1 than in the last layer",
-        differs=("the paper shows the three labels that are closest", "one layer at a time"),
+        differs=("the paper shows the three labels that are closest, in two layers",),
     ),
     PaperRow(
         "zhou-table-5",
@@ -235,14 +238,20 @@ ROWS = (
         _own(),
         of=PAIR,
         steps=(Step("direct_probe", AFTER_BEFORE, {"control": False}), Step("probing", params={"control": False})),
-        choices={"report_view": "Across tasks", "report_base": BEFORE, "report_tuned": AFTER},
+        choices={
+            "report_view": "Across tasks",
+            "report_base": BEFORE,
+            "report_tuned_several": AFTER,
+            "report_cross_grid": "full",
+            "report_cross_max_rows": "20000",
+        },
         labels=True,
         printed=(("average change on PS-fxn, tuned on POS", "−1.68"),),
         claim="fine-tuning on the same dataset (PS-fxn) increases the distances between labels",
         rule="agrees where the least distances grow, on average over the labels, in the last layer",
         differs=(
             _TABLE,
-            "the page has one tuned model over many sets, the paper several tuned models on one set; its probes are chosen by halving unless set otherwise",
+            "of the models chosen, each that was tuned from the first is a row of the page's table",
         ),
     ),
     PaperRow(

@@ -65,15 +65,6 @@ def test_a_row_says_how_it_is_made(row: backend.PaperRow) -> None:
 
 
 @EVERY
-def test_the_switch_of_its_page_is_one_of_that_page(row: backend.PaperRow) -> None:
-    """Keys of fields are made on the pages, from parts at times: each has its parts there."""
-    source = "".join(path.read_text("utf-8") for path in (ROOT / "pages").rglob("*.py"))
-    for key in (row.switch, *row.choices):
-        stem = re.sub(r"^(paper_)?", "", key)
-        assert not key or stem in source or any(name in stem for name in row.metrics), key
-
-
-@EVERY
 def test_its_sentence_is_the_papers(row: backend.PaperRow, shared: Path) -> None:
     if not row.claim:
         return

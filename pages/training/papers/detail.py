@@ -75,12 +75,15 @@ def _ours(ours: Ours, whose: str) -> None:
     """The verdict, and the numbers as a table."""
     icon, color = VERDICTS.get(ours.verdict, (":material/visibility:", "gray"))
     st.markdown(f":{color}-badge[{icon} {ours.verdict}] {plain(whose)}")
-    rows = [(_whose(one.model), one.name, one.text) for one in ours.numbers]
+    judged = dict(ours.by_model)
+    rows = [(_whose(one.model, judged), one.name, one.text) for one in ours.numbers]
     st.table(pd.DataFrame(rows, columns=["model", "number", "value"]).set_index("model"))
 
 
-def _whose(model: str) -> str:
-    return " and ".join(map(short_model, model.split(" and "))) if model else "all"
+def _whose(model: str, judged: dict[str, str]) -> str:
+    """Of which models a number is, and whether the paper's sentence holds for it, where each is judged for itself."""
+    names = " and ".join(map(short_model, model.split(" and "))) if model else "all"
+    return f"{names} ({judged[model]})" if len(judged) > 1 and model in judged else names
 
 
 def _ways(row: PaperRow, state: State, chosen: PaperChoice | None) -> None:

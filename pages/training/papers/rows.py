@@ -27,7 +27,8 @@ READY, OPEN, CANNOT, PAGE = (
 MEANS = (
     f"{READY} computed, {OPEN} to be computed, {CANNOT} not with this choice, {PAGE} a page where nothing is computed"
 )
-WIDTHS = (1.4, 5.6, 1.6)  # of a line: its name, what it shows, its links
+WIDTHS = (1.4, 5.2, 2.0)  # of a line: its name, what it shows, its links
+PAGES = {"finetune": "Fine-tune"}  # of which the last part of the address is not the name
 MOST_LINKS = 3  # of one line; the others are in the row's detail
 
 
@@ -97,7 +98,11 @@ def links(row: PaperRow, state: State, *, most: int) -> None:
         return
     several = len(state.addresses) > 1
     for place, address in enumerate(state.addresses[:most]):
-        label = group_words(state.parts[place]) if several else row.page_name.replace("_", " ").capitalize()
+        label = (
+            group_words(state.parts[place])
+            if several
+            else PAGES.get(row.page_name) or row.page_name.replace("_", " ").capitalize()
+        )
         with st.container(key=f"papers_link_{row.key}_{place}_{most}", width="content"):
             link(address, label)
     if len(state.addresses) > most:

@@ -22,6 +22,9 @@ DISTINCT = {
 }  # rows of one page may have one link
 
 
+WHERE_THEY_DIFFER = {"rogue_own_pooling"}  # a field that is there only where it decides something
+
+
 def choice_of(world: SmallWorld, run: Path) -> backend.PaperChoice:
     """Two models of the small world as a pair, its texts, and its series."""
     bench = world.bench
@@ -135,6 +138,8 @@ def test_every_link_draws_its_figure(
         at, warned = opened(backend.address_of(bench, row, chosen, part))
         assert not at.exception and not at.error
         assert not any("link asks" in one for one in warned), warned
+        left = set(at.session_state["_view"].asked) & {*row.choices, row.switch, "pooling", "layers", "texts", "model"}
+        assert left <= WHERE_THEY_DIFFER, f"no field has taken {left}"
         if part is None:
             assert said(at)
             continue
