@@ -1,6 +1,11 @@
-// Pictures of a chart as it is on the screen, titled inside, and the two buttons for them. Continues plot.js (one module).
+// Pictures of a chart: as it is on the screen, titled inside, or at the width of a paper's columns; and the buttons for them.
+// Continues plot.js (one module).
 
 const TITLE_SIZE = 13, LINE = 1.3, EDGE = 16, PICTURE_SCALE = { svg: 1, png: 3 };
+const COLUMNS = { "One column": 84, "Two columns": 174 }; // millimetres, of a page with two, as most journals have them
+const PIXELS_IN_MM = 96 / 25.4, POINT = 96 / 72;
+const PAPER_FONT = 8 * POINT, LEAST_FONT = 6 * POINT, SCREEN_FONT = 13; // pixels; a paper's text has 10 points, its captions 8 or 9
+const LOWEST = 0.62, HIGHEST = 1.35; // of the width: a figure as low or as high as on a wide screen would not do on a page
 
 async function save(view, format) {
   // Always on white, in the colours of the page in daylight: a picture goes into a paper, not into the dashboard.
@@ -15,13 +20,80 @@ async function save(view, format) {
   const name = [options.file_name, frames?.files[view.frame]].filter(Boolean).join("-");
   const size = { width, height: canvas.offsetHeight + block, scale: PICTURE_SCALE[format] };
   const picture = await window.Plotly.toImage({ data: figure.data, layout }, { format, ...size });
-  await download(picture, `${name}.${format}`);
+  await download(await (await fetch(picture)).blob(), `${name}.${format}`);
 }
 
-async function download(picture, name) {
+async function saveColumn(view, millimetres) {
+  // For a page of a paper: its width in millimetres, letters that can be read there, and no title, which the caption is.
+  const { canvas, frames, options } = view;
+  const back = Object.fromEntries(Object.entries(options.on_dark).map(([from, to]) => [to, from]));
+  const figure = structuredClone({ data: canvas.data, layout: canvas.layout });
+  swapColours(figure, back);
+  const width = Math.round(millimetres * PIXELS_IN_MM);
+  const shrunk = Math.min(1, width / canvas.offsetWidth + 0.35);
+  shrink([figure.layout, ...figure.data], shrunk);
+  const style = template(PAPER);
+  style.layout.font.size = PAPER_FONT;
+  style.layout.xaxis.title.standoff = style.layout.yaxis.title.standoff = 5;
+  const layout = { ...figure.layout, template: style, paper_bgcolor: "white", plot_bgcolor: "white" };
+  const lines = foldNotes(layout.annotations ?? [], width, shrunk);
+  layout.margin = smaller(layout.margin, (layout.title?.text ? 16 : 0) + lines * LEAST_FONT * 1.7);
+  const asked = (width * canvas.offsetHeight) / canvas.offsetWidth;
+  const legend = canvas._fullLayout.showlegend ? legendRows(canvas, width) * PAPER_FONT * 1.6 : 0;
+  const height = Math.round(Math.min(HIGHEST * width, Math.max(LOWEST * width, asked)) + legend + lines * LEAST_FONT);
+  if (legend) layout.margin.b = Math.max(layout.margin.b, 3.4 * PAPER_FONT + legend);
+  const picture = await window.Plotly.toImage({ data: figure.data, layout }, { format: "svg", width, height });
+  const name = [options.file_name, frames?.files[view.frame], `${millimetres}mm`].filter(Boolean).join("-");
+  const text = await (await fetch(picture)).text();
+  const sized = text.replace(/ width="[^"]*"/, ` width="${millimetres}mm"`).replace(/ height="[^"]*"/, ` height="${(height / PIXELS_IN_MM).toFixed(1)}mm"`);
+  await download(new Blob([sized], { type: "image/svg+xml" }), `${name}.svg`);
+}
+
+function shrink(node, share) {
+  // Letters that have a size of their own, markers and lines.
+  for (const [name, value] of Object.entries(node)) {
+    if (!value || typeof value !== "object") continue;
+    if (/font$/.test(name) && value.size) value.size = Math.max(LEAST_FONT, (value.size * PAPER_FONT) / SCREEN_FONT);
+    else if (name === "marker" && typeof value.size === "number") value.size *= share;
+    else if (name === "marker" && value.size?.length) value.size = Array.from(value.size, (one) => one * share);
+    else if (name === "line" && value.width) value.width = Math.max(0.5, value.width * share);
+    shrink(value, share);
+  }
+}
+
+function foldNotes(notes, width, share) {
+  // The titles of panels in as many lines as they need, how many lines that are at most; and shorter arrows.
+  const titles = notes.filter((note) => note.xref === "paper" && note.showarrow === false && note.yanchor === "bottom");
+  const room = width / Math.max(1, new Set(titles.map((note) => note.x.toFixed(3))).size) - 12;
+  for (const note of titles) {
+    const size = note.font?.size ?? PAPER_FONT;
+    note.text = note.text.split("<br>").flatMap((line) => (line.includes("<") ? [line] : wrapped(line, room, `${size}px ${PAPER.font}`))).join("<br>");
+  }
+  for (const note of notes.filter((one) => one.showarrow !== false)) {
+    for (const side of ["ax", "ay"]) if (typeof note[side] === "number") note[side] *= share;
+    note.arrowwidth = 0.8;
+  }
+  return Math.max(0, ...titles.map((note) => note.text.split("<br>").length));
+}
+
+function smaller(margin, above) {
+  const least = { l: 40, r: 8, t: 10 + above, b: 34 };
+  return Object.fromEntries(Object.entries(least).map(([side, most]) => [side, Math.min(margin?.[side] ?? most, most)]));
+}
+
+function legendRows(canvas, width) {
+  // In how many rows the names of a legend stand below a plot of this width.
+  const pen = element("canvas").getContext("2d");
+  pen.font = `${PAPER_FONT}px ${PAPER.font}`;
+  const names = canvas._fullData.filter((trace) => trace.showlegend && trace.name && trace.visible === true).map((trace) => trace.name);
+  const widest = Math.max(1, ...names.map((name) => pen.measureText(name.replace(/<[^>]*>/g, "")).width + 45));
+  return Math.ceil(names.length / Math.max(1, Math.floor((width - 20) / widest)));
+}
+
+function download(picture, name) {
   // By a link that is not in the page: Plotly's own is, and a click on it closes the menu.
   const link = element("a");
-  link.href = URL.createObjectURL(await (await fetch(picture)).blob());
+  link.href = URL.createObjectURL(picture);
   link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
@@ -67,15 +139,21 @@ function offerPictures(parent, key) {
   let row = parent.querySelector(".embedscope-pictures");
   if (!row) {
     row = element("div", "embedscope-pictures");
-    for (const format of Object.keys(PICTURE_SCALE)) {
+    const offer = (words, help, make) => {
       const button = element("button");
       button.type = "button";
-      button.textContent = format.toUpperCase();
+      button.textContent = words;
+      if (help) button.title = help;
       button.addEventListener("click", () => {
         const view = [...mounted].find((one) => one.listening && one.options.key === row.dataset.of);
-        if (view) save(view, format);
+        if (view) make(view);
       });
       row.append(button);
+    };
+    for (const format of Object.keys(PICTURE_SCALE)) offer(format.toUpperCase(), "", (view) => save(view, format));
+    for (const [words, millimetres] of Object.entries(COLUMNS)) {
+      const help = `SVG for a paper, ${millimetres} mm wide, with letters of 8 points and without the title, which the caption is`;
+      offer(words, help, (view) => saveColumn(view, millimetres));
     }
     parent.append(row);
   }

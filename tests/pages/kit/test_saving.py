@@ -1,5 +1,6 @@
 """What is saved is what is seen: the menu Save in a real browser, and the files read back."""
 
+import re
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -121,6 +122,32 @@ def test_a_picture_is_what_is_seen_and_says_what_it_is(page: Any, address: str) 
     name, file = saved(page, "PNG")
     assert name == f"{STEM}-block-1.png"
     assert struct.unpack(">I", file.read_bytes()[16:20]) == (3 * size,)
+
+
+@pytest.mark.parametrize(("column", "millimetres"), [("One column", 84), ("Two columns", 174)])
+def test_a_picture_for_a_paper_has_the_width_of_its_columns(
+    page: Any, address: str, column: str, millimetres: int
+) -> None:
+    draw(page, f"{address}?svg=1")
+    scrub(page, 1)
+    page.get_by_text("frame 1, runs 2").wait_for()
+    open_menu(page)
+    name, file = saved(page, column)
+    assert name == f"{STEM}-block-1-{millimetres}mm.svg"
+    text = file.read_text("utf-8")
+    width, height = (float(re.search(rf' {side}="([\d.]+)mm"', text)[1]) for side in ("width", "height"))
+    assert width == millimetres and 0.6 * width < height < 1.6 * width
+    picture = page.evaluate_handle("(text) => new DOMParser().parseFromString(text, 'image/svg+xml')", text)
+    box = picture.evaluate("(root) => root.documentElement.getAttribute('viewBox').split(' ').map(Number)")
+    points_in_unit = width / box[2] * 72 / 25.4
+    sizes = picture.evaluate(
+        "(root) => [...root.querySelectorAll('text')].filter((one) => one.textContent).map((one) => parseFloat(one.style.fontSize))"
+    )
+    assert sizes and all(6 <= size * points_in_unit <= 10.5 for size in sizes), "as large as the letters of a caption"
+    assert not picture.evaluate("(root) => root.querySelectorAll('.g-gtitle tspan').length"), "the caption is the title"
+    marks = "(root) => root.querySelectorAll('.scatterlayer .point').length"
+    assert picture.evaluate(marks) == 50
+    assert saved(page, "SVG")[0] == f"{STEM}-block-1.svg", "the chart on the page is as it was"
 
 
 def test_files_asked_for_one_after_the_other_at_once_all_arrive(page: Any, address: str) -> None:
