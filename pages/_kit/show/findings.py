@@ -18,19 +18,20 @@ from backend import (
 from pages._kit.charts.base import short_model
 from pages._kit.show.choosing import select_menu
 from pages._kit.show.strip import selection_strip
+from pages._kit.show.teaching import Teaching, help_menu
 from pages._kit.show.wording import count, pooled
 from pages._kit.state.address import slot
 from pages._kit.state.selection import current, in_words
 from pages._kit.state.session import plain
 
 
-def heading(title: str, what: str, how: str) -> None:
-    """The head of a page: its title, how to read it (folded away), and the shared choice in words."""
+def heading(title: str, what: str, how: str, teaching: Teaching | None = None) -> None:
+    """The head of a page: its title, how to read it (folded away, with ``teaching`` where it has examples), and the shared choice."""
     here = current()
     with st.container(horizontal=True, vertical_alignment="center", key="heading"):
         st.title(title, width="content")
-        with st.popover("How to read this", icon=":material/help:", type="tertiary"):
-            st.markdown(f"{what}\n\n{how}".strip())
+        with st.container(width="content"):
+            help_menu(what, how, teaching)
         select_menu(here)
         slot()
     selection_strip(here.texts, here.label, in_words(here))

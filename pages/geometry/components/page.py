@@ -22,6 +22,7 @@ from pages._kit.charts.spectrum import (
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
+from pages._kit.show import lessons as lessons
 from pages._kit.show.columns import show_table
 from pages._kit.show.finding import NOTHING, Finding, said_once, show
 from pages._kit.show.findings import heading
@@ -201,7 +202,7 @@ def ratio_finding(result: Result[VarianceRatioResult], chosen: Sequence[int], n_
     )
 
 
-heading("Components", WHAT, HOW)
+heading("Components", WHAT, HOW, lessons.COMPONENTS)
 here = ready()
 view = SPECTRUM
 row = st.container(horizontal=True, vertical_alignment="bottom")

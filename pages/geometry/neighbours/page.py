@@ -11,6 +11,7 @@ from pages._kit.state.labelled import choose_model, say_no_model
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import end_page, workbench
 from pages.geometry.neighbours.choose import choose_layer, choose_row, choose_text, say_text, settings
+from pages.geometry.neighbours.lesson import NEIGHBOURS
 from pages.geometry.neighbours.map import show_on_map
 from pages.geometry.neighbours.moved import moved_view
 from pages.geometry.neighbours.of_one import OneText, show_neighbours
@@ -98,7 +99,7 @@ def asked(model: ModelInfo, here: Selection, params: dict[str, object]) -> Analy
     return workbench().analysis(name, models=[model], layers=here.layers, params=params, **here.rows)
 
 
-heading("Neighbours", WHAT, HOW)
+heading("Neighbours", WHAT, HOW, NEIGHBOURS)
 here = ready()
 require_rows(here)
 assert here.texts is not None

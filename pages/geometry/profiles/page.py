@@ -23,6 +23,7 @@ from pages._kit.charts.depth import (
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import Paper, paper_choice
 from pages._kit.flow.progress import run_panel
+from pages._kit.show import lessons as lessons
 from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import heading, reasons
@@ -186,7 +187,7 @@ def show_all(measures: Sequence[LayerMeasure], found: Found, *, row_name: str, r
         show_table(table_of(measures, found))
 
 
-heading("Profiles", WHAT, HOW)
+heading("Profiles", WHAT, HOW, lessons.PROFILES)
 here = ready()
 picked = ask.pills(
     "Measures",

@@ -11,6 +11,7 @@ from pages._kit.charts.base import short_model
 from pages._kit.flow.controls import METHODS_HELP, method_choice, params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
+from pages._kit.show import lessons as lessons
 from pages._kit.show.finding import Finding
 from pages._kit.show.findings import heading
 from pages._kit.show.map_view import MapView, show_map
@@ -96,7 +97,7 @@ def finding_of(view: MapView, here: Selection) -> Finding:
     )
 
 
-heading("Projection", WHAT, HOW)
+heading("Projection", WHAT, HOW, lessons.PROJECTION)
 here = ready()
 assert here.texts is not None
 table = workbench().text_set(here.texts)

@@ -27,6 +27,7 @@ from pages.geometry.rogue.chosen import (
     with_sizes,
     with_sizes_of_all,
 )
+from pages.geometry.rogue.lesson import ROGUE_LESSON
 from pages.geometry.rogue.norms import norm_panel
 from pages.geometry.rogue.outlier_charts import DEPTH_CAPTION, MOST_DIMS, appearing_chart, appearing_height
 from pages.geometry.rogue.overlap import show_overlap
@@ -213,7 +214,7 @@ def show_spikes(view: str, result: Result[RogueResult], here: Selection, model: 
         show_appearing(result)
 
 
-heading("Rogue dimensions", WHAT, HOW)
+heading("Rogue dimensions", WHAT, HOW, ROGUE_LESSON)
 here = ready()
 with st.container(horizontal=True, vertical_alignment="bottom"):
     view = ask.segmented_control("View", [ONE, ALL, CLASSES, OVERLAP, NORMS], default=ONE, key="rogue_view")

@@ -31,6 +31,7 @@ from pages._kit.charts.layer_pairs import (
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
+from pages._kit.show import lessons as lessons
 from pages._kit.show.beside import two_columns
 from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, said_once, show
@@ -281,7 +282,7 @@ def show_pair(
             show_table(table.set_index(table.columns[0]).rename_axis(None), hide_index=False)
 
 
-heading("Similarity", WHAT, HOW)
+heading("Similarity", WHAT, HOW, lessons.SIMILARITY)
 here = ready()
 mode, models = choose_models(in_order(here.models).models)
 with st.container(horizontal=True, vertical_alignment="center"):

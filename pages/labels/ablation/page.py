@@ -23,6 +23,7 @@ from pages._kit.charts.maps import METHODS
 from pages._kit.flow.controls import METHODS_HELP, method_choice, params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
+from pages._kit.show import lessons as lessons
 from pages._kit.show.choosing import select_button
 from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, said_once, show
@@ -293,7 +294,7 @@ def head_section(here: Selection, model: ModelInfo, label: str, row: DeltaGenera
         show_all(choice, result_of(found[0], AblationResult), whole, order)
 
 
-heading("Ablation", WHAT, HOW)
+heading("Ablation", WHAT, HOW, lessons.ABLATION)
 here = ready()
 controls = st.container(horizontal=True, vertical_alignment="bottom")
 with controls:

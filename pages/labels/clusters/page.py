@@ -26,6 +26,7 @@ from pages._kit.charts.layer_pairs import cka_heatmap
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
+from pages._kit.show import lessons as lessons
 from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, elsewhere, said_once, show
 from pages._kit.show.findings import heading, reasons
@@ -314,7 +315,7 @@ def show_layers(result: Result[DirectProbeResult]) -> None:
     )
 
 
-heading("Clusters", WHAT, HOW)
+heading("Clusters", WHAT, HOW, lessons.CLUSTERS)
 here = ready()
 label = label_ready(here)
 with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -12,6 +12,7 @@ from pages._kit.charts.base import short_model, titled
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
+from pages._kit.show import lessons as lessons
 from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import (
@@ -184,7 +185,7 @@ def table(values: ComponentAccuracy) -> pd.DataFrame:
     )
 
 
-heading("Component accuracy", WHAT, HOW)
+heading("Component accuracy", WHAT, HOW, lessons.COMPONENT_ACCURACY)
 here = ready()
 label = label_ready(here)
 with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -33,6 +33,7 @@ from pages._kit.charts.paths import (
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
+from pages._kit.show import lessons as lessons
 from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, elsewhere, said_once, show
 from pages._kit.show.findings import heading
@@ -322,7 +323,7 @@ def show_numbers(result: Result[MovementResult], layer: int) -> None:
     show_table(layers_table(result))
 
 
-heading("Movement", WHAT, HOW)
+heading("Movement", WHAT, HOW, lessons.MOVEMENT)
 here = ready()
 label = label_ready(here)
 with st.container(horizontal=True, vertical_alignment="bottom"):

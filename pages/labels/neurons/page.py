@@ -42,6 +42,7 @@ from pages.labels.neurons.charts import (
     singles_histogram,
     values_histogram,
 )
+from pages.labels.neurons.lesson import NEURONS
 from pages.labels.neurons.tables import (
     accuracy_table,
     chosen_table,
@@ -243,7 +244,7 @@ def show_depth(result: Result[NeuronsResult]) -> None:
     show_table(table)
 
 
-heading("Neurons", WHAT, HOW)
+heading("Neurons", WHAT, HOW, NEURONS)
 here = ready()
 label = label_ready(here)
 with st.container(horizontal=True, vertical_alignment="bottom"):

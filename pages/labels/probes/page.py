@@ -19,6 +19,7 @@ from pages._kit.charts.base import short_model
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
+from pages._kit.show import lessons as lessons
 from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import (
@@ -263,7 +264,7 @@ def show_paper_table(
     )
 
 
-heading("Probes", WHAT, HOW)
+heading("Probes", WHAT, HOW, lessons.PROBES)
 here = ready()
 label = label_ready(here)
 with st.container(horizontal=True, vertical_alignment="bottom"):

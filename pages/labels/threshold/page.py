@@ -14,6 +14,7 @@ from pages._kit.charts.threshold import CAPTION, HISTOGRAM_CAPTION, class_histog
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
+from pages._kit.show import lessons as lessons
 from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import (
@@ -136,7 +137,7 @@ def show_all(result: Result[ThresholdResult], params: dict[str, Any], here: Sele
     st.caption(TABLE_CAPTION)
 
 
-heading("Threshold", WHAT, HOW)
+heading("Threshold", WHAT, HOW, lessons.THRESHOLD)
 here = ready()
 label = label_ready(here)
 with st.container(horizontal=True, vertical_alignment="bottom"):

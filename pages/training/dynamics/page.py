@@ -5,6 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from backend import SeriesInfo
+from pages._kit.show import lessons as lessons
 from pages._kit.show.findings import heading
 from pages._kit.state import ask
 from pages._kit.state.selection import Selection, ready_for
@@ -30,7 +31,7 @@ VIEWS: dict[str, Callable[[SeriesInfo, Selection, bool], None]] = {
     "Any metric": views.any_metric,
 }
 
-heading("Dynamics", WHAT, HOW)
+heading("Dynamics", WHAT, HOW, lessons.DYNAMICS)
 series = choose_series()
 here = ready_for(series.models)
 with st.container(horizontal=True, vertical_alignment="bottom"):
