@@ -152,3 +152,17 @@ def test_test_rows_take_no_part_in_the_basis_or_the_fit():
 def test_the_variance_ratio_belongs_to_this_family_of_kernels():
     x, _ = planted()
     np.testing.assert_allclose(variance_ratio(x, x), 1)
+
+
+def test_the_sample_curves_of_all_numbers_of_components_have_the_single_one_among_them():
+    x, y = planted(160, seed=2)
+    asked = {"sample_components": 1, "n_points": 4, "n_draws": 2}
+    every, alone = (run([stack_of([x])], y, sample_all=one, **asked).values for one in (True, False))
+    n_sizes, n_k = len(every.sample_sizes), len(every.n_components)
+    assert every.all_in_domain.shape == (1, n_sizes, n_k) and alone.all_in_domain.shape == (1, n_sizes, 0)
+    assert every.n_components[0] == 1
+    np.testing.assert_array_equal(every.all_in_domain[0, :, 0], every.sample_in_domain[0])
+    np.testing.assert_array_equal(every.sample_in_domain, alone.sample_in_domain)
+    whole = every.sample_sizes.tolist().index(every.split.n_train)
+    np.testing.assert_array_equal(every.all_in_domain[0, whole], every.in_domain[0])
+    assert np.isnan(every.all_general).all()

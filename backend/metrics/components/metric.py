@@ -45,6 +45,12 @@ class ComponentAccuracyParams(HeadParams):
         high=1_000,
         label="Components for the sample curve",
     )
+    sample_all: bool = param(
+        False,
+        "See how many rows a basis needs for every number of components, not for one: some ten times as long.",
+        label="Sample curves of all numbers of components",
+        later=True,
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +63,8 @@ class ComponentAccuracy:
     accuracy of the same kind of classifier on all dimensions, and ``in_domain_p`` (n_layers, n_k) McNemar's exact p of each point
     of ``in_domain`` against it. ``full`` (n_layers,) is that of the head that was asked for, ``own_head`` whether it is the model's
     own. ``sample_in_domain`` and ``sample_general`` (n_layers, n_sizes):
-    accuracy with ``sample_components`` components of a basis fitted on so many rows (``sample_sizes``). ``sampling_error`` is the
+    accuracy with ``sample_components`` components of a basis fitted on so many rows (``sample_sizes``); ``all_in_domain`` and ``all_general``
+    (n_layers, n_sizes, n_k) the same with every number of components, with no place at all where that was not asked for. ``sampling_error`` is the
     most that an accuracy may be off by chance, half a 95 % interval.
     """
 
@@ -75,6 +82,8 @@ class ComponentAccuracy:
     sample_sizes: Ints
     sample_in_domain: Floats
     sample_general: Floats
+    all_in_domain: Floats
+    all_general: Floats
     sample_components: int
     n_basis_rows: int
     n_shuffles: int
@@ -132,7 +141,7 @@ def _why(name: str, general: LayerStack | None, params: ComponentAccuracyParams)
         return why_no_control(name, params)
     if name.startswith("control"):
         return "the basis has fewer components"
-    if name in ("general", "sample_general") and general is None:
+    if name in ("general", "sample_general", "all_general") and general is None:
         return "no second text set was chosen"
     return "the basis has fewer components: it cannot have more than its rows less one"
 
@@ -165,6 +174,8 @@ def _empty(
         sample_sizes=sizes,
         sample_in_domain=grid(len(sizes)),
         sample_general=grid(len(sizes)),
+        all_in_domain=np.full((n_layers, len(sizes), len(counts) * params.sample_all), np.nan),
+        all_general=np.full((n_layers, len(sizes), len(counts) * params.sample_all), np.nan),
         sample_components=min(params.sample_components, n_dims),
         n_basis_rows=n_basis,
         n_shuffles=params.n_controls,
@@ -220,14 +231,20 @@ def _fill(
     values.random_std[layer] = np.std(draws, axis=0, ddof=1)
     rng = np.random.default_rng([seed, 99])
     k = np.array([values.sample_components])
-    for source, out in ((train, values.sample_in_domain), (other, values.sample_general)):
+    for source, out, every in (
+        (train, values.sample_in_domain, values.all_in_domain),
+        (other, values.sample_general, values.all_general),
+    ):
         if source is None:
             continue
         order = rng.permutation(len(source))
         for i, size in enumerate(values.sample_sizes):
             report(3 + params.n_draws + i, total, f"basis of {size} rows")
             if size <= len(source):
-                out[layer, i] = curve(_basis(source[np.sort(order[:size])]), split, k)[0]
+                basis = _basis(source[np.sort(order[:size])])
+                out[layer, i] = curve(basis, split, k)[0]
+                if params.sample_all:
+                    every[layer, i] = curve(basis, split)
 
 
 def _basis(rows: Matrix) -> Floats:
@@ -256,12 +273,13 @@ def _work(size: Size, params: ComponentAccuracyParams) -> float:
     """Fits of a small linear head: for each curve one at each number of components, and two for each halving of the rows."""
     curves = 2 + params.n_draws + params.n_controls
     fit = 1 + size.n_rows * size.n_dims * max(size.n_classes, 2) / 4e5
-    return size.n_matrices * (curves * params.n_points + 8) * fit
+    sampled = 8 * (1 + params.n_points * params.sample_all)
+    return size.n_matrices * (curves * params.n_points + sampled) * fit
 
 
 COMPONENT_ACCURACY = Metric(
     name="component_accuracy",
-    version=5,
+    version=6,
     title="Accuracy by principal component",
     scope="stack",
     params=ComponentAccuracyParams,

@@ -5,13 +5,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
+from plotly.colors import sample_colorscale
+from plotly.subplots import make_subplots
 
 from backend import (
     ComponentAccuracy,
     band_ends,
     hover_form,
 )
-from pages._kit.charts.base import MUTED, Floats, add_band, base_figure, colour, with_legend
+from pages._kit.charts.base import COLOUR_SCALE, MUTED, Floats, add_band, base_figure, colour, with_legend
 from pages._kit.charts.threshold import majority_line, margin_name
 
 CAPTION = (
@@ -68,6 +70,46 @@ def sample_chart(values: ComponentAccuracy, layer: int) -> go.Figure:
     figure.update_xaxes(type="log", tickmode="array", tickvals=sizes, range=_ends(sizes))
     figure.update_yaxes(range=[0, 1.03])
     return with_legend(figure)
+
+
+def all_samples_chart(values: ComponentAccuracy, layer: int) -> go.Figure:
+    """The same for every number of components, dark (few) to light, for one ``layer``: a panel for each basis."""
+    bases = [("components of these texts", values.all_in_domain[layer])]
+    if np.isfinite(values.all_general[layer]).any():
+        bases.append(("components of the general texts", values.all_general[layer]))
+    figure = make_subplots(1, len(bases), subplot_titles=[name for name, _ in bases], shared_yaxes=True)
+    sizes = values.sample_sizes.astype(np.int32)
+    shades = sample_colorscale(COLOUR_SCALE, np.linspace(0.05, 0.9, max(2, len(values.n_components))))
+    for place, (name, grid) in enumerate(bases):
+        for k, line, shade in zip(values.n_components.tolist(), grid.T, shades, strict=False):
+            if np.isfinite(line).any():
+                figure.add_scatter(
+                    x=sizes,
+                    y=np.asarray(line, np.float32),
+                    mode="lines+markers",
+                    name=f"{k:,}",
+                    legendgroup=str(k),
+                    showlegend=place == 0,
+                    line={"color": shade, "width": 2},
+                    marker={"size": 5},
+                    hovertemplate=f"{name}, {k:,} of them<br>%{{x}} rows: <b>%{{y:{hover_form('accuracy')}}}</b><extra></extra>",
+                    row=1,
+                    col=place + 1,
+                )
+    figure.update_xaxes(
+        type="log", tickmode="array", tickvals=sizes, range=_ends(sizes), title={"text": "Rows of the basis"}
+    )
+    figure.update_yaxes(range=[0, 1.03])
+    figure.update_yaxes(title={"text": "Test accuracy (share of texts)"}, row=1, col=1)
+    base = base_figure(x_title="", y_title="").layout
+    legend = {**base.legend.to_plotly_json(), "title": {"text": "components"}}
+    return figure.update_layout(
+        template="none",
+        showlegend=True,
+        legend=legend,
+        hovermode="closest",
+        margin={"l": 60, "r": 20, "t": 40, "b": 110},
+    )
 
 
 def _ends(counts: npt.NDArray[np.int32]) -> list[float]:

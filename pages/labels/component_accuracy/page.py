@@ -28,7 +28,13 @@ from pages._kit.state.labelled import choose_layer, choose_model, choose_other, 
 from pages._kit.state.pair import in_order
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import workbench
-from pages.labels.component_accuracy.charts import CAPTION, SAMPLE_CAPTION, component_accuracy_chart, sample_chart
+from pages.labels.component_accuracy.charts import (
+    CAPTION,
+    SAMPLE_CAPTION,
+    all_samples_chart,
+    component_accuracy_chart,
+    sample_chart,
+)
 
 WHAT = "How many directions does it take to separate the classes?"
 HOW = (
@@ -78,6 +84,9 @@ def show_all(results: Sequence[Result[ComponentAccuracy]], row_name: str) -> Non
         st.subheader("How many rows does a basis need?")
         drawn = [(at, one, error) for at, (one, error) in enumerate(zip(results, errors, strict=True)) if known[at]]
         _side_by_side([sizes(one, error, at, beside) for at, one, error in drawn])
+        for at, one, error in drawn:
+            if one.values.all_in_domain.shape[2]:
+                show(every_size(one, error, at))
         st.subheader("The numbers")
         show_table(pd.concat([of_model(one, table(one.values), beside) for _, one, _ in drawn], ignore_index=True))
 
@@ -141,6 +150,38 @@ def sizes(result: Result[ComponentAccuracy], error: str, at: int, beside: bool) 
         alt=f"Test accuracy with {values.sample_components} components against the rows of the basis",
         height=380,
         view=f"{source.model} {source.layer_names[0]} {values.n_dims}",
+    )
+
+
+def every_size(result: Result[ComponentAccuracy], error: str, at: int) -> Finding:
+    """Accuracy against the rows that the basis is fitted on, with every number of components."""
+    values, source = result.values, result.sources[0]
+    return Finding(
+        key=f"component_all_samples_{at}",
+        title=f"Accuracy with all numbers of components by rows of the basis, {source.layer_names[0]} of {source.model}",
+        figure=all_samples_chart(values, 0),
+        caption=f"One line for each number of components, dark to light. {SAMPLE_CAPTION} {error}",
+        table=lambda: every_size_table(values),
+        results=[result],
+        fields=["all_in_domain", "all_general"],
+        expected=lambda gap: len(gap.index) > 1,  # more components than the basis has rows
+        name="component_samples",
+        alt=f"Test accuracy with {len(values.n_components)} numbers of components against the rows of the basis",
+        height=460,
+        view=f"{source.model} {source.layer_names[0]} {values.n_dims} every",
+    )
+
+
+def every_size_table(values: ComponentAccuracy) -> pd.DataFrame:
+    """One row for each number of rows that the bases are fitted on and each number of components."""
+    sizes, counts = values.sample_sizes, values.n_components
+    return pd.DataFrame(
+        {
+            "rows of the basis": np.repeat(sizes, len(counts)),
+            "components": np.tile(counts, len(sizes)),
+            "these texts": values.all_in_domain[0].ravel(),
+            "general texts": values.all_general[0].ravel(),
+        }
     )
 
 

@@ -54,6 +54,7 @@ ON_THEIR_OWN = (
     ("finetune", "finetune_course"),  # in test_finetune_page: it takes a run
     ("report", "everything-computed"),  # no figure: it names the file of all of them
     ("ablation", "ablation_nothing"),  # in test_ablation_page: it takes a layer without differences
+    ("component_accuracy", "component_all_samples_"),  # in test_component_accuracy: it takes ten times as long
     ("ablation", "inner_loss"),  # in test_inner: it takes a model that predicts tokens
 )
 VIEW = ("segmented_control", "similarity_view", "Along depth")

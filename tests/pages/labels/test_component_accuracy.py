@@ -3,6 +3,7 @@
 import numpy as np
 
 from tests.pages.conftest import SmallWorld
+from tests.pages.drawn import check
 from tests.pages.figures import figure, numbers, said
 
 KEY = "component_accuracy"
@@ -38,6 +39,21 @@ def test_two_models_stand_side_by_side_on_the_same_axes(open_page, run_page, sma
     assert "The figures side by side have the same axes." in said(at)
     table = at.dataframe[0].value
     assert table["model"].nunique() == 2 and table.groupby("model")["components"].max().tolist() == [32, 16]
+
+
+def test_the_rows_of_a_basis_for_every_number_of_components(
+    open_page, run_page, shown, small_world: SmallWorld
+) -> None:
+    at = run_page(open_page(KEY, 0, component_accuracy_sample_all="true"), KEY)
+    general = small_world.bench.text_set_info("general")
+    params = {"sample_all": True}
+    values = small_world.computed(KEY, 0, label="label", basis=general, layers=[3], params=params).values
+    drawn = figure(at, 2)
+    for axis, grid in (("x", values.all_in_domain[0]), ("x2", values.all_general[0])):
+        mine = {trace["name"]: trace for trace in drawn["data"] if trace["xaxis"] == axis}
+        for place, k in enumerate(values.n_components.tolist()):
+            np.testing.assert_allclose(numbers(mine[f"{k}"]["y"]), grid[:, place], rtol=1e-5)
+    assert check(shown["component_all_samples_0"]) > 0
 
 
 def test_without_general_texts_there_is_no_such_curve(open_page, run_page) -> None:
