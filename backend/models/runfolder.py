@@ -255,9 +255,16 @@ def cannot_write(path: Path, error: Exception) -> StoreError:
     )
 
 
-def _about_disk(error: Exception) -> bool:
+def _about_disk(error: BaseException | None) -> bool:
+    """Whether an error, or one that it came up while handling, is of a file that could not be written.
+
+    torch's own writer raises a second error when it closes the file that it could not write.
+    """
+    if error is None:
+        return False
     text = str(error).lower()
-    return isinstance(error, OSError) or any(sign in text for sign in ("i/o error", "iostream", "no space", "writ"))
+    signs = any(sign in text for sign in ("i/o error", "iostream", "no space", "writ"))
+    return isinstance(error, OSError) or signs or _about_disk(error.__context__)
 
 
 def _remove(path: Path) -> None:

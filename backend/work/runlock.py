@@ -25,7 +25,9 @@ def training(folder: RunFolder) -> Iterator[None]:
         try:
             yield
         finally:
-            path.unlink(missing_ok=True)
+            info = folder.read()
+            if info is None or info.state != "running":  # else its end could not be written: a free lock says it then
+                path.unlink(missing_ok=True)
             with contextlib.suppress(OSError):
                 folder.path.rmdir()  # where it came to nothing, and nothing is in it
 
