@@ -51,7 +51,7 @@ def path_panels(
         number = str(place + 1) if place else ""
         at = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
         traces += [trace | at for trace in _traces(panel, steps, classes, list(named)[:MOST_NAMED], first=place == 0)]
-        small = {"zeroline": True, "nticks": 4, "tickfont": {"size": 10}}
+        small = {"zeroline": True, "nticks": 7, "tickfont": {"size": 10}}
         axes[f"xaxis{number}"] = dict(small)
         axes[f"yaxis{number}"] = {**small, "scaleanchor": f"x{number}", "scaleratio": 1}
     figure.add_traces(traces)

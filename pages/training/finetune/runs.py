@@ -1,5 +1,6 @@
 """All runs beside each other: one table, as a file, and the ways to rename and to delete one; and from a run to the pages that look at it."""
 
+import math
 from collections.abc import Sequence
 
 import pandas as pd
@@ -10,6 +11,7 @@ from pages._kit.charts.base import short_model
 from pages._kit.show import wording
 from pages._kit.show.columns import show_table
 from pages._kit.show.export import cells_of, csv_text
+from pages._kit.show.finding import Finding, show
 from pages._kit.show.links import page_file
 from pages._kit.state.model_field import DEFAULT_MODEL, choose_models, chosen_names
 from pages._kit.state.session import plain, show_problem, workbench
@@ -57,6 +59,57 @@ def runs_table(infos: Sequence[RunInfo]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def accuracies_table(infos: Sequence[RunInfo]) -> pd.DataFrame:
+    """One row a run that has saved a step: a head on the frozen base against the fine-tuned model, on the same rows."""
+    rows = [
+        {
+            "text set": info.texts,
+            "label": info.label,
+            "classes": len(info.classes),
+            "base": short_model(info.base),
+            "run": info.name,
+            "frozen base": info.frozen,
+            "fine-tuned": info.accuracy,
+            "gain": info.gain,
+            "largest class": info.majority,
+            "judged on (rows)": info.n_test,
+        }
+        for info in infos
+        if info.steps
+    ]
+    return pd.DataFrame(rows)
+
+
+def show_accuracies(infos: Sequence[RunInfo]) -> None:
+    """Table 2 of Matton & de Oliveira over the runs made here, with its files."""
+    table = accuracies_table(infos)
+    if not len(table):
+        return
+    show(
+        Finding(
+            key="finetune_accuracies",
+            title="Pretrained against fine-tuned",
+            figure=None,
+            tabular=True,
+            caption=(
+                "Frozen base: a linear head on the base's own last layer; fine-tuned: the whole model; both on the same rows (Matton and "
+                "de Oliveira, table 2). Runs that are judged on other rows cannot be compared by these accuracies."
+            ),
+            table=table,
+            documents=lambda: [{"runs": [plain_run(info) for info in infos if info.steps]}],
+            about=("runs", "fine-tuning"),
+            name="fine-tuning-accuracies",
+        )
+    )
+
+
+def plain_run(info: RunInfo) -> dict[str, object]:
+    """What the JSON file of the table says of a run; None where a number is not known."""
+    numbers = {"frozen": info.frozen, "accuracy": info.accuracy, "gain": info.gain, "majority": info.majority}
+    known = {name: None if math.isnan(value) else value for name, value in numbers.items()}
+    return {"run": info.name, "base": short_model(info.base), "texts": info.texts, "n_test": info.n_test, **known}
+
+
 def csv_file(table: pd.DataFrame) -> bytes:
     """The table for a spreadsheet; what is not known is empty."""
     return csv_text(*cells_of(table)).encode("utf-8-sig")
@@ -65,6 +118,7 @@ def csv_file(table: pd.DataFrame) -> bytes:
 def all_runs(infos: Sequence[RunInfo]) -> None:
     """The table of all runs, folded away, with its file."""
     with st.expander(f"All runs ({len(infos)})", icon=":material/table_chart:"):
+        show_accuracies(infos)
         table = runs_table(infos)
         show_table(table, key="finetune_runs")
         st.caption(

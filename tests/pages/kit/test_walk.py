@@ -51,6 +51,7 @@ ON_THEIR_OWN = (
     ),  # in test_probes_page: with the settings that it opens with, networks are searched for
     ("probes", "probes_table"),  # likewise
     ("neurons", "neurons_nothing_"),  # in test_neurons_page: it takes a layer without differences
+    ("finetune", "finetune_accuracies"),  # likewise
     ("finetune", "finetune_course"),  # in test_finetune_page: it takes a run
     ("report", "everything-computed"),  # no figure: it names the file of all of them
     ("ablation", "ablation_nothing"),  # in test_ablation_page: it takes a layer without differences

@@ -163,13 +163,21 @@ def test_before_it_starts_it_says_what_it_takes_and_warns_of_few_updates(open_pa
 
 
 def test_all_runs_stand_in_one_table_and_one_can_be_deleted_after_a_question(
-    open_page, small_world: SmallWorld
+    open_page, shown, small_world: SmallWorld
 ) -> None:
     bench = small_world.bench
     options = {"model": small_world.models[0], "texts": small_world.texts, "label": "label", "recipe": "zhou-base"}
     infos = [bench.finetune(name, changes={"max_steps": 2}, **options) for name in ("keep", "drop")]
     at = open_page(KEY, small_world.models[0], "run:drop", label="label", run="drop")
-    table = next(one.value for one in at.dataframe if "gain" in one.value).set_index("run")
+    finding = shown["finetune_accuracies"]
+    short = finding.numbers().set_index("run")
+    for info in infos:
+        row = short.loc[info.name]
+        assert (row["frozen base"], row["fine-tuned"], row["classes"]) == (info.frozen, info.accuracy, 3)
+    assert {run["run"] for run in json.loads(json_file(finding))["runs"]} >= {"keep", "drop"}
+    files = {file.label: file for group in groups_of(finding, None, {}) for file in group.files}
+    assert {"CSV", "LaTeX", "Markdown", "JSON"} <= set(files) and not any(map(names_a_path, files.values()))
+    table = next(one.value for one in at.dataframe if "steps planned" in one.value).set_index("run")
     for info in infos:
         row = table.loc[info.name]
         assert row["fine-tuned"] == info.accuracy and row["frozen base"] == info.frozen and row["steps"] == 2
