@@ -1,11 +1,14 @@
 """The command papers: all rows for given models as a folder, resumable, with what cannot be had and why."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from backend.papers.markdown import general_commands
+from backend.papers.table import ROWS
 from tests.conftest import entered
 from tests.models.tiny import SEGMENTS, TEXTS, WORDS, bert_config, save
 
@@ -79,3 +82,18 @@ def test_what_cannot_be_is_refused_with_a_hint(world: tuple[Path, list[str], Pat
     (tmp_path / "file").write_text("")
     done = asked(world, tmp_path / "file")
     assert done.returncode == 2 and "cannot be made" in done.stderr
+
+
+def test_the_commands_of_rows_where_nothing_is_computed_run_too(world: tuple[Path, list[str], Path]) -> None:
+    folder, models, texts = world
+    own = {"MODEL": models[0], "TEXTS": str(texts)}
+    rows = [row for row in ROWS if not row.steps]
+    assert len(rows) == 3
+    for row in rows:
+        (command,) = general_commands(row)
+        words = [own.get(word, word).replace("NAME", row.key) for word in shlex.split(command)[3:]]
+        if words[0] == "finetune":
+            words += ["--text", "text", "--label", "label", "--epochs", "1"]
+        done = entered(*words, cache=folder / "cache", EMBEDSCOPE_MODEL_ROOTS=str(folder))
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+        assert "letters" in done.stdout or "run:gptology" in done.stdout or "run:matton" in done.stdout

@@ -61,11 +61,12 @@ def test_every_page_that_a_row_leads_to_draws_it(known: Known, tab: Any) -> None
 def test_a_row_opens_and_its_link_draws(known: Known, tab: Any) -> None:
     address, _, models, _ = known
     tab.goto(f"{address}/papers?{urlencode({'model': models, 'texts': 'papers47.tsv'}, doseq=True)}")
+    looking.settled(tab)  # while the models are looked up, what was drawn before stays for a moment
     tab.locator(".st-key-papers_open_gptology-figure-1 button").first.click()
     tab.get_by_text("the first 6 decoder blocks are similar").wait_for()
     tab.get_by_text("python -m backend analyse --metric cka").first.wait_for()
     assert "papers_row=gptology-figure-1" in tab.url
-    tab.locator(".st-key-papers_link_gptology-figure-1_0_3 a").click()
+    tab.locator(".st-key-papers_link_gptology-figure-1_0_3 a").first.click()
     looking.figures(tab).first.wait_for()
     assert looking.heading(tab).inner_text() == "Similarity"
     assert "paper_similarity=true" in tab.url and "layers=1-3" in tab.url
