@@ -7,7 +7,7 @@ from typing import Any
 from backend.errors import InvalidRequest
 from backend.values.labels import field_label, value_words
 from backend.values.models import ModelInfo
-from backend.values.presets import ALL, BLOCKS, FIRST, LAST, PRESETS, TOKENS, Preset
+from backend.values.presets import ALL, BLOCKS, FIRST, LAST, LAST_OR_FIRST, PRESETS, TOKENS, Preset
 from backend.values.specs import PostProcess
 
 
@@ -43,7 +43,8 @@ def deviations(
     it is known: too few make one batch.
     """
     wanted = preset.pooling_for(info, unit)
-    found = [] if pooling == wanted else [f"pooling {pooling} (paper: {wanted})"]
+    said = _FOR_ENCODERS if preset.pooling == LAST_OR_FIRST and wanted == "cls" else wanted
+    found = [] if pooling == wanted else [f"pooling {pooling} (paper: {said})"]
     if info.is_given:
         found = [f"imported vectors (paper: {_POOLED.get(preset.pooling, preset.pooling)} of a model)"]
     if wanted == pooling == TOKENS:
@@ -71,6 +72,7 @@ def deviations(
     return tuple(found)
 
 
+_FOR_ENCODERS = "the last token, of decoders; for encoders here: cls"
 _POOLED = {TOKENS: "all tokens", FIRST: "the token [CLS]"}
 _LAYERS = {ALL: "all", BLOCKS: "the blocks", LAST: "the last"}
 

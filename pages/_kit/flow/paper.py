@@ -8,7 +8,7 @@ import streamlit as st
 
 from backend import PRESETS, ModelInfo, Preset, deviations, left_open, preset_status
 from pages._kit.state import ask
-from pages._kit.state.selection import Selection
+from pages._kit.state.selection import Selection, current
 from pages._kit.state.session import plain, workbench
 from pages._kit.state.view import set_value, value_of
 
@@ -150,9 +150,10 @@ def _set(presets: Sequence[Preset], info: ModelInfo, extra: Mapping[str, Any]) -
 
 
 def _wanted(presets: Sequence[Preset], info: ModelInfo, extra: Mapping[str, Any]) -> dict[str, Any]:
-    """The widgets of the sidebar (and of the page) and what the papers want of them."""
-    first = presets[0]
-    layers = first.layers_for(info)
+    """The widgets of the sidebar (and of the page) and what the papers want of them, as far as all chosen models can be run so."""
+    first, beside = presets[0], [one for one in current().models if not one.is_given]
+    n_layers = min(len(one.layer_names) for one in (info, *beside))
+    layers = tuple(number for number in first.layers_for(info) if number < n_layers) or (n_layers - 1,)
     whole = len(layers) == len(info.layer_names)
     found: dict[str, Any] = {
         "layers": "all" if whole else f"{layers[0]}-{layers[-1]}" if len(layers) > 1 else str(layers[0]),
@@ -160,7 +161,9 @@ def _wanted(presets: Sequence[Preset], info: ModelInfo, extra: Mapping[str, Any]
     }
     if info.is_given:  # nothing to pool, and no other texts
         return {**found, **extra}
-    found["pooling"] = first.pooling_for(info)
+    pooling = first.pooling_for(info)
+    # one pooling for all models that are chosen: of those with no [CLS] the last token is what stands in its place
+    found["pooling"] = "last" if pooling == "cls" and not all(one.has_cls for one in beside) else pooling
     if first.pooling == "tokens":
         found |= {"all_tokens": True, "special": False}
     if first.texts:

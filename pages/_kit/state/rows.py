@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from backend import GIVEN, POOLINGS, POSTPROCESS_STEPS, ModelInfo, PostProcess, TextSetInfo, TokenSample
+from pages._kit.charts.base import short_model
 from pages._kit.state import ask
 from pages._kit.state.session import plain
 
@@ -56,7 +57,7 @@ def pooling_problem(models: Sequence[ModelInfo], pooling: str) -> str:
     given = [info.spec.name for info in models if info.is_given]
     if pooling == "tokens" and given:
         return f"{', '.join(given)} has one imported vector for each text: choose the pooling cls, last or mean."
-    without = [info.spec.name for info in models if not info.has_cls and not info.is_given]
+    without = [short_model(info.spec.name) for info in models if not info.has_cls and not info.is_given]
     if pooling == "cls" and without:
         return f"{', '.join(without)} puts no [CLS] token before a text: choose the pooling last or mean."
     return ""

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import backend
+from tests.models import tiny
 from tests.pages.conftest import SmallWorld
 from tests.pages.figures import figure, numbers, said
 
@@ -50,6 +51,19 @@ def test_every_page_that_a_paper_has_says_what_differs_and_sets_it(
     assert at.session_state["texts"] == small_world.texts.shown_name and f"Unlike {preset.paper}" in said(at)
 
 
+@pytest.mark.parametrize("page", ["projection", "similarity", "rogue", "threshold", "components"])
+def test_beside_a_decoder_an_encoder_is_read_as_both_can_be(open_page, page: str, small_world: SmallWorld) -> None:
+    decoder = tiny.save(small_world.folder / "decoder", tiny.llama_config(num_hidden_layers=2), seed=4, template="$A")
+    at = open_page(page, 0, str(decoder))
+    switch(at).set_value(True).run()
+    assert not at.exception and not at.error, [error.value for error in at.error]
+    assert at.session_state["pooling"] == "last"
+    assert switch(at).value is True and "of encoders" not in said(at)
+    assert "pooling last (paper: " in said(at)
+    switch(at).set_value(False).run()
+    assert at.session_state["pooling"] == "mean" and at.session_state["layers"] == "all"
+
+
 def test_what_is_drawn_is_what_the_settings_give(open_page, run_page, small_world: SmallWorld) -> None:
     at = open_page("similarity", 0)
     switch(at).set_value(True).run()
@@ -63,7 +77,10 @@ def test_what_is_drawn_is_what_the_settings_give(open_page, run_page, small_worl
     assert "Unlike GPTology, section 2.1, figure 1: debiased: on (paper: off)." in said(at)
     at.session_state["pooling"] = "mean"
     at.run()
-    assert "pooling mean (paper: cls); debiased: on (paper: off)" in said(at)
+    assert (
+        "pooling mean (paper: the last token, of decoders; for encoders here: cls); debiased: on (paper: off)"
+        in said(at)
+    )
     at.button(key="paper_similarity_again").click().run()
     assert at.session_state["pooling"] == "cls"
 
