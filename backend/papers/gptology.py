@@ -10,14 +10,14 @@ _NOT_PUBLISHED = (
 )
 
 
-def _own(*models: str, n_texts: int = 872 + 5463, n_tokens: int = 45) -> OwnInput:
+def _own(*models: str, n_texts: int = 872 + 5463, n_tokens: int = 45, only: str = "") -> OwnInput:
     return OwnInput(
         models or (_GPT2,),
-        ("nyu-mll/glue (sst2)", "nyu-mll/glue (qnli)"),
+        tuple(f"nyu-mll/glue ({name})" for name in ([only] if only else ["sst2", "qnli"])),
         n_texts,
         n_tokens,
         "GLUE's validation splits: 872 rows of SST-2 of about 25 tokens, 5,463 of QNLI of about 50",
-        "sst2",
+        only or "sst2",
         recipe="gptology",
         note=_NOT_PUBLISHED,
     )
@@ -83,7 +83,7 @@ ROWS = (
         "figure 4",
         "The same spikes in GPT-2 before fine-tuning, on QNLI.",
         "geometry/rogue",
-        _own(),
+        _own(n_texts=5463, n_tokens=50, only="qnli"),
         of=PAIR,
         steps=(Step("rogue"),),
         choices={"rogue_view": "All layers", "rogue_model": BEFORE},

@@ -101,7 +101,8 @@ def own_words(row: PaperRow) -> str:
     own = row.own
     parts = [f"models: {', '.join(own.models)}"] if own.models else []
     parts += [f"series: {own.series}"] if own.series and row.of == SERIES else []
-    parts.append(f"texts: {'; '.join(own.texts)}, the first saved as {own.saved_as}")
+    which = "saved as" if len(own.texts) == 1 else "the first saved as"
+    parts.append(f"texts: {'; '.join(own.texts)}, {which} {own.saved_as}")
     return "; ".join(parts) + "." + (f" {own.note}" if own.note else "")
 
 
