@@ -1,5 +1,6 @@
 """What the browser tests look for on every page, in one place."""
 
+import re
 from typing import Any
 
 SECTIONS = ("Data", "Geometry", "Labels", "Training")
@@ -46,11 +47,24 @@ def run(tab: Any) -> None:
 
 
 def run_if_asked(tab: Any) -> None:
-    """Wait for the figures, pressing Run first where they are not stored yet."""
+    """Wait for the figures, pressing Run first where they are not stored yet, or not all of them."""
     either = tab.locator("[class*='_run'] button, .js-plotly-plot").first
     either.wait_for(timeout=RUN_MS)
     if figures(tab).count() == 0:
         run(tab)
+    settled(tab)
+    rest = tab.get_by_role("button", name="Run the rest", exact=True)  # beside what another test computed
+    if rest.count():
+        rest.click()
+        done(tab)
+
+
+def done(tab: Any) -> None:
+    """Wait until no work of the page goes on; a part of its figures may be there long before."""
+    going_on = tab.get_by_role("button", name=re.compile("^(Cancel|Run the rest)$"))
+    for _ in range(3):  # a button goes before the next one comes
+        settled(tab)
+        going_on.first.wait_for(state="detached", timeout=RUN_MS)
 
 
 def figures(tab: Any) -> Any:

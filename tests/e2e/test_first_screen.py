@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.e2e.looking import RUN_MS, figures, heading, pick, run, settled
+from tests.e2e.looking import RUN_MS, done, figures, heading, pick, run, settled
 
 WIDTH, HEIGHT = 1280, 800
 WIDE = {"width": 1920, "height": 1080}
@@ -72,6 +72,7 @@ def test_the_main_figure_is_whole_on_the_first_screen(
     opened(tab, link, first.settings)
     if tab.locator("[class*='_run'] button").count():
         run(tab)
+        done(tab)
         opened(tab, link, first.settings)
     chart = tab.locator(f"[class*=st-key-{first.figure}] .embedscope-plot").first  # with the slider that belongs to it
     chart.wait_for(timeout=RUN_MS)

@@ -48,12 +48,7 @@ def test_a_click_in_the_grid_opens_the_layers_of_its_panel(tab: Any, address: st
     tab.locator(".st-key-similarity_mode").get_by_role("radio", name="All models").click()
     settled(tab)
     run_if_asked(tab)
-    settled(tab)
-    rest = tab.get_by_role("button", name="Run the rest")  # a panel that another test computed is drawn without Run
-    if rest.count():
-        rest.click()
     tab.get_by_role("button", name="Cancel").wait_for(state="detached", timeout=RUN_MS)
-    rest.wait_for(state="detached", timeout=RUN_MS)
     tab.locator(f"{PLOT}[data-drawn]").first.wait_for(timeout=RUN_MS)
     drag = tab.locator("[class*='st-key-similarity_grid'] .draglayer .nsewdrag")
     assert drag.count() == 9

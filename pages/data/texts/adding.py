@@ -235,7 +235,10 @@ def _short(*parts: str) -> str:
 
 
 def _stem(file_name: str) -> str:
-    return file_name.rpartition("/")[2].rpartition(".")[0] or file_name
+    """A file's name without folder and ending; no built-in set's, which nothing else may be called."""
+    stem = file_name.rpartition("/")[2].rpartition(".")[0] or file_name
+    built_in = {info.spec.name for info in workbench().text_sets() if info.builtin}
+    return f"{stem}-2" if stem in built_in else stem
 
 
 def _join_form() -> None:

@@ -57,7 +57,8 @@ def show_rows(info: TextSetInfo) -> None:
         st.markdown(
             f"**{len(matching):,} of {whole} {verb}.**" if searched or only else f"**{whole}**", width="content"
         )
-        page = ask.pagination(n_pages, key=_PAGE) if n_pages > 1 else 1
+        # with the width of its content it hides pages that there is room for
+        page = ask.pagination(n_pages, key=_PAGE, width=120 + 48 * min(n_pages, 7)) if n_pages > 1 else 1
     if not len(matching):
         st.info("No row matches. Use fewer words, or clear the search.", icon=":material/search_off:")
         return

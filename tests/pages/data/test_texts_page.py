@@ -157,6 +157,14 @@ def test_what_was_chosen_is_there_again_after_a_refusal(page: tuple[AppTest, Any
     assert next(field for field in at.text_input if (field.key or "").startswith("add_name_")).value == "my days"
 
 
+def test_a_file_called_as_a_built_in_set_is_offered_another_name(page: tuple[AppTest, Any]) -> None:
+    at, bench = page
+    upload(at, "topics.csv", TABLE)
+    assert next(field for field in at.text_input if (field.key or "").startswith("add_name_")).value == "topics-2"
+    at.button(key="add_save").click().run()
+    assert bench.text_set_info("topics-2").spec.n_rows
+
+
 def test_classes_are_renamed_in_a_set_of_its_own(page: tuple[AppTest, Any]) -> None:
     at, bench = page
     at.selectbox(key="texts_shown").set_value("sentiment").run()
