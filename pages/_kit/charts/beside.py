@@ -13,6 +13,7 @@ from pages._kit.charts.maps import projection_scatter
 
 _GAP = 0.02  # of the width, between two maps
 _MOST_CHARS = 60  # of a panel's title
+_TOP = 0.94  # of the height: above it stand the titles, over no point
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +53,13 @@ def beside(panels: Sequence[Panel], ids: npt.NDArray[np.int64], *, together: boo
             "showline": True,
             "mirror": True,
         }
-        up: dict[str, Any] = {**hidden, "anchor": f"x{number}", "showline": True, "mirror": True}
+        up: dict[str, Any] = {
+            **hidden,
+            "domain": [0, _TOP],
+            "anchor": f"x{number}",
+            "showline": True,
+            "mirror": True,
+        }
         if together and place:
             across["matches"], up["matches"] = "x", "y"
         if not (together and place):

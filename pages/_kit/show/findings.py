@@ -25,8 +25,11 @@ from pages._kit.state.selection import current, in_words
 from pages._kit.state.session import plain
 
 
-def heading(title: str, what: str, how: str, teaching: Teaching | None = None) -> None:
-    """The head of a page: its title, how to read it (folded away, with ``teaching`` where it has examples), and the shared choice."""
+def heading(title: str, what: str, how: str, teaching: Teaching | None = None, *, models: bool = True) -> None:
+    """The head of a page: its title, how to read it (folded away, with ``teaching`` where it has examples), and the shared choice.
+
+    ``models`` is whether the page shows those of the shared choice.
+    """
     here = current()
     with st.container(horizontal=True, vertical_alignment="center", key="heading"):
         st.title(title, width="content")
@@ -34,7 +37,7 @@ def heading(title: str, what: str, how: str, teaching: Teaching | None = None) -
             help_menu(what, how, teaching)
         select_menu(here)
         slot()
-    selection_strip(here.texts, here.label, in_words(here))
+    selection_strip(here.texts, here.label, in_words(here, models=models))
 
 
 def reasons(result: Result, field: str) -> dict[tuple[int, ...], str]:

@@ -106,8 +106,11 @@ def ready_for(models: Sequence[ModelInfo]) -> Selection:
     return ready()
 
 
-def in_words(selection: Selection) -> str:
-    """The shared choice in one line: models, texts with their size and classes, pooling, and what is done to the rows."""
+def in_words(selection: Selection, *, models: bool = True) -> str:
+    """The shared choice in one line: models, texts with their size and classes, pooling, and what is done to the rows.
+
+    Without ``models`` for a page that shows others than these.
+    """
     if not selection.models or selection.texts is None:
         return ""
     texts = selection.texts
@@ -116,8 +119,8 @@ def in_words(selection: Selection) -> str:
         size += f", {wording.count(len(texts.classes), 'class', 'classes')}"
     elif selection.label is not None:
         size += f", label {selection.label}"
-    parts = [
-        " and ".join(short_model(info.spec.name) for info in selection.models),
+    parts = [" and ".join(short_model(info.spec.name) for info in selection.models)] if models else []
+    parts += [
         f"{texts.spec.name} ({size})",
         "as imported" if selection.pooling == GIVEN else selection.pooling,
     ]

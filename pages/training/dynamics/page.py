@@ -31,7 +31,7 @@ VIEWS: dict[str, Callable[[SeriesInfo, Selection, bool], None]] = {
     "Any metric": views.any_metric,
 }
 
-heading("Dynamics", WHAT, HOW, lessons.DYNAMICS)
+heading("Dynamics", WHAT, HOW, lessons.DYNAMICS, models=False)  # those of the series
 series = choose_series()
 here = ready_for(series.models)
 with st.container(horizontal=True, vertical_alignment="bottom"):

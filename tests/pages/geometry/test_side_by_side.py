@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from backend import alignment_residual, laid_on
+from pages._kit.charts.beside import Panel, beside
 
 SIDE = "Side by side"
 
@@ -29,6 +30,14 @@ def test_two_models_stand_side_by_side_with_the_same_ids(open_page, run_page, sh
     assert finding.figure.layout.xaxis2.matches is None
     residual = next(table.value for table in at.dataframe if "trustworthiness" in table.value)
     assert float(residual.iloc[1, -1]) == pytest.approx(alignment_residual(maps[1], maps[0]), abs=1e-3)
+
+
+def test_no_point_lies_under_the_title_of_its_map() -> None:
+    coordinates = np.array([[0.0, 0.0], [1.0, 5.0], [2.0, 1.0]])
+    panels = [Panel(title, coordinates, {"hovers": ["a", "b", "c"]}) for title in ("left", "right")]
+    figure = beside(panels, np.arange(3), together=True)
+    for axis, title in zip((figure.layout.yaxis, figure.layout.yaxis2), figure.layout.annotations, strict=True):
+        assert axis.domain[1] < title.y and title.yanchor == "top"
 
 
 def test_three_layers_of_one_model_and_the_neighbours_that_two_share(open_page, run_page, shown) -> None:

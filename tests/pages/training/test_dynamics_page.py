@@ -48,6 +48,8 @@ def test_without_a_series_the_page_says_how_to_name_one(open_page, small_world: 
 def test_profiles_heatmap_and_steps_are_the_metrics(open_page, run_page, small_world: SmallWorld, run: Path) -> None:
     at = run_page(opened(open_page, run), KEY)
     assert "3 checkpoints: steps 0, 10, 100." in said(at)
+    (choice,) = [one.value for one in at.caption if "60 texts" in one.value]
+    assert choice.startswith("words"), "the models of the sidebar are not those of the series"
     values = np.array([result.values.anisotropy for result in computed(small_world, run, "anisotropy")])
     profiles, over, heatmap = (figure(at, place) for place in range(3))  # column by column
     drawn = [numbers(trace["y"]) for trace in profiles["data"][:3]]
