@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import plotly.graph_objects as go
 
 from backend import result_document
 from pages._kit.charts.base import short_model
@@ -13,6 +14,7 @@ from pages._kit.show.export import cells_of, csv_text, json_text, origin
 from pages._kit.show.naming import file_stem, is_path, model_paths, title_lines, without_paths
 from pages._kit.show.plot import chart_document, frame_slug
 from pages._kit.show.saving import File, Group
+from pages._kit.show.sharing import mark_chosen
 from pages._kit.show.standalone import figure_page
 from pages._kit.show.typeset import latex_text, markdown_text
 from pages._kit.show.wording import count
@@ -135,8 +137,13 @@ def html_file(finding: "Finding", frame: int | None = None, zoom: Zoom = WHOLE, 
     if frames is not None:
         initial = frames.initial if frame is None else frame
         frames = replace(frames, label=frames.label or "Step", initial=initial, link="", follows=False)
+    figure, below = zoomed(finding.figure, zoom), list(_below(finding))
+    if finding.chosen is not None and len(finding.chosen.ids):
+        figure = go.Figure(figure)  # the one on the page has its selection from elsewhere
+        mark_chosen(figure, finding.chosen)
+        below.insert(1, f"What is selected stands out ({len(finding.chosen.ids):,}); all other points are faint.")
     document = chart_document(
-        zoomed(finding.figure, zoom),
+        figure,
         alt=finding.alt or finding.title,
         height=finding.height,
         aspect=finding.aspect,
@@ -144,7 +151,7 @@ def html_file(finding: "Finding", frame: int | None = None, zoom: Zoom = WHOLE, 
         file_name=file_stem(finding),
         title=title,
     )
-    return figure_page(without_paths(document, finding), title=title, below=_below(finding), library=library).encode()
+    return figure_page(without_paths(document, finding), title=title, below=below, library=library).encode()
 
 
 def _below(finding: "Finding") -> Sequence[str]:

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 
 from backend import GIVEN, PostProcess
 from pages._kit.show import map_view, sharing
+from pages._kit.show.files import html_file
 from pages._kit.show.row_files import rows_csv, rows_parquet, vectors_npz, vectors_parquet
 from pages._kit.show.sharing import Outline, Shared, tell_picked
 from pages._kit.state.chosen import KEY
@@ -265,3 +268,22 @@ def test_an_outline_selects_every_point_in_it_drawn_or_not(open_page, run_page, 
     corners = np.array([low, [high[0], low[1]], high, [low[0], high[1]]])
     around(Outline(corners, 1, False))
     assert told == [np.flatnonzero((coords < high).all(axis=1)).tolist()] and told[0]
+
+
+def test_the_html_file_shows_what_is_selected(open_page, run_page, shown) -> None:
+    run_page(open_page("projection", 0, chosen="0-3.59"), "projection")
+    finding = shown["projection_map"]
+    before = [trace.selectedpoints for trace in finding.figure.data]
+    written = html_file(finding).decode()
+    assert "What is selected stands out (5); all other points are faint." in written
+    document = json.loads(
+        re.search(r'<script type="application/json">(.*?)</script>', written, re.DOTALL)[1].encode("utf-8")
+    )
+    traces = (document.get("figure") or document)["data"]
+    marked = {
+        int(ids)
+        for trace, whole in zip(traces, finding.figure.data, strict=True)
+        for ids in np.asarray(whole.customdata)[numbers(trace["selectedpoints"]).astype(int)]
+    }
+    assert marked == {0, 1, 2, 3, 59}
+    assert [trace.selectedpoints for trace in finding.figure.data] == before, "the page's own figure is as it was"
