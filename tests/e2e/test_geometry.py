@@ -4,7 +4,7 @@ import re
 from typing import Any
 from urllib.parse import urlencode
 
-from playwright.sync_api import TimeoutError as Timeout
+from playwright.sync_api import Error
 
 from tests.e2e.looking import RUN_MS, go, run_if_asked, settled
 
@@ -57,15 +57,15 @@ def test_a_click_in_the_grid_opens_the_layers_of_its_panel(tab: Any, address: st
         """Where the cell is, once its hover is seen: the page may still move while it is drawn."""
         hover = tab.locator(".hoverlayer .hovertext", has_text=words)
         for _ in range(8):
-            drag.nth(5).scroll_into_view_if_needed()  # a line more above it, and its last row is below the window
-            box = drag.nth(5).bounding_box()  # the first small model above the second: four layers each
-            x, y = box["x"] + box["width"] * (column + 0.5) / 4, box["y"] + box["height"] * (3.5 - row) / 4
-            tab.mouse.move(x - 9, y)
-            tab.mouse.move(x, y, steps=3)
-            try:
+            try:  # the last results may still be drawn, into a new figure
+                drag.nth(5).scroll_into_view_if_needed()  # its last row may be below the window
+                box = drag.nth(5).bounding_box()  # the first small model above the second: four layers each
+                x, y = box["x"] + box["width"] * (column + 0.5) / 4, box["y"] + box["height"] * (3.5 - row) / 4
+                tab.mouse.move(x - 9, y)
+                tab.mouse.move(x, y, steps=3)
                 hover.wait_for(timeout=3000)  # less is too short for a browser that shares two cores
                 break
-            except Timeout:
+            except Error:
                 continue
         at_the_mouse = tab.evaluate("([x, y]) => document.elementFromPoint(x, y)?.outerHTML.slice(0, 200)", [x, y])
         hovers = tab.locator(".hoverlayer .hovertext").all_text_contents()
