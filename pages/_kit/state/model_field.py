@@ -94,12 +94,28 @@ def model_field() -> tuple[tuple[ModelInfo, ...], str, bool]:
 
 def _local() -> tuple[str, ...]:
     """Imported vectors and the models below the model roots, looked for once a minute: others may add some."""
-    when, names = st.session_state.get(_LOCAL, (0.0, ()))
+    return _found()[0]
+
+
+def local_series() -> tuple[str, ...]:
+    """The series of checkpoints below the model roots, as of a minute ago at most."""
+    return _found()[1]
+
+
+def run_series() -> list[str]:
+    """The fine-tuning runs made here that have steps, as series are called."""
+    return [f"run:{run.name}" for run in workbench().runs() if run.steps]
+
+
+def _found() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of imported vectors and local models, and which of them are series."""
+    when, names, series = st.session_state.get(_LOCAL, (0.0, (), ()))
     if time.monotonic() - when > LOOK_AGAIN_SECONDS or not when:
-        names = tuple(one.model_name for one in workbench().vector_sets()) + tuple(workbench().local_models())
-        st.session_state[_LOCAL] = time.monotonic(), names
-    found: tuple[str, ...] = names
-    return found
+        folders = workbench().local_folders().found
+        names = (*(one.model_name for one in workbench().vector_sets()), *dict.fromkeys(one.name for one in folders))
+        series = tuple(dict.fromkeys(one.name for one in folders if one.kind == "series"))
+        st.session_state[_LOCAL] = time.monotonic(), names, series
+    return names, series
 
 
 def look_again() -> None:

@@ -13,6 +13,7 @@ from streamlit.runtime.scriptrunner import StopException, get_script_run_ctx
 import backend
 from backend import EmbedscopeError, ServiceError, ServiceLost
 from pages._kit.state.login import say_who_asks
+from pages._kit.state.view import view
 
 if TYPE_CHECKING:
     from backend.bench.workbench import Workbench
@@ -102,6 +103,7 @@ def problems_shown() -> Iterator[None]:
     try:
         yield
     except ServiceLost as error:
+        view().lost = True
         _say_lost(error)
         _until_it_answers()
     except ServiceError as error:

@@ -30,12 +30,15 @@ class View:
 
     ``kept`` has the last value of each key, whatever the page; ``asked`` the words of an address that no field has taken
     yet; ``drawn`` the words of what the page has drawn in this run, in the order of the page; ``seen_on`` the keys that each
-    page has drawn so far; ``gone`` a sentence for each part of an address that could not be had.
+    page has drawn so far; ``gone`` a sentence for each part of an address that could not be had. ``before`` is what the page had
+    drawn before the service was ``lost``: until it answers nothing goes out of the address.
     """
 
     kept: dict[str, Any] = field(default_factory=dict)
     asked: dict[str, list[str]] = field(default_factory=dict)
     drawn: dict[str, list[str]] = field(default_factory=dict)
+    before: dict[str, list[str]] = field(default_factory=dict)
+    lost: bool = False
     gone: dict[str, str] = field(default_factory=dict)
     seen_on: dict[str, set[str]] = field(default_factory=dict)
     page: str | None = None
@@ -48,7 +51,8 @@ class View:
     def words(self) -> dict[str, list[str]]:
         """All that the address says: what is drawn, and what was asked of this page and may still come, with a result."""
         asked = self.asked if self.page == self.asked_of else {}
-        return {**self.drawn, **{key: words for key, words in asked.items() if key not in self.drawn}}
+        drawn = {**self.before, **self.drawn} if self.lost else self.drawn
+        return {**drawn, **{key: words for key, words in asked.items() if key not in drawn}}
 
     @property
     def query(self) -> str:
@@ -78,7 +82,9 @@ def begin(page: str) -> None:
                 forget(key)
         now.asked |= _clean(address)
         now.asked_of, now.gone = page, {}
-    now.page, now.seen, now.drawn, now.slot = page, seen, {}, None
+    if turned or not now.lost:
+        now.before = {} if turned else now.drawn
+    now.page, now.seen, now.drawn, now.slot, now.lost = page, seen, {}, None, False
 
 
 def _clean(address: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:

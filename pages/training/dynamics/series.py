@@ -9,7 +9,7 @@ from backend import SeriesInfo
 from pages._kit.flow.progress import obtain
 from pages._kit.show.wording import count
 from pages._kit.state import ask, pinned
-from pages._kit.state.model_field import AT_MOST, MOST_NAME_CHARS, is_name, series_task
+from pages._kit.state.model_field import AT_MOST, MOST_NAME_CHARS, is_name, local_series, run_series, series_task
 from pages._kit.state.session import end_page, plain, workbench
 
 MOST_STEPS = 64
@@ -57,15 +57,9 @@ def choose_series() -> SeriesInfo:
 
 
 def known_series() -> list[str]:
-    """The names of the series that can be chosen: the runs made here, and those that this session has found."""
+    """The names of the series that can be chosen: the runs made here, those below the roots, and those that this session has found."""
     known: dict[str, None] = st.session_state.setdefault(_KNOWN, {})
-    return list(dict.fromkeys([*_runs(), *known]))
-
-
-def _runs() -> list[str]:
-    """The names of the fine-tuning runs made here."""
-    runs = getattr(workbench(), "runs", None)
-    return [] if runs is None else [f"run:{run.name}" for run in runs()]
+    return list(dict.fromkeys([*run_series(), *local_series(), *known]))
 
 
 def _steps() -> tuple[int, tuple[int, ...], str]:

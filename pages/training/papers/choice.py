@@ -5,7 +5,7 @@ import streamlit as st
 from backend import GENERAL, PaperChoice, SeriesInfo
 from pages._kit.flow.progress import obtain
 from pages._kit.state import ask
-from pages._kit.state.model_field import is_name, series_task
+from pages._kit.state.model_field import is_name, local_series, run_series, series_task
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import workbench
 
@@ -14,10 +14,9 @@ AT_MOST = 12
 
 def choose_series() -> SeriesInfo | None:
     """The series of the field that Dynamics has too; None while there is none, or while it is looked up."""
-    runs = [f"run:{run.name}" for run in workbench().runs() if run.steps]
     name = ask.named(
         "Series",
-        runs,
+        [*run_series(), *local_series()],
         fits=is_name,
         placeholder="Folder of checkpoints, or owner/name@step*",
         key="series",

@@ -1,11 +1,12 @@
 """The View: every field of every page is in the address, and an address alone brings it back."""
 
 import ast
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from backend import ServiceLost
 from pages._kit.state.view import MOST_CHARS, MOST_KEYS, MOST_WORDS, View, _clean
 from tests.pages.conftest import ROOT
 from tests.pages.kit.test_walk import WALKS
@@ -147,6 +148,25 @@ def test_what_a_link_asks_for_in_vain_is_said_and_the_field_keeps_its_own(
         assert words(at)[key] == [instead]
     assert any(sentence.value.startswith("The link asks for") for sentence in at.warning)
     assert not at.error
+
+
+def test_while_the_service_is_lost_nothing_goes_out_of_the_address(open_page, small_world, monkeypatch) -> None:
+    at = open_page("rogue", 0, pooling="cls", rogue_view="All layers")
+    before = words(at)
+    assert before["pooling"] == ["cls"] and before["rogue_view"] == ["All layers"]
+    with monkeypatch.context() as gone:
+        gone.setattr(small_world.bench, "text_sets", _lost)
+        at.run()
+        assert any("cannot be reached" in one.value for one in at.error)
+        assert at.session_state["_view"].words == before
+        at.run()
+        assert at.session_state["_view"].words == before, "however long it takes"
+    at.run()
+    assert not at.error and words(at) == before
+
+
+def _lost() -> NoReturn:
+    raise ServiceLost("The service cannot be reached.", "Wait.")
 
 
 def test_an_address_is_no_place_to_store_things() -> None:

@@ -45,6 +45,12 @@ def test_without_a_series_the_page_says_how_to_name_one(open_page, small_world: 
     assert str(small_world.folder) in at.code[0].value
 
 
+@pytest.mark.parametrize("page", ["dynamics", "papers"])
+def test_the_series_below_the_roots_can_be_chosen(open_page, run: Path, page: str) -> None:
+    at = open_page(page, 0, papers_paper="Razzhigaev et al. (2024)")
+    assert str(run) in at.selectbox(key="series").options
+
+
 def test_profiles_heatmap_and_steps_are_the_metrics(open_page, run_page, small_world: SmallWorld, run: Path) -> None:
     at = run_page(opened(open_page, run), KEY)
     assert "3 checkpoints: steps 0, 10, 100." in said(at)
