@@ -41,7 +41,7 @@ DIMENSION = "intrinsic_dimension"
 OPEN = (
     "preset",
     "discard_fraction",
-)  # of the dimension: what the paper's text and its notebook differ in, so not folded away
+)  # of the dimension: what the paper's text and its notebook differ in, so not among all settings
 DEFAULTS = ("Anisotropy", "Average cosine", "Intrinsic dimension (TwoNN)")
 ENDS = ("", "_low", "_high", "_corrected", "_isotropic")  # a measure, its band, and the lines beside it
 Found = Mapping[tuple[str, int], Result]
@@ -49,7 +49,9 @@ Found = Mapping[tuple[str, int], Result]
 
 def settings(metrics: Sequence[str], here: Selection) -> tuple[Paper, dict[str, dict[str, Any]]]:
     """The switch of the papers, whose line is filled once the rows are known, and the parameters of each metric in use."""
-    paper = paper_choice(metrics, here, here.models[0], "profiles")
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        paper = paper_choice(metrics, here, here.models[0], "profiles")
+        fit = st.popover("TwoNN fit", icon=":material/straighten:") if DIMENSION in metrics else None
     known = workbench().metrics()
     chosen = {}
     with paper.box:
@@ -58,8 +60,8 @@ def settings(metrics: Sequence[str], here: Selection) -> tuple[Paper, dict[str, 
                 st.markdown(f"**{known[name].title}**")
                 fields = [field.name for field in dataclasses.fields(known[name].params) if field.name not in OPEN]
                 chosen[name] = params_form(known[name].params, only=fields, **paper.form(name, f"profiles_{name}"))
-    if DIMENSION in metrics:
-        with st.container(horizontal=True, vertical_alignment="bottom"):
+    if fit is not None:
+        with fit:
             form = paper.form(DIMENSION, f"profiles_{DIMENSION}")
             chosen[DIMENSION] |= params_form(known[DIMENSION].params, only=OPEN, **form)
     return paper, chosen
