@@ -1,12 +1,11 @@
 """An analysis as a person would write it: as a command, and as lines of Python, that compute the same result."""
 
-import csv
-import io
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+from backend.values.labels import command_word
 from backend.values.specs import (
     GIVEN,
     ActivationSpec,
@@ -101,7 +100,7 @@ def _command(spec: AnalysisSpec, parts: _Parts) -> str:
     if parts.layers is not None:
         words += ["--layers", ",".join(map(str, parts.layers))]
     for name, value in parts.params.items():
-        words += ["--param", f"{name}={_text(value)}"]
+        words += ["--param", f"{name}={command_word(value)}"]
     for step in first.postprocess:
         words += ["--post", _step(step)]
     if parts.max_length is not None:
@@ -111,17 +110,6 @@ def _command(spec: AnalysisSpec, parts: _Parts) -> str:
     if spec.seed:
         words += ["--seed", str(spec.seed)]
     return shlex.join(["python", "-m", "backend", "analyse", *words])
-
-
-def _text(value: Any) -> str:
-    """A parameter as the command line reads it."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if not isinstance(value, tuple):
-        return str(value)
-    out = io.StringIO()
-    csv.writer(out, lineterminator="").writerow(value)
-    return out.getvalue()
 
 
 def _step(step: PostProcess) -> str:

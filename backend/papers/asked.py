@@ -1,7 +1,5 @@
 """The analyses of a row, as the paper has them, and the command that computes each."""
 
-import csv
-import io
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from backend.papers.chosen import Group, PaperChoice, groups_of
 from backend.papers.row import AFTER_BEFORE, ONE, SERIES, PaperRow, Step
+from backend.values.labels import command_word
 from backend.values.models import ModelInfo
 from backend.values.results import Result
 from backend.values.specs import AnalysisSpec
@@ -143,7 +142,7 @@ def _command(
     if row.labels and chosen.label is not None:
         words += ["--label", chosen.label]
     for name, value in step.params.items():
-        words += ["--param", f"{name}={_written(value)}"]
+        words += ["--param", f"{name}={command_word(value)}"]
     words += ["--seed", str(chosen.seed)] if chosen.seed else []
     return shlex.join(["python", "-m", "backend", "analyse", *words, "--as-in-the-paper"])
 
@@ -157,13 +156,3 @@ def text_words(bench: "Workbench", texts: TextSetInfo) -> str:
     """What the command line calls a text set: its name, or digits of its digest where others have the name."""
     alike = sets_meant(bench.text_sets(), texts.spec.name)
     return texts.spec.name if len(alike) == 1 else texts.spec.table[:_DIGITS]
-
-
-def _written(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if not isinstance(value, tuple):
-        return str(value)
-    out = io.StringIO()
-    csv.writer(out, lineterminator="").writerow(value)
-    return out.getvalue()

@@ -1,5 +1,7 @@
 """The words of forms and results: what a parameter and a number are called where people read them, and what choices are."""
 
+import csv
+import io
 from dataclasses import Field
 from typing import Any
 
@@ -136,3 +138,14 @@ def number_label(name: str) -> str:
     if name.startswith("n_"):
         return f"number of {number_label(name[2:])}"
     return "dimensions" if name == "dims" else name.replace("_", " ")
+
+
+def command_word(value: object) -> str:
+    """A parameter's value as the command line reads it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, tuple):
+        return str(value)
+    out = io.StringIO()
+    csv.writer(out, lineterminator="").writerow(value)
+    return out.getvalue()

@@ -5,11 +5,9 @@ import streamlit as st
 from backend import GENERAL, PaperChoice, SeriesInfo
 from pages._kit.flow.progress import obtain
 from pages._kit.state import ask
-from pages._kit.state.model_field import is_name, local_series, run_series, series_task
+from pages._kit.state.model_field import AT_MOST, is_name, local_series, run_series, series_task
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import workbench
-
-AT_MOST = 12
 
 
 def choose_series() -> SeriesInfo | None:
@@ -27,7 +25,7 @@ def choose_series() -> SeriesInfo | None:
     if name is None or not is_name(name):
         return None
     what = f"Looking up the checkpoints of {name}"
-    found: SeriesInfo | None = obtain(series_task(str(name), at_most=AT_MOST), "papers_series", what=what)
+    found: SeriesInfo | None = obtain(series_task(str(name)), "papers_series", what=what)
     return found
 
 
