@@ -73,9 +73,9 @@ def run_panel(
     asked_for(specs)
     if not missing:
         return results
-    if gathered() is not None:
-        return results if partial and len(missing) < len(specs) else None
     part = partial and len(missing) < len(specs)  # is drawn by the caller, so the button is for what its figure lacks
+    if gathered() is not None:
+        return results if part else None
     with st.container(key=f"{key}_panel"):
         active = [status for i in missing if (status := statuses[i]) is not None and status.active]
         if active:
