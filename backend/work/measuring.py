@@ -46,10 +46,21 @@ def analyse_all(hands: Hands, task: BatchTask, report: Report) -> None:
         fill(hands, tuple(item for spec in todo for item in spec.inputs), report)
         hands.helpers.measure(hands, todo, report)
         return
+    everywhere = set.intersection(*(_models(spec) for spec in task.analyses))
     for number, spec in enumerate(todo, before):
-        part = part_of(report, number, len(task.analyses), spec.inputs[-1].model.name)
+        part = part_of(report, number, len(task.analyses), _step(spec, everywhere))
         fill(hands, spec.inputs, part)
         measure(hands, spec, part)
+
+
+def _models(spec: AnalysisSpec) -> set[str]:
+    return {item.model.name for item in spec.inputs}
+
+
+def _step(spec: AnalysisSpec, everywhere: set[str]) -> str:
+    """The model that an analysis of a batch is about: not the one ``everywhere``, which each step of a series is compared with."""
+    own = [item.model.name for item in spec.inputs if item.model.name not in everywhere]
+    return (own or [spec.inputs[-1].model.name])[-1]
 
 
 def measure(hands: Hands, spec: AnalysisSpec, report: Report) -> None:

@@ -58,6 +58,47 @@ def test_each_step_is_compared_with_one(bench: Workbench, checkpoints: Path, tex
         bench.series_analyses("anisotropy", series=series, against="first", texts=texts)
 
 
+@pytest.mark.parametrize("against", ["first", "last"])
+def test_progress_names_the_step_it_is_at_and_not_the_one_it_is_compared_with(
+    bench: Workbench, checkpoints: Path, texts: TextSetInfo, against: str
+) -> None:
+    series = bench.series(str(checkpoints))
+    task = bench.series_analyses("cka", series=series, against=against, texts=texts)
+    stages: list[str] = []
+    bench.wait(task, lambda done, total, stage: stages.append(stage))
+    for number, step in enumerate(series.steps, 1):
+        said = {stage.split(": ")[0] for stage in stages if stage.startswith(f"{number} of 3, ")}
+        assert said == {f"{number} of 3, checkpoint-{step}"}
+
+
+def test_the_clusters_of_the_step_that_all_are_compared_with_are_found_once(
+    bench: Workbench, checkpoints: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from backend.metrics.direct_probe import metric
+
+    path = tmp_path / "rows.csv"
+    lines = [f"{text} number {row},{'ab'[row % 2]}" for row, text in enumerate(list(tiny.TEXTS) * 4)]
+    path.write_text("text,label\n" + "\n".join(line.replace(",", " ", line.count(",") - 1) for line in lines) + "\n")
+    labelled = bench.read_texts(path, text="text", label="label")
+    series = bench.series(str(checkpoints))
+    calls: list[bytes] = []
+    real = metric.direct_probe
+
+    def counted(x: np.ndarray, *args: object, **options: object) -> object:
+        calls.append(np.ascontiguousarray(x).tobytes())
+        return real(x, *args, **options)
+
+    monkeypatch.setattr(metric, "direct_probe", counted)
+    task = bench.series_analyses(
+        "direct_probe", series=series, against="first", texts=labelled, label="label", pooling="mean", layers=[1, 2]
+    )
+    found = bench.compute_series(task, series)
+    assert len(calls) == len(set(calls)) == 3 * 2 * 2, "steps, layers, training and test rows"
+    for result in found.results:
+        np.testing.assert_array_equal(result.values.other_n_clusters, found.results[0].values.n_clusters)
+        np.testing.assert_array_equal(result.values.other_distances, found.results[0].values.distances)
+
+
 def test_what_was_done_before_a_cancel_stays_done(bench: Workbench, checkpoints: Path, texts: TextSetInfo) -> None:
     series = bench.series(str(checkpoints))
     task = bench.series_analyses("anisotropy", series=series, texts=texts)

@@ -27,11 +27,14 @@ from backend.metrics.direct_probe.result import (
 )
 from backend.metrics.effort import Effort, Size
 from backend.metrics.shared.degenerate import same_rows, undefined_entries, why_undefined
+from backend.metrics.shared.kept import Kept, key_of
 from backend.metrics.shared.linalg import Floats, Ints, Matrix
 from backend.metrics.shared.progress import part_of
 from backend.metrics.shared.splits import Split, control_note, mean_and_spread, split_rows
 from backend.metrics.shared.unseen import of_training
 from backend.values.activations import Labels, LayerStack, Report
+
+_KEPT_BYTES = 64 << 20  # of clusters: those of the model that every step of a series is compared with are found once
 
 
 def run(
@@ -93,8 +96,23 @@ def _shares_apart(x: Matrix, shuffled: Sequence[Ints], report: Report) -> list[f
 
 def _probe(x: Matrix, labels: Ints, step: float, report: Report) -> Found:
     report(0, 1, "")
-    reason = why_undefined(x, step=step)
-    return direct_probe(x, labels, step=step, report=report) if reason is None else reason
+
+    def made() -> Found:
+        reason = why_undefined(x, step=step)
+        return direct_probe(x, labels, step=step, report=report) if reason is None else reason
+
+    return _KEPT.get(key_of(np.asarray(x), labels, step), made)
+
+
+def _n_bytes(found: Found) -> int:
+    """About what a layer's clusters take: their arrays, and a little beside."""
+    if isinstance(found, str):
+        return 1_000
+    arrays = (found.clusters, found.distances, found.floors, found.cluster_labels, found.conflicts, found.apart)
+    return 1_000 + sum(array.nbytes for array in arrays)
+
+
+_KEPT = Kept[Found](_KEPT_BYTES, _n_bytes)
 
 
 def _square(found: Found, n_classes: int) -> Floats:
