@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import io
 import os
 import shutil
@@ -63,6 +64,19 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         return None
     config.option.loadscopereorder = False  # by the number of tests
     return Shared(config, log)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _packages_searched_once() -> Iterator[None]:
+    """AppTest searches every installed package for components whenever it opens an app, the longest part of a small page."""
+    if "streamlit.testing.v1" not in sys.modules:  # nothing here opens an app
+        yield
+        return
+    from streamlit.components.v2 import manifest_scanner as scanner
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scanner, "scan_component_manifests", functools.cache(scanner.scan_component_manifests))
+        yield
 
 
 def settings_over(cache: Path) -> Settings:
