@@ -19,13 +19,13 @@ def _fresh(code: str) -> dict[str, object]:
 
 
 def test_importing_the_backend_loads_no_heavy_library() -> None:
-    heavy = ("torch", "transformers", "streamlit", "plotly", "sklearn", "umap", "pandas")
+    heavy = ("torch", "transformers", "streamlit", "plotly", "sklearn", "umap", "pandas", "scipy")
     code = f"import sys, json, backend; print(json.dumps({{m: m in sys.modules for m in {heavy}}}))"
     assert not any(_fresh(code).values())
 
 
 def test_a_workbench_loads_no_heavy_library_either(tmp_path: Path) -> None:
-    heavy = ("torch", "transformers", "streamlit", "plotly", "sklearn", "umap")
+    heavy = ("torch", "transformers", "streamlit", "plotly", "sklearn", "umap", "scipy")
     code = (
         f"import os; os.environ['EMBEDSCOPE_CACHE'] = {str(tmp_path)!r}\n"
         "import sys, json, backend; backend.open_workbench().text_sets()\n"

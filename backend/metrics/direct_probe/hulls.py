@@ -9,7 +9,6 @@ least squares, whose answer is only ever used after it was checked; where it pro
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linprog, nnls
 
 from backend.errors import EmbedscopeError
 from backend.metrics.shared.linalg import Floats, Ints, Matrix, centred, row_mean
@@ -177,6 +176,8 @@ def _weights(a: Floats, b: Floats) -> tuple[Floats, Floats] | None:
 
     Minimises ||a' u - b' v||^2 with sum u = sum v = 1, both conditions by weight. None where it does not end.
     """
+    from scipy.optimize import nnls  # not at the start of every process
+
     n_a, n_b, n_dims = len(a), len(b), a.shape[1]
     middle = (a.mean(axis=0) + b.mean(axis=0)) / 2
     system = np.empty((n_dims + 2, n_a + n_b))
@@ -219,6 +220,8 @@ def _programme(a: Floats, b: Floats) -> tuple[float, Floats]:
     Maximises the gap of w between the sides under -1 <= w_i <= 1; its optimum is positive exactly where the hulls are
     apart.
     """
+    from scipy.optimize import linprog
+
     n_a, n_b, n_dims = len(a), len(b), a.shape[1]
     rows = np.zeros((n_a + n_b, n_dims + 2))  # unknowns: w, the lowest a w, the highest b w
     rows[:n_a, :n_dims], rows[:n_a, n_dims] = -a, 1.0

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from scipy.stats import binom, hypergeom
 
 from backend.errors import InvalidRequest
 from backend.metrics.base import Metric, Outcome, param
@@ -58,12 +57,16 @@ def chance_of_sharing(shared: int, top: int, n_dims: int) -> float:
 
     The upper tail of the hypergeometric distribution.
     """
+    from scipy.stats import hypergeom  # not at the start of every process
+
     return float(hypergeom.sf(shared - 1, n_dims, top, top))
 
 
 def run(
     stacks: Sequence[LayerStack], _labels: Labels | None, params: SharedRogueParams, _seed: int, report: Report
 ) -> Outcome[SharedRogueResult]:
+    from scipy.stats import binom  # not at the start of every process
+
     n_dims = _one_width(stacks)
     top, total, done = min(params.top, n_dims), sum(map(len, stacks)), 0
     leading: list[list[Ints | None]] = []
