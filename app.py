@@ -4,7 +4,6 @@ import streamlit as st
 
 from pages._kit.flow.door import show_door, show_who
 from pages._kit.show.links import MARK, page_file
-from pages._kit.show.plot import fetch_library
 from pages._kit.state import address, login, newer, selection, session, view
 
 PAGES = {
@@ -69,8 +68,6 @@ PAGES = {
     ],
 }
 
-WITHOUT_FIGURES = ("texts", "models", "jobs", "papers")
-
 
 def page(path: str, title: str, about: str) -> st.Page:
     """One row of the table as a page; its address is the name of its folder.
@@ -109,8 +106,6 @@ if found.person is None:
 session.freeze_once()
 session.look_anew()
 view.begin(chosen.url_path)
-if chosen.url_path not in WITHOUT_FIGURES:
-    fetch_library()
 told = st.container(key="told")
 try:
     with session.problems_shown():

@@ -15,7 +15,9 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import RerunData, ScriptRunner
 from streamlit.web import cli
 
+from pages._kit.guard import set_guard
 from pages._kit.launch import APP
+from pages._kit.library import SCRIPT, provide_script
 from pages._kit.show import plot
 
 RUNS = "runs.jsonl"
@@ -27,7 +29,8 @@ def main() -> None:
     _time_runs(folder / RUNS)
     _keep_figures(folder)
     PagesManager.uses_pages_directory = False
-    sys.argv = ["streamlit", "run", str(APP), *sys.argv[2:]]
+    options = set_guard(["127.0.0.1"], SCRIPT if provide_script(APP.parent / "static") else "")
+    sys.argv = ["streamlit", "run", str(APP), *options, *sys.argv[2:]]
     cli.main(prog_name="streamlit")
 
 

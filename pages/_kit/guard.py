@@ -10,6 +10,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.web.server.starlette import starlette_app
 from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
+from pages._kit.ahead import Ahead
+
 HEADERS = {
     "Content-Security-Policy": "frame-ancestors 'self'",
     "X-Frame-Options": "SAMEORIGIN",
@@ -44,12 +46,15 @@ class Guard:
         await self._app(scope, receive, guarded)
 
 
-def set_guard(hosts: Sequence[str]) -> list[str]:
-    """Put the guard before the server that is going to be started; returns the options that it needs for ``hosts``."""
+def set_guard(hosts: Sequence[str], library: str = "") -> list[str]:
+    """Put the guard before the server that is going to be started, and what pages need into its document (see ahead.py).
+
+    Returns the options that it needs for ``hosts``.
+    """
     made = starlette_app.create_streamlit_middleware
 
     def with_guard() -> list[Any]:
-        return [Middleware(Guard), *made()]
+        return [Middleware(Guard), *made(), Middleware(Ahead, library=library)]
 
     starlette_app.create_streamlit_middleware = with_guard
     return [part for host in hosts for part in ("--server.allowedHosts", host)]

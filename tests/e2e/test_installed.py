@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pages._kit.show.plot import provide_script
+from pages._kit.library import provide_script
 from tests.e2e import looking
 from tests.e2e.stack import running
 

@@ -16,7 +16,6 @@ export default function draw(component) {
   const text = new TextDecoder().decode(data);
   if (text.startsWith('{"pictures_of"')) return offerPictures(parentElement, JSON.parse(text).pictures_of);
   if (text.startsWith('{"chosen_of"')) return showChosen(JSON.parse(text));
-  if (text.startsWith('{"library"')) return fetchLibrary(JSON.parse(text).library);
   let view = views.get(parentElement);
   if (!view) {
     view = createView(parentElement);
@@ -456,21 +455,19 @@ function bytesOf(base64) {
 function loadPlotly(path) {
   if (window.Plotly) return Promise.resolve(window.Plotly);
   library ??= new Promise((resolve, reject) => {
-    const script = element("script");
-    script.src = new URL(path, serverRoot());
-    script.onload = () => resolve(window.Plotly);
-    script.onerror = () => {
+    const ahead = document.getElementById("embedscope-charts"); // the document asked for it already
+    const script = ahead ?? element("script");
+    script.addEventListener("load", () => resolve(window.Plotly));
+    script.addEventListener("error", () => {
       library = undefined;
+      script.remove();
       reject(new Error(`${script.src} is not served`));
-    };
+    });
+    if (ahead) return;
+    script.src = new URL(path, serverRoot());
     document.head.append(script);
   });
   return library;
-}
-
-function fetchLibrary(path) {
-  // While the page is still being made; a chart that finds it missing says so.
-  loadPlotly(path).catch(() => undefined);
 }
 
 function serverRoot() {

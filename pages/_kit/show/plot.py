@@ -6,7 +6,6 @@ elsewhere. Where static serving is off, and under AppTest, ``st.plotly_chart`` t
 """
 
 import json
-import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -15,12 +14,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import plotly
 import plotly.graph_objects as go
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages._kit.charts.base import ON_DARK
+from pages._kit.library import SCRIPT, provide_script
 from pages._kit.show.frames import Frames, encoded, frame_slug, set_frame
 from pages._kit.show.kept import kept_bytes
 from pages._kit.show.sharing import Shared, chosen_points, mark_chosen, tell_class, tell_picked, tell_plain
@@ -29,9 +28,6 @@ from pages._kit.state.zoom import Zoom, stated_zoom, zoomed
 
 FALLBACK_VARIABLE = "EMBEDSCOPE_PLAIN_CHARTS"
 _HERE = Path(__file__).parent
-_SCRIPT_NAME = f"plotly-{plotly.__version__}.min.js"
-LONG_AGO = 946684800  # 1 January 2000, in seconds
-_SCRIPT = f"app/static/{_SCRIPT_NAME}"
 CSS = (_HERE / "plot.css").read_text(encoding="utf-8")
 JAVASCRIPT = "\n".join(
     (_HERE / name).read_text(encoding="utf-8")
@@ -43,7 +39,7 @@ PLAIN_CONFIG = {"displaylogo": False, "showSendToCloud": False}  # plotly.js 4 w
 
 Select = Literal["none", "points", "cells"]
 
-__all__ = ["ChartSelection", "Frames", "Select", "chart_document", "fetch_library", "frame_slug", "plot"]
+__all__ = ["ChartSelection", "Frames", "Select", "chart_document", "frame_slug", "plot"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +65,7 @@ class _Options:
     select: Select
     file_name: str
     title: Sequence[str] = ()
-    script: str = _SCRIPT
+    script: str = SCRIPT
     aspect: float | None = None
     on_dark: dict[str, str] = field(default_factory=lambda: dict(ON_DARK))
     start: dict[str, Any] = field(default_factory=dict)
@@ -158,12 +154,6 @@ def plot(
     return chosen
 
 
-def fetch_library() -> None:
-    """Let the browser fetch what draws charts while the page that has some is still being made."""
-    if component_available():
-        _COMPONENT(key="plotly_library", data=json.dumps({"library": _SCRIPT}).encode(), height="content")
-
-
 def picture_buttons(key: str) -> None:
     """Two buttons that save the chart ``key`` of this page as SVG and PNG; nothing where no component draws it."""
     if component_available():
@@ -193,30 +183,6 @@ def component_available() -> bool:
     if context is None or not st.get_option("server.enableStaticServing"):
         return False
     return provide_script(Path(context.main_script_path).parent / "static")
-
-
-def provide_script(folder: Path) -> bool:
-    """Put plotly.min.js of the installed plotly into the served ``folder``; False where that cannot be done.
-
-    Streamlit says nothing of how long a browser may keep it, and compresses its 5 MB anew for each that asks. A browser then keeps
-    a file for a tenth of its age: so it is old. Its name has the version, and what has that name never changes.
-    """
-    target = folder / _SCRIPT_NAME
-    if target.is_file() and target.stat().st_mtime <= LONG_AGO:
-        return True
-    source = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
-    partial = target.with_suffix(f".{os.getpid()}.partial")
-    try:
-        folder.mkdir(exist_ok=True)
-        partial.write_bytes(source.read_bytes())
-        os.utime(partial, (LONG_AGO, LONG_AGO))
-        partial.replace(target)
-    except OSError as error:
-        if target.is_file():  # of somebody else's making, in a folder that is not to be written to
-            return True
-        logging.getLogger(__name__).warning("Charts lose their zoom at each change: %s", error)
-        return False
-    return True
 
 
 def _payload(figure: go.Figure, options: _Options, frames: Frames | None, made_of: str = "") -> bytes:

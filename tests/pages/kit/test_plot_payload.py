@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import plotly
 import plotly.graph_objects as go
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pages._kit import library
 from pages._kit.show import plot as module
 from pages._kit.show.plot import ChartSelection, Frames
 
@@ -77,25 +79,25 @@ def test_a_frame_that_does_not_exist_is_the_initial_one(stated: Any, shown: int)
 
 
 def test_the_library_is_taken_from_the_installed_plotly(tmp_path: Path) -> None:
-    assert module.provide_script(tmp_path / "static")
+    assert library.provide_script(tmp_path / "static")
     (script,) = (tmp_path / "static").iterdir()
-    assert script.name == f"plotly-{module.plotly.__version__}.min.js"
+    assert script.name == f"plotly-{plotly.__version__}.min.js"
     assert b"plotly.js v" in script.read_bytes()[:200]
-    assert script.stat().st_mtime == module.LONG_AGO, "a browser keeps it for a tenth of its age"
+    assert script.stat().st_mtime == library.LONG_AGO, "a browser keeps it for a tenth of its age"
 
 
 def test_a_library_of_before_is_aged_too_and_stays_where_that_is_forbidden(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert module.provide_script(tmp_path)
+    assert library.provide_script(tmp_path)
     (script,) = tmp_path.iterdir()
     script.touch()
     with monkeypatch.context() as patched:
-        patched.setattr(module.os, "utime", _refused)
-        assert module.provide_script(tmp_path), "it is there, whatever its age"
-    assert script.stat().st_mtime > module.LONG_AGO
-    assert module.provide_script(tmp_path)
-    assert script.stat().st_mtime == module.LONG_AGO
+        patched.setattr(library.os, "utime", _refused)
+        assert library.provide_script(tmp_path), "it is there, whatever its age"
+    assert script.stat().st_mtime > library.LONG_AGO
+    assert library.provide_script(tmp_path)
+    assert script.stat().st_mtime == library.LONG_AGO
 
 
 def _refused(*_: object) -> None:
@@ -104,7 +106,7 @@ def _refused(*_: object) -> None:
 
 def test_a_folder_that_cannot_be_written_is_said_and_not_raised(tmp_path: Path) -> None:
     (tmp_path / "static").write_text("a file, where the folder should be")
-    assert not module.provide_script(tmp_path / "static")
+    assert not library.provide_script(tmp_path / "static")
 
 
 def script() -> None:

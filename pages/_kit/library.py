@@ -1,0 +1,36 @@
+"""The library that draws charts, as a file that this server hands out: plotly.min.js of the installed plotly."""
+
+import logging
+import os
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+LONG_AGO = 946684800  # 1 January 2000, in seconds
+_NAME = f"plotly-{version('plotly')}.min.js"
+SCRIPT = f"app/static/{_NAME}"  # below the server's root
+
+
+def provide_script(folder: Path) -> bool:
+    """Put plotly.min.js of the installed plotly into the served ``folder``; False where that cannot be done.
+
+    Streamlit says nothing of how long a browser may keep it, and compresses its 5 MB anew for each that asks. A browser then keeps
+    a file for a tenth of its age: so it is old. Its name has the version, and what has that name never changes.
+    """
+    target = folder / _NAME
+    if target.is_file() and target.stat().st_mtime <= LONG_AGO:
+        return True
+    spec = find_spec("plotly")  # whoever only serves it need not import it
+    source = Path(str(spec and spec.origin)).parent / "package_data" / "plotly.min.js"
+    partial = target.with_suffix(f".{os.getpid()}.partial")
+    try:
+        folder.mkdir(exist_ok=True)
+        partial.write_bytes(source.read_bytes())
+        os.utime(partial, (LONG_AGO, LONG_AGO))
+        partial.replace(target)
+    except OSError as error:
+        if target.is_file():  # of somebody else's making, in a folder that is not to be written to
+            return True
+        logging.getLogger(__name__).warning("Charts lose their zoom at each change: %s", error)
+        return False
+    return True
