@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from streamlit.testing.v1 import AppTest
 
 import backend
+from pages._kit.show import columns
 from pages._kit.show import finding as finding_module
 from pages._kit.show.finding import Finding
 from pages._kit.state import session
@@ -85,6 +86,12 @@ def settled(at: Any) -> Any:
         at.run()
     assert not at.exception
     return at
+
+
+@pytest.fixture(autouse=True)
+def tables_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folded tables are open from the start, to be read."""
+    monkeypatch.setattr(columns, "OPEN_AT_FIRST", True)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """What the columns of tables hold, by their names: which are shares, counts or probabilities, and how each is written."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from backend import chance_text, number_text
+from pages._kit.state.session import problems_shown
 
 # Names of columns (or of fields of results) that hold shares: each alternative is the whole name, or what stands before a comma.
 _SHARES = re.compile(
@@ -23,6 +25,7 @@ _COUNTS = re.compile(r"(test )?clusters(, .*)?|.*n_clusters.*|rows( .*|, .*)?|ep
 _CHANCES = re.compile(r"p( .*)?")
 _INDICES = re.compile(r".*\b(dimension|removed last|seed|k|component|cluster)")
 _LEAST = 0.001
+OPEN_AT_FIRST = False  # folded tables
 
 
 def unit_of(name: str, values: Any = None, unit: str = "number") -> str:  # an array, a column, or one number
@@ -71,3 +74,28 @@ def show_table(
     ]
     formats = {str(name): column_of(str(name), table[name]) for name in numbers}
     st.dataframe(table, hide_index=hide_index, column_config={**formats, **(columns or {})}, key=key)
+
+
+def by_first(table: pd.DataFrame) -> pd.DataFrame:
+    """``table`` with its first column as the names of its rows."""
+    return table.set_index(table.columns[0]).rename_axis(None)
+
+
+@st.fragment
+def folded_table(
+    label: str,
+    make: Callable[[], pd.DataFrame],
+    *,
+    key: str,
+    icon: str = ":material/table:",
+    hide_index: bool = True,
+) -> None:
+    """A table behind a line, made and sent when it is opened: a browser needs long to draw its first table.
+
+    Opening it runs nothing of the page but this.
+    """
+    box = st.expander(label, OPEN_AT_FIRST, icon=icon, key=f"{key}_folded", on_change="rerun")
+    with box:
+        if box.open:
+            with problems_shown():
+                show_table(make(), hide_index=hide_index)

@@ -20,7 +20,7 @@ from backend import Projection, Result, TextTable, number_text, points_inside
 from pages._kit.charts.maps import CAPTION, METHODS, headlined, projection_scatter
 from pages._kit.charts.maps import Projection as Drawn
 from pages._kit.show.colouring import Colouring, by_column, choose_colours, say_scale
-from pages._kit.show.columns import show_table
+from pages._kit.show.columns import folded_table
 from pages._kit.show.finding import Finding, elsewhere, said_once, show
 from pages._kit.show.kept import kept_figure, made_of
 from pages._kit.show.map_grid import every_place
@@ -299,9 +299,7 @@ def show_map(
                 show_quality(view, chosen.frame or 0, f"{finding.key}_quality")
             list_selected(view, chosen)
         if n_places > 1:
-            with st.expander(f"Every {view.slider.lower()}", icon=":material/table:"):
-                rows = view.qualities()
-                show_table(rows, key=f"{finding.key}_qualities")
+            folded_table(f"Every {view.slider.lower()}", view.qualities, key=f"{finding.key}_qualities")
 
 
 def _follow_old_link(view: MapView, key: str) -> None:

@@ -13,7 +13,7 @@ from pages._kit.charts.base import short_model
 from pages._kit.charts.depth import Series, profile_lines
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.progress import run_panel
-from pages._kit.show.columns import show_table
+from pages._kit.show.columns import folded_table
 from pages._kit.show.finding import Finding, elsewhere, said_once, show
 from pages._kit.show.findings import heading, reasons
 from pages._kit.show.wording import count, set_names
@@ -174,8 +174,7 @@ def show_result(row: Metric, result: Result) -> None:
         show_single(result, numbers)
         layered = numbers.table()
         if len(layered.columns) > 1:
-            with st.expander("Every number of one per layer", icon=":material/table:"):
-                show_table(layered)
+            folded_table("Every number of one per layer", lambda: layered, key="explorer_layered")
         if numbers.rest:
             listed = "; ".join(
                 f"{number_label(name)} ({shape}{_gaps(result, name)})" for name, shape in numbers.rest.items()

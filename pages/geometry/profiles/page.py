@@ -24,7 +24,7 @@ from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import Paper, paper_choice
 from pages._kit.flow.progress import run_panel
 from pages._kit.show import lessons as lessons
-from pages._kit.show.columns import show_table
+from pages._kit.show.columns import folded_table
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import heading, reasons
 from pages._kit.show.measures import MEASURES, LayerMeasure
@@ -185,8 +185,7 @@ def show_all(measures: Sequence[LayerMeasure], found: Found, *, row_name: str, r
             with sides[place % len(sides)]:
                 bands.append(draw(measure, mine, row_name=row_name, relative=relative))
         st.caption(f"{CAPTION} {BAND_CAPTION}" if any(bands) else CAPTION)
-    with st.expander("Table", icon=":material/table:"):
-        show_table(table_of(measures, found))
+    folded_table("Table", lambda: table_of(measures, found), key="profiles_table")
 
 
 heading("Profiles", WHAT, HOW, lessons.PROFILES)

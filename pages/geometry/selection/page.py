@@ -12,7 +12,7 @@ from pages._kit.charts.base import short_model
 from pages._kit.charts.depth import CAPTION, Series, profile_lines
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.progress import run_panel
-from pages._kit.show.columns import show_table
+from pages._kit.show.columns import folded_table
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import heading, reasons
 from pages._kit.show.measures import MEASURES, LayerMeasure
@@ -139,8 +139,7 @@ def draw(measure: LayerMeasure, found: Mapping[str, Result], model: str, row_nam
                 view=f"{measure.field} {model}",
             )
         )
-        with st.expander("Table", icon=":material/table:"):
-            show_table(table_of(measure, found))
+        folded_table("Table", lambda: table_of(measure, found), key="selection_table")
 
 
 heading("Selection", WHAT, HOW)

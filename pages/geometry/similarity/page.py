@@ -33,7 +33,7 @@ from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
 from pages._kit.show import lessons as lessons
 from pages._kit.show.beside import two_columns
-from pages._kit.show.columns import show_table
+from pages._kit.show.columns import by_first, folded_table
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import heading
 from pages._kit.show.plot import ChartSelection
@@ -277,9 +277,7 @@ def show_pair(
                 cell = matrix_and_cell(mode, found, models)
         if cell is not None:
             side_by_side(cell, here)
-        with st.expander("Table", icon=":material/table:"):
-            table = table_of(mode, found)
-            show_table(table.set_index(table.columns[0]).rename_axis(None), hide_index=False)
+        folded_table("Table", lambda: by_first(table_of(mode, found)), key="similarity_table", hide_index=False)
 
 
 heading("Similarity", WHAT, HOW, lessons.SIMILARITY)

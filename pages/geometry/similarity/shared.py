@@ -14,7 +14,7 @@ from pages._kit.charts.base import short_model
 from pages._kit.charts.layer_pairs import Reasons, cka_diagonal, cka_heatmap
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.progress import run_panel
-from pages._kit.show.columns import show_table
+from pages._kit.show.columns import by_first, folded_table
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import reasons
 from pages._kit.show.plot import ChartSelection
@@ -44,9 +44,7 @@ def shared_panel(mode: str, models: Sequence[ModelInfo], here: Selection, params
             show(shared.depth())
         else:
             _matrix(shared, here)
-    with st.expander("Table", icon=":material/table:"):
-        table = shared.table()
-        show_table(table.set_index(table.columns[0]).rename_axis(None), hide_index=False)
+    folded_table("Table", lambda: by_first(shared.table()), key="similarity_shared_table", hide_index=False)
 
 
 def _matrix(shared: "SharedNeighbours", here: Selection) -> None:

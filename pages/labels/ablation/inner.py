@@ -21,7 +21,7 @@ from backend import (
 )
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.progress import run_panel
-from pages._kit.show.columns import show_table
+from pages._kit.show.columns import folded_table
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.state import ask
 from pages._kit.state.labelled import say_no_model
@@ -137,8 +137,7 @@ def _show(result: Result[InnerAblation]) -> None:
             _show_accuracy(result, numbers)
         if np.isfinite(values.loss).any() or values.n_tokens or values.split is None:
             _show_loss(result, numbers)
-        with st.expander("The numbers", icon=":material/table:"):
-            show_table(numbers)
+        folded_table("The numbers", lambda: numbers, key="inner_numbers")
 
 
 def _show_accuracy(result: Result[InnerAblation], numbers: pd.DataFrame) -> None:

@@ -25,7 +25,7 @@ from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
 from pages._kit.show import lessons as lessons
 from pages._kit.show.choosing import select_button
-from pages._kit.show.columns import show_table
+from pages._kit.show.columns import folded_table
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import heading, holders, sampling_error_words
 from pages._kit.show.plot import Frames
@@ -254,8 +254,7 @@ def show_all(
             draw_geometry(result, curves, curve)
         with right:
             map_panel(choice, result, curve, whole, k)
-        with st.expander("The numbers", icon=":material/table:"):
-            show_table(numbers_table(curves, values))
+        folded_table("The numbers", lambda: numbers_table(curves, values), key="ablation_numbers")
 
 
 def show_nothing(result: Result[AblationResult]) -> None:

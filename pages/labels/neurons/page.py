@@ -22,7 +22,7 @@ from pages._kit.charts.base import short_model, titled
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
-from pages._kit.show.columns import show_table
+from pages._kit.show.columns import folded_table, show_table
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import PAIRED, heading, reasons, say_undefined, undefined_reasons
 from pages._kit.show.plot import Frames
@@ -129,8 +129,8 @@ def by_class(result: Result[NeuronsResult], key: str, train: bool) -> Finding:
     )
 
 
-def show_lists(result: Result[NeuronsResult], here: Selection) -> None:
-    """The texts on the wrong side of the best dimension, and the dimensions, each behind a line."""
+def show_lists(result: Result[NeuronsResult], here: Selection, place: str) -> None:
+    """The texts on the wrong side of the best dimension, and the dimensions, each behind a line; ``place`` tells models apart."""
     values = result.values
     n_wrong, n_test, listed = int(values.n_wrong[0]), values.split.n_test, len(values.wrong_text)
     more = "" if listed == n_wrong else f"; the {listed} furthest on it are listed"
@@ -142,12 +142,13 @@ def show_lists(result: Result[NeuronsResult], here: Selection) -> None:
         assert here.texts is not None
         wrong = wrong_table(result, workbench().text_set(here.texts).texts)
         list_rows((wrong["row"] - 1).tolist(), lambda places: wrong.iloc[places], key="neurons_wrong")
-    with st.expander("Dimensions in the order chosen", icon=":material/format_list_numbered:"):
-        table = chosen_table(result)
-        show_table(table)
-    with st.expander(f"All {values.n_dims:,} dimensions", icon=":material/table:"):
-        table = dimensions_table(result)
-        show_table(table)
+    folded_table(
+        "Dimensions in the order chosen",
+        lambda: chosen_table(result),
+        key=f"neurons_chosen_{place}",
+        icon=":material/format_list_numbered:",
+    )
+    folded_table(f"All {values.n_dims:,} dimensions", lambda: dimensions_table(result), key=f"neurons_every_{place}")
 
 
 def show_accuracies(results: Sequence[Result[NeuronsResult]]) -> None:
@@ -188,12 +189,12 @@ def show_one(results: list[Result[NeuronsResult]], here: Selection) -> None:
     st.subheader("The best dimension by class")
     rows = ask.segmented_control("Values of", [TEST, TRAIN], default=TEST, key="neurons_rows")
     findings = with_shared_axes([by_class(result, str(place), rows == TRAIN) for place, result in places])
-    for (_, result), finding, column in zip(places, findings, st.columns(len(places)), strict=True):
+    for (place, result), finding, column in zip(places, findings, st.columns(len(places)), strict=True):
         with column:
             if beside:
                 st.markdown(f"**{plain(short_model(result.sources[0].model))}**")
             show(finding)
-            show_lists(result, here)
+            show_lists(result, here, str(place))
 
 
 def _against_all(result: Result[NeuronsResult]) -> str:

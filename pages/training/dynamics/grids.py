@@ -25,7 +25,7 @@ from pages._kit.charts.base import Floats, short_model
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import batch_panel
-from pages._kit.show.columns import show_table, unit_of
+from pages._kit.show.columns import folded_table, unit_of
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import bare_reason, reasons
 from pages._kit.state import ask
@@ -289,8 +289,7 @@ def show_measures(
     grids: dict[str, Grid] = {}
     for measure in measures:
         grids |= grids_of(measure, series, found[measure.wanted])
-    with st.expander("Table", icon=":material/table:"):
-        show_table(grids_table(grids))
+    folded_table("Table", lambda: grids_table(grids), key=f"{key}_table")
 
 
 def documents_of(series: SeriesInfo, results: Sequence[Result]) -> list[dict[str, Any]]:
