@@ -15,6 +15,7 @@ from backend.values.recipes import Recipe, changed, recipe
 from backend.values.runs import RunForecast, RunInfo
 from backend.values.tasks import FinetuneTask, ResolveTask, SeriesTask
 from backend.values.texts import TextSetInfo
+from backend.work.costing import here_now
 from backend.work.forecasting import forecast
 
 
@@ -93,7 +94,8 @@ class ModelCalls(RowCalls):
     def forecast(self, task: FinetuneTask) -> RunForecast:
         """The rows, updates and disk that fine-tuning will take, and its time as far as earlier runs tell."""
         table = self.text_set(task.texts)
-        return forecast(task, table, self.model(task.base.name, dtype=task.base.dtype), self.runs())
+        base = self.model(task.base.name, dtype=task.base.dtype)
+        return forecast(task, table, base, self.runs(), here_now(self._store))
 
     def finetuning(
         self,

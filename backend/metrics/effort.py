@@ -53,7 +53,11 @@ class Effort:
 
     def guess(self, size: Size, params: Any) -> float:  # the metric's own parameters
         """Seconds that nobody has measured here yet."""
-        return self.start + self.each * size.n_matrices + self.rate * max(0.0, self.work(size, params))
+        return self.before(size) + self.rate * max(0.0, self.work(size, params))
+
+    def before(self, size: Size) -> float:
+        """The seconds of `guess` that are the same however much work there is."""
+        return self.start + self.each * size.n_matrices
 
 
 PLAIN = Effort()  # of a metric that says nothing

@@ -107,7 +107,8 @@ class RunForecast:
 
     ``n_train`` rows are learned from, ``n_test`` (called ``judged_on``) are held out; ``n_steps`` updates of the weights,
     ``n_in_epoch`` in an epoch, of which the weights after ``n_saved`` are kept: ``n_bytes`` in all, and ``n_bytes_resume`` more while
-    it trains. ``seconds`` of training, from ``known_from``, an earlier run of the same base; NaN where there is none.
+    it trains. ``seconds`` of training, from ``low`` to ``high`` in most cases: by ``known_from``, the newest earlier run of the
+    same base, and others before it; a first guess where there is none.
     ``warning`` says why it is hardly worth while; empty otherwise.
     """
 
@@ -120,6 +121,8 @@ class RunForecast:
     n_bytes: int
     n_bytes_resume: int
     seconds: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
     known_from: str = ""
     warning: str = ""
 

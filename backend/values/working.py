@@ -10,6 +10,11 @@ def working_seconds() -> float:
     return time.perf_counter() - _still[0]
 
 
+def processor_seconds() -> float:
+    """Seconds that the processor has worked for this process, all its threads together; differences of two are what counts."""
+    return time.process_time()
+
+
 def stood_still(seconds: float) -> None:
     """Note that this process has stood still for so long."""
     _still[0] += seconds

@@ -1,6 +1,7 @@
 """Bringing activations into the store: what is missing, and the passes over the texts that fill it."""
 
 import contextlib
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
@@ -17,7 +18,7 @@ from backend.values.activations import Report
 from backend.values.models import OBJECT_PREFIX, ModelInfo
 from backend.values.specs import POOLINGS, ActivationSpec
 from backend.values.texts import TextTable
-from backend.values.working import working_seconds
+from backend.values.working import processor_seconds, working_seconds
 from backend.work.costing import note_pass
 from backend.work.given import copy_given, require_plain
 from backend.work.kinds import Hands
@@ -67,16 +68,20 @@ def _is_here(hands: Hands, spec: ActivationSpec) -> bool:
 
 
 def _extract(hands: Hands, spec: ActivationSpec, report: Report) -> None:
-    started = working_seconds()
+    started, worked = working_seconds(), processor_seconds()
     one = opened(hands, spec, report)
     extract_whole(hands, one, report)
-    note_seconds(hands, spec, one.loaded.info, one.plan.n_tokens, working_seconds() - started)
+    note_seconds(
+        hands, spec, one.loaded.info, one.plan.n_tokens, working_seconds() - started, processor_seconds() - worked
+    )
 
 
-def note_seconds(hands: Hands, spec: ActivationSpec, info: ModelInfo, n_tokens: int, seconds: float) -> None:
-    """Keep how long a pass took, for estimates."""
+def note_seconds(
+    hands: Hands, spec: ActivationSpec, info: ModelInfo, n_tokens: int, seconds: float, worked: float = math.nan
+) -> None:
+    """Keep how long a pass took, and the processor worked on it, for estimates."""
     with contextlib.suppress(StoreError):  # the activations count, whether or not their time can be kept
-        note_pass(hands.store, spec, info, n_tokens, seconds)
+        note_pass(hands.store, spec, info, n_tokens, seconds, worked)
 
 
 @dataclass(frozen=True, slots=True)

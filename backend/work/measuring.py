@@ -19,7 +19,7 @@ from backend.values.preparing import PrepareTask
 from backend.values.results import Result
 from backend.values.specs import AnalysisSpec
 from backend.values.tasks import BatchTask
-from backend.values.working import working_seconds
+from backend.values.working import processor_seconds, working_seconds
 from backend.work.analyses import check_analysis
 from backend.work.checks import MOST_TASKS, within
 from backend.work.choices import analysis_words
@@ -87,7 +87,7 @@ def measure(hands: Hands, spec: AnalysisSpec, report: Report) -> None:
 
 
 def _measure(hands: Hands, spec: AnalysisSpec, digest: str, report: Report) -> None:
-    started, metric = working_seconds(), METRICS[spec.metric]
+    started, worked, metric = working_seconds(), processor_seconds(), METRICS[spec.metric]
     with hands.store.pin([fingerprint(item) for item in spec.inputs]):
         labels = _labels(hands, spec)
         fit = _fitted_on(spec, labels)
@@ -113,10 +113,11 @@ def _measure(hands: Hands, spec: AnalysisSpec, digest: str, report: Report) -> N
         versions=versions(),
         seconds=working_seconds() - started,
     )
+    worked = processor_seconds() - worked
     data, arrays = hands.codec.result_to_parts(result)
     hands.store.put_result(digest, data, arrays, {"texts": [item.texts.digest for item in spec.inputs]})
     with contextlib.suppress(StoreError):  # the result counts, whether or not its time can be kept
-        note_analysis(hands.store, hands.library, spec, result.seconds)
+        note_analysis(hands.store, hands.library, spec, result.seconds, worked)
 
 
 def _of_objects(spec: AnalysisSpec) -> bool:

@@ -86,9 +86,9 @@ class Gathering:
 def begin(hands: Hands, spec: ActivationSpec, report: Report) -> Begun:
     """Plan a pass and cut it into shards; where that gives one alone, do it."""
     from backend.models.cutting import cut
-    from backend.values.working import working_seconds
+    from backend.values.working import processor_seconds, working_seconds
 
-    started = working_seconds()
+    started, worked = working_seconds(), processor_seconds()
     one = opened(hands, spec, report)
     shape = (one.plan.n_rows(spec.pooling), one.n_dims)
     settings = hands.settings
@@ -98,7 +98,8 @@ def begin(hands: Hands, spec: ActivationSpec, report: Report) -> Begun:
     begun = Begun(spec, one.loaded.info, one.plan.n_tokens, shape, one.meta)
     if len(cuts) == 1:
         extract_whole(hands, one, report)
-        note_seconds(hands, spec, one.loaded.info, one.plan.n_tokens, working_seconds() - started)
+        seconds, worked = working_seconds() - started, processor_seconds() - worked
+        note_seconds(hands, spec, one.loaded.info, one.plan.n_tokens, seconds, worked)
         return begun
     write_rows(hands, one)
     return replace(begun, shards=tuple(_shard(one, part, settings.batch_tokens) for part in cuts))

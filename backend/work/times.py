@@ -1,60 +1,27 @@
-"""Times that this instance has measured, and what they say of the next one: seconds, and how far they may be off.
+"""The times that this instance has measured, as records in its store: of every metric, of forward passes, and its pace.
 
 A finished analysis, and a finished forward pass, leaves one measurement under the name of its metric, beside the guess that
-was made for it (`metrics.effort`). An estimate is that guess, times what the measurements nearest in size differed by.
+was made for it (`metrics.effort`); `fitting` says what they tell of the next one. One more record has the latest of all: how
+much longer than on a calm machine things take at present, and by how much first guesses are off on this instance.
 """
 
 import math
+import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from backend.metrics.effort import Size
 from backend.store import Store
 from backend.values.json_data import Json
+from backend.work.fitting import Measured, Pace
 
 FORWARD = "forward pass"  # what a pass of texts through a model is called among the metrics
 MOST_KEPT = 64  # measurements of one metric
-_VERSION = 1  # of the guesses that stand beside them
-_PRIOR_SPREAD = math.log(3.0)  # a first guess is off by a factor of this, either way
-_FLOOR = math.log(1.25)  # the same work does not take the same time twice
-_PRIOR_WEIGHT = 0.5  # of the guess, against 1 of a measurement of the same work: one time on a busy machine says little
-_OTHERWISE = 1.0  # how much further away a measurement with other parameters is, in the logarithm of the work
-_HALF_LIFE = 16  # measurements after which one counts half
-_KNOWN = 0.5  # the weight of measurements from which an estimate is no first guess
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """One measurement: the ``seconds`` it took, the ``guess`` in seconds that its size had, and ``how`` it was asked for."""
-
-    seconds: float
-    guess: float
-    how: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """Seconds that something will take, from ``low`` to ``high`` in most cases; ``measured`` here, or a first guess."""
-
-    seconds: float
-    low: float
-    high: float
-    measured: bool
-
-    def __add__(self, other: "Estimate") -> "Estimate":
-        """Both, one after the other; what makes one late may make the other late, so their ends add up."""
-        return Estimate(
-            self.seconds + other.seconds,
-            self.low + other.low,
-            self.high + other.high,
-            self.measured and other.measured,
-        )
-
-
-NOTHING = Estimate(0.0, 0.0, 0.0, True)
+_VERSION = 2  # of the guesses that stand beside them
+_LATEST = "latest"  # the record of the latest measurements of all metrics
+_MOST_LATEST = 32
 
 
 def note_time(store: Store, name: str, size: Size, measured: Measured, worker: str = "") -> None:
@@ -62,9 +29,15 @@ def note_time(store: Store, name: str, size: Size, measured: Measured, worker: s
     if not (0 < measured.seconds < math.inf and 0 < measured.guess < math.inf):
         return
     about = [size.n_rows, size.n_dims, size.n_layers, size.n_models, size.n_classes]
-    entry = [measured.seconds, measured.guess, measured.how, worker, *about, round(time.time())]
-    kept = _raw(store, name)
-    store.set_record(_key(name), [*kept[1 - MOST_KEPT :], entry])
+    worked = measured.worked if 0 < measured.worked < math.inf else 0.0
+    now = round(time.time(), 1)
+    entry: list[Json] = [measured.seconds, measured.guess, measured.how, measured.start, worked, worker, *about, now]
+    for key, most, new in (
+        (_key(name), MOST_KEPT, entry),
+        (_key(_LATEST), _MOST_LATEST, [measured.seconds, measured.calm, measured.guess, name, now]),
+    ):
+        kept = store.record(key)
+        store.set_record(key, [*(kept if isinstance(kept, list) else [])[1 - most :], new])
 
 
 def is_times(key: str) -> bool:
@@ -75,53 +48,70 @@ def is_times(key: str) -> bool:
 def note_again(store: Store, key: str, value: Json) -> None:
     """Keep the last measurement of a record that another process wrote, among those that are kept here."""
     kept, last = store.record(key), value[-1:] if isinstance(value, list) else []
-    store.set_record(key, [*(kept if isinstance(kept, list) else [])[1 - MOST_KEPT :], *last])
+    most = _MOST_LATEST if key == _key(_LATEST) else MOST_KEPT
+    store.set_record(key, [*(kept if isinstance(kept, list) else [])[1 - most :], *last])
 
 
 def times_of(store: Store, name: str) -> list[Measured]:
     """The measurements of one metric, oldest first; a record of another form counts for nothing."""
-    return list(_read(_raw(store, name)))
-
-
-def fitted(guess: float, how: str, known: Sequence[Measured]) -> Estimate:
-    """What work with this ``guess`` (above 0), asked for in this way, will take by the measurements that are ``known``.
-
-    The guess is multiplied by the weighted median of measured time over guess. A measurement weighs less the further
-    its size is, the older it is, and where its parameters were others; without any near one the guess stays, with a wide spread.
-    """
-    ratios = np.array([math.log(one.seconds / one.guess) for one in known])
-    distance = np.array([abs(math.log(guess / one.guess)) + (one.how != how) * _OTHERWISE for one in known])
-    age = np.arange(len(known))[::-1]
-    weights = np.exp(-distance) * 0.5 ** (age / _HALF_LIFE)
-    total = float(weights.sum())
-    trust = total / (total + _PRIOR_WEIGHT)
-    middle = _quantile(ratios, weights, 0.5) if total else 0.0
-    below, above = (abs(_quantile(ratios, weights, at) - middle) if total else 0.0 for at in (0.1, 0.9))
-    seconds = guess * math.exp(trust * middle)
-    down, up = (trust * max(_FLOOR, one) + (1 - trust) * _PRIOR_SPREAD for one in (below, above))
-    return Estimate(seconds, seconds * math.exp(-down), seconds * math.exp(up), total >= _KNOWN)
-
-
-def _quantile(values: np.ndarray, weights: np.ndarray, share: float) -> float:
-    """The least value with at least ``share`` of the weights at or below it."""
-    order = np.argsort(values, kind="stable")
-    summed = np.cumsum(weights[order])
-    return float(values[order][np.searchsorted(summed, share * summed[-1], side="left").clip(0, len(values) - 1)])
-
-
-def _raw(store: Store, name: str) -> list[Json]:
     found = store.record(_key(name))
-    return list(found) if isinstance(found, list) else []
+    return list(_read(found)) if isinstance(found, list) else []
+
+
+def pace_of(store: Store, *, load: float | None = None, now: float | None = None) -> Pace:
+    """How much longer work takes now than on a calm machine: by the latest measurements, and by the machine's own load.
+
+    ``load`` are the tasks that want a processor, for each that there is (as the machine says it, if not given), ``now`` seconds
+    since the epoch.
+    """
+    now = time.time() if now is None else now
+    found = tuple((math.log(took / calm), calm, max(0.0, now - at)) for took, calm, _, _, at in _latest(store))
+    return Pace(found, _load() if load is None else load)
+
+
+def speed_of(store: Store, prior: float = 0.0) -> float:
+    """The logarithm of what first guesses are to be multiplied by here: as a metric's was that has been measured.
+
+    ``prior`` counts as one of them, the median of the metrics is taken.
+    """
+    by_metric: dict[str, float] = {}
+    for _, calm, guess, name, _ in _latest(store):
+        by_metric.setdefault(name, math.log(calm / guess))
+    return float(np.median([prior, prior, *by_metric.values()]))
+
+
+def _latest(store: Store) -> list[tuple[float, float, float, str, float]]:
+    """The latest measurements, newest first: seconds, those on a calm machine, the guess, the metric, and when it was."""
+    found = store.record(_key(_LATEST))
+    out = []
+    for entry in reversed(found if isinstance(found, list) else []):
+        if not isinstance(entry, list) or len(entry) != 5 or not isinstance(entry[3], str):
+            continue
+        numbers = [one for one in (*entry[:3], entry[4]) if type(one) in (int, float) and 0 < one < math.inf]
+        if len(numbers) == 4:
+            out.append((float(numbers[0]), float(numbers[1]), float(numbers[2]), entry[3], float(numbers[3])))
+    return out
+
+
+def _load() -> float:
+    """Tasks that want a processor now, for each that there is, with the one that is to come."""
+    try:
+        return (os.getloadavg()[0] + 1) / (os.cpu_count() or 1)
+    except (OSError, AttributeError):  # not known everywhere
+        return 1.0
 
 
 def _read(entries: Sequence[Json]) -> Iterator[Measured]:
     for entry in entries:
-        if not isinstance(entry, list) or len(entry) < 3:
+        if not isinstance(entry, list) or len(entry) < 5:
             continue
-        seconds, guess, how = entry[:3]
+        seconds, guess, how, start, worked = entry[:5]
         numbers = all(type(one) in (int, float) and 0 < one < math.inf for one in (seconds, guess))
-        if numbers and isinstance(how, str):
-            yield Measured(float(seconds), float(guess), how)
+        least = all(type(one) in (int, float) and 0 <= one < math.inf for one in (start, worked))
+        if numbers and least and isinstance(how, str):
+            yield Measured(
+                float(seconds), float(guess), how, min(float(start), float(guess)), float(worked) or math.nan
+            )
 
 
 def _key(name: str) -> str:

@@ -1,7 +1,9 @@
-"""What an instance learns from its own times: the fit, its spread, and the records behind it."""
+"""What an instance learns from its own times: the records, and what a workbench says by them; the fit is in test_fitting."""
 
+import dataclasses
 import math
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -12,71 +14,12 @@ from backend.metrics import METRICS, parse_params
 from backend.metrics.effort import PLAIN, Size, entries
 from backend.store import Store
 from backend.values.specs import AnalysisSpec
-from backend.work.costing import how_asked, metric_estimate, size_of
-from backend.work.times import FORWARD, MOST_KEPT, NOTHING, Measured, fitted, note_time, times_of
+from backend.work.costing import how_asked, metric_estimate, note_counted, size_of
+from backend.work.fitting import Measured
+from backend.work.stacks import pass_of
+from backend.work.times import FORWARD, MOST_KEPT, note_again, note_time, pace_of, speed_of, times_of
 
 SMALL = Size(100, 32, 3)
-
-
-def test_with_nothing_measured_the_guess_stands_and_is_said_to_be_one() -> None:
-    found = fitted(4.0, "a", [])
-    assert found.seconds == 4.0 and not found.measured
-    assert found.low == pytest.approx(4.0 / 3) and found.high == pytest.approx(12.0)
-
-
-def test_measurements_of_the_same_work_take_the_place_of_the_guess() -> None:
-    found = fitted(1.0, "a", [Measured(8.0, 1.0, "a")] * 8)
-    assert found.measured
-    assert 6.5 < found.seconds < 8.0
-    assert found.low < 8.0 < found.high < 2 * found.low
-
-
-def test_one_odd_time_does_not_move_the_rest() -> None:
-    times = [Measured(seconds, 1.0, "a") for seconds in (2.0, 2.1, 1.9, 600.0, 2.0, 2.05, 1.95)]
-    found = fitted(1.0, "a", times)
-    assert 1.6 < found.seconds < 2.2
-
-
-def test_what_is_near_in_size_counts_more() -> None:
-    times = [
-        *[Measured(0.3, 0.1, "a")] * 5,
-        *[Measured(10.0, 10.0, "a")] * 5,
-    ]  # three times the guess where it is small
-    assert fitted(0.1, "a", times).seconds == pytest.approx(0.3, rel=0.2)
-    assert fitted(10.0, "a", times).seconds == pytest.approx(10.0, rel=0.2)
-
-
-def test_what_was_asked_in_the_same_way_counts_more() -> None:
-    times = [*[Measured(1.0, 1.0, "quick")] * 4, *[Measured(20.0, 1.0, "slow")] * 4]
-    assert fitted(1.0, "quick", times).seconds == pytest.approx(1.0, rel=0.1)
-    assert fitted(1.0, "slow", times).seconds > 10
-
-
-def test_far_from_all_that_was_measured_it_is_a_guess_again() -> None:
-    times = [Measured(1.0, 0.01, "a")] * 3
-    near, far = fitted(0.01, "a", times), fitted(1e6, "a", times)
-    assert near.measured and not far.measured
-    assert far.high / far.low > near.high / near.low
-
-
-def test_the_latest_times_count_most() -> None:
-    times = [*[Measured(1.0, 1.0, "a")] * 20, *[Measured(5.0, 1.0, "a")] * 20]
-    assert fitted(1.0, "a", times).seconds > 4
-
-
-def test_the_spread_covers_times_that_vary() -> None:
-    seconds = [1.0, 1.5, 2.0, 3.0, 4.0, 1.2, 2.5, 3.5]
-    steady = fitted(1.0, "a", [Measured(2.0, 1.0, "a")] * 8)
-    varied = fitted(1.0, "a", [Measured(one, 1.0, "a") for one in seconds])
-    assert varied.high / varied.low > steady.high / steady.low
-    assert sum(varied.low <= one <= varied.high for one in seconds) >= 6
-
-
-def test_estimates_add_up() -> None:
-    one = fitted(2.0, "a", [])
-    both = one + (one + one + one)
-    assert (both.seconds, both.low, both.high) == pytest.approx((8.0, 4 * one.low, 4 * one.high))
-    assert NOTHING + one == one
 
 
 def test_records_are_few_and_the_latest(tmp_path: Path) -> None:
@@ -94,15 +37,70 @@ def test_records_are_few_and_the_latest(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    ["text", 3, {"a": 1}, [1, None, "x"], [[1.0, "2", "a"]], [[-1.0, 1.0, "a"]], [[1.0, 0, "a"]], [[True, 1.0, "a"]]],
+    [
+        *(
+            "text",
+            3,
+            {"a": 1},
+            [1, None, "x"],
+            [[1.0, 2.0, "a"]],
+            [[1.0, "2", "a", 0.0, 0.0]],
+            [[-1.0, 1.0, "a", 0.0, 0.0]],
+        ),
+        *(
+            [[1.0, 0, "a", 0.0, 0.0]],
+            [[True, 1.0, "a", 0.0, 0.0]],
+            [[1.0, 1.0, "a", -1.0, 0.0]],
+            [[1.0, 1.0, "a", 0.0, "x"]],
+        ),
+    ],
 )
 def test_records_of_another_form_count_for_nothing(tmp_path: Path, content: object) -> None:
     store = Store(tmp_path, budget=10**9)
-    store.set_record("seconds/1/cka", content)
-    assert times_of(store, "cka") == []
-    note_time(store, "cka", SMALL, Measured(2.0, 1.0, "a"))
-    assert times_of(store, "cka") == [Measured(2.0, 1.0, "a")]
+    store.set_record("seconds/2/cka", content)
+    store.set_record("seconds/2/latest", content)
+    assert times_of(store, "cka") == [] and speed_of(store, 0.5) == 0.5
+    assert pace_of(store, load=0.1) == pace_of(Store(tmp_path / "other", budget=10**9), load=0.1)
+    note_time(store, "cka", SMALL, Measured(2.0, 1.0, "a", 0.5, 1.0))
+    assert times_of(store, "cka") == [Measured(2.0, 1.0, "a", 0.5, 1.0)]
     store.close()
+
+
+def test_the_latest_times_of_all_metrics_tell_the_pace_until_they_are_old(tmp_path: Path) -> None:
+    store = Store(tmp_path, budget=10**9)
+    assert pace_of(store, load=0.5).of(1.0)[0] == 0.0, "a calm machine, as it says itself"
+    assert math.exp(pace_of(store, load=3.0).of(1.0)[0]) == pytest.approx(3.0), "a busy one"
+    for _ in range(6):
+        note_time(store, "cka", SMALL, Measured(4.0, 1.0, "a", worked=1.0))
+    assert 3.0 < math.exp(pace_of(store, load=0.5).of(1.0)[0]) < 4.0
+    later = time.time() + 3_600
+    assert math.exp(pace_of(store, load=0.5, now=later).of(1.0)[0]) < 1.1
+    for _ in range(6):
+        note_time(store, "rogue", SMALL, Measured(1.0, 1.0, "a", worked=1.0))
+    assert math.exp(pace_of(store, load=0.5).of(1.0)[0]) < 1.4
+    store.close()
+
+
+def test_a_metric_never_run_is_guessed_by_how_far_off_others_were(tmp_path: Path) -> None:
+    store = Store(tmp_path, budget=10**9)
+    assert speed_of(store, 0.3) == 0.3
+    for name in ("cka", "rogue", "spectrum", "movement", "anisotropy"):
+        note_time(store, name, SMALL, Measured(3.0, 1.0, "a"))
+    assert math.exp(speed_of(store)) == pytest.approx(3.0)
+    for _ in range(20):
+        note_time(store, "odd", SMALL, Measured(1_000.0, 1.0, "a"))
+    assert math.exp(speed_of(store)) == pytest.approx(3.0), "each metric counts once"
+    store.close()
+
+
+def test_what_another_process_measured_is_kept_beside_ones_own(tmp_path: Path) -> None:
+    store, other = Store(tmp_path / "a", budget=10**9), Store(tmp_path / "b", budget=10**9)
+    note_time(store, "cka", SMALL, Measured(1.0, 1.0, "a"))
+    note_time(other, "cka", SMALL, Measured(5.0, 1.0, "a", worked=1.0))
+    for key in ("seconds/2/cka", "seconds/2/latest"):
+        note_again(store, key, other.record(key))
+    assert [one.seconds for one in times_of(store, "cka")] == [1.0, 5.0]
+    assert pace_of(store, load=0.1).of(1.0)[0] > pace_of(Store(tmp_path / "c", budget=10**9), load=0.1).of(1.0)[0]
 
 
 def test_a_damaged_record_is_dropped(tmp_path: Path) -> None:
@@ -160,6 +158,7 @@ def test_what_is_computed_is_measured_and_what_is_stored_is_not(bench: Workbench
     result = bench.wait(spec)
     (one,) = times_of(store, "anisotropy")
     assert one.seconds == result.seconds and one.how == how_asked(spec)
+    assert 0 < one.start < one.guess and one.worked > 0
     assert len(times_of(store, FORWARD)) == 1
     assert bench.wait(spec).seconds == result.seconds
     bench.wait(spec_of(bench, seed=0))
@@ -182,7 +181,7 @@ def test_an_estimate_is_by_the_times_of_the_same_metric(bench: Workbench) -> Non
     assert (size.n_rows, size.n_dims, size.n_layers, size.n_models) == (440, 384, 1, 1)
     for _ in range(10):
         guess = METRICS["anisotropy"].effort.guess(size, spec.params)
-        note_time(bench._store, "anisotropy", size, Measured(50 * guess, guess, how_asked(spec)))
+        note_time(bench._store, "anisotropy", size, Measured(50 * guess, guess, how_asked(spec), worked=50 * guess))
     known = times_of(bench._store, "anisotropy")
     assert metric_estimate(spec, size, known).seconds > 30 * guess
     again = spec_of(bench, pooling="cls")
@@ -196,9 +195,16 @@ def test_counted_tokens_are_taken_once_they_are_known(bench: Workbench) -> None:
     found = bench.cost([spec])
     assert found.counted and not guessed.counted
     assert (found.n_texts, found.n_tokens, found.n_bytes) == (counted.n_texts, counted.n_tokens, counted.n_bytes)
-    assert found.seconds == pytest.approx(counted.seconds)
     assert guessed.n_tokens == pytest.approx(counted.n_tokens, rel=0.5)
     assert guessed.n_bytes == counted.n_bytes
+
+
+def test_a_pass_that_was_timed_on_a_few_of_its_texts_is_estimated_by_that_time(bench: Workbench) -> None:
+    spec = spec_of(bench)
+    counted = bench.wait(EstimateTask(spec.inputs))
+    slow = dataclasses.replace(counted, seconds=100 * bench.cost([spec]).seconds)
+    note_counted(bench._store, pass_of(spec.inputs[0]), slow)
+    assert bench.cost([spec]).seconds > slow.seconds / 4
 
 
 def test_several_analyses_share_a_forward_pass_and_add_up(bench: Workbench) -> None:

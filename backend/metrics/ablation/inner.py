@@ -274,7 +274,7 @@ def _work(size: Size, params: InnerAblationParams) -> float:
     orders = 1 + params.n_draws if params.dims or params.order == "random" else 2 + params.n_draws
     tested = (params.test_share if size.n_classes else 1.0) * size.n_rows
     share = min(tested, params.n_texts) / max(1, size.n_rows)
-    passes = 2e9 + float(size.n_parameters) * size.n_tokens * share  # a small network is all overhead
+    passes = 1.3e9 + float(size.n_parameters) * size.n_tokens * share  # a small network is all overhead
     return passes * orders * (len(params.steps) or N_STEPS)
 
 
@@ -289,5 +289,5 @@ INNER_ABLATION = Metric(
     labels="optional",
     head=True,
     network=True,
-    effort=Effort(_work, rate=8e-11, start=1.0, each=0.0),
+    effort=Effort(_work, rate=2e-11, start=0.2, each=0.0),
 )

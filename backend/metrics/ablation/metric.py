@@ -304,5 +304,5 @@ ABLATION = Metric(
     run=run,
     labels="required",
     head=True,
-    effort=Effort(_work, rate=1.1e-6, start=0.1, each=0.35),
+    effort=Effort(_work, rate=5e-7, start=0.05, each=0.42),
 )

@@ -133,5 +133,5 @@ AVERAGE_COSINE = Metric(
     result=AverageCosineResult,
     run=run,
     aliases=("cosine",),
-    effort=Effort(_work, rate=1e-8, start=0.015),
+    effort=Effort(_work, rate=4e-8, start=0.02, each=0.001),
 )

@@ -197,5 +197,5 @@ ANISOTROPY = Metric(
     result=AnisotropyResult,
     run=run,
     aliases=("isoscore", "participation_ratio", "effective_rank"),
-    effort=Effort(_work, rate=6e-11, start=0.03, each=0.03),
+    effort=Effort(_work, rate=6e-10, start=0.02, each=0.005),
 )

@@ -76,5 +76,5 @@ SPECTRUM = Metric(
     params=SpectrumParams,
     result=SpectrumResult,
     run=run,
-    effort=Effort(spectra, rate=6e-11, start=0.03, each=0.01),
+    effort=Effort(spectra, rate=1.8e-10, start=0.02, each=0.001),
 )

@@ -80,5 +80,5 @@ VARIANCE_RATIO = Metric(
     result=VarianceRatioResult,
     run=run,
     direction=AFTER_FIRST,
-    effort=Effort(spectra, rate=6e-11, start=0.03, each=0.01),
+    effort=Effort(spectra, rate=1.8e-10, start=0.02, each=0.001),
 )

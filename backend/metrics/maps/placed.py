@@ -77,7 +77,7 @@ def run(
 def _work(size: Size, params: TextOnMapParams) -> float:
     """Multiplications of the covariances; the weights, which may have to be loaded first."""
     rows = min(size.n_rows, params.max_rows)
-    return float(size.n_layers) * rows * size.n_dims * min(rows, size.n_dims) + 100.0 * size.n_parameters
+    return float(size.n_layers) * rows * size.n_dims * min(rows, size.n_dims) + 10.0 * size.n_parameters
 
 
 TEXT_ON_MAP = Metric(
@@ -89,5 +89,5 @@ TEXT_ON_MAP = Metric(
     result=TextOnMap,
     run=run,
     network=True,
-    effort=Effort(_work, rate=4e-11, start=0.1, each=0.02),
+    effort=Effort(_work, rate=1.8e-10, start=0.03, each=0.003),
 )

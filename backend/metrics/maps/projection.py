@@ -280,14 +280,18 @@ def _notes(values: Projection, stack: LayerStack, params: ProjectionParams, n_ze
     return notes
 
 
+_ROW = 3e5  # multiplications in whose time the neighbours of a row are sorted and compared
+
+
 def projection_work(size: Size, params: ProjectionParams) -> float:
     """Multiplications: neighbours in the full space and on the map, then t-SNE's or UMAP's iterations over the points."""
     laid_out = min(size.n_rows, params.max_rows)
     rows = min(laid_out, _MOST_COMPARED if params.method == "pca" else _MOST_LAID_OUT)
-    turn = {"pca": 0.0, "tsne": 1e7 + 2e5 * rows * params.perplexity / 30, "umap": 2.5e5 * rows}[params.method]
-    compiled = 2e11 if params.method == "umap" else 0.0  # once in a process
+    turn = {"pca": 0.0, "tsne": 2.5e6 + 5e4 * rows * params.perplexity / 30, "umap": 6e4 * rows}[params.method]
+    compiled = 5e10 if params.method == "umap" else 0.0  # once in a process
     components = 2.0 * laid_out * size.n_dims * min(size.n_dims, laid_out)
-    return size.n_matrices * (rows * rows * (size.n_dims + 40.0) + components + turn * params.n_iter) + compiled
+    compared = rows * (rows * (size.n_dims + 600.0) + _ROW)
+    return size.n_matrices * (compared + components + turn * params.n_iter) + compiled
 
 
 PROJECTION = Metric(
@@ -300,5 +304,5 @@ PROJECTION = Metric(
     run=run,
     worker="layouts",
     aliases=("pca", "tsne", "umap"),
-    effort=Effort(projection_work, rate=4e-11, start=0.1, each=0.08),
+    effort=Effort(projection_work, rate=1.6e-10, start=0.03, each=0.013),
 )

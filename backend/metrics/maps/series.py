@@ -77,5 +77,5 @@ PROJECTION_SERIES = Metric(
     run=run,
     worker="layouts",
     direction=BEFORE_FIRST,
-    effort=Effort(_work, rate=4e-11, start=0.1, each=0.05),
+    effort=Effort(_work, rate=1.6e-10, start=0.05, each=0.003),
 )

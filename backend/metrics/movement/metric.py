@@ -211,5 +211,5 @@ MOVEMENT = Metric(
     labels="required",
     aliases=("centroids",),
     direction=BEFORE_FIRST,
-    effort=Effort(rate=3e-8, start=0.03, each=0.005),
+    effort=Effort(rate=2e-8, start=0.035, each=0.005),
 )

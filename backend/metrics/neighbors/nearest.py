@@ -133,5 +133,5 @@ NEIGHBOURS = Metric(
     params=NeighboursParams,
     result=Neighbours,
     run=run,
-    effort=Effort(rate=6e-9, start=0.03),
+    effort=Effort(rate=7e-9, start=0.02, each=0.0005),
 )

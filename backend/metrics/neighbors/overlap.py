@@ -122,7 +122,7 @@ def _notes(values: NeighbourOverlap, params: OverlapParams, n_rows: int) -> tupl
 def _work(size: Size, params: OverlapParams) -> float:
     """Multiplications of the distances in each layer, then the lists of neighbours of each two layers."""
     rows = min(size.n_rows, params.max_rows)
-    return rows * (size.n_matrices * rows * size.n_dims + 500.0 * size.n_layers**2 * params.k)
+    return rows * (size.n_matrices * rows * (size.n_dims + 100.0) + 2_000.0 * size.n_layers**2 * params.k)
 
 
 NEIGHBOUR_OVERLAP = Metric(
@@ -133,5 +133,5 @@ NEIGHBOUR_OVERLAP = Metric(
     params=OverlapParams,
     result=NeighbourOverlap,
     run=run,
-    effort=Effort(_work, rate=4e-11, start=0.03, each=0.02),
+    effort=Effort(_work, rate=1.7e-10, start=0.02, each=0.007),
 )

@@ -1,5 +1,6 @@
 """Salient neurons of each layer: the metric, with the table, the single dimensions and the texts on the wrong side."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -300,7 +301,8 @@ def _work(size: Size, params: NeuronsParams) -> float:
     """Choices of one dimension from many small ones, in all folds, again for each shuffle of the labels."""
     chosen = min(params.n_select or max(_MIDDLE, size.n_classes), MOST_SELECTED, max(size.n_dims, 1))
     turns = (1 + params.n_controls) * params.n_folds / 5
-    choice = 1 + min(size.n_rows, params.max_rows) * size.n_dims * max(size.n_classes, 2) / 2.5e5
+    numbers = float(min(size.n_rows, params.max_rows)) * size.n_dims * max(size.n_classes, 2)
+    choice = 1.0 + math.pow(numbers / 5e4, 0.85)
     return size.n_matrices * turns * chosen * choice
 
 
@@ -314,5 +316,5 @@ NEURONS = Metric(
     run=run,
     labels="required",
     aliases=("salient",),
-    effort=Effort(_work, rate=0.03, start=0.1),
+    effort=Effort(_work, rate=0.04, start=0.05),
 )

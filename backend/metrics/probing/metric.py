@@ -253,16 +253,23 @@ def _result(
     )
 
 
+_A_FIT = 150  # rows in whose time a training begins and ends
+
+
 def _work(size: Size, params: ProbingParams) -> float:
-    """Numbers gone through by the networks: of the search, round by round, of the trainings of the best, and of shuffled labels."""
+    """Numbers gone through by the networks: of the search, round by round, of the trainings of the best, and of shuffled labels.
+
+    A training takes a while however few its rows are.
+    """
     rows = int(min((1 - params.test_share) * size.n_rows, params.max_rows))
     n_settings = len(set(params.sizes)) ** 2 * len(set(params.exponents))
-    fitted = rows * (params.n_seeds + params.n_controls)
+    n_best = params.n_seeds + params.n_controls
+    fitted = n_best * (rows + _A_FIT)
     if params.grid != "fixed":
         n_fit = rows - rows // 5  # hold_out keeps a fifth
         rounds = round_sizes(n_settings, n_fit, max(size.n_classes, 2), halving=params.grid == "halving")
-        fitted += sum(count * n_rows for count, n_rows in rounds)
-    return float(size.n_matrices * (size.n_dims + 200) * fitted)  # as wide as the layers behind the first
+        fitted += sum(count * (n_rows + _A_FIT) for count, n_rows in rounds)
+    return float(size.n_matrices * (size.n_dims + 600) * fitted)  # as wide as the layers behind the first
 
 
 PROBING = Metric(
@@ -276,5 +283,5 @@ PROBING = Metric(
     worker="layouts",
     labels="required",
     aliases=("probes",),
-    effort=Effort(_work, rate=8e-6, start=0.5),
+    effort=Effort(_work, rate=1.5e-6, start=0.5),
 )

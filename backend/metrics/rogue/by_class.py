@@ -199,5 +199,5 @@ CLASS_SPIKES = Metric(
     result=ClassSpikesResult,
     run=run,
     labels="required",
-    effort=Effort(rate=2e-8, start=0.015),
+    effort=Effort(rate=1e-8, start=0.02, each=0.0005),
 )

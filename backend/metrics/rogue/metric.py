@@ -194,5 +194,5 @@ ROGUE = Metric(
     result=RogueResult,
     run=run,
     aliases=("rogue_dimensions",),
-    effort=Effort(rate=2e-8, start=0.015),
+    effort=Effort(rate=1.4e-8, start=0.02, each=0.001),
 )

@@ -149,5 +149,5 @@ SHARED_ROGUE = Metric(
     params=SharedRogueParams,
     result=SharedRogueResult,
     run=run,
-    effort=Effort(rate=2e-8, start=0.01, each=0.002),
+    effort=Effort(rate=6e-9, start=0.02, each=0.0005),
 )

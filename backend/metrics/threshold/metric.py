@@ -233,7 +233,7 @@ def _notes(params: ThresholdParams, split: Split, result: ThresholdResult) -> li
 def _work(size: Size, params: ThresholdParams) -> float:
     """Fits of a small linear head on all dimensions, one for each shuffle of the labels and one for the labels."""
     turns = 1 + params.n_controls
-    return size.n_matrices * turns * (1 + size.n_rows * size.n_dims * max(size.n_classes, 2) / 1e6)
+    return size.n_matrices * turns * (1 + size.n_rows * size.n_dims * max(size.n_classes, 2) / 2e5)
 
 
 THRESHOLD = Metric(
@@ -247,5 +247,5 @@ THRESHOLD = Metric(
     labels="required",
     aliases=("rogue_threshold",),
     head=True,
-    effort=Effort(_work, rate=0.007, start=0.05),
+    effort=Effort(_work, rate=0.012, start=0.03),
 )

@@ -56,8 +56,13 @@ def _texts(cost: Cost, specs: Sequence[AnalysisSpec]) -> str:
 
 def time_words(cost: Cost) -> str:
     """The whole time with its spread: "about 12 s (8 to 20 s)"; says where it is a first guess."""
-    whole = f"{_about(cost.whole_seconds)}{_spread(cost)}"
+    whole = seconds_words(cost.whole_seconds, cost.low, cost.high)
     return whole if cost.measured else f"{whole}, {FIRST_GUESS}"
+
+
+def seconds_words(seconds: float, low: float, high: float) -> str:
+    """A time with its spread: "about 12 s (8 to 20 s)"."""
+    return f"{_about(seconds)}{_spread(low, high)}"
 
 
 def work_left(specs: Sequence[AnalysisSpec]) -> str:
@@ -82,11 +87,11 @@ def _about(seconds: float) -> str:
     return said if seconds < 1 else f"about {said}"
 
 
-def _spread(cost: Cost) -> str:
-    low, high = wording.duration(cost.low), wording.duration(cost.high)
-    if cost.high < 1 or low == high:
+def _spread(least: float, most: float) -> str:
+    low, high = wording.duration(least), wording.duration(most)
+    if most < 1 or low == high:
         return ""
-    if cost.low < 1:
+    if least < 1:
         return f" (up to {high})"
     number, unit = low.split(" ", 1)
     same = unit == high.split(" ", 1)[-1] and " " not in unit

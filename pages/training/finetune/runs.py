@@ -8,6 +8,7 @@ import streamlit as st
 
 from backend import POOLINGS, RECIPES, EmbedscopeError, RunForecast, RunInfo
 from pages._kit.charts.base import short_model
+from pages._kit.flow.costs import FIRST_GUESS, seconds_words
 from pages._kit.show import wording
 from pages._kit.show.columns import show_table
 from pages._kit.show.export import cells_of, csv_text
@@ -139,15 +140,11 @@ def all_runs(infos: Sequence[RunInfo]) -> None:
 
 def say_forecast(found: RunForecast) -> None:
     """What a run will take: rows, updates, time as far as it is known, and disk; and whether so few updates are worth while."""
-    time = (
-        f"about {wording.duration(found.seconds)}, as the run {plain(found.known_from)} took"
-        if found.known_from
-        else ""
-    )
+    by = f"by what the run {plain(found.known_from)} took" if found.known_from else FIRST_GUESS
     parts = [
         f"{wording.count(found.n_train, 'training row')}, {found.n_test:,} to judge by ({plain(found.judged_on)})",
         f"{wording.count(found.n_steps, 'update')} of the weights, {found.n_in_epoch:,} an epoch",
-        time or "time not known before the first run of this model on these texts",
+        f"{seconds_words(found.seconds, found.low, found.high)}, {by}",
         f"{wording.size(found.n_bytes)} on disk for {wording.count(found.n_saved, 'saved step')}, and up to "
         f"{wording.size(found.n_bytes_resume)} while it trains",
     ]

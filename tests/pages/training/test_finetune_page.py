@@ -218,10 +218,11 @@ def test_a_run_is_renamed_and_a_link_with_its_former_name_shows_it(open_page, sm
 def test_the_time_of_a_run_is_told_by_an_earlier_one(small_world: SmallWorld) -> None:
     bench = small_world.bench
     options = {"model": small_world.models[1], "texts": small_world.texts, "label": "label", "recipe": "zhou-base"}
-    assert np.isnan(bench.forecast(bench.finetuning("timed", **options)).seconds)
+    guess = bench.forecast(bench.finetuning("timed", **options))
+    assert guess.known_from == "" and 0 < guess.low < guess.seconds < guess.high
     info = bench.finetune("timed", changes={"max_steps": 2}, **options)
     found = bench.forecast(bench.finetuning("again", changes={"epochs": 10}, **options))
     assert found.known_from == "timed" and found.n_steps == 20
-    assert found.seconds == pytest.approx(info.seconds / 2 * 20)
+    assert found.low < found.seconds < found.high and found.seconds > info.seconds
     assert (found.n_train, found.n_test) == (info.n_train, info.n_test)
     assert found.n_saved == len(bench.finetune("again", changes={"epochs": 10}, **options).steps)
