@@ -7,12 +7,14 @@ from tests.pages.drawn import check
 from tests.pages.figures import figure, numbers, said
 
 KEY = "component_accuracy"
+FEW = {"n_points": 4, "n_draws": 2}  # each point of each curve is a classifier that is fitted
+LESS = {f"{KEY}_{name}": str(value) for name, value in FEW.items()}
 
 
 def test_the_curves_on_show_are_the_metrics(open_page, run_page, small_world: SmallWorld) -> None:
-    at = run_page(open_page(KEY, 0), KEY)
+    at = run_page(open_page(KEY, 0, **LESS), KEY)
     general = small_world.bench.text_set_info("general")
-    values = small_world.computed(KEY, 0, label="label", basis=general, layers=[3]).values
+    values = small_world.computed(KEY, 0, label="label", basis=general, layers=[3], params=FEW).values
     traces = {trace["name"]: trace for trace in figure(at)["data"] if trace.get("name")}
     for name, field in (("components of these texts", "in_domain"), ("components of the general texts", "general")):
         np.testing.assert_allclose(numbers(traces[name]["y"]), getattr(values, field)[0], rtol=1e-5)
@@ -24,11 +26,11 @@ def test_the_curves_on_show_are_the_metrics(open_page, run_page, small_world: Sm
 
 
 def test_two_models_stand_side_by_side_on_the_same_axes(open_page, run_page, small_world: SmallWorld) -> None:
-    at = run_page(open_page(KEY, 0, 2), KEY)  # the second is half as wide
+    at = run_page(open_page(KEY, 0, 2, **LESS), KEY)  # the second is half as wide
     general = small_world.bench.text_set_info("general")
     ranges = []
     for place, model in enumerate((0, 2)):
-        values = small_world.computed(KEY, model, label="label", basis=general, layers=[3]).values
+        values = small_world.computed(KEY, model, label="label", basis=general, layers=[3], params=FEW).values
         drawn = figure(at, place)
         (line,) = [trace for trace in drawn["data"] if trace.get("name") == "components of these texts"]
         np.testing.assert_allclose(numbers(line["y"]), values.in_domain[0], rtol=1e-5)
@@ -44,9 +46,9 @@ def test_two_models_stand_side_by_side_on_the_same_axes(open_page, run_page, sma
 def test_the_rows_of_a_basis_for_every_number_of_components(
     open_page, run_page, shown, small_world: SmallWorld
 ) -> None:
-    at = run_page(open_page(KEY, 0, component_accuracy_sample_all="true"), KEY)
+    at = run_page(open_page(KEY, 0, **LESS, component_accuracy_sample_all="true"), KEY)
     general = small_world.bench.text_set_info("general")
-    params = {"sample_all": True}
+    params = {**FEW, "sample_all": True}
     values = small_world.computed(KEY, 0, label="label", basis=general, layers=[3], params=params).values
     drawn = figure(at, 2)
     for axis, grid in (("x", values.all_in_domain[0]), ("x2", values.all_general[0])):
@@ -57,7 +59,7 @@ def test_the_rows_of_a_basis_for_every_number_of_components(
 
 
 def test_without_general_texts_there_is_no_such_curve(open_page, run_page) -> None:
-    at = open_page(KEY, 0)
+    at = open_page(KEY, 0, **LESS)
     at.selectbox(key="component_basis").select_index(0).run()
     at = run_page(at, KEY)
     names = [trace.get("name") for trace in figure(at)["data"]]
@@ -65,7 +67,7 @@ def test_without_general_texts_there_is_no_such_curve(open_page, run_page) -> No
 
 
 def test_every_figure_has_a_table_of_its_own_numbers(open_page, run_page, shown) -> None:
-    at = run_page(open_page(KEY, 0), KEY)
+    at = run_page(open_page(KEY, 0, **LESS), KEY)
     names = {"components of these texts": "these texts", "components of the general texts": "general texts"}
     keys = ("component_accuracy_chart", "component_sample_chart")
     more = {"shuffled labels": "shuffled labels", "as many random dimensions (mean ± std)": "random dimensions"}
