@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as properties
 
 from backend import Settings, open_workbench, read_settings
 from backend.__main__ import main
@@ -27,6 +29,8 @@ from tests.scheduling import Shared, turn
 
 ROOT = Path(__file__).resolve().parents[1]
 os.environ.setdefault("EMBEDSCOPE_START_SECONDS", "0")  # tests press Run, but for those of what starts by itself
+properties.register_profile("whatever the load", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+properties.load_profile("whatever the load")  # nothing fails by the clock on the wall
 NO_SHARED = "the shared folder of real data and models is not here (EMBEDSCOPE_SHARED names it)"
 _PACKAGED = ("app.py", "pyproject.toml", "setup.py", "README.md", "requirements.txt", "backend", "pages", ".streamlit")
 SUBJECTS = ("film", "hotel", "novel", "phone", "concert", "meal", "museum", "train", "garden", "lecture")
