@@ -94,9 +94,17 @@ def tables_open(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(columns, "OPEN_AT_FIRST", True)
 
 
+@pytest.fixture(scope="package")
+def navigation(small_world: SmallWorld) -> dict[str, Any]:
+    """The table of pages that app.py registers, by AppTest's number of each; it knows them after a first run alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session, "_open", lambda: small_world.bench)
+        return dict(AppTest.from_file(str(ROOT / "app.py"), default_timeout=240).run()._registered_pages)
+
+
 @pytest.fixture
 def open_page(
-    small_world: SmallWorld, monkeypatch: pytest.MonkeyPatch, shown: dict[str, Finding]
+    small_world: SmallWorld, monkeypatch: pytest.MonkeyPatch, shown: dict[str, Finding], navigation: dict[str, Any]
 ) -> Callable[..., AppTest]:
     """Opens a page of the sections Geometry, Labels and Training on models of the small world; by place or name; keyword arguments go into the URL."""
     monkeypatch.setattr(session, "_open", lambda: small_world.bench)
@@ -107,14 +115,15 @@ def open_page(
         at.query_params["model"] = [one if isinstance(one, str) else small_world.models[one] for one in places or (0,)]
         for name, value in choice.items():
             at.query_params[name] = value
-        at.run()
-        if page != "overview":
+        if page == "overview":
+            at.run()
+        else:
             section = next(
                 name
                 for name in ("geometry", "labels", "training")
                 if (ROOT / "pages" / name / page / "page.py").exists()
             )
-            shown.clear()  # of the first page, which was only passed through
+            at._registered_pages = navigation  # straight to the page, as a link leads there
             at.switch_page(f"pages/{section}/{page}/page.py").run()
         assert not at.exception
         return at
