@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from streamlit.testing.v1 import AppTest
 
 import backend
-from pages._kit.show import columns
+from pages._kit.show import columns, text_rows
 from pages._kit.show import finding as finding_module
 from pages._kit.show.finding import Finding
 from pages._kit.state import session
@@ -156,6 +157,20 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> dict[str, Finding]:
         offer(finding, *frame)
 
     monkeypatch.setattr(finding_module, "_offer", seeing)
+    return seen
+
+
+@pytest.fixture
+def tables(monkeypatch: pytest.MonkeyPatch) -> dict[str, pd.DataFrame]:
+    """What the tables of texts show in this test, by their keys: the last of each."""
+    seen: dict[str, pd.DataFrame] = {}
+    show = text_rows.show_table
+
+    def seeing(table: pd.DataFrame, **more: Any) -> None:
+        seen[more["key"]] = table
+        show(table, **more)
+
+    monkeypatch.setattr(text_rows, "show_table", seeing)
     return seen
 
 

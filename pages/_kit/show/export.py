@@ -24,7 +24,8 @@ def origin(results: Sequence[Result], series: SeriesInfo | None = None) -> list[
 def with_part(table: pd.DataFrame, results: Sequence[Result]) -> pd.DataFrame:
     """``table`` with a column that says which part of a text set its numbers are of; as it is for whole ones."""
     part = "; ".join(dict.fromkeys(s.sample for result in results for s in result.sources if s.sample))
-    return table.assign(texts=part) if part else table
+    name = "texts" if "texts" not in table else "texts (part)"  # a column of the text set may be called so
+    return table.assign(**{name: part}) if part else table
 
 
 def cells_of(table: pd.DataFrame) -> tuple[list[str], list[tuple[object, ...]]]:

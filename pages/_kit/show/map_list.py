@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from pages._kit.charts.hovers import MOST_FACTS, marked
+from pages._kit.charts.hovers import marked
 from pages._kit.show.choosing import select_button
 from pages._kit.show.plot import ChartSelection
+from pages._kit.show.row_files import with_cells
 from pages._kit.show.wording import ROWS_COUNT, count
 from pages._kit.state.chosen import chosen_rows
 
@@ -25,7 +26,7 @@ _WHY_TOKENS = (
 
 
 def selected_rows(view: "MapView", ids: Sequence[object]) -> pd.DataFrame:
-    """The points of these ids, in the order of their rows: row (from 1), token where points are tokens, label, text."""
+    """The points of these ids, in the order of their rows: row (from 1), token where points are tokens, label, text, other columns."""
     values, table = view.result.values, view.table
     known = {one for one in ids if isinstance(one, int)}
     points = [point for point, row in enumerate(values.row_index.tolist()) if row in known]
@@ -34,7 +35,7 @@ def selected_rows(view: "MapView", ids: Sequence[object]) -> pd.DataFrame:
     if view.tokens:
         columns["token"] = values.token_index[points].tolist()
         columns["word"] = [values.tokens[point] if values.tokens else None for point in points]
-    columns |= _cells(view, texts, columns)
+    columns = with_cells(columns, table, texts, label=view.label)
     if view.tokens and len(values.token_spans):
         spans = values.token_spans[points].tolist()
         columns["text"] = [marked(table.texts[text], *span) for text, span in zip(texts, spans, strict=True)]
@@ -42,24 +43,9 @@ def selected_rows(view: "MapView", ids: Sequence[object]) -> pd.DataFrame:
 
 
 def chosen_texts(view: "MapView", most: int | None = None) -> pd.DataFrame:
-    """The rows that are selected on all pages (the first ``most``), whether the map draws them or not: row (from 1), label, text."""
+    """The rows that are selected on all pages (the first ``most``), whether the map draws them or not: row (from 1), label, text, others."""
     rows = chosen_rows()[:most]
-    columns: dict[str, Sequence[Any]] = {"row": [row + 1 for row in rows]}
-    return pd.DataFrame(columns | _cells(view, rows, columns))
-
-
-def _cells(view: "MapView", rows: Sequence[int], known: dict[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
-    """The label, the first other columns and the text of these rows, beside the columns that are ``known``."""
-    table, shown = view.table, view.table.shown
-    cells: dict[str, Sequence[Any]] = {}
-    if view.label:
-        cells["label"] = [table.columns[view.label][row] for row in rows]
-    cells |= {
-        name: [column[row] for row in rows]
-        for name, column in list(table.columns.items())[:MOST_FACTS]
-        if name != view.label and name not in known and name not in cells
-    }
-    return cells | {"text": [shown[row] for row in rows]}
+    return pd.DataFrame(with_cells({"row": [row + 1 for row in rows]}, view.table, rows, label=view.label))
 
 
 def list_selected(view: "MapView", chosen: ChartSelection) -> None:
@@ -74,7 +60,7 @@ def list_selected(view: "MapView", chosen: ChartSelection) -> None:
     st.markdown(f"**{count(n_chosen, 'token') if view.tokens else f'{n_chosen:,}'} selected**")
     left_out = 0 if view.tokens else n_chosen - len(chosen.ids)
     drawn = f"{count(left_out, 'of them is', 'of them are')} not on the map. " if left_out else ""
-    st.caption(drawn + (f"The first {MOST_LISTED} of them. " if n_chosen > MOST_LISTED else "") + ROWS_COUNT)
+    st.caption(drawn + (f"The first {MOST_LISTED:,} of them. " if n_chosen > MOST_LISTED else "") + ROWS_COUNT)
     wide = st.column_config.TextColumn(width="large")
     st.dataframe(rows.head(MOST_LISTED), hide_index=True, height=_LIST_HEIGHT, column_config={"text": wide})
     if view.tokens:

@@ -106,14 +106,14 @@ class MapPoints:
         ends = [scale_ends(one) or (0.0, 1.0) for one in numbers]
         return {drawn.measured: numbers[:, drawn.rows[drawn.measured]]}, ends
 
-    def column(self, known: dict[str, Any], label: str | None) -> dict[str, Any]:
+    def column(self, known: dict[str, Any]) -> dict[str, Any]:
         """What the points are coloured by as a column, one entry for each place and point, beside those that are ``known``.
 
-        Nothing where that is the classes of the ``label``, which have a column.
+        Nothing where that is a column of the text set, which is among them.
         """
         colours, n_places = self.colouring, len(self.values.coords)
         numbers, classes = self.numbers, self.classes
-        if numbers is None and (classes is None or colours.name == label):
+        if (numbers is None and classes is None) or colours.name in self.table.columns:
             return {}
         name = colours.name.lower() if colours.of_vectors else colours.name
         name = f"{name} (colour)" if name in known else name

@@ -29,6 +29,7 @@ from pages._kit.show.map_list import list_selected
 from pages._kit.show.map_points import MapPoints
 from pages._kit.show.map_quality import quality, show_quality
 from pages._kit.show.plot import Frames
+from pages._kit.show.row_files import with_cells
 from pages._kit.show.sharing import Outline, Shared
 from pages._kit.show.wording import count, row_name
 from pages._kit.state.chart_state import asked_rows, last_shown
@@ -230,7 +231,7 @@ class MapView:
 
     def points(self) -> pd.DataFrame:
         """One row for each place and point, with its text; the rows of the text set count from 1."""
-        values, labels = self.result.values, self.labels()
+        values = self.result.values
         n_places, n_points, n_axes = values.coords.shape
         columns: dict[str, Any] = {
             self.slider.lower(): np.repeat(self.places, n_points),
@@ -239,11 +240,11 @@ class MapView:
         if self.tokens:  # else the columns would say nothing
             columns["token"] = np.tile(values.token_index, n_places)
             columns["word"] = list(values.tokens or [None] * n_points) * n_places
-        columns["text"] = [self.table.shown[text] for text in values.text_index] * n_places
-        columns["label"] = list(labels or [None] * n_points) * n_places
-        columns |= self.points_shown.column(columns, self.label)
         flat = values.coords.reshape(n_places * n_points, n_axes)
-        table = pd.DataFrame(columns | {f"axis_{axis + 1}": flat[:, axis] for axis in range(n_axes)})
+        axes = {f"axis_{axis + 1}": flat[:, axis] for axis in range(n_axes)}
+        texts = np.tile(values.text_index, n_places).tolist()
+        columns = with_cells(columns, self.table, texts, label=self.label, more=axes)
+        table = pd.DataFrame(columns | self.points_shown.column(columns))
         if self.cells is None:
             return table
         behind = cell_rows(self.cells, self.slider.lower(), self.places, "token" if self.tokens else "text")

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,15 +15,45 @@ from pages._kit.show.wording import row_name
 MOST_VECTOR_BYTES = 200_000_000
 
 
-def row_cells(table: TextTable, rows: Sequence[int]) -> dict[str, Any]:
-    """The cells of some rows by column, with the number of each row, from 1."""
-    texts, unit = table.shown, row_name(table.unit)  # a word is shown in its sentence, marked
-    cells: dict[str, Any] = {"row": [int(row) + 1 for row in rows], unit: [texts[row] for row in rows]}
+def with_cells(
+    known: Mapping[str, Any],
+    table: TextTable,
+    rows: Sequence[int],
+    *,
+    label: str | None = None,
+    text: str = "text",
+    more: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """All that a text set holds of some ``rows``, one entry each, behind the columns that are ``known`` and before those ``more``.
+
+    The column of the ``label`` comes first, then the text (called ``text``), the second text and all other columns, by the names that
+    they have in the text set; where one of the others has that name, " (column)" is added.
+    """
+    shown, later = table.shown, more or {}  # a word is shown in its sentence, marked
+    cells = dict(known)
+    reserved = {*known, *later, text, *([] if table.pairs is None else ["second text"])}
+    first = [] if label is None or label not in table.columns else [label]
+    for name in first:
+        cells[_free(name, reserved)] = [table.columns[name][row] for row in rows]
+    cells[text] = [shown[row] for row in rows]
     if table.pairs is not None:
         cells["second text"] = [table.pairs[row] for row in rows]
     for name, column in table.columns.items():
-        cells[f"{name} (column)" if name in cells else name] = [column[row] for row in rows]
-    return cells
+        if name not in first:
+            cells[_free(name, {*reserved, *cells})] = [column[row] for row in rows]
+    return {**cells, **later}
+
+
+def _free(name: str, taken: Container[str]) -> str:
+    """``name``, with " (column)" behind it until it is not ``taken``."""
+    while name in taken:
+        name = f"{name} (column)"
+    return name
+
+
+def row_cells(table: TextTable, rows: Sequence[int]) -> dict[str, Any]:
+    """The cells of some rows by column, with the number of each row, from 1."""
+    return with_cells({"row": [int(row) + 1 for row in rows]}, table, rows, text=row_name(table.unit))
 
 
 def rows_csv(table: TextTable, rows: Sequence[int]) -> bytes:

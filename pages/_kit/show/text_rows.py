@@ -36,6 +36,7 @@ def list_rows(
     places = marked if only else places
     table = make(places[:most]).copy()
     if chosen and not only:
+        table = table.rename(columns={MARK: f"{MARK} (column)"})  # of the text set
         table.insert(0, MARK, [listed[place] in chosen for place in places[:most]])
     show_table(table, columns=columns, key=key)
     return len(places) - len(places[:most])

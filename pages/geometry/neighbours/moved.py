@@ -12,6 +12,7 @@ from backend import ModelInfo, MovedTexts, Ordered, Result, TextTable, number_te
 from pages._kit.charts.base import short_model, shortened
 from pages._kit.flow.progress import run_panel
 from pages._kit.show.finding import Finding, said_once, show
+from pages._kit.show.row_files import with_cells
 from pages._kit.show.text_rows import list_rows
 from pages._kit.show.wording import ROWS_COUNT, count
 from pages._kit.state import ask
@@ -186,19 +187,19 @@ class Moved:
 
     def rows(self, places: Sequence[int]) -> pd.DataFrame:
         """What each of these texts kept, and its neighbours before and after."""
-        values, shown, label = self.result.values, self.table.shown, self.here.label
+        values, shown = self.result.values, self.table.shown
         texts = values.text_index[list(places)].tolist()
         columns: dict[str, Any] = {
             "row": [text + 1 for text in texts],
             "neighbours kept": values.overlap[list(places)],
             "p": values.p[list(places)],
         }
-        if label is not None:
-            columns["label"] = [self.table.columns[label][text] for text in texts]
-        columns[self.here.row_name] = [shown[text] for text in texts]
-        for name, lists in zip(("before", "after"), (values.before_texts, values.after_texts), strict=True):
-            columns[name] = [[_short(text, shown) for text in lists[place].tolist()] for place in places]
-        return pd.DataFrame(columns)
+        whose = zip(("before", "after"), (values.before_texts, values.after_texts), strict=True)
+        beside = {
+            name: [[_short(text, shown) for text in lists[place].tolist()] for place in places] for name, lists in whose
+        }
+        cells = with_cells(columns, self.table, texts, label=self.here.label, text=self.here.row_name, more=beside)
+        return pd.DataFrame(cells)
 
     def list_texts(self) -> None:
         """The texts in order, and one of them with both lists side by side."""
@@ -233,19 +234,18 @@ class Moved:
 
     def side_by_side(self, place: int) -> None:
         """Both lists of one text; those that are in both are marked."""
-        values, shown = self.result.values, self.table.shown
+        values = self.result.values
         lists = values.before_texts[place].tolist(), values.after_texts[place].tolist()
         for at, (column, name, mine) in enumerate(zip(st.columns(2), self.names, lists, strict=True)):
             with column:
                 st.markdown(f"**{plain(name)}**")
-                table = pd.DataFrame(
-                    {
-                        "rank": range(1, len(mine) + 1),
-                        "row": [text + 1 for text in mine],
-                        "in both": [text in lists[1 - at] for text in mine],
-                        self.here.row_name: [shown[text] for text in mine],
-                    }
-                )
+                known = {
+                    "rank": range(1, len(mine) + 1),
+                    "row": [text + 1 for text in mine],
+                    "in both": [text in lists[1 - at] for text in mine],
+                }
+                cells = with_cells(known, self.table, mine, label=self.here.label, text=self.here.row_name)
+                table = pd.DataFrame(cells)
                 list_rows(mine, table.iloc.__getitem__, key=f"neighbours_moved_{('before', 'after')[at]}")
 
 

@@ -1,6 +1,6 @@
 """The neighbours of one text: their ranks over depth, and a table of them in one layer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import streamlit as st
 from backend import Neighbours, Result, TextTable
 from pages._kit.charts.base import short_model
 from pages._kit.show.finding import Finding, elsewhere, show
+from pages._kit.show.row_files import with_cells
 from pages._kit.show.text_rows import list_rows
 from pages._kit.show.wording import ROWS_COUNT
 from pages._kit.state.chosen import choose_rows, how_to_choose
@@ -45,57 +46,49 @@ class OneText:
         listed = self.result.values.listed.tolist()
         return [listed.index(row) for row in self.result.values.nearest[self.layer].tolist() if row >= 0]
 
-    def rows(self, places: Sequence[int]) -> dict[str, list[Any]]:
-        """Row (from 1), label and text of the listed rows at these places."""
+    def rows(self, places: Sequence[int], numbers: Mapping[str, Any]) -> pd.DataFrame:
+        """The listed rows at these places: of each the ``numbers`` (of which "row" gets its row, from 1), label, text, other columns."""
         texts = self.result.values.text_index[list(places)].tolist()
-        shown, label = self.table.shown, self.here.label
-        columns: dict[str, list[Any]] = {"row": [text + 1 for text in texts]}
-        if label is not None:
-            columns["label"] = [self.table.columns[label][text] for text in texts]
-        columns[self.here.row_name] = [shown[text] for text in texts]
-        return columns
+        known = dict(numbers) | {"row": [text + 1 for text in texts]}
+        return pd.DataFrame(with_cells(known, self.table, texts, label=self.here.label, text=self.here.row_name))
 
     def nearest(self) -> pd.DataFrame:
         """The neighbours in this layer, the nearest first."""
         places = self.places
         distances = self.result.values.distance[self.layer][: len(places)]
-        rows = self.rows(places)
-        return pd.DataFrame({"rank": range(1, len(places) + 1), "row": rows.pop("row"), "distance": distances, **rows})
+        return self.rows(places, {"rank": range(1, len(places) + 1), "row": None, "distance": distances})
 
     def ranks(self) -> pd.DataFrame:
         """The same neighbours, with the rank of each in every layer."""
         values, places = self.result.values, self.places
         names = self.result.sources[0].layer_names
         ranks = {name: pd.Series(values.ranks[i, places]).astype("Int64") for i, name in enumerate(names)}
-        rows = self.rows(places)
-        return pd.DataFrame({"row": rows.pop("row"), **ranks, **rows})
+        return self.rows(places, {"row": None, **ranks})
 
     def drawn(self) -> pd.DataFrame:
         """One row for each layer and neighbour: the numbers of the figure."""
         values, places = self.result.values, self.places[:MOST_LINES]
         names = self.result.sources[0].layer_names
-        rows = self.rows([place for _ in names for place in places])
         columns: dict[str, Any] = {
             "layer": [name for name in names for _ in places],
-            "row": rows.pop("row"),
+            "row": None,
             "rank": pd.Series(values.ranks[:, places].ravel()).astype("Int64"),
         }
-        return pd.DataFrame({**columns, **rows})
+        return self.rows([place for _ in names for place in places], columns)
 
     def over_depth(self) -> Finding:
         """The ranks over depth."""
         values, source, places = self.result.values, self.result.sources[0], self.places
         drawn = places[:MOST_LINES]
-        rows = self.rows(drawn)
-        names = [f"{number:,}: {text}" for number, text in zip(rows["row"], rows[self.here.row_name], strict=True)]
+        numbers = values.text_index[drawn].tolist()
+        texts = [self.table.shown[number] for number in numbers]
+        names = [f"{number + 1:,}: {text}" for number, text in zip(numbers, texts, strict=True)]
         which = f"The {values.k:,} nearest {self.here.row_name}s" if len(places) == len(drawn) else "The nearest ones"
         model = short_model(source.model)
         return Finding(
             key="neighbours_ranks",
             title=f"Neighbours of {self.whose} in {self.layer_name} of {model}, and their ranks in every layer",
-            figure=ranks_chart(
-                values.ranks[:, drawn], source.layer_names, names, rows[self.here.row_name], values.k, values.n_others
-            )
+            figure=ranks_chart(values.ranks[:, drawn], source.layer_names, names, texts, values.k, values.n_others)
             if drawn
             else None,
             caption=f"{which} in {self.layer_name}, and their rank among all {values.n_others:,} in every layer"

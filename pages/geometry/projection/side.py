@@ -30,6 +30,7 @@ from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, show
 from pages._kit.show.map_list import list_selected
 from pages._kit.show.map_view import FIELDS, MapView
+from pages._kit.show.row_files import with_cells
 from pages._kit.state import ask
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import workbench
@@ -216,20 +217,13 @@ def coordinates(results: Sequence[Result[Projection]], *, laid: bool) -> list[Fl
 def points(titles: Sequence[str], coords: Sequence[Floats], views: Sequence[MapView]) -> pd.DataFrame:
     """One row for each map and point, as it is drawn."""
     first = views[0]
-    texts, labels = first.result.values.text_index, first.labels()
-    parts = [
-        pd.DataFrame(
-            {
-                "map": title,
-                "row": texts + 1,
-                "text": [first.table.shown[text] for text in texts],
-                "label": labels or [None] * len(texts),
-                **view.points_shown.column({"label": labels}, view.label),
-                **{f"axis_{axis + 1}": column for axis, column in enumerate(places.T)},
-            }
-        )
-        for title, places, view in zip(titles, coords, views, strict=True)
-    ]
+    texts = first.result.values.text_index
+    parts = []
+    for title, places, view in zip(titles, coords, views, strict=True):
+        axes = {f"axis_{axis + 1}": column for axis, column in enumerate(places.T)}
+        known = {"map": [title] * len(texts), "row": texts + 1}
+        cells = with_cells(known, first.table, texts.tolist(), label=first.label, more=axes)
+        parts.append(pd.DataFrame(cells | view.points_shown.column(cells)))
     return pd.concat(parts, ignore_index=True)
 
 

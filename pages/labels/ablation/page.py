@@ -154,7 +154,13 @@ def draw_geometry(result: Result[AblationResult], curves: dict[str, Curve], curv
 
 
 def draw_map(
-    result: Result[AblationResult], curve: Curve, shown: Result[Projection], table: TextTable, removed: str, k: int
+    result: Result[AblationResult],
+    curve: Curve,
+    shown: Result[Projection],
+    table: TextTable,
+    label: str | None,
+    removed: str,
+    k: int,
 ) -> None:
     """The projection ``shown``, its points right or wrong by the slider at ``k``; ``removed`` says what it was computed without."""
     values, source = result.values, shown.sources[0]
@@ -184,7 +190,7 @@ def draw_map(
             title=f"{METHODS[method]} of test texts {which}, right or wrong",
             figure=figure,
             caption=f"{METHODS[method]} {removed or 'of the whole layer'}. {MAP_CAPTION}{part}{faint}",
-            table=lambda: map_table(coordinates, numbers, names, right[k], k, texts),
+            table=lambda: map_table(coordinates, numbers, right[k], k, table, label),
             results=[result, shown],
             fields=["coords"],
             empty="There is no map: with these dimensions removed, all texts have the same vector.",
@@ -223,10 +229,10 @@ def map_panel(
     if again:
         found = run_panel([choice.map_spec(asked["dims"])], "ablation_map", Projection)
         if found is not None:
-            draw_map(result, curve, found[0], table, asked["said"], k)
+            draw_map(result, curve, found[0], table, choice.here.label, asked["said"], k)
             return
     if whole is not None:
-        draw_map(result, curve, whole, table, "", k)
+        draw_map(result, curve, whole, table, choice.here.label, "", k)
 
 
 def is_end(values: AblationResult, gap: Undefined) -> bool:

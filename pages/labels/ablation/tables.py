@@ -1,14 +1,15 @@
 """The tables of an ablation at the head: accuracies at every k, the geometry along it, the texts that are right or wrong."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from backend import AblationResult, band_ends
+from backend import AblationResult, TextTable, band_ends
 from pages._kit.charts.base import Floats
+from pages._kit.show.row_files import with_cells
 from pages.labels.ablation.charts import MEASURES, Curve
 
 
@@ -52,19 +53,16 @@ def numbers_table(curves: Mapping[str, Curve], values: AblationResult) -> pd.Dat
 def map_table(
     coordinates: Floats,
     numbers: npt.NDArray[np.int64],
-    labels: Sequence[str],
     right: npt.NDArray[np.bool_],
     k: int,
-    texts: Sequence[str],
+    texts: TextTable,
+    label: str | None,
 ) -> pd.DataFrame:
-    """One row for each point (n, 2): its row of the text set from 1, its label and place, whether it is right at ``k``, its text."""
-    return pd.DataFrame(
-        {
-            "row": np.asarray(numbers) + 1,
-            "label": list(labels),
-            "axis_1": coordinates[:, 0],
-            "axis_2": coordinates[:, 1],
-            f"right at k = {k}": right,
-            "text": list(texts),
-        }
-    )
+    """One row for each point (n, 2): its row of the text set from 1, its place, whether it is right at ``k``, label, text, other columns."""
+    known = {
+        "row": np.asarray(numbers) + 1,
+        "axis_1": coordinates[:, 0],
+        "axis_2": coordinates[:, 1],
+        f"right at k = {k}": right,
+    }
+    return pd.DataFrame(with_cells(known, texts, np.asarray(numbers).tolist(), label=label))

@@ -30,6 +30,7 @@ from pages._kit.show import lessons as lessons
 from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, elsewhere, said_once, show
 from pages._kit.show.findings import heading, reasons
+from pages._kit.show.row_files import with_cells
 from pages._kit.show.text_rows import list_rows
 from pages._kit.show.wording import ROWS_COUNT, count
 from pages._kit.state import ask
@@ -229,8 +230,7 @@ def show_split(result: Result[DirectProbeResult], layer: int) -> None:
         st.caption(f"None: in {name} every label is one cluster.")
         return
     assert here.texts is not None
-    texts, classes = workbench().text_set(here.texts).shown, values.split.classes
-    numbers = values.row_index
+    texts, numbers = workbench().text_set(here.texts), values.row_index
     split = values.labels_in_pieces(layer)
     st.caption(
         f"In {name} {count(len(split), 'label')} of {values.n_labels} {'is' if len(split) == 1 else 'are'} in pieces: "
@@ -241,15 +241,12 @@ def show_split(result: Result[DirectProbeResult], layer: int) -> None:
     def table(places: list[int]) -> pd.DataFrame:
         at = listed[places]
         cluster = values.clusters[layer][at]
-        return pd.DataFrame(
-            {
-                "row": numbers[at] + 1,
-                "label": [classes[label] for label in values.row_label[at]],
-                "cluster": [str(number) if number >= 0 else "left out" for number in cluster],
-                "texts in it": [int(size) or None for size in values.cluster_size[layer][at]],
-                "text": [texts[row] for row in numbers[at]],
-            }
-        )
+        known = {
+            "row": numbers[at] + 1,
+            "cluster": [str(number) if number >= 0 else "left out" for number in cluster],
+            "texts in it": [int(size) or None for size in values.cluster_size[layer][at]],
+        }
+        return pd.DataFrame(with_cells(known, texts, numbers[at].tolist(), label=here.label))
 
     more = list_rows(numbers[listed].tolist(), table, key="clusters_split", most=MOST_TEXTS)
     if more > 0:

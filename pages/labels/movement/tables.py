@@ -9,6 +9,7 @@ import pandas as pd
 
 from backend import MovementResult, NeighbourOverlap, Result, TextTable
 from pages._kit.charts.base import Floats, short_model
+from pages._kit.show.row_files import with_cells
 
 
 def by_label(
@@ -102,13 +103,7 @@ def changed_table(
     label: str,
     row_name: str,
 ) -> pd.DataFrame:
-    """One line for each of these ``rows`` of the result: what it has kept of its neighbours in a layer, its label, its text."""
+    """One line for each of these ``rows`` of the result: what it has kept of its neighbours in a layer, its label, text and columns."""
     numbers = values.text_index[rows]
-    return pd.DataFrame(
-        {
-            "row": numbers + 1,
-            "label": [texts.columns[label][number] for number in numbers],
-            "neighbours kept": values.per_row[layer][rows],
-            row_name: [texts.shown[number] for number in numbers],
-        }
-    )
+    kept = {"row": numbers + 1, "neighbours kept": values.per_row[layer][rows]}
+    return pd.DataFrame(with_cells(kept, texts, numbers.tolist(), label=label, text=row_name))

@@ -139,8 +139,8 @@ def show_lists(result: Result[NeuronsResult], here: Selection, place: str) -> No
             f"Most wrong first{more}. Margin: the logit of the text's class minus the highest other, in nats. Rows "
             "count from 1."
         )
-        assert here.texts is not None
-        wrong = wrong_table(result, workbench().text_set(here.texts).texts)
+        assert here.texts is not None and here.label is not None
+        wrong = wrong_table(result, workbench().text_set(here.texts), here.label)
         list_rows((wrong["row"] - 1).tolist(), lambda places: wrong.iloc[places], key="neurons_wrong")
     folded_table(
         "Dimensions in the order chosen",

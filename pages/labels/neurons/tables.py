@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backend import AccuracyCounts, ClassCounts, NeuronsResult, Result, bin_middles, class_shares
+from backend import AccuracyCounts, ClassCounts, NeuronsResult, Result, TextTable, bin_middles, class_shares
 from pages._kit.charts.base import Floats, short_model
+from pages._kit.show.row_files import with_cells
 from pages.labels.neurons.charts import line_names
 
 
@@ -52,20 +53,17 @@ def chosen_table(result: Result[NeuronsResult]) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def wrong_table(result: Result[NeuronsResult], texts: Sequence[str]) -> pd.DataFrame:
-    """The texts on the wrong side of the best dimension's borders, most wrong first."""
+def wrong_table(result: Result[NeuronsResult], texts: TextTable, label: str) -> pd.DataFrame:
+    """The texts on the wrong side of the best dimension's borders, most wrong first, with their label and other columns."""
     values = result.values
     classes = values.split.classes
-    return pd.DataFrame(
-        {
-            "row": values.wrong_text + 1,
-            "text": [texts[row] for row in values.wrong_text],
-            "class": [classes[k] for k in values.wrong_class],
-            "on the side of": [classes[k] for k in values.wrong_guess],
-            "value": values.wrong_value,
-            "margin": values.wrong_margin,
-        }
-    )
+    known = {
+        "row": values.wrong_text + 1,
+        "on the side of": [classes[k] for k in values.wrong_guess],
+        "value": values.wrong_value,
+        "margin": values.wrong_margin,
+    }
+    return pd.DataFrame(with_cells(known, texts, values.wrong_text.tolist(), label=label))
 
 
 def dimensions_table(result: Result[NeuronsResult]) -> pd.DataFrame:

@@ -112,7 +112,7 @@ def _show(here: Selection, plan: ReportPlan, found: Mapping[str, Result]) -> Non
             drawn += sections.accuracies(found, here.row_name)
         if "clusters" in found:
             drawn += sections.labels(plan, found)
-        drawn += sections.moved(plan, found, table.shown, table.columns.get(plan.label or "", ()), here.row_name)
+        drawn += sections.moved(plan, found, table, here.row_name)
         st.subheader("Where the numbers come from")
         say_undefined(undefined_reasons(results, LISTED), results)
     names = f"{short_model(plan.base.spec.name)} and {short_model(plan.tuned.spec.name)}"

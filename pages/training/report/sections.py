@@ -1,6 +1,6 @@
 """The figures of a report, a section each: drawn on the page, and returned for the downloaded file."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from backend import (
     ReportPlan,
     Result,
     RogueOverlapResult,
+    TextTable,
     ThresholdResult,
     VarianceRatioResult,
     cka_difference,
@@ -37,6 +38,7 @@ from pages._kit.show.columns import show_table
 from pages._kit.show.export import cells_of
 from pages._kit.show.finding import Finding, elsewhere, show
 from pages._kit.show.findings import holders, reasons, sampling_error_words
+from pages._kit.show.row_files import with_cells
 from pages._kit.show.text_rows import list_rows
 from pages._kit.state.session import plain
 from pages.training.report.files import Section, section_of
@@ -308,10 +310,8 @@ def labels(plan: ReportPlan, found: Found) -> list[Section]:
     return [*parts, Section("Each label", table=(columns, rows))]
 
 
-def moved(
-    plan: ReportPlan, found: Found, texts: Sequence[str], labels_of: Sequence[str | None], row_name: str
-) -> list[Section]:
-    """The rows that kept least of their neighbours."""
+def moved(plan: ReportPlan, found: Found, texts: TextTable, row_name: str) -> list[Section]:
+    """The rows that kept least of their neighbours; the table on the screen has all columns of the text set, the report the label alone."""
     title = MOVED.format(row_name)
     st.subheader(title)
     result = result_of(found["neighbours"], NeighbourOverlap)
@@ -328,12 +328,10 @@ def moved(
         f"{number_text(result.values.overlap[at, at], 'share')}; unrelated spaces share "
         f"{number_text(result.values.by_chance, 'share')} by chance."
     )
-    cells = []
-    for one in rows:
-        label = [labels_of[one.text]] if labels_of else []
-        cells.append([one.text + 1, one.kept, *label, texts[one.text]])
-    columns = ["row", "neighbours kept", *(["class"] if labels_of else []), "text"]
-    table = pd.DataFrame(cells, columns=columns)
-    list_rows([one.text for one in rows], table.iloc.__getitem__, key="report_moved")
+    listed = [one.text for one in rows]
+    known = {"row": [row + 1 for row in listed], "neighbours kept": [one.kept for one in rows]}
+    table = pd.DataFrame(with_cells(known, texts, listed, label=plan.label))
+    list_rows(listed, table.iloc.__getitem__, key="report_moved")
     st.caption(caption)
-    return [Section(title, caption, table=(columns, cells))]
+    short = table.iloc[:, : list(table.columns).index("text") + 1]
+    return [Section(title, caption, table=cells_of(short))]

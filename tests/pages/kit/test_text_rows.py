@@ -2,7 +2,6 @@
 
 import ast
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -43,20 +42,6 @@ LISTINGS = (
     ),
     Listing("report", (0, 1), ("report_moved",), ("report",)),
 )
-
-
-@pytest.fixture
-def tables(monkeypatch: pytest.MonkeyPatch) -> dict[str, pd.DataFrame]:
-    """What the tables of texts show in this test, by their keys: the last of each."""
-    seen: dict[str, pd.DataFrame] = {}
-    show = text_rows.show_table
-
-    def seeing(table: pd.DataFrame, **more: Any) -> None:
-        seen[more["key"]] = table
-        show(table, **more)
-
-    monkeypatch.setattr(text_rows, "show_table", seeing)
-    return seen
 
 
 @pytest.mark.parametrize("listing", LISTINGS, ids=lambda one: one.keys[0])

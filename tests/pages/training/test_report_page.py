@@ -70,7 +70,7 @@ def test_the_texts_that_moved_are_named_as_they_are(open_page, run_page, small_w
     whole = small_world.bench.text_set(small_world.texts)
     assert table["text"].tolist() == [whole.texts[one.text] for one in moved]
     assert table["row"].tolist() == [one.text + 1 for one in moved]
-    assert table["class"].tolist() == [whole.columns["label"][one.text] for one in moved]
+    assert table["label"].tolist() == [whole.columns["label"][one.text] for one in moved]
     np.testing.assert_allclose(table["neighbours kept"], [one.kept for one in moved])
     assert "by chance" in said(at)
 
