@@ -36,8 +36,10 @@ def test_the_slider_moves_the_points_in_the_browser(address: str, tab: Any, chec
 
 def test_a_series_named_as_a_model_offers_its_steps(address: str, tab: Any, checkpoints: str) -> None:
     tab.goto(f"{address}/profiles?model={quote(checkpoints)}")
-    tab.get_by_text("is a series of checkpoints: choose some of its steps").wait_for(timeout=looking.RUN_MS)
+    tab.get_by_text("Shown: steps 0 and 1,000, the first and the last").wait_for(timeout=looking.RUN_MS)
     looking.settled(tab)
+    looking.run_if_asked(tab)
+    looking.figures(tab).first.wait_for(timeout=looking.RUN_MS)  # the page is drawn before any step is taken
     tab.get_by_role("button", name="Take first and last").click()
     tab.wait_for_url(re.compile("checkpoint-1000"))
     assert looking.chosen(tab, "model") == f"{checkpoints}/checkpoint-0+{checkpoints}/checkpoint-1000"

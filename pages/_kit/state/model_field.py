@@ -70,25 +70,22 @@ def model_field() -> tuple[tuple[ModelInfo, ...], str, bool]:
     infos: list[ModelInfo] = []
     waiting: list[str] = []
     failures: list[str] = []
-    series: list[str] = []
     commits: dict[str, str] = {}
+    room = MOST_MODELS - len(names)
     for place, name in enumerate(names):
-        info, state, why = _look_up(name, place)
-        if info is not None:
-            known[name], commits[name] = None, info.spec.commit
-            if info.spec not in [other.spec for other in infos]:
-                infos.append(info)
-            _say_step(name, info)
-        elif state == "failed":
+        found, identity, why = _look_up(name, place, room)
+        if found:
+            known[name], commits[name] = None, identity
+            infos += [info for info in found if info.spec not in [other.spec for other in infos]]
+            room -= len(found) - 1
+        elif why:
             failures.append(why)
         else:
-            (series if state == "series" else waiting).append(name)
+            waiting.append(name)
     pinned.settle("model", names, commits, CHANGED)
     if failures:
         return tuple(infos), failures[0], True
     problem = f"Looking up {', '.join(waiting)} (see the sidebar)." if waiting else ""
-    if series:
-        problem = f"{short_model(series[0])} is a series of checkpoints: choose some of its steps in the sidebar."
     return tuple(infos), problem, False
 
 
@@ -140,35 +137,46 @@ def _say_step(name: str, info: ModelInfo) -> None:
         )
 
 
-def _look_up(name: str, place: int) -> tuple[ModelInfo | None, str, str]:
-    """The model of one name; without one, whether it is a "series", is still "waiting", or "failed", and why."""
+def _look_up(name: str, place: int, room: int) -> tuple[tuple[ModelInfo, ...], str, str]:
+    """The model of one name, or of a series those that stand for it, and their identity; without one, why there is none.
+
+    The reason is empty while it is still looked up. ``room`` is for how many more models there is room beside the names.
+    """
     pattern = any(mark in name.partition("@")[2] for mark in "*?")
     offered: list[bool] = []
 
     def offer() -> bool:
         if pattern or name.startswith(("/", ".", "~")):
-            offered.append(offer_series(name, f"series_{place}", quiet=not pattern))
+            offered.append(offer_series(name, f"series_{place}", quiet=not pattern, room=room))
         return bool(offered) and offered[-1]
 
-    task = ResolveTask(name.strip())
+    job = fingerprint(series_task(name) if pattern else ResolveTask(name.strip()))
     if pattern:
-        if offer():
-            return None, "series", ""
-        status = workbench().status(fingerprint(series_task(name)))
+        offer()
     else:
-        info = obtain(task, f"model_{place}", what=f"Looking up {name}", otherwise=offer)
+        info = obtain(ResolveTask(name.strip()), f"model_{place}", what=f"Looking up {name}", otherwise=offer)
         if info is not None:
-            return info, "", ""
-        if offered and offered[-1]:
-            return None, "series", ""
-        status = workbench().status(fingerprint(task))
-    if status is not None and status.state == "failed":
-        return None, "failed", f"{status.error} {status.hint}"
-    return None, "waiting", ""
+            _say_step(name, info)
+            return (info,), info.spec.commit, ""
+    if offered and offered[-1]:
+        series: SeriesInfo | None = workbench().peek(series_task(name))
+        return ((), "", "") if series is None else (_standing_for(series, room), series.identity, "")
+    status = workbench().status(job)
+    failed = status is not None and status.state == "failed"
+    return (), "", f"{status.error} {status.hint}" if failed and status is not None else ""
 
 
-def offer_series(name: str, key: str, *, quiet: bool) -> bool:
-    """Offer the steps of a series as models; False where the name is no series (said here unless ``quiet``)."""
+def _standing_for(series: SeriesInfo, room: int) -> tuple[ModelInfo, ...]:
+    """The models that a page shows while a series is named and no steps of it: the first and the last, or the last alone."""
+    first, last = series.models[0], series.models[-1]
+    return (first, last) if room > 0 and first.spec != last.spec else (last,)
+
+
+def offer_series(name: str, key: str, *, quiet: bool, room: int | None = None) -> bool:
+    """Offer the steps of a series as models; False where the name is no series (said here unless ``quiet``).
+
+    With ``room`` (for how many more models there is) the series is one of the chosen models, and what stands for it is said.
+    """
     task = series_task(name)
     what = f"Looking up the checkpoints of {short_model(name)}"
     found: SeriesInfo | None = obtain(task, key, what=what, otherwise=(lambda: True) if quiet else None)
@@ -179,6 +187,10 @@ def offer_series(name: str, key: str, *, quiet: bool) -> bool:
     with st.container(border=True, key=f"{key}_offer"):
         st.markdown(f"**{plain(short_model(name))}** is a series: {len(found.members)}{total} checkpoints.")
         ends = [found.members[0], found.members[-1]]
+        if room is not None:
+            several = len(_standing_for(found, room)) > 1
+            which = f"steps {ends[0].step:,} and {ends[1].step:,}, the first and the last" if several else ""
+            st.caption(f"Shown: {which or f'step {ends[1].step:,}, the last'}. Others can be taken in its place.")
         st.button(
             "Take first and last",
             key=f"{key}_ends",

@@ -290,13 +290,33 @@ def test_layers_are_checked_against_the_series_and_not_the_sidebars_model(
 
 def test_a_series_in_the_sidebar_offers_its_steps(open_page, run_page, small_world: SmallWorld, run: Path) -> None:
     at = settled(open_page("profiles", str(run)))
-    assert "run is a series of checkpoints" in said(at)
     assert "3 checkpoints" in said(at) and not at.error
     at.button(key="series_0_ends").click().run()
     assert at.multiselect(key="model").value == [str(run / "step-00000"), str(run / "step-00100")]
     at = run_page(settled(at), "profiles")
     names = {trace.get("name") for trace in figure(at)["data"]}
     assert {"run/step-00000", "run/step-00100"} <= names
+
+
+def test_a_series_as_a_model_is_shown_by_its_first_and_last_step_until_others_are_taken(
+    open_page, run_page, small_world: SmallWorld, run: Path
+) -> None:
+    at = run_page(settled(open_page("profiles", 0, str(run))), "profiles")
+    assert "Shown: steps 0 and 100, the first and the last" in said(at)
+    names = {trace.get("name") for trace in figure(at)["data"]}
+    assert {"run/step-00000", "run/step-00100"} < names and any(str(name).endswith("model-0") for name in names)
+    assert at.multiselect(key="model").value == [small_world.models[0], str(run)], "the field has what was typed"
+    series = small_world.bench.peek(model_field.series_task(str(run)))
+    assert at.session_state["_view"].drawn["model"][1] == f"{run}@{series.identity[:12]}"
+
+
+def test_a_series_that_fills_the_field_is_shown_by_its_last_step(open_page, small_world: SmallWorld, run: Path) -> None:
+    others = [str(run / "step-00000"), str(run / "step-00010"), *small_world.models[:2]]
+    at = settled(open_page("profiles", *others, "minilm", str(run)))
+    assert len(at.multiselect(key="model").value) == model_field.MOST_MODELS
+    assert "Shown: step 100, the last." in said(at) and not at.error
+    names = [info.spec.name for info in at.session_state["_selection"].models]
+    assert names == [*others, *names[4:5], str(run / "step-00100")]
 
 
 def test_some_steps_of_a_series_take_its_place_among_the_models(open_page, small_world: SmallWorld, run: Path) -> None:
