@@ -7,6 +7,7 @@ import streamlit as st
 
 from backend import RogueResult, SeriesInfo, values_of
 from pages._kit.show import measures as profile_measures
+from pages._kit.show.links import page_file
 from pages._kit.state import ask
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import plain, workbench
@@ -156,7 +157,14 @@ def any_metric(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
         return
     fields = plottable(found[wanted], against=bool(against))
     if not fields:
-        st.info(f"{plain(known[metric].title)} has no number for each layer; see its own page.")
+        st.info(f"{plain(known[metric].title)} has no number for each layer.", icon=":material/info:")
+        label = f"{plain(known[metric].title)} on the page Explorer"
+        st.page_link(
+            page_file("geometry/explorer"),
+            label=label,
+            query_params={"metric": metric},
+            icon=":material/arrow_forward:",
+        )
         return
     field = ask.selectbox("Number", fields, format_func=_words, key=f"dynamics_field_{metric}", width=360)
     field = field if field in fields else fields[0]

@@ -88,14 +88,22 @@ def line(row: PaperRow, state: State, *, opened: bool, toggle: Callable[[str], N
             )
         shows.markdown(f":small[{plain(row.shows)}]")
         with way:
-            links(row, state, most=MOST_LINKS)
+            if state.why_not:
+                st.button(
+                    "Why not?",
+                    key=f"papers_why_{row.key}",
+                    type="tertiary",
+                    icon=CANNOT,
+                    on_click=toggle,
+                    args=(row.key,),
+                    help=f"{plain(state.why_not)} Press to {'close' if opened else 'open'} the details.",
+                )
+            else:
+                links(row, state, most=MOST_LINKS)
 
 
 def links(row: PaperRow, state: State, *, most: int) -> None:
-    """The ways to the page that draws a row, one for each group of models that it shows together."""
-    if state.why_not:
-        st.markdown(":small[:gray[see details]]", width="content")
-        return
+    """The ways to the page that draws a row, one for each group of models that it shows together; none where there is no part."""
     several = len(state.addresses) > 1
     for place, address in enumerate(state.addresses[:most]):
         label = (

@@ -110,6 +110,18 @@ def test_what_a_row_lacks_is_said(open_page, small_world: SmallWorld, run: Path)
     assert "None of these models was made from another of them" in said(at), "one is narrower"
 
 
+def test_a_line_without_a_link_leads_to_the_reason(open_page) -> None:
+    at = open_page("papers", 0, label="(none)")
+    assert "see details" not in said(at)
+    button = at.button(key="papers_why_gptology-3.2")
+    assert button.label == "Why not?" and "has no label column" in button.help
+    button.click().run()
+    assert at.session_state["_view"].words["papers_row"] == ["gptology-3.2"]
+    assert "has no label column" in said(at) and at.code, "the details are open"
+    at.button(key="papers_why_gptology-3.2").click().run()
+    assert not at.code, "and closed again"
+
+
 def test_a_link_for_a_row_that_no_paper_has_is_answered(open_page) -> None:
     at = open_page("papers", 0, papers_row="nothing")
     assert not at.exception and any("which is not there" in one.value for one in at.warning)
