@@ -2,7 +2,9 @@
 // Continues plot.js (one module).
 
 const TITLE_SIZE = 13, LINE = 1.3, EDGE = 16, PICTURE_SCALE = { svg: 1, png: 3 };
+const WIDE_FONT = "Helvetica, Arial, sans-serif"; // those of PAPER.font that stand in for its first
 const COLUMNS = { "One column": 84, "Two columns": 174 }; // millimetres, of a page with two, as most journals have them
+const COLUMN_EDGE = 8;
 const PIXELS_IN_MM = 96 / 25.4, POINT = 96 / 72;
 const PAPER_FONT = 8 * POINT, LEAST_FONT = 6 * POINT, SCREEN_FONT = 13; // pixels; a paper's text has 10 points, its captions 8 or 9
 const LOWEST = 0.62, HIGHEST = 1.35; // of the width: a figure as low or as high as on a wide screen would not do on a page
@@ -17,8 +19,10 @@ async function save(view, format) {
   const { title, block } = titleOf(view, width - 2 * EDGE);
   const layout = { ...figure.layout, title, template: template(PAPER), paper_bgcolor: "white", plot_bgcolor: "white" };
   layout.margin = { ...layout.margin, t: canvas._fullLayout.margin.t + block }; // the plot keeps its size and place
+  const { lines, height: foot } = makeRoomForFoot(view, layout, [width, canvas.offsetHeight + block], TITLE_SIZE, EDGE, canvas._fullLayout._size);
+  if (foot) layout.annotations = [...(layout.annotations ?? []), footNote(lines, TITLE_SIZE, EDGE, layout.margin, canvas._fullLayout._size)];
   const name = [options.file_name, frames?.files[view.frame]].filter(Boolean).join("-");
-  const size = { width, height: canvas.offsetHeight + block, scale: PICTURE_SCALE[format] };
+  const size = { width, height: canvas.offsetHeight + block + foot, scale: PICTURE_SCALE[format] };
   const picture = await window.Plotly.toImage({ data: figure.data, layout }, { format, ...size });
   await download(await (await fetch(picture)).blob(), `${name}.${format}`);
 }
@@ -42,10 +46,11 @@ async function saveColumn(view, millimetres) {
   const legend = canvas._fullLayout.showlegend ? legendRows(canvas, width) * PAPER_FONT * 1.6 : 0;
   const height = Math.round(Math.min(HIGHEST * width, Math.max(LOWEST * width, asked)) + legend + lines * LEAST_FONT);
   if (legend) layout.margin.b = Math.max(layout.margin.b, 3.4 * PAPER_FONT + legend);
-  const picture = await window.Plotly.toImage({ data: figure.data, layout }, { format: "svg", width, height });
+  const { lines: said, height: foot } = makeRoomForFoot(view, layout, [width, height], LEAST_FONT, COLUMN_EDGE, layout.margin);
+  const picture = await window.Plotly.toImage({ data: figure.data, layout }, { format: "svg", width, height: height + foot });
   const name = [options.file_name, frames?.files[view.frame], `${millimetres}mm`].filter(Boolean).join("-");
-  const text = await (await fetch(picture)).text();
-  const sized = text.replace(/ width="[^"]*"/, ` width="${millimetres}mm"`).replace(/ height="[^"]*"/, ` height="${(height / PIXELS_IN_MM).toFixed(1)}mm"`);
+  const text = withFoot(await (await fetch(picture)).text(), said, height + foot);
+  const sized = text.replace(/ width="[^"]*"/, ` width="${millimetres}mm"`).replace(/ height="[^"]*"/, ` height="${((height + foot) / PIXELS_IN_MM).toFixed(1)}mm"`);
   await download(new Blob([sized], { type: "image/svg+xml" }), `${name}.svg`);
 }
 
@@ -114,15 +119,65 @@ function titleOf(view, width) {
   return { title, block: Math.ceil(lines.length * TITLE_SIZE * LINE) + EDGE };
 }
 
+function makeRoomForFoot(view, layout, [width, above], size, edge, margins) {
+  // Below the plot and its legend, whose places stay, for what is said of faint points; the lines of it, and how high they are.
+  const said = footOf(view);
+  if (!said) return { lines: [], height: 0 };
+  const lines = wrapped(said, width - 2 * edge, `${size}px ${PAPER.font}`);
+  const height = Math.ceil(lines.length * size * LINE) + edge;
+  layout.margin = { ...layout.margin, b: margins.b + height };
+  const { legend } = layout;
+  if (legend?.yref === "container") layout.legend = { ...legend, y: ((legend.y ?? 0) * above + height) / (above + height) };
+  return { lines, height };
+}
+
+function footNote(lines, size, edge, margin, { l: left }) {
+  const place = { x: 0, xref: "paper", xanchor: "left", xshift: edge - left, y: 0, yref: "paper", yanchor: "bottom", yshift: edge / 2 - margin.b };
+  const look = { showarrow: false, align: "left", borderpad: 0, bgcolor: "rgba(0,0,0,0)", font: { size } };
+  return { text: lines.map(escaped).join("<br>"), ...place, ...look };
+}
+
+function withFoot(picture, lines, height) {
+  // In the picture itself: how much room Plotly takes for the legend of a narrow one is known only when it is drawn.
+  const step = LEAST_FONT * LINE, style = `font-family:${PAPER.font};font-size:${LEAST_FONT}px;fill:${PAPER.text}`;
+  const places = lines.map((_, place) => height - COLUMN_EDGE / 2 - 2 - (lines.length - 1 - place) * step);
+  const drawn = lines.map((line, place) => `<text class="foot" x="${COLUMN_EDGE}" y="${places[place]}" style="${style}">${escaped(line)}</text>`);
+  const end = picture.lastIndexOf("</svg>");
+  return picture.slice(0, end) + drawn.join("") + picture.slice(end);
+}
+
+function footOf(view) {
+  // How many of the drawn points are selected, and what the others look like; nothing where there is no selection.
+  const { data } = view.canvas, found = new Set();
+  let marked = false;
+  for (const [index, trace] of data.entries()) {
+    const ids = view.ids[index];
+    const rows = isInSpace(trace) ? ids && view.selected && selectedRows(view, index) : toArray(trace.selectedpoints);
+    if (!rows) continue;
+    marked = true;
+    for (const row of rows) found.add(ids?.[row] ?? `${index} ${row}`);
+  }
+  if (!marked) return "";
+  const others = `The ${data.some(isInSpace) ? "small" : "faint"} points are those that are not selected`;
+  const n = found.size;
+  if (!n) return `${others}: none of the selected ones is drawn here.`;
+  return `${others}; ${n.toLocaleString("en-US")} ${n === 1 ? "is" : "are"} selected.`;
+}
+
 function wrapped(text, width, font) {
-  const pen = element("canvas").getContext("2d");
-  pen.font = font;
+  // By the widest of the letters that a picture may be shown in: where it is opened, the first of them may not be installed.
+  const pens = [font, font.replace(PAPER.font, WIDE_FONT)].map((one) => {
+    const pen = element("canvas").getContext("2d");
+    pen.font = one;
+    return pen;
+  });
+  const long = (words) => Math.max(...pens.map((pen) => pen.measureText(words).width));
   const lines = [""];
-  for (const word of text.split(/(?<=\s)/)) {
-    if (pen.measureText(lines.at(-1) + word.trimEnd()).width <= width) lines[lines.length - 1] += word;
+  for (const word of text.split(/(?<=[ \n\t])/)) {
+    if (long(lines.at(-1) + word.trimEnd()) <= width) lines[lines.length - 1] += word;
     else for (const [place, sign] of [...word].entries()) {
       // a new line for the word, and more of them within one that is longer than a line
-      if ((place === 0 && lines.at(-1)) || pen.measureText(lines.at(-1) + sign).width > width) lines.push("");
+      if ((place === 0 && lines.at(-1)) || long(lines.at(-1) + sign) > width) lines.push("");
       lines[lines.length - 1] += sign;
     }
   }

@@ -150,6 +150,45 @@ def test_a_picture_for_a_paper_has_the_width_of_its_columns(
     assert saved(page, "SVG")[0] == f"{STEM}-block-1.svg", "the chart on the page is as it was"
 
 
+TEXTS = """(root) => [...root.querySelectorAll('%s')].filter((line) => line.textContent)
+    .map((line) => { const box = line.getBoundingClientRect(); return [line.textContent, box.left, box.right, box.top, box.bottom]; })"""
+
+
+@pytest.mark.parametrize("label", ["SVG", "One column"])
+def test_a_picture_says_what_its_faint_points_are_and_no_line_leaves_it(
+    page: Any, address: str, chromium: Any, label: str
+) -> None:
+    draw(page, f"{address}?svg=1&chosen=1&long=1")
+    page.wait_for_function(f"document.querySelector('{CANVAS}')._fullData[0].selectedpoints?.length === 3")
+    open_menu(page)
+    text = saved(page, label)[1].read_text("utf-8")
+    with tab(
+        chromium, viewport={"width": 1400, "height": 1200}
+    ) as alone:  # where the dashboard's own letters are not installed
+        alone.set_content(f"<body style='margin:0'>{text}</body>")
+        svg = alone.locator("svg").first
+        box = svg.bounding_box()
+        titles = svg.evaluate(TEXTS % ".g-gtitle tspan")
+        (foot,) = (
+            line
+            for line in svg.evaluate(TEXTS % ".annotation text, .foot")
+            if line[0].startswith("The faint points are")
+        )
+        above = max(line[4] for line in svg.evaluate(TEXTS % ".xtick text, .legendtext"))
+        drawn = [text for text, *_ in svg.evaluate(TEXTS % ".legendtext")]
+    assert foot[0] == "The faint points are those that are not selected; 3 are selected."
+    assert drawn == ["a", "b"] and foot[3] >= above and foot[4] <= box["height"], "below the legend, and in the picture"
+    assert (len(titles) > 5) is (label == "SVG"), "the sample takes several lines"
+    for line, left, right, *_ in [*titles, foot]:
+        assert left >= 0 and right <= box["width"], line
+
+
+def test_a_picture_without_a_selection_has_no_foot(page: Any, address: str) -> None:
+    draw(page, f"{address}?svg=1")
+    open_menu(page)
+    assert "not selected" not in saved(page, "SVG")[1].read_text("utf-8")
+
+
 def test_files_asked_for_one_after_the_other_at_once_all_arrive(page: Any, address: str) -> None:
     # Faster than by hand, but not in one moment: of more than ten downloads then the browser itself drops some.
     draw(page, address)
