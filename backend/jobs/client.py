@@ -22,6 +22,7 @@ from backend.values.json_data import Document, Json
 from backend.values.local import LocalModels
 from backend.values.owned import Belonging
 from backend.values.people import NOBODY, asking
+from backend.values.preparing import PrepareTask
 from backend.values.runs import RunInfo
 from backend.values.selections import NamedRows
 from backend.values.specs import AnalysisSpec
@@ -77,13 +78,14 @@ class ClientExecutor:
         if asking() != NOBODY:
             return self._fetch_for_person(task)
         analyses = kind_of(task).analyses(task)
-        if analyses:
-            return all(self._fetch_result(fingerprint(spec)) for spec in analyses)
+        here = bool(analyses) and all(self._fetch_result(fingerprint(spec)) for spec in analyses)
+        if analyses and not isinstance(task, PrepareTask):  # of which it is written down what could not be done
+            return here
         digest = fingerprint(task)
         content = b"" if self._is_shared() else self._ask("GET", f"/results/{digest}", missing=b"")
         if content:
             self._store.set_record(f"task/{digest}", json.loads(content), expire=60.0)
-        return bool(content)
+        return here or bool(content)
 
     def _fetch_result(self, digest: str) -> bool:
         if self._is_shared():

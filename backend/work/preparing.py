@@ -7,7 +7,7 @@ from backend.values.activations import Report
 from backend.values.preparing import NotPrepared, Prepared, PrepareTask
 from backend.values.specs import AnalysisSpec
 from backend.work.filling import fill, part_of
-from backend.work.kinds import Hands
+from backend.work.kinds import Answers, Hands
 from backend.work.measuring import measure
 
 
@@ -42,6 +42,18 @@ def _each(hands: Hands, task: PrepareTask, report: Report, *, own: bool) -> list
             failed.append(NotPrepared(number, spec.metric, f"{error.message} {error.hint}".strip()))
     report(100 * total, 100 * total, "done")
     return failed
+
+
+def find_prepared(answers: Answers, task: PrepareTask) -> Prepared | None:
+    """What came of ``task``: what was written down of it, or, where all results are there now, that they are.
+
+    Nothing is written down where nothing was left to do: such a task is over before it begins.
+    """
+    noted: Prepared | None = answers.noted(task)
+    lacking = task.analyses if noted is None else [task.analyses[one.place] for one in noted.failed]
+    if all(answers.result(spec) is not None for spec in lacking):
+        return Prepared(len(task.analyses))
+    return noted
 
 
 def prepare_title(task: PrepareTask) -> str:

@@ -194,6 +194,7 @@ _ROWS = (
         analyses=measuring.all_of,
         asked_anew=True,
         begin=preparing.prepare_own,
+        find=preparing.find_prepared,
     ),
     Kind(
         FinetuneTask,

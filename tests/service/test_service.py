@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backend import EmbedscopeError, ServiceError, VectorsTask, open_workbench, read_settings
+from backend import EmbedscopeError, Prepared, PrepareTask, ServiceError, VectorsTask, open_workbench, read_settings
 from backend.bench.workbench import Workbench
 from backend.forms.signed import HEADER, signed
 from backend.metrics.similarity import linear_cka
@@ -113,6 +113,21 @@ def test_vectors_are_read_by_a_worker_and_looked_at_through_the_service(service_
         service_bench.wait(VectorsTask(service_bench.upload(bomb(), vectors=True), "bomb.npz", "bomb"))
     service_bench.delete_vectors("through-a-service")
     assert service_bench.vector_sets() == []
+
+
+def test_what_came_of_preparing_is_told_to_another_folder_too(service_bench: Workbench, tmp_path: Path) -> None:
+    path = tmp_path / "few.csv"
+    labels = ["a", "b", *["c"] * 28]  # two classes of one row: no split has them in both parts
+    path.write_text("text,label\n" + "".join(f"text {row} of some,{label}\n" for row, label in enumerate(labels)))
+    texts = service_bench.read_texts(path, text="text", label="label", name="to prepare")
+    rows = np.random.default_rng(0).normal(size=(30, 8)).astype(np.float32)
+    own = service_bench.add_vectors(rows, name="to-prepare", texts=texts)
+    good = service_bench.analysis("anisotropy", models=[own], texts=texts)
+    bad = service_bench.analysis("threshold", models=[own], texts=texts, label="label")
+    found = service_bench.wait(PrepareTask((good, bad)))
+    assert found.n_done == 1 and [(one.place, one.metric) for one in found.failed] == [(1, "threshold")]
+    assert service_bench.wait(PrepareTask((good,))) == Prepared(1), "which is stored, and so is over before it begins"
+    service_bench.delete_vectors("to-prepare")
 
 
 def test_an_object_is_run_here_where_the_cache_is_shared_and_refused_in_words_where_not(

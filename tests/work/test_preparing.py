@@ -79,3 +79,15 @@ def test_a_cancel_ends_all_of_it_and_keeps_what_is_done(bench: Workbench, tmp_pa
 def test_the_title_is_not_in_its_address(bench: Workbench, tmp_path: Path) -> None:
     task, _ = task_of(bench, tmp_path)
     assert fingerprint(dataclasses.replace(task, title="other")) == fingerprint(task)
+
+
+def test_what_is_all_stored_already_is_prepared_at_once(bench_of: Workbench, tmp_path: Path) -> None:
+    bench = bench_of
+    _, (first, refused, *rest) = task_of(bench, tmp_path)
+    for spec in (first, *rest):
+        bench.wait(spec)
+    task = PrepareTask((first, *rest))
+    assert (bench.wait(task).n_done, bench.wait(task).failed) == (3, ())
+    with_one = PrepareTask((first, refused))
+    assert [one.place for one in bench.wait(with_one).failed] == [1]
+    assert bench.peek(with_one).n_done == 1, "one that is refused is still named"
