@@ -95,7 +95,7 @@ def list_text_sets(options: argparse.Namespace) -> int:
         kind = "built in" if info.builtin else info.spec.table[:10]
         many = "+" if len(info.classes) == MOST_CLASSES else ""
         classes = f", {len(info.classes)}{many} classes in '{info.label}'" if info.label else ""
-        print(f"{info.spec.name} ({kind}): {info.spec.n_rows} rows{classes}")
+        print(f"{info.spec.name} ({kind}): {info.spec.n_rows:,} rows{classes}")
     return 0
 
 

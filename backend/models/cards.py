@@ -16,7 +16,7 @@ def model_card(info: RunInfo, step: int) -> str:
         ("commit of the base", f"`{info.commit}`"),
         ("texts", f"{_plain(info.texts)}, digest `{info.table}`"),
         ("labels", f"column {_plain(info.label)}: {_plain(', '.join(info.classes[:20]))}"),
-        ("step", f"{step} of {info.total_steps} (epoch {info.epochs[place]:g})"),
+        ("step", f"{step:,} of {info.total_steps:,} (epoch {info.epochs[place]:g})"),
         ("accuracy", f"{info.accuracies[place]:.4f} on {info.n_test:,} rows ({_plain(info.judged_on)})"),
         ("majority class", f"{info.majority:.4f}"),
         ("frozen base, linear head", f"{info.frozen:.4f} (pooling {info.frozen_pooling})"),
@@ -31,7 +31,7 @@ def model_card(info: RunInfo, step: int) -> str:
         else "The backbone of a word classifier (its head: word_head.safetensors)"
     )
     parts = [
-        f"# {info.name}, step {step}",
+        f"# {info.name}, step {step:,}",
         f"{kind}, {MADE_HERE}. It is meant for studying its geometry, not for use.",
         _table(("what", "value"), rows),
         "## Recipe",

@@ -79,7 +79,7 @@ class Batch:
         n_texts, n_tokens = self.inputs["input_ids"].shape
         if hidden.ndim != 3 or hidden.shape[0] != n_texts or hidden.shape[1] < n_tokens:
             raise ModelError(
-                f"A layer gave an output of shape {tuple(hidden.shape)} for {n_texts} texts of {n_tokens} tokens.",
+                f"A layer gave an output of shape {tuple(hidden.shape)} for {n_texts:,} texts of {n_tokens:,} tokens.",
                 "This model family is not supported.",
             )
         return hidden

@@ -87,7 +87,7 @@ def series_info(
     broken: list[BrokenMember] = []
     for step in wanted:
         if step not in members:
-            broken.append(BrokenMember(step, f"step {step}", "there is no checkpoint of this step"))
+            broken.append(BrokenMember(step, f"step {step:,}", "there is no checkpoint of this step"))
             continue
         try:
             good.append(SeriesMember(step, look_up(members[step])))
@@ -96,7 +96,7 @@ def series_info(
     good, odd = _same_shape(good)
     broken = sorted([*broken, *odd], key=lambda item: item.step)
     if len(good) < 2:
-        reasons = " ".join(f"Step {item.step}: {item.reason.rstrip('.')}." for item in broken[:3])
+        reasons = " ".join(f"Step {item.step:,}: {item.reason.rstrip('.')}." for item in broken[:3])
         raise ModelError(
             f"The series '{name}' has {len(good)} usable checkpoint{'' if len(good) == 1 else 's'}. {reasons}".strip(),
             "A series needs at least two: repair or download the others.",
@@ -146,7 +146,7 @@ def _by_step(found: list[tuple[str, str]], where: str, hint: str) -> dict[int, s
     for step, short, name in sorted(steps):
         if step in members:
             raise ModelError(
-                f"Two checkpoints have step {step}: '{Path(members[step]).name}' and '{short}'.",
+                f"Two checkpoints have step {step:,}: '{Path(members[step]).name}' and '{short}'.",
                 "Keep one kind of checkpoint in the folder, or give a narrower pattern.",
             )
         members[step] = name
@@ -174,7 +174,7 @@ def _same_shape(members: list[SeriesMember]) -> tuple[list[SeriesMember], list[B
         BrokenMember(
             member.step,
             member.model.spec.name,
-            f"it has {member.model.n_blocks} blocks x {member.model.n_dims} dimensions, unlike the others",
+            f"it has {member.model.n_blocks} blocks x {member.model.n_dims:,} dimensions, unlike the others",
         )
         for member in members
         if (member.model.layer_names, member.model.n_dims) != shape

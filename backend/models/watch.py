@@ -123,6 +123,6 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         if math.isfinite(value) and value <= (self._worst if most is None else most):
             return
         raise InvalidRequest(
-            f"The training diverged at step {step}: {what} is {value:g}. Nothing from that step on is kept.",
+            f"The training diverged at step {step:,}: {what} is {value:g}. Nothing from that step on is kept.",
             f"Lower the learning rate (it is {self.info.recipe.learning_rate:g}), or warm up over more steps.",
         )

@@ -16,7 +16,7 @@ FLOPS = 312e12 * 0.3
 FROM = (
     "Forward passes: two operations a weight and token; fine-tuning: six, over all epochs of the recipe; at 30 % of an A100's "
     "312 TFLOP/s in bfloat16. The computation after them: each metric's own first guess, of the machine of docs/benchmarks.md; where that "
-    "is days, it is far beyond any size that was measured, and a sample of the rows (max_rows) is what one would take."
+    "is days, it is far beyond any size that was measured, and a sample of the rows is what one would take."
 )
 N_STEPS = 12  # of a series
 _TRAINED = {

@@ -8,7 +8,7 @@ from backend.errors import TextSetError
 from backend.textsets.decoding import Decoded
 from backend.textsets.headers import ROW_NAME, guess_header, is_row_name
 from backend.textsets.limits import Limits, check_cells
-from backend.textsets.records import QUOTED_CSV, Dialect, mark_name, mark_of, records
+from backend.textsets.records import QUOTED_CSV, Dialect, mark_name, mark_of, marks_name, records
 from backend.textsets.separators import Tally, find_dialect, looks_like_table, table_start
 from backend.textsets.tables import RawTable, listed, plural, shortened, unique_names
 from backend.textsets.tidying import tidy
@@ -213,7 +213,24 @@ def _guesses(
         for other in others[:2]
     ] or (["none (one column)"] if best.dialect.mark else [])
     columns = plural(best.width, "column")
-    return [Guess("separator", f"{mark_name(best.dialect.mark)} ({columns})", " or ".join(found))]
+    took = f"{mark_name(best.dialect.mark)} ({columns})"
+    return [Guess("separator", took, " or ".join(found), _separated(best, others[:2]))]
+
+
+def _separated(best: Tally, others: list[Tally]) -> str:
+    """The same in sentences."""
+    if not best.dialect.mark:
+        said = ["Nothing separates the cells of a row, so there is one column."]
+    else:
+        said = [f"The cells of a row are separated by {marks_name(best.dialect.mark)}: {plural(best.width, 'column')}."]
+    for other in others:
+        by = marks_name(other.dialect.mark) if other.dialect.mark else "nothing"
+        width = plural(max(other.first, other.width), "column")
+        then = f"there would be {width}" if other.consistent else "rows would be of different widths"
+        said.append(f"Separated by {by}, {then}.")
+    if best.dialect.mark and not others:
+        said.append("Unseparated, each row would be one cell.")
+    return " ".join(said)
 
 
 def _header_guess(header: bool, options: ReadOptions, columns: Sequence[str]) -> list[Guess]:
@@ -221,7 +238,12 @@ def _header_guess(header: bool, options: ReadOptions, columns: Sequence[str]) ->
         return []
     took = "the first row holds them" if header else "none (columns go by number)"
     other = "none: the first row is a row like the others" if header else "the first row holds them"
-    return [Guess("column names", took, other)]
+    said = (
+        "The first row holds the names of the columns. It could also be a row like the others."
+        if header
+        else "The columns have no names and are numbered. The first row could also hold their names."
+    )
+    return [Guess("column names", took, other, said)]
 
 
 def _ragged(

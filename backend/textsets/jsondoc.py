@@ -61,7 +61,8 @@ def read_json(decoded: Decoded, options: ReadOptions, *, limits: Limits) -> RawT
     for number, row in enumerate(rows):
         cells = row if found.splits is None else {**row, "split": found.splits[number]}
         collector.add(cells.items(), f"row {number + 1:,}")
-    guess = () if found.sure else (Guess("form", found.how, "write the rows as a list of objects"),)
+    said = f"The rows were found as {found.how}. If that is wrong, write them as a list of objects."
+    guess = () if found.sure else (Guess("form", found.how, "write the rows as a list of objects", said),)
     table = collector.table("json", decoded, [f"Read as {found.how}."], guess)
     return RawTable(
         table.format,

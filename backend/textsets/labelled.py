@@ -77,7 +77,12 @@ def read_labelled(decoded: Decoded, *, limits: Limits, guessed: bool) -> RawTabl
         names, columns = _several(names, columns, notices)
     if n_blank:
         notices.append(f"Dropped {plural(n_blank, 'blank line')}.")
-    guess = Guess("format", f"labelled lines ({_FORMS[form]})", "plain text (TXT): the label stays in the text")
+    guess = Guess(
+        "format",
+        f"labelled lines ({_FORMS[form]})",
+        "plain text (TXT): the label stays in the text",
+        f"Each line begins with its label ({_FORMS[form]}). Read as plain text (TXT), the label would stay in the text.",
+    )
     return RawTable(
         "labelled",
         decoded.encoding,

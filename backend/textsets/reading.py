@@ -243,7 +243,8 @@ def _encoding_guess(table: RawTable, options: ReadOptions) -> list[Guess]:
     """The encoding, where it was chosen among several that fit; UTF-8 that fits is no guess."""
     if options.encoding is not None or table.encoding in ("utf-8", "utf-16", "utf-32"):
         return []
-    return [Guess("encoding", table.encoding, "another one, if letters look wrong")]
+    said = f"The letters are encoded as {table.encoding}. If some look wrong, it is another encoding."
+    return [Guess("encoding", table.encoding, "another one, if letters look wrong", said)]
 
 
 def _inherent(table: RawTable, columns: TextColumns) -> TextColumns:

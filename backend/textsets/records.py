@@ -57,6 +57,12 @@ def mark_name(mark: str) -> str:
     return NAMES.get(mark, f'"{mark}"') if mark else "none"
 
 
+def marks_name(mark: str) -> str:
+    """A separator as what stands between all cells: "commas", "pipes"; the marks themselves where they have no word."""
+    name = mark_name(mark)
+    return f"{name}s" if name[-1].isalpha() else name
+
+
 def mark_of(given: str) -> str:
     """The separator that a person named, by a word or as it is; "none" is "". Raises TextSetError for what is none."""
     word = given.strip().lower().removesuffix("s")

@@ -79,7 +79,7 @@ _BATCH = "the batches for the anisotropy: the paper says only of those for the d
 _SPECIAL = "whether special tokens count: here they are left out"
 _ENWIK8 = "the paper uses cleaned enwik8 and does not say how many tokens; here: all tokens of the chosen texts"
 _PROJECT_OUT = (
-    "what the last layer of OPT-350m is: the library's list of hidden states ends after `project_out` (512 dimensions), the layers "
+    "what the last layer of OPT-350m is: the library's list of hidden states ends after its last projection (512 dimensions), the layers "
     "here end with the last block before it (1,024), and the figure says so"
 )
 _PROBE_LAYER = "the layer of the tables: we use the last one"

@@ -58,11 +58,15 @@ class TextTable:
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """Something that was found out about a file: ``what`` it is, what it was taken for, and what else it could be."""
+    """Something that was found out about a file: ``what`` it is, what it was taken for, and what else it could be.
+
+    ``said`` has all of that in sentences, for people.
+    """
 
     what: str
     took: str
     other: str = ""
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -90,7 +90,7 @@ def check_unit(row: Metric, texts: TextSetSpec, pooling: str, labels: LabelSpec 
     """Raise InvalidRequest where rows of ``texts`` with ``pooling`` are not what the metric can be asked about."""
     if texts.n_rows < 2 and pooling != "tokens":
         raise InvalidRequest(
-            f"The text set '{texts.name}' has only {texts.n_rows} text.",
+            f"The text set '{texts.name}' has only {texts.n_rows:,} text.",
             "Geometry compares texts with each other: give at least two, and a few hundred for stable numbers.",
         )
     if labels is not None and row.labels == "required" and pooling == "tokens":

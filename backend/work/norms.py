@@ -27,7 +27,7 @@ def norm_outliers(hands: Hands, task: NormTask, report: Report) -> NormOutliers:
     if not norms.is_output:
         said.append(f"'{norm}' is the last norm within a block here; the paper's norm is a block's output.")
     if norms.n_distinct < len(weights):
-        one = "one norm" if norms.n_distinct == 1 else f"{norms.n_distinct} norms"
+        one = "one norm" if norms.n_distinct == 1 else f"{norms.n_distinct:,} norms"
         said.append(f"The {len(weights)} blocks share {one}: an outlier counts in every block that has it.")
     note = " ".join(said)
     n_blocks = beyond_in_both(weights, biases, task.n_std)[:, dims].sum(axis=0)

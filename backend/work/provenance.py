@@ -78,7 +78,7 @@ def stack_notes(
             )
         if stack.pooling != "words" and 2 * stack.n_distinct < spec.texts.n_rows:
             notes.append(
-                f"Only {stack.n_distinct} of the {spec.texts.n_rows} texts are distinct: is this the right text column?"
+                f"Only {stack.n_distinct:,} of the {spec.texts.n_rows:,} texts are distinct: is this the right text column?"
             )
         if spec.postprocess:
             steps = ", then ".join(_said(step) for step in spec.postprocess)

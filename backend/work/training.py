@@ -279,7 +279,7 @@ def _require_learnable(labels: Labels, split: Split, final: Ints) -> None:
         )
     if split.info.n_train < _FEWEST_ROWS:
         raise InvalidRequest(
-            f"{split.info.n_train} training rows are too few.", f"Give at least {_FEWEST_ROWS}, ideally hundreds."
+            f"{split.info.n_train:,} training rows are too few.", f"Give at least {_FEWEST_ROWS}, ideally hundreds."
         )
 
 

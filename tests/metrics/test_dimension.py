@@ -320,7 +320,7 @@ def test_notes_say_what_was_done():
     x = rng.normal(size=(120, 40))
     x[:20] = x[20]
     notes = " ".join(run(INTRINSIC_DIMENSION, stack_of(x), max_rows=110).notes)
-    for said in ("110 of 120 rows", "Identical rows count once", "lower bounds", "few", "k was lowered"):
+    for said in ("110 of 120 rows", "Identical rows count once", "lower bounds", "few", "neighbours was lowered"):
         assert said in notes
 
 

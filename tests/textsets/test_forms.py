@@ -59,6 +59,23 @@ def test_the_separator_without_a_header_and_with_commas_in_every_text():
     assert rows(content) == [("Well, yes", "pos"), ("No, no", "neg"), ("Hm, so", "pos"), ("Ah, well", "neg")]
     taken = next(guess for guess in shown(content).guesses if guess.what == "separator")
     assert (taken.took, taken.other) == ("pipe (2 columns)", "comma (2 columns)")
+    assert taken.said == (
+        "The cells of a row are separated by pipes: 2 columns. Separated by commas, there would be 2 columns."
+    )
+
+
+def test_what_was_found_out_of_a_file_is_said_in_sentences():
+    said = [guess.said for guess in shown("text,label\na,b\nc,d\n").guesses]
+    assert said[0] == "The cells of a row are separated by commas: 2 columns. Unseparated, each row would be one cell."
+    assert said[1].startswith("The first row holds the names of the columns.")
+    for content, name in (
+        ("a\nb\n", "a.csv"),
+        ("x::y\nz::w\n", "a.csv"),
+        ("a;b|c\nd;e\n", "a.csv"),
+        ("NUM:dist How far\n", "a.txt"),
+    ):
+        for guess in shown(content, name).guesses:
+            assert guess.said.endswith(".") and ";" not in guess.said and "otherwise" not in guess.said, guess
 
 
 def test_decimal_commas_are_no_separators():

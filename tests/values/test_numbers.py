@@ -1,6 +1,9 @@
 """How numbers are written, by their unit."""
 
+import ast
 import math
+import re
+from pathlib import Path
 
 import pytest
 
@@ -55,3 +58,20 @@ def test_hovers_have_as_many_decimals_as_words() -> None:
     assert [backend.hover_form(unit) for unit in ("share", "accuracy", "count", "number", "distance")] == [
         ".1%", ".1%", ",.0f", ".3f", ".3f",
     ]  # fmt: skip
+
+
+COUNTS = re.compile(
+    r"(^|\.)n_(rows|texts|points|tokens|test|train|compared|others|bad|zero|distinct|duplicates)$|^len\(.*row_index\)$"
+)
+
+
+def test_counts_of_rows_in_sentences_have_commas() -> None:
+    root = Path(backend.__file__).parents[1]
+    found = []
+    for path in (*root.glob("backend/**/*.py"), *root.glob("pages/**/*.py")):
+        for line in ast.walk(ast.parse(path.read_text("utf-8"))):
+            parts = line.values if isinstance(line, ast.JoinedStr) else []
+            if " " in "".join(part.value for part in parts if isinstance(part, ast.Constant)):
+                bare = [one for one in parts if isinstance(one, ast.FormattedValue) and one.format_spec is None]
+                found += [f"{path}:{one.lineno}" for one in bare if COUNTS.search(ast.unparse(one.value))]
+    assert not found, "written with {…:,}, as number_text writes counts"

@@ -223,3 +223,9 @@ def test_every_paper_is_named_in_the_docs_with_the_way_to_it() -> None:
     for paper in PAPERS.values():
         assert f"{paper.title}." in said and (paper.authors in said or not paper.year)
         assert f"[{paper.shown_address}]({paper.address})" in said or not paper.address
+
+
+def test_what_papers_leave_open_is_read_by_people_and_names_no_parameter() -> None:
+    for preset in PRESETS.values():
+        for sentence in (*preset.open, *preset.unlike):
+            assert "`" not in sentence and not re.search(r"\b[a-z]+_[a-z_]+\b", sentence), sentence

@@ -71,7 +71,7 @@ def geometry_curves(
             values[1, place] = average_cosine(rows)
         reason = "every dimension is removed" if not len(back) else why_undefined(rows, step=step)
         if reason is None and n_rows < 3:
-            reason = f"only {n_rows} rows; needs at least 3"
+            reason = f"only {n_rows:,} rows; needs at least 3"
         if reason is None:
             square = squareform(squares)
             np.fill_diagonal(square, np.inf)

@@ -131,7 +131,7 @@ def run(
     again = Again(network, texts, stack.layers[place], params.mode, reading, predicts)
     measured = {}
     for number, dims in enumerate(wanted):
-        inner = part_of(report, number, len(wanted), f"{len(dims)} of {n_dims} dimensions overwritten")
+        inner = part_of(report, number, len(wanted), f"{len(dims):,} of {n_dims:,} dimensions overwritten")
         inner(0, 1, "")
         measured[dims] = again.measure(dims, inner)
     report(1, 1, "")

@@ -281,7 +281,7 @@ def _notes(values: AblationResult, work: _Work) -> list[str]:
         notes.append(f"Accuracy is computed at every k, geometry at {len(values.grid)} of {values.n_dims + 1}.")
     if not len(values.predictions):
         notes.append(
-            "The predictions for each text were left out, as they would be too many: ask for one layer alone, or for fewer max_rows."
+            "The predictions for each text were left out, as they would be too many: ask for one layer alone, or for fewer rows at most."
         )
     return notes
 

@@ -86,7 +86,7 @@ def run(
         reason = bad[layer]
         left = n_rows - int(zeros[1 if "centred" in field else 0, layer])
         if reason is None and left < 2:
-            reason = f"only {left} {'row has' if left == 1 else 'rows have'} a direction; needs at least 2"
+            reason = f"only {left:,} {'row has' if left == 1 else 'rows have'} a direction; needs at least 2"
         return named(stack, layer, reason) if reason else layers[layer].reason or "undefined in a batch or resample"
 
     return Outcome(result, undefined_entries(result, why), _notes(zeros))
@@ -116,7 +116,7 @@ def _result(
 def _notes(zeros: npt.NDArray[np.int64]) -> tuple[str, ...]:
     if not zeros[0].any():
         return ()
-    return (f"Rows of norm 0 have no direction and are left out (up to {int(zeros[0].max())} in a layer).",)
+    return (f"Rows of norm 0 have no direction and are left out (up to {int(zeros[0].max()):,} in a layer).",)
 
 
 def _work(size: Size, params: AverageCosineParams) -> float:

@@ -79,7 +79,7 @@ def why_no_cosine(x: Matrix) -> str | None:
     """Why a layer has no average cosine, or None where it has."""
     bad = count_non_finite(x)
     if bad:
-        return f"non-finite activations ({bad} {'row' if bad == 1 else 'rows'})"
+        return f"non-finite activations ({bad:,} {'row' if bad == 1 else 'rows'})"
     return None
 
 

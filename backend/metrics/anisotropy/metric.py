@@ -156,10 +156,10 @@ def run(
 
     def why(field: str, index: tuple[int, ...]) -> str:
         if field.endswith("_isotropic"):
-            return f"no reference for {n_rows} rows of {n_dims} dimensions"
+            return f"no reference for {n_rows:,} rows of {n_dims:,} dimensions"
         layer = index[0]
         if field.endswith("_corrected") and not reasons[layer] and n_dims > 1:
-            return named(stack, layer, f"nothing is left of {n_rows} rows once their bias is taken out")
+            return named(stack, layer, f"nothing is left of {n_rows:,} rows once their bias is taken out")
         if reasons[layer]:
             return named(stack, layer, str(reasons[layer]))
         if n_dims == 1 and field.startswith("isoscore"):

@@ -68,7 +68,7 @@ def class_numbers(labels: npt.ArrayLike, n_rows: int) -> Ints:
     numeric = values.ndim == 1 and values.dtype.kind in "iufb" and len(values) == n_rows
     if not numeric or not np.isfinite(values).all() or (values < 0).any() or (values != np.floor(values)).any():
         raise InvalidRequest(
-            f"The labels are no class numbers for {n_rows} rows (shape {values.shape}, type {values.dtype}).",
+            f"The labels are no class numbers for {n_rows:,} rows (shape {values.shape}, type {values.dtype}).",
             "Give one whole number from 0 for each row, and leave rows without a label out.",
         )
     return values.astype(np.int64)

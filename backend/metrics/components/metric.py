@@ -239,7 +239,7 @@ def _fill(
             continue
         order = rng.permutation(len(source))
         for i, size in enumerate(values.sample_sizes):
-            report(3 + params.n_draws + i, total, f"basis of {size} rows")
+            report(3 + params.n_draws + i, total, f"basis of {size:,} rows")
             if size <= len(source):
                 basis = _basis(source[np.sort(order[:size])])
                 out[layer, i] = curve(basis, split, k)[0]
@@ -264,7 +264,7 @@ def _notes(values: ComponentAccuracy, general: LayerStack | None, params: Compon
     if general is not None and values.n_basis_rows <= values.n_dims:
         notes.append(
             f"The second text set has {values.n_basis_rows:,} rows: its basis has at most {values.n_basis_rows - 1} of "
-            f"{values.n_dims} components."
+            f"{values.n_dims:,} components."
         )
     return notes
 

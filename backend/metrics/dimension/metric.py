@@ -32,7 +32,7 @@ _EQUAL = "too many neighbours of a row are equally far, as on a grid: their dist
 _FEW_TIES = 0.05  # share of equal distances below which they go without saying
 _MOST_EXCESS = 0.1  # of MADA, below which it goes without saying
 _FEW_DISTINCT = "fewer than 3 rows are distinct"
-_NOT_ASKED = "not asked for: estimators is 'two_nn'"
+_NOT_ASKED = "not asked for: TwoNN alone was"
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,12 +257,12 @@ def _notes(
             "the estimators leave out or add by themselves (see their bias) is not in them."
         )
     if values.n_duplicates.any():
-        notes.append(f"Identical rows count once: up to {values.n_duplicates.max()} rows were dropped from a layer.")
+        notes.append(f"Identical rows count once: up to {values.n_duplicates.max():,} rows were dropped from a layer.")
     if params.preset != "none":
         notes.append("TwoNN with a discard fraction of 0.8, as in the notebook of Razzhigaev et al.")
     used = values.n_used[values.n_used > 2]
     if "mle" in asked and len(used) and max(settings.k, settings.k_moments) >= used.min():
-        notes.append(f"A layer has {used.min()} distinct rows: k was lowered to one less.")
+        notes.append(f"A layer has {used.min():,} distinct rows: the number of neighbours was lowered to one less.")
     if "mada" in asked and len(used) and (excess := mada_excess(min(settings.k, int(used.min()) - 1))) > _MOST_EXCESS:
         notes.append(
             f"MADA over so few neighbours lies about {number_text(excess, 'share')} too high."
@@ -287,14 +287,14 @@ def _small_sample_notes(values: IntrinsicDimension, stack: LayerStack, asked: Se
     notes = []
     has = values.n_used > 2
     if has.any() and values.n_used[has].min() < 200:
-        notes.append(f"{values.n_used[has].min()} distinct rows are few: the estimates are rough below about 200.")
+        notes.append(f"{values.n_used[has].min():,} distinct rows are few: the estimates are rough below about 200.")
     above: npt.NDArray[np.bool_] = has & np.any([getattr(values, name) > values.resolvable for name in asked], axis=0)
     if above.any():
         listed = ", ".join(stack.layer_names[i] for i in np.flatnonzero(above)[:4])
         more = f" and {above.sum() - 4} more" if above.sum() > 4 else ""
         limit = values.resolvable[above].min()
         notes.append(
-            f"Read the estimates of {listed}{more} as lower bounds: {values.n_used[above].min()} rows resolve about "
+            f"Read the estimates of {listed}{more} as lower bounds: {values.n_used[above].min():,} rows resolve about "
             f"{number_text(limit)} dimensions (2 log10 n), and larger ones are underestimated."
         )
     return notes

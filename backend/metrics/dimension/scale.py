@@ -88,7 +88,7 @@ def run(
             return "a single draw has no spread"
         return "too few distinct rows, or too many neighbours of a row are equally far, as on a grid"
 
-    drawn = [] if len(pool) == n_rows else [f"{len(pool)} of {n_rows} rows were drawn by the seed."]
+    drawn = [] if len(pool) == n_rows else [f"{len(pool):,} of {n_rows:,} rows were drawn by the seed."]
     return Outcome(values, undefined_entries(values, why), (*drawn, *_small_sizes(values, params)))
 
 
@@ -106,7 +106,7 @@ def _small_sizes(values: DimensionScale, params: ScaleParams) -> list[str]:
     limit = values.limit[-1]
     if np.nanmax(values.mean[:, -1], initial=0.0) > limit:
         notes.append(
-            f"{values.sizes[-1]} rows resolve about {number_text(limit)} dimensions (2 log10 n): read larger values as lower bounds."
+            f"{values.sizes[-1]:,} rows resolve about {number_text(limit)} dimensions (2 log10 n): read larger values as lower bounds."
         )
     return notes
 
@@ -137,7 +137,7 @@ def _fill(
         for draw in range(n_draws):
             rows = np.sort(rng.choice(pool, size, replace=False)) if size < len(pool) else pool
             here = x if len(rows) == len(x) else np.asarray(x[rows])
-            step = part_of(report, i * n_draws + draw, len(values.sizes) * n_draws, f"{size} rows")
+            step = part_of(report, i * n_draws + draw, len(values.sizes) * n_draws, f"{size:,} rows")
             found.append(estimate(here, params.estimator, settings, step=number_step, report=step))
         values.mean[layer, i] = np.mean(found)
         values.std[layer, i] = np.std(found, ddof=1) if n_draws > 1 else np.nan

@@ -146,7 +146,7 @@ def _checked(x: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[Any, tuple[Any, .
         )
     n_bad = count_non_finite(matrix)
     if n_bad:
-        raise InvalidRequest(f"{n_bad} rows hold a NaN or an infinity.", "Leave these rows out.")
+        raise InvalidRequest(f"{n_bad:,} rows hold a NaN or an infinity.", "Leave these rows out.")
     names, numbers = np.unique(given, return_inverse=True)
     return matrix, tuple(names.tolist()), numbers.astype(np.int64)
 

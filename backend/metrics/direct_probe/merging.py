@@ -76,7 +76,7 @@ class _Merging:
                 continue
             second = int(self.partner[first])
             if (n_merged + n_refused) % 16 == 0:
-                report(n_merged, n_rows, f"merging, {n_rows - n_merged} clusters, {n_refused} pairs refused")
+                report(n_merged, n_rows, f"merging, {n_rows - n_merged:,} clusters, {n_refused:,} pairs refused")
             together = np.concatenate([self.members[first], self.members[second]])
             blocker = self._blocker(first, second, together)
             if blocker == _ALONE:

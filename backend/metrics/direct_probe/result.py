@@ -192,7 +192,7 @@ def probe_notes(values: DirectProbeResult, found: Sequence[Found], seed: int) ->
         n_few = sum(sizes[i] + sizes[j] < enough for i, j in here)
         if n_few:
             notes.append(
-                f"{n_few} of {len(here)} pairs of labels have fewer than 2(d + 1) = {enough:,} rows: that these are apart "
+                f"{n_few:,} of {len(here):,} pairs of labels have fewer than 2(d + 1) = {enough:,} rows: that these are apart "
                 "says nothing, random labels would be as well (Cover 1965)."
             )
     n_conflicts = int(values.conflict.any(axis=0).sum())

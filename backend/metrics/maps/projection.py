@@ -156,15 +156,17 @@ def _fitted(params: ProjectionParams, n_points: int) -> tuple[ProjectionParams, 
     """The parameters as ``n_points`` rows allow them, and sentences on what was changed."""
     notes = []
     if params.method != "pca" and n_points < _LEAST_ROWS:
-        notes.append(f"{n_points} rows are too few for {params.method}: principal components are shown.")
+        notes.append(f"{n_points:,} rows are too few for {params.method}: principal components are shown.")
         params = replace(params, method="pca")
     if params.method == "tsne" and params.perplexity > (n_points - 1) / 3:
         notes.append(
-            f"Perplexity {params.perplexity:g} was lowered to {(n_points - 1) / 3:.3g}: there are {n_points} rows."
+            f"Perplexity {params.perplexity:g} was lowered to {(n_points - 1) / 3:.3g}: there are {n_points:,} rows."
         )
         params = replace(params, perplexity=(n_points - 1) / 3)
     if params.method == "umap" and params.n_neighbors > n_points - 1:
-        notes.append(f"n_neighbors {params.n_neighbors} was lowered to {n_points - 1}: there are {n_points} rows.")
+        notes.append(
+            f"UMAP's neighbours were lowered from {params.n_neighbors:,} to {n_points - 1:,}: there are {n_points:,} rows."
+        )
         params = replace(params, n_neighbors=n_points - 1)
     return params, notes
 
@@ -255,7 +257,7 @@ def _compare(
 def _undefined(values: Projection, layer: int, reason: str | None) -> list[Undefined]:
     names = ["trustworthiness", "neighbour_overlap"]
     if reason is None:
-        few = f"{values.n_compared} rows are too few to compare {values.k} neighbours"
+        few = f"{values.n_compared:,} rows are too few to compare {values.k} neighbours"
         return [Undefined(name, (layer,), few) for name in names if np.isnan(getattr(values, name)[layer])]
     names += ["alignment_residual"] + ["norms"] * bool(np.isnan(values.norms[layer]).any())
     if len(values.explained_variance_ratio):
@@ -266,9 +268,9 @@ def _undefined(values: Projection, layer: int, reason: str | None) -> list[Undef
 def _notes(values: Projection, stack: LayerStack, params: ProjectionParams, n_zero: int, each: str) -> list[str]:
     notes = []
     if len(values.row_index) < values.n_rows:
-        notes.append(f"{len(values.row_index)} of {values.n_rows} rows were drawn by the seed.")
+        notes.append(f"{len(values.row_index):,} of {values.n_rows:,} rows were drawn by the seed.")
     if values.n_compared < len(values.row_index):
-        notes.append(f"Neighbours were compared among {values.n_compared} of the points, drawn by the seed.")
+        notes.append(f"Neighbours were compared among {values.n_compared:,} of the points, drawn by the seed.")
     if params.method != "pca":
         notes.append("Distances and cluster sizes on the map mean little; see trustworthiness and neighbour overlap.")
     if params.method == "pca":
@@ -276,7 +278,7 @@ def _notes(values: Projection, stack: LayerStack, params: ProjectionParams, n_ze
     elif params.align and len(stack) > 1:
         notes.append(f"Each {each} starts from, and is rotated to match, the {each} before it.")
     if n_zero:
-        notes.append(f"Up to {n_zero} rows of a {each} are zero and have no direction; they stay at the origin.")
+        notes.append(f"Up to {n_zero:,} rows of a {each} are zero and have no direction; they stay at the origin.")
     return notes
 
 

@@ -101,7 +101,7 @@ def plane(points: Floats, *, centre: bool = True) -> tuple[Floats, Floats]:
 def _checked(labels: npt.ArrayLike, n_rows: int, n_labels: int) -> Ints:
     classes = np.asarray(labels)
     if classes.shape != (n_rows,) or classes.dtype.kind not in "iub":
-        raise InvalidRequest(f"Labels of shape {classes.shape} and type {classes.dtype} for {n_rows} rows.", _HINT)
+        raise InvalidRequest(f"Labels of shape {classes.shape} and type {classes.dtype} for {n_rows:,} rows.", _HINT)
     if classes.size and not -1 <= classes.min() <= classes.max() < n_labels:
         raise InvalidRequest(f"Class numbers go from {classes.min()} to {classes.max()} of {n_labels}.", _HINT)
     return classes.astype(np.int64)

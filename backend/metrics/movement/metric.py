@@ -50,7 +50,7 @@ def run(
             x = as_matrix(rows)
             n_bad = count_non_finite(x)
             if n_bad:
-                reasons[model, layer] = f"non-finite activations ({n_bad} rows)"
+                reasons[model, layer] = f"non-finite activations ({n_bad:,} rows)"
                 continue
             if len(x) > 1 and all_identical(x, stacks[model].step):
                 flat.add((model, layer))
@@ -70,8 +70,8 @@ def _without_rare(classes: Ints, names: Sequence[str], min_rows: int) -> tuple[I
     rare = np.flatnonzero((counts > 0) & (counts < min_rows))
     if not (counts >= min_rows).any():
         raise InvalidRequest(
-            f"No label has {min_rows} rows; the most are {counts.max()}.",
-            "Lower min_rows, or give more texts of each label.",
+            f"No label has {min_rows:,} rows; the most are {counts.max():,}.",
+            "Lower the minimum of rows per label, or give more texts of each label.",
         )
     return np.where(np.isin(classes, rare), -1, classes), [names[label] for label in rare.tolist()]
 

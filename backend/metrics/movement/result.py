@@ -191,7 +191,7 @@ def movement_notes(
         notes.append(f"Fewer than {FEW_ROWS} rows, so that the place of the centroid is uncertain: {shown}{more}.")
     if rare:
         shown = ", ".join(f"'{name}'" for name in rare[:_MOST_NAMED]) + (" ..." if len(rare) > _MOST_NAMED else "")
-        notes.append(f"Left out, with fewer than {min_rows} rows: {shown}.")
+        notes.append(f"Left out, with fewer than {min_rows:,} rows: {shown}.")
     absent = [
         name for n, name in zip(values.counts.tolist(), values.classes, strict=True) if n == 0 and name not in rare
     ]

@@ -95,7 +95,7 @@ def neighbours_in(
         n_rows=n_rows,
         n_dims=n_dims,
     )
-    notes = (f"There are only {n_others} other rows: {k} neighbours, not {wanted}.",) if k < wanted else ()
+    notes = (f"There are only {n_others:,} other rows: {k} neighbours, not {wanted}.",) if k < wanted else ()
     return Outcome(values, undefined_entries(values, lambda _, at: named(stack, at[0], reasons[at[0]])), notes)
 
 

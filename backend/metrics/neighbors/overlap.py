@@ -113,9 +113,11 @@ def _notes(values: NeighbourOverlap, params: OverlapParams, n_rows: int) -> tupl
         f"Unrelated layers share {number_text(values.by_chance, 'share')} of their {values.k} neighbours by chance."
     ]
     if len(values.row_index) < n_rows:
-        notes.append(f"{len(values.row_index)} of {n_rows} rows were drawn by the seed.")
+        notes.append(f"{len(values.row_index):,} of {n_rows:,} rows were drawn by the seed.")
     if values.k < params.k:
-        notes.append(f"k {params.k} was lowered to {values.k}: there are {len(values.row_index)} rows.")
+        notes.append(
+            f"The number of neighbours was lowered from {params.k} to {values.k}: there are {len(values.row_index):,} rows."
+        )
     return tuple(notes)
 
 

@@ -131,7 +131,7 @@ def run(
             return why_no_control(field, params)
         if field in ("test_accuracy", "against_all", "control_accuracy", "control_accuracy_std") and not why[index[0]]:
             wanted = (0, 1, _MIDDLE, split.info.n_used)[index[1]]
-            return named(stack, index[0], f"{wanted} dimensions were asked for, {size} chosen")
+            return named(stack, index[0], f"{wanted} dimensions were asked for, {size:,} chosen")
         return named(stack, index[0], why[index[0]] or "undefined")
 
     return Outcome(result, undefined_entries(result, reason), _notes(result, split, params, size))
@@ -158,7 +158,7 @@ def _degenerate(x: npt.NDArray[np.floating], split: Split, step: float) -> str |
     """Why nothing can be learnt from a layer, or None."""
     reason = why_undefined(x[split.train], step=step)
     if reason is None and (n_bad := count_non_finite(x[split.test])):
-        return f"non-finite activations ({n_bad} test row{'s' if n_bad > 1 else ''})"
+        return f"non-finite activations ({n_bad:,} test row{'s' if n_bad > 1 else ''})"
     return reason
 
 
@@ -276,7 +276,7 @@ def _notes(result: NeuronsResult, split: Split, params: NeuronsParams, size: int
     sampled = f"a sample of {used:,} of {there:,} training rows" if used < there else f"all {there:,} training rows"
     if used:
         notes.append(
-            f"{size} dimensions, chosen one after the other by {params.n_folds}-fold cross-validation (accuracy: {params.score}) on {sampled}; "
+            f"{size:,} dimensions, chosen one after the other by {params.n_folds}-fold cross-validation (accuracy: {params.score}) on {sampled}; "
             "fitted heads: softmax regression (C = 1) on dimensions standardised over the training rows."
         )
     if result.screened.any():
@@ -286,9 +286,11 @@ def _notes(result: NeuronsResult, split: Split, params: NeuronsParams, size: int
             f"cross-validated: one fit has more than {MOST_EXACT} coefficients there."
         )
     if split.info.n_used > MOST_SELECTED and not params.n_select:
-        notes.append(f"{MOST_SELECTED} dimensions were chosen, fewer than the {split.info.n_used} classes.")
+        notes.append(f"{MOST_SELECTED} dimensions were chosen, fewer than the {split.info.n_used:,} classes.")
     if (result.n_wrong > params.n_listed).any():
-        notes.append(f"Of the texts on the wrong side the {params.n_listed} furthest on it are listed for each layer.")
+        notes.append(
+            f"Of the texts on the wrong side the {params.n_listed:,} furthest on it are listed for each layer."
+        )
     notes += control_note(params)
     if not len(result.right):
         notes.append(

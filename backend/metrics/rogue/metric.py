@@ -182,7 +182,7 @@ def _line_rows(n_rows: int, n_lines: int, seed: int) -> Ints:
 
 
 def _notes(params: RogueParams, rows: Ints, n_rows: int) -> tuple[str, ...]:
-    return (f"Ranked by {params.by} over {n_rows} rows; the lines are {len(rows)} of them.",)
+    return (f"Ranked by {params.by} over {n_rows:,} rows; the lines are {len(rows):,} of them.",)
 
 
 ROGUE = Metric(

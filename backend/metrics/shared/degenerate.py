@@ -32,12 +32,12 @@ def why_undefined(x: npt.ArrayLike, *, min_rows: int = 2, step: float | None = N
     matrix, step = as_matrix(x), step_of(x, step)
     n_rows, n_dims = matrix.shape
     if n_rows < min_rows:
-        return f"only {n_rows} {_plural('row', n_rows)}; needs at least {min_rows}"
+        return f"only {n_rows:,} {_plural('row', n_rows)}; needs at least {min_rows:,}"
     if n_dims == 0:
         return "the rows have no dimensions"
     n_bad = count_non_finite(matrix)
     if n_bad:
-        return f"non-finite activations ({n_bad} {_plural('row', n_bad)})"
+        return f"non-finite activations ({n_bad:,} {_plural('row', n_bad)})"
     if n_rows > 1 and all_identical(matrix, step):
         return "all rows are identical"
     return None

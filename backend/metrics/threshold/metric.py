@@ -192,7 +192,7 @@ def why_no_classifier(x: Matrix, split: Split, step: float | None = None) -> str
     if reason == "all rows are identical":
         return "all training rows are identical"
     n_bad = count_non_finite(x[split.test])
-    return reason or (f"non-finite activations ({n_bad} test rows)" if n_bad else None)
+    return reason or (f"non-finite activations ({n_bad:,} test rows)" if n_bad else None)
 
 
 def _histogram(parts: tuple[Matrix, Matrix], split: Split, bins: int) -> tuple[Floats, Ints]:

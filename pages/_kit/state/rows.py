@@ -92,7 +92,7 @@ def rows_problem(models: Sequence[ModelInfo], steps: Sequence[PostProcess]) -> s
     for step in steps:
         for info in models:
             if step.k >= info.n_dims:
-                return f"Rows: {info.spec.name} has {info.n_dims} dimensions, {step.k} of which cannot be removed."
+                return f"Rows: {info.spec.name} has {info.n_dims:,} dimensions, {step.k} of which cannot be removed."
             if step.dims and max(step.dims) >= info.n_dims:
                 return f"Rows: {info.spec.name} has dimensions 0 to {info.n_dims - 1}, there is no {max(step.dims)}."
         if step.kind == "remove_dims" and not step.dims:

@@ -145,11 +145,7 @@ def _show_guesses(preview: TextPreview) -> None:
     """What was found out about the file, each with what it could be as well."""
     if not preview.guesses:
         return
-    lines = "".join(
-        f"\n- {plain(guess.what)}: **{plain(guess.took)}**"
-        + (f"; otherwise {plain(guess.other)}" if guess.other else "")
-        for guess in preview.guesses
-    )
+    lines = "".join(f"\n- {plain(guess.said or f'{guess.what}: {guess.took}.')}" for guess in preview.guesses)
     st.markdown(f"Detected from the file (correct it above if it is wrong):{lines}")
 
 

@@ -65,7 +65,7 @@ def _show(result: Result[DimensionScale], n_sizes: int) -> None:
             results=[result],
             fields=["mean"],
             name="profiles-dimension-scale",
-            alt=f"Intrinsic dimension ({values.estimator}) of {source.model} from {sizes[0]} to {sizes[-1]} rows",
+            alt=f"Intrinsic dimension ({values.estimator}) of {source.model} from {sizes[0]:,} to {sizes[-1]:,} rows",
             height=420,
             view=f"{source.model} {values.estimator}",
         )

@@ -146,7 +146,7 @@ def show_layers(result: Result[RogueResult], sizes: Mapping[int, Sizes]) -> None
             results=[result],
             fields=FIELDS,
             name="rogue-layers",
-            alt=f"Activations of {values.lines.shape[1]} texts in {len(source.layers)} layers of {source.model}",
+            alt=f"Activations of {values.lines.shape[1]:,} texts in {len(source.layers)} layers of {source.model}",
             height=grid_height(len(source.layers)),
             view=source.model,
         )
@@ -161,7 +161,7 @@ def show_tables(result: Result[RogueResult], layer: int) -> None:
         f"Click a heading to sort. Score: how far a dimension's {RANKINGS[values.by]} lies above the mean over all "
         f"dimensions, in standard deviations; a dimension is rogue above {values.n_std:g}. Outlier: a mean activation that "
         "far from the mean of all dimensions, on either side, whatever the score. None as a rank: "
-        f"not among the {values.top_variance.shape[1]} leading ones."
+        f"not among the {values.top_variance.shape[1]:,} leading ones."
     )
     show_table(ranking_table(result, layer))
 

@@ -226,7 +226,7 @@ def says(values: InnerAblation, field: str) -> str:
     else:
         words += (
             f"({ORDER_NAMES[gap.order]}) {wording(gap.value)}, with as many random ones {wording(gap.random)} "
-            f"(the widest gap of {gap.n_points} points)."
+            f"(the widest gap of {gap.n_points:,} points)."
         )
     if field != "accuracy":
         return words

@@ -90,7 +90,7 @@ def _line(counts: AccuracyCounts, majority: float) -> Line:
 
 def line_names(lines: ClassCounts, classes: Sequence[str]) -> list[str]:
     """The name of each line: its class, or how many others it is of."""
-    others = [f"{lines.n_others} other classes"] if lines.n_others else []
+    others = [f"{lines.n_others:,} other classes"] if lines.n_others else []
     return [classes[k] for k in lines.classes] + others
 
 

@@ -86,7 +86,7 @@ def _steps() -> tuple[int, tuple[int, ...], str]:
     steps = parse_steps(text)
     problem = f"Steps: '{text[:40]}' cannot be read. Write whole numbers: 0, 512, 2745." if steps is None else ""
     if steps is not None and len(steps) > MOST_STEPS:
-        problem = f"Steps: {len(steps)} are more than {MOST_STEPS}."
+        problem = f"Steps: {len(steps):,} are more than {MOST_STEPS}."
     whole = isinstance(at_most, int) and 2 <= at_most <= MOST_STEPS
     return at_most if whole else AT_MOST, steps or (), problem
 

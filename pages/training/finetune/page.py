@@ -249,7 +249,7 @@ def draw(info: RunInfo) -> None:
             name=f"run-{info.name}",
             about=(info.base, info.texts),
             documents=lambda: [run_document(info, log)],
-            alt=f"Loss and accuracy of the run {info.name} over {info.total_steps} steps",
+            alt=f"Loss and accuracy of the run {info.name} over {info.total_steps:,} steps",
             height=520,
             view=info.name,
         )
@@ -269,7 +269,7 @@ def numbers(info: RunInfo) -> None:
             "Fine-tuned" if info.state == "done" else "Best saved step" if info.recipe.patience else "Last saved step"
         )
         st.metric(
-            name, number_text(info.accuracy, "accuracy"), more, help=f"At step {info.step}." if info.steps else None
+            name, number_text(info.accuracy, "accuracy"), more, help=f"At step {info.step:,}." if info.steps else None
         )
         if info.test_accuracy == info.test_accuracy:
             about = f"On {info.n_final:,} rows that were not used to choose a step; head on the frozen base {number_text(info.test_frozen, 'accuracy')}."
