@@ -40,6 +40,11 @@ SIZES: dict[str, tuple[float, int, int]] = {
     "meta-llama/Llama-2-13b-hf": (13e9, 5120, 42),
     "EleutherAI/gpt-j-6b": (6e9, 4096, 30),
     "tiiuae/falcon-7b": (7.2e9, 4544, 34),
+    "bigscience/bloom-560m": (0.56e9, 1024, 26),
+    "bigscience/bloom-1b1": (1.1e9, 1536, 26),
+    "bigscience/bloom-3b": (3e9, 2560, 32),
+    "bigscience/bloom-7b1": (7.1e9, 4096, 32),
+    "TinyLlama/TinyLlama-1.1B-intermediate-step-1431k-3T": (1.1e9, 2048, 24),
     "bigscience/bloom-3b-intermediate": (3e9, 2560, 32),
     "EleutherAI/pythia-2.8b": (2.8e9, 2560, 34),
 }

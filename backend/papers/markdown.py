@@ -91,9 +91,10 @@ def _row(row: PaperRow, records: Sequence[Record]) -> Iterator[str]:
 def ours_words(record: Record) -> str:
     """A record in a line: the models, the verdict, the numbers, the seconds."""
     names = " and ".join(map(shown_name, record.models)) if len(record.models) < 3 else f"{len(record.models)} models"
-    return (
+    said = (
         f"{names} on {record.texts}, {record.verdict}: {'; '.join(in_words(record))} ({seconds_words(record.seconds)})"
     )
+    return f"{said}. {record.caveat.rstrip('.')}" if record.caveat else said
 
 
 def own_words(row: PaperRow) -> str:

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import inf, isfinite
 from typing import Any, TypeVar
 
+import numpy as np
+
+from backend.metrics.dimension.metric import IntrinsicDimension
 from backend.values.models import ModelInfo
 from backend.values.numbers import number_text
 from backend.values.results import Result, result_of
@@ -44,6 +47,30 @@ class Found:
 def number(name: str, value: Any, unit: str = "number", model: str = "") -> Number:  # value: of numpy or of Python
     """A Number; what is not finite is None."""
     return Number(name, float(value) if value is not None and isfinite(value) else None, unit, model)
+
+
+def lower_bounds(found: Sequence[Found]) -> str:
+    """That estimates of the intrinsic dimension are lower bounds, as their notes say of each result, in one sentence for all.
+
+    Empty where none is. Whatever is read of such numbers, a verdict too, is of bounds.
+    """
+    layers = above = steps = rows = 0
+    limit, listed = inf, [one for _, one in values(found, "intrinsic_dimension", IntrinsicDimension)]
+    for one in listed:
+        higher = np.any(
+            [getattr(one, name) > one.resolvable for name in ("two_nn", "mada", "method_of_moments")], axis=0
+        )
+        layers, above, steps = layers + len(higher), above + int(higher.sum()), steps + bool(higher.any())
+        if higher.any() and one.resolvable[higher].min() < limit:
+            at = int(np.argmin(np.where(higher, one.resolvable, inf)))
+            limit, rows = float(one.resolvable[at]), int(one.n_used[at])
+    if not above:
+        return ""
+    where = f"{above:,} of {layers:,} layers" + (f" ({steps:,} of {len(listed):,} analyses)" if len(listed) > 1 else "")
+    return (
+        f"Read the estimates of {where} as lower bounds, and the verdict with them: {rows:,} rows resolve about "
+        f"{number_text(limit)} dimensions (2 log10 n), and larger ones are underestimated."
+    )
 
 
 def values(found: Sequence[Found], metric: str, of: type[Values]) -> list[tuple[Found, Values]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from backend.papers import ours_geometry, ours_labels
 from backend.papers.asked import Part
-from backend.papers.number import AGREES, DISAGREES, MIXED, OPEN, Found, Number
+from backend.papers.number import AGREES, DISAGREES, MIXED, OPEN, Found, Number, lower_bounds
 from backend.papers.row import EACH, PaperRow
 from backend.values.results import Result
 
@@ -20,12 +20,13 @@ class Ours:
     """What came of a part of a row: its numbers, and whether the paper's sentence holds, in all and for each model.
 
     ``verdict`` is AGREES, DISAGREES, OPEN or, where the models differ, MIXED; ``by_model`` has the verdict of each where each is
-    judged for itself.
+    judged for itself. ``caveat`` is a sentence about how far the numbers can be trusted, and the verdict with them; empty where there is none.
     """
 
     numbers: tuple[Number, ...]
     verdict: str
     by_model: tuple[tuple[str, str], ...] = ()
+    caveat: str = ""
 
 
 def ours_of(row: PaperRow, part: Part, results: Sequence[Result]) -> Ours:
@@ -33,7 +34,7 @@ def ours_of(row: PaperRow, part: Part, results: Sequence[Result]) -> Ours:
     found = [Found(one.models, result) for one, result in zip(part.asked, results, strict=True)]
     if row.of != EACH or row.together:
         numbers, holds = _READERS[row.key](found)
-        return Ours(tuple(numbers), _verdict(holds))
+        return Ours(tuple(numbers), _verdict(holds), caveat=lower_bounds(found))
     every: list[Number] = []
     judged: dict[str, str] = {}
     for model in dict.fromkeys(one.model for one in found):
@@ -41,7 +42,8 @@ def ours_of(row: PaperRow, part: Part, results: Sequence[Result]) -> Ours:
         every += numbers
         judged[model] = _verdict(holds)
     kinds = set(judged.values())
-    return Ours(tuple(every), kinds.pop() if len(kinds) == 1 else MIXED, tuple(judged.items()))
+    verdict = kinds.pop() if len(kinds) == 1 else MIXED
+    return Ours(tuple(every), verdict, tuple(judged.items()), lower_bounds(found))
 
 
 def _verdict(holds: bool | None) -> str:

@@ -12,6 +12,7 @@ from backend.metrics.dimension.metric import IntrinsicDimension
 from backend.metrics.maps.projection import Projection
 from backend.metrics.rogue.metric import RogueResult
 from backend.metrics.rogue.overlap import RogueOverlapResult
+from backend.metrics.rogue.shared import SharedRogueResult
 from backend.metrics.similarity.metric import CkaResult
 from backend.papers.number import Found, Number, number, values
 from backend.reports.over_steps import mean_over_layers
@@ -86,6 +87,8 @@ def _overlap(found: Sequence[Found]) -> Read:
         numbers.append(number(f"shared of the top {result.top} in the last layer", shared * result.top, "count", names))
         numbers.append(number("by chance", result.chance * result.top, model=names))
         holds = shared >= _EIGHT_OF_TEN
+        for _, pairs in values(found, "shared_rogue", SharedRogueResult):
+            numbers.append(number("p of sharing as many by chance", pairs.p[-1], model=names))
     return numbers, holds
 
 

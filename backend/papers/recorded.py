@@ -23,6 +23,7 @@ class Record:
     verdict: str
     numbers: tuple[Number, ...]
     by_model: tuple[tuple[str, str], ...] = ()
+    caveat: str = ""
 
 
 def document_of(record: Record) -> Document:
@@ -35,6 +36,7 @@ def document_of(record: Record) -> Document:
         "verdict": record.verdict,
         "by_model": [list(one) for one in record.by_model],
         "numbers": numbers,
+        **({"caveat": record.caveat} if record.caveat else {}),
     }
 
 
@@ -42,7 +44,8 @@ def record_of(data: Document) -> Record:
     """A record from its JSON."""
     numbers = tuple(Number(*one) for one in data["numbers"])
     judged = tuple((model, verdict) for model, verdict in data.get("by_model", ()))
-    return Record(tuple(data["models"]), data["texts"], data["seconds"], data["verdict"], numbers, judged)
+    models, texts, seconds = tuple(data["models"]), data["texts"], data["seconds"]
+    return Record(models, texts, seconds, data["verdict"], numbers, judged, str(data.get("caveat", "")))
 
 
 @cache

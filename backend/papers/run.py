@@ -90,7 +90,8 @@ def make(
         names = tuple(info.spec.name for info in part.group.models)
         if planned.row.of == SERIES and chosen.series is not None:
             names = (chosen.series.name,)
-        made.append(Made(part, Record(names, texts, seconds, ours.verdict, ours.numbers, ours.by_model), seconds))
+        record = Record(names, texts, seconds, ours.verdict, ours.numbers, ours.by_model, ours.caveat)
+        made.append(Made(part, record, seconds))
     return made
 
 

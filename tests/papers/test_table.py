@@ -1,5 +1,6 @@
 """The table of the papers: it has every figure, its quotations are the papers', its parts fit each other, and docs show it."""
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -9,9 +10,9 @@ import backend
 from backend.bench.workbench import Workbench
 from backend.metrics import METRICS, parse_params
 from backend.papers.estimates import SIZES, own_estimate
-from backend.papers.markdown import general_commands, papers_table
+from backend.papers.markdown import general_commands, ours_words, papers_table
 from backend.papers.ours import _READERS
-from backend.papers.recorded import recorded
+from backend.papers.recorded import Record, document_of, record_of, recorded
 from backend.papers.table import ROWS, row_called, rows_of
 from backend.values.papers import GPTOLOGY, MATTON, PAPERS, RAZZHIGAEV, ZHOU
 from backend.values.presets import PRESETS
@@ -24,7 +25,7 @@ PLACES = {
     GPTOLOGY: [*(f"figure {n}" for n in range(1, 7)), "section 2.2.2", "section 3.2", "appendix A"],
     MATTON: [*(f"figure {n}" for n in range(1, 7)), "table 2", "table 3", "section 3.1.1", "section 2"],
     ZHOU: [*(f"table {n}" for n in range(2, 6)), *(f"figure {n}" for n in range(2, 11)), "section 2.1", "section 2.2", "section 3.2"],
-    RAZZHIGAEV: [*(f"figure {n}" for n in range(1, 6)), "section 2.3", "section 2.4", "appendix A"],
+    RAZZHIGAEV: [*(f"figure {n}" for n in range(1, 6)), "table 1", "section 2.3", "section 2.4", "appendix A"],
 }  # fmt: skip
 TEXTS = {
     GPTOLOGY: "gptology",
@@ -60,7 +61,7 @@ def test_a_row_says_how_it_is_made(row: backend.PaperRow) -> None:
         assert PRESETS[row.steps[0].metric].paper == row.paper
     assert not row.own.recipe or row.own.recipe in RECIPES
     assert all(name in SIZES for name in row.own.models)
-    assert own_estimate(row).whole > 0
+    assert own_estimate(row).whole > 0 or not row.steps
     assert general_commands(row)
 
 
@@ -87,6 +88,51 @@ def test_what_was_recorded_is_of_rows_that_are_there() -> None:
     for found in records.values():
         for record in found:
             assert record.models and record.seconds >= 0 and record.numbers
+
+
+def test_rows_link_to_the_views_that_were_made_for_them() -> None:
+    views = {
+        "gptology-2.2.2": ("geometry/rogue", {"rogue_view": "Overlap"}, "shared_rogue"),
+        "gptology-figure-5": ("geometry/rogue", {"rogue_view": "By class"}, "class_spikes"),
+        "matton-table-2": ("training/finetune", {"finetune_all_runs": "true"}, "neurons"),
+        "zhou-figure-3": ("training/dynamics", {"dynamics_movement_panels": "true"}, "movement"),
+        "zhou-figure-5": ("geometry/movement", {"movement_kind": "A panel a layer"}, "movement"),
+        "zhou-table-5": ("training/report", {"report_view": "Across tasks"}, "direct_probe"),
+        "razzhigaev-figure-4": ("training/dynamics", {"dynamics_view": "Averages"}, "intrinsic_dimension"),
+        "razzhigaev-figure-5": ("training/dynamics", {"dynamics_view": "Averages"}, "intrinsic_dimension"),
+        "razzhigaev-appendix-A": ("training/dynamics", {"dynamics_view": "Averages"}, "intrinsic_dimension"),
+    }
+    for key, (page, choices, metric) in views.items():
+        row = row_called(key)
+        assert row.page.rpartition("/")[2] == page.rpartition("/")[2] and metric in row.metrics, key
+        assert choices.items() <= dict(row.choices).items(), key
+
+
+def test_a_verdict_on_estimates_says_where_they_are_lower_bounds(bench: Workbench, tmp_path: Path) -> None:
+    model = bench.model(str(tiny.save_family(tmp_path / "bert", "bert")))
+    general = bench.text_set_info("general")
+    chosen = backend.PaperChoice((model,), bench.text_set_info("sentiment"), general, "label")
+    (part,) = backend.parts_of(bench, row_called("razzhigaev-2.4"), chosen)
+    (result,) = (bench.wait(spec) for spec in part.specs)
+    values = result.values
+    higher = (
+        (values.two_nn > values.resolvable)
+        | (values.mada > values.resolvable)
+        | (values.method_of_moments > values.resolvable)
+    )
+    ours = backend.ours_of(row_called("razzhigaev-2.4"), part, [result])
+    assert bool(ours.caveat) == bool(higher.any())
+    low = dataclasses.replace(result, values=dataclasses.replace(values, resolvable=values.resolvable * 0 + 1.0))
+    bound = backend.ours_of(row_called("razzhigaev-2.4"), part, [low]).caveat
+    assert bound.startswith(
+        f"Read the estimates of {len(higher)} of {len(higher)} layers as lower bounds, and the verdict with them"
+    )
+    high = dataclasses.replace(result, values=dataclasses.replace(values, resolvable=values.resolvable * 0 + 1e9))
+    assert backend.ours_of(row_called("razzhigaev-2.4"), part, [high]).caveat == ""
+    (depth,) = backend.parts_of(bench, row_called("razzhigaev-figure-1"), chosen)
+    assert backend.ours_of(row_called("razzhigaev-figure-1"), depth, [bench.wait(depth.specs[0])]).caveat == ""
+    record = Record(("m",), "t", 1.0, ours.verdict, ours.numbers, ours.by_model, bound)
+    assert record_of(document_of(record)) == record and bound.rstrip(".") in ours_words(record)
 
 
 def test_an_encoder_and_a_decoder_stand_in_one_figure_or_in_two(bench: Workbench, tmp_path: Path) -> None:

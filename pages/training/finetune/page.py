@@ -39,6 +39,7 @@ from pages.training.finetune.runs import (
     change_buttons,
     next_pages,
     open_report_if_asked,
+    runs_opened,
     say_deleted,
     say_forecast,
     say_renamed,
@@ -335,19 +336,19 @@ heading("Fine-tune", WHAT, HOW)
 say_deleted()
 say_renamed()
 asked = st.session_state.pop("_finetune_resume", None)
-runs = workbench().runs()
+runs, table_opened = workbench().runs(), runs_opened()
 for one in runs:
     if one.name == asked:
         resume(one)
 show_beginning()
-with st.expander("New run", icon=":material/add:", expanded=not runs):
+with st.expander("New run", icon=":material/add:", expanded=not runs and not table_opened):
     here = selection.current()
     if here.problem:
         selection.show_open(here)
     elif not label_missing(here) and here.label is not None:
         new_run(here, here.label)
 if runs:
-    all_runs(runs)
+    all_runs(runs, opened=table_opened)
     show_run(choose_run(runs))
 elif waiting() is None:
     st.caption(

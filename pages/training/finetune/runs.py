@@ -16,11 +16,11 @@ from pages._kit.show.finding import Finding, show
 from pages._kit.show.links import page_file
 from pages._kit.state.model_field import DEFAULT_MODEL, choose_models, chosen_names
 from pages._kit.state.session import plain, show_problem, workbench
-from pages._kit.state.view import forget, set_value
+from pages._kit.state.view import forget, note, set_value, start_value
 
 REPORT = page_file("training/report")
 OWN = "own"
-_OPEN = "_finetune_open_report"
+_OPEN, _ALL_RUNS = "_finetune_open_report", "finetune_all_runs"
 _DELETED, _RENAMED, _NEW_NAME = "_finetune_deleted", "_finetune_renamed", "finetune_rename_to"
 NEXT = "_finetune_next"  # the run to be shown in the next run of the page
 
@@ -116,9 +116,22 @@ def csv_file(table: pd.DataFrame) -> bytes:
     return csv_text(*cells_of(table)).encode("utf-8-sig")
 
 
-def all_runs(infos: Sequence[RunInfo]) -> None:
-    """The table of all runs, folded away, with its file."""
-    with st.expander(f"All runs ({len(infos)})", icon=":material/table_chart:"):
+def runs_opened() -> bool:
+    """Whether a link asks for the table of all runs, which is folded away otherwise."""
+
+    def read(words: Sequence[str]) -> bool:
+        if words[-1:] not in (["true"], ["false"]):
+            raise ValueError
+        return list(words)[-1] == "true"
+
+    opened = start_value(_ALL_RUNS, "the table of all runs", False, read, lambda value: isinstance(value, bool))
+    note(_ALL_RUNS, opened, ["true" if opened else "false"])
+    return opened
+
+
+def all_runs(infos: Sequence[RunInfo], *, opened: bool = False) -> None:
+    """The table of all runs, folded away unless it is ``opened``, with its file."""
+    with st.expander(f"All runs ({len(infos)})", icon=":material/table_chart:", expanded=opened):
         show_accuracies(infos)
         table = runs_table(infos)
         show_table(table, key="finetune_runs")

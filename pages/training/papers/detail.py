@@ -75,6 +75,8 @@ def _ours(ours: Ours, whose: str) -> None:
     """The verdict, and the numbers as a table."""
     icon, color = VERDICTS.get(ours.verdict, (":material/visibility:", "gray"))
     st.markdown(f":{color}-badge[{icon} {ours.verdict}] {plain(whose)}")
+    if ours.caveat:
+        st.caption(f":material/info: {plain(ours.caveat)}")
     judged = dict(ours.by_model)
     rows = [(_whose(one.model, judged), one.name, one.text) for one in ours.numbers]
     st.table(pd.DataFrame(rows, columns=["model", "number", "value"]).set_index("model"))

@@ -169,6 +169,10 @@ def test_all_runs_stand_in_one_table_and_one_can_be_deleted_after_a_question(
     options = {"model": small_world.models[0], "texts": small_world.texts, "label": "label", "recipe": "zhou-base"}
     infos = [bench.finetune(name, changes={"max_steps": 2}, **options) for name in ("keep", "drop")]
     at = open_page(KEY, small_world.models[0], "run:drop", label="label", run="drop")
+    assert not next(one for one in at.expander if one.label.startswith("All runs")).proto.expanded
+    linked = open_page(KEY, small_world.models[0], label="label", finetune_all_runs="true")
+    assert next(one for one in linked.expander if one.label.startswith("All runs")).proto.expanded
+    assert linked.session_state["_view"].words["finetune_all_runs"] == ["true"]
     finding = shown["finetune_accuracies"]
     short = finding.numbers().set_index("run")
     for info in infos:

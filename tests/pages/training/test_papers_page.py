@@ -158,7 +158,7 @@ def test_every_link_draws_its_figure(
         drawn = [one for key, one in shown.items() if key.startswith(tuple(row.figures))]
         wanted = {backend.fingerprint(spec) for spec in part.specs}
         if not row.figures:  # a table
-            assert at.dataframe or "No text set" in said(at) or row.page_name == "report"
+            assert at.dataframe or "No text set" in said(at) or row.page_name in ("report", "finetune")
             continue
         assert any(one.figure is not None for one in drawn), f"shown were {sorted(shown)}; {said(at)[-600:]}"
         behind = {result.fingerprint for one in shown.values() for result in one.results}
