@@ -18,6 +18,7 @@ from pages._kit.show.links import page_file
 from pages._kit.show.map_view import MapView
 from pages._kit.state import selection
 from pages._kit.state.session import plain, workbench
+from pages.data.overview.lesson import OVERVIEW
 from pages.data.overview.prepare import prepare_panel
 
 WHAT = (
@@ -184,7 +185,7 @@ def show_cards(found: list[Result | None], here: selection.Selection) -> None:
     )
 
 
-heading("Overview", WHAT, HOW)
+heading("Overview", WHAT, HOW, OVERVIEW)
 here = selection.ready()
 model = here.models[0]
 assert here.texts is not None

@@ -23,6 +23,7 @@ from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import plain, workbench
 from pages.geometry.explorer.against import show_against
 from pages.geometry.explorer.charts import field_heatmap, place_line
+from pages.geometry.explorer.lesson import EXPLORER
 from pages.geometry.explorer.numbers import MOST_AXES, Floats, Numbers, long_table, numbers_of
 
 WHAT = "What does any metric say about these texts, and how do two of them go together?"
@@ -223,7 +224,7 @@ def show_one(here: Selection, line: DeltaGenerator) -> None:
         show_result(row, found[0])
 
 
-heading("Explorer", WHAT, HOW)
+heading("Explorer", WHAT, HOW, EXPLORER)
 here = ready()
 line = st.container(horizontal=True, vertical_alignment="bottom")
 with line:

@@ -22,6 +22,7 @@ from pages._kit.state.chosen import chosen_rows
 from pages._kit.state.labelled import ONE_MODEL, choose_model
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import end_page, plain, problems_shown, workbench
+from pages.geometry.selection.lesson import SELECTION
 
 WHAT = "Do the selected texts differ from the rest?"
 HOW = (
@@ -142,7 +143,7 @@ def draw(measure: LayerMeasure, found: Mapping[str, Result], model: str, row_nam
         folded_table("Table", lambda: table_of(measure, found), key="selection_table")
 
 
-heading("Selection", WHAT, HOW)
+heading("Selection", WHAT, HOW, SELECTION)
 here = ready()
 rows = chosen_rows()
 assert here.texts is not None

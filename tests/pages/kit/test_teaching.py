@@ -13,9 +13,23 @@ from tests.pages.drawn import drawn_numbers
 from tests.pages.figures import said
 
 ROOT = Path(__file__).resolve().parents[3]
-OWN = {"rogue": "geometry", "neighbours": "geometry", "neurons": "labels"}
+OWN = {
+    "overview": "data",
+    "rogue": "geometry",
+    "neighbours": "geometry",
+    "explorer": "geometry",
+    "selection": "geometry",
+    "neurons": "labels",
+}
 SHARED = {name: value for name, value in vars(lessons).items() if isinstance(value, Teaching)}
-WITHOUT = {"explorer", "selection", "report", "finetune", "papers"}  # they ask no question of the geometry
+WITHOUT = {  # they ask no question of the geometry that a shape answers
+    "report",  # is made of the other pages' figures, whose lessons stand there, and says in words what it found
+    "finetune",  # trains: its one figure is the course of a loss, and its caption says what is drawn
+    "papers",  # is a list of links: each row has the paper's sentence and whether it holds here
+    "texts",
+    "models",
+    "jobs",
+}
 
 
 def of_page(page: str) -> Teaching:
@@ -32,7 +46,7 @@ PAGES = [*OWN, *map(str.lower, SHARED)]
 def test_every_page_about_geometry_has_a_lesson() -> None:
     found = {
         path.parent.name
-        for section in ("geometry", "labels", "training")
+        for section in ("data", "geometry", "labels", "training")
         for path in (ROOT / "pages" / section).glob("*/page.py")
     }
     assert found - WITHOUT == set(PAGES)
