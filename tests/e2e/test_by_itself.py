@@ -11,6 +11,9 @@ from tests.e2e.stack import running
 
 DEFAULT = next(str(one.default) for one in SETTINGS if one.name == "EMBEDSCOPE_START_SECONDS")
 CHOICE = "texts=general&layers=6&label=%28none%29"
+# A figure, or Run with an estimate beside it: while the cost is estimated Run is there too
+DRAWN_OR_ASKED = """() => document.querySelector('.js-plotly-plot .main-svg')
+    || document.querySelector('.st-key-rogue_run button') && !document.body.innerText.includes('Estimating the cost')"""
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +32,9 @@ def test_what_is_surely_quick_needs_no_run_and_prepare_all_does_the_rest(by_defa
         tab.locator(".st-key-overview_run button").click()
     looking.figures(tab).first.wait_for(timeout=looking.RUN_MS)
     looking.go(tab, "Rogue dimensions")
-    looking.figures(tab).first.wait_for(timeout=looking.RUN_MS)
-    looking.settled(tab)
+    tab.wait_for_function(DRAWN_OR_ASKED, timeout=looking.RUN_MS)
     assert tab.locator(".st-key-rogue_run button").count() == 0
+    looking.figures(tab).first.wait_for(timeout=looking.RUN_MS)
 
     looking.go(tab, "Overview")
     tab.locator(".st-key-prepare_all button").click()

@@ -112,6 +112,7 @@ def saved(tab: Any, kind: str) -> bytes:
     """A file of the map's menu, as the browser saves it."""
     button = tab.locator(f".st-key-projection_map_{kind} button").first
     button.wait_for()
+    tab.mouse.move(0, 0)  # the help of the button before it lies over this one for a moment
     with tab.expect_download() as download:
         button.click()
     return Path(download.value.path()).read_bytes()
