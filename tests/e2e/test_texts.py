@@ -95,10 +95,12 @@ def test_what_is_found_out_is_shown_and_a_part_is_named_on_the_figure(address: s
     looking.opened(tab, "Texts")
     lines = [f"Well, this {WORDS[i % 10]} story {i} goes on{'|good' if i % 2 else '|bad'}" for i in range(60)]
     upload(tab, "votes.csv", "\n".join(lines).encode())
-    tab.get_by_text("separator: pipe (2 columns); otherwise comma (2 columns)").wait_for()
-    tab.get_by_text("column names: none").wait_for()
+    tab.get_by_text(
+        "The cells of a row are separated by pipes: 2 columns. Separated by commas, there would be 2 columns."
+    ).wait_for()
+    tab.get_by_text("The columns have no names and are numbered.").wait_for()
     looking.pick(tab, "add_separator", "None (one column)")
-    tab.get_by_text("separator: pipe").wait_for(state="detached")
+    tab.get_by_text("separated by pipes").wait_for(state="detached")
     looking.pick(tab, "add_separator", "Pipe |")
     looking.pick(tab, "add_part_way_1", "In proportion to the label")
     tab.locator("[class*='st-key-add_part_n'] input").fill("40")
