@@ -18,11 +18,9 @@ def general_commands(row: PaperRow) -> list[str]:
     """The commands of a row with words in capitals in the place of models, texts and label."""
     if not row.steps:
         recipe = dict(row.choices).get("finetune_recipe", "")
-        return (
-            [f"python -m backend finetune --name NAME --model MODEL --texts {_TEXTS} --recipe {recipe}"]
-            if recipe
-            else ["python -m backend textsets"]
-        )
+        if recipe:
+            return [f"python -m backend finetune --name NAME --model MODEL --texts {_TEXTS} --recipe {recipe}"]
+        return ["python -m backend models MODEL" if row.page == "data/models" else "python -m backend textsets"]
     found = []
     for step in row.steps:
         models = ["--model", "MODEL"] if step.of == ONE else ["--model", "TUNED", "--model", "BASE"]

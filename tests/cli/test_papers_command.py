@@ -96,4 +96,4 @@ def test_the_commands_of_rows_where_nothing_is_computed_run_too(world: tuple[Pat
             words += ["--text", "text", "--label", "label", "--epochs", "1"]
         done = entered(*words, cache=folder / "cache", EMBEDSCOPE_MODEL_ROOTS=str(folder))
         assert done.returncode == 0, f"{command}: {done.stderr}"
-        assert any(said in done.stdout for said in ("letters", "run:gptology", "run:matton")), done.stdout
+        assert any(said in done.stdout for said in ("letters", "run:gptology", "run:matton", "blocks")), done.stdout
