@@ -68,7 +68,7 @@ def test_a_folder_that_asks_for_too_much_is_refused_with_a_message(name: str, be
     change, said = BOMBS[name]
     folder = _copy(bert, tmp_path / "model")
     change(folder)
-    with guarded(name, seconds=8), pytest.raises(ModelError, match=said) as raised:
+    with guarded(name, seconds=20), pytest.raises(ModelError, match=said) as raised:
         describe(resolve(str(folder), dtype="float32", roots=None), roots=None)
     assert raised.value.hint
 
