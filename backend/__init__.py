@@ -162,6 +162,7 @@ from backend.values.vectors import (
     rows_misfit,
     sub_layers_name,
 )
+from backend.values.visible import only_seen, visible
 from backend.version import __version__
 
 if TYPE_CHECKING:
@@ -393,6 +394,7 @@ __all__ = [
     "number_label",
     "number_text",
     "number_texts",
+    "only_seen",
     "open_workbench",
     "other_rows",
     "ours_of",
@@ -436,6 +438,7 @@ __all__ = [
     "told_apart",
     "value_words",
     "values_of",
+    "visible",
     "widest_gap",
 ]
 

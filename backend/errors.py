@@ -1,13 +1,18 @@
 """What went wrong, in a form that a person can act on: a message with the values and a hint with the remedy."""
 
+from backend.values.visible import visible
+
 
 class EmbedscopeError(Exception):
-    """Base of every error that a user may see: what happened (with the values) and what to do about it."""
+    """Base of every error that a user may see: what happened (with the values) and what to do about it.
+
+    The values may be names that people gave: what in them nobody sees, or a terminal would obey, is written out.
+    """
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = visible(message)
+        self.hint = visible(hint)
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}" if self.hint else self.message

@@ -10,7 +10,10 @@ from backend.values.texts import Cell, TextTable
 _VERSION = 1
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LINE = re.compile("([\n\r\v\f\x85\u2028\u2029])")
-_FORMULA = re.compile(r"[\s\u200b\u2060\ufeff]*[=+\-@＝＋－＠﹦﹢﹣﹫]|\t")  # after blanks too: some programs drop them
+# After blanks, control characters and marks of no width too: some programs drop them.
+_FORMULA = re.compile(
+    r"[\s\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]*[=+\-@＝＋－＠﹦﹢﹣﹫]|\t"
+)
 _NUMBER = re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*")
 
 

@@ -16,6 +16,7 @@ from backend.values.specs import (
     PostProcess,
     TextSetSpec,
 )
+from backend.values.visible import all_seen, visible
 
 MOST_SEED = 2**31 - 1
 MOST_TASKS = 10_000
@@ -111,8 +112,18 @@ def check_digest(what: str, value: str) -> None:
         raise InvalidRequest(f"{what[0].upper()}{what[1:]} is '{value[:60]}', which is not a digest.", _AGAIN)
 
 
+def check_name(what: str, value: str) -> None:
+    """A name that people give: one that is seen as it is, beside other words too."""
+    check_text(what, value)
+    if not all_seen(value):
+        raise InvalidRequest(
+            f"The name of {what}, '{visible(value)[:80]}', holds characters that are not seen or turn words round.",
+            "Give it a name of printable characters.",
+        )
+
+
 def check_text(what: str, value: str) -> None:
-    """A name that can be shown, stored and looked for."""
+    """A name that can be stored and looked for."""
     if (
         not value.strip()
         or len(value) > _MOST_NAME

@@ -18,6 +18,7 @@ from backend.textsets.codec import table_from_json, table_to_json
 from backend.values.people import NOBODY, asking
 from backend.values.specs import LabelSpec, TextSetSpec
 from backend.values.texts import MOST_CLASSES, TextSetInfo, TextTable, named_set
+from backend.work.checks import check_name
 
 _DIGEST = re.compile(r"[0-9a-f]{40}")
 _ABSENT = {  # by whether it can only be because there is none
@@ -128,8 +129,10 @@ class Library:
 
         ``upload`` is the digest of the bytes that it was read from, where they were uploaded.
 
-        Raises TextSetError for the name of a built-in set: that always stands for the built-in one.
+        Raises TextSetError for the name of a built-in set, which always stands for the built-in one, and InvalidRequest for
+        a name that cannot be shown as it is.
         """
+        check_name("a text set", table.name)
         if table.name in BUILTIN:
             raise TextSetError(f"'{table.name}' is the name of a built-in text set.", "Give this one another name.")
         info = text_set_info(table, created=time.time())

@@ -12,7 +12,7 @@ from backend.values.reading import WORD_TASKS, TextColumns
 from backend.values.selections import rows_of
 from backend.values.tasks import HubReadTask, JoinTask, PartTask, ReadTask, RenameClassesTask, SampleTask
 from backend.values.texts import TextPreview, TextSetInfo
-from backend.work.checks import check_digest, check_rows, check_text, one_of, within
+from backend.work.checks import check_digest, check_name, check_rows, check_text, one_of, within
 from backend.work.kinds import Hands
 
 
@@ -123,7 +123,7 @@ def check_read(task: ReadTask) -> None:
     check_digest("'blob'", task.blob)
     check_text("a file", task.file_name)
     if task.save:
-        check_text("a text set", task.name)
+        check_name("a text set", task.name)
     if options.format is not None:
         one_of("format", options.format, FORMATS)
     if options.task is not None:
@@ -138,7 +138,7 @@ def check_read(task: ReadTask) -> None:
 def check_hub(task: HubReadTask) -> None:
     """Raise InvalidRequest for a name or a column that no data set can have."""
     check_text("a data set", task.path)
-    check_text("a text set", task.name)
+    check_name("a text set", task.name)
     if task.rows is not None:
         check_rows(task.rows)
     _check_columns(task.columns)
@@ -148,33 +148,33 @@ def check_join(task: JoinTask) -> None:
     """Raise InvalidRequest where the two tables are not named by digests, or the new set has no name."""
     check_digest("'train'", task.train)
     check_digest("'test'", task.test)
-    check_text("a text set", task.name)
+    check_name("a text set", task.name)
 
 
 def check_sample(task: SampleTask) -> None:
     """Raise InvalidRequest where the table is not named by its digest, or the part is none."""
     check_digest("'table'", task.table)
-    check_text("a text set", task.name)
+    check_name("a text set", task.name)
     check_rows(task.rows)
 
 
 def check_renaming(task: RenameClassesTask) -> None:
     """Raise InvalidRequest where the table is not named by its digest, or names and classes are not as many."""
     check_digest("'table'", task.table)
-    check_text("a text set", task.name)
+    check_name("a text set", task.name)
     if not task.before or len(task.before) != len(task.after):
         raise InvalidRequest(
             f"{len(task.before)} classes cannot get {len(task.after)} names.",
             "Give one name for each class to be renamed.",
         )
     for name in task.after:
-        check_text("a class", name)
+        check_name("a class", name)
 
 
 def check_part(task: PartTask) -> None:
     """Raise InvalidRequest where the table is not named by its digest, or the rows are none or not ascending."""
     check_digest("'table'", task.table)
-    check_text("a text set", task.name)
+    check_name("a text set", task.name)
     check_text("what the rows are", task.said)
     if not checked_runs(list(task.runs)):
         raise InvalidRequest("A text set needs at least one row.", "Select some rows.")

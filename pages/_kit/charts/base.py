@@ -15,6 +15,7 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 from backend import short_model as short_model
+from backend import visible
 
 
 def rgba_start(hexadecimal: str) -> str:
@@ -120,7 +121,7 @@ def safe(text: str) -> str:
     """User text for hovers, legends and ticks, which Plotly reads as a kind of HTML, and as a formula between dollars."""
     # Plotly does not know the names of quotation marks, and needs none: no user text stands in an attribute.
     return (
-        html.escape(text, quote=False).replace("$", "&#36;").replace("%{", "&#37;{")
+        html.escape(visible(text), quote=False).replace("$", "&#36;").replace("%{", "&#37;{")
     )  # the last is a placeholder in hovers
 
 

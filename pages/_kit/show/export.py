@@ -1,15 +1,12 @@
-"""Tables and results as text: CSV and JSON; and where numbers came from, line by line."""
+"""Tables as cells and results as JSON; and where numbers came from, line by line."""
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from backend import Result, SeriesInfo, safe_cell
+from backend import Result, SeriesInfo
 from pages._kit.show.findings import notes_of, source_lines
 
 
@@ -32,23 +29,6 @@ def cells_of(table: pd.DataFrame) -> tuple[list[str], list[tuple[object, ...]]]:
     """The names of the columns and the rows of a table, None where a number is undefined."""
     cells = table.astype(object).where(table.notna(), None)
     return list(map(str, table.columns)), list(cells.itertuples(index=False, name=None))
-
-
-def csv_text(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A table as CSV; text that a spreadsheet would run as a formula is defused with a leading apostrophe."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([_cell(name) for name in columns])
-    writer.writerows([_cell(value) for value in row] for row in rows)
-    return out.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, str):
-        return safe_cell(value)
-    if isinstance(value, float | np.floating):
-        return repr(float(value)) if np.isfinite(value) else ""
-    return "" if value is None else value
 
 
 def json_text(documents: Sequence[dict[str, Any]]) -> str:

@@ -10,13 +10,13 @@ import plotly.graph_objects as go
 
 from backend import result_document
 from pages._kit.charts.base import short_model
-from pages._kit.show.export import cells_of, csv_text, json_text, origin
+from pages._kit.show.export import cells_of, json_text, origin
 from pages._kit.show.naming import file_stem, is_path, model_paths, title_lines, without_paths
 from pages._kit.show.plot import chart_document, frame_slug
 from pages._kit.show.saving import File, Group
 from pages._kit.show.sharing import mark_chosen
 from pages._kit.show.standalone import figure_page
-from pages._kit.show.typeset import latex_text, markdown_text
+from pages._kit.show.typeset import csv_text, latex_text, markdown_text
 from pages._kit.show.wording import count
 from pages._kit.state.zoom import WHOLE, Zoom, zoomed
 

@@ -1,6 +1,5 @@
 """Rows of a text set as files: all their cells as CSV or Parquet, and their vectors."""
 
-import csv
 import io
 from collections.abc import Container, Mapping, Sequence
 from typing import Any
@@ -9,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from backend import TextTable, safe_cell
+from backend import TextTable
+from pages._kit.show.typeset import csv_text
 from pages._kit.show.wording import row_name
 
 MOST_VECTOR_BYTES = 200_000_000
@@ -58,12 +58,8 @@ def row_cells(table: TextTable, rows: Sequence[int]) -> dict[str, Any]:
 
 def rows_csv(table: TextTable, rows: Sequence[int]) -> bytes:
     """Rows as CSV with a byte order mark, for spreadsheets; formulas are defused, missing cells are empty."""
-    cells, out = row_cells(table, rows), io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(map(safe_cell, cells))
-    for row in zip(*cells.values(), strict=True):
-        writer.writerow([safe_cell(cell) if isinstance(cell, str) else "" if cell is None else cell for cell in row])
-    return out.getvalue().encode("utf-8-sig")
+    cells = row_cells(table, rows)
+    return csv_text(cells, zip(*cells.values(), strict=True)).encode("utf-8-sig")
 
 
 def rows_parquet(table: TextTable, rows: Sequence[int]) -> bytes:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from plotly.offline import get_plotlyjs
 
+from backend import visible
 from pages._kit.show.plot import CSS, JAVASCRIPT
 
 _STYLE = (
@@ -15,6 +16,11 @@ _START = """
 for (const place of document.querySelectorAll(".embedscope-figure"))
   draw({ data: new TextEncoder().encode(place.firstElementChild.textContent), parentElement: place, setStateValue() {} });
 """
+
+
+def words(text: str) -> str:
+    """``text`` as words of a page: no markup, and nothing in it that turns round the words behind it."""
+    return html.escape(visible(text))
 
 
 def figure_block(document: str) -> str:
@@ -28,7 +34,7 @@ def page(title: str, body: str, *, style: str = "", library: str = "") -> str:
     plotly.js, which is in the page itself where none is named."""
     script = f'<script src="{html.escape(library)}"></script>' if library else f"<script>{get_plotlyjs()}</script>"
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{words(title)}</title>'
         f"<style>{_STYLE}{style}{CSS}</style>{script}</head>"
         f'<body>{body}<script type="module">{JAVASCRIPT}{_START}</script></body></html>'
     )
@@ -37,6 +43,6 @@ def page(title: str, body: str, *, style: str = "", library: str = "") -> str:
 def figure_page(document: str, *, title: Sequence[str], below: Sequence[str], library: str = "") -> str:
     """A page of one figure: its title in lines, the figure, and paragraphs ``below`` it; plain text, which is escaped."""
     name, *about = title
-    above = f"<h1>{html.escape(name)}</h1>" + "".join(f'<p class="about">{html.escape(line)}</p>' for line in about)
-    rest = "".join(f"<p>{html.escape(line)}</p>" for line in below if line)
+    above = f"<h1>{words(name)}</h1>" + "".join(f'<p class="about">{words(line)}</p>' for line in about)
+    rest = "".join(f"<p>{words(line)}</p>" for line in below if line)
     return page(name, above + figure_block(document) + rest, library=library)

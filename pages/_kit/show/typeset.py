@@ -1,5 +1,6 @@
-"""Tables for a text: Markdown and LaTeX, in which the words of users are words and no markup."""
+"""Tables as files: CSV; and for a text Markdown and LaTeX, in which the words of users are words and no markup."""
 
+import csv
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -8,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from backend import NO_NUMBER
+from backend import NO_NUMBER, safe_cell, visible
 from pages._kit.show.columns import cell_text
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~$&!@]|(?<=\w):(?=//)|(?<=www)\.)")
@@ -26,6 +27,35 @@ _LATEX = {
     "*": "{*}",
     "`": r"\textasciigrave{}",
 }
+
+
+def csv_text(columns: Iterable[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table as CSV; text that a spreadsheet would run as a formula is defused with a leading apostrophe."""
+    out = _Lines()
+    writer = csv.writer(out, lineterminator=_Lines.END)
+    writer.writerow([_csv_cell(name) for name in columns])
+    writer.writerows([_csv_cell(value) for value in row] for row in rows)
+    return "".join(out.lines)
+
+
+class _Lines:
+    """What csv.writer writes to. It puts quotes around those line breaks alone that are in its own end of a line, so that end has both."""
+
+    END = "\r\n"
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def write(self, line: str) -> None:
+        self.lines.append(f"{line.removesuffix(self.END)}\n")
+
+
+def _csv_cell(value: Any) -> Any:
+    if isinstance(value, str):
+        return safe_cell(value)
+    if isinstance(value, float | np.floating):
+        return repr(float(value)) if np.isfinite(value) else ""
+    return "" if value is None else value
 
 
 def markdown_text(
@@ -80,11 +110,11 @@ def _piped(cells: Iterable[str]) -> str:
 
 
 def _markdown(text: str) -> str:
-    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+    return _MARKDOWN.sub(r"\\\1", visible(" ".join(text.split())))
 
 
 def _latex(text: str) -> str:
-    safe = "".join(_LATEX.get(sign, sign) for sign in " ".join(text.split()))
+    safe = "".join(_LATEX.get(sign, sign) for sign in visible(" ".join(text.split())))
     return safe.replace("--", "-{}-")  # else they become a dash
 
 

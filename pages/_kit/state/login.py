@@ -16,12 +16,13 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from backend import NOBODY, Person, Settings, asked_through, read_settings
+from backend import NOBODY, Person, Settings, asked_through, only_seen, read_settings
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SECRET_HEADER = "X-Embedscope-Proxy"
 STRANGER = Person("nobody who has logged in")  # for whom only what is everyone's is there
 GIVEN = "_person_given"  # in a session that the dashboard itself opens for somebody
+_MOST_NAME = 100  # characters of what a provider calls somebody
 _LAST = "_person_of_this_session"
 _SAYING: list[AbstractContextManager[None]] = []
 
@@ -118,7 +119,8 @@ def _let_in(email: str, name: str, settings: Settings) -> Visitor:
             problem=f"{email} is not allowed here.",
             hint="Ask whoever runs this instance (EMBEDSCOPE_ALLOW), or use another account.",
         )
-    return Visitor(Person(email, name or email, email in settings.admins))
+    shown = only_seen(name)[:_MOST_NAME].strip()
+    return Visitor(Person(email, shown or email, email in settings.admins))
 
 
 def visitor() -> Visitor:

@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import StopException, get_script_run_ctx
 
 import backend
-from backend import EmbedscopeError, ServiceError, ServiceLost
+from backend import EmbedscopeError, ServiceError, ServiceLost, visible
 from pages._kit.state.login import say_who_asks
 from pages._kit.state.view import view
 
@@ -82,9 +82,10 @@ def _by_itself() -> bool:
 def plain(text: str) -> str:
     """``text`` so that Markdown shows it as it is: nothing in it is a link, a colour, a formula or a heading.
 
-    A bare address is found behind all escapes, so a character of no width stands in it.
+    A bare address is found behind all escapes, so a character of no width stands in it; characters that nobody sees are
+    written out, for some would turn round the words behind them.
     """
-    return _ADDRESS.sub(_NO_WIDTH, text).translate(_PUNCTUATION).replace("\n", " ").replace("\r", " ")
+    return _ADDRESS.sub(_NO_WIDTH, visible(text)).translate(_PUNCTUATION).replace("\n", " ").replace("\r", " ")
 
 
 def show_problem(message: str, hint: str = "") -> None:

@@ -17,6 +17,7 @@ from backend import (
     TextPreview,
     TextSetInfo,
     fingerprint,
+    only_seen,
 )
 from pages._kit.flow.progress import obtain, watch
 from pages._kit.show import wording
@@ -232,7 +233,8 @@ def _short(*parts: str) -> str:
 
 def _stem(file_name: str) -> str:
     """A file's name without folder and ending; no built-in set's, which nothing else may be called."""
-    stem = file_name.rpartition("/")[2].rpartition(".")[0] or file_name
+    name = only_seen(file_name)
+    stem = name.rpartition("/")[2].rpartition(".")[0] or name
     built_in = {info.spec.name for info in workbench().text_sets() if info.builtin}
     return f"{stem}-2" if stem in built_in else stem
 

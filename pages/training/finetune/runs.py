@@ -11,9 +11,10 @@ from pages._kit.charts.base import short_model
 from pages._kit.flow.costs import FIRST_GUESS, seconds_words
 from pages._kit.show import wording
 from pages._kit.show.columns import show_table
-from pages._kit.show.export import cells_of, csv_text
+from pages._kit.show.export import cells_of
 from pages._kit.show.finding import Finding, show
 from pages._kit.show.links import page_file
+from pages._kit.show.typeset import csv_text
 from pages._kit.state.model_field import DEFAULT_MODEL, choose_models, chosen_names
 from pages._kit.state.session import plain, show_problem, workbench
 from pages._kit.state.view import forget, note, set_value, start_value

@@ -12,10 +12,10 @@ from plotly.offline import get_plotlyjs
 
 from backend import DASHBOARD, PAPER_ROWS, PAPERS, PaperRow, Record, open_workbench, ours_words, record_of
 from pages._kit.flow.gather import Visit, figures_of_addresses
-from pages._kit.show.export import csv_text
 from pages._kit.show.files import groups_of, html_file, typeset_files
 from pages._kit.show.finding import Finding
 from pages._kit.show.naming import file_stem
+from pages._kit.show.typeset import csv_text
 from pages._kit.show.wording import count
 from pages._kit.state import session
 from pages._kit.state.zoom import WHOLE

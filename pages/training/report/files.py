@@ -1,6 +1,5 @@
 """What can be taken away from a report: its summary as CSV, all of it as JSON with the recipes, as one HTML page."""
 
-import html
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,12 +10,14 @@ import plotly.graph_objects as go
 from backend import NO_NUMBER, Document, Result
 from pages._kit.charts.base import for_paper
 from pages._kit.show.columns import cell_text
-from pages._kit.show.export import cells_of, csv_text, json_text, origin, with_part
+from pages._kit.show.export import cells_of, json_text, origin, with_part
 from pages._kit.show.files import PATHS, document_without_paths, typeset_files
 from pages._kit.show.finding import Finding
 from pages._kit.show.findings import undefined_reasons
 from pages._kit.show.naming import without_paths
 from pages._kit.show.saving import File, Group, save_menu
+from pages._kit.show.standalone import words
+from pages._kit.show.typeset import csv_text
 
 Table = tuple[Sequence[str], Sequence[Sequence[Any]]]
 _CONFIG = {"displaylogo": False, "showSendToCloud": False, "responsive": True}
@@ -96,7 +97,7 @@ def html_report(title: str, sections: Sequence[Section], notes: Sequence[str] = 
     """A report as one HTML page, plotly.js inside it once; all words are escaped."""
     parts, script = [], True
     for section in sections:
-        parts.append(f"<h2>{html.escape(section.title)}</h2>")
+        parts.append(f"<h2>{words(section.title)}</h2>")
         if section.table is not None:
             parts.append(_table(*section.table))
         if section.figure is not None:
@@ -105,10 +106,10 @@ def html_report(title: str, sections: Sequence[Section], notes: Sequence[str] = 
             parts.append(f'<div style="max-width:34rem">{chart}</div>' if section.square else chart)
             script = False
         if section.caption:
-            parts.append(f'<p class="caption">{html.escape(section.caption)}</p>')
-        parts += [f'<p class="caption">{html.escape(line)}</p>' for line in section.notes]
-    parts += [f"<p>{html.escape(line)}</p>" for line in notes]
-    name = html.escape(title)
+            parts.append(f'<p class="caption">{words(section.caption)}</p>')
+        parts += [f'<p class="caption">{words(line)}</p>' for line in section.notes]
+    parts += [f"<p>{words(line)}</p>" for line in notes]
+    name = words(title)
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{name}</title><style>{_STYLE}</style></head>'
         f"<body><h1>{name}</h1>{''.join(parts)}</body></html>"
@@ -116,9 +117,9 @@ def html_report(title: str, sections: Sequence[Section], notes: Sequence[str] = 
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    head = "".join(f"<th>{html.escape(str(name))}</th>" for name in columns)
+    head = "".join(f"<th>{words(str(name))}</th>" for name in columns)
     body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(_cell(*cell))}</td>" for cell in zip(columns, row, strict=True)) + "</tr>"
+        "<tr>" + "".join(f"<td>{words(_cell(*cell))}</td>" for cell in zip(columns, row, strict=True)) + "</tr>"
         for row in rows
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

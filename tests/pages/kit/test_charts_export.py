@@ -11,9 +11,10 @@ import numpy.typing as npt
 
 from backend import Result, Source, Undefined, result_document
 from pages._kit.charts.layer_pairs import cka_heatmap
-from pages._kit.show.export import csv_text, json_text
+from pages._kit.show.export import json_text
 from pages._kit.show.plot import chart_document
 from pages._kit.show.standalone import figure_page
+from pages._kit.show.typeset import csv_text
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,12 @@ def test_a_csv_defuses_formulas_but_not_numbers() -> None:
     assert cells == ["'=cmd", "'=1+1", "+1", "'-x", "'@sum", "'\tx", "-1.5", "-2.0", "plain"]
     labels = csv_text(["label"], [["-1"], ["+1.5e-3"], ["-1-1"], ["-1,2"], ["-"]])
     assert [row[0] for row in csv.reader(io.StringIO(labels))] == ["label", "-1", "+1.5e-3", "'-1-1", "'-1,2", "'-"]
+
+
+def test_a_line_break_of_any_kind_stays_within_its_cell() -> None:
+    cells = ["a\rb", "a\nb", "a\r\nb", "a\x85b", "a\u2028b", "a\0b", "\r", "plain"]
+    read = list(csv.reader(io.StringIO(csv_text(cells, [cells, cells]), newline="")))
+    assert read == [cells] * 3
 
 
 def test_undefined_numbers_are_empty_in_csv_and_null_in_json() -> None:

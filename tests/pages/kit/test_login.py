@@ -74,6 +74,8 @@ def test_whoever_is_not_known_well_enough_stays_outside(claims: dict[str, Any], 
 def test_a_provider_names_a_person_and_whether_they_look_after_the_instance(own: Settings) -> None:
     ada = {"is_logged_in": True, "email": "Ada@Here.org", "name": "Ada L.", "exp": NOW + 1, "email_verified": True}
     assert known_by_provider(ada, own, NOW).person == Person("ada@here.org", "Ada L.")
+    odd = known_by_provider({**ada, "name": "\u202eA\0d\na" + "a" * 999}, own, NOW).person
+    assert odd is not None and odd.name.isprintable() and len(odd.name) < 200
     boss = known_by_provider({"is_logged_in": True, "email": "boss@here.org"}, own, NOW).person
     assert boss is not None and boss.admin
 

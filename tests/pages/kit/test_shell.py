@@ -15,7 +15,7 @@ from backend import ActivationSpec, AnalysisSpec, Cost, ModelSpec, TextSetSpec, 
 from backend.metrics.base import param, parse_params
 from pages._kit.flow.costs import cost_sentence, work_left
 from pages._kit.show import wording
-from pages._kit.show.export import csv_text
+from pages._kit.show.typeset import csv_text
 from pages._kit.state.selection import parse_layers
 from pages._kit.state.session import plain
 

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from google.protobuf.message import Message
 
-from pages._kit.show.files import csv_file, html_file
+from backend import visible
+from pages._kit.show.files import csv_file, groups_of, html_file
 from pages._kit.show.finding import Finding
 from pages._kit.state.session import plain
 from tests.models.tiny import TEXTS
-from tests.pages.conftest import SmallWorld
+from tests.pages.conftest import SmallWorld, settled
 
 LINK, TAG, MATH, BARE = (
     "[evil](http://evil.example/)",
@@ -21,9 +22,10 @@ LINK, TAG, MATH, BARE = (
     "$\\frac{a}{b}$",
     "http://bare.example/a",
 )
-EVIL = f"{LINK} {TAG} {MATH} :red[r] :smile: {BARE} %{{y}} \u202eabc"
+EVIL = f"{LINK} {TAG} {MATH} :red[r] :smile: {BARE} %{{y}} \u202eabc\x01\x1b[31m\x7f"
+UNSEEN = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 WORDS_OF = {"label", "body", "help", "content", "caption", "placeholder", "title", "text", "subtitle", "delta"}
-NO_MARKDOWN = {"TextInput", "TextArea", "Selectbox", "MultiSelect", "BidiComponent", "Arrow", "Text", "Code"}
+NO_MARKDOWN = {"Json", "TextInput", "TextArea", "Selectbox", "MultiSelect", "BidiComponent", "Arrow", "Text", "Code"}
 """Elements whose words, but for their label and help, Streamlit shows as they are."""
 
 
@@ -38,10 +40,13 @@ def evil(small_world: SmallWorld) -> Iterator[tuple[str, str]]:
     path = small_world.folder / "evil.jsonl"
     path.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
     name = f"set {LINK} <b>"
-    info = small_world.bench.read_texts(path, text="text", label=f"c {EVIL}", name=name)
-    small_world.bench.save_rows(info, f"rows {LINK} <b>", [1, 2], story=f"found by {EVIL}")
+    bench = small_world.bench
+    info = bench.read_texts(path, text="text", label=f"c {EVIL}", name=name)
+    bench.save_rows(info, f"rows {LINK} <b>", [1, 2], story=f"found by {EVIL}")
+    changes = {"max_steps": 2}
+    bench.finetune("tuned", model=str(folder), texts=info, label=info.label, recipe="zhou-base", changes=changes)
     yield str(folder), name
-    small_world.bench.delete_text_set(name)
+    bench.delete_text_set(name)
 
 
 def _said(message: Message, kind: str) -> Iterator[tuple[str, str]]:
@@ -75,6 +80,7 @@ def _check(at: Any) -> int:
                 assert mark not in left, f"{where}: {words[:300]!r}"
 
             assert not re.search(r"https?://bare|https?://evil", words.replace("\\", "")), f"{where}: {words[:300]!r}"
+            assert all(char.isprintable() or char in "\n\u00a0\u2060" for char in words), f"{where}: {words[:300]!r}"
     return n_seen
 
 
@@ -115,6 +121,31 @@ def test_hostile_names_are_text_on_the_pages_of_data(page: str, evil: tuple[str,
     assert _check(at)
 
 
+PAIR = ("dynamics", "report", "finetune", "models", "jobs")
+
+
+@pytest.mark.parametrize("page", PAIR)
+def test_hostile_names_are_text_beside_a_run_made_of_them(
+    page: str, evil: tuple[str, str], open_page: Any, run_page: Any, shown: dict[str, Finding]
+) -> None:
+    model, texts = evil
+    if page in ("models", "jobs"):
+        at = open_page("overview", model, "run:tuned", texts=texts)
+        at.switch_page(f"pages/data/{page}/page.py").run()
+        assert not at.exception
+    else:
+        choice = {"series": "run:tuned", "dynamics_view": "Anisotropy", "run": "tuned"}
+        at = settled(open_page(page, model, "run:tuned", texts=texts, **choice))
+    assert _check(at), "the names are there"
+    for key in (page, "dynamics_anisotropy"):
+        if any(button.key == f"{key}_run" for button in at.button):
+            run_page(at, key)
+            _check(at)
+    assert shown or page in ("models", "jobs")
+    for finding in shown.values():
+        _check_files(finding)
+
+
 def test_hostile_selections_are_text(evil: tuple[str, str], open_page: Any) -> None:
     model, texts = evil
     at = open_page("selection", model, texts=texts)
@@ -129,8 +160,15 @@ def _check_files(finding: Finding) -> None:
         )
         page = html_file(finding).decode()
         assert "<img src=x" not in page and "<b> $x$" not in page
+        assert not UNSEEN.search(json.dumps(_drawn(finding.figure.to_plotly_json()), default=str, ensure_ascii=False))
+        assert not UNSEEN.search(re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL))
     lines = csv_file(finding).decode("utf-8-sig").splitlines()
     assert not any(re.match(r"[=@＝]", line) for line in lines)
+    for file in (file for group in groups_of(finding, None, {}) for file in group.files):
+        if file.name.endswith((".md", ".tex")):
+            words = file.make().decode()
+            assert not UNSEEN.search(words) and not re.search(r"(?<!\\)\\frac|(?<!\\)\$\\", words), file.name
+            assert file.name.endswith(".tex") or not re.search(r"\w://|[^\\]<img", words), file.name
 
 
 def _drawn(part: Any) -> Any:
@@ -145,7 +183,8 @@ def _drawn(part: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    "text", [EVIL, BARE, "HTTPS://X.Y", "www.x.y", "a.b+c@d.ef", "a\r\nb\n# c", "`x`", "- x", "1. x", "&lt;"]
+    "text",
+    [EVIL, BARE, "HTTPS://X.Y", "www.x.y", "a.b+c@d.ef", "a\r\nb\n# c", "`x`", "- x", "1. x", "&lt;", "\u2067a\0b\x1b"],
 )
 def test_plain_text_has_nothing_that_markdown_reads(text: str) -> None:
     words = plain(text)
@@ -153,4 +192,4 @@ def test_plain_text_has_nothing_that_markdown_reads(text: str) -> None:
     assert re.fullmatch(r"(?:\\[!-/:-@\[-`{-~]|[^!-/:-@\[-`{-~])*", words), "all punctuation is escaped"
     seen = re.sub(r"\\([^\w\s])", r"\1", words)
     assert not re.search(r"(?i)https?://|www\.|[\w.+-]@", seen)
-    assert seen.replace("\u2060", "") == text.replace("\n", " ").replace("\r", " ")
+    assert seen.replace("\u2060", "") == visible(text).replace("\n", " ").replace("\r", " ")

@@ -12,6 +12,7 @@ HOSTILE = [
     "a|b", "*bold* _em_ `code`", "<script>alert(1)</script>", "[a](http://b.c)", "$x^2$", "\\input{secret}", "100 % & #1",
     "two\nlines", "a~b^c", "https://evil.example", "www.evil.example", "me@evil.example", "- item", "# title", "&amp;",
     "![i](u)", "~~no~~", "[CLS]", "*", "--", '"quoted"', "{x}", "trailing\\",
+    "a<U+202E>b",
 ]  # fmt: skip
 
 
@@ -72,3 +73,11 @@ def read_latex(text: str) -> str:
             assert text[at] not in "&%$#_~^"
             out, at = out + text[at], at + 1
     return out.replace("-{}-", "--").replace("{[}", "[").replace("{]}", "]").replace("{*}", "*")
+
+
+def test_characters_that_nobody_sees_are_written_out() -> None:
+    hidden = "a\0b\x1b[31m\u202ec\x7f"
+    shown = "a<U+0000>b<U+001B>[31m<U+202E>c<U+007F>"
+    assert cells_of(markdown_text([hidden], [[hidden]])) == [[shown], [shown]]
+    (row,) = re.findall(r"^1 & (.*) \\\\$", latex_text(["n", hidden], [[1, hidden]]), re.M)
+    assert read_latex(row) == shown

@@ -6,7 +6,7 @@ import io
 
 import numpy as np
 
-from pages._kit.show.export import csv_text
+from pages._kit.show.typeset import csv_text
 from pages.labels.threshold.table import file_table
 from tests.pages.conftest import SmallWorld
 from tests.pages.figures import figure, numbers, said
