@@ -17,7 +17,7 @@ from streamlit.web import cli
 
 from pages._kit.guard import set_guard
 from pages._kit.launch import APP
-from pages._kit.library import SCRIPT, provide_script
+from pages._kit.library import served_script
 from pages._kit.show import plot
 
 RUNS = "runs.jsonl"
@@ -29,7 +29,7 @@ def main() -> None:
     _time_runs(folder / RUNS)
     _keep_figures(folder)
     PagesManager.uses_pages_directory = False
-    options = set_guard(["127.0.0.1"], SCRIPT if provide_script(APP.parent / "static") else "")
+    options = set_guard(["127.0.0.1"], served_script(APP.parent / "static"))
     sys.argv = ["streamlit", "run", str(APP), *options, *sys.argv[2:]]
     cli.main(prog_name="streamlit")
 

@@ -84,7 +84,7 @@ class Ahead:
 @cache
 def head_of(library: str) -> str:
     """The lines for the document's head: the parts, and the library where there is one."""
-    lines = [f'<link rel="modulepreload" crossorigin href="./static/js/{name}">' for name in sorted(set(_parts()))]
+    lines = [f'<link rel="modulepreload" crossorigin href="./static/js/{name}">' for name in sorted(_parts())]
     said = _LIBRARY.format(path=library, id=SCRIPT_ID) if library else ""
     return "\n".join(lines) + "\n" + said
 

@@ -14,7 +14,7 @@ from streamlit.web import cli
 
 from backend import DASHBOARD, read_settings
 from pages._kit.guard import set_guard
-from pages._kit.library import SCRIPT, provide_script
+from pages._kit.library import served_script
 from pages._kit.state.login import hosts, unsafe
 
 APP = DASHBOARD / "app.py"
@@ -30,7 +30,7 @@ def main() -> None:
         sys.stderr.write(f"\n{message}\n{hint}\n\n")
         sys.exit(2)
     PagesManager.uses_pages_directory = False
-    library = SCRIPT if provide_script(APP.parent / "static") else ""
+    library = served_script(APP.parent / "static")
     options = ["--server.address", settings.host, *set_guard(hosts(settings, settings.host), library)]
     sys.argv = ["streamlit", "run", str(APP), *options, *sys.argv[1:]]
     cli.main(prog_name="streamlit")

@@ -11,6 +11,11 @@ _NAME = f"plotly-{version('plotly')}.min.js"
 SCRIPT = f"app/static/{_NAME}"  # below the server's root
 
 
+def served_script(folder: Path) -> str:
+    """The library's path below the server's root, where the served ``folder`` has it or can be given it; "" where not."""
+    return SCRIPT if provide_script(folder) else ""
+
+
 def provide_script(folder: Path) -> bool:
     """Put plotly.min.js of the installed plotly into the served ``folder``; False where that cannot be done.
 

@@ -133,8 +133,8 @@ def test_a_killed_worker_fails_its_job_and_the_next_run_succeeds(
     assert int(bench.health()["worker models"].split()[1]) != pid
 
 
-def test_cancel_ends_a_running_job_and_a_waiting_one(workers: tuple[Workbench, object], long_texts: Path) -> None:
-    bench, _ = workers
+def test_cancel_ends_a_running_job_and_a_waiting_one(one_at_a_time: Workbench, long_texts: Path) -> None:
+    bench = one_at_a_time
     texts = bench.read_texts(long_texts)
     models = [bench.model("minilm")]
     running = bench.start(bench.analysis("cka", models=models, texts=texts))
