@@ -21,7 +21,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from pages._kit.charts.base import ON_DARK
 from pages._kit.library import SCRIPT, provide_script
 from pages._kit.show.frames import Frames, encoded, frame_slug, set_frame
-from pages._kit.show.kept import kept_bytes
+from pages._kit.show.kept import kept_bytes, kept_chart, word_of
 from pages._kit.show.sharing import Shared, chosen_points, mark_chosen, tell_class, tell_picked, tell_plain
 from pages._kit.state.chart_state import Start, asked_start, followed, note_cell, note_frame, note_points, note_zoom
 from pages._kit.state.zoom import Zoom, stated_zoom, zoomed
@@ -190,7 +190,11 @@ def _payload(figure: go.Figure, options: _Options, frames: Frames | None, made_o
 
     def drawn() -> bytes:
         sent = None if frames is None else encoded(frames)
-        return f'{{"figure":{figure.to_json(engine="json")},"frames":{json.dumps(sent)}'.encode()
+        return b'{"figure":%b,"frames":%b' % (kept_chart(word_of(figure), written), json.dumps(sent).encode())
+
+    def written() -> bytes:
+        text: str = figure.to_json(engine="json")
+        return text.encode()
 
     stated = {name: getattr(options, name) for name in _Options.__dataclass_fields__}
     return b"".join((kept_bytes(made_of, drawn), b',"options":', json.dumps(stated).encode(), b"}"))

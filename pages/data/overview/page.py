@@ -1,19 +1,21 @@
 """Overview: a first look at one model on one text set, with one click."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from backend import AnalysisSpec, AnisotropyResult, CkaResult, ModelInfo, Projection, Result, TextSetInfo, result_of
-from pages._kit.charts.base import short_model
+from pages._kit.charts.base import Floats, short_model
 from pages._kit.charts.depth import Series, profile_lines
 from pages._kit.charts.layer_pairs import cka_heatmap
 from pages._kit.flow.progress import run_panel
 from pages._kit.show import wording
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import heading, reasons
+from pages._kit.show.kept import drawn_once
 from pages._kit.show.links import page_file
 from pages._kit.show.map_view import MapView
 from pages._kit.state import selection
@@ -76,7 +78,7 @@ def show_cka(result: Result[CkaResult]) -> None:
         Finding(
             key="overview_cka",
             title=f"CKA of the layers of {model}",
-            figure=cka_heatmap(result.values.matrix, names, names, gaps).update_xaxes(tickangle=-45),
+            figure=drawn_once(_slanted_heatmap, result.values.matrix, names, gaps),
             caption="",
             shared=SENTENCES["cka"],
             table=table,
@@ -87,6 +89,10 @@ def show_cka(result: Result[CkaResult]) -> None:
             height=HEIGHT,
         )
     )
+
+
+def _slanted_heatmap(matrix: Floats, names: Sequence[str], gaps: Mapping[tuple[int, int], str]) -> go.Figure:
+    return cka_heatmap(matrix, names, names, gaps).update_xaxes(tickangle=-45)
 
 
 def show_map(result: Result[Projection], here: selection.Selection) -> None:
@@ -117,7 +123,7 @@ def show_profile(result: Result[AnisotropyResult]) -> None:
         Finding(
             key="overview_profile",
             title=f"Anisotropy of {source.model} over depth",
-            figure=profile_lines([line], y_title="Anisotropy", y_range=None),
+            figure=drawn_once(profile_lines, [line], y_title="Anisotropy", y_range=None),
             caption="",
             shared=SENTENCES["anisotropy"],
             table=pd.DataFrame({"layer": list(source.layer_names), **columns}),

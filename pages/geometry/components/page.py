@@ -26,6 +26,7 @@ from pages._kit.show import lessons as lessons
 from pages._kit.show.columns import show_table
 from pages._kit.show.finding import NOTHING, Finding, said_once, show
 from pages._kit.show.findings import heading
+from pages._kit.show.kept import drawn_once
 from pages._kit.state import ask
 from pages._kit.state.labelled import choose_model
 from pages._kit.state.pair import choose_pair, say_order
@@ -83,7 +84,7 @@ def draw_spectrum(result: Result[SpectrumResult], *, summed: bool) -> None:
         Finding(
             key="components_spectrum",
             title=f"Spectrum of {source.model}{', summed up' if summed else ''}",
-            figure=spectrum_chart(drawn, source.layer_names, summed=summed) if known else None,
+            figure=drawn_once(spectrum_chart, drawn, source.layer_names, summed=summed) if known else None,
             caption=SUMMED_CAPTION if summed else " ".join(filter(None, (CAPTION, log_caption(result.values)))),
             table=table,
             results=[result],
@@ -174,7 +175,8 @@ def ratio_finding(result: Result[VarianceRatioResult], chosen: Sequence[int], n_
     n_shown, layers = values.ratio.shape[1], [names[place] for place in chosen]
     n_components = common_components(result.sources)
     above = [int(values.n_above_one[place]) for place in chosen]
-    figure = variance_ratio_chart(
+    figure = drawn_once(
+        variance_ratio_chart,
         values.ratio[chosen],
         layers,
         above,

@@ -10,6 +10,7 @@ import streamlit as st
 from backend import Neighbours, Result, TextTable
 from pages._kit.charts.base import short_model
 from pages._kit.show.finding import Finding, elsewhere, show
+from pages._kit.show.kept import drawn_once
 from pages._kit.show.row_files import with_cells
 from pages._kit.show.text_rows import list_rows
 from pages._kit.show.wording import ROWS_COUNT
@@ -88,7 +89,9 @@ class OneText:
         return Finding(
             key="neighbours_ranks",
             title=f"Neighbours of {self.whose} in {self.layer_name} of {model}, and their ranks in every layer",
-            figure=ranks_chart(values.ranks[:, drawn], source.layer_names, names, texts, values.k, values.n_others)
+            figure=drawn_once(
+                ranks_chart, values.ranks[:, drawn], source.layer_names, names, texts, values.k, values.n_others
+            )
             if drawn
             else None,
             caption=f"{which} in {self.layer_name}, and their rank among all {values.n_others:,} in every layer"

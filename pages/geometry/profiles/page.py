@@ -27,6 +27,7 @@ from pages._kit.show import lessons as lessons
 from pages._kit.show.columns import folded_table
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import heading, reasons
+from pages._kit.show.kept import drawn_once
 from pages._kit.show.measures import MEASURES, LayerMeasure
 from pages._kit.state import ask
 from pages._kit.state.pair import in_order
@@ -142,7 +143,7 @@ def draw(measure: LayerMeasure, found: Mapping[int, Result], *, row_name: str, r
         Finding(
             key=f"profiles_{measure.field}",
             title=f"{measure.name} over depth",
-            figure=profile_lines(lines, y_title=measure.axis, relative=relative) if known else None,
+            figure=drawn_once(profile_lines, lines, y_title=measure.axis, relative=relative) if known else None,
             caption=" ".join(filter(None, parts)),
             shared=f"{CAPTION} {BAND_CAPTION}" if banded else CAPTION,
             table=lambda: table_of([measure], {(measure.metric, at): result for at, result in found.items()}),

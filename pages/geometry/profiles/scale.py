@@ -9,6 +9,7 @@ from pages._kit.charts.base import short_model
 from pages._kit.flow.controls import params_form
 from pages._kit.flow.progress import run_panel
 from pages._kit.show.finding import Finding, show
+from pages._kit.show.kept import drawn_once
 from pages._kit.state import ask
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import workbench
@@ -59,7 +60,9 @@ def _show(result: Result[DimensionScale], n_sizes: int) -> None:
         Finding(
             key="scale_chart",
             title=f"Intrinsic dimension ({name}) of {source.model} against the number of rows",
-            figure=scale_chart(sizes, values.limit, values.mean, values.std, source.layer_names) if known else None,
+            figure=drawn_once(scale_chart, sizes, values.limit, values.mean, values.std, source.layer_names)
+            if known
+            else None,
             caption=scale_caption(values, n_sizes=n_sizes),
             table=lambda: _table(result),
             results=[result],

@@ -15,6 +15,7 @@ from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
 from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, said_once, show
+from pages._kit.show.kept import drawn_once
 from pages._kit.show.shared_axes import axes_words, common_span
 from pages._kit.state import ask
 from pages._kit.state.labelled import label_ready, say_classes
@@ -180,7 +181,7 @@ def _show(spikes: Spikes) -> None:
     figure, words = None, ""
     if panels and shown:
         span = common_span([_span(panel, shown) for panel in panels])
-        figure = spikes_by_class(panels, first.classes, shown, span if len(panels) > 1 else None)
+        figure = drawn_once(spikes_by_class, panels, first.classes, shown, span if len(panels) > 1 else None)
         words = (SAME_AXIS if span is not None else axes_words(["vertical"])) if len(panels) > 1 else ""
     left = len(first.classes) - len(shown)
     more = f" {left} more classes are not drawn." if left else ""

@@ -11,6 +11,7 @@ from backend import ModelInfo, NormOutliers, NormTask, standard_scores
 from pages._kit.flow.progress import obtain
 from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, show
+from pages._kit.show.kept import drawn_once
 from pages._kit.state import ask
 from pages._kit.state.labelled import say_no_model
 from pages._kit.state.session import plain
@@ -78,7 +79,7 @@ def _finding(found: NormOutliers, weights: Any, biases: Any, model: ModelInfo) -
     return Finding(
         key="rogue_norms",
         title=f"Weights and biases of the norm {found.norm} in {len(weights)} blocks of {model.spec.name}",
-        figure=norm_lines(weights, biases, found.dims, found.n_std) if known else None,
+        figure=drawn_once(norm_lines, weights, biases, found.dims, found.n_std) if known else None,
         caption=NORM_CAPTION,
         table=lambda: _weights_table(weights, biases),
         empty="There is nothing to draw: in every block all weights are equal, or all biases.",

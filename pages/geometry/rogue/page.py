@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from backend import ModelInfo, Result, RogueResult
 from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, elsewhere, said_once, show
 from pages._kit.show.findings import heading
+from pages._kit.show.kept import drawn_once
 from pages._kit.state import ask
 from pages._kit.state.labelled import choose_model
 from pages._kit.state.selection import Selection, ready
@@ -100,8 +102,8 @@ def show_layer(result: Result[RogueResult], layer: int, texts: Sequence[str], si
     figure = None
     if np.isfinite(lines).all():
         shown = [texts[i] for i in values.line_texts]
-        figure = spike_plot(lines, texts=shown, marks=named(result, layer), ranking=SHORT[values.by])
-        figure = figure if sizes is None else with_sizes(figure, sizes, "text")
+        figure = drawn_once(spike_plot, lines, texts=shown, marks=named(result, layer), ranking=SHORT[values.by])
+        figure = figure if sizes is None else with_sizes(go.Figure(figure), sizes, "text")
         say_none(result, layer)
     show(
         Finding(
@@ -135,12 +137,12 @@ def show_layers(result: Result[RogueResult], sizes: Mapping[int, Sizes]) -> None
         drawn = dimensions.assign(**{"lowest drawn": lowest.ravel(), "highest drawn": highest.ravel()})
         return pd.concat([drawn, sizes_of_all_table(sizes, *lowest.shape)], axis=1)
 
-    grid = spike_grid(list(values.lines), source.layer_names, marks=marks, ranking=SHORT[values.by])
+    grid = drawn_once(spike_grid, list(values.lines), source.layer_names, marks=marks, ranking=SHORT[values.by])
     show(
         Finding(
             key="rogue_all",
             title=f"Dimensions of all layers of {source.model}",
-            figure=with_sizes_of_all(grid, sizes, "text"),
+            figure=with_sizes_of_all(go.Figure(grid), sizes, "text") if sizes else grid,
             caption=f"{GRID_CAPTION} {CHOSEN_GRID_CAPTION}" if sizes else GRID_CAPTION,
             table=table,
             results=[result],
@@ -184,7 +186,7 @@ def show_appearing(result: Result[RogueResult]) -> None:
         Finding(
             key="rogue_appearing",
             title=f"Where dimensions of {result.sources[0].model} are rogue by {RANKINGS[values.by]}",
-            figure=appearing_chart(values.appearing.tolist(), values.rogue, values.score, names),
+            figure=drawn_once(appearing_chart, values.appearing.tolist(), values.rogue, values.score, names),
             caption=filled + DEPTH_CAPTION + (rest if more > 0 else ""),
             table=lambda: dimensions_table(result, range(len(names)), values.appearing),
             results=[result],

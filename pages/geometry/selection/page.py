@@ -15,6 +15,7 @@ from pages._kit.flow.progress import run_panel
 from pages._kit.show.columns import folded_table
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import heading, reasons
+from pages._kit.show.kept import drawn_once
 from pages._kit.show.measures import MEASURES, LayerMeasure
 from pages._kit.show.wording import count
 from pages._kit.state import ask
@@ -130,7 +131,7 @@ def draw(measure: LayerMeasure, found: Mapping[str, Result], model: str, row_nam
             Finding(
                 key="selection_profile",
                 title=f"{measure.name} of the selection and of the rest in {model}",
-                figure=profile_lines(lines, y_title=measure.axis) if known else None,
+                figure=drawn_once(profile_lines, lines, y_title=measure.axis) if known else None,
                 caption=" ".join(filter(None, parts)),
                 table=lambda: table_of(measure, found),
                 results=list(found.values()),

@@ -12,6 +12,7 @@ from backend import CkaResult, ModelInfo, Result
 from pages._kit.charts.base import short_model
 from pages._kit.flow.progress import run_panel
 from pages._kit.show.finding import Finding, said_once, show
+from pages._kit.show.kept import drawn_once
 from pages._kit.show.plot import ChartSelection
 from pages._kit.state.rows import pairing_warning
 from pages._kit.state.selection import Selection
@@ -41,7 +42,9 @@ def grid_panel(models: Sequence[ModelInfo], here: Selection, params: dict[str, A
             Finding(
                 key=f"similarity_grid_{shown}",
                 title=f"CKA of {', '.join(map(short_model, names))}",
-                figure=cka_grid({pair: result.values.matrix for pair, result in found.items()}, names, layers, gaps),
+                figure=drawn_once(
+                    cka_grid, {pair: result.values.matrix for pair, result in found.items()}, names, layers, gaps
+                ),
                 caption=CAPTION,
                 table=lambda: _table(found, names, layers),
                 results=list(found.values()),

@@ -36,6 +36,7 @@ from pages._kit.show.beside import two_columns
 from pages._kit.show.columns import by_first, folded_table
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import heading
+from pages._kit.show.kept import drawn_once
 from pages._kit.show.plot import ChartSelection
 from pages._kit.state import ask
 from pages._kit.state.pair import in_order, ordered, say_order
@@ -151,10 +152,10 @@ def draw(mode: str, found: Sequence[Result[CkaResult]]) -> ChartSelection:
     rows, columns = layer_names(found[0])
     y_name, x_name = found[0].sources[0].model, found[0].sources[-1].model
     if mode == DIFFERENCE:
-        figure = difference_heatmap(matrix, columns, rows, why, name=difference_name(found))
+        figure = drawn_once(difference_heatmap, matrix, columns, rows, why, name=difference_name(found))
         alt = f"CKA of {found[1].sources[0].model} minus that of {y_name}, {len(rows)} layers"
     else:
-        figure = cka_heatmap(matrix, columns, rows, why, x_name=x_name, y_name=y_name)
+        figure = drawn_once(cka_heatmap, matrix, columns, rows, why, x_name=x_name, y_name=y_name)
         alt = f"CKA of {len(rows)} layers of {y_name} with {len(columns)} layers of {x_name}, from 0 to 1"
     return show(
         Finding(
@@ -205,7 +206,7 @@ def draw_depth(mode: str, found: Sequence[Result[CkaResult]]) -> None:
         Finding(
             key="similarity_depth",
             title=f"{title_of(mode, found)}, along depth",
-            figure=cka_diagonal(values, names, difference=mode == DIFFERENCE, name=name) if known else None,
+            figure=drawn_once(cka_diagonal, values, names, difference=mode == DIFFERENCE, name=name) if known else None,
             caption=how,
             table=pd.DataFrame({"layers" if mode == WITHIN else "layer": names, f"cka {name}".strip(): values}),
             results=found,

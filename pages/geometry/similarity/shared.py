@@ -17,6 +17,7 @@ from pages._kit.flow.progress import run_panel
 from pages._kit.show.columns import by_first, folded_table
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import reasons
+from pages._kit.show.kept import drawn_once
 from pages._kit.show.plot import ChartSelection
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import workbench
@@ -103,7 +104,8 @@ class SharedNeighbours:
         return Finding(
             key=f"similarity_shared_{self.mode}",
             title=self.title,
-            figure=cka_heatmap(
+            figure=drawn_once(
+                cka_heatmap,
                 values.overlap,
                 columns,
                 rows,
@@ -146,7 +148,9 @@ class SharedNeighbours:
         return Finding(
             key="similarity_shared_depth",
             title=f"{self.title}, along depth",
-            figure=cka_diagonal(values, names, value_name=NAME, unit="share", chance=chance) if known else None,
+            figure=drawn_once(cka_diagonal, values, names, value_name=NAME, unit="share", chance=chance)
+            if known
+            else None,
             caption=f"{how} The dashed line is what unrelated layers share by chance, {self.chance}.",
             table=pd.DataFrame(
                 {"layers" if self.mode == WITHIN else "layer": names, "overlap": values, "overlap by chance": chance}

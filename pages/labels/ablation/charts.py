@@ -161,6 +161,16 @@ def step_name(curve: Curve, k: int) -> str:
     return f"{k:,} of {len(curve.dims):,}{last}"
 
 
+def step_names(curve: Curve) -> list[str]:
+    """The slider's reading at every k."""
+    return [step_name(curve, k) for k in range(len(curve.accuracy))]
+
+
+def readings(curve: Curve) -> list[str]:
+    """What holds at every k on one curve, a line each."""
+    return [reading(curve, k) for k in range(len(curve.accuracy))]
+
+
 def reading(curve: Curve, k: int) -> str:
     """What holds at ``k`` on one curve, in one line."""
     at = nearest_step(curve, k)

@@ -23,6 +23,7 @@ from pages._kit.flow.controls import params_form
 from pages._kit.flow.progress import run_panel
 from pages._kit.show.columns import folded_table
 from pages._kit.show.finding import Finding, said_once, show
+from pages._kit.show.kept import drawn_once
 from pages._kit.state import ask
 from pages._kit.state.labelled import say_no_model
 from pages._kit.state.selection import Selection
@@ -147,7 +148,7 @@ def _show_accuracy(result: Result[InnerAblation], numbers: pd.DataFrame) -> None
         Finding(
             key="inner_accuracy",
             title=f"Ablation inside the network, after {values.layer_name}: accuracy",
-            figure=inner_accuracy_chart(values) if known else None,
+            figure=drawn_once(inner_accuracy_chart, values) if known else None,
             caption=f"{CAPTION} Read with {head} on {values.read_name}.",
             table=lambda: with_band(
                 numbers[[name for name in numbers.columns if not name.startswith("loss")]], "accuracy"
@@ -171,7 +172,7 @@ def _show_loss(result: Result[InnerAblation], numbers: pd.DataFrame) -> None:
         Finding(
             key="inner_loss",
             title=f"Ablation inside the network, after {values.layer_name}: loss",
-            figure=inner_loss_chart(values) if known else None,
+            figure=drawn_once(inner_loss_chart, values) if known else None,
             caption=LOSS_CAPTION,
             table=lambda: with_band(
                 numbers[[name for name in numbers.columns if name in first or name.startswith("loss")]], "loss"

@@ -28,6 +28,7 @@ from pages._kit.show.choosing import select_button
 from pages._kit.show.columns import folded_table
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import heading, holders, sampling_error_words
+from pages._kit.show.kept import drawn_once
 from pages._kit.show.plot import Frames
 from pages._kit.show.wording import count, row_name
 from pages._kit.state import ask
@@ -45,9 +46,9 @@ from pages.labels.ablation.charts import (
     accuracy_chart,
     curves_of,
     geometry_chart,
-    reading,
+    readings,
     right_wrong_map,
-    step_name,
+    step_names,
 )
 from pages.labels.ablation.inner import inner_panel
 from pages.labels.ablation.tables import curves_table, geometry_table, map_table, numbers_table
@@ -111,7 +112,7 @@ def draw_curves(choice: Choice, result: Result[AblationResult], curves: dict[str
         Finding(
             key="ablation_curves",
             title=f"Ablation at the head, {source.layer_names[0]} of {source.model}",
-            figure=accuracy_chart(curves, values, shown=curve.name),
+            figure=drawn_once(accuracy_chart, curves, values, shown=curve.name),
             caption=f"{CAPTION} Removed dimensions are set to {FILLED[values.modes[0]]}. Read by {own}. {error}",
             table=lambda: curves_table(curves, values),
             results=[result],
@@ -121,9 +122,9 @@ def draw_curves(choice: Choice, result: Result[AblationResult], curves: dict[str
             view=f"{source.model} {source.layer_names[0]} {values.n_dims}{zoom_of(curve)}",
             frames=Frames(
                 "Removed",
-                [step_name(curve, k) for k in steps],
+                drawn_once(step_names, curve),
                 [],
-                [reading(curve, k) for k in steps],
+                drawn_once(readings, curve),
                 cursor=steps,
                 link=LINK,
             ),
@@ -139,7 +140,7 @@ def draw_geometry(result: Result[AblationResult], curves: dict[str, Curve], curv
         Finding(
             key="ablation_geometry",
             title=f"Geometry while dimensions are removed, {source.layer_names[0]} of {source.model}",
-            figure=geometry_chart(curves, shown=curve.name),
+            figure=drawn_once(geometry_chart, curves, shown=curve.name),
             caption=f"{GEOMETRY_CAPTION} Where every dimension is removed there is no geometry, and the lines end.",
             table=lambda: geometry_table(curves),
             results=[result],
@@ -178,7 +179,7 @@ def draw_map(
     chosen = np.flatnonzero(np.isin(numbers, chosen_rows())) if chosen_rows() else None
     faint = "" if chosen is None else f" {len(chosen):,} of them are selected; the others are faint."
     if np.isfinite(coordinates).any():
-        figure = right_wrong_map(coordinates, texts, names, rows, titles, chosen)
+        figure = drawn_once(right_wrong_map, coordinates, texts, names, rows, titles, chosen)
     right = curve.right[:, at]
     steps = [str(k) for k in range(len(curve.accuracy))]
     n_test = values.split.n_test

@@ -30,6 +30,7 @@ from pages._kit.show import lessons as lessons
 from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, elsewhere, said_once, show
 from pages._kit.show.findings import heading, reasons
+from pages._kit.show.kept import drawn_once
 from pages._kit.show.row_files import with_cells
 from pages._kit.show.text_rows import list_rows
 from pages._kit.show.wording import ROWS_COUNT, count
@@ -65,7 +66,7 @@ def show_counts(result: Result[DirectProbeResult]) -> None:
         Finding(
             key="clusters_count",
             title=f"Clusters of {source.model}",
-            figure=count_chart(values, source.layer_names, own_name(result), other_name(result)),
+            figure=drawn_once(count_chart, values, source.layer_names, own_name(result), other_name(result)),
             caption=COUNT_CAPTION,
             table=table,
             results=[result],
@@ -130,7 +131,7 @@ def show_matrix(result: Result[DirectProbeResult], layer: int) -> None:
         Finding(
             key="clusters_matrix",
             title=f"Distances between labels in {name} of {source.model}",
-            figure=distance_matrix(values.pairs, distances, classes, own_name(result)) if known else None,
+            figure=drawn_once(distance_matrix, values.pairs, distances, classes, own_name(result)) if known else None,
             caption=MATRIX_CAPTION,
             table=lambda: distance_table(result, layer),
             results=[result],
@@ -154,7 +155,7 @@ def show_least(result: Result[DirectProbeResult]) -> None:
         Finding(
             key="clusters_least",
             title=f"Minimum distance of each label in {source.model}",
-            figure=least_chart(values.minimum, names, classes, own_name(result)),
+            figure=drawn_once(least_chart, values.minimum, names, classes, own_name(result)),
             caption=LEAST_CAPTION if len(classes) > 2 else TWO_CAPTION,
             table=pd.DataFrame(
                 {
@@ -186,7 +187,7 @@ def show_change(result: Result[DirectProbeResult], layer: int) -> None:
         Finding(
             key="clusters_change",
             title=f"Minimum distance of each label in {name}, from {before} to {after}",
-            figure=change_chart(own, others, (f"before: {before}", f"after: {after}"), classes),
+            figure=drawn_once(change_chart, own, others, (f"before: {before}", f"after: {after}"), classes),
             caption=f"{name}, from {before} to {after}. {how}",
             table=lambda: least_table(result, layer),
             results=[result],
@@ -270,7 +271,7 @@ def show_similarity(result: Result[DirectProbeResult]) -> None:
             Finding(
                 key="clusters_alike",
                 title=f"Spatial similarity over the layers of {source.model}",
-                figure=similarity_chart(lines, names),
+                figure=drawn_once(similarity_chart, lines, names),
                 caption="",
                 table=pd.DataFrame({"layer": names} | {name: filled(line, len(names)) for name, line in lines}),
                 results=[result],

@@ -21,6 +21,7 @@ from pages._kit.show.findings import (
     holders,
     sampling_error_words,
 )
+from pages._kit.show.kept import drawn_once
 from pages._kit.show.shared_axes import with_shared_axes
 from pages._kit.show.wording import set_names
 from pages._kit.state import ask
@@ -159,7 +160,7 @@ def every_size(result: Result[ComponentAccuracy], error: str, at: int) -> Findin
     return Finding(
         key=f"component_all_samples_{at}",
         title=f"Accuracy with all numbers of components by rows of the basis, {source.layer_names[0]} of {source.model}",
-        figure=all_samples_chart(values, 0),
+        figure=drawn_once(all_samples_chart, values, 0),
         caption=f"One line for each number of components, dark to light. {SAMPLE_CAPTION} {error}",
         table=lambda: every_size_table(values),
         results=[result],

@@ -37,6 +37,7 @@ from pages._kit.show import lessons as lessons
 from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, elsewhere, said_once, show
 from pages._kit.show.findings import heading
+from pages._kit.show.kept import drawn_once
 from pages._kit.show.label_choice import choose_named
 from pages._kit.show.text_rows import list_rows
 from pages._kit.show.wording import ROWS_COUNT
@@ -142,7 +143,9 @@ def show_layers(result: Result[MovementResult], named: Sequence[int], frame: int
         Finding(
             key="movement_paths",
             title=f"Paths of the labels over the layers of {names[place]}",
-            figure=paths_chart(values.coords[frame, place], layers, values.classes, named, values.explained[frame]),
+            figure=drawn_once(
+                paths_chart, values.coords[frame, place], layers, values.classes, named, values.explained[frame]
+            ),
             caption=f"From {layers[0]} to {layers[-1]}. {PATHS_CAPTION}",
             table=lambda: paths_table(result, frame, place),
             results=[result],
@@ -164,7 +167,7 @@ def show_models(result: Result[MovementResult], named: Sequence[int], frame: int
         Finding(
             key="movement_models",
             title=f"Paths of the labels in {layers[layer]}, from {names[0]} to {names[-1]}",
-            figure=paths_chart(coords, names, values.classes, named, shares),
+            figure=drawn_once(paths_chart, coords, names, values.classes, named, shares),
             caption=f"{layers[layer]}, from {names[0]} to {names[-1]}. {PATHS_CAPTION}",
             table=lambda: models_table(result, frame, layer),
             results=[result],

@@ -25,6 +25,7 @@ from pages._kit.flow.progress import run_panel
 from pages._kit.show.columns import folded_table, show_table
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import PAIRED, heading, reasons, say_undefined, undefined_reasons
+from pages._kit.show.kept import drawn_once
 from pages._kit.show.plot import Frames
 from pages._kit.show.shared_axes import with_shared_axes
 from pages._kit.show.text_rows import list_rows
@@ -118,7 +119,7 @@ def by_class(result: Result[NeuronsResult], key: str, train: bool) -> Finding:
     return Finding(
         key=f"neurons_values_{key}",
         title=f"Dimension {dim} by class, {source.layer_names[0]} of {source.model}",
-        figure=values_histogram(edges, lines, classes, cuts, dim=dim),
+        figure=drawn_once(values_histogram, edges, lines, classes, cuts, dim=dim),
         caption=VALUES_CAPTION,
         table=lambda: values_table(result, lines, edges, train=train),
         results=[result],
@@ -230,7 +231,7 @@ def show_depth(result: Result[NeuronsResult]) -> None:
         Finding(
             key="neurons_depth",
             title=f"Salient neurons of {source.model} over depth",
-            figure=depth_chart(values.test_accuracy, control, source.layer_names, values.split.n_used, why),
+            figure=drawn_once(depth_chart, values.test_accuracy, control, source.layer_names, values.split.n_used, why),
             caption=DEPTH_CAPTION,
             table=table,
             results=[result],

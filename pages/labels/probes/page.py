@@ -28,6 +28,7 @@ from pages._kit.show.findings import (
     reasons,
     sampling_error_words,
 )
+from pages._kit.show.kept import drawn_once
 from pages._kit.state.labelled import choose_model, choose_other, label_ready, say_classes
 from pages._kit.state.pair import in_order
 from pages._kit.state.selection import Selection, ready
@@ -78,7 +79,7 @@ def draw(results: Sequence[Result[ProbingResult]], row_name: str) -> None:
         Finding(
             key="probes_profile",
             title=f"Classifier probes on {names}",
-            figure=probe_chart(probed),
+            figure=drawn_once(probe_chart, probed),
             caption=f"{CAPTION} {error}",
             table=lambda: file_table(results),
             results=results,

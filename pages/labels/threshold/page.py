@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import plotly.graph_objects as go
 import streamlit as st
 
 from backend import (
@@ -24,6 +25,7 @@ from pages._kit.show.findings import (
     reasons,
     sampling_error_words,
 )
+from pages._kit.show.kept import drawn_once
 from pages._kit.state import ask
 from pages._kit.state.labelled import ONE_MODEL, choose_model, label_ready, say_classes
 from pages._kit.state.selection import Selection, ready
@@ -59,7 +61,7 @@ def draw_profile(result: Result[ThresholdResult], params: dict[str, Any], row_na
         Finding(
             key="threshold_profile",
             title=f"Threshold on one dimension of {source.model}",
-            figure=threshold_profile(values, names, undefined, what=what_is_cut(params)),
+            figure=drawn_once(threshold_profile, values, names, undefined, what=what_is_cut(params)),
             caption=f"{CAPTION} {error} {PAIRED}",
             table=lambda: file_table(result),
             results=[result],
@@ -93,8 +95,10 @@ def draw_histogram(result: Result[ThresholdResult], here: Selection, model: Mode
         st.info(f"There is nothing to cut in {plain(name)}: {plain(reasons(result, 'accuracy')[(layer,)])}.")
         return
     train = rows == TRAIN
-    figure, chosen = class_histogram(values, layer, train=train), chosen_values(here, model, result, layer, train=train)
+    figure = drawn_once(class_histogram, values, layer, train=train)
+    chosen = chosen_values(here, model, result, layer, train=train)
     if chosen is not None and here.texts is not None:
+        figure = go.Figure(figure)
         with_chosen(figure, chosen, workbench().text_set(here.texts).shown)
     show(
         Finding(

@@ -14,6 +14,7 @@ from pages._kit.charts.base import DASHES, SYMBOLS, Floats, base_figure, colour,
 from pages._kit.flow.progress import obtain
 from pages._kit.show.columns import unit_of
 from pages._kit.show.finding import Finding, said_once, show
+from pages._kit.show.kept import drawn_once
 from pages._kit.show.measures import MEASURES, LayerMeasure
 from pages._kit.show.wording import count
 from pages._kit.state import ask
@@ -161,8 +162,11 @@ def _show(
             Finding(
                 key="dynamics_averages",
                 title=f"{', '.join(measure.name for measure in measures)} over the steps of {names}",
-                figure=averages_chart(
-                    drawn, y_title=axes[0] if len(axes) == 1 else "Mean over the layers", logarithmic=logarithmic
+                figure=drawn_once(
+                    averages_chart,
+                    drawn,
+                    y_title=axes[0] if len(axes) == 1 else "Mean over the layers",
+                    logarithmic=logarithmic,
                 )
                 if drawn
                 else None,

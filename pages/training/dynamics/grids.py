@@ -28,6 +28,7 @@ from pages._kit.flow.progress import batch_panel
 from pages._kit.show.columns import folded_table, unit_of
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import bare_reason, reasons
+from pages._kit.show.kept import drawn_once
 from pages._kit.state import ask
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import plain, workbench
@@ -183,14 +184,19 @@ def finding_of(
     name, grid = short_model(series.name), grids[measure.key]
     mean = form == "steps" and measure.mean
     if form == "profiles":
-        figure = step_profiles(grid, y_title=measure.axis, y_range=measure.value_range)
+        figure = drawn_once(step_profiles, grid, y_title=measure.axis, y_range=measure.value_range)
         alt = f"{measure.name} over the layers of {name}, one line for each of {len(grid.steps)} checkpoints"
     elif form == "heatmap":
-        figure = step_heatmap(grid, value_name=measure.axis, value_range=measure.value_range)
+        figure = drawn_once(step_heatmap, grid, value_name=measure.axis, value_range=measure.value_range)
         alt = f"{measure.name} of {name} by checkpoint and layer"
     else:
-        figure = over_steps(
-            grid, y_title=measure.axis, logarithmic=logarithmic, y_range=measure.value_range, mean=measure.mean
+        figure = drawn_once(
+            over_steps,
+            grid,
+            y_title=measure.axis,
+            logarithmic=logarithmic,
+            y_range=measure.value_range,
+            mean=measure.mean,
         )
         alt = f"{measure.name} of {name} over the training step"
     return Finding(

@@ -30,6 +30,7 @@ from pages._kit.charts.paths import FRAME_HELP, FRAMES, PATHS_CAPTION, paths_cha
 from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, elsewhere, said_once, show
 from pages._kit.show.findings import PAIRED, holders, sampling_error_words
+from pages._kit.show.kept import drawn_once
 from pages._kit.show.label_choice import choose_named
 from pages._kit.state import ask
 from pages._kit.state.labelled import label_ready
@@ -144,7 +145,7 @@ def _distances(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
     least = Finding(
         key="dynamics_least",
         title=f"Minimum distances in {names[layer]} of {short_model(series.name)}",
-        figure=label_lines(series.steps, minimum, classes, logarithmic=logarithmic),
+        figure=drawn_once(label_lines, series.steps, minimum, classes, logarithmic=logarithmic),
         caption=LABELS_CAPTION if len(classes) > 2 else TWO_CAPTION,
         table=lambda: _by_label(series, classes, {"minimum": minimum}, logarithmic=logarithmic),
         results=results,
@@ -209,7 +210,7 @@ def _movement(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
     finding = Finding(
         key="dynamics_paths",
         title=f"Paths of the labels in {layers[layer]} of {name}",
-        figure=paths_chart(coords, steps, values.classes, named, shares),
+        figure=drawn_once(paths_chart, coords, steps, values.classes, named, shares),
         caption=f"{layers[layer]}, from {steps[0]} to {steps[-1]}; each marker is a checkpoint. {PATHS_CAPTION}",
         table=lambda: _by_label(series, values.classes, {"axis_1": coords[..., 0], "axis_2": coords[..., 1]}),
         results=[result],
@@ -237,7 +238,7 @@ def _show_panels(series: SeriesInfo, result: Result[MovementResult], at: int, na
     finding = Finding(
         key="dynamics_path_panels",
         title=f"Paths of the labels in all layers of {name}",
-        figure=path_panels(panels, steps, values.classes, named),
+        figure=drawn_once(path_panels, panels, steps, values.classes, named),
         caption=f"From {steps[0]} to {steps[-1]}; each marker is a checkpoint. {PANELS_CAPTION}",
         table=lambda: pd.concat(
             [

@@ -4,7 +4,8 @@ import ast
 import html
 import inspect
 import io
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import plotly.graph_objects as go
 import pytest
 import streamlit as st
 
+from pages._kit.show import kept
 from pages._kit.show.files import csv_file, groups_of, html_file, json_file, parquet_file
 from pages._kit.show.finding import Finding
 from pages._kit.show.map_view import MapView
@@ -249,11 +251,30 @@ def tables_of_texts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(st, "dataframe", seeing)
 
 
+@pytest.fixture
+def kept_as_drawn(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What is drawn once for all sessions nobody changes afterwards."""
+    made, first = kept._made, dict[int, tuple[Any, str]]()
+
+    def seeing(word: str, make: Callable[[], Any]) -> Any:
+        value = made(word, make)
+        if isinstance(value, go.Figure):
+            first.setdefault(id(value), (value, value.to_json()))
+        return value
+
+    monkeypatch.setattr(kept, "_made", seeing)
+    yield
+    for value, drawn in first.values():
+        assert json.loads(value.to_json()) == json.loads(drawn), (
+            "a chart of drawn_once was changed: change a copy of it"
+        )
+
+
 @pytest.mark.parametrize(
     "walk", WALKS, ids=lambda walk: f"{walk.page}-{''.join(map(str, walk.places))}-{walk.figures[0]}"
 )
 def test_the_table_of_every_finding_has_the_numbers_of_its_figure(
-    walk: Walk, open_page, run_page, shown, run: Path, tables_of_texts: None
+    walk: Walk, open_page, run_page, shown, run: Path, tables_of_texts: None, kept_as_drawn: None
 ) -> None:
     runs = walk.runs or (walk.page,)
     series = {"series": str(run)} if walk.page == "dynamics" else {}
