@@ -23,7 +23,7 @@ from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
 from pages._kit.show import lessons as lessons
-from pages._kit.show.columns import show_table
+from pages._kit.show.columns import folded_table
 from pages._kit.show.finding import NOTHING, Finding, said_once, show
 from pages._kit.show.findings import heading
 from pages._kit.show.kept import drawn_once
@@ -70,7 +70,7 @@ def show_spectrum(here: Selection) -> None:
         draw_spectrum(found[0], summed=bool(summed))
         marks = [mark for mark in MARKS if mark <= values.ratios.shape[1]]
         st.subheader("Share of the variance that the first components hold")
-        show_table(shares_table(values, source.layer_names, marks))
+        folded_table("Table", lambda: shares_table(values, source.layer_names, marks), key="components_shares")
 
 
 def draw_spectrum(result: Result[SpectrumResult], *, summed: bool) -> None:

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from backend import ModelInfo, Result, RogueResult
-from pages._kit.show.columns import show_table
+from pages._kit.show.columns import folded_table
 from pages._kit.show.finding import Finding, elsewhere, said_once, show
 from pages._kit.show.findings import heading
 from pages._kit.show.kept import drawn_once
@@ -165,7 +165,7 @@ def show_tables(result: Result[RogueResult], layer: int) -> None:
         "far from the mean of all dimensions, on either side, whatever the score. None as a rank: "
         f"not among the {values.top_variance.shape[1]:,} leading ones."
     )
-    show_table(ranking_table(result, layer))
+    folded_table("Table", lambda: ranking_table(result, layer), key="rogue_ranking")
 
 
 def show_appearing(result: Result[RogueResult]) -> None:
@@ -197,7 +197,7 @@ def show_appearing(result: Result[RogueResult]) -> None:
             view=f"{names} {height}",
         )
     )
-    show_table(appearing_table(result))
+    folded_table("Table", lambda: appearing_table(result), key="rogue_appearing_table")
 
 
 def show_spikes(view: str, result: Result[RogueResult], here: Selection, model: ModelInfo) -> None:

@@ -16,7 +16,7 @@ from pages._kit.flow.controls import params_form
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
 from pages._kit.show import lessons as lessons
-from pages._kit.show.columns import show_table
+from pages._kit.show.columns import folded_table
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import (
     PAIRED,
@@ -135,9 +135,7 @@ def show_all(result: Result[ThresholdResult], params: dict[str, Any], here: Sele
     """Profile, histogram and table."""
     draw_profile(result, params, here.row_name)
     draw_histogram(result, here, model)
-    st.subheader("The numbers")
-    numbers = screen_table(result)
-    show_table(numbers)
+    folded_table("The numbers", lambda: screen_table(result), key="threshold_numbers")
     st.caption(TABLE_CAPTION)
 
 
