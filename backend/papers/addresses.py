@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from backend.papers.asked import Part
 from backend.papers.chosen import PaperChoice, preset_for
 from backend.papers.estimates import SIZES
-from backend.papers.row import AFTER, BEFORE, EACH, MODEL, SERIES, OwnInput, PaperRow
+from backend.papers.row import AFTER, BEFORE, EACH, EVERY, MODEL, OTHERS, SERIES, OwnInput, PaperRow
 from backend.values.presets import ALL, FIRST, LAST, LAST_OR_FIRST, TOKENS
 from backend.values.specs import GIVEN
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Words = Mapping[str, Sequence[str]]
 MOST_MODELS = 6  # that the sidebar takes
+ALL_MODELS = "All models"  # what the boxes of models call all of them
+_LEAST = {EVERY: 2, OTHERS: 3}  # models for which a box has that choice
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,8 @@ def _fields(row: PaperRow, names: Sequence[str]) -> dict[str, Sequence[str]]:
     for key, value in row.choices.items():
         if isinstance(value, tuple):
             found[key] = list(value)
+        elif value in _LEAST:
+            found |= {key: [ALL_MODELS]} if len(names) >= _LEAST[value] else {}
         elif value not in named:
             found[key] = [value]
         elif len(names) > 1:

@@ -1,6 +1,6 @@
 """The figures and sections of GPTology: what fine-tuning does to the geometry of GPT-2."""
 
-from backend.papers.row import AFTER, BEFORE, BEFORE_AFTER, COUPLE, MODEL, PAIR, OwnInput, PaperRow, Step
+from backend.papers.row import AFTER, BEFORE, BEFORE_AFTER, COUPLE, EVERY, MODEL, PAIR, OwnInput, PaperRow, Step
 from backend.values.papers import GPTOLOGY
 
 _GPT2, _BERT = "openai-community/gpt2", "google-bert/bert-base-uncased"
@@ -23,6 +23,7 @@ def _own(*models: str, n_texts: int = 872 + 5463, n_tokens: int = 45, only: str 
     )
 
 
+_SPIKES = {"rogue_view": "All layers", "rogue_model": EVERY, "rogue_scale": "One for all"}
 _ONE_RUN = "the paper reports a single run of each model"
 _SMALL = "other models than GPT-2 of 12 blocks and 768 dimensions have other halves and fewer rogue dimensions"
 
@@ -70,7 +71,7 @@ ROWS = (
         "geometry/rogue",
         _own(),
         steps=(Step("rogue"),),
-        choices={"rogue_view": "All layers", "rogue_model": MODEL},
+        choices=_SPIKES,
         switch="paper_rogue",
         figures=("rogue_all",),
         claim="as we progress further through the network, the last token representations become dominated by rogue dimensions",
@@ -81,12 +82,12 @@ ROWS = (
         "gptology-figure-4",
         GPTOLOGY,
         "figure 4",
-        "The same spikes in GPT-2 before fine-tuning, on QNLI.",
+        "The same spikes in GPT-2 before fine-tuning, on QNLI; here beside the fine-tuned model.",
         "geometry/rogue",
         _own(n_texts=5463, n_tokens=50, only="qnli"),
         of=PAIR,
         steps=(Step("rogue"),),
-        choices={"rogue_view": "All layers", "rogue_model": BEFORE},
+        choices=_SPIKES,
         switch="paper_rogue",
         figures=("rogue_all",),
         claim="the mean in these dimensions is much closer to zero in the fine-tuned models compared to the pre-trained GPT-2",
@@ -158,7 +159,7 @@ ROWS = (
         "labels/ablation",
         _own(),
         steps=(Step("ablation"),),
-        choices={"ablation_model": MODEL},
+        choices={"ablation_model": EVERY},
         switch="paper_ablation",
         figures=("ablation_curves",),
         labels=True,

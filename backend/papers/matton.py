@@ -1,6 +1,6 @@
 """The figures and tables of Matton & de Oliveira: how few directions of BERT's [CLS] vector know the labels."""
 
-from backend.papers.row import AFTER, AFTER_BEFORE, BEFORE, MODEL, PAIR, OwnInput, PaperRow, Step
+from backend.papers.row import AFTER, AFTER_BEFORE, BEFORE, MODEL, OTHERS, PAIR, OwnInput, PaperRow, Step
 from backend.values.papers import MATTON
 
 _BERT = "google-bert/bert-base-uncased"
@@ -39,7 +39,7 @@ def _accuracy(number: int, name: str) -> PaperRow:
         "labels/component_accuracy",
         _own(name, note=_WIKIPEDIA),
         steps=(Step("component_accuracy"),),
-        choices={"component_model": MODEL, "component_other": "(none)"},
+        choices={"component_other": OTHERS},
         switch="paper_component_accuracy",
         figures=("component_accuracy_chart",),
         labels=True,
@@ -95,7 +95,7 @@ ROWS = (
         "labels/component_accuracy",
         _own(note=_WIKIPEDIA),
         steps=(Step("component_accuracy"),),
-        choices={"component_model": MODEL, "component_other": "(none)"},
+        choices={"component_other": OTHERS},
         switch="paper_component_accuracy",
         figures=("component_sample_chart",),
         labels=True,
@@ -173,7 +173,7 @@ ROWS = (
         "labels/neurons",
         _own(),
         steps=(Step("neurons"),),
-        choices={"neurons_model": MODEL, "neurons_other": "(none)"},
+        choices={"neurons_other": OTHERS},
         switch="paper_neurons",
         figures=("neurons_singles_",),
         labels=True,

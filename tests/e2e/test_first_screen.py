@@ -42,6 +42,7 @@ PAGES = (
     First("explorer", "explorer", 2, {"explorer_view": "One against another"}),
     First("threshold", "threshold_profile", 2),
     First("ablation", "ablation_curves", 1),
+    First("ablation", "ablation_curves_all", 2, {"ablation_model": "All models"}),
     First("neurons", "neurons_singles_1", 2),
     First("clusters", "clusters_count", 2),
     First("probes", "probes_profile", 1, {"layers": "3"}, {"probes_grid": "no search"}),  # which would take minutes

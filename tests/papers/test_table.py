@@ -9,14 +9,17 @@ import pytest
 import backend
 from backend.bench.workbench import Workbench
 from backend.metrics import METRICS, parse_params
+from backend.papers.addresses import turns_of
 from backend.papers.estimates import SIZES, own_estimate
 from backend.papers.markdown import general_commands, ours_words, papers_table
 from backend.papers.ours import _READERS
 from backend.papers.recorded import Record, document_of, record_of, recorded
+from backend.papers.row import PAIR
 from backend.papers.table import ROWS, row_called, rows_of
 from backend.values.papers import GPTOLOGY, MATTON, PAPERS, RAZZHIGAEV, ZHOU
 from backend.values.presets import PRESETS
 from backend.values.recipes import RECIPES
+from pages._kit.state.labelled import ALL_MODELS
 from tests.models import tiny
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -150,3 +153,27 @@ def test_an_encoder_and_a_decoder_stand_in_one_figure_or_in_two(bench: Workbench
     (depth,) = backend.parts_of(bench, row_called("razzhigaev-figure-1"), chosen)
     assert len(depth.asked) == 2, "all layers of both, whatever their number"
     assert not backend.parts_of(bench, row_called("gptology-figure-4"), chosen), "of another shape"
+
+
+def test_several_models_are_asked_for_in_one_figure(bench: Workbench, tmp_path: Path) -> None:
+    """What the papers show as panels comes as one figure: of two models or more; of one alone there is no box of models."""
+    names = [str(tiny.save_family(tmp_path / name, "gpt2")) for name in ("one", "two", "three")]
+    models = tuple(bench.model(name) for name in names)
+    texts, general = bench.text_set_info("sentiment"), bench.text_set_info("general")
+    boxes = {
+        "gptology-figure-3": ("rogue_model", 2),
+        "gptology-figure-4": ("rogue_model", 2),
+        "gptology-figure-6": ("ablation_model", 2),
+        "matton-figure-1": ("component_other", 3),  # two stand side by side there by themselves
+        "matton-3.1.1": ("component_other", 3),
+        "matton-figure-6": ("neurons_other", 3),
+    }
+    for key, (box, least) in boxes.items():
+        for count in (1, 2, 3):
+            chosen = backend.PaperChoice(models[:count], texts, general, "label")
+            if row_called(key).of == PAIR and count != 2:
+                continue  # of pairs alone
+            (part,) = backend.parts_of(bench, row_called(key), chosen)
+            address = backend.address_of(bench, row_called(key), chosen, part)
+            assert address.words.get(box) == ([ALL_MODELS] if count >= least else None), (key, count)
+            assert turns_of(row_called(key), part) == [{}], "one figure of all"

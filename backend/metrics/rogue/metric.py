@@ -77,6 +77,11 @@ class RogueResult:
     n_dims: int
 
     @property
+    def n_rogue(self) -> Ints:
+        """How many dimensions of each layer are rogue, (n_layers,)."""
+        return np.array([np.count_nonzero(row) for row in self.rogue], np.int64)
+
+    @property
     def drawn_range(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """The lowest and the highest value of ``lines`` on each dimension, (n_layers, n_dims) each."""
         return self.lines.min(axis=1), self.lines.max(axis=1)

@@ -24,23 +24,26 @@ def with_shared_axes(findings: Sequence[Finding]) -> list[Finding]:
     Where one would fill less than 15 % of a shared axis, each keeps its own, which is said too. Those without a figure are
     left as they are, and so is a single one.
     """
-    drawn = [finding for finding in findings if finding.figure is not None]
+    drawn = [finding.figure for finding in findings if finding.figure is not None]
     if len(drawn) < 2:
         return list(findings)
-    spans = {axis: [_span(finding.figure, axis) for finding in drawn] for axis in _AXES}
-    whole = {axis: common_span(found) for axis, found in spans.items()}
-    words = axes_words([_AXES[axis] for axis, found in whole.items() if found is None])
-    ranges = {f"{axis}axis": {"range": list(found)} for axis, found in whole.items() if found is not None}
+    figures, words = on_shared_axes(drawn)
+    rest = iter(figures)
     return [
         finding
         if finding.figure is None
-        else replace(
-            finding,
-            figure=go.Figure(finding.figure).update_layout(ranges),
-            caption=f"{finding.caption} {words}".strip(),
-        )
+        else replace(finding, figure=next(rest), caption=f"{finding.caption} {words}".strip())
         for finding in findings
     ]
+
+
+def on_shared_axes(figures: Sequence[go.Figure]) -> tuple[list[go.Figure], str]:
+    """The ``figures``, of one plot each, on the same axes as far as all can be read on them, and what a caption says of that."""
+    spans = {axis: [_span(figure, axis) for figure in figures] for axis in _AXES}
+    whole = {axis: common_span(found) for axis, found in spans.items()}
+    own = [_AXES[axis] for axis, found in whole.items() if found is None]
+    ranges = {f"{axis}axis": {"range": list(found)} for axis, found in whole.items() if found is not None}
+    return [go.Figure(figure).update_layout(ranges) for figure in figures], axes_words(own)
 
 
 def axes_words(own: Sequence[str]) -> str:

@@ -12,7 +12,10 @@ from pages._kit.state.selection import Selection
 from pages._kit.state.session import end_page, plain
 
 ONE_MODEL = "This page shows one model at a time: of those in the sidebar, the one chosen here."
+ONE_OR_ALL = "Of the models in the sidebar, the one that is shown."
+ALL_MODELS = "All models"
 _NONE = "(none)"
+_BESIDE = 'Or "All models": every model of the sidebar as a panel of one figure, on the same axes.'
 _WIDE = 200  # pixels of a box with the name of a model: three boxes and the settings stand in one row
 
 
@@ -49,6 +52,40 @@ def choose_model(
         return models[0]
     name = ask.selectbox(label, names, index=first, format_func=short_model, key=key, width=_WIDE, help=about)
     return models[names.index(name)]
+
+
+def choose_some(models: Sequence[ModelInfo], key: str, *, about: str = "") -> list[ModelInfo]:
+    """One of the sidebar's models, or all of them; no widget where there is one only. ``about`` begins the help of its box."""
+    names = [info.spec.name for info in models]
+    if len(names) == 1:
+        return list(models)
+    shown = ask.selectbox(
+        "Model", [*names, ALL_MODELS], format_func=short_model, key=key, width=_WIDE, help=f"{about} {_BESIDE}".strip()
+    )
+    return list(models) if shown == ALL_MODELS else [models[names.index(shown)]]
+
+
+def choose_beside(here: Selection, model: ModelInfo, key: str, about: str) -> list[ModelInfo]:
+    """``model`` with another of the sidebar's models or with all of them, in the order of the sidebar; alone if that is wished.
+
+    ``about`` begins the help of the box. Three models and more are to be drawn as panels of one figure.
+    """
+    others = {info.spec.name: info for info in here.models if info is not model}
+    every = [ALL_MODELS] if len(others) > 1 else []
+    if not others:
+        return [model]
+    name = ask.selectbox(
+        "Compare with",
+        [_NONE, *others, *every],
+        index=1,
+        format_func=short_model,
+        key=key,
+        width=_WIDE,
+        help=f"{about} {_BESIDE if every else ''}".strip(),
+    )
+    if name == ALL_MODELS:
+        return list(here.models)
+    return [info for info in here.models if info is model or info is others.get(name)]
 
 
 def choose_other(here: Selection, model: ModelInfo, key: str, about: str) -> ModelInfo | None:

@@ -16,7 +16,7 @@ CAPTION = (
 )
 GRID_CAPTION = (
     "One panel per layer. The band runs from the lowest to the highest value of the texts drawn on each dimension; the "
-    "leading rogue dimension and the leading outlier are named. Each panel has its own value scale: compare shapes, not heights."
+    "leading rogue dimension and the leading outlier are named."
 )
 ROGUE, OUTLIER, BOTH = "rogue", "outlier", "both"
 _SIGNS = {ROGUE: "●", OUTLIER: "○", BOTH: "★"}
@@ -62,9 +62,9 @@ def spike_plot(
         x, y = joined(values)
         figure.add_scatter(x=x, y=y, mode="lines", line=_LINE, opacity=0.25, hovertemplate=_HOVER, showlegend=False)
     for order, named in enumerate((marks or {}).items()):
-        figure.add_annotation(_note(values, named, order))
+        figure.add_annotation(note(values, named, order))
     if marks:
-        figure.add_traces(_legend(set(marks.values()), ranking))
+        figure.add_traces(sign_legend(set(marks.values()), ranking))
         with_legend(figure)
     return figure.update_xaxes(range=[-0.01 * n_dims, 1.01 * n_dims])
 
@@ -76,12 +76,14 @@ def spike_grid(
     marks: Sequence[Marks] | None = None,
     ranking: str = "",
     n_columns: int = 3,
+    one_scale: bool = False,
 ) -> go.Figure:
     """``layers``, each (n_texts, n_dims), as one panel a layer in a single figure.
 
     A panel shows the silhouette of all its lines, from the lowest to the highest value on each dimension: a line for
     each text, thirteen times over, would take a browser many seconds. ``marks`` has one mapping a layer, of the
-    dimensions to be named in its panel; ``ranking`` says in the legend what the rogue ones are rogue by.
+    dimensions to be named in its panel; ``ranking`` says in the legend what the rogue ones are rogue by. With ``one_scale``
+    all panels have the same value axis.
     """
     n_columns = min(n_columns, max(len(layers), 1))
     n_rows = -(-len(layers) // n_columns)
@@ -95,32 +97,32 @@ def spike_grid(
         vertical_spacing=min(0.3 / max(n_rows, 1), 0.12),
     )
     # Everything at once: a call for each trace and each note would take longer than the browser does.
-    notes = [note.to_plotly_json() for note in figure.layout.annotations]
+    notes = [one.to_plotly_json() for one in figure.layout.annotations]
     traces: list[dict[str, Any]] = []
     axes: dict[str, Any] = {}
     for place, values in enumerate(layers):
         number = str(place + 1) if place else ""
         at = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
-        traces += [trace | at for trace in _silhouette(values, names[place])]
+        traces += [trace | at for trace in silhouette(values, names[place])]
         named = list((marks[place] if marks else {}).items())
         notes += [
-            _note(values, item, order) | {"xref": f"x{number}", "yref": f"y{number}"}
-            for order, item in enumerate(named)
+            note(values, item, order) | {"xref": f"x{number}", "yref": f"y{number}"} for order, item in enumerate(named)
         ]
         axes[f"xaxis{number}"] = {"range": [0, values.shape[1]]}
         if place + n_columns >= len(layers):
             axes[f"xaxis{number}"]["title"] = {"text": "Dimension"}
-        if place % n_columns == 0:
-            axes[f"yaxis{number}"] = {"title": {"text": "Value"}}
+        axes[f"yaxis{number}"] = {"title": {"text": "Value" if place % n_columns == 0 else ""}}
+        if one_scale and place:
+            axes[f"yaxis{number}"]["matches"] = "y"
     kinds = {kind for one in marks or [] for kind in one.values()}
-    figure.add_traces(traces + _legend(kinds, ranking))
+    figure.add_traces(traces + sign_legend(kinds, ranking))
     return figure.update_layout(
         template="none",
         showlegend=bool(kinds),
         legend=base_figure(x_title="", y_title="").layout.legend,
         hovermode="closest",
         margin={"l": 50, "r": 20, "t": 60, "b": 95},
-        annotations=[note | {"font": {"size": 12}} for note in notes],
+        annotations=[one | {"font": {"size": 12}} for one in notes],
         **axes,
     )
 
@@ -130,7 +132,8 @@ def grid_height(n_layers: int, n_columns: int = 3) -> int:
     return 155 + 170 * -(-n_layers // n_columns)
 
 
-def _silhouette(values: Floats, name: str) -> list[dict[str, Any]]:
+def silhouette(values: Floats, name: str) -> list[dict[str, Any]]:
+    """The band between the lowest and the highest of ``values`` (n_texts, n_dims) on each dimension, as two traces."""
     dims = np.arange(values.shape[1], dtype=np.int32)
     line = {"color": PALETTE[0], "width": 0.8}
     sides = {"lowest": values.min(axis=0), "highest": values.max(axis=0)}
@@ -163,7 +166,7 @@ def joined(values: Floats) -> tuple[Floats, Floats]:
     return x.ravel(), y.ravel()
 
 
-def _legend(kinds: Set[str], ranking: str) -> list[dict[str, Any]]:
+def sign_legend(kinds: Set[str], ranking: str) -> list[dict[str, Any]]:
     """A legend entry for each sign in use; the traces draw nothing."""
     by = f" by {safe(ranking)}" if ranking else ""
     words = {ROGUE: f"rogue{by}", OUTLIER: "outlier (mean value)", BOTH: f"rogue{by}, and an outlier"}
@@ -182,7 +185,7 @@ def _legend(kinds: Set[str], ranking: str) -> list[dict[str, Any]]:
     ]
 
 
-def _note(values: Floats, named: tuple[int, str], order: int) -> dict[str, Any]:
+def note(values: Floats, named: tuple[int, str], order: int) -> dict[str, Any]:
     """A dimension's number and sign at its highest spike; neighbours in ``order`` keep out of each other's way."""
     dim, kind = named
     spikes = values[:, dim]

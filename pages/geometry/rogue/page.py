@@ -13,11 +13,11 @@ from pages._kit.show.finding import Finding, elsewhere, said_once, show
 from pages._kit.show.findings import heading
 from pages._kit.show.kept import drawn_once
 from pages._kit.state import ask
-from pages._kit.state.labelled import choose_model
+from pages._kit.state.labelled import choose_model, choose_some
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import plain, workbench
 from pages.geometry.rogue.by_class import class_panel
-from pages.geometry.rogue.charts import BOTH, CAPTION, GRID_CAPTION, OUTLIER, ROGUE, grid_height, spike_grid, spike_plot
+from pages.geometry.rogue.charts import CAPTION, GRID_CAPTION, grid_height, spike_grid, spike_plot
 from pages.geometry.rogue.chosen import CAPTION as CHOSEN_CAPTION
 from pages.geometry.rogue.chosen import GRID_CAPTION as CHOSEN_GRID_CAPTION
 from pages.geometry.rogue.chosen import (
@@ -30,10 +30,13 @@ from pages.geometry.rogue.chosen import (
     with_sizes_of_all,
 )
 from pages.geometry.rogue.lesson import ROGUE_LESSON
+from pages.geometry.rogue.marks import named
+from pages.geometry.rogue.model_charts import ONE_FOR_ALL, SCALES
+from pages.geometry.rogue.models import choose_scale, show_models
 from pages.geometry.rogue.norms import norm_panel
 from pages.geometry.rogue.outlier_charts import DEPTH_CAPTION, MOST_DIMS, appearing_chart, appearing_height
 from pages.geometry.rogue.overlap import show_overlap
-from pages.geometry.rogue.rankings import RANKINGS, SHORT, choose_ranking, ranked
+from pages.geometry.rogue.rankings import RANKINGS, SHORT, choose_ranking, ranked, ranked_each
 from pages.geometry.rogue.tables import appearing_table, dimensions_table, lines_table, ranking_table
 
 WHAT = "Do a few dimensions dominate the vectors?"
@@ -43,7 +46,6 @@ HOW = (
 )
 ONE, ALL, CLASSES, OVERLAP, NORMS = "One layer", "All layers", "By class", "Overlap", "Norm weights"
 FIELDS = ("top_variance_value", "top_cosine_value", "cosine", "variance", "score")
-N_NAMED = 3
 
 
 def choose_layer(result: Result[RogueResult]) -> int:
@@ -56,20 +58,6 @@ def choose_layer(result: Result[RogueResult]) -> int:
     key = f"rogue_layer_{len(names)}"
     place = ask.select_slider("Layer", range(len(names)), first, format_func=names.__getitem__, key=key)
     return int(place)
-
-
-def named(result: Result[RogueResult], layer: int, *, count: int = N_NAMED) -> dict[int, str]:
-    """The rogue dimensions that lead the ranking in use, then the outliers by |mean|, and which of the two each is."""
-    values = result.values
-    leading = [dim for dim in getattr(values, f"top_{values.by}")[layer] if dim >= 0 and values.rogue[layer, dim]]
-    outliers = [dim for dim in values.top_mean[layer] if dim >= 0 and values.outlier[layer, dim]]
-    return {int(dim): _kind(values, layer, dim) for dim in (*leading[:count], *outliers[:count])}
-
-
-def _kind(values: RogueResult, layer: int, dim: int) -> str:
-    if values.rogue[layer, dim] and values.outlier[layer, dim]:
-        return BOTH
-    return ROGUE if values.rogue[layer, dim] else OUTLIER
 
 
 def say_none(result: Result[RogueResult], layer: int) -> None:
@@ -126,7 +114,7 @@ def show_layer(result: Result[RogueResult], layer: int, texts: Sequence[str], si
     )
 
 
-def show_layers(result: Result[RogueResult], sizes: Mapping[int, Sizes]) -> None:
+def show_layers(result: Result[RogueResult], sizes: Mapping[int, Sizes], scale: str) -> None:
     """Every layer in one figure; with the mean |value| of the selected texts in the layers where it is known."""
     values, source = result.values, result.sources[0]
     marks = [named(result, layer, count=1) for layer in range(len(source.layers))]
@@ -137,20 +125,24 @@ def show_layers(result: Result[RogueResult], sizes: Mapping[int, Sizes]) -> None
         drawn = dimensions.assign(**{"lowest drawn": lowest.ravel(), "highest drawn": highest.ravel()})
         return pd.concat([drawn, sizes_of_all_table(sizes, *lowest.shape)], axis=1)
 
-    grid = drawn_once(spike_grid, list(values.lines), source.layer_names, marks=marks, ranking=SHORT[values.by])
+    one_scale = scale == ONE_FOR_ALL
+    grid = drawn_once(
+        spike_grid, list(values.lines), source.layer_names, marks=marks, ranking=SHORT[values.by], one_scale=one_scale
+    )
+    caption = f"{GRID_CAPTION} {SCALES[scale]}"
     show(
         Finding(
             key="rogue_all",
             title=f"Dimensions of all layers of {source.model}",
             figure=with_sizes_of_all(go.Figure(grid), sizes, "text") if sizes else grid,
-            caption=f"{GRID_CAPTION} {CHOSEN_GRID_CAPTION}" if sizes else GRID_CAPTION,
+            caption=f"{caption} {CHOSEN_GRID_CAPTION}" if sizes else caption,
             table=table,
             results=[result],
             fields=FIELDS,
             name="rogue-layers",
             alt=f"Activations of {values.lines.shape[1]:,} texts in {len(source.layers)} layers of {source.model}",
             height=grid_height(len(source.layers)),
-            view=source.model,
+            view=f"{source.model} {scale}",
         )
     )
 
@@ -200,13 +192,13 @@ def show_appearing(result: Result[RogueResult]) -> None:
     folded_table("Table", lambda: appearing_table(result), key="rogue_appearing_table")
 
 
-def show_spikes(view: str, result: Result[RogueResult], here: Selection, model: ModelInfo) -> None:
-    """Spike plot, tables and notes."""
+def show_spikes(result: Result[RogueResult], here: Selection, model: ModelInfo, scale: str) -> None:
+    """Spike plot, tables and notes; of all layers at once with a ``scale`` of their values, else of one."""
     assert here.texts is not None
-    layer = None if view == ALL else choose_layer(result)
+    layer = None if scale else choose_layer(result)
     with said_once(beside="" if layer is None else "rogue"):  # all layers are too high to have anything at their side
         if layer is None:
-            show_layers(result, chosen_sizes_of_all(here, model, result.sources[0].layers))
+            show_layers(result, chosen_sizes_of_all(here, model, result.sources[0].layers), scale)
             say_flat(result)
         else:
             sizes = chosen_sizes(here, model, result.sources[0].layers[layer])
@@ -220,16 +212,22 @@ heading("Rogue dimensions", WHAT, HOW, ROGUE_LESSON)
 here = ready()
 with st.container(horizontal=True, vertical_alignment="bottom"):
     view = ask.segmented_control("View", [ONE, ALL, CLASSES, OVERLAP, NORMS], default=ONE, key="rogue_view")
-    if view != CLASSES:
-        model = choose_model(here.models, "rogue_model")
-        by = choose_ranking() if view != NORMS else ""
+    if view == ALL:
+        shown, by = choose_some(here.models, "rogue_model"), choose_ranking()
+        scale = choose_scale(len(shown))
+    elif view != CLASSES:
+        shown, by, scale = [choose_model(here.models, "rogue_model")], choose_ranking() if view != NORMS else "", ""
 if view == CLASSES:
     class_panel(here)
 elif view == OVERLAP:
-    show_overlap(here, model, by)
+    show_overlap(here, shown[0], by)
 elif view == NORMS:
-    norm_panel(model)
+    norm_panel(shown[0])
+elif len(shown) > 1:
+    several = ranked_each("rogue", RogueResult, shown, here, by)
+    if several is not None:
+        show_models(several, scale)
 else:
-    found = ranked("rogue", RogueResult, [model], here, by)
+    found = ranked("rogue", RogueResult, shown, here, by)
     if found is not None:
-        show_spikes(str(view), found, here, model)
+        show_spikes(found, here, shown[0], scale)

@@ -39,13 +39,8 @@ def ranked(
 
     Where the result of another ranking is there and the activations are too, this one comes without being asked for.
     """
-    row, bench = workbench().metrics()[metric], workbench()
+    bench, params = workbench(), _params(metric, models, here, by)
     shared: dict[str, Any] = {"models": models, "layers": here.layers, **here.rows}
-    paper = paper_choice([metric], here, models[0], metric, extra={"rogue_by": "variance"})
-    with paper.box:
-        rest = [field.name for field in dataclasses.fields(row.params) if field.name != "by"]
-        params = params_form(row.params, only=rest, **paper.form(metric, metric))
-    paper.say(here, {metric: {**params, "by": by}})
     specs = {name: bench.analysis(metric, params={**params, "by": name}, **shared) for name in RANKINGS}
     wanted = specs[by]
     others = [spec for name, spec in specs.items() if name != by]
@@ -54,3 +49,27 @@ def ranked(
         return None if found is None else result_of(found, of)
     results = run_panel([wanted], metric, of)
     return None if results is None else results[0]
+
+
+def ranked_each(
+    metric: str, of: type[Values], models: Sequence[ModelInfo], here: Selection, by: str
+) -> list[Result[Values]] | None:
+    """The result of ``metric`` for each of ``models`` alone, behind a Run button; of those that are there, if some are not."""
+    params = _params(metric, models, here, by)
+    specs = [
+        workbench().analysis(metric, models=[info], layers=here.layers, params={**params, "by": by}, **here.rows)
+        for info in models
+    ]
+    results = run_panel(specs, metric, of, partial=True)
+    return None if results is None else [result for result in results if result is not None]
+
+
+def _params(metric: str, models: Sequence[ModelInfo], here: Selection, by: str) -> dict[str, Any]:
+    """What Settings say of all but the ranking, with Paper beside them."""
+    row = workbench().metrics()[metric]
+    paper = paper_choice([metric], here, models[0], metric, extra={"rogue_by": "variance"})
+    with paper.box:
+        rest = [field.name for field in dataclasses.fields(row.params) if field.name != "by"]
+        params = params_form(row.params, only=rest, **paper.form(metric, metric))
+    paper.say(here, {metric: {**params, "by": by}})
+    return dict(params)

@@ -20,8 +20,11 @@ from pages._kit.charts.threshold import majority_line
 
 CAPTION = (
     "Share of the test texts that the head still gets right when the first dimensions of an order are removed (GPTology, "
-    "figure 6). Drag the slider: the line, the numbers, the geometry and the map follow at once."
+    "figure 6)."
 )
+SLIDER_CAPTION = "Drag the slider: the line, the numbers, the geometry and the map follow at once."
+NO_CURVES = "There is nothing to ablate: in this layer all texts have the same vector."
+_FILLED = {"mean": "their mean over the training rows", "zero": "0"}
 GEOMETRY_CAPTION = (
     "The same texts with the same dimensions removed: anisotropy, average cosine, intrinsic dimension (TwoNN), and the share "
     "of each text's nearest neighbours that are still those of the unablated layer."
@@ -58,6 +61,12 @@ class Curve:
     geometry: dict[str, Floats]
     dims: Any
     right: npt.NDArray[np.bool_] | None
+
+
+def how_words(values: AblationResult) -> str:
+    """What removed dimensions are set to, and which head reads what is left."""
+    own = "the model's own head" if values.own_head[0] else "a fitted head"
+    return f"Removed dimensions are set to {_FILLED[values.modes[0]]}. Read by {own}."
 
 
 def curves_of(values: AblationResult, layer: int = 0) -> dict[str, Curve]:

@@ -33,7 +33,7 @@ from pages._kit.show.plot import Frames
 from pages._kit.show.wording import count, row_name
 from pages._kit.state import ask
 from pages._kit.state.chosen import chosen_rows
-from pages._kit.state.labelled import ONE_MODEL, choose_layer, choose_model, label_missing, say_classes
+from pages._kit.state.labelled import ONE_OR_ALL, choose_layer, choose_some, label_missing, say_classes
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import workbench
 from pages.labels.ablation.charts import (
@@ -42,15 +42,19 @@ from pages.labels.ablation.charts import (
     MAP_CAPTION,
     MEASURES,
     NAMES,
+    NO_CURVES,
+    SLIDER_CAPTION,
     Curve,
     accuracy_chart,
     curves_of,
     geometry_chart,
+    how_words,
     readings,
     right_wrong_map,
     step_names,
 )
 from pages.labels.ablation.inner import inner_panel
+from pages.labels.ablation.models import models_panel
 from pages.labels.ablation.tables import curves_table, geometry_table, map_table, numbers_table
 
 WHAT = "Which dimensions does the classification head need?"
@@ -61,7 +65,6 @@ HOW = (
 )
 LINK = "ablation"
 ASKED = "_ablation_map"
-FILLED = {"mean": "their mean over the training rows", "zero": "0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,6 @@ def draw_curves(choice: Choice, result: Result[AblationResult], curves: dict[str
     """The accuracies with the slider; returns the k where the slider was let go."""
     values, source = result.values, result.sources[0]
     steps = range(len(curve.accuracy))
-    own = "the model's own head" if values.own_head[0] else "a fitted head"
     error = sampling_error_words(
         values.sampling_error, values.split.n_test, choice.here.row_name, holders(values.split)
     )
@@ -113,7 +115,7 @@ def draw_curves(choice: Choice, result: Result[AblationResult], curves: dict[str
             key="ablation_curves",
             title=f"Ablation at the head, {source.layer_names[0]} of {source.model}",
             figure=drawn_once(accuracy_chart, curves, values, shown=curve.name),
-            caption=f"{CAPTION} Removed dimensions are set to {FILLED[values.modes[0]]}. Read by {own}. {error}",
+            caption=f"{CAPTION} {SLIDER_CAPTION} {how_words(values)} {error}",
             table=lambda: curves_table(curves, values),
             results=[result],
             fields=["accuracy", "chosen_accuracy"],
@@ -275,7 +277,7 @@ def show_nothing(result: Result[AblationResult]) -> None:
             table=lambda: numbers_table(curves_of(result.values), result.values),
             results=[result],
             fields=["accuracy"],
-            empty="There is nothing to ablate: in this layer all texts have the same vector.",
+            empty=NO_CURVES,
             name="ablation",
         )
     )
@@ -304,7 +306,11 @@ heading("Ablation", WHAT, HOW, lessons.ABLATION)
 here = ready()
 controls = st.container(horizontal=True, vertical_alignment="bottom")
 with controls:
-    model = choose_model(here.models, "ablation_model", about=ONE_MODEL)
+    shown = choose_some(here.models, "ablation_model", about=ONE_OR_ALL)
 if not label_missing(here) and here.label is not None:
-    head_section(here, model, here.label, controls)
-inner_panel(here, model)
+    if len(shown) > 1:
+        models_panel(here, shown, here.label, controls)
+    else:
+        head_section(here, shown[0], here.label, controls)
+if len(shown) == 1:
+    inner_panel(here, shown[0])

@@ -22,10 +22,11 @@ from pages._kit.show.findings import (
     sampling_error_words,
 )
 from pages._kit.show.kept import drawn_once
+from pages._kit.show.panels import model_panels
 from pages._kit.show.shared_axes import with_shared_axes
 from pages._kit.show.wording import set_names
 from pages._kit.state import ask
-from pages._kit.state.labelled import choose_layer, choose_model, choose_other, label_ready, say_classes
+from pages._kit.state.labelled import choose_beside, choose_layer, choose_model, label_ready, say_classes
 from pages._kit.state.pair import in_order
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import workbench
@@ -68,13 +69,53 @@ def choose_basis(here: Selection, model: ModelInfo) -> TextSetInfo | None:
     return others.get(chosen)
 
 
-def show_all(results: Sequence[Result[ComponentAccuracy]], row_name: str) -> None:
-    """Both charts and the table; of two models side by side."""
-    beside = len(results) > 1
-    errors = [
+def errors_of(results: Sequence[Result[ComponentAccuracy]], row_name: str) -> list[str]:
+    """How far the accuracies of each may be off."""
+    return [
         sampling_error_words(one.values.sampling_error, one.values.split.n_test, row_name, holders(one.values.split))
         for one in results
     ]
+
+
+def show_panels(results: Sequence[Result[ComponentAccuracy]], row_name: str) -> None:
+    """Both charts with a panel for each model, and the table of all."""
+    errors = errors_of(results, row_name)
+    places = list(enumerate(zip(results, errors, strict=True)))
+    known = [(at, one, error) for at, (one, error) in places if np.isfinite(one.values.in_domain[0]).any()]
+    own = (
+        " The model's own head, which was trained in another way, is a diamond."
+        if any(one.values.own_head[0] for one in results)
+        else ""
+    )
+    with said_once():
+        show(
+            model_panels(
+                [components(one, error, at, False) for at, (one, error) in places],
+                key="component_accuracy_chart_all",
+                title="Accuracy by component",
+                caption=f"{CAPTION} All dimensions: a fitted head of the same kind.{own} {errors[0]} {PAIRED}",
+            )
+        )
+        if not known:
+            return
+        st.subheader("How many rows does a basis need?")
+        n_components = known[0][1].values.sample_components
+        show(
+            model_panels(
+                [sizes(one, error, at, False) for at, one, error in known],
+                key="component_sample_chart_all",
+                title=f"Accuracy with {n_components} components by rows of the basis",
+                caption=f"{SAMPLE_CAPTION} Here: {n_components} components. {errors[0]}",
+            )
+        )
+        st.subheader("The numbers")
+        show_table(pd.concat([of_model(one, table(one.values), True) for _, one, _ in known], ignore_index=True))
+
+
+def show_all(results: Sequence[Result[ComponentAccuracy]], row_name: str) -> None:
+    """Both charts and the table; of two models side by side."""
+    beside = len(results) > 1
+    errors = errors_of(results, row_name)
     known = [np.isfinite(one.values.in_domain[0]).any() for one in results]
     with said_once(beside="" if beside else "accuracy"):  # two models stand side by side already
         _side_by_side(
@@ -233,7 +274,7 @@ label = label_ready(here)
 with st.container(horizontal=True, vertical_alignment="bottom"):
     model = choose_model(here.models, "component_model")
     layer = choose_layer(model, "component_layer")
-    other = choose_other(here, model, "component_other", OTHER)
+    shown = choose_beside(here, model, "component_other", OTHER)
     basis = choose_basis(here, model)
     paper = paper_choice(["component_accuracy"], here, model, "component_accuracy")
 with paper.box:
@@ -241,7 +282,8 @@ with paper.box:
         workbench().metrics()["component_accuracy"].params, **paper.form("component_accuracy", "component_accuracy")
     )
 paper.say(here, {"component_accuracy": params}, layers=[layer], basis=None if basis is None else basis.spec.name)
-both = [model] if other is None else list(in_order([info for info in here.models if info in (model, other)]).models)
+several = len(shown) > 2
+models = list(in_order(shown).models) if len(shown) == 2 else shown
 specs = [
     workbench().analysis(
         "component_accuracy",
@@ -252,9 +294,14 @@ specs = [
         basis=None if info.is_given else basis,
         **here.rows,
     )
-    for info in both
+    for info in models
 ]
 say_classes(label)
-found = run_panel(specs, "component_accuracy", ComponentAccuracy)
-if found is not None:
-    show_all(found, here.row_name)
+if several:
+    some = run_panel(specs, "component_accuracy", ComponentAccuracy, partial=True)
+    if some is not None:
+        show_panels([one for one in some if one is not None], here.row_name)
+else:
+    found = run_panel(specs, "component_accuracy", ComponentAccuracy)
+    if found is not None:
+        show_all(found, here.row_name)

@@ -27,9 +27,10 @@ from pages._kit.charts.base import (
     with_legend,
 )
 
+LINE_CAPTION = "Move the line to count the dimensions above it."
 SINGLES_CAPTION = (
     "Each dimension by itself: how many dimensions reach which test accuracy. Grey: the same with shuffled labels, the mean over the shuffles, whose peak may exceed the chart. The "
-    "dotted line is the accuracy of always guessing the largest class. Move the line to count the dimensions above it."
+    "dotted line is the accuracy of always guessing the largest class."
 )
 VALUES_CAPTION = (
     "The values of one dimension, the first that was chosen, by class. Dashed lines are the borders between the classes "

@@ -26,16 +26,18 @@ from pages._kit.show.columns import folded_table, show_table
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import PAIRED, heading, reasons, say_undefined, undefined_reasons
 from pages._kit.show.kept import drawn_once
+from pages._kit.show.panels import model_panels
 from pages._kit.show.plot import Frames
 from pages._kit.show.shared_axes import with_shared_axes
 from pages._kit.show.text_rows import list_rows
 from pages._kit.state import ask
-from pages._kit.state.labelled import choose_layer, choose_model, choose_other, label_ready, say_classes
+from pages._kit.state.labelled import choose_beside, choose_layer, choose_model, label_ready, say_classes
 from pages._kit.state.pair import in_order
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import plain, workbench
 from pages.labels.neurons.charts import (
     DEPTH_CAPTION,
+    LINE_CAPTION,
     MOST_CLASSES,
     SINGLES_CAPTION,
     VALUES_CAPTION,
@@ -83,7 +85,7 @@ def singles(result: Result[NeuronsResult], key: str, beside: bool) -> Finding:
         key=f"neurons_singles_{key}",
         title=f"Test accuracy of single dimensions, {source.layer_names[0]} of {source.model}",
         figure=figure,
-        caption=SINGLES_CAPTION,
+        caption=f"{SINGLES_CAPTION} {LINE_CAPTION}",
         table=lambda: singles_table(result, counts),
         results=[result],
         name="single-neurons",
@@ -164,8 +166,8 @@ def show_accuracies(results: Sequence[Result[NeuronsResult]]) -> None:
     )
     for result in results:
         st.caption(plain(_against_all(result)))
-    if len(results) > 1:
-        st.caption(plain(_between(results)))
+    for other in results[1:]:
+        st.caption(plain(_between(results[0], other)))
     there = [result for result in results if known(result)]  # the others say it in place of a figure
     say_undefined(undefined_reasons(there, ["test_accuracy"]), there)
 
@@ -173,6 +175,19 @@ def show_accuracies(results: Sequence[Result[NeuronsResult]]) -> None:
 def known(result: Result[NeuronsResult]) -> bool:
     """Whether there was anything to choose from in the layer."""
     return int(result.values.dimensions[0, 0]) >= 0
+
+
+def show_panels(results: list[Result[NeuronsResult]]) -> None:
+    """How many dimensions reach which accuracy, a panel for each model, and the table of accuracies."""
+    show(
+        model_panels(
+            [singles(one, "all", False) if known(one) else nothing(one, "all") for one in results],
+            key="neurons_singles_all",
+            title="Test accuracy of single dimensions",
+            caption=SINGLES_CAPTION,
+        )
+    )
+    show_accuracies(results)
 
 
 def show_one(results: list[Result[NeuronsResult]], here: Selection) -> None:
@@ -207,17 +222,16 @@ def _against_all(result: Result[NeuronsResult]) -> str:
     return f"{short_model(result.sources[0].model)}, against all dimensions on the same test rows: {listed or 'undefined'}."
 
 
-def _between(results: Sequence[Result[NeuronsResult]]) -> str:
+def _between(first: Result[NeuronsResult], other: Result[NeuronsResult]) -> str:
     """The two models with all, one, five and as many dimensions as classes, row by row."""
-    sizes = ("all dimensions", "the best 1", "the best 5", f"the best {results[0].values.split.n_used}")
-    said = []
+    sizes = ("all dimensions", "the best 1", "the best 5", f"the best {first.values.split.n_used}")
+    names, said = [short_model(result.sources[0].model) for result in (first, other)], []
     for place, name in enumerate(sizes):
-        found = compared(results[0], results[1], place)
+        found = compared(first, other, place)
         if isinstance(found, str):
-            return f"Between the two models: {found}."
-        if place < 3 or results[0].values.split.n_used != 5:
+            return f"From {names[0]} to {names[1]}: {found}."
+        if place < 3 or first.values.split.n_used != 5:
             said.append(f"{name} {points_text(found.difference)} (p {chance_text(found.p)})")
-    names = [short_model(result.sources[0].model) for result in results]
     return f"From {names[0]} to {names[1]}, on the same test rows: {', '.join(said)}."
 
 
@@ -253,7 +267,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     view = ask.segmented_control("View", [ONE, DEPTH], default=ONE, key="neurons_view")
     model = choose_model(here.models, "neurons_model")
     layer = choose_layer(model, "neurons_layer") if view == ONE else None
-    other = choose_other(here, model, "neurons_other", OTHER) if view == ONE else None
+    shown = choose_beside(here, model, "neurons_other", OTHER) if view == ONE else [model]
     paper = paper_choice(["neurons"], here, model, "neurons")
 with paper.box:
     params = params_form(workbench().metrics()["neurons"].params, **paper.form("neurons", "neurons"))
@@ -265,9 +279,15 @@ if layer is None:
         with said_once(beside="neurons_depth"):
             show_depth(found[0])
 else:
-    both = [model] if other is None else in_order([info for info in here.models if info in (model, other)]).models
-    specs = [spec_of(here, info, [min(layer, len(info.layer_names) - 1)], label, params) for info in both]
-    found = run_panel(specs, "neurons", NeuronsResult)
-    if found is not None:
-        with said_once(beside="neurons" if len(found) == 1 else ""):  # two models stand side by side already
-            show_one(found, here)
+    models = list(in_order(shown).models) if len(shown) == 2 else shown
+    specs = [spec_of(here, info, [min(layer, len(info.layer_names) - 1)], label, params) for info in models]
+    if len(shown) > 2:
+        some = run_panel(specs, "neurons", NeuronsResult, partial=True)
+        if some is not None:
+            with said_once():
+                show_panels([one for one in some if one is not None])
+    else:
+        found = run_panel(specs, "neurons", NeuronsResult)
+        if found is not None:
+            with said_once(beside="neurons" if len(found) == 1 else ""):  # two models stand side by side already
+                show_one(found, here)

@@ -4,6 +4,7 @@ import numpy as np
 
 from backend import PostProcess
 from tests.pages.conftest import SmallWorld
+from tests.pages.drawn import check
 from tests.pages.figures import figure, numbers, said
 
 KEY = "ablation"
@@ -165,3 +166,32 @@ def test_a_layer_without_variance_says_so(open_page, run_page) -> None:
     at = run_page(at, KEY)
     assert "nothing to ablate" in said(at) and not at.get("plotly_chart")
     assert "identical" in said(at) and "×" not in said(at), "nothing is marked here"
+
+
+def test_all_models_are_panels_of_one_figure_on_the_same_axes(
+    open_page, run_page, shown, small_world: SmallWorld
+) -> None:
+    at = run_page(open_page(KEY, 0, 1, 2, ablation_model="All models"), KEY)
+    drawn = figure(at)
+    for model in (0, 1, 2):
+        values = small_world.computed(KEY, model, label="label", layers=[3]).values
+        number = str(model + 1) if model else ""
+        mine = {one["name"]: one for one in drawn["data"] if one["xaxis"] == f"x{number}" and one.get("name")}
+        for place, name in enumerate(("highest variance first", "lowest variance first")):
+            np.testing.assert_allclose(numbers(mine[name]["y"]), values.accuracy[0, place], rtol=1e-5)
+    ranges = [drawn["layout"][f"{axis}axis{number}"]["range"] for axis in "xy" for number in ("", "2", "3")]
+    assert ranges[0] == ranges[1] == ranges[2] and ranges[3] == ranges[4] == ranges[5]
+    assert [one["showlegend"] for one in drawn["data"] if one.get("name") == "lowest variance first"] == [
+        True,
+        False,
+        False,
+    ]
+    assert check(shown["ablation_curves_all"]) > 0
+    assert "Slider, geometry and map are shown of one model" in said(at) and "fitted head" in said(at)
+    at.selectbox(key="ablation_model").select_index(1).run()
+    assert at.select_slider(key="ablation_curves_frame")
+
+
+def test_one_model_has_no_box(open_page, run_page) -> None:
+    at = run_page(open_page(KEY, 0), KEY)
+    assert not [box for box in at.selectbox if box.key == "ablation_model"]

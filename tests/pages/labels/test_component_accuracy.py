@@ -43,6 +43,33 @@ def test_two_models_stand_side_by_side_on_the_same_axes(open_page, run_page, sma
     assert table["model"].nunique() == 2 and table.groupby("model")["components"].max().tolist() == [32, 16]
 
 
+def test_all_models_are_panels_of_one_figure_on_the_same_axes(
+    open_page, run_page, shown, small_world: SmallWorld
+) -> None:
+    at = run_page(open_page(KEY, 0, 1, 2, **LESS, component_other="All models"), KEY)
+    general = small_world.bench.text_set_info("general")
+    for place, (key, line, field) in enumerate(
+        (("component_accuracy_chart_all", "these texts", "in_domain"), ("component_sample_chart_all", "these texts", "sample_in_domain"))
+    ):  # fmt: skip
+        drawn = figure(at, place)
+        for model in (0, 1, 2):
+            values = small_world.computed(KEY, model, label="label", basis=general, layers=[3], params=FEW).values
+            number = str(model + 1) if model else ""
+            mine = [
+                one
+                for one in drawn["data"]
+                if one["xaxis"] == f"x{number}" and one.get("name") == f"components of {line}"
+            ]
+            np.testing.assert_allclose(numbers(mine[0]["y"]), getattr(values, field)[0], rtol=1e-5)
+        layout = drawn["layout"]
+        for axis in "xy":
+            assert layout[f"{axis}axis"]["range"] == layout[f"{axis}axis2"]["range"] == layout[f"{axis}axis3"]["range"]
+        assert check(shown[key]) > 0
+        assert [name[-7:] for name in dict.fromkeys(shown[key].numbers()["model"])] == ["model-0", "model-1", "model-2"]
+    assert "The figures side by side have the same axes." in said(at)
+    assert at.dataframe[0].value["model"].nunique() == 3
+
+
 def test_the_rows_of_a_basis_for_every_number_of_components(
     open_page, run_page, shown, small_world: SmallWorld
 ) -> None:

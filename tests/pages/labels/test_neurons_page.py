@@ -6,6 +6,7 @@ import pytest
 from backend import count_by_accuracy, merge_classes
 from pages.labels.neurons.charts import MOST_CLASSES, depth_chart, singles_histogram, values_histogram
 from tests.pages.conftest import SmallWorld
+from tests.pages.drawn import check
 from tests.pages.figures import figure, numbers, said
 
 KEY = "neurons"
@@ -124,3 +125,24 @@ def test_without_labels_or_with_tokens_the_page_says_what_to_do(open_page) -> No
     at = open_page(KEY, 0, texts="general", label="(none)")
     assert "no label column" in said(at) and not at.get("plotly_chart")
     assert "one row per text" in said(open_page(KEY, 0, pooling="tokens"))
+
+
+def test_all_models_are_panels_of_one_figure_on_the_same_axes(
+    open_page, run_page, shown, small_world: SmallWorld
+) -> None:
+    at = run_page(open_page(KEY, 0, 1, 2, neurons_other="All models"), KEY)
+    drawn = figure(at)
+    for model, n_dims in enumerate((32, 32, 16)):
+        values = small_world.computed(KEY, model, label="label", layers=[3]).values
+        number = str(model + 1) if model else ""
+        bars = {one["name"]: one for one in drawn["data"] if one["xaxis"] == f"x{number}"}
+        counts = count_by_accuracy(values.single_test[0], values.control_single_test[0], n_test=values.split.n_test)
+        np.testing.assert_allclose(numbers(bars["labels"]["y"]), counts.counts)
+        assert sum(numbers(bars["labels"]["y"])) == n_dims
+        (line,) = [one for one in drawn["layout"]["shapes"] if one["xref"] == f"x{number}"]
+        assert line["x0"] == values.split.majority
+    ranges = [drawn["layout"][f"{axis}axis{number}"]["range"] for axis in "xy" for number in ("", "2", "3")]
+    assert ranges[0] == ranges[1] == ranges[2] and ranges[3] == ranges[4] == ranges[5]
+    assert check(shown["neurons_singles_all"]) > 0
+    assert len(at.dataframe[0].value["model"].unique()) == 3, "the accuracies of all models"
+    assert said(at).count("model-0 to ") == 2 and "Move the line" not in said(at)

@@ -1,0 +1,94 @@
+"""Charts of one plot each as the panels of one figure, with one legend: the same chart of several models."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from pages._kit.charts.base import base_figure, safe, shortened
+
+_TITLE_CHARS = 48
+_ROW, _AROUND = 255, 150  # pixels: the height of a row of panels, and of what is around all of them
+
+
+def in_panels(figures: Sequence[go.Figure], titles: Sequence[str]) -> go.Figure:
+    """The ``figures``, each with one plot and named by its title, as panels: up to three in a row, more in several rows.
+
+    Traces of one name are one entry of the legend. Lines across a plot and their names come along; the words of a vertical
+    axis stand at the first panel of a row, those of a horizontal one below the last of a column.
+    """
+    n_columns = _columns(len(figures))
+    n_rows = -(-len(figures) // n_columns)
+    whole = make_subplots(
+        n_rows,
+        n_columns,
+        specs=[
+            [{} if row * n_columns + at < len(figures) else None for at in range(n_columns)] for row in range(n_rows)
+        ],
+        subplot_titles=[safe(shortened(title, _TITLE_CHARS)) for title in titles],
+        horizontal_spacing=0.07,
+        vertical_spacing=0.22 / n_rows,
+    )
+    notes = [note.to_plotly_json() | {"font": {"size": 12}} for note in whole.layout.annotations]
+    traces: list[dict[str, Any]] = []
+    shapes: list[dict[str, Any]] = []
+    axes: dict[str, Any] = {}
+    named: set[str] = set()
+    for place, figure in enumerate(figures):
+        number = str(place + 1) if place else ""
+        for trace in figure.data:
+            traces.append(_trace(trace, number, named))
+        shapes += [_moved(shape.to_plotly_json(), number) for shape in figure.layout.shapes]
+        notes += [_moved(note.to_plotly_json(), number) for note in figure.layout.annotations]
+        below, beside = place + n_columns >= len(figures), place % n_columns == 0
+        axes[f"xaxis{number}"] = _axis(figure.layout.xaxis, titled=below)
+        axes[f"yaxis{number}"] = _axis(figure.layout.yaxis, titled=beside)
+    whole.add_traces(traces)
+    return whole.update_layout(
+        template="none",
+        legend=base_figure(x_title="", y_title="").layout.legend,
+        showlegend=bool(named),
+        hovermode="closest",
+        barmode=figures[0].layout.barmode,
+        margin={"l": 60, "r": 20, "t": 50, "b": 105},
+        annotations=notes,
+        shapes=shapes,
+        **axes,
+    )
+
+
+def panels_height(n_panels: int) -> int:
+    """A height in pixels that leaves each panel of ``in_panels`` room to be read."""
+    return _ROW * -(-n_panels // _columns(n_panels)) + _AROUND
+
+
+def _columns(n_panels: int) -> int:
+    return max(1, 2 if n_panels == 4 else min(n_panels, 3))
+
+
+def _trace(trace: Any, number: str, named: set[str]) -> dict[str, Any]:  # a trace of any kind
+    """A trace in its panel; the first of a name has the entry in the legend, which switches all."""
+    words: dict[str, Any] = {**trace.to_plotly_json(), "xaxis": f"x{number}", "yaxis": f"y{number}"}
+    if trace.name and trace.showlegend is not False:
+        words |= {"legendgroup": trace.legendgroup or trace.name, "showlegend": trace.name not in named}
+        named.add(trace.name)
+    return words
+
+
+def _axis(axis: Any, *, titled: bool) -> dict[str, Any]:  # an axis of a layout
+    words: dict[str, Any] = axis.to_plotly_json()
+    if not titled:
+        words.pop("title", None)
+    return words
+
+
+def _moved(item: dict[str, Any], number: str) -> dict[str, Any]:
+    """A line or a note of one plot in its panel; what stood in the margin beside the plot now stands at its right end, above the line."""
+    found = dict(item)
+    for axis in "xy":
+        ref = str(item.get(f"{axis}ref", axis))
+        found[f"{axis}ref"] = f"{axis}{number} domain" if ref in ("paper", f"{axis} domain") else f"{axis}{number}"
+    if item.get("xref") == "paper" and item.get("xanchor") == "left":
+        found |= {"xanchor": "right", "yanchor": "bottom", "yshift": 0}
+    return found
