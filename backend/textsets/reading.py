@@ -42,11 +42,12 @@ _SUFFIXES = {
 }
 _OF_JSON = ("json", "jsonl")
 _OF_WORDS = ("conllu", "conllulex", "words")
-_SHOWN_CHARS = 500  # of one cell in a preview
+_SHOWN_CHARS, _FEWEST_SHOWN = 500, 10  # of one cell in a preview
+_SHOWN_IN_ALL = 2_000_000  # characters of a preview: cells of very many columns are cut shorter
 
 
 def preview(content: bytes, file_name: str, options: ReadOptions, *, limits: Limits, n_rows: int = 20) -> TextPreview:
-    """What the file holds: format, columns, the first ``n_rows`` rows (cells cut to 500 characters), guessed columns.
+    """What the file holds: format, columns, the first ``n_rows`` rows (cells cut to 500 characters, or fewer), guessed columns.
 
     ``options.format`` and ``options.encoding`` None are found out; ``file_name`` is only looked at for its ending.
     Notices also foretell what `read` does with the guessed (or chosen) text column: rows dropped, a text over the
@@ -57,8 +58,10 @@ def preview(content: bytes, file_name: str, options: ReadOptions, *, limits: Lim
         return preview_words(table, n_rows)
     roles = guess_roles(table)
     text = roles.text if options.columns.text is None else find_column(table, options.columns.text)
+    n_cells = max(1, min(n_rows, table.n_rows) * len(table.columns))
+    n_chars = max(_FEWEST_SHOWN, min(_SHOWN_CHARS, _SHOWN_IN_ALL // n_cells))
     first = tuple(
-        tuple(None if cell is None else shortened(cell, _SHOWN_CHARS) for cell in row)
+        tuple(None if cell is None else shortened(cell, n_chars) for cell in row)
         for row in zip(*(cells[:n_rows] for cells in table.cells), strict=True)
     )
     notices = [*table.notices, *_foretold(table, text, limits)]

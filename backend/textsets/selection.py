@@ -11,6 +11,7 @@ from backend.textsets.tidying import tidy, tidy_labels, without_marks
 from backend.values.reading import TextColumns
 from backend.values.texts import Cell, TextTable
 
+_LONGEST_CLASS = 1_000  # characters; lists of text sets hold the classes of their labels
 _LONGEST_LABEL = 200  # characters; a column of longer cells, or of nearly as many as there are rows, is prose
 _FEW = 20
 
@@ -42,6 +43,8 @@ def select(table: RawTable, name: str, columns: TextColumns, limits: Limits) -> 
             continue
         cells = _cells(table, column)
         _check_lengths(column, cells, kept, limits)
+        if role:
+            _check_classes(column, role, cells, kept)
         others[column] = _tidied([cells[row] for row in kept], column, bool(role), notices)
     if label is not None:
         _note_missing(others[label], label, kept, notices)
@@ -184,6 +187,17 @@ def _check_lengths(column: str, cells: Sequence[Cell], kept: Sequence[int], limi
                 f" {limits.max_text_chars:,} (EMBEDSCOPE_MAX_TEXT_CHARS).",
                 "Split the text into several rows, or raise the setting. A quotation mark that is not closed can make"
                 " one text of many rows.",
+            )
+
+
+def _check_classes(column: str, role: str, cells: Sequence[Cell], kept: Sequence[int]) -> None:
+    for row in kept:
+        cell = cells[row]
+        if cell is not None and len(cell) > _LONGEST_CLASS:
+            raise TextSetError(
+                f'Row {row + 1:,} has {len(cell):,} characters in column "{shortened(column, 60)}", which is to be the {role}; a'
+                f" {role} has at most {_LONGEST_CLASS:,}.",
+                f"Choose another column as {role}: this one holds texts.",
             )
 
 

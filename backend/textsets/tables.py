@@ -4,10 +4,15 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from backend.errors import TextSetError
 from backend.values.texts import Cell, Guess
 
 FORMATS = ("csv", "tsv", "jsonl", "json", "parquet", "txt", "labelled", "conllu", "conllulex", "words")
 FIRST_FEW = 5
+_MOST_NAME, _MOST_NAMES = (
+    1_000,
+    1_000_000,
+)  # characters: of a column's name, and of all of them; lists and pages hold them
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,8 +42,10 @@ class RawTable:
 def unique_names(names: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
     """Column names that all differ, with a notice for each that had to change.
 
-    A name that was there before gets " (2)"; an empty name becomes the column's number from 0.
+    A name that was there before gets " (2)"; an empty name becomes the column's number from 0. Raises TextSetError for a name
+    that is none any more, being a text, and where all names together are as long as a text set.
     """
+    _check_lengths(names)
     unique: dict[str, int] = {}
     numbers: dict[str, int] = {}
     notices: list[str] = []
@@ -59,6 +66,21 @@ def unique_names(names: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
     if len(notices) > FIRST_FEW:
         notices = [*notices[:FIRST_FEW], f"{len(notices) - FIRST_FEW:,} further columns were renamed likewise."]
     return tuple(unique), notices
+
+
+def _check_lengths(names: Sequence[str]) -> None:
+    for position, name in enumerate(names):
+        if len(name) > _MOST_NAME:
+            raise TextSetError(
+                f"The name of column {position} (from 0) has {len(name):,} characters; the limit is {_MOST_NAME:,}.",
+                "If the first row holds no names, say that there is no header. A quotation mark that is not closed can make"
+                " one name of many rows.",
+            )
+    if sum(map(len, names)) > _MOST_NAMES:
+        raise TextSetError(
+            f"The names of the {len(names):,} columns have more than {_MOST_NAMES:,} characters in all.",
+            "Shorten them, or leave out columns that are not needed.",
+        )
 
 
 def without_surrogates(text: str) -> tuple[str, bool]:

@@ -126,9 +126,9 @@ def test_labels_stay_as_they_are_written():
 def test_numbers_in_json_stay_as_they_are_written():
     digits = "7" * 5_000
     labels = ["1", "1.0", "1e3", digits, "true", '"1"', "null", "NaN", '""']
-    content = "".join(f'{{"text": "t", "label": {label}}}\n' for label in labels) + '{"text": "t"}\n'
-    read_back = table(content, "a.jsonl", options(label="label"))
-    assert read_back.columns["label"] == ("1", "1.0", "1e3", digits, "true", "1", None, "NaN", None, None)
+    content = "".join(f'{{"text": "t", "value": {label}}}\n' for label in labels) + '{"text": "t"}\n'
+    read_back = table(content, "a.jsonl", options(metadata=("value",)))
+    assert read_back.columns["value"] == ("1", "1.0", "1e3", digits, "true", "1", None, "NaN", None, None)
 
 
 def test_rows_without_a_text_are_dropped_and_counted():

@@ -26,6 +26,7 @@ _CHANCES = re.compile(r"p( .*)?")
 _INDICES = re.compile(r".*\b(dimension|removed last|seed|k|component|cluster)")
 _LEAST = 0.001
 OPEN_AT_FIRST = False  # folded tables
+_MOST_SENT = 2_000  # characters of a cell
 
 
 def unit_of(name: str, values: Any = None, unit: str = "number") -> str:  # an array, a column, or one number
@@ -73,7 +74,28 @@ def show_table(
         name for name, dtype in table.dtypes.items() if pd.api.types.is_numeric_dtype(dtype) and dtype.kind != "b"
     ]
     formats = {str(name): column_of(str(name), table[name]) for name in numbers}
-    st.dataframe(table, hide_index=hide_index, column_config={**formats, **(columns or {})}, key=key)
+    show_cells(table, hide_index=hide_index, column_config={**formats, **(columns or {})}, key=key)
+
+
+def show_cells(table: pd.DataFrame, **look: Any) -> None:  # what st.dataframe takes
+    """A table on the screen whose cells may be texts of any length: a browser gets the first of each, and a line says so."""
+    n_cut, sent = 0, table.copy(deep=False)
+    for place in range(table.shape[1]):
+        column = table.iloc[:, place]
+        if pd.api.types.is_numeric_dtype(column):
+            continue
+        long = [isinstance(cell, str) and len(cell) > _MOST_SENT for cell in column]
+        if any(long):
+            n_cut += sum(long)
+            sent.isetitem(
+                place, [f"{cell[:_MOST_SENT]}…" if far else cell for cell, far in zip(column, long, strict=True)]
+            )
+    st.dataframe(sent, **look)
+    if n_cut:
+        cells = f"{n_cut:,} cell{'s' if n_cut > 1 else ''} of this table"
+        st.caption(
+            f"{cells} {'have' if n_cut > 1 else 'has'} more than {_MOST_SENT:,} characters: the rest is not shown."
+        )
 
 
 def by_first(table: pd.DataFrame) -> pd.DataFrame:

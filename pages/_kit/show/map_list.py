@@ -8,6 +8,7 @@ import streamlit as st
 
 from pages._kit.charts.hovers import marked
 from pages._kit.show.choosing import select_button
+from pages._kit.show.columns import show_cells
 from pages._kit.show.plot import ChartSelection
 from pages._kit.show.row_files import with_cells
 from pages._kit.show.wording import ROWS_COUNT, count
@@ -62,7 +63,7 @@ def list_selected(view: "MapView", chosen: ChartSelection) -> None:
     drawn = f"{count(left_out, 'of them is', 'of them are')} not on the map. " if left_out else ""
     st.caption(drawn + (f"The first {MOST_LISTED:,} of them. " if n_chosen > MOST_LISTED else "") + ROWS_COUNT)
     wide = st.column_config.TextColumn(width="large")
-    st.dataframe(rows.head(MOST_LISTED), hide_index=True, height=_LIST_HEIGHT, column_config={"text": wide})
+    show_cells(rows.head(MOST_LISTED), hide_index=True, height=_LIST_HEIGHT, column_config={"text": wide})
     if view.tokens:
         texts = sorted({int(row) - 1 for row in rows["row"]})
         which = f"{count(len(texts), view.row_name)} of {count(n_chosen, 'selected token')}"

@@ -6,6 +6,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from backend import EmbedscopeError, TextSetInfo
+from pages._kit.charts.base import shortened
 from pages._kit.flow.ownership import show_owner
 from pages._kit.show import wording
 from pages._kit.show.beside import two_columns
@@ -59,7 +60,7 @@ def show_set(info: TextSetInfo, name: str, beside: DeltaGenerator) -> None:
     say_notices(info.notices)
     if info.label is not None:
         counted = table.class_counts(info.label)
-        parts = [f"{value} ({number:,})" for value, number in list(counted.items())[:12]]
+        parts = [f"{shortened(value, 60)} ({number:,})" for value, number in list(counted.items())[:12]]
         st.text(f"Labels in column '{info.label}': {', '.join(parts)}" + (" …" if len(counted) > 12 else ""))
     show_rows(info)
 

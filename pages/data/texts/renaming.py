@@ -8,6 +8,7 @@ from pages._kit.state.session import plain, show_problem
 from pages.data.texts.adding import save_as
 from pages.data.texts.rows import loaded
 
+_MOST_CHARS = 200  # of a class
 MOST_RENAMED = 150  # classes of a column: more fields than that are no form
 _HEIGHT = 320  # pixels of the fields before they scroll
 
@@ -23,7 +24,8 @@ def _renamable(digest: str, label: str | None) -> dict[str, list[str]]:
     table = loaded(digest)
     columns = [name for name in (label, *table.columns) if name is not None and name != table.split]
     found = {name: list(table.class_counts(name)) for name in dict.fromkeys(columns)}
-    return {name: classes for name, classes in found.items() if 0 < len(classes) <= MOST_RENAMED}
+    short = {name for name, classes in found.items() if all(len(one) <= _MOST_CHARS for one in classes)}
+    return {name: classes for name, classes in found.items() if 0 < len(classes) <= MOST_RENAMED and name in short}
 
 
 @st.dialog("Rename classes")
@@ -43,7 +45,7 @@ def rename_form(info: TextSetInfo) -> RenameClassesTask | None:
     names = {}
     with st.container(height=_HEIGHT if len(columns[column]) > 4 else "content", border=False):
         for place, old in enumerate(columns[column]):
-            field = st.text_input(plain(old), value=old, key=f"rename_{key}_{column}_{place}", max_chars=200)
+            field = st.text_input(plain(old), value=old, key=f"rename_{key}_{column}_{place}", max_chars=_MOST_CHARS)
             names[old] = field.strip()
     changed = {old: new for old, new in names.items() if new != old}
     name = st.text_input(

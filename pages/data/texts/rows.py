@@ -2,11 +2,13 @@
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import streamlit as st
 
 from backend import EmbedscopeError, TextSetInfo, TextTable, combine_rows
 from pages._kit.show import wording
 from pages._kit.show.choosing import select_button
+from pages._kit.show.columns import show_cells
 from pages._kit.show.row_files import row_cells
 from pages._kit.state import ask, selection
 from pages._kit.state.chosen import chosen_rows
@@ -64,8 +66,8 @@ def show_rows(info: TextSetInfo) -> None:
         return
     shown = matching[(page - 1) * PER_PAGE : page * PER_PAGE]
     st.html(_STYLE)  # the table's own search knows this page alone
-    st.dataframe(
-        row_cells(table, shown.tolist()),
+    show_cells(
+        pd.DataFrame(row_cells(table, shown.tolist())),
         key="texts_rows",
         hide_index=True,
         height=360 if len(shown) > 8 else "content",

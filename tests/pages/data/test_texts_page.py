@@ -220,3 +220,24 @@ def test_the_set_on_show_and_the_page_of_its_rows_are_in_the_address(page: tuple
     other.query_params["texts_shown"], other.query_params["texts_page"] = "topics", "2"
     other.run()
     assert other.selectbox(key="texts_shown").value == "topics" and rows(other)[0] == 101
+
+
+def test_a_browser_gets_the_beginning_of_long_texts_alone(page: tuple[AppTest, Any]) -> None:
+    at, bench = page
+    long = "word " * 19_000
+    lines = "".join(f'{{"text": "{row} {long}", "note": "{long}", "label": "{"ab"[row % 2]}"}}\n' for row in range(60))
+    upload(at, "long.jsonl", lines.encode())
+    assert not at.exception and _sent(at) < 400_000
+    info = bench.add_texts([f"{row} {long}" for row in range(60)], name="long")
+    at.run()
+    at.selectbox(key="texts_shown").set_value(info.shown_name).run()
+    assert not at.exception and len(rows(at)) == 60
+    table = next(table.value for table in at.dataframe if "row" in table.value)
+    assert set(table["text"].str.len()) == {2_001} and table["text"].str.endswith("…").all()
+    assert "60 cells of this table have more than 2,000 characters" in words(at)
+    assert _sent(at) < 400_000
+
+
+def _sent(at: AppTest) -> int:
+    """The bytes of all elements on the page."""
+    return sum(node.proto.ByteSize() for node in at._tree if hasattr(getattr(node, "proto", None), "ByteSize"))
