@@ -57,7 +57,7 @@ class _Now(Collector):
             jobs.add_metric([state], tally[state])
         yield jobs
         size = GaugeMetricFamily("embedscope_cache_bytes", "Bytes in the cache folder, by kind.", labels=["kind"])
-        for usage in self._store.usage():
+        for usage in self._store.usage_lately():
             size.add_metric([usage.kind], usage.n_bytes)
         yield size
         yield GaugeMetricFamily(

@@ -19,6 +19,10 @@ from backend.store.files import KEPT, MADE, Files
 from backend.store.records import Records
 
 _BELIEVED = 60.0  # seconds for which a measured size is believed, with what this process has added since
+_SHARE, _LEAST = (
+    50,
+    2.0,
+)  # usage is believed for so many times as long as counting it took, and for so many seconds at least
 _AHEAD = 60.0  # seconds by which a file's last use may lie ahead of the clock without its having been set back
 _RECORDS = 2**20  # bytes of records that are let be, whatever the budget
 
@@ -41,6 +45,23 @@ class Room:
         self._measured: tuple[float, int] | None = (
             None  # when, and the bytes that were left then, less those added since
         )
+        self._counting = threading.Lock()
+        self._counted: tuple[float, list[Usage]] | None = None  # until when it is believed, and what was counted
+
+    def usage_lately(self) -> list[Usage]:
+        """Bytes and files by kind as they were a moment ago: other processes write too, so that only counting tells, and whoever
+        asks again and again has it done for one fiftieth of the time at most."""
+        with self._counting:
+            if self._counted is None or time.monotonic() >= self._counted[0]:
+                began = time.monotonic()
+                found = self.usage()
+                took = time.monotonic() - began
+                self._counted = began + took + max(_LEAST, _SHARE * took), found
+            return self._counted[1]
+
+    def records_bytes(self) -> int:
+        """Bytes of the database and what is beside it."""
+        return sum(map(_size, _inside(self._records.path.parent)))
 
     def usage(self) -> list[Usage]:
         """Bytes and files by kind."""
@@ -125,10 +146,10 @@ class Room:
 
     def _kept_bytes(self) -> int:
         """Bytes of what stays; of records beyond an eighth of the budget, what can be looked up again goes first."""
-        records = sum(map(_size, _inside(self._records.path.parent)))
+        records = self.records_bytes()
         if records > max(_RECORDS, self._budget // 8):
             self._records.shrink()
-            records = sum(map(_size, _inside(self._records.path.parent)))
+            records = self.records_bytes()
         return records + sum(_size(path) for kind in KEPT for _, path in self._files.all(kind))
 
 

@@ -71,6 +71,10 @@ class Store(Entries):
         """Bytes and files by kind."""
         return self._room.usage()
 
+    def usage_lately(self) -> list[Usage]:
+        """Bytes and files by kind, counted some seconds ago at most, or some minutes where counting takes seconds."""
+        return self._room.usage_lately()
+
     def set_aside(self) -> list[dict[str, Any]]:
         """What was found damaged, newest first: time, kind, key and reason."""
         return self._files.aside.listed()
@@ -96,11 +100,10 @@ class Store(Entries):
 
     def index_health(self) -> dict[str, Json]:
         """The database of records: its state in a word, how many records and bytes it has."""
-        n_bytes = next(row.n_bytes for row in self.usage() if row.kind == "records")
         return {
             "state": "read-only" if self.read_only else "ok",
             "n_records": len(self._records.keys("")),
-            "n_bytes": n_bytes,
+            "n_bytes": self._room.records_bytes(),
         }
 
     @contextlib.contextmanager

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from backend.errors import StoreError
-from backend.store import Store
+from backend.store import Store, room
 
 A, B, C = "a" * 40, "b" * 40, "c" * 40
 MB = 10**6
@@ -41,6 +41,45 @@ def test_uploads_results_and_records_count(tmp_path: Path) -> None:
     assert store.has_result(f"{39:040x}")
     store.close()
     assert on_disk(tmp_path) < 6.5 * MB
+
+
+def test_who_asks_again_and_again_has_the_files_counted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, now = Store(tmp_path, budget=100 * MB), [1_000.0]
+    monkeypatch.setattr(room.time, "monotonic", lambda: now[0])
+    store.put_blob(b"x" * MB)
+    first = store.usage_lately()
+    assert first == store.usage() and {row.kind: row.n_bytes for row in first}["blobs"] >= MB
+    store.put_blob(b"y" * MB)
+    with monkeypatch.context() as patch:
+        for walk in ("glob", "iterdir", "lstat"):
+            patch.setattr(Path, walk, _looked)
+        patch.setattr(os, "walk", _looked)
+        assert store.usage_lately() == first, "no file was looked at"
+    now[0] += 3
+    assert {row.kind: row.n_bytes for row in store.usage_lately()}["blobs"] >= 2 * MB
+    store.close()
+
+
+def _looked(*_: object, **__: object) -> None:
+    raise AssertionError("a file was looked at")
+
+
+def test_a_folder_that_takes_long_to_count_is_counted_less_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, now, n_counts = Store(tmp_path, budget=100 * MB), [0.0], [0]
+
+    def counted() -> list[room.Usage]:
+        now[0], n_counts[0] = now[0] + 4, n_counts[0] + 1
+        return []
+
+    monkeypatch.setattr(room.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(store._room, "usage", counted)
+    for _ in range(40):
+        now[0] += 15  # how often a Prometheus server asks
+        store.usage_lately()
+    assert n_counts[0] == 3
+    store.close()
 
 
 def test_what_is_nobodys_to_remove_stays_and_is_said(tmp_path: Path) -> None:
