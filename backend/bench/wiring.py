@@ -13,6 +13,7 @@ from backend.bench.workbench import Workbench
 from backend.errors import ServiceError, StoreError
 from backend.jobs.base import Executor
 from backend.jobs.client import NO_PROXY, ClientExecutor
+from backend.jobs.cluster.seen import ClusterSeen
 from backend.jobs.inline import InlineExecutor
 from backend.jobs.workers import JobLimits, WorkersExecutor
 from backend.metrics.own import load_own_metrics
@@ -56,7 +57,7 @@ def wire_runner(store: Store, settings: Settings, *, roots: tuple[Path, ...] | N
 def _wire_helpers(store: Store, settings: Settings, *, trusted: bool) -> Helpers:
     from backend.jobs.cluster.crew import RayCrew
 
-    return Spread(RayCrew(settings, wire_trusted_member if trusted else wire_member, store.id))
+    return Spread(RayCrew(settings, wire_trusted_member if trusted else wire_member, store))
 
 
 def wire_member(settings: Settings) -> Callable[[Part, Report], tuple[Answer, Noted]]:
@@ -81,12 +82,15 @@ def wire_workers(
     runs: Path | None = None,
     roots: tuple[Path, ...] = (),
     limits: JobLimits = JobLimits(),  # noqa: B008 - a frozen value
+    cluster: str = "",
 ) -> WorkersExecutor:
     """The supervised worker processes that the service hands its jobs to; ``runs`` None is a folder in the store's.
 
-    Local models below ``roots`` are listed; which may be opened the workers read from the settings themselves.
+    Local models below ``roots`` are listed; which may be opened the workers read from the settings themselves. ``cluster`` is
+    the address of the Ray cluster that they hand their work to, if they do: ``health`` then says what is known of it.
     """
-    return WorkersExecutor(store, Library(store), CODEC, runs or store.folder / "runs", roots, limits)
+    about = ClusterSeen(store, cluster) if cluster else dict[str, str]
+    return WorkersExecutor(store, Library(store), CODEC, runs or store.folder / "runs", roots, limits, about)
 
 
 def open_store(settings: Settings) -> Store:

@@ -7,6 +7,7 @@ for the next. A job is one or more steps, each for one kind of worker: a t-SNE i
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -62,9 +63,10 @@ class WorkersExecutor(StoreExecutor):
         runs: Path,
         roots: tuple[Path, ...] = (),
         limits: JobLimits = JobLimits(),
+        elsewhere: Callable[[], dict[str, str]] = dict,
     ) -> None:
         super().__init__(store, library, runs, roots)
-        self._codec, self._limits = codec, limits
+        self._codec, self._limits, self._elsewhere = codec, limits, elsewhere
         self._jobs: dict[str, Job] = {}
         self._lock = threading.Lock()
         self._closing = False
@@ -158,7 +160,8 @@ class WorkersExecutor(StoreExecutor):
         workers = {f"worker {kind}": lane.state for kind, lane in self._lanes.items()}
         dead = [kind for kind, lane in self._lanes.items() if not lane.is_alive()]
         stuck = {"status": "degraded", "trouble": f"No jobs are done any more for: {', '.join(dead)}."} if dead else {}
-        return {"executor": "workers", "store": self._store.id, **workers, **self.damage(), **self.trouble(), **stuck}
+        known = {"executor": "workers", "store": self._store.id, **workers, **self._elsewhere()}
+        return {**known, **self.damage(), **self.trouble(), **stuck}
 
     def close(self) -> None:
         """End what runs, each job with a record that says so, and leave no process behind."""

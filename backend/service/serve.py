@@ -31,7 +31,8 @@ def serve(settings: Settings) -> None:
         limits = JobLimits(
             settings.side_workers, settings.job_seconds, settings.jobs_per_person, turns=settings.executor != "ray"
         )
-        executor = wire_workers(store, settings.runs_folder, settings.model_roots, limits)
+        cluster = settings.ray_address if settings.executor == "ray" else ""
+        executor = wire_workers(store, settings.runs_folder, settings.model_roots, limits, cluster)
         try:
             executor.start(ResolveTask("minilm"))  # the first page asks for it: let the imports be done by then
             log_event("started", version=__version__)

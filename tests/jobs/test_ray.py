@@ -99,6 +99,9 @@ def test_a_node_that_is_killed_in_the_middle_costs_no_more_than_its_shards(
     ours, theirs = bench.wait(spec), any_bench.peek(spec)
     np.testing.assert_allclose(ours.values.matrix, theirs.values.matrix, atol=1e-6)
     _same_arrays(bench, spec, ray_service)
+    said = any_bench.health()["cluster"]
+    assert f"Ray at {cluster.address}, which answers." in said and "of this instance there" in said
+    assert ray_service.token not in said
     store = ray_service.cache
     assert len(list((store / "tmp").iterdir())) <= 22, "no more than the shard that was being written"
 

@@ -13,8 +13,10 @@ from ray.exceptions import RayError
 from backend.errors import EmbedscopeError, ServiceError
 from backend.jobs.cluster.member import Do, Outcome
 from backend.jobs.cluster.members import Members
+from backend.jobs.cluster.seen import bare, leave
 from backend.logs import log_event
 from backend.settings import Settings
+from backend.store import Store
 from backend.work.parts import Answer, Noted, Part
 from backend.work.spreading import Standing
 
@@ -39,19 +41,28 @@ class _Given:
 class RayCrew:
     """A Crew: the members of a Ray cluster. Connects to it when the first part is to be done."""
 
-    def __init__(self, settings: Settings, wire: Callable[[Settings], Do], folder_id: str) -> None:
-        self._settings, self._wire, self._folder_id = settings, wire, folder_id
+    def __init__(self, settings: Settings, wire: Callable[[Settings], Do], store: Store) -> None:
+        self._settings, self._wire, self._store = settings, wire, store
         self._members: Members | None = None
         self._who = uuid.uuid4().hex[:12]
 
     def do(self, parts: Sequence[Part], report: Callable[[Sequence[Standing]], None]) -> list[tuple[Answer, Noted]]:
         """As Crew; raises ServiceError where the cluster cannot be reached, or loses a part again and again."""
+        try:
+            return self._do(parts, report)
+        except ServiceError as error:
+            leave(self._store, {"address": bare(self._settings.ray_address), "problem": error.message})
+            raise
+
+    def _do(self, parts: Sequence[Part], report: Callable[[Sequence[Standing]], None]) -> list[tuple[Answer, Noted]]:
         standings = [Standing() for _ in parts]
         if self._members is None:
             report([Standing(0, 0, _STARTING), *standings[1:]])
-            self._members = Members(self._settings, self._wire, self._folder_id)
+            self._members = Members(self._settings, self._wire, self._store)
         self._members.greet()
-        return _Round(self._members, self._who, parts, standings).follow(report)
+        answers = _Round(self._members, self._who, parts, standings).follow(report)
+        self._members.tell()
+        return answers
 
 
 class _Round:

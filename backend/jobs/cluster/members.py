@@ -18,10 +18,14 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from backend.errors import ServiceError
 from backend.jobs.cluster.member import Do, Member
+from backend.jobs.cluster.seen import leave, summary
 from backend.settings import Settings
+from backend.store import Store
+from backend.values.json_data import Json
 from backend.version import __version__
 
 _LOOK_EVERY = 3.0  # seconds between two looks at the nodes
+_TELL_EVERY = 30.0  # seconds between two records of what is as it was
 _MOST_FAILURES = 5  # members that could not be started, one after another, after which it is said why
 _ANSWER = 5.0  # seconds in which a cluster has to answer at its address
 _CROWDED = 5.0  # seconds without a member after which idle ones of others are asked to give up their place
@@ -33,10 +37,11 @@ _PATIENCE = 120.0  # seconds that a cluster may take to give its first member
 class Members:
     """The members that this process can give parts to."""
 
-    def __init__(self, settings: Settings, wire: Callable[[Settings], Do], folder_id: str) -> None:
+    def __init__(self, settings: Settings, wire: Callable[[Settings], Do], store: Store) -> None:
         self._settings, self._wire = replace(settings, token="", user_secret=""), wire
-        self._space = f"{_SPACES}{folder_id[:16]}"
-        self._kind = wire.__name__
+        self._space = f"{_SPACES}{store.id[:16]}"
+        self._kind, self._store = wire.__name__, store
+        self._told: tuple[float, dict[str, Json]] = 0.0, {}
         self._mark = hashlib.blake2b(f"{__version__} {self._settings!r}".encode(), digest_size=6).hexdigest()
         self._starting: dict[str, tuple[Any, Any]] = {}  # by name: the actor, and what is there once it has started
         self._ready: dict[str, Any] = {}
@@ -74,6 +79,14 @@ class Members:
         """How many nodes have a member that has started."""
         return len({name.split("-")[2] for name in self._ready})
 
+    def tell(self) -> None:
+        """Leave what the cluster has now for the service's ``health``: what is new at once, what is not now and then."""
+        found = summary(ray.get_runtime_context().gcs_address, ray.nodes(), len(self._ready))
+        when, told = self._told
+        if found != told or time.monotonic() - when > _TELL_EVERY:
+            self._told = time.monotonic(), found
+            leave(self._store, found)
+
     def greet(self) -> None:
         """Forget those that have ended since they were last given something: for want of work, or with their node."""
         asked = {name: actor.asked.remote("") for name, actor in self._ready.items()}
@@ -86,7 +99,7 @@ class Members:
                 continue  # it is slow to answer, or its node has just gone: what it is given will say
             except RayError:
                 self._ready.pop(name)
-        self._looked = 0.0
+        self._looked, self._told = 0.0, (0.0, {})
         self._since = time.monotonic()
 
     def lost(self, name: str) -> None:
@@ -138,6 +151,7 @@ class Members:
         for name, node in wanted.items():
             if name not in self._starting and name not in self._ready:
                 self._start(name, node)
+        self.tell()
 
     def _places(self) -> Iterator[tuple[str, str]]:
         """The names of all members that there is room for, and the node of each."""
