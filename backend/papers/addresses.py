@@ -68,7 +68,7 @@ def own_address(row: PaperRow) -> Address:
         words["model"] = names
     if preset is not None:
         pooling = {FIRST: "cls", TOKENS: TOKENS, LAST_OR_FIRST: "last" if _decoder(own) else "cls"}[preset.pooling]
-        words |= _rows("words" if own.n_rows else pooling, _own_layers(own, preset.layers))
+        words |= _rows("words" if own.n_rows else pooling, _own_layers(own, ALL if row.every_layer else preset.layers))
     return Address(row.page, {**words, **_fields(row, names)})
 
 

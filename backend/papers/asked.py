@@ -105,6 +105,8 @@ def _over_steps(bench: "Workbench", row: PaperRow, chosen: PaperChoice, step: St
     series = chosen.series
     assert series is not None
     given = _as_in_the_paper(bench, row, chosen, step, series.models[0])
+    if row.every_layer:
+        given["layers"] = "all"
     task = bench.series_analyses(step.metric, series=series, against=step.against or None, **given)
     models = [tuple(_of(series.models, spec)) for spec in task.analyses]
     return [Asked(step, own, spec) for own, spec in zip(models, task.analyses, strict=True)]
@@ -122,6 +124,8 @@ def commands_of(bench: "Workbench", row: PaperRow, chosen: PaperChoice, part: Pa
     if row.of == SERIES:
         assert chosen.series is not None
         series = ["--series", chosen.series.name, "--at-most", str(chosen.at_most)]
+        if row.every_layer:
+            series += ["--layers", ",".join(map(str, range(len(chosen.series.models[0].layer_names))))]
         return tuple(
             _command(row, chosen, step, [*series, *(["--against", step.against] if step.against else [])], texts)
             for step in row.steps

@@ -86,7 +86,8 @@ def groups_of(bench: "Workbench", row: PaperRow, chosen: PaperChoice) -> tuple[G
     if row.of == SERIES:
         assert chosen.series is not None
         first = chosen.series.models[0]
-        return (Group(chosen.series.models, preset.pooling_for(first, unit), _layers(preset, first)),)
+        layers = () if row.every_layer else _layers(preset, first)
+        return (Group(chosen.series.models, preset.pooling_for(first, unit), layers),)
 
     def shape(info: ModelInfo) -> tuple[str, tuple[int, ...]]:
         return preset.pooling_for(info, unit), _layers(preset, info)

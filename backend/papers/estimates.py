@@ -81,7 +81,7 @@ def own_estimate(row: PaperRow) -> OwnEstimate:
         passes += 2 * weights * tokens * copies / FLOPS if row.steps else 0.0
         tuning += _tuning(row, weights) if tuned or (own.recipe and (row.of == SERIES or not row.steps)) else 0.0
         for step in row.steps:
-            last = preset_of(step.metric).layers == LAST and row.of != SERIES
+            last = preset_of(step.metric).layers == LAST and not row.every_layer
             size = Size(
                 n_rows, n_dims, 1 if last else n_layers, 2 if step.of in (AFTER_BEFORE, BEFORE_AFTER) else 1,
                 own.n_classes, int(weights), tokens,

@@ -24,6 +24,8 @@ def _own(*models: str, n_texts: int = 872 + 5463, n_tokens: int = 45, only: str 
 
 
 _SPIKES = {"rogue_view": "All layers", "rogue_model": EVERY, "rogue_scale": "One for all"}
+_BAND = "a panel has the band from the lowest to the highest value of the texts, where the paper has their lines; of more than twelve layers twelve are drawn"
+_SCALE = "whether the panels have one value scale: here they have, and another can be chosen"
 _ONE_RUN = "the paper reports a single run of each model"
 _SMALL = "other models than GPT-2 of 12 blocks and 768 dimensions have other halves and fewer rogue dimensions"
 
@@ -76,7 +78,8 @@ ROWS = (
         figures=("rogue_all",),
         claim="as we progress further through the network, the last token representations become dominated by rogue dimensions",
         rule="agrees where the highest-variance dimension has a larger share of the variance in the last block than in the first",
-        differs=(_ONE_RUN, _SMALL),
+        differs=(_BAND, _ONE_RUN, _SMALL),
+        open=(_SCALE,),
     ),
     PaperRow(
         "gptology-figure-4",
@@ -92,7 +95,8 @@ ROWS = (
         figures=("rogue_all",),
         claim="the mean in these dimensions is much closer to zero in the fine-tuned models compared to the pre-trained GPT-2",
         rule="agrees where the mean of the highest-variance dimension of the last block, in its standard deviations, is nearer to 0 after fine-tuning",
-        differs=(_ONE_RUN, _SMALL),
+        differs=(_BAND, _ONE_RUN, _SMALL),
+        open=(_SCALE,),
     ),
     PaperRow(
         "gptology-2.2.2",
@@ -168,6 +172,7 @@ ROWS = (
         rule="agrees where the three dimensions of highest variance alone keep the accuracy within what chance may do",
         differs=(
             "a model without a head of its own is read by a fitted one, whose weights were not learned with the model",
+            "a panel is a model on the chosen texts, where the paper has a fine-tuned model on its own task",
             _ONE_RUN,
         ),
     ),

@@ -28,6 +28,7 @@ def general_commands(row: PaperRow) -> list[str]:
             models = ["--model", "BASE", "--model", "TUNED"]
         if row.of == SERIES:
             models = ["--series", "SERIES", *(["--against", step.against] if step.against else [])]
+            models += ["--layers", "LAYERS"] if row.every_layer else []
         label = ["--label", _LABEL] if row.labels else []
         texts = "general" if preset_of(step.metric).texts else _TEXTS
         params = [word for name, value in step.params.items() for word in ("--param", f"{name}={str(value).lower()}")]

@@ -62,7 +62,8 @@ class PaperRow:
     figure made here agrees with or not, and ``rule`` when it is taken to. ``page`` is the folder of the page that draws it with
     ``choices``, the fields of its address beside those of the sidebar, and ``switch`` the key of its "As in the paper". ``steps``
     are the analyses, of the models ``of``; ``labels`` says whether they need labels,
-    ``mixed`` whether models of several poolings stand in one figure, ``together`` whether all its models are judged as one. ``figures`` are the beginnings of the keys of those figures of the page
+    ``mixed`` whether models of several poolings stand in one figure, ``together`` whether all its models are judged as one, ``every_layer`` whether its
+    figure has all layers where the paper's tables have the last one. ``figures`` are the beginnings of the keys of those figures of the page
     that are the row's; none where it is a table. ``differs`` are reasons for a difference
     that hold whatever the models, ``open`` what the paper's text leaves open beside what the presets say, ``absent`` why there is
     nothing to compute.
@@ -81,6 +82,7 @@ class PaperRow:
     labels: bool = False
     mixed: bool = False
     together: bool = False
+    every_layer: bool = False
     figures: Sequence[str] = ()
     printed: Sequence[tuple[str, str]] = ()
     claim: str = ""

@@ -48,7 +48,9 @@ _PROBE_CHOICES: Mapping[str, str] = {"probes_model": AFTER, "probes_other": BEFO
 _MOVED: Mapping[str, str] = {"movement_kind": "A panel a layer", "movement_frame": "raw"}
 
 
-def _minimum(key: str, place: str, shows: str) -> PaperRow:
+def _minimum(
+    key: str, place: str, shows: str, differs: tuple[str, ...], *, every_layer: bool = False, **choices: str
+) -> PaperRow:
     return PaperRow(
         f"zhou-{key}",
         ZHOU,
@@ -58,13 +60,20 @@ def _minimum(key: str, place: str, shows: str) -> PaperRow:
         _STEPS,
         of=SERIES,
         steps=(Step("direct_probe", AFTER_BEFORE, against="first"),),
-        choices={"dynamics_view": "Labels", "dynamics_labels": "Distances", "log_steps": "false"},
+        choices={
+            "dynamics_view": "Labels",
+            "dynamics_labels": "Distances",
+            "dynamics_distance_labels": "Those alone",
+            "log_steps": "false",
+            **choices,
+        },
         switch="paper_dynamics_direct_probe",
         figures=("dynamics_least",),
         labels=True,
+        every_layer=every_layer,
         claim="all the minimum distances are increasing",
         rule="agrees where every label's distance to its nearest is larger at the last step than at the first",
-        differs=("the paper draws the three labels that grow most and the three that grow least", _MAX_ROWS),
+        differs=(*differs, _MAX_ROWS),
     )
 
 
@@ -204,7 +213,10 @@ ROWS = (
         differs=(_TABLE,),
     ),
     _minimum(
-        "figure-2", "figure 2", "Each label's distance to its nearest over the steps of fine-tuning, in the last layer."
+        "figure-2",
+        "figure 2",
+        "Each label's distance to its nearest over the steps of fine-tuning, in the last layer.",
+        ("the paper has two tasks side by side; here it is the task of the chosen texts",),
     ),
     PaperRow(
         "zhou-figure-3",
@@ -220,6 +232,8 @@ ROWS = (
             "dynamics_labels": "Movement",
             "dynamics_frame": "raw",
             "dynamics_movement_panels": "true",
+            "dynamics_movement_ends": "true",
+            "dynamics_movement_closest": "true",
             "log_steps": "false",
         },
         switch="paper_dynamics_movement",
@@ -227,7 +241,9 @@ ROWS = (
         labels=True,
         claim="the layer 1 paths (left) traverse almost the same trajectories",
         rule="agrees where a larger share of the movement is common to all labels in block 1 than in the last layer",
-        differs=("the paper shows the three labels that are closest, in two layers",),
+        differs=(
+            "the three labels are closest in the plane of the last layer at the first step, where the paper does not say in which space; the planes are of all labels",
+        ),
     ),
     PaperRow(
         "zhou-table-5",
@@ -267,6 +283,7 @@ ROWS = (
         switch="paper_dynamics_direct_probe",
         figures=("dynamics_direct_probe_direct_probe_across",),
         labels=True,
+        every_layer=True,
         printed=(("correlation in higher layers", "more than 0.5"),),
         claim="the Pearson correlation coefficient between the original representation and the fine-tuned one is surprisingly high (more than 0.5)",
         rule="agrees where it is above 0.5 in the last layer at every step; it needs three labels",
@@ -277,6 +294,12 @@ ROWS = (
         "figure-6",
         "figure 6",
         "The same as figure 2 for all four tasks: each label's distance to its nearest over the steps.",
+        (
+            "the paper has a panel for each of four tasks; here a panel for each layer, of the task of the chosen texts",
+            "the paper's text names the three labels that decrease most; here as in figure 2, those that grow least",
+        ),
+        every_layer=True,
+        dynamics_distance_panels="true",
     ),
     _differences(7, ", all layers, first task of appendix E"),
     _differences(8, ", all layers, second task of appendix E"),

@@ -1,6 +1,7 @@
 """Movement of label centroids against closed cases and plain numpy."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -190,6 +191,29 @@ def test_every_plane_is_a_pca_in_its_frame(frame):
     drawn = values.difference_coords[place].reshape(-1, 2)
     np.testing.assert_allclose(np.abs(drawn), np.abs(left[:, :2] * singular[:2]), atol=1e-7)
     np.testing.assert_allclose(values.difference_explained[place], singular[:2] ** 2 / (singular**2).sum())
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_closest_labels_are_those_of_the_least_widest_distance(seed):
+    many = np.arange(N) % 6
+    names = tuple("abcdef")
+    stacks = [stack_of([layer(N, 2, seed + at) + 4 * layer(6, 2, 50 + seed + at)[many] for at in (0, 9)])] * 2
+    values = moved(stacks, Labels(many, names)).values
+    points = np.array([stacks[0].rows[-1][many == number].mean(axis=0) for number in range(6)])
+
+    def widest(three):
+        return max(np.linalg.norm(points[a] - points[b]) for a, b in itertools.combinations(three, 2))
+
+    best = min(itertools.combinations(range(6), 3), key=widest)
+    assert [values.closest(frame) for frame in FRAMES] == [best] * 3, "in two dimensions the plane is the space"
+
+
+def test_labels_of_few_rows_are_not_the_closest_where_there_are_others():
+    classes = np.where(np.arange(N) < 6, 4, np.arange(N) % 4)  # six rows of the fifth label
+    middle = np.array([[0.0, 0], [1, 0], [0, 9], [9, 9], [0.5, 0]])
+    values = moved([stack_of([layer(N, 2) * 0.01 + middle[classes]])], Labels(classes, tuple("abcde"))).values
+    assert values.counts[4] == 6 and 4 not in values.closest("raw") and {0, 1} < set(values.closest("raw"))
+    assert moved([stack_of(matrices())]).values.closest("raw") == (0, 1, 2), "three are all there are"
 
 
 def test_a_map_never_lengthens_a_distance():

@@ -177,3 +177,22 @@ def test_several_models_are_asked_for_in_one_figure(bench: Workbench, tmp_path: 
             address = backend.address_of(bench, row_called(key), chosen, part)
             assert address.words.get(box) == ([ALL_MODELS] if count >= least else None), (key, count)
             assert turns_of(row_called(key), part) == [{}], "one figure of all"
+
+
+def test_a_figure_of_all_layers_asks_for_all_where_the_tables_have_the_last(bench: Workbench, tmp_path: Path) -> None:
+    folder = tmp_path / "series"
+    for step in (0, 10):
+        tiny.save_family(folder / f"step-{step}", "bert")
+    texts, series = bench.text_set_info("sentiment"), bench.series(str(folder))
+    chosen = backend.PaperChoice(series.models[:1], texts, bench.text_set_info("general"), "label", series)
+    n_layers = len(series.models[0].layer_names)
+    for key, layers in (("zhou-figure-2", "3"), ("zhou-figure-4", "all"), ("zhou-figure-6", "all")):
+        row = row_called(key)
+        (part,) = backend.parts_of(bench, row, chosen)
+        assert backend.address_of(bench, row, chosen, part).words["layers"] == [layers], key
+        asked = {item.layer for spec in part.specs for item in spec.inputs}
+        assert asked == (set(range(n_layers)) if layers == "all" else {n_layers - 1}), key
+        (command,) = backend.commands_of(bench, row, chosen, part)
+        assert ("--layers 0,1,2,3 " in command) == (layers == "all") == ("layers=all" in backend.own_address(row).path)
+        assert ("--layers LAYERS" in general_commands(row)[0]) == (layers == "all")
+    assert own_estimate(row_called("zhou-figure-2")).whole < own_estimate(row_called("zhou-figure-6")).whole

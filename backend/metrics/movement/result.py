@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from backend.values.activations import LayerStack
 FRAMES = RAW, CENTRED, SCALED = "raw", "centred", "scaled"
 FEW_ROWS = 10  # of a label; below it, its centroid is told to be uncertain
 _MOST_NAMED = 8
+_NEAREST = 8  # of a label, among which the two others of a close triple are sought
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,25 @@ class MovementResult:
     n_rows: int
     n_dims: int
     warnings: tuple[str, ...] = ()
+
+    def closest(self, frame: str) -> tuple[int, ...]:
+        """The three labels that lie closest together in the last layer of the first model, in that layer's plane of ``frame``.
+
+        Of triples of labels, each with two of its ``_NEAREST``, the one whose widest distance is least; of labels with
+        ``FEW_ROWS`` rows or more where there are three of them. All where there are no more than three.
+        """
+        places = self.layer_coords[self.frames.index(frame), 0, -1]
+        known = [int(label) for label in np.flatnonzero(self.counts) if np.isfinite(places[label]).all()]
+        certain = [label for label in known if self.counts[label] >= FEW_ROWS]
+        labels = certain if len(certain) >= 3 else known
+        if len(labels) <= 3:
+            return tuple(labels)
+        apart = np.linalg.norm(places[:, None] - places[None], axis=-1)
+        near = {one: [k for k in np.argsort(apart[one]).tolist() if k in labels and k != one] for one in labels}
+        triples = sorted(
+            {tuple(sorted((label, *pair))) for label in labels for pair in combinations(near[label][:_NEAREST], 2)}
+        )
+        return min(triples, key=lambda three: max(float(apart[a, b]) for a, b in combinations(three, 2)))
 
 
 _AXES = {  # of each array: what its indices stand for ("from" a layer or model to the next)

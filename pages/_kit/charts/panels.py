@@ -10,13 +10,14 @@ from pages._kit.charts.base import base_figure, safe, shortened
 
 _TITLE_CHARS = 48
 _ROW, _AROUND = 255, 150  # pixels: the height of a row of panels, and of what is around all of them
+_MANY, _MOST = 6, 1_100  # more panels than these are smaller; pixels of all rows, so that the figure fits a page
 
 
 def in_panels(figures: Sequence[go.Figure], titles: Sequence[str]) -> go.Figure:
-    """The ``figures``, each with one plot and named by its title, as panels: up to three in a row, more in several rows.
+    """The ``figures``, each with one plot and named by its title, as panels: up to three in a row (of many four), more in several rows.
 
     Traces of one name are one entry of the legend. Lines across a plot and their names come along; the words of a vertical
-    axis stand at the first panel of a row, those of a horizontal one below the last of a column.
+    axis stand at the first panel of a row, those of a horizontal one below the last of a column; of many small panels once for all.
     """
     n_columns = _columns(len(figures))
     n_rows = -(-len(figures) // n_columns)
@@ -35,15 +36,18 @@ def in_panels(figures: Sequence[go.Figure], titles: Sequence[str]) -> go.Figure:
     shapes: list[dict[str, Any]] = []
     axes: dict[str, Any] = {}
     named: set[str] = set()
+    many = len(figures) > _MANY
     for place, figure in enumerate(figures):
         number = str(place + 1) if place else ""
         for trace in figure.data:
             traces.append(_trace(trace, number, named))
         shapes += [_moved(shape.to_plotly_json(), number) for shape in figure.layout.shapes]
         notes += [_moved(note.to_plotly_json(), number) for note in figure.layout.annotations]
-        below, beside = place + n_columns >= len(figures), place % n_columns == 0
+        below, beside = not many and place + n_columns >= len(figures), not many and place % n_columns == 0
         axes[f"xaxis{number}"] = _axis(figure.layout.xaxis, titled=below)
         axes[f"yaxis{number}"] = _axis(figure.layout.yaxis, titled=beside)
+    if many:
+        notes += _names_of_axes(figures[0])
     whole.add_traces(traces)
     return whole.update_layout(
         template="none",
@@ -60,11 +64,12 @@ def in_panels(figures: Sequence[go.Figure], titles: Sequence[str]) -> go.Figure:
 
 def panels_height(n_panels: int) -> int:
     """A height in pixels that leaves each panel of ``in_panels`` room to be read."""
-    return _ROW * -(-n_panels // _columns(n_panels)) + _AROUND
+    n_rows = -(-n_panels // _columns(n_panels))
+    return min(_ROW if n_panels <= _MANY else 185, _MOST // n_rows) * n_rows + _AROUND
 
 
 def _columns(n_panels: int) -> int:
-    return max(1, 2 if n_panels == 4 else min(n_panels, 3))
+    return max(1, 2 if n_panels == 4 else min(n_panels, 3 if n_panels <= _MANY else 4))
 
 
 def _trace(trace: Any, number: str, named: set[str]) -> dict[str, Any]:  # a trace of any kind
@@ -81,6 +86,14 @@ def _axis(axis: Any, *, titled: bool) -> dict[str, Any]:  # an axis of a layout
     if not titled:
         words.pop("title", None)
     return words
+
+
+def _names_of_axes(figure: go.Figure) -> list[dict[str, Any]]:
+    """The words of both axes in the middle of the lower and the left edge."""
+    on = {"xref": "paper", "yref": "paper", "showarrow": False, "font": {"size": 12}}
+    across = {"x": 0.5, "y": 0, "yanchor": "top", "yshift": -24, "text": figure.layout.xaxis.title.text}
+    up = {"x": 0, "y": 0.5, "xanchor": "right", "xshift": -38, "textangle": -90, "text": figure.layout.yaxis.title.text}
+    return [on | across, on | up]
 
 
 def _moved(item: dict[str, Any], number: str) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from pages._kit.charts.base import (
 )
 from pages._kit.charts.clusters import named_extremes
 from pages._kit.charts.layer_pairs import undefined_marks
+from pages._kit.charts.paths import label_look
 
 PROFILE_CAPTION = (
     "One line per checkpoint, from the embedding output (left) to the last layer (right): blue is the first checkpoint, "
@@ -226,16 +227,28 @@ def mean_name(grid: Grid) -> str:
     return "mean over the layers" if n_whole == len(grid.layers) else f"mean over {n_whole} layers"
 
 
-def label_lines(steps: Sequence[int], minimum: Floats, classes: Sequence[str], *, logarithmic: bool) -> go.Figure:
-    """Least distance of each label (n_steps, n_labels) over the step; those that grow most and least are named."""
+def label_lines(
+    steps: Sequence[int],
+    minimum: Floats,
+    classes: Sequence[str],
+    *,
+    logarithmic: bool,
+    named: Sequence[int] | None = None,
+    others: bool = True,
+) -> go.Figure:
+    """Least distance of each label (n_steps, n_labels) over the step; those that grow most and least are named.
+
+    With labels ``named`` these are, each in the look of its place among them, and nothing is said of their growth. Without
+    ``others`` the rest is left out.
+    """
     figure = base_figure(x_title="", y_title="Distance to the nearest label")
     x = places_of(steps, logarithmic=logarithmic).astype(np.float32)
-    named = named_extremes(minimum)
-    for label in sorted(range(len(classes)), key=lambda label: label in named):
-        kind, place, dash = named.get(label, ("", 0, 0))
-        shown = label in named
-        if not shown and not np.isfinite(minimum[:, label]).any():
+    looks = _looks(minimum, named)
+    for label in sorted(range(len(classes)), key=lambda label: label in looks):
+        shown = label in looks
+        if not shown and not (others and np.isfinite(minimum[:, label]).any()):
             continue
+        kind, shade, dash = looks.get(label, ("", MUTED, DASHES[0]))
         name = f"{safe(classes[label])} ({kind})" if kind else safe(classes[label])
         figure.add_scatter(
             x=x,
@@ -244,13 +257,23 @@ def label_lines(steps: Sequence[int], minimum: Floats, classes: Sequence[str], *
             name=name,
             opacity=1 if shown else 0.35,
             showlegend=shown,
-            line={"color": colour(place) if shown else MUTED, "width": 2.2 if shown else 1, "dash": DASHES[dash]},
+            line={"color": shade, "width": 2.2 if shown else 1, "dash": dash},
             marker={"size": 6 if shown else 3},
             text=[f"{step:,}" for step in steps],
             hovertemplate=f"{name}, step %{{text}}<br><b>%{{y:{hover_form('distance')}}}</b><extra></extra>",
         )
     figure.update_xaxes(**step_axis(steps, logarithmic=logarithmic))
     return with_legend(figure.update_yaxes(rangemode="tozero"))
+
+
+def _looks(minimum: Floats, named: Sequence[int] | None) -> dict[int, tuple[str, str, str]]:
+    """Of each label in colour what is said of it, its colour and its dash."""
+    if named is None:
+        return {
+            label: (kind, colour(place), DASHES[dash]) for label, (kind, place, dash) in named_extremes(minimum).items()
+        }
+    looks = [label_look(order) for order in range(len(named))]
+    return {label: ("", look.shade, look.dash) for label, look in zip(named, looks, strict=True)}
 
 
 def _value_axis(figure: go.Figure, y_range: tuple[float, float] | None) -> None:

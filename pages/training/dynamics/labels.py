@@ -3,13 +3,11 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
 from backend import (
     FITTED,
-    DirectProbeResult,
     MovementResult,
     ProbingResult,
     Result,
@@ -23,20 +21,19 @@ from backend import (
     results_of,
     values_of,
 )
-from pages._kit.charts.base import Floats, short_model
-from pages._kit.charts.clusters import TWO_CAPTION
+from pages._kit.charts.base import short_model
 from pages._kit.charts.path_panels import PANELS_CAPTION, PathPanel, panels_height, path_panels
 from pages._kit.charts.paths import FRAME_HELP, FRAMES, PATHS_CAPTION, paths_chart
 from pages._kit.show.columns import show_table
 from pages._kit.show.finding import Finding, elsewhere, said_once, show
 from pages._kit.show.findings import PAIRED, holders, sampling_error_words
 from pages._kit.show.kept import drawn_once
-from pages._kit.show.label_choice import choose_named
+from pages._kit.show.label_choice import FEW, choose_named
 from pages._kit.state import ask
 from pages._kit.state.labelled import label_ready
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import plain
-from pages.training.dynamics.charts import LABELS_CAPTION, label_lines, places_of
+from pages.training.dynamics.distances import by_label, distances
 from pages.training.dynamics.grids import (
     UNIT,
     SeriesMeasure,
@@ -45,6 +42,17 @@ from pages.training.dynamics.grids import (
     found_series,
     settings,
     show_measures,
+)
+
+CLOSEST_HELP = (
+    "In place of a choice by hand: the three labels that lie closest together at the first checkpoint, in the plane of the last layer on "
+    "show. Labels of fewer than ten rows are taken only where there are no three others."
+)
+ENDS_HELP = "The first block and the last layer on show, as in the paper, in place of all layers."
+IN_COLOUR = " In colour are the three labels that lie closest together at the first checkpoint, in the plane of the last layer on show."
+CLOSEST = (
+    " Drawn are the three labels that lie closest together at the first checkpoint, in the plane of the last layer on show; each plane is that of "
+    "all labels."
 )
 
 
@@ -58,7 +66,7 @@ def labels(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
         default="Distances",
         key="dynamics_labels",
     )
-    SHOWN.get(str(shown), _distances)(series, here, logarithmic)
+    SHOWN.get(str(shown), distances)(series, here, logarithmic)
 
 
 def _thresholds(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
@@ -105,76 +113,6 @@ def _networks_first_and_last(series: SeriesInfo, results: Sequence[Result]) -> s
     return f"{which}: {points_text(*found)} (95 %, row by row on the same test rows)."
 
 
-def _distances(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
-    """Zhou and Srikumar: least distances (figure 2), spatial similarity to the original (figure 4), clusters."""
-    params = settings(["direct_probe"], here)
-    every = ask.toggle("Similarity of every second layer only", value=True, key="dynamics_every")
-    wanted = Wanted("direct_probe", "first")
-    step = series.steps[0]
-    alike = SeriesMeasure(
-        wanted,
-        "across",
-        f"Spatial similarity to step {step:,}",
-        "Spatial similarity",
-        "Correlation of the distances between labels in a layer with those in the same layer at the first checkpoint, which "
-        "has 1 by construction. It needs three labels.",
-        ("steps", "heatmap"),
-        (-1.0, 1.0),
-        mean=False,
-        every=2 if every else 1,
-    )
-    clusters = SeriesMeasure(
-        wanted,
-        "n_clusters",
-        "Clusters",
-        "Clusters",
-        "As many clusters as labels: a linear classifier can tell all labels apart.",
-        ("heatmap", "steps"),
-    )
-    found = found_series(series, here, [wanted], params, "dynamics_direct_probe")
-    if found is None:
-        return
-    results = results_of(found[wanted], DirectProbeResult)
-    names, classes = results[0].sources[0].layer_names, results[0].values.split.classes
-    st.subheader("Distance of each label to its nearest")
-    layer = len(names) - 1
-    if len(names) > 1:
-        key = f"dynamics_layer_{len(names)}"
-        layer = int(ask.select_slider("Layer", range(len(names)), layer, format_func=names.__getitem__, key=key))
-    minimum = np.array([result.values.minimum[layer] for result in results])
-    least = Finding(
-        key="dynamics_least",
-        title=f"Minimum distances in {names[layer]} of {short_model(series.name)}",
-        figure=drawn_once(label_lines, series.steps, minimum, classes, logarithmic=logarithmic),
-        caption=LABELS_CAPTION if len(classes) > 2 else TWO_CAPTION,
-        table=lambda: _by_label(series, classes, {"minimum": minimum}, logarithmic=logarithmic),
-        results=results,
-        fields=["minimum"],
-        expected=elsewhere(layer),
-        name="least-distance",
-        layer=names[layer],
-        series=series,
-        documents=lambda: documents_of(series, results),
-        alt=f"Minimum distance of each of {len(classes)} labels in {names[layer]} over the training step",
-        height=420,
-        view=f"{series.name} {series.steps} {classes} {logarithmic}",
-    )
-    key = "dynamics_direct_probe"
-    show_measures([alike, clusters], series, found, logarithmic=logarithmic, key=key, first=[least])
-
-
-def _by_label(
-    series: SeriesInfo, classes: Sequence[str], numbers: dict[str, Floats], *, logarithmic: bool = False
-) -> pd.DataFrame:
-    """One row for each step and label; ``numbers`` are (n_steps, n_labels) each."""
-    steps = np.repeat(series.steps, len(classes))
-    columns: dict[str, Any] = {"step": steps}
-    if logarithmic:
-        columns["log2(step + 1)"] = places_of(steps.tolist(), logarithmic=True)
-    columns["label"] = list(classes) * len(series.steps)
-    return pd.DataFrame(columns | {name: array.ravel() for name, array in numbers.items()})
-
-
 def _movement(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
     """Zhou and Srikumar, figure 3: the way of each label's centroid over the checkpoints, in one plane."""
     params = settings(["movement"], here)
@@ -193,12 +131,21 @@ def _movement(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
             key="dynamics_frame",
             help=FRAME_HELP,
         )
-        named = choose_named(values, "dynamics_movement_labels")
+        at = ("raw", "centred", "scaled").index(str(frame))
+        closest = len(values.classes) > FEW and ask.toggle(
+            "The three closest", key="dynamics_movement_closest", help=CLOSEST_HELP
+        )
+        named = values.closest(values.frames[at]) if closest else choose_named(values, "dynamics_movement_labels")
         panels = len(layers) > 1 and ask.toggle("A panel a layer", key="dynamics_movement_panels")
-    at = ("raw", "centred", "scaled").index(str(frame))
+        ends = (
+            panels
+            and len(layers) > 2
+            and ask.toggle("First and last alone", key="dynamics_movement_ends", help=ENDS_HELP)
+        )
     layer = len(layers) - 1
     if panels:
-        _show_panels(series, result, at, named)
+        first = 1 if layers[0] == "embedding" else 0
+        _show_panels(series, result, at, named, [first, layer] if ends else range(len(layers)), alone=closest)
         return
     if len(layers) > 1:
         key = f"dynamics_movement_layer_{len(layers)}"
@@ -211,8 +158,8 @@ def _movement(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
         key="dynamics_paths",
         title=f"Paths of the labels in {layers[layer]} of {name}",
         figure=drawn_once(paths_chart, coords, steps, values.classes, named, shares),
-        caption=f"{layers[layer]}, from {steps[0]} to {steps[-1]}; each marker is a checkpoint. {PATHS_CAPTION}",
-        table=lambda: _by_label(series, values.classes, {"axis_1": coords[..., 0], "axis_2": coords[..., 1]}),
+        caption=f"{layers[layer]}, from {steps[0]} to {steps[-1]}; each marker is a checkpoint. {PATHS_CAPTION}{IN_COLOUR if closest else ''}",
+        table=lambda: by_label(series, values.classes, {"axis_1": coords[..., 0], "axis_2": coords[..., 1]}),
         results=[result],
         fields=["layer_coords", *lengths],
         expected=lambda gap: elsewhere(*((layer,) if gap.field in lengths else (at, None, layer)))(gap),
@@ -229,21 +176,34 @@ def _movement(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
         show_table(_lengths(result, layer), key="dynamics_lengths")
 
 
-def _show_panels(series: SeriesInfo, result: Result[MovementResult], at: int, named: Sequence[int]) -> None:
-    """The paths over the checkpoints in every layer, a panel for each."""
+def _show_panels(
+    series: SeriesInfo,
+    result: Result[MovementResult],
+    at: int,
+    named: Sequence[int],
+    shown: Sequence[int],
+    *,
+    alone: bool,
+) -> None:
+    """The paths over the checkpoints, a panel for each layer ``shown``; of all labels, or of those ``named`` ``alone``."""
     values, layers = result.values, result.sources[0].layer_names
-    coords, shares, name = values.layer_coords[at], values.layer_explained[at], short_model(series.name)
+    drawn = list(named) if alone else list(range(len(values.classes)))
+    classes = [values.classes[label] for label in drawn]
+    coords, shares, name = values.layer_coords[at][:, :, drawn], values.layer_explained[at], short_model(series.name)
     steps = [f"step {step:,}" for step in series.steps]
-    panels = [PathPanel(layer, coords[:, place], shares[place]) for place, layer in enumerate(layers)]
+    panels = [PathPanel(layers[place], coords[:, place], shares[place]) for place in shown]
+    which = f"{' and '.join(layers[place] for place in shown)}" if len(shown) == 2 else "all layers"
     finding = Finding(
         key="dynamics_path_panels",
-        title=f"Paths of the labels in all layers of {name}",
-        figure=drawn_once(path_panels, panels, steps, values.classes, named),
-        caption=f"From {steps[0]} to {steps[-1]}; each marker is a checkpoint. {PANELS_CAPTION}",
+        title=f"Paths of the labels in {which} of {name}",
+        figure=path_panels(panels, steps, classes, [drawn.index(label) for label in named]),
+        caption=f"From {steps[0]} to {steps[-1]}; each marker is a checkpoint. {PANELS_CAPTION}{CLOSEST if alone else ''}",
         table=lambda: pd.concat(
             [
-                _by_label(series, values.classes, {"axis_1": one[..., 0], "axis_2": one[..., 1]}).assign(layer=layer)
-                for layer, one in zip(layers, np.moveaxis(coords, 1, 0), strict=True)
+                by_label(series, classes, {"axis_1": coords[:, place, :, 0], "axis_2": coords[:, place, :, 1]}).assign(
+                    layer=layers[place]
+                )
+                for place in shown
             ],
             ignore_index=True,
         ),
@@ -253,9 +213,9 @@ def _show_panels(series: SeriesInfo, result: Result[MovementResult], at: int, na
         name="label-paths-layers",
         series=series,
         documents=lambda: documents_of(series, [result]),
-        alt=f"Paths of {len(values.classes)} label centroids in {len(layers)} layers over {len(steps)} checkpoints of {name}",
-        height=panels_height(len(layers)),
-        view=f"{series.name} {series.steps} {at} {values.classes}",
+        alt=f"Paths of {len(classes)} label centroids in {len(shown)} layers over {len(steps)} checkpoints of {name}",
+        height=max(panels_height(len(shown)), 380),
+        view=f"{series.name} {series.steps} {at} {classes} {len(shown)}",
     )
     with said_once():
         show(finding)
@@ -294,7 +254,7 @@ def _probes(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
 
 
 SHOWN: dict[str, Callable[[SeriesInfo, Selection, bool], None]] = {
-    "Distances": _distances,
+    "Distances": distances,
     "Movement": _movement,
     "Thresholds and heads": _thresholds,
     "Probes": _probes,

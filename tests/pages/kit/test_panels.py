@@ -44,3 +44,11 @@ def test_the_axes_are_named_at_the_edge_alone_and_all_fits_a_page() -> None:
     assert named == [0, 3] and below == [3, 4, 5]
     assert [panels_height(count) for count in (1, 3, 4, 6)] == sorted(panels_height(count) for count in (1, 3, 4, 6))
     assert panels_height(6) <= 700
+
+
+def test_many_panels_are_small_and_their_axes_are_named_once() -> None:
+    drawn = in_panels([one(0.5)] * 13, [f"block {place}" for place in range(13)])
+    assert not any(drawn.layout[f"{axis}axis{place or ''}"].title.text for axis in "xy" for place in (0, *range(2, 14)))
+    edges = [item.text for item in drawn.layout.annotations if item.xref == item.yref == "paper"]
+    assert edges[-2:] == ["Components", "Accuracy"] and edges.count("Components") == 1
+    assert all(panels_height(count) <= 1250 for count in range(1, 60)), "it fits a page"

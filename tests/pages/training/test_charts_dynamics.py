@@ -147,3 +147,16 @@ def test_colours_are_in_order_and_all_different() -> None:
 )
 def test_steps_are_read_as_written(text: str, steps: tuple[int, ...] | None) -> None:
     assert parse_steps(text) == steps
+
+
+def test_labels_are_chosen_by_hand_each_in_a_look_of_its_own_and_others_can_be_left_out() -> None:
+    minimum = np.arange(1.0, 33).reshape(4, 8)
+    classes = [f"c{place}" for place in range(8)]
+    drawn = label_lines(STEPS, minimum, classes, logarithmic=True, named=[5, 0])
+    shown = [trace for trace in drawn.data if trace.showlegend]
+    assert {trace.name for trace in shown} == {"c0", "c5"} and len(drawn.data) == 8
+    assert len({(trace.line.color, trace.line.dash) for trace in shown}) == 2
+    alone = label_lines(STEPS, minimum, classes, logarithmic=True, named=[5, 0], others=False)
+    assert {trace.name for trace in alone.data} == {"c0", "c5"}
+    extremes = label_lines(STEPS, minimum * np.arange(1, 9), classes, logarithmic=True, others=False)
+    assert [trace.name.split(" ")[0] for trace in extremes.data] == ["c0", "c1", "c2", "c5", "c6", "c7"]

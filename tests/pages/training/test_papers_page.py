@@ -22,7 +22,8 @@ DISTINCT = {
 }  # rows of one page may have one link
 
 
-WHERE_THEY_DIFFER = {"rogue_own_pooling"}  # a field that is there only where it decides something
+# fields that are there only where they decide something: the last two of more than three labels (test_dynamics_labels.py)
+WHERE_THEY_DIFFER = {"rogue_own_pooling", "dynamics_distance_labels", "dynamics_movement_closest"}
 
 
 def choice_of(world: SmallWorld, run: Path) -> backend.PaperChoice:
