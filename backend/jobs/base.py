@@ -165,6 +165,11 @@ def ended(job: JobStatus, error: BaseException | None) -> JobStatus:
     return replace(job, state="failed", finished=now, eta_seconds=None, error=message, hint=hint)
 
 
+def left(job: JobStatus, error: BaseException) -> JobStatus:
+    """``job`` as one that nobody does any more: it ended with the last word of whoever did it, not when that is noticed."""
+    return replace(ended(job, error), finished=job.reported or job.started or job.created)
+
+
 def log_job(job: JobStatus) -> None:
     """Log how a job ended: neither its title nor its error, which may name files and texts."""
     started = job.started or job.finished or job.created

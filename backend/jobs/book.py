@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from backend.errors import EmbedscopeError
 from backend.forms.codec import read_json, to_json
-from backend.jobs.base import ended, explained
-from backend.store import Store
+from backend.jobs.base import explained, left
+from backend.store import Store, clock
 from backend.store.processes import process_alive
 from backend.values.jobs import JobStatus
 from backend.values.json_data import Json
@@ -42,8 +42,8 @@ class JobBook:
         if job is None or not job.active or not job.owner or process_alive(job.owner.removeprefix(SERVICE)):
             return job
         if job.owner.startswith(SERVICE):
-            return ended(job, stopped())
-        return ended(job, EmbedscopeError("The process that ran this job ended before it was done.", "Run it again."))
+            return left(job, stopped())
+        return left(job, EmbedscopeError("The process that ran this job ended before it was done.", "Run it again."))
 
     def noted(self, job_id: str) -> JobStatus | None:
         """The record of a job as it was written, whatever became of its process since."""
@@ -126,7 +126,7 @@ class Progress:
         began, first = self._from
         eta = (now - began) / (done - first) * (total - done) if done > first else None
         new_stage = stage != self.job.stage
-        self.job = replace(self.job, done=done, total=total, stage=stage, eta_seconds=eta)
+        self.job = replace(self.job, done=done, total=total, stage=stage, eta_seconds=eta, reported=clock.now())
         if new_stage or now - self._written > _WRITE_EVERY:
             self._written = now
             self._book.put(self.job)

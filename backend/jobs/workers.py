@@ -14,7 +14,7 @@ from pathlib import Path
 from backend.errors import Cancelled, InvalidRequest
 from backend.forms.codec import Codec, to_json
 from backend.forms.fingerprint import fingerprint
-from backend.jobs.base import ended, log_job, new_job
+from backend.jobs.base import ended, left, log_job, new_job
 from backend.jobs.book import SERVICE, Progress, stopped
 from backend.jobs.following import Job
 from backend.jobs.lanes import Lane, starter
@@ -87,12 +87,14 @@ class WorkersExecutor(StoreExecutor):
     def _end_what_was_left(self) -> None:
         """Say of the jobs of a service that is gone that they ended; those of a command that works are its own."""
         known = [(job_id, self._book.noted(job_id)) for job_id in self._book.ids()]
-        clock.not_before(max((job.finished or job.started or job.created for _, job in known if job), default=0.0))
+        clock.not_before(
+            max((job.finished or job.reported or job.started or job.created for _, job in known if job), default=0.0)
+        )
         for job_id, job in known:
             if job is None or not job.active:
                 continue
             if not job.owner or job.owner.startswith(SERVICE):
-                self._book.put(ended(job, stopped()))
+                self._book.put(left(job, stopped()))
             elif not process_alive(job.owner):
                 self._book.put(self._book.get(job_id) or job)
         self._book.prune()

@@ -53,6 +53,7 @@ class JobStatus:
     created: float = 0.0
     started: float | None = None
     finished: float | None = None
+    reported: float | None = None  # when it last said how far it is
     kind: str = ""  # the name of the task's class
     owner: str = ""  # the process that does it, as backend.store names processes
     place: int = 0

@@ -157,10 +157,12 @@ def test_jobs_of_a_service_that_is_gone_are_not_running_for_ever(settings: Setti
     from backend.jobs.book import JobBook
 
     store = Store(settings.cache, budget=10**9)
-    JobBook(store).put(JobStatus("a" * 40, "t", "running", created=time.time()))
+    began = time.time() - 1000.0
+    JobBook(store).put(JobStatus("a" * 40, "t", "running", created=began, started=began + 1, reported=began + 9))
     executor = wire_workers(store)
     status = executor.status("a" * 40)
     assert status is not None and status.state == "failed" and "stopped" in status.error
+    assert status.finished == began + 9, "it took as long as it said something, not until somebody looked"
     executor.close()
 
 
@@ -177,8 +179,11 @@ def test_a_killed_command_is_not_running_for_ever_and_holds_no_lock(
     assert job.state == "running"
     process.kill()
     process.wait()
+    killed = time.time()
     ended = bench.status(job.id)
     assert ended is not None and ended.state == "failed" and "ended before it was done" in ended.error
+    assert job.started is not None and ended.finished is not None and job.started <= ended.finished <= killed
+    assert bench.status(job.id) == ended, "whenever that is looked at"
     executor = bench._executor
     assert isinstance(executor, InlineExecutor) and executor._lock(job.id), "the lock is free at once"
 
