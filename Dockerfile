@@ -7,7 +7,7 @@ ARG BASE=python:3.11-slim-bookworm
 
 FROM ${BASE} AS packages
 ARG VARIANT=cpu
-ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 VIRTUAL_ENV=/opt/venv PATH=/opt/venv/bin:$PATH
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_COMPILE=1 VIRTUAL_ENV=/opt/venv PATH=/opt/venv/bin:$PATH
 RUN python -m venv /opt/venv
 COPY requirements.txt ./
 # The CPU build of torch comes from PyTorch's own index; PyPI's build carries CUDA and several gigabytes with it.
@@ -15,6 +15,9 @@ RUN if [ "$VARIANT" = cpu ]; then \
       pip install --no-deps --retries 1 --extra-index-url https://download.pytorch.org/whl/cpu torch==2.13.0; \
     else pip install torch==2.13.0; fi \
  && pip install -r requirements.txt
+# Nothing is compiled where the container runs. What is compiled here is not compared with its sources, whose times a copy may change;
+# torch brings a file for a later Python, which cannot be compiled.
+RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib || true
 
 FROM ${BASE}
 # Whatever is written goes below /cache or /tmp: the rest of the file system may be read-only. What numba compiles for UMAP is
@@ -31,6 +34,7 @@ COPY .streamlit/config.toml .streamlit/config.toml
 COPY backend backend
 COPY pages pages
 RUN python -c "from pathlib import Path; from pages._kit.show.plot import provide_script; assert provide_script(Path('static'))"
+RUN python -m compileall -q --invalidation-mode unchecked-hash app.py backend pages && chmod -R a+rX /app
 USER embedscope
 VOLUME /cache
 EXPOSE 8501

@@ -1,6 +1,11 @@
 """What the container's files promise, as far as it can be read from them: nothing secret inside, one place that is written."""
 
 import re
+import shlex
+import shutil
+import subprocess
+import sys
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import yaml
@@ -29,6 +34,22 @@ def test_it_runs_as_a_user_without_rights_and_says_how_it_is_asked_and_stopped()
     last = DOCKERFILE.split("FROM ")[-1]
     assert "USER embedscope" in last and "HEALTHCHECK" in last and "STOPSIGNAL SIGTERM" in last
     assert "pip install" not in last, "packages come from the first stage"
+
+
+def test_what_runs_as_a_user_without_rights_was_compiled_before(tmp_path: Path) -> None:
+    first, last = DOCKERFILE.split("FROM ")[-2:]
+    assert "PYTHONDONTWRITEBYTECODE=1" in last and "PYTHONDONTWRITEBYTECODE" not in first
+    assert first.index("pip install -r") < first.index("compileall") and "/opt/venv/lib" in first
+    command = re.search(r"^RUN (python -m compileall .*?) && chmod -R a\+rX /app$", last, re.MULTILINE)
+    assert command is not None and last.index("COPY pages") < command.start() < last.index("USER embedscope")
+    shutil.copy(ROOT / "app.py", tmp_path)
+    shutil.copytree(ROOT / "backend", tmp_path / "backend", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "pages", tmp_path / "pages", ignore=shutil.ignore_patterns("__pycache__"))
+    _, *arguments = shlex.split(command[1])
+    subprocess.run([sys.executable, *arguments], cwd=tmp_path, check=True)
+    for source in (tmp_path / "app.py", *tmp_path.rglob("backend/**/*.py"), *tmp_path.rglob("pages/**/*.py")):
+        flags = Path(cache_from_source(str(source))).read_bytes()[4:8]
+        assert flags == b"\1\0\0\0", f"{source.name} is taken as it was compiled, whatever its time says"
 
 
 def test_every_setting_that_the_files_give_is_one() -> None:
