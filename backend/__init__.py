@@ -22,6 +22,7 @@ from backend.errors import (
 )
 from backend.forms.documents import result_document, run_document, series_document
 from backend.forms.fingerprint import fingerprint
+from backend.forms.whole import cannot_write, write_whole
 from backend.metrics.ablation.inner import InnerAblation, InnerAblationParams, network_runs
 from backend.metrics.ablation.result import AblationParams, AblationResult
 from backend.metrics.anisotropy.average_cosine_metric import AverageCosineParams, AverageCosineResult
@@ -349,6 +350,7 @@ __all__ = [
     "asking",
     "band_ends",
     "bin_middles",
+    "cannot_write",
     "chance_text",
     "check_pair",
     "cka_difference",
@@ -440,6 +442,7 @@ __all__ = [
     "values_of",
     "visible",
     "widest_gap",
+    "write_whole",
 ]
 
 

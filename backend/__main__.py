@@ -4,6 +4,7 @@ import os
 import sys
 
 from backend.errors import EmbedscopeError
+from backend.forms.whole import MAKE_ROOM, NO_ROOM
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,12 +24,24 @@ def main(arguments: list[str] | None = None) -> int:
         if error.hint:
             print(f"hint: {error.hint}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # the reader of our output went away
+        _forget_output()
+        return 0
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        print(f"error: The output cannot be written: {error.strerror}.", file=sys.stderr)
+        print(f"hint: {MAKE_ROOM}", file=sys.stderr)
+        if sys.stdout is sys.__stdout__:
+            _forget_output()  # else it is tried again at the end
+        return 2
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader of our output went away
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 0
+
+
+def _forget_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 if __name__ == "__main__":

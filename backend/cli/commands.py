@@ -13,6 +13,7 @@ from backend.bench.wiring import wire_workbench
 from backend.bench.workbench import Workbench
 from backend.errors import EmbedscopeError, InvalidRequest
 from backend.forms.documents import result_document, series_document
+from backend.forms.whole import write_whole
 from backend.metrics import metric
 from backend.metrics.base import parse_params
 from backend.settings import read_settings
@@ -242,12 +243,7 @@ def tell(results: Sequence[Result], options: argparse.Namespace) -> None:
 def write_json(data: Json, options: argparse.Namespace) -> None:
     """Write a document to --out, or print it, or both."""
     if options.out:
-        try:
-            Path(options.out).write_text(json.dumps(data, allow_nan=False) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise InvalidRequest(
-                f"{options.out} cannot be written: {error.strerror}.", "Choose another path."
-            ) from None
+        write_whole(Path(options.out), json.dumps(data, allow_nan=False) + "\n")
     if options.json or not options.out:
         print_json(data)
 

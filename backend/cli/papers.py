@@ -13,6 +13,7 @@ from backend.bench.wiring import wire_workbench
 from backend.bench.workbench import Workbench
 from backend.cli.commands import read_texts_of, report_of
 from backend.errors import EmbedscopeError, InvalidRequest
+from backend.forms.whole import write_whole
 from backend.papers.chosen import PaperChoice
 from backend.papers.estimates import seconds_words
 from backend.papers.recorded import shown_name
@@ -115,10 +116,7 @@ def _about(options: argparse.Namespace, chosen: PaperChoice) -> str:
 
 
 def _write(folder: Path, data: Document) -> None:
-    try:
-        (folder / FILE).write_text(json.dumps(data, allow_nan=False, indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise InvalidRequest(f"{folder / FILE} cannot be written: {error.strerror}.", "Choose another.") from None
+    write_whole(folder / FILE, json.dumps(data, allow_nan=False, indent=1) + "\n")
 
 
 def _draw(folder: Path, options: argparse.Namespace) -> None:

@@ -127,8 +127,9 @@ def _ends_with_parent() -> None:
 
 
 def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+    with contextlib.suppress(OSError):  # a log on a full disk ends nothing
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
 
 
 def _wait_until_listening(parts: list[Part], settings: Settings) -> None:

@@ -1,5 +1,6 @@
 """The library that draws charts, as a file that this server hands out: plotly.min.js of the installed plotly."""
 
+import contextlib
 import logging
 import os
 from importlib.metadata import version
@@ -34,6 +35,8 @@ def provide_script(folder: Path) -> bool:
         os.utime(partial, (LONG_AGO, LONG_AGO))
         partial.replace(target)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
         if target.is_file():  # of somebody else's making, in a folder that is not to be written to
             return True
         logging.getLogger(__name__).warning("Charts lose their zoom at each change: %s", error)

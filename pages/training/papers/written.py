@@ -10,7 +10,19 @@ from urllib.parse import urlencode
 
 from plotly.offline import get_plotlyjs
 
-from backend import DASHBOARD, PAPER_ROWS, PAPERS, PaperRow, Record, open_workbench, ours_words, record_of
+from backend import (
+    DASHBOARD,
+    PAPER_ROWS,
+    PAPERS,
+    EmbedscopeError,
+    PaperRow,
+    Record,
+    cannot_write,
+    open_workbench,
+    ours_words,
+    record_of,
+    write_whole,
+)
 from pages._kit.flow.gather import Visit, figures_of_addresses
 from pages._kit.show.files import groups_of, html_file, typeset_files
 from pages._kit.show.finding import Finding
@@ -56,13 +68,13 @@ def write(folder: Path, data: Mapping[str, Any], bench: "Workbench") -> list[Dra
     """Write everything into ``folder``, by the content of its papers.json."""
     for name in ("figures", "tables", "recipes"):
         (folder / name).mkdir(exist_ok=True)
-    (folder / "figures" / LIBRARY).write_text(get_plotlyjs(), encoding="utf-8")
+    write_whole(folder / "figures" / LIBRARY, get_plotlyjs())
     parts = list(_drawn(data, bench))
     for part in parts:
         _write_part(folder, part)
     sections = list(_sections(parts, data["missing"]))
     page = html_report("The papers, row by row", sections, [f"Of {data['about']}"])
-    (folder / "papers.html").write_text(page, encoding="utf-8")
+    write_whole(folder / "papers.html", page)
     return parts
 
 
@@ -99,20 +111,20 @@ def _write_part(folder: Path, part: Drawn) -> None:
     stem = "-".join(
         [part.row.key, *(name.rstrip("/").rpartition("/")[2].replace(":", "-") for name in part.record.models[:2])]
     )
-    (folder / "recipes" / f"{stem}.json").write_text(json.dumps(part.recipes, indent=1), encoding="utf-8")
+    write_whole(folder / "recipes" / f"{stem}.json", json.dumps(part.recipes, indent=1))
     rows = _numbers(part)
-    (folder / "tables" / f"{stem}.csv").write_text(csv_text(list(COLUMNS), rows), encoding="utf-8-sig")
+    write_whole(folder / "tables" / f"{stem}.csv", csv_text(list(COLUMNS), rows).encode("utf-8-sig"))
     for file in typeset_files(stem, (COLUMNS, rows), [f"{part.row.paper}, {part.row.place}"]):
         if file.name.endswith(".tex"):
-            (folder / "tables" / file.name).write_bytes(file.make())
+            write_whole(folder / "tables" / file.name, file.make())
     for finding in part.figures:
         name = f"{part.row.key}-{file_stem(finding)}"
         if finding.figure is not None:
-            (folder / "figures" / f"{name}.html").write_bytes(html_file(finding, library=LIBRARY))
+            write_whole(folder / "figures" / f"{name}.html", html_file(finding, library=LIBRARY))
         for group in groups_of(finding, None, WHOLE):
             for file in group.files:
                 if file.name.endswith((".csv", ".tex")):
-                    (folder / "tables" / f"{part.row.key}-{file.name}").write_bytes(file.make())
+                    write_whole(folder / "tables" / f"{part.row.key}-{file.name}", file.make())
 
 
 def _numbers(part: Drawn) -> list[list[Any]]:
@@ -154,7 +166,12 @@ def main() -> int:
     bench, folder = open_workbench(), Path(sys.argv[1])
     session.lend(bench)
     data = json.loads((folder / "papers.json").read_text(encoding="utf-8"))
-    parts = write(folder, data, bench)
+    try:
+        parts = write(folder, data, bench)
+    except (EmbedscopeError, OSError) as error:
+        found = cannot_write(folder, 0, error) if isinstance(error, OSError) else error
+        sys.stderr.write(f"{found.message} {found.hint}\n")
+        return 2
     undrawn = list(dict.fromkeys(part.row.key for part in parts if part.undrawn))
     sys.stdout.write(f"{count(sum(len(part.figures) for part in parts), 'figure')}: {folder / 'papers.html'}\n")
     if undrawn:
