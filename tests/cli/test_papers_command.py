@@ -54,7 +54,9 @@ def test_a_folder_with_figures_tables_and_recipes(world: tuple[Path, list[str], 
         for folder, end in (("figures", ".html"), ("tables", ".csv"), ("tables", ".tex"), ("recipes", ".json")):
             assert any(name.startswith(f"{folder}/{key}-") and name.endswith(end) for name in names), (key, folder, end)
     cka = [name for name in names if name.startswith("figures/gptology-figure-1")]
-    assert len(cka) == 2, "each model, as the page shows one at a time"
+    assert len(cka) == 1 and "before" in cka[0] and "after" in cka[0], "both models in one figure"
+    cuts = [name for name in names if name.startswith("figures/gptology-3.2") and "profile" in name]
+    assert len(cuts) == 2, "each model, as the page shows one at a time"
     page = (out / "papers.html").read_text("utf-8")
     assert page.count("plotly-graph-div") >= 5 and 'src="http' not in page
     assert "the first 6 decoder blocks are similar" in page and "Not here: This needs a series" in page

@@ -161,6 +161,7 @@ def test_several_models_are_asked_for_in_one_figure(bench: Workbench, tmp_path: 
     models = tuple(bench.model(name) for name in names)
     texts, general = bench.text_set_info("sentiment"), bench.text_set_info("general")
     boxes = {
+        "gptology-figure-1": ("similarity_first", 2),
         "gptology-figure-3": ("rogue_model", 2),
         "gptology-figure-4": ("rogue_model", 2),
         "gptology-figure-6": ("ablation_model", 2),

@@ -16,10 +16,11 @@ _MANY, _MOST = 6, 1_100  # more panels than these are smaller; pixels of all row
 def in_panels(figures: Sequence[go.Figure], titles: Sequence[str]) -> go.Figure:
     """The ``figures``, each with one plot and named by its title, as panels: up to three in a row (of many four), more in several rows.
 
-    Traces of one name are one entry of the legend. Lines across a plot and their names come along; the words of a vertical
+    Traces of one name are one entry of the legend. Lines across a plot come along, their
+    names in the margin beside the last panel of a row; the words of a vertical
     axis stand at the first panel of a row, those of a horizontal one below the last of a column; of many small panels once for all.
     """
-    n_columns = _columns(len(figures))
+    n_columns = columns_of(len(figures))
     n_rows = -(-len(figures) // n_columns)
     whole = make_subplots(
         n_rows,
@@ -42,21 +43,26 @@ def in_panels(figures: Sequence[go.Figure], titles: Sequence[str]) -> go.Figure:
         for trace in figure.data:
             traces.append(_trace(trace, number, named))
         shapes += [_moved(shape.to_plotly_json(), number) for shape in figure.layout.shapes]
-        notes += [_moved(note.to_plotly_json(), number) for note in figure.layout.annotations]
+        last = (
+            place == len(figures) - 1 or place % n_columns == n_columns - 1
+        )  # of its row: beside it there is room for names
+        notes += [
+            _moved(note.to_plotly_json(), number) for note in figure.layout.annotations if last or note.xref != "paper"
+        ]
         below, beside = not many and place + n_columns >= len(figures), not many and place % n_columns == 0
         axes[f"xaxis{number}"] = _axis(figure.layout.xaxis, titled=below)
         axes[f"yaxis{number}"] = _axis(figure.layout.yaxis, titled=beside)
     if many:
         notes += _names_of_axes(figures[0])
     whole.add_traces(traces)
+    whole.layout.annotations = notes  # set, not updated: an update leaves those that are there as they are
     return whole.update_layout(
         template="none",
         legend=base_figure(x_title="", y_title="").layout.legend,
         showlegend=bool(named),
         hovermode="closest",
         barmode=figures[0].layout.barmode,
-        margin={"l": 60, "r": 20, "t": 50, "b": 105},
-        annotations=notes,
+        margin={"l": 60, "r": max(20, *(figure.layout.margin.r or 0 for figure in figures)), "t": 50, "b": 105},
         shapes=shapes,
         **axes,
     )
@@ -64,11 +70,12 @@ def in_panels(figures: Sequence[go.Figure], titles: Sequence[str]) -> go.Figure:
 
 def panels_height(n_panels: int) -> int:
     """A height in pixels that leaves each panel of ``in_panels`` room to be read."""
-    n_rows = -(-n_panels // _columns(n_panels))
+    n_rows = -(-n_panels // columns_of(n_panels))
     return min(_ROW if n_panels <= _MANY else 185, _MOST // n_rows) * n_rows + _AROUND
 
 
-def _columns(n_panels: int) -> int:
+def columns_of(n_panels: int) -> int:
+    """How many of so many panels stand in a row."""
     return max(1, 2 if n_panels == 4 else min(n_panels, 3 if n_panels <= _MANY else 4))
 
 
@@ -97,11 +104,9 @@ def _names_of_axes(figure: go.Figure) -> list[dict[str, Any]]:
 
 
 def _moved(item: dict[str, Any], number: str) -> dict[str, Any]:
-    """A line or a note of one plot in its panel; what stood in the margin beside the plot now stands at its right end, above the line."""
+    """A line or a note of one plot in its panel; what stood in the margin beside the plot stands beside the panel."""
     found = dict(item)
     for axis in "xy":
         ref = str(item.get(f"{axis}ref", axis))
         found[f"{axis}ref"] = f"{axis}{number} domain" if ref in ("paper", f"{axis} domain") else f"{axis}{number}"
-    if item.get("xref") == "paper" and item.get("xanchor") == "left":
-        found |= {"xanchor": "right", "yanchor": "bottom", "yshift": 0}
     return found

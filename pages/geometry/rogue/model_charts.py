@@ -58,8 +58,8 @@ def models_grid(columns: Sequence[Column], *, scale: str, ranking: str) -> go.Fi
         on = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
         traces += [trace | on for trace in silhouette(ends, f"{column.title}, {column.layers[row]}")]
         notes += [
-            _near(note(ends, item, order), order) | {"xref": f"x{number}", "yref": f"y{number}"}
-            for order, item in enumerate(column.marks[row].items())
+            _near(note(ends, item, 0), column.marks[row]) | {"xref": f"x{number}", "yref": f"y{number}"}
+            for item in column.marks[row].items()
         ]
         last = row == len(column.layers) - 1
         axes[f"xaxis{number}"] = {
@@ -74,13 +74,13 @@ def models_grid(columns: Sequence[Column], *, scale: str, ranking: str) -> go.Fi
         }
     kinds = {kind for column in columns for marks in column.marks for kind in marks.values()}
     figure.add_traces(traces + sign_legend(kinds, ranking))
+    figure.layout.annotations = [one | {"font": {"size": 11}} for one in notes]
     return figure.update_layout(
         template="none",
         showlegend=bool(kinds),
         legend=base_figure(x_title="", y_title="").layout.legend,
         hovermode="closest",
         margin={"l": 60, "r": 20, "t": 50, "b": 95},
-        annotations=[one | {"font": {"size": 11}} for one in notes],
         **axes,
     )
 
@@ -90,10 +90,11 @@ def models_height(n_layers: int) -> int:
     return _AROUND + _ROW * n_layers
 
 
-def _near(words: dict[str, Any], order: int) -> dict[str, Any]:
-    """The name of a dimension beside its spike: above, it would lie on the panel before."""
-    side = 1 if words["ax"] > 0 else -1
-    return words | {"ax": side * (10 + 8 * order), "ay": (1 if words["ay"] < 0 else -1) * 11 * order}
+def _near(words: dict[str, Any], named: Marks) -> dict[str, Any]:
+    """The name of a dimension beside its spike: above, it would lie on the panel before. Of two, the lower one has it at the left."""
+    right = words["ax"] > 0 if len(named) == 1 else words["x"] == max(named)
+    side = 1 if right else -1
+    return words | {"ax": 10 * side, "ay": 0, "xanchor": "left" if side > 0 else "right", "bgcolor": "rgba(0,0,0,0)"}
 
 
 def _title(column: Column, row: int) -> str:

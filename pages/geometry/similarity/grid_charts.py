@@ -9,11 +9,23 @@ from plotly.subplots import make_subplots
 from backend import number_text
 from pages._kit.charts.base import COLOUR_SCALE, Floats, layer_ticks, safe, short_model
 from pages._kit.charts.layer_pairs import Reasons, undefined_marks, undefined_words
+from pages._kit.charts.panels import columns_of
 
 CAPTION = (
     "Each panel compares all layers of the model on its left with all layers of the model below it, on the same texts, "
     "on one scale from 0 to 1. On the diagonal a model is compared with itself. A grey cell with × is undefined: hover over it to see why."
 )
+
+EACH_CAPTION = (
+    "Each panel compares all layers of one model with each other, on the same texts, on one scale from 0 to 1. A grey cell with × is "
+    "undefined: hover over it to see why."
+)
+_SCALE = {
+    "cmin": 0,
+    "cmax": 1,
+    "colorscale": COLOUR_SCALE,
+    "colorbar": {"title": {"text": "CKA"}, "thickness": 14},
+}
 
 
 def cka_grid(
@@ -46,14 +58,42 @@ def cka_grid(
         template="none",
         showlegend=False,
         margin={"l": 70, "r": 20, "t": 30, "b": 60},
-        coloraxis={
-            "cmin": 0,
-            "cmax": 1,
-            "colorscale": COLOUR_SCALE,
-            "colorbar": {"title": {"text": "CKA"}, "thickness": 14},
-        },
+        coloraxis=_SCALE,
     )
     return figure
+
+
+def cka_each(
+    blocks: Sequence[Floats], models: Sequence[str], layers: Sequence[Sequence[str]], undefined: Sequence[Reasons]
+) -> go.Figure:
+    """The CKA of the layers of each of ``models`` with each other, ``blocks[i]`` (layers, layers), as a panel on one scale.
+
+    ``undefined[i]`` are the reasons of the NaN cells of a block.
+    """
+    n_columns = columns_of(len(models))
+    n_rows = -(-len(models) // n_columns)
+    figure = make_subplots(
+        n_rows,
+        n_columns,
+        specs=[
+            [{} if row * n_columns + at < len(models) else None for at in range(n_columns)] for row in range(n_rows)
+        ],
+        subplot_titles=[safe(short_model(model)) for model in models],
+        horizontal_spacing=0.06,
+        vertical_spacing=0.22 / n_rows,
+    )
+    figure.update_annotations(font={"size": 12})
+    for place, (block, model, names) in enumerate(zip(blocks, models, layers, strict=True)):
+        at = {"row": place // n_columns + 1, "col": place % n_columns + 1}
+        figure.add_trace(_panel(block, undefined[place], (model, model), (names, names)), **at)
+        for mark in undefined_marks(block, size=5):
+            figure.add_trace(mark, **at)
+        plain = {"showgrid": False, "zeroline": False, "ticks": "", "range": [-0.5, len(names) - 0.5]}
+        figure.update_xaxes(**layer_ticks(names, most=7), **plain, tickangle=0, title={"text": "Layer"}, **at)
+        figure.update_yaxes(**layer_ticks(names, most=13), **plain, **at)
+    return figure.update_layout(
+        template="none", showlegend=False, margin={"l": 60, "r": 20, "t": 50, "b": 55}, coloraxis=_SCALE
+    )
 
 
 def grid_height(n_models: int) -> int:

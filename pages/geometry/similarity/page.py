@@ -39,17 +39,20 @@ from pages._kit.show.findings import heading
 from pages._kit.show.kept import drawn_once
 from pages._kit.show.plot import ChartSelection
 from pages._kit.state import ask
+from pages._kit.state.labelled import ALL_MODELS
 from pages._kit.state.pair import in_order, ordered, say_order
 from pages._kit.state.rows import pairing_warning
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import workbench
 from pages.geometry.similarity.cell import HINT, Cell, cell_of, cell_reasons, describe, side_by_side
+from pages.geometry.similarity.each import each_panel
 from pages.geometry.similarity.grid import grid_panel
 from pages.geometry.similarity.shared import shared_panel, shared_settings
 from pages.geometry.similarity.views import (
     BETWEEN,
     DIAGONAL,
     DIFFERENCE,
+    EACH,
     GRID,
     MATRIX,
     NEIGHBOURS,
@@ -94,7 +97,10 @@ def choose_models(models: Sequence[ModelInfo]) -> tuple[str, list[ModelInfo]]:
     names = [info.spec.name for info in models]
     shared: dict[str, Any] = {"format_func": short_model, "width": 260}
     with st.container(horizontal=True):
-        first = ask.selectbox("Model", names, key="similarity_first", **shared)
+        every = [ALL_MODELS] if mode == WITHIN else []
+        first = ask.selectbox("Model", [*names, *every], key="similarity_first", **shared)
+        if first == ALL_MODELS:
+            return EACH, list(models)
         if mode == WITHIN:
             return WITHIN, [models[names.index(first)]]
         second = ask.selectbox("with" if mode == BETWEEN else "and", names, index=1, key="similarity_second", **shared)
@@ -286,12 +292,14 @@ here = ready()
 mode, models = choose_models(in_order(here.models).models)
 with st.container(horizontal=True, vertical_alignment="center"):
     by_neighbours = choose_measure(mode) == NEIGHBOURS
-    view = MATRIX if mode == GRID else choose_view()
+    view = MATRIX if mode in (GRID, EACH) else choose_view()
     params = shared_settings() if by_neighbours else settings(models[0], here)
 if mode == BETWEEN:
     pairing_warning(models, here.tokens)
 if mode == GRID:
     grid_panel(models, here, params)
+elif mode == EACH:
+    each_panel(models, here, params)
 elif by_neighbours:
     shared_panel(mode, models, here, params, view)
 else:

@@ -4,6 +4,7 @@ from pages._kit.state import ask
 
 WITHIN, BETWEEN, DIFFERENCE = "Within one model", "Between two models", "Difference of two models"
 GRID = "All models"
+EACH = "Each model alone"
 MATRIX, DIAGONAL = "Matrix", "Along depth"
 CKA, NEIGHBOURS = "CKA", "Shared neighbours"
 

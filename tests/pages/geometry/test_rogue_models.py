@@ -38,6 +38,7 @@ def test_each_model_is_a_column_and_each_layer_a_row(open_page, run_page, shown,
         assert mine["rogue dimensions"].tolist() == values.rogue.sum(axis=1).tolist()
     titles = [one["text"] for one in drawn["layout"]["annotations"]]
     assert titles[0].endswith("model-0</b>, embedding") and titles[1].endswith("model-2</b>, embedding")
+    assert {one["font"]["size"] for one in drawn["layout"]["annotations"]} == {11}
     assert check(shown["rogue_all_models"]) > 0
     files = shown["rogue_all_models"].numbers()
     assert len(files) == 4 * (32 + 16) and files["model"].nunique() == 2

@@ -30,9 +30,14 @@ def test_each_figure_is_a_panel_with_its_lines_and_their_names(count: int) -> No
         assert mine[0].xaxis == f"x{number}" and mine[0].y[0] == height
         lines = {(shape.xref, shape.yref) for shape in drawn.layout.shapes}
         assert {(f"x{number} domain", f"y{number}"), (f"x{number}", f"y{number} domain")} <= lines
-        (note,) = [item for item in drawn.layout.annotations if item.yref == f"y{number}"]
-        assert note.text == "largest class" and note.y == height and note.xref == f"x{number} domain"
+        names = [item for item in drawn.layout.annotations if item.yref == f"y{number}"]
+        n_columns = 2 if count == 4 else 3
+        assert len(names) == (place == count - 1 or place % n_columns == n_columns - 1), "at the end of a row alone"
+        for note in names:
+            assert note.text == "largest class" and note.y == height and note.xref == f"x{number} domain"
         assert drawn.layout[f"yaxis{number}"].range == (0, 1.03)
+    assert {item.font.size for item in drawn.layout.annotations} <= {11, 12}, "small, as the panels are"
+    assert drawn.layout.margin.r == 95, "room for the names"
     titles = [item.text for item in drawn.layout.annotations if item.yref == "paper"]
     assert titles == [f"model {place}" for place in range(count)]
 
