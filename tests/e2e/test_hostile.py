@@ -3,13 +3,14 @@
 import csv
 import io
 from typing import Any
+from xml.etree import ElementTree
 
 from tests.e2e import looking
 from tests.e2e.test_texts import upload
 from tests.models.tiny import TEXTS
 
 TAG = "<img src=x onerror=window.struck=1>"
-EVIL = f"{TAG}<script>window.struck=2</script> [l](http://evil.example/) $x^2$ :red[r] :smile: http://bare.example/a \u202eabc"
+EVIL = f"{TAG}<script>window.struck=2</script> [l](http://evil.example/) $x^2$ :red[r] :smile: http://bare.example/a \u202eabc\x01\x1b"
 
 
 def content() -> bytes:
@@ -18,7 +19,7 @@ def content() -> bytes:
     rows = csv.writer(out)
     rows.writerow(["text", "label", f"more {EVIL}"])
     for i in range(40):
-        rows.writerow([f"{TAG} {TEXTS[i % 7]} {i} {EVIL}", f"{i % 2} {EVIL}", f"=1+1 {EVIL}"])
+        rows.writerow([f"{TAG} {TEXTS[i % 7]} {i} {EVIL}", f"{i % 2}\x01 {EVIL}", f"=1+1 {EVIL}"])
     return out.getvalue().encode()
 
 
@@ -68,5 +69,14 @@ def test_nothing_hostile_is_run_or_becomes_a_part_of_the_page(address: str, tab:
     tab.mouse.move(x, y, steps=4)
     hover.first.wait_for()
     assert "<img src=x" in (hover.first.text_content() or "")
+    picture = tab.evaluate(
+        """async () => {
+          const figure = document.querySelector(".js-plotly-plot"), size = { width: 900, height: 600 };
+          const address = await Plotly.toImage({ data: figure.data, layout: figure.layout }, { format: "svg", ...size });
+          return await (await fetch(address)).text();
+        }"""
+    )
+    drawn = "".join(ElementTree.fromstring(picture).itertext())  # a control character would end it
+    assert "<U+0001> <img" in drawn
     unharmed(tab)
     assert dialogs == []
