@@ -116,13 +116,14 @@ def spike_grid(
             axes[f"yaxis{number}"]["matches"] = "y"
     kinds = {kind for one in marks or [] for kind in one.values()}
     figure.add_traces(traces + sign_legend(kinds, ranking))
+    # Set, not updated: an update would leave the titles as they are
+    figure.layout.annotations = [one | {"font": {"size": 12}} for one in notes]
     return figure.update_layout(
         template="none",
         showlegend=bool(kinds),
         legend=base_figure(x_title="", y_title="").layout.legend,
         hovermode="closest",
         margin={"l": 50, "r": 20, "t": 60, "b": 95},
-        annotations=[one | {"font": {"size": 12}} for one in notes],
         **axes,
     )
 

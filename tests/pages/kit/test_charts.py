@@ -359,6 +359,7 @@ def test_the_grid_has_a_panel_for_each_layer_with_its_extremes() -> None:
     np.testing.assert_allclose(figure.data[2].y, layers[1].min(axis=0), rtol=1e-6)
     np.testing.assert_allclose(figure.data[3].y, layers[1].max(axis=0), rtol=1e-6)
     assert [note.text for note in figure.layout.annotations] == [*names, "<b>3</b> ●", "<b>4</b> ○", "<b>5</b> ●"]
+    assert {note.font.size for note in figure.layout.annotations} == {12}, "of the titles of the panels too"
 
 
 def test_a_spectrum_leaves_out_undefined_layers() -> None:
