@@ -9,8 +9,6 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from backend import Result
-
 _PLAIN = (type(None), bool, int, float, complex, str, bytes)
 
 
@@ -25,8 +23,8 @@ class Untold(TypeError):
 def contents_of(*values: object) -> str:
     """The word for all ``values``, in their order.
 
-    Numbers, texts, arrays, functions by name, results by their fingerprint, and what is made of them: sequences, mappings (in
-    their order), dataclasses. Raises Untold for anything else.
+    Numbers, texts, arrays, functions by name, and what is made of them: sequences, mappings (in their order), dataclasses, and so
+    results. Raises Untold for anything else.
     """
     told = blake2b(digest_size=20)
     for value in values:
@@ -39,8 +37,6 @@ def _tell(value: object, told: _Hash) -> None:
         _write(told, type(value).__qualname__, repr(value))
     elif isinstance(value, np.ndarray | np.generic):
         _tell_array(np.asarray(value), told)
-    elif isinstance(value, Result):
-        _write(told, "result", value.fingerprint)
     elif isinstance(value, Mapping):
         _write(told, "mapping", str(len(value)))
         _tell_each([part for pair in value.items() for part in pair], told)

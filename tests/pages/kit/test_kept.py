@@ -101,7 +101,7 @@ def test_every_other_value_has_another_word() -> None:
         np.array(["b"], object),
     ]
     values += [range(2), {"a": 1, "b": 2}, {"b": 2, "a": 1}, {1, 2}, [1, 2], chart, replace, float("inf"), "\ud800"]
-    values += [Result("a" * 40, "x", 1, LINE), Result("b" * 40, "x", 1, LINE)]
+    values += [Result("a" * 40, "x", 1, LINE), Result("b" * 40, "x", 1, LINE), Result("a" * 40, "x", 1, OTHERS[0])]
     assert len({contents_of(value) for value in values}) == len(values)
     assert contents_of(float("nan")) == contents_of(float("nan")), "the gaps of a chart are the same gaps"
     assert contents_of({2, 1}) == contents_of({1, 2})
