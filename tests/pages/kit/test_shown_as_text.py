@@ -44,8 +44,11 @@ def evil(small_world: SmallWorld) -> Iterator[tuple[str, str]]:
     info = bench.read_texts(path, text="text", label=f"c {EVIL}", name=name)
     bench.save_rows(info, f"rows {LINK} <b>", [1, 2], story=f"found by {EVIL}")
     changes = {"max_steps": 2}
-    bench.finetune("tuned", model=str(folder), texts=info, label=info.label, recipe="zhou-base", changes=changes)
+    bench.finetune(
+        "of-hostile-names", model=str(folder), texts=info, label=info.label, recipe="zhou-base", changes=changes
+    )
     yield str(folder), name
+    bench.delete_run("of-hostile-names")
     bench.delete_text_set(name)
 
 
@@ -130,12 +133,12 @@ def test_hostile_names_are_text_beside_a_run_made_of_them(
 ) -> None:
     model, texts = evil
     if page in ("models", "jobs"):
-        at = open_page("overview", model, "run:tuned", texts=texts)
+        at = open_page("overview", model, "run:of-hostile-names", texts=texts)
         at.switch_page(f"pages/data/{page}/page.py").run()
         assert not at.exception
     else:
-        choice = {"series": "run:tuned", "dynamics_view": "Anisotropy", "run": "tuned"}
-        at = settled(open_page(page, model, "run:tuned", texts=texts, **choice))
+        choice = {"series": "run:of-hostile-names", "dynamics_view": "Anisotropy", "run": "of-hostile-names"}
+        at = settled(open_page(page, model, "run:of-hostile-names", texts=texts, **choice))
     assert _check(at), "the names are there"
     for key in (page, "dynamics_anisotropy"):
         if any(button.key == f"{key}_run" for button in at.button):
