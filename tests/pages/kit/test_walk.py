@@ -23,6 +23,7 @@ from pages._kit.show.map_view import MapView
 from pages._kit.show.naming import file_stem, title_lines
 from pages._kit.show.plot import Frames
 from pages._kit.show.shared_axes import OWN
+from pages._kit.state.labelled import ALL_MODELS
 from pages.geometry.similarity.cell import _map
 from tests.pages.conftest import ROOT, SmallWorld, settled
 from tests.pages.drawn import check, table_numbers
@@ -71,6 +72,12 @@ WALKS = (
         (0, 1),
         ("similarity_Difference of two models", "similarity_depth"),
         (("segmented_control", "similarity_mode", "Difference of two models"), VIEW),
+    ),
+    Walk(
+        "similarity",
+        (0, 1),
+        ("similarity_each",),
+        (("segmented_control", "similarity_mode", "Within one model"), ("selectbox", "similarity_first", ALL_MODELS)),
     ),
     Walk("similarity", (0, 1, 2), ("similarity_grid_*",), (("segmented_control", "similarity_mode", "All models"),)),
     Walk(
@@ -139,6 +146,12 @@ WALKS = (
         ),
         runs=("rogue", "rogue_class", "rogue_overlap", "rogue_shared"),
     ),
+    Walk(
+        "rogue",
+        (0, 1),
+        ("rogue_all_models",),
+        (("segmented_control", "rogue_view", "All layers"), ("selectbox", "rogue_model", ALL_MODELS)),
+    ),
     Walk("rogue", (0,), ("rogue_layer",), choice=(("pooling", "tokens"),)),
     Walk(
         "neighbours",
@@ -184,6 +197,7 @@ WALKS = (
         (("segmented_control", "ablation_order_3", "lowest"), ("toggle", "inner_wanted", True)),
         runs=("ablation", "inner"),
     ),
+    Walk("ablation", (0, 1), ("ablation_curves_all",), (("selectbox", "ablation_model", ALL_MODELS),)),
     Walk(
         "threshold",
         (0,),
@@ -191,6 +205,7 @@ WALKS = (
         (("select_slider", "threshold_layer_4", 1), ("segmented_control", "threshold_rows", "Training texts")),
     ),
     Walk("neurons", (0, 1), ("neurons_singles_*", "neurons_values_*")),
+    Walk("neurons", (0, 1, 2), ("neurons_singles_all",), (("selectbox", "neurons_other", ALL_MODELS),)),
     Walk(
         "neurons",
         (0,),
@@ -213,6 +228,7 @@ WALKS = (
             "dynamics_cka_*",
             "dynamics_rogue_*",
             "dynamics_least",
+            "dynamics_least_panels",
             "dynamics_direct_probe_*",
             "dynamics_paths",
             "dynamics_path_panels",
@@ -224,6 +240,7 @@ WALKS = (
             ("segmented_control", "dynamics_view", "CKA"),
             ("segmented_control", "dynamics_view", "Rogue"),
             ("segmented_control", "dynamics_view", "Labels"),
+            ("toggle", "dynamics_distance_panels", True),
             ("segmented_control", "dynamics_labels", "Movement"),
             ("toggle", "dynamics_movement_panels", True),
             ("segmented_control", "dynamics_view", "Map"),
@@ -234,6 +251,12 @@ WALKS = (
     ),
     Walk("component_accuracy", (0,), ("component_accuracy_chart", "component_sample_chart")),
     Walk("component_accuracy", (0, 2), ("component_accuracy_chart_*", "component_sample_chart_*")),
+    Walk(
+        "component_accuracy",
+        (0, 1, 2),
+        ("component_accuracy_chart_all", "component_sample_chart_all"),
+        (("selectbox", "component_other", ALL_MODELS),),
+    ),
 )
 
 

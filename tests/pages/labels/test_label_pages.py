@@ -19,7 +19,7 @@ def test_the_sampling_error_of_twelve_test_texts_is_said(key, open_page, run_pag
     assert "± 28.3 points (95 %, 12 test texts)" in said(run_page(open_page(key, 0), key))
 
 
-@pytest.mark.parametrize("key", ["threshold", "ablation"])  # Component accuracy shows two side by side
+@pytest.mark.parametrize("key", ["threshold"])  # others can show all
 def test_with_two_models_the_page_says_that_it_shows_one(key, open_page) -> None:
     name = f"{key.partition('_')[0]}_model"
     assert open_page(key, 0, 1).selectbox(key=name).help.startswith("This page shows one model at a time")
