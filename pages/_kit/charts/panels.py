@@ -16,9 +16,8 @@ _MANY, _MOST = 6, 1_100  # more panels than these are smaller; pixels of all row
 def in_panels(figures: Sequence[go.Figure], titles: Sequence[str]) -> go.Figure:
     """The ``figures``, each with one plot and named by its title, as panels: up to three in a row (of many four), more in several rows.
 
-    Traces of one name are one entry of the legend. Lines across a plot come along, their
-    names in the margin beside the last panel of a row; the words of a vertical
-    axis stand at the first panel of a row, those of a horizontal one below the last of a column; of many small panels once for all.
+    Traces of one name are one entry of the legend. Lines across a plot come along, their names in the margin beside the last panel
+    of a row; the words of a vertical axis stand at the first panel of a row, those of a horizontal one below the last of a column; of many small panels once for all.
     """
     n_columns = columns_of(len(figures))
     n_rows = -(-len(figures) // n_columns)
@@ -40,12 +39,10 @@ def in_panels(figures: Sequence[go.Figure], titles: Sequence[str]) -> go.Figure:
     many = len(figures) > _MANY
     for place, figure in enumerate(figures):
         number = str(place + 1) if place else ""
-        for trace in figure.data:
-            traces.append(_trace(trace, number, named))
+        traces += [_trace(trace, number, named) for trace in figure.data]
         shapes += [_moved(shape.to_plotly_json(), number) for shape in figure.layout.shapes]
-        last = (
-            place == len(figures) - 1 or place % n_columns == n_columns - 1
-        )  # of its row: beside it there is room for names
+        # Beside the last panel of a row there is room for names
+        last = place == len(figures) - 1 or place % n_columns == n_columns - 1
         notes += [
             _moved(note.to_plotly_json(), number) for note in figure.layout.annotations if last or note.xref != "paper"
         ]

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from backend import chance_text, number_text
+from pages._kit.show.wording import count
 from pages._kit.state.session import problems_shown
 
 # Names of columns (or of fields of results) that hold shares: each alternative is the whole name, or what stands before a comma.
@@ -92,9 +93,9 @@ def show_cells(table: pd.DataFrame, **look: Any) -> None:  # what st.dataframe t
             )
     st.dataframe(sent, **look)
     if n_cut:
-        cells = f"{n_cut:,} cell{'s' if n_cut > 1 else ''} of this table"
         st.caption(
-            f"{cells} {'have' if n_cut > 1 else 'has'} more than {_MOST_SENT:,} characters: the rest is not shown."
+            f"{count(n_cut, 'cell')} of this table {'have' if n_cut > 1 else 'has'} more than {_MOST_SENT:,} characters: "
+            "the rest is not shown."
         )
 
 

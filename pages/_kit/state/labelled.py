@@ -74,15 +74,7 @@ def choose_beside(here: Selection, model: ModelInfo, key: str, about: str) -> li
     every = [ALL_MODELS] if len(others) > 1 else []
     if not others:
         return [model]
-    name = ask.selectbox(
-        "Compare with",
-        [_NONE, *others, *every],
-        index=1,
-        format_func=short_model,
-        key=key,
-        width=_WIDE,
-        help=f"{about} {_BESIDE if every else ''}".strip(),
-    )
+    name = _compare_with([*others, *every], key, f"{about} {_BESIDE if every else ''}".strip())
     if name == ALL_MODELS:
         return list(here.models)
     return [info for info in here.models if info is model or info is others.get(name)]
@@ -93,16 +85,20 @@ def choose_other(here: Selection, model: ModelInfo, key: str, about: str) -> Mod
     others = {info.spec.name: info for info in here.models if info is not model}
     if not others:
         return None
-    name = ask.selectbox(
-        "Compare with",
-        [_NONE, *others],
-        index=1,
-        format_func=short_model,
-        key=key,
-        width=_WIDE,
-        help=about,
+    return others.get(_compare_with(list(others), key, about))
+
+
+def _compare_with(names: Sequence[str], key: str, about: str) -> str:
+    return str(
+        ask.selectbox(
+            "Compare with", [_NONE, *names], index=1, format_func=short_model, key=key, width=_WIDE, help=about
+        )
     )
-    return others.get(name)
+
+
+def layer_in(info: ModelInfo, layer: int) -> list[int]:
+    """``layer``, chosen of another model, in a model that may have fewer: its last one then."""
+    return [min(layer, len(info.layer_names) - 1)]
 
 
 def say_classes(label: str, order: Ordered | None = None, *, alone: bool = False) -> None:

@@ -15,7 +15,7 @@ from pages._kit.show.columns import folded_table
 from pages._kit.show.finding import Finding, said_once, show
 from pages._kit.show.findings import holders, sampling_error_words
 from pages._kit.show.panels import model_panels
-from pages._kit.state.labelled import choose_layer, say_classes
+from pages._kit.state.labelled import choose_layer, layer_in, say_classes
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import workbench
 from pages.labels.ablation.charts import CAPTION, NO_CURVES, accuracy_chart, curves_of, how_words
@@ -36,7 +36,7 @@ def models_panel(here: Selection, models: Sequence[ModelInfo], label: str, row: 
         workbench().analysis(
             "ablation",
             models=[info],
-            layers=[min(layer, len(info.layer_names) - 1)],
+            layers=layer_in(info, layer),
             label=label,
             params=params,
             **here.rows,

@@ -26,7 +26,7 @@ from pages._kit.show.panels import model_panels
 from pages._kit.show.shared_axes import with_shared_axes
 from pages._kit.show.wording import set_names
 from pages._kit.state import ask
-from pages._kit.state.labelled import choose_beside, choose_layer, choose_model, label_ready, say_classes
+from pages._kit.state.labelled import choose_beside, choose_layer, choose_model, label_ready, layer_in, say_classes
 from pages._kit.state.pair import in_order
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import workbench
@@ -288,7 +288,7 @@ specs = [
     workbench().analysis(
         "component_accuracy",
         models=[info],
-        layers=[min(layer, len(info.layer_names) - 1)],
+        layers=layer_in(info, layer),
         label=label,
         params=params,
         basis=None if info.is_given else basis,

@@ -31,7 +31,7 @@ from pages._kit.show.plot import Frames
 from pages._kit.show.shared_axes import with_shared_axes
 from pages._kit.show.text_rows import list_rows
 from pages._kit.state import ask
-from pages._kit.state.labelled import choose_beside, choose_layer, choose_model, label_ready, say_classes
+from pages._kit.state.labelled import choose_beside, choose_layer, choose_model, label_ready, layer_in, say_classes
 from pages._kit.state.pair import in_order
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import plain, workbench
@@ -280,7 +280,7 @@ if layer is None:
             show_depth(found[0])
 else:
     models = list(in_order(shown).models) if len(shown) == 2 else shown
-    specs = [spec_of(here, info, [min(layer, len(info.layer_names) - 1)], label, params) for info in models]
+    specs = [spec_of(here, info, layer_in(info, layer), label, params) for info in models]
     if len(shown) > 2:
         some = run_panel(specs, "neurons", NeuronsResult, partial=True)
         if some is not None:
