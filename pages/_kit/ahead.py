@@ -3,6 +3,10 @@
 Left alone, a browser learns of the library that draws charts, and of the parts of Streamlit that a page's widgets are made of,
 only once the page's script has run and its widgets are being drawn: it then waits for each in turn, with an idle processor
 before. Here the document names them. The library runs in the pause in which the server makes the page.
+
+Nor does it know which part of an address leads to the server and which is a page of it: opened at /similarity it first asks
+/similarity/_stcore/health, is told that there is nothing, waits, and asks one level up. Here the document says where the server is, as
+Streamlit's hosts may (``window.__streamlit``).
 """
 
 import re
@@ -12,7 +16,7 @@ from pathlib import Path
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from streamlit import file_util
+from streamlit import config, file_util
 
 # The parts of Streamlit that almost every page shows, as its build calls them
 PARTS = (
@@ -25,20 +29,28 @@ PARTS = (
     "TextInput",
 )
 _IMPORTED = re.compile(r"""(?:from|import)\s*["']\./([\w.-]+\.js)["']""")
-# The page's script begins once the browser has asked how this server is set up: nothing else is to be done until it answers
-_LIBRARY = """<link rel="preload" as="script" href="./{path}" />
+# The server is at work on the page from the browser's first message on, and nothing else is to be done until it answers
+_LIBRARY = """<link rel="preload" as="script" fetchpriority="low" href="./{path}" />
 <script>
-new PerformanceObserver((list, observer) => {{
-  if (!list.getEntries().some(({{ name }}) => name.endsWith("/_stcore/host-config"))) return;
-  observer.disconnect();
-  if (window.Plotly || document.getElementById("{id}")) return;
-  const script = document.createElement("script");
-  script.id = "{id}";
-  script.src = new URL("./{path}", document.baseURI);
-  script.onerror = () => script.remove();
-  document.head.append(script);
-}}).observe({{ type: "resource", buffered: true }});
+(() => {{
+  const send = WebSocket.prototype.send;
+  const load = () => {{
+    if (window.Plotly || document.getElementById("{id}")) return;
+    const script = document.createElement("script");
+    script.id = "{id}";
+    script.src = new URL("./{path}", document.baseURI);
+    script.onerror = () => script.remove();
+    document.head.append(script);
+  }};
+  WebSocket.prototype.send = function (...said) {{
+    WebSocket.prototype.send = send;
+    setTimeout(load);
+    return send.apply(this, said);
+  }};
+}})();
 </script>
+"""
+_SERVER = """<script>window.__streamlit = { BACKEND_BASE_URL: new URL("./", document.baseURI).href };</script>
 """
 SCRIPT_ID = "embedscope-charts"
 
@@ -68,7 +80,9 @@ class Ahead:
                 body += message.get("body", b"")
                 if message.get("more_body"):
                     return
-                body = body.replace(b"</head>", head_of(self._library).encode() + b"</head>", 1)
+                body = body.replace(
+                    b"</head>", (head_of(self._library) + server_of(scope["path"])).encode() + b"</head>", 1
+                )
                 headers = MutableHeaders(scope=start)
                 headers["content-length"] = str(len(body))
                 for name in ("etag", "last-modified"):  # of the file, which this is no longer
@@ -79,6 +93,12 @@ class Ahead:
             await send(message)
 
         await self._app(scope, receive, written)
+
+
+def server_of(path: str) -> str:
+    """The line that says where the server is, for a page below its root; at the root a browser asks the right one first."""
+    root = f"/{config.get_option('server.baseUrlPath').strip('/')}"
+    return _SERVER if path.rstrip("/") not in {"", root} else ""
 
 
 @cache

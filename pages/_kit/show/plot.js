@@ -101,6 +101,10 @@ async function update(view, text) {
   const plotly = await loadPlotly(options.script);
   if (view.disposed) return;
   fit(view);
+  if (!view.listening && isBelow(view)) {
+    await idle(); // what is on the screen is drawn first
+    if (view.disposed) return;
+  }
   if (!sameView) recall(view);
   const zooms = Boolean(options.start.stamp) && begin(view, options.start, figure, frames);
   view.own = ownRanges(figure.layout);
@@ -132,6 +136,14 @@ async function update(view, text) {
     await (plotly._guiRelayout ?? plotly.relayout)(view.canvas, { ...view.changes });
   }
   view.root.dataset.drawn = String(Number(view.root.dataset.drawn ?? 0) + 1);
+}
+
+function isBelow(view) {
+  return view.canvas.getBoundingClientRect().top > window.innerHeight;
+}
+
+function idle() {
+  return new Promise((done) => (window.requestIdleCallback ? requestIdleCallback(done, { timeout: 500 }) : setTimeout(done)));
 }
 
 function keepCameras(canvas, layout) {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from streamlit import file_util
+from streamlit import config, file_util
 from streamlit.web.server.starlette.starlette_static_routes import create_streamlit_static_handler
 
 from pages._kit import ahead
@@ -49,6 +49,7 @@ def test_the_document_names_what_every_page_needs(path: str) -> None:
     for part in ahead.PARTS:
         assert any(name.startswith(f"{part}.") for name in added), f"Streamlit's build has no {part}"
     assert head.count(f'"./{SCRIPT}"') == 2  # fetched early, run in the pause
+    assert ("BACKEND_BASE_URL" in head) == (path != "/")
 
 
 def test_other_answers_go_through_as_they_are() -> None:
@@ -66,3 +67,24 @@ def test_without_a_library_only_the_parts_are_named() -> None:
 
 def test_the_chart_component_waits_for_the_script_of_the_document() -> None:
     assert f'getElementById("{ahead.SCRIPT_ID}")' in JAVASCRIPT
+
+
+@pytest.mark.parametrize(
+    ("base", "path", "says"),
+    [
+        ("", "/", False),
+        ("", "/rogue", True),
+        ("", "/rogue/", True),
+        ("team/maps", "/team/maps", False),
+        ("team/maps", "/team/maps/", False),
+        ("/team/maps/", "/team/maps/rogue", True),
+    ],
+)
+def test_a_page_below_the_root_says_where_the_server_is(base: str, path: str, says: bool) -> None:
+    """At its root a browser asks the right address first; a line that is relative to it would be wrong without the last slash."""
+    before = config.get_option("server.baseUrlPath")
+    try:
+        config.set_option("server.baseUrlPath", base)
+        assert ("BACKEND_BASE_URL" in ahead.server_of(path)) == says
+    finally:
+        config.set_option("server.baseUrlPath", before)

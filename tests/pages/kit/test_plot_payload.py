@@ -1,6 +1,7 @@
 """The chart component on the server's side: what is sent, and what is believed of what comes back."""
 
 import json
+import re
 from base64 import b64decode
 from pathlib import Path
 from typing import Any
@@ -81,9 +82,21 @@ def test_a_frame_that_does_not_exist_is_the_initial_one(stated: Any, shown: int)
 def test_the_library_is_taken_from_the_installed_plotly(tmp_path: Path) -> None:
     assert library.provide_script(tmp_path / "static")
     (script,) = (tmp_path / "static").iterdir()
-    assert script.name == f"plotly-{plotly.__version__}.min.js"
-    assert b"plotly.js v" in script.read_bytes()[:200]
+    assert script.name == f"plotly-{plotly.__version__}.top.min.js"
+    said = script.read_text("utf-8")
+    assert "plotly.js v" in said[:200], "whose it is, and its licence"
+    assert re.match(r'/\*\*.*?\*/\s*"use strict";var Plotly=\(\(\)=>\{', said, re.DOTALL), "in no function of a loader"
+    assert said.endswith("\nwindow.Plotly = Plotly;\n")
+    source = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+    assert source.stat().st_size - len(said.encode()) < 400, "nothing else is missing"
     assert script.stat().st_mtime == library.LONG_AGO, "a browser keeps it for a tenth of its age"
+
+
+@pytest.mark.parametrize(
+    "script", ["", "var Plotly=1;", library._BEFORE + "var Plotly=1;", "var Plotly=1;" + library._AFTER]
+)
+def test_a_library_that_is_made_otherwise_stays_as_it_is(script: str) -> None:
+    assert library.at_the_top(script) == script
 
 
 def test_a_library_of_before_is_aged_too_and_stays_where_that_is_forbidden(
