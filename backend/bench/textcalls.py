@@ -13,7 +13,7 @@ from backend.jobs.inline import InlineExecutor
 from backend.values.reading import ReadOptions, RowSample, TextColumns
 from backend.values.specs import LabelSpec, TextSetSpec
 from backend.values.tasks import JoinTask, PartTask, ReadTask, RenameClassesTask, SampleTask
-from backend.values.texts import TextSetInfo, TextTable, named_set, row_runs
+from backend.values.texts import TextSetInfo, TextTable, made_of, named_set, row_runs
 
 _DIGEST = re.compile(r"[0-9a-f]{40}")
 
@@ -82,7 +82,7 @@ class TextCalls(Follower):
         """Join two text sets into one whose split column says "train" for the rows of the first, "test" for the rest."""
         from backend.textsets.joining import join
 
-        shown = name or f"{train.spec.name} + {test.spec.name}"
+        shown = name or made_of(train.spec.name, test.spec.name)
         if isinstance(self._executor, InlineExecutor):
             return self._library.save(join(self._library.table(train.spec), self._library.table(test.spec), shown))
         return self.wait(JoinTask(train.spec.table, test.spec.table, shown))
@@ -97,8 +97,8 @@ class TextCalls(Follower):
         self, texts: TextSetInfo, rows: int, *, by: str = "first", seed: int = 0, name: str = ""
     ) -> SampleTask:
         """The task behind ``sample_texts``."""
-        of_all = f"{texts.spec.name}, {'first ' if by == 'first' else ''}{rows:,}{'' if by == 'first' else f' by {by}'}"
-        return SampleTask(texts.spec.table, name or of_all, RowSample(rows, by, seed))
+        of_all = f", {'first ' if by == 'first' else ''}{rows:,}{'' if by == 'first' else f' by {by}'}"
+        return SampleTask(texts.spec.table, name or made_of(texts.spec.name, said=of_all), RowSample(rows, by, seed))
 
     def part(self, texts: TextSetInfo, rows: Sequence[int], *, name: str = "", said: str = "selected") -> TextSetInfo:
         """Keep these rows (from 0) of a text set as one of its own: it, and every result of it, says what it is part of.
@@ -110,7 +110,8 @@ class TextCalls(Follower):
     def part_task(self, texts: TextSetInfo, rows: Sequence[int], *, name: str = "", said: str = "selected") -> PartTask:
         """The task behind ``part``: whoever peeks at it learns whether the text set is there already."""
         runs = tuple(end for run in row_runs(sorted(set(rows))) for end in run)
-        return PartTask(texts.spec.table, name or f"{texts.spec.name}, {len(set(rows)):,} {said}", runs, said)
+        of_all = made_of(texts.spec.name, said=f", {len(set(rows)):,} {said}")
+        return PartTask(texts.spec.table, name or of_all, runs, said)
 
     def rename_classes(
         self, texts: TextSetInfo, names: Mapping[str, str], *, column: str | None = None, name: str = ""
@@ -126,7 +127,11 @@ class TextCalls(Follower):
                 f"'{texts.spec.name}' has no label column.", "Name the column whose classes to rename."
             )
         task = RenameClassesTask(
-            texts.spec.table, name or f"{texts.spec.name}, renamed", chosen, tuple(names), tuple(names.values())
+            texts.spec.table,
+            name or made_of(texts.spec.name, said=", renamed"),
+            chosen,
+            tuple(names),
+            tuple(names.values()),
         )
         return self.wait(task)
 

@@ -42,9 +42,9 @@ def wire_workbench(settings: Settings) -> Workbench:
         token = settings.token or stored_token(settings.cache, make=False)
         executor = ClientExecutor(store, CODEC, address=settings.backend, token=token)
     else:
-        executor = InlineExecutor(
-            store, library, wire_runner(store, settings, roots=None), settings.runs_folder, settings.model_roots
-        )
+        runner = wire_runner(store, settings, roots=None)
+        about = about_cluster(store, settings.ray_address if settings.executor == "ray" else "")
+        executor = InlineExecutor(store, library, runner, settings.runs_folder, settings.model_roots, about)
     return Workbench(store, executor, CODEC, library, settings)
 
 
@@ -89,8 +89,13 @@ def wire_workers(
     Local models below ``roots`` are listed; which may be opened the workers read from the settings themselves. ``cluster`` is
     the address of the Ray cluster that they hand their work to, if they do: ``health`` then says what is known of it.
     """
-    about = ClusterSeen(store, cluster) if cluster else dict[str, str]
-    return WorkersExecutor(store, Library(store), CODEC, runs or store.folder / "runs", roots, limits, about)
+    folder = runs or store.folder / "runs"
+    return WorkersExecutor(store, Library(store), CODEC, folder, roots, limits, about_cluster(store, cluster))
+
+
+def about_cluster(store: Store, address: str) -> Callable[[], dict[str, str]]:
+    """What is known of the Ray cluster at ``address``, for ``health``; nothing where there is none."""
+    return ClusterSeen(store, address) if address else dict[str, str]
 
 
 def open_store(settings: Settings) -> Store:

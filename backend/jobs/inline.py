@@ -3,7 +3,7 @@
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,10 +28,16 @@ class InlineExecutor(StoreExecutor):
     """Does each task at once and returns when it has ended; one process at a time does any one task."""
 
     def __init__(
-        self, store: Store, library: Library, runner: Runner, runs: Path, roots: tuple[Path, ...] = ()
+        self,
+        store: Store,
+        library: Library,
+        runner: Runner,
+        runs: Path,
+        roots: tuple[Path, ...] = (),
+        elsewhere: Callable[[], dict[str, str]] = dict,
     ) -> None:
         super().__init__(store, library, runs, roots)
-        self._runner = runner
+        self._runner, self._elsewhere = runner, elsewhere
         self._cancelled: set[str] = set()
 
     def start(self, task: Task, report: Report = no_report) -> JobStatus:
@@ -78,7 +84,13 @@ class InlineExecutor(StoreExecutor):
         self._cancelled.add(job_id)
 
     def health(self) -> dict[str, str]:
-        return {"executor": "inline", "store": self._store.id, **self.damage(), **self.trouble()}
+        return {
+            "executor": "inline",
+            "store": self._store.id,
+            **self._elsewhere(),
+            **self.damage(),
+            **self.trouble(),
+        }
 
     def close(self) -> None:
         self._store.close()

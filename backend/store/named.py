@@ -16,6 +16,7 @@ from backend.store.selections import checked_runs
 from backend.store.store import Store
 from backend.values.people import NOBODY, Person, asking
 from backend.values.selections import MOST_NAME, MOST_STORY, NamedRows
+from backend.values.visible import all_seen
 
 MOST_NAMED = 200  # of one text set
 _PREFIX = "named/"
@@ -35,7 +36,7 @@ def save_named(store: Store, table: str, name: Any, runs: Any, story: Any, n_row
             "Select rows of this text set.",
         )
     story = str(story)[:MOST_STORY]
-    made = NamedRows(name, table, tuple(kept), story if story.isprintable() else "", time.time())
+    made = NamedRows(name, table, tuple(kept), story if all_seen(story) else "", time.time())
     known = _find(store, table, name)
     if known is not None and known.runs != made.runs:
         raise InvalidRequest(f"'{name}' is the name of other rows already.", "Choose another name, or delete that one.")
@@ -173,7 +174,7 @@ def _checked_table(table: str) -> str:
 
 def _checked_name(name: Any) -> str:
     name = name.strip() if isinstance(name, str) else ""
-    if not name or len(name) > MOST_NAME or not name.isprintable():
+    if not name or len(name) > MOST_NAME or not all_seen(name):
         raise InvalidRequest(
             f"A selection needs a name of printable characters, at most {MOST_NAME}.", "Write one, such as 'unclear'."
         )

@@ -9,6 +9,7 @@ _DEFAULTS = {setting.name: setting.default for setting in SETTINGS}
 _UNPACKING = 5  # a compressed file may unpack to this many times the bytes a file may have
 _BLANKS = 5  # blank lines, to the rows that a table may have
 _MAX_COLUMNS = 10_000
+LONGEST_CLASS = 1_000  # characters; lists of text sets hold the classes of their labels
 MOST_CELLS = (
     5_000_000  # rows x columns: 25 columns at the usual limit of rows; each takes some 80 bytes while a file is read
 )

@@ -4,14 +4,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from backend.errors import TextSetError
-from backend.textsets.limits import Limits
+from backend.textsets.limits import LONGEST_CLASS, Limits
 from backend.textsets.roles import guess_roles
 from backend.textsets.tables import RawTable, listed, numbered, plural, shortened
 from backend.textsets.tidying import tidy, tidy_labels, without_marks
 from backend.values.reading import TextColumns
 from backend.values.texts import Cell, TextTable
 
-_LONGEST_CLASS = 1_000  # characters; lists of text sets hold the classes of their labels
 _LONGEST_LABEL = 200  # characters; a column of longer cells, or of nearly as many as there are rows, is prose
 _FEW = 20
 
@@ -193,10 +192,10 @@ def _check_lengths(column: str, cells: Sequence[Cell], kept: Sequence[int], limi
 def _check_classes(column: str, role: str, cells: Sequence[Cell], kept: Sequence[int]) -> None:
     for row in kept:
         cell = cells[row]
-        if cell is not None and len(cell) > _LONGEST_CLASS:
+        if cell is not None and len(cell) > LONGEST_CLASS:
             raise TextSetError(
                 f'Row {row + 1:,} has {len(cell):,} characters in column "{shortened(column, 60)}", which is to be the {role}; a'
-                f" {role} has at most {_LONGEST_CLASS:,}.",
+                f" {role} has at most {LONGEST_CLASS:,}.",
                 f"Choose another column as {role}: this one holds texts.",
             )
 

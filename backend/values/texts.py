@@ -12,6 +12,7 @@ from backend.values.specs import TextSetSpec
 Cell = str | None
 _FEWEST_DIGITS = 6  # of a digest, as a name
 MOST_CLASSES = 100  # of a label column that a line of the list names
+MOST_NAME = 300  # characters of the name of a text set
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,6 +172,13 @@ def named_set(infos: Sequence[TextSetInfo], name: str) -> TextSetInfo:
         )
     names = ", ".join(dict.fromkeys(info.spec.name for info in infos))
     raise InvalidRequest(f"There is no text set '{name}'.", f"Choose one of these, or add yours: {names}.")
+
+
+def made_of(*names: str, said: str = "") -> str:
+    """What a text set made of others is called by itself: their ``names``, of long ones the beginning, and what is ``said``."""
+    said = said[: MOST_NAME // 2]
+    room = (MOST_NAME - len(said)) // len(names) - len(" + ")
+    return " + ".join(name if len(name) <= room else f"{name[: room - 1]}…" for name in names) + said
 
 
 def told_apart(info: TextSetInfo) -> str:

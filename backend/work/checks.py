@@ -16,11 +16,12 @@ from backend.values.specs import (
     PostProcess,
     TextSetSpec,
 )
+from backend.values.texts import MOST_NAME
 from backend.values.visible import all_seen, visible
 
 MOST_SEED = 2**31 - 1
 MOST_TASKS = 10_000
-_MOST_TOKENS, _MOST_NAME = 2**24, 4096
+_MOST_TOKENS, _MOST_WORD = 2**24, 4096  # characters; paths of files and models may be that long
 _DIGEST = re.compile(r"[0-9a-f]{40}")
 _AGAIN = "Export the recipe again, or copy the value from one that works."
 
@@ -112,9 +113,9 @@ def check_digest(what: str, value: str) -> None:
         raise InvalidRequest(f"{what[0].upper()}{what[1:]} is '{value[:60]}', which is not a digest.", _AGAIN)
 
 
-def check_name(what: str, value: str) -> None:
-    """A name that people give: one that is seen as it is, beside other words too."""
-    check_text(what, value)
+def check_name(what: str, value: str, most: int = MOST_NAME) -> None:
+    """A name that people give, of ``most`` characters: one that is seen as it is, beside other words too."""
+    check_text(what, value, most)
     if not all_seen(value):
         raise InvalidRequest(
             f"The name of {what}, '{visible(value)[:80]}', holds characters that are not seen or turn words round.",
@@ -122,14 +123,10 @@ def check_name(what: str, value: str) -> None:
         )
 
 
-def check_text(what: str, value: str) -> None:
-    """A name that can be stored and looked for."""
-    if (
-        not value.strip()
-        or len(value) > _MOST_NAME
-        or any(ord(char) < 32 or 0xD800 <= ord(char) < 0xE000 for char in value)
-    ):
+def check_text(what: str, value: str, most: int = _MOST_WORD) -> None:
+    """A name of at most ``most`` characters that can be stored and looked for."""
+    if not value.strip() or len(value) > most or any(ord(char) < 32 or 0xD800 <= ord(char) < 0xE000 for char in value):
         raise InvalidRequest(
-            f"The name of {what} is empty, longer than {_MOST_NAME} characters, or holds control characters.",
+            f"The name of {what} is empty, longer than {most:,} characters, or holds control characters.",
             "Give it a name of printable characters.",
         )

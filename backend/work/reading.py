@@ -4,7 +4,7 @@ from backend.errors import InvalidRequest, TextSetError
 from backend.settings import Settings
 from backend.store import Store
 from backend.store.selections import checked_runs
-from backend.textsets.limits import Limits
+from backend.textsets.limits import LONGEST_CLASS, Limits
 from backend.textsets.records import mark_of
 from backend.textsets.tables import FORMATS
 from backend.values.activations import Report
@@ -168,7 +168,7 @@ def check_renaming(task: RenameClassesTask) -> None:
             "Give one name for each class to be renamed.",
         )
     for name in task.after:
-        check_name("a class", name)
+        check_name("a class", name, LONGEST_CLASS)
 
 
 def check_part(task: PartTask) -> None:

@@ -8,6 +8,8 @@ import pytest
 
 from backend import EmbedscopeError, visible
 from backend.bench.workbench import Workbench
+from backend.textsets.limits import LONGEST_CLASS
+from backend.values.texts import MOST_NAME, made_of
 from backend.values.visible import all_seen
 from tests.conftest import entered
 from tests.models.tiny import TEXTS, save_family
@@ -30,13 +32,17 @@ NAMES = {
     "an isolate": "\u2067abc",
     "a mark of direction": "abc\u200f",
     "half of a pair": "a\ud800b",
+    "Persian with a joiner": "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+    "joined emoji": "\U0001f469\u200d\U0001f4bb",
     "300 characters": "n" * 300,
+    "301 characters": "n" * 301,
     "5,000 characters": "n" * 5_000,
     "a path": "../../up",
     "a folder": "/etc/passwd",
     "nothing": "",
     "blanks": " \t ",
 }
+JOINED = {NAMES["Persian with a joiner"], NAMES["joined emoji"]}
 UNSEEN = [name for name in NAMES.values() if not all_seen(name)]
 
 
@@ -119,11 +125,12 @@ def test_a_name_is_kept_as_it_is_or_refused(kind: str, name: str, world: dict[st
         kept = KINDS[kind](world, asked)
     except EmbedscopeError as error:
         assert error.message and error.hint and len(error.message) < 3_000
+        assert kind == "vectors" or asked not in JOINED, "joiners are part of how these words are written"
         assert visible(error.message) == error.message, "what is said of it can be read"
         known = [info.spec.name for info in world["bench"].text_sets()]
         assert asked not in [*known, *(one.name for one in world["bench"].saved_rows(world["texts"]))]
         return
-    assert asked not in UNSEEN
+    assert asked not in UNSEEN and len(kept) <= (LONGEST_CLASS if kind == "a class" else MOST_NAME)
     assert kept == asked.strip() or not asked.strip() or kept.removeprefix("vectors:") == asked.strip()
 
 
@@ -142,3 +149,14 @@ def test_the_command_line_sends_no_escape_sequence_to_a_terminal(name: str, tmp_
     said = entered("textsets", "--delete", name, cache=tmp_path / "cache")
     assert said.returncode != 0 and visible(name) in said.stderr
     assert visible(said.stdout + said.stderr) == said.stdout + said.stderr
+
+
+def test_what_is_made_of_a_long_name_has_a_name_that_is_taken(world: dict[str, Any]) -> None:
+    bench, long = world["bench"], "n" * MOST_NAME
+    whole = bench.read_texts(world["path"], text="text", label="label", name=long)
+    part, rest = bench.sample_texts(whole, 5), bench.part(whole, [1, 2, 3])
+    joined, renamed = bench.join_texts(part, rest), bench.rename_classes(whole, {"l0": "other"})
+    for made, end in ((part, "…, first 5"), (rest, "…, 3 selected"), (renamed, "…, renamed"), (joined, "…")):
+        assert made.spec.name.startswith("nnn") and made.spec.name.endswith(end)
+        assert len(made.spec.name) <= MOST_NAME
+    assert made_of("a", "b") == "a + b" and made_of("a", said=", 5") == "a, 5"

@@ -2,15 +2,19 @@
 
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from backend.bench.wiring import wire_workers
+from backend import read_settings
+from backend.bench.wiring import about_cluster, wire_runner, wire_workbench, wire_workers
 from backend.errors import StoreError
 from backend.jobs.cluster.seen import ClusterSeen, bare, leave, summary
+from backend.jobs.inline import InlineExecutor
 from backend.store import Store
+from backend.work.library import Library
 from tests.conftest import free_port
 
 NODES: list[dict[str, Any]] = [
@@ -84,3 +88,19 @@ def test_health_names_the_cluster_where_there_is_one(store: Store, cluster: str)
     said = executor.health()
     executor.close()
     assert ("cluster" in said) == bool(cluster) and said["executor"] == "workers"
+
+
+@pytest.mark.parametrize("cluster", ["", "127.0.0.1:1"])
+def test_health_names_it_too_where_work_is_done_in_this_process(store: Store, cluster: str) -> None:
+    runner = wire_runner(store, read_settings(), roots=())
+    about = about_cluster(store, cluster)
+    said = InlineExecutor(store, Library(store), runner, store.folder / "runs", (), about).health()
+    assert ("cluster" in said) == bool(cluster) and said["executor"] == "inline"
+
+
+def test_a_workbench_that_works_on_a_cluster_says_so(tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    settings = replace(read_settings(), cache=tmp_path, backend="", executor="ray", ray_address="127.0.0.1:1")
+    bench = wire_workbench(settings)
+    assert "127.0.0.1:1, which does not answer" in bench.health()["cluster"]
+    bench.close()

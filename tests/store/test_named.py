@@ -88,3 +88,11 @@ def ask(service: Service, texts: TextSetInfo, body: bytes) -> int:
             return 200 if found else 0
     except urllib.error.HTTPError as error:
         return error.code
+
+
+@pytest.mark.parametrize("name", ["\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "\U0001f469\u200d\U0001f4bb"])
+def test_the_joiners_of_persian_and_of_emoji_stay_in_names_and_stories(bench: Workbench, name: str) -> None:
+    texts = set_of(bench)
+    bench.save_rows(texts, name, [1], story=name)
+    assert [(one.name, one.story) for one in bench.saved_rows(texts)] == [(name, name)]
+    bench.delete_text_set(texts.spec.table)

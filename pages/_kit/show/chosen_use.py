@@ -20,7 +20,7 @@ def use_selection(here: Selection, texts: TextSetInfo, found: Chosen, key: str) 
     st.page_link(page_file(COMPARE), label="Compare with the rest", icon=":material/compare_arrows:")
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         usual = f"{texts.spec.name}, {found.name or f'{len(found.rows):,} selected'}"
-        name = st.text_input("Text set", usual, key=f"{key}_set_name", max_chars=200, width="stretch")
+        name = st.text_input("Text set", usual[:200], key=f"{key}_set_name", max_chars=200, width="stretch")
         if st.button("Use as a text set", key=f"{key}_set", disabled=not name.strip(), icon=":material/content_cut:"):
             info = workbench().part(texts, found.rows, name=name)
             choose_texts_next(info.spec.table)
