@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any, TextIO
 
 from backend.errors import Cancelled
@@ -25,6 +26,7 @@ from backend.values.tasks import Task
 from backend.values.working import stood_still
 from backend.work.runner import Runner
 
+_FIRST_TO_GO = 500  # of 1,000: what the kernel adds to a worker's size where memory is short and it ends a process
 _LEFT_SECONDS = 5.0  # that a worker has to end its job once nobody listens any more
 KINDS = ("models", "layouts", "reader", "resolver", "training")
 
@@ -51,6 +53,7 @@ def serve_worker(kind: str, runner: Runner, codec: Codec, settings: Settings) ->
     channel = _Channel()
     with contextlib.suppress(OSError):
         os.nice(10)  # clicks come before work
+    _first_to_go()
     threading.Thread(target=channel.listen, daemon=True).start()
     channel.send({"event": "ready", "pid": os.getpid(), "kind": kind})
     while True:
@@ -67,6 +70,13 @@ def serve_worker(kind: str, runner: Runner, codec: Codec, settings: Settings) ->
             seconds=round(time.monotonic() - began, 3),
         )
         channel.send(event)
+
+
+def _first_to_go() -> None:
+    """Where memory is short on the machine, let the kernel end a worker, which loses a job, and not the service or the dashboard."""
+    with contextlib.suppress(OSError, ValueError):
+        place = Path("/proc/self/oom_score_adj")
+        place.write_text(str(max(_FIRST_TO_GO, int(place.read_text()))))
 
 
 def _done(

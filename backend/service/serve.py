@@ -10,6 +10,7 @@ from backend.errors import ServiceError, StoreError
 from backend.jobs.workers import JobLimits
 from backend.logs import log_event, set_up_logs
 from backend.settings import Settings
+from backend.store.access import make_folder
 from backend.store.processes import held_alone
 from backend.values.tasks import ResolveTask
 from backend.version import __version__
@@ -62,7 +63,7 @@ def interrupt(number: int, frame: types.FrameType | None) -> None:
 def _alone_on_cache(settings: Settings) -> Iterator[None]:
     """One service at a time on a cache folder: two would do the same work twice."""
     try:
-        settings.cache.mkdir(parents=True, exist_ok=True)
+        make_folder(settings.cache)
         lock = held_alone(settings.cache / "service.lock", f"port {settings.service_port}")
     except OSError as error:
         raise StoreError(

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from backend.store.access import make_folder
 from backend.store.processes import claim, is_held
 
 SAME_WORK = "Waiting for another job that computes the same"
@@ -24,7 +25,7 @@ def making(folder: Path, digest: str, report: Callable[[int, int, str], None]) -
         time.sleep(_LOOK)
 
     with contextlib.suppress(OSError):
-        (folder / _CLAIMS).mkdir(exist_ok=True)
+        make_folder(folder / _CLAIMS)
     with claim(folder / _CLAIMS / digest, wait):
         yield
 
