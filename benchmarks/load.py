@@ -1,8 +1,9 @@
 """Load: browser sessions that click through all pages and press Run while jobs work, each with its own model and text set.
 
 ``python -m benchmarks.load --sessions 16 --minutes 10`` (as one of all benchmarks: 4 sessions for one minute). Reported: errors that a
-page showed or the browser logged, jobs that were lost, work that was done twice, memory after the first minute and at the end,
-and the 95th percentile of a click. Needs a Chromium, as ``clicks`` does.
+page showed or the browser logged, jobs that were lost, work that was done twice, memory of each process over time,
+and the 95th percentile of a click. Needs a Chromium, as ``clicks`` does; with ``--without-browsers`` the sessions speak the
+dashboard's websocket themselves, so that the machine has its processors for the dashboard and the jobs.
 """
 
 import argparse
@@ -29,6 +30,7 @@ from backend.work.times import FORWARD, times_of
 from benchmarks.clicks import CHROMIUM, wait_for
 from benchmarks.memory import text_of
 from benchmarks.spikes import running_app
+from benchmarks.visitors import Visitor
 
 PORT, SERVICE_PORT = 8572, 8672
 _ERRORS = "[data-testid=stException], [data-testid=stAlertContentError]"
@@ -43,7 +45,7 @@ class Seen:
     clicks: list[float] = field(default_factory=list)  # milliseconds
     errors: Counter[str] = field(default_factory=Counter)
     n_runs: int = 0
-    memory: list[tuple[float, float]] = field(default_factory=list)  # (seconds since the start, MB)
+    memory: list[tuple[float, dict[str, float]]] = field(default_factory=list)  # (seconds, MB of each process)
 
 
 def main() -> None:
@@ -52,8 +54,9 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=4)
     parser.add_argument("--minutes", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--without-browsers", action="store_true")
     options = parser.parse_args()
-    if not Path(CHROMIUM).exists():
+    if not options.without_browsers and not Path(CHROMIUM).exists():
         print(f"load: skipped, there is no Chromium at {CHROMIUM}")
         return
     with tempfile.TemporaryDirectory() as name:
@@ -88,9 +91,13 @@ def _choice(bench: Workbench, number: int, folder: Path) -> str:
 
 
 async def _all_sessions(choices: list[str], seen: Seen, folder: Path, options: argparse.Namespace) -> None:
+    until = time.monotonic() + 60 * options.minutes
+    if options.without_browsers:
+        visits = [_visit(choice, random.Random(options.seed + n), seen, until) for n, choice in enumerate(choices)]
+        await asyncio.gather(_watch_memory(folder, seen, until), *visits)
+        return
     from playwright.async_api import async_playwright
 
-    until = time.monotonic() + 60 * options.minutes
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--no-first-run"])
         sessions = [
@@ -126,6 +133,24 @@ async def _session(browser: Any, choice: str, draw: random.Random, seen: Seen, u
                 continue
 
 
+async def _visit(choice: str, draw: random.Random, seen: Seen, until: float) -> None:
+    """The same person without a browser."""
+    visitor = Visitor(f"http://127.0.0.1:{PORT}", choice)
+    await visitor.come("models")
+    places = sorted(visitor.pages)
+    while time.monotonic() < until:
+        place = draw.choice(places)
+        try:
+            seen.clicks.append(await visitor.click(place))
+            await visitor.stay(draw.uniform(0.5, 3.0))
+            seen.errors.update(f"{place}: {shown[:120]}" for shown in visitor.errors)
+            if draw.random() < 0.5:
+                seen.n_runs += await visitor.run()
+        except TimeoutError:
+            seen.errors.update([f"{place}: not whole in time"])
+    await visitor.leave()
+
+
 def _pages() -> list[tuple[str, str]]:
     """Section and title of every page, as the table in app.py says (which draws a page when it is imported)."""
     tree = ast.parse((DASHBOARD / "app.py").read_text("utf-8"))
@@ -156,16 +181,24 @@ async def _watch_memory(folder: Path, seen: Seen, until: float) -> None:
         await asyncio.sleep(5.0)
 
 
-def _memory(folder: Path) -> float:
-    """MB of all processes of this instance; what several share counts once among them."""
-    total = 0
+def _memory(folder: Path) -> dict[str, float]:
+    """MB of each process of this instance, by what it is; what several share counts once among them."""
+    found: dict[str, float] = {}
     for process in psutil.process_iter():
         try:
             if process.environ().get("EMBEDSCOPE_CACHE") == str(folder):
-                total += process.memory_full_info().pss
+                name = _called(process.cmdline())
+                found[name] = found.get(name, 0.0) + process.memory_full_info().pss / 2**20
         except psutil.Error:
             continue
-    return total / 2**20
+    return found
+
+
+def _called(command: list[str]) -> str:
+    """What a process is, by its command; two workers of a kind are one name."""
+    if "pages._kit.launch" in command:
+        return "dashboard"
+    return f"worker {command[-1]}" if "worker" in command else command[-1]
 
 
 def _say(bench: Workbench, seen: Seen) -> None:
@@ -187,9 +220,19 @@ def _say(bench: Workbench, seen: Seen) -> None:
     if len(seen.clicks) > 1:
         p95 = statistics.quantiles(seen.clicks, n=20)[-1]
         print(f"a click: median {statistics.median(seen.clicks):.0f} ms, 95th percentile {p95:.0f} ms")
-    early = [mb for when, mb in seen.memory if when <= 60.0]
-    if early:
-        print(f"memory: {early[-1]:,.0f} MB after the first minute, {seen.memory[-1][1]:,.0f} MB at the end")
+    _say_memory(seen.memory)
+
+
+def _say_memory(samples: list[tuple[float, dict[str, float]]]) -> None:
+    """Of each process, and of all, the memory after each minute."""
+    marks = [
+        next((row for row in samples if row[0] >= at), samples[-1]) for at in range(0, int(samples[-1][0]) + 1, 60)
+    ]
+    marks = [*marks, samples[-1]]
+    print("memory, MB, after seconds: " + ", ".join(f"{when:.0f}" for when, _ in marks))
+    for name in sorted({name for _, parts in samples for name in parts}):
+        print(f"    {name}: " + ", ".join(f"{parts.get(name, 0.0):,.0f}" for _, parts in marks))
+    print("    in all: " + ", ".join(f"{sum(parts.values()):,.0f}" for _, parts in marks))
 
 
 def _metrics_of(bench: Workbench) -> list[str]:

@@ -1,5 +1,6 @@
-"""What a piece of work took of this process: processor time, and memory at its highest."""
+"""What a piece of work took of this process, processor time and memory at its highest; and what it may do."""
 
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,17 @@ def guarded(what: str, seconds: float = SECONDS, megabytes: float = MEGABYTES) -
     took, more = time.process_time() - began, _status("VmHWM") - before
     assert took <= seconds, f"{what} took {took:.1f} s of processor time"
     assert more <= megabytes, f"{what} took {more:,.0f} MB of memory"
+
+
+def modes_bind() -> bool:
+    """Whether the modes of files bind this process: root may read and write whatever they say."""
+    with tempfile.NamedTemporaryFile() as file:
+        Path(file.name).chmod(0)
+        try:
+            Path(file.name).read_bytes()
+        except OSError:
+            return True
+    return False
 
 
 def _restart() -> float:

@@ -9,11 +9,11 @@ import numpy.typing as npt
 from backend.errors import StoreError
 from backend.forms.fingerprint import content_digest
 from backend.store.arrays import ArrayWriter, write_whole
-from backend.store.files import Files, Stamp
+from backend.store.files import Files, Stamp, not_its_fault
 from backend.store.records import Records
 from backend.store.results import load_result, result_content
 from backend.store.room import Room
-from backend.store.seal import Damage, Newer, file_checksum, read_seal
+from backend.store.seal import Damage, Newer, Seal, file_checksum, read_seal
 from backend.values.json_data import Json
 
 FILED = {
@@ -21,6 +21,7 @@ FILED = {
     "named": "named",
     "selection": "selections",
 }  # records that are files: nobody could make them again
+_TRIES = 100  # to map an array that others replace meanwhile
 _TABLE = 16  # digits of a table's digest, in the name of a selection of its rows
 
 
@@ -49,17 +50,26 @@ class Entries:
         return array
 
     def _mapped(self, kind: str, digest: str) -> npt.NDArray[Any] | None:
-        seal = self._files.sound(kind, digest)
-        if seal is None:
-            return None
+        for _ in range(_TRIES):
+            seal = self._files.sound(kind, digest)
+            array = None if seal is None else self._map(kind, digest, seal)
+            if array is None or self._files.is_the_checked(kind, digest):
+                return array
+        return None
+
+    def _map(self, kind: str, digest: str, seal: Seal) -> npt.NDArray[Any] | None:
+        path = self._files.path(kind, digest)
         try:
-            array: npt.NDArray[Any] = np.load(self._files.path(kind, digest), mmap_mode="r", allow_pickle=False)
+            array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
         except FileNotFoundError:
             return None
         except (ValueError, OSError, EOFError) as error:
-            self._files.set_aside(kind, digest, f"it is not a plain array: {error}")
+            if isinstance(error, OSError):
+                not_its_fault(error)
+            if self._files.is_the_checked(kind, digest):
+                self._files.set_aside(kind, digest, f"it is not a plain array: {error}")
             return None
-        if array.shape != seal.shape or array.dtype.str != seal.dtype:
+        if (array.shape != seal.shape or array.dtype.str != seal.dtype) and self._files.is_the_checked(kind, digest):
             self._files.set_aside(kind, digest, f"its shape is {array.shape} and not {seal.shape}")
             return None
         return array
@@ -266,7 +276,9 @@ class Entries:
             return self._records.get(key)
         try:
             content = self._files.read(kind, digest)
-        except StoreError:
+        except StoreError as error:
+            if isinstance(error.__cause__, OSError):
+                raise
             return None  # no digest, so no such record
         return None if content is None else json.loads(content)
 

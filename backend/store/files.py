@@ -1,14 +1,16 @@
 """The files of the store: found by kind and key, believed once they were checked, set aside where they are damaged."""
 
 import contextlib
+import errno
 import os
 import re
 import time
 import uuid
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy.typing as npt
 
@@ -17,7 +19,7 @@ from backend.store.access import make_folder, may_write
 from backend.store.arrays import ArrayWriter, disk_error, write_whole
 from backend.store.aside import Aside
 from backend.store.processes import process_name
-from backend.store.seal import Damage, Newer, Seal, file_checksum, read_seal
+from backend.store.seal import Damage, Newer, Seal, checksum_of, seal_of
 
 SUFFIXES = {
     "arrays": ".npy",
@@ -34,6 +36,9 @@ KEPT = ("texts", "vectors", "jobs", "named", "selections")  # what cannot
 TEMPORARY = "tmp"
 _DIGEST = re.compile(r"[0-9a-f]{40}")
 _TOUCH_AFTER = 60.0  # seconds; last use need not be known more finely
+
+_NOT_ITS_FAULT = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # of the process or the machine, whatever lies in the file
+_T = TypeVar("_T")
 
 Stamp = tuple[int, int, int]  # inode, bytes, nanoseconds of the last change or use
 
@@ -69,55 +74,64 @@ class Files:
 
     def seal(self, kind: str, key: str) -> Seal | None:
         """What an entry says of itself, if it is the one asked for and as long as it was; its content is not read."""
-        path = self.path(kind, key)
-        try:
-            return read_seal(path, kind, key)
-        except (FileNotFoundError, NotADirectoryError, Newer):
-            return None
-        except Damage as damage:
-            self.set_aside(kind, key, str(damage))
-        except OSError as error:
-            self.set_aside(kind, key, f"it cannot be read: {error.strerror}")
-        return None
+        return self._looked(kind, key, lambda file: seal_of(file, kind, key))
 
     def sound(self, kind: str, key: str) -> Seal | None:
         """The seal of an entry whose content has its checksum: read when this process first asks, then believed."""
-        path, seal = self.path(kind, key), self.seal(kind, key)
-        if seal is None:
-            return None
-        try:
-            stamp = _stamp(path)
+        path = self.path(kind, key)
+
+        def look(file: FileIO) -> Seal:
+            seal, stamp = seal_of(file, kind, key), _stamp_of(os.fstat(file.fileno()))
             if self._sound.get(path) != stamp:
-                if file_checksum(path, seal.n_bytes) != seal.crc:
+                if checksum_of(file, seal.n_bytes) != seal.crc:
                     raise Damage("its content does not have its checksum")
                 self._sound[path] = stamp
-        except FileNotFoundError:
-            return None
-        except Damage as damage:
-            self.set_aside(kind, key, str(damage))
-            return None
-        except OSError as error:
-            self.set_aside(kind, key, f"it cannot be read: {error.strerror}")
-            return None
-        return seal
+            return seal
+
+        return self._looked(kind, key, look)
+
+    def is_the_checked(self, kind: str, key: str) -> bool:
+        """Whether the file that lies there now is the one that `sound` believed, and no other has taken its place."""
+        path = self.path(kind, key)
+        known, now = self._sound.get(path), self.stamp(kind, key)
+        return known is not None and now is not None and known[0] == now[0]
 
     def read(self, kind: str, key: str, *, sealed: bool = False) -> bytes | None:
         """The content of an entry (``sealed``: the whole file), checked every time; None where there is none to believe."""
-        path, seal = self.path(kind, key), self.seal(kind, key)
-        if seal is None:
-            return None
+
+        def look(file: FileIO) -> bytes:
+            seal = seal_of(file, kind, key)
+            file.seek(0)
+            whole = file.readall()
+            content = whole[: seal.n_bytes]
+            if len(content) != seal.n_bytes or zlib.crc32(content) != seal.crc:
+                raise Damage("its content does not have its checksum")
+            return whole if sealed else content
+
+        return self._looked(kind, key, look)
+
+    def _looked(self, kind: str, key: str, look: Callable[[FileIO], _T]) -> _T | None:
+        """What ``look`` finds in the file of an entry; None where there is none, or it is damaged and was set aside.
+
+        The file is opened once: whoever puts a new one in its place meanwhile changes nothing of what is read, and the
+        new one is not blamed for the old. Raises StoreError where the system opens no more files.
+        """
+        path, inode = self.path(kind, key), None
         try:
-            whole = path.read_bytes()
-        except FileNotFoundError:
+            with path.open("rb", buffering=0) as file:
+                inode = os.fstat(file.fileno()).st_ino
+                return look(file)
+        except (FileNotFoundError, NotADirectoryError, Newer):
             return None
+        except Damage as damage:
+            reason = str(damage)
         except OSError as error:
-            self.set_aside(kind, key, f"it cannot be read: {error.strerror}")
-            return None
-        content = whole[: seal.n_bytes]
-        if len(content) != seal.n_bytes or zlib.crc32(content) != seal.crc:
-            self.set_aside(kind, key, "its content does not have its checksum")
-            return None
-        return whole if sealed else content
+            not_its_fault(error)
+            reason = f"it cannot be read: {error.strerror}"
+        now = self.stamp(kind, key)
+        if inode is None or (now is not None and now[0] == inode):
+            self.set_aside(kind, key, reason)
+        return None
 
     def write(self, kind: str, key: str, content: bytes, meta: dict[str, Any], *, durable: bool = True) -> None:
         """Keep ``content`` under a seal, whole or not at all."""
@@ -196,6 +210,17 @@ class Files:
             temporary.replace(target)
 
 
+def not_its_fault(error: OSError) -> None:
+    """Raise StoreError where a file could not be read for what the process or the machine lacks, whatever lies in it."""
+    if error.errno in _NOT_ITS_FAULT:
+        raise StoreError(
+            f"The cache could not be read: {error.strerror}.", "Try again when the machine is less busy."
+        ) from error
+
+
 def _stamp(path: Path) -> Stamp:
-    stat = path.stat()
+    return _stamp_of(path.stat())
+
+
+def _stamp_of(stat: os.stat_result) -> Stamp:
     return stat.st_ino, stat.st_size, stat.st_mtime_ns

@@ -9,6 +9,7 @@ import errno
 import json
 import os
 import sqlite3
+import tempfile
 import threading
 import uuid
 import zlib
@@ -19,13 +20,14 @@ from typing import Any, TypeVar
 import diskcache
 
 from backend.errors import StoreError
-from backend.store.access import FILE_MODE, make_folder
+from backend.store.access import FILE_MODE, FOLDER_MODE, make_folder
 from backend.store.disk import check_database, open_cache, stored_rows
 from backend.store.processes import exclusive
 from backend.values.json_data import Json
 
 _T = TypeVar("_T")
 _NO_DAMAGE = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_NOMEM}
+_ROOM = 65_536  # bytes: more than the database's shared memory takes at first
 _ABSENT = object()
 _FOLDER, _DATABASE = "records", "cache.db"
 _ODD = (
@@ -185,6 +187,8 @@ class Records:
         folder = self._folder / _FOLDER
         try:
             if os.path.lexists(folder):
+                if not folder.is_symlink() and folder.is_dir():
+                    folder.chmod(FOLDER_MODE)  # nobody but root moves a folder that may not be written
                 folder.rename(self._folder / "set-aside" / f"{_FOLDER}-{uuid.uuid4().hex[:8]}")
             self._say("records", _DATABASE, str(error))
             self._cache = _private_cache(folder)
@@ -198,7 +202,7 @@ class Records:
             return False
         if isinstance(error, sqlite3.Error):
             code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
-            if code & 0xFF in _NO_DAMAGE:
+            if code & 0xFF in _NO_DAMAGE or (code & 0xFF == sqlite3.SQLITE_IOERR and not _has_room(self._folder)):
                 return False
         elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE):
             return False
@@ -233,6 +237,17 @@ def _usable(folder: Path) -> bool:
             return True
     except OSError:
         return False
+
+
+def _has_room(folder: Path) -> bool:
+    """Whether a small file can be written here: SQLite calls a quota or a limit on files an error of the disk, as it does damage."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(_ROOM))
+            file.flush()
+    except OSError:
+        return False
+    return True
 
 
 def _inode(path: Path) -> int | None:

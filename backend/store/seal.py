@@ -10,6 +10,7 @@ import json
 import struct
 import zlib
 from dataclasses import dataclass, field
+from io import RawIOBase
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -62,8 +63,13 @@ def read_seal(path: Path, kind: str, key: str) -> Seal:
     Raises Damage where it is not, Newer where this version cannot tell, FileNotFoundError where there is none.
     """
     with path.open("rb") as file:
-        n_whole = file.seek(0, 2)
-        body = _body(file, n_whole)
+        return seal_of(file, kind, key)
+
+
+def seal_of(file: BinaryIO, kind: str, key: str) -> Seal:
+    """The same of a file that is open."""
+    n_whole = file.seek(0, 2)
+    body = _body(file, n_whole)
     try:
         fields = json.loads(body)
         if fields["format"] > _FORMAT:
@@ -102,13 +108,19 @@ def _body(file: BinaryIO, n_whole: int) -> bytes:
 
 def file_checksum(path: Path, n_bytes: int) -> int:
     """CRC-32 of the first ``n_bytes`` of a file: about 0.15 s for 150 MB that the system still holds in memory."""
-    crc, left, buffer = 0, n_bytes, memoryview(bytearray(min(_CHUNK, max(1, n_bytes))))
     with path.open("rb", buffering=0) as file:
-        while left > 0:
-            n_read = file.readinto(buffer[: min(left, len(buffer))])
-            if not n_read:
-                raise Damage("it was cut off")
-            crc, left = zlib.crc32(buffer[:n_read], crc), left - n_read
+        return checksum_of(file, n_bytes)
+
+
+def checksum_of(file: RawIOBase, n_bytes: int) -> int:
+    """The same of a file that is open."""
+    crc, left, buffer = 0, n_bytes, memoryview(bytearray(min(_CHUNK, max(1, n_bytes))))
+    file.seek(0)
+    while left > 0:
+        n_read = file.readinto(buffer[: min(left, len(buffer))])
+        if not n_read:
+            raise Damage("it was cut off")
+        crc, left = zlib.crc32(buffer[:n_read], crc), left - n_read
     return crc
 
 

@@ -1,7 +1,6 @@
 """Reading files of texts: each format, each trap, with the exact rows or the exact refusal."""
 
 import dataclasses
-import os
 import re
 from typing import Any
 
@@ -13,6 +12,7 @@ from backend.textsets.limits import Limits
 from backend.textsets.reading import preview, read, read_path
 from backend.values.reading import ReadOptions, TextColumns
 from backend.values.texts import TextTable
+from tests.guards import modes_bind
 
 LIMITS = Limits(max_bytes=1_000_000, max_rows=1_000, max_text_chars=5_000)
 
@@ -368,7 +368,9 @@ def test_read_path(tmp_path):
     assert read_path(str(file), "mine", options(), limits=LIMITS).texts == ("a",)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+@pytest.mark.skipif(
+    not modes_bind(), reason="root may read every file; tests/store/test_without_roots_rights.py runs this"
+)
 def test_a_file_that_may_not_be_read(tmp_path):
     file = tmp_path / "a.csv"
     file.write_text("text\na\n")
