@@ -1,21 +1,22 @@
-"""Time of the four intrinsic-dimension estimates from one neighbour graph, against four scikit-dimension calls; of TwoNN alone too.
+"""The four intrinsic-dimension estimates from one neighbour graph, against four scikit-dimension calls; TwoNN alone, and its search.
 
-Run with ``python benchmarks/kernels_dimension.py [--repeat 3]``. Both sides get the same float32 rows; the best of the
-repeats counts, the two sides taking turns; "less work" compares processor seconds, which hold on a busy machine too.
-Values must agree to 1e-6.
+Both sides get the same rows, scikit-dimension in float64 (in float32 its own distances are off). scikit-learn's search is the brute force
+that its documentation names for many dimensions, for two neighbours, in float32, and finds neighbours only, without copies left out and
+without the estimate.
 """
 
-import argparse
-import statistics
-import time
 import warnings
-from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from backend.metrics.dimension.kernel import Settings, estimates, neighbour_graph
+from benchmarks import made
+from benchmarks.race import one_thread, race
+from benchmarks.record import keep, largest
 
-SIZES = ((2000, 384), (4096, 768), (872, 768))
+NAME = "kernels_dimension"
 NAMES = ("two_nn", "mle", "mada", "method_of_moments")
 
 
@@ -46,60 +47,51 @@ def theirs(x: np.ndarray) -> dict[str, float]:
     return {name: float(one.dimension_) for name, one in zip(NAMES, found, strict=True)}
 
 
-def two_nn_alone(n_rows: int, n_dims: int, repeat: int) -> str:
-    """A line of processor seconds: TwoNN by its two neighbours alone, scikit-dimension, and scikit-learn's search without the fit."""
+def two_nn(x: np.ndarray) -> float:
+    """TwoNN by its two neighbours alone, as the metric takes it where no other estimator is asked for."""
+    return estimates(neighbour_graph(x, 2), Settings())["two_nn"]
+
+
+def two_nn_of_library(x: np.ndarray) -> float:
     import skdim
+
+    return float(skdim.id.TwoNN().fit(x).dimension_)
+
+
+def nearest_two(x: np.ndarray) -> np.ndarray:
+    """Distances (n_rows, 2) by scikit-learn's brute force in float32."""
     from sklearn.neighbors import NearestNeighbors
 
-    x = rows_like_a_layer(n_rows, n_dims)
-    wide = x.astype(np.float64)
-
-    def searched(rows: np.ndarray) -> dict[str, float]:
-        NearestNeighbors(n_neighbors=2, algorithm="brute").fit(rows).kneighbors()
-        return {}
-
-    runs = [
-        (
-            timed(lambda rows: estimates(neighbour_graph(rows, 2), Settings()), x),
-            timed(lambda rows: {"two_nn": float(skdim.id.TwoNN().fit(rows).dimension_)}, wide),
-            timed(searched, x),
-        )
-        for _ in range(repeat)
-    ]
-    mine, library, search = (statistics.median(one[side][1] for one in runs) for side in range(3))
-    value, other = (runs[0][side][2]["two_nn"] for side in (0, 1))
-    ratios = f"{library / mine:5.2f} {search / mine:5.2f}"
-    return f"{n_rows:5d} x {n_dims:4d}   {mine:9.3f} {library:9.3f} {search:9.3f}   {ratios}   {abs(value - other) / other:.1e}"
+    found: np.ndarray = NearestNeighbors(n_neighbors=2, algorithm="brute").fit(x).kneighbors()[0]
+    return found
 
 
-def timed(run: Callable[[np.ndarray], dict[str, float]], x: np.ndarray) -> tuple[float, float, dict[str, float]]:
-    """Seconds on the clock, seconds of all processors together, and the values."""
-    clock, work = time.perf_counter(), time.process_time()
-    found = run(x)
-    return time.perf_counter() - clock, time.process_time() - work, found
+def _relative(mine: Any, other: Any) -> str:
+    pairs = [(mine[name], other[name]) for name in NAMES] if isinstance(mine, dict) else [(mine, other)]
+    return largest([abs(a - b) / abs(b) for a, b in pairs]) + ", relative"
+
+
+def _by_distances(x: np.ndarray, mine: float, distances: np.ndarray) -> str:
+    """What TwoNN would be by the peer's distances, which are rounded to float32 before they are compared."""
+    ratios = np.sort(np.log(distances[:, 1] / distances[:, 0]))[: int(0.9 * len(x))]
+    fit = -np.log1p(-np.arange(1, len(ratios) + 1) / len(x))
+    return (
+        f"TwoNN of its distances differs by {abs(float(ratios @ fit / (ratios @ ratios)) - mine) / mine:.0e}, relative"
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeat", type=int, default=3)
-    repeat = parser.parse_args().repeat
-    for run in (ours, theirs):
-        run(rows_like_a_layer(2000, 384))  # compile and load
-    print("rows x dims     ours (s)  library (s)  times faster  times less work  largest relative difference")
-    for n_rows, n_dims in SIZES:
-        x = rows_like_a_layer(n_rows, n_dims)
-        wide = x.astype(np.float64)  # in float32 the library's own distances are off
-        runs = [(timed(ours, x), timed(theirs, wide)) for _ in range(repeat)]
-        mine, other = (min(pair[side][0] for pair in runs) for side in (0, 1))
-        work, other_work = (min(pair[side][1] for pair in runs) for side in (0, 1))
-        values, expected = runs[0][0][2], runs[0][1][2]
-        gap = max(abs(values[name] - expected[name]) / expected[name] for name in NAMES)
-        ratios = f"{other / mine:12.1f}  {other_work / work:15.1f}"
-        print(f"{n_rows:5d} x {n_dims:4d}   {mine:9.3f}  {other:11.3f}  {ratios}  {gap:.1e}")
-
-    print("TwoNN alone, processor seconds: ours, scikit-dimension, scikit-learn's search; times less work; difference")
-    for n_rows in (4096, 10_000):
-        print(two_nn_alone(n_rows, 768, repeat))
+    one_thread()
+    for n_rows, n_dims, target in ((4096, 768, 15.0), (872, 768, None), (2000, 384, None)):
+        x = made.layer(n_rows, n_dims)
+        what = f"TwoNN, MLE, MADA and moments, {n_rows:,} x {n_dims}"
+        keep(NAME, [race(what, "four scikit-dimension calls", partial(ours, x), partial(theirs, x.astype(np.float64)), quality=_relative, target=target)])  # fmt: skip
+    for n_rows, target, turns in ((4096, 1.5, 5), (10_000, 2.0, 3), (50_000, 3.0, 1)):
+        x = made.layer(n_rows, 768)
+        what, mine = f"TwoNN, {n_rows:,} x 768", partial(two_nn, x)
+        keep(NAME, [race(what, "scikit-learn's search alone (brute force, k = 2, float32)", mine, partial(nearest_two, x), quality=partial(_by_distances, x), target=target, turns=turns, warm=turns > 1)])  # fmt: skip
+        wide = x.astype(np.float64)
+        keep(NAME, [race(what, "scikit-dimension", mine, partial(two_nn_of_library, wide), quality=_relative, target=target, turns=turns, warm=turns > 1)])  # fmt: skip
 
 
 if __name__ == "__main__":

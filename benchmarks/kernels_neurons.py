@@ -1,26 +1,26 @@
-"""Time of greedy forward selection with all candidates at once, against a loop of scikit-learn fits.
+"""Greedy forward selection with all candidates at once, against a loop of scikit-learn fits.
 
-Run with ``python -m benchmarks kernels_neurons`` or ``python benchmarks/kernels_neurons.py [--repeat 3]``. Both sides
-get the same standardised rows and the same folds and count the same held-out rows. The first step is timed whole;
-later steps are timed on some candidates of the loop and scaled, given the dimensions that ours chose. The last column
-is the difference of the accuracies; a choice that is not the loop's is said.
+Both sides get the same standardised rows and the same folds and count the same held-out rows; the loop fits scikit-learn's
+LogisticRegression (lbfgs, C = 1) for every candidate and every fold. The first step of two classes is timed whole, in turns;
+later steps on some candidates of the loop, scaled to all that are left, given the dimensions that ours chose. Of a step of ours the time
+between two of its reports is taken.
 """
 
-import argparse
 import time
+from functools import partial
+from typing import Any
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from backend.metrics.neurons.kernel import fold_numbers, greedy_dimensions, standardised
-from benchmarks.timing import header, line, taking_turns
+from benchmarks import made
+from benchmarks.race import one_thread, race, taken
+from benchmarks.record import Ratio, Row, Side, keep
 
 N_FOLDS = 5
-CASES = (
-    (2_000, 768, 2, 11, 24),
-    (2_000, 768, 6, 6, 8),
-    (4_000, 384, 50, 3, 2),
-)  # rows, dimensions, classes, steps, timed
+NAME = "kernels_neurons"
+_LOOP = "scikit-learn, candidate by candidate"
 
 
 def rows_of_classes(n_rows: int, n_dims: int, n_classes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -47,53 +47,65 @@ def loop(x: np.ndarray, y: np.ndarray, chosen: list[int], candidates: list[int])
     return right / len(y)
 
 
-def first_step(x: np.ndarray, y: np.ndarray, repeat: int) -> None:
+def first_step(x: np.ndarray, y: np.ndarray, what: str) -> Row:
     """The whole first step of both sides."""
-    every = list(range(x.shape[1]))
-    mine, other, found, accuracies = taking_turns(
-        lambda: greedy_dimensions(x, y, n_select=1), lambda: loop(x, y, [], every), repeat
-    )
-    line(f"step 1, {x.shape[0]} x {x.shape[1]}", mine, other, abs(found.accuracies[0] - accuracies.max()))
-    if found.dimensions[0] != accuracies.argmax():
-        print(f"  another choice: ours {found.dimensions[0]}, the loop's {accuracies.argmax()}")
+
+    def same(mine: Any, other: Any) -> str:
+        choice = "same choice" if mine.dimensions[0] == other.argmax() else "another choice"
+        return f"{choice}, largest difference {abs(mine.accuracies[0] - other.max()) * len(y):.0f} rows of {len(y):,}"
+
+    ours, theirs = partial(greedy_dimensions, x, y, n_select=1), partial(loop, x, y, [], list(range(x.shape[1])))
+    return race(f"{what}, step 1", _LOOP, ours, theirs, quality=same, target=50.0, turns=3, warm=False)
 
 
-def later_steps(x: np.ndarray, y: np.ndarray, n_steps: int, n_timed: int, *, from_step: int) -> None:
-    """Each step of ours, and some candidates of the loop's, scaled to all of them."""
-    begun: dict[int, float] = {}
+def later_steps(
+    x: np.ndarray, y: np.ndarray, what: str, n_steps: int, n_timed: int, wanted: dict[int, float | None]
+) -> None:
+    """The ``wanted`` steps, by their targets: ours as it reports them, and some candidates of the loop's, scaled to all."""
+    begun: dict[int, tuple[float, float]] = {}
 
     def report(done: int, total: int, _stage: str) -> None:
-        begun.setdefault(n_steps * done // total, time.perf_counter())
+        begun.setdefault(n_steps * done // total, (time.process_time(), time.perf_counter()))
 
-    found = greedy_dimensions(x, y, n_select=n_steps, report=report)
-    begun[n_steps] = time.perf_counter()
+    whole = taken(lambda: greedy_dimensions(x, y, n_select=n_steps, report=report))
+    begun[n_steps] = time.process_time(), time.perf_counter()
+    found = whole.result
     chosen = found.dimensions.tolist()
-    for step in range(from_step - 1, n_steps):
-        left = sorted(set(range(x.shape[1])) - set(chosen[:step]))
-        some = [
-            chosen[step],
-            *[dim for dim in left if dim != chosen[step]][:: max(1, len(left) // n_timed)][: n_timed - 1],
-        ]
-        start = time.perf_counter()
-        accuracies = loop(x, y, chosen[:step], some)
-        seconds = (time.perf_counter() - start) * len(left) / len(some)
-        name = f"step {step + 1}, {len(some)} of {len(left)} scaled" + (", screened" if found.screened[step] else "")
-        line(name, begun[step + 1] - begun[step], seconds, abs(found.accuracies[step] - accuracies[0]))
-        if accuracies[0] < accuracies.max():
-            print(f"  the loop prefers dimension {some[int(accuracies.argmax())]}")
+    for step, target in wanted.items():
+        left = sorted(set(range(x.shape[1])) - set(chosen[: step - 1]))
+        best = chosen[step - 1]
+        some = [best, *[dim for dim in left if dim != best][:: max(1, len(left) // n_timed)][: n_timed - 1]]
+        theirs = taken(partial(loop, x, y, chosen[: step - 1], some))
+        times = len(left) / len(some)
+        (worked, clock), (worked_before, clock_before) = begun[step], begun[step - 1]
+        mine = Side(worked - worked_before, clock - clock_before, whole.peak_mb)
+        other = Side(theirs.processor * times, theirs.clock * times, theirs.peak_mb)
+        accuracies, ratio = theirs.result, other.processor / mine.processor
+        gap = round(abs(found.accuracies[step - 1] - accuracies[0]) * len(y))
+        choice = (
+            "none timed is better"
+            if accuracies[0] >= accuracies.max() - 0.5 / len(y)
+            else "another timed is better by the loop"
+        )
+        screened = "; 16 of ours cross-validated" if found.screened[step - 1] else ""
+        quality = f"{choice}, difference {gap} rows of {len(y):,}{screened}"
+        scaled = f"{len(some)} of {len(left)} candidates timed"
+        keep(
+            NAME,
+            [Row(f"{what}, step {step}", _LOOP, mine, other, Ratio(ratio, ratio, ratio), 1, quality, target, scaled)],
+        )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeat", type=int, default=3)
-    repeat = parser.parse_args().repeat
-    for n_rows, n_dims, n_classes, n_steps, n_timed in CASES:
-        x, y = rows_of_classes(n_rows, n_dims, n_classes)
-        print(f"{n_classes} classes, {n_rows:,} rows x {n_dims} dimensions")
-        header()
-        if n_classes == 2:
-            first_step(x, y, repeat)
-        later_steps(x, y, n_steps, n_timed, from_step=2 if n_classes == 2 else 1)
+    one_thread()
+    x, y = made.of_classes(2000, 768, 2)
+    what = "greedy salient dimensions, 2 classes, 2,000 x 768"
+    keep(NAME, [first_step(x, y, what)])
+    later_steps(x, y, what, 5, 24, {2: None, 5: 50.0})
+    x, y = made.of_classes(2000, 768, 6)
+    later_steps(x, y, "greedy salient dimensions, 6 classes, 2,000 x 768", 3, 8, {1: None, 3: None})
+    x, y = made.of_classes(4000, 384, 50)
+    later_steps(x, y, "greedy salient dimensions, 50 classes, 4,000 x 384", 2, 2, {1: 10.0, 2: 10.0})
 
 
 if __name__ == "__main__":

@@ -85,11 +85,11 @@ def test_ties_go_to_the_lower_class_and_an_absent_class_is_never_chosen():
 
 
 def test_many_rows_go_through_in_blocks_with_progress():
-    x, _y, rng = data(n=5000, dims=300)
+    x, _y, rng = data(n=9000, dims=300)
     weight, bias, calls = rng.standard_normal((2, 300)), np.zeros(2), []
     head = Head(0, "", (HeadStage(weight, bias),), ())
     found = ablated_predictions(x, head, order=np.arange(300), report=lambda *step: calls.append(step))
-    assert len(calls) > 2 and all(total == 5000 for _, total, _ in calls)
+    assert len(calls) > 2 and all(total == 9000 for _, total, _ in calls)
     for k in (0, 1, 150, 299):
         rows = x.astype(np.float64)
         rows[:, :k] = 0

@@ -6,6 +6,7 @@ from scipy.spatial import cKDTree
 
 from backend.errors import Cancelled, InvalidRequest
 from backend.metrics.neighbors import kernel as neighbors
+from backend.metrics.neighbors import tiles
 from backend.metrics.neighbors.kernel import (
     distinct_rows,
     nearest_neighbours,
@@ -79,6 +80,44 @@ def test_the_compiled_loop_is_as_exact(dtype, monkeypatch):
     expected, rows = brute_force(x, 10)
     np.testing.assert_allclose(distances, expected, rtol=1e-12)
     np.testing.assert_array_equal(indices, rows)
+
+
+@pytest.mark.parametrize("k", [1, 2, 20])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_products_computed_once_for_both_rows_find_the_same(k, dtype, monkeypatch):
+    asked = []
+    whole = tiles.candidates
+    monkeypatch.setattr(neighbors, "candidates", lambda *given: asked.append(given) or whole(*given))
+    x = near_copies(np.random.default_rng(6), dtype)
+    row_by_row = nearest_neighbours(x, k)
+    assert not asked
+    monkeypatch.setattr(neighbors, "_WORTH_TILES", 0.0)
+    monkeypatch.setattr(tiles, "_TILE_ROWS", 64)  # 300 rows: five blocks, the last not whole
+    by_tiles = nearest_neighbours(x, k)
+    assert len(asked) == 1
+    for mine, other in zip(by_tiles, row_by_row, strict=True):
+        np.testing.assert_array_equal(mine, other)
+
+
+@pytest.mark.parametrize("k", [3, 5])
+def test_products_computed_once_are_exact_where_all_are_equally_far(k, monkeypatch):
+    monkeypatch.setattr(neighbors, "_WORTH_TILES", 0.0)
+    monkeypatch.setattr(tiles, "_TILE_ROWS", 32)
+    x = np.stack(np.meshgrid(np.arange(12), np.arange(12)), axis=-1).reshape(-1, 2).astype(np.float32)
+    distances, indices = nearest_neighbours(x, k)
+    expected, rows = brute_force(x, k)
+    np.testing.assert_array_equal(indices, rows)
+    np.testing.assert_allclose(distances, expected)
+
+
+def test_a_search_by_products_computed_once_can_be_cancelled(monkeypatch):
+    monkeypatch.setattr(neighbors, "_WORTH_TILES", 0.0)
+
+    def report(done, total, stage):
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        nearest_neighbours(np.random.default_rng(0).normal(size=(60, 3)), 2, report=report)
 
 
 def test_agrees_with_a_tree():

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.errors import InvalidRequest
+from backend.metrics.neighbors.tiles import candidates, compiled
 from backend.values.activations import Report, no_report
 
 Floats = npt.NDArray[np.float64]
@@ -23,6 +24,7 @@ _WORTH_COMPILING = 30_000_000  # differences in one block: below, compiling take
 _MOST_THREADS = 8
 _NORM_ROWS = 16_384  # whose lengths are taken at a time: in float64 all rows would be twice what is there
 _EXTRA = 16  # most candidates beyond k, so that almost every row is certain after one pass
+_WORTH_TILES = 1e10  # multiplications of all rows with all: below, halving them gains less than compiling takes
 _FEW = 64  # candidates up to which looking for the smallest again and again takes less than one partition
 
 
@@ -132,24 +134,38 @@ def unit_rows(x: AnyRows) -> Floats:
 
 
 def _search(x: AnyRows, k: int, report: Report) -> tuple[Floats, Indices]:
-    """Neighbours among distinct rows, block by block, on all processors."""
+    """Neighbours among distinct rows, block by block, on all processors; of many rows each product of two is computed once."""
     n_rows = len(x)
     distances, indices = np.empty((n_rows, k)), np.empty((n_rows, k), dtype=np.int64)
     matrix = _search_matrix(x)
     n_threads = min(_MOST_THREADS, os.cpu_count() or 1)
+    n_candidates = _n_candidates(n_rows, k)
+    found = None
+    if n_candidates <= _FEW and float(n_rows) ** 2 * x.shape[1] >= _WORTH_TILES:
+        found = candidates(matrix.rows, n_candidates, n_threads, report)
     size = max(1, min(-(-n_rows // n_threads), _BLOCK_BYTES // (4 * n_rows)))
     blocks = [np.arange(start, min(start + size, n_rows)) for start in range(0, n_rows, size)]
+
+    def one(rows: Indices) -> tuple[Floats, Indices]:
+        if found is None:
+            return _search_block(x, matrix, rows, k)
+        return _proved(x, matrix, rows, k, found[0][rows], found[1][rows], lambda some: _bounds(matrix, rows[some]))
+
     with ThreadPoolExecutor(n_threads) as pool:
         try:
-            found = pool.map(lambda rows: _search_block(x, matrix, rows, k), blocks)
+            done = pool.map(one, blocks)
             for rows in blocks:
-                report(int(rows[0]), n_rows, "searching neighbours")
-                distances[rows], indices[rows] = next(found)
+                report(int(rows[0]) if found is None else n_rows, n_rows, "searching neighbours")
+                distances[rows], indices[rows] = next(done)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     report(n_rows, n_rows, "searching neighbours")
     return distances, indices
+
+
+def _n_candidates(n_rows: int, k: int) -> int:
+    return min(k + min(2 + 2 * k, _EXTRA), n_rows - 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -184,23 +200,41 @@ def _search_matrix(x: AnyRows) -> _SearchMatrix:
 
 
 def _search_block(x: AnyRows, matrix: _SearchMatrix, rows: Indices, k: int) -> tuple[Floats, Indices]:
-    """Neighbours of some rows: candidates by their lower bounds, exact distances for those, and a proof.
+    """Neighbours of some rows: candidates by their lower bounds, exact distances for those, and a proof."""
+    bound = _bounds(matrix, rows)
+    near, edge = _smallest(bound, _n_candidates(len(x), k))
+    return _proved(x, matrix, rows, k, near, edge, lambda some: bound[some])
+
+
+def _bounds(matrix: _SearchMatrix, rows: Indices) -> AnyRows:
+    """Lower bounds of the squared distances of some rows to all (n, n_rows), but for the row's own norm; infinite to itself."""
+    left = matrix.rows[rows] * np.float32(-2)
+    left[:, -1] = 1
+    bound = left @ matrix.rows.T
+    bound[np.arange(len(rows)), rows] = np.inf
+    return bound
+
+
+def _proved(
+    x: AnyRows,
+    matrix: _SearchMatrix,
+    rows: Indices,
+    k: int,
+    near: Indices,
+    edge: AnyRows,
+    bounds: Callable[[Indices], AnyRows],
+) -> tuple[Floats, Indices]:
+    """The ``k`` nearest of some rows (n,) from their candidates ``near`` (n, m), of which the largest bound is ``edge`` (n,).
 
     A row whose k-th exact distance is below the bound of every row that was not looked at is done; the few others
-    look at all rows whose bound is not above it.
+    look at all rows whose bound (``bounds``) is not above it.
     """
-    n_candidates = min(k + min(2 + 2 * k, _EXTRA), len(x) - 1)
-    left = matrix.rows[rows] * np.float32(-2)
-    own_norms = left[:, -1] / np.float32(-2)
-    left[:, -1] = 1
-    bound = left @ matrix.rows.T  # but for the row's own norm
-    bound[np.arange(len(rows)), rows] = np.inf
-    near, edge = _smallest(bound, n_candidates)
     distances, near = _ascending(_exact_distances(x, rows, near), near)
-    limit = (distances[:, k - 1] * matrix.scale) ** 2 * (1 + 1e-6) - own_norms
-    if n_candidates < len(x) - 1:
-        for i in np.flatnonzero(edge <= limit):
-            wider = np.flatnonzero(bound[i] <= limit[i])[None]
+    limit = (distances[:, k - 1] * matrix.scale) ** 2 * (1 + 1e-6) - matrix.rows[rows, -1]
+    unsure = np.flatnonzero(edge <= limit) if near.shape[1] < len(x) - 1 else rows[:0]
+    if len(unsure):
+        for i, bound in zip(unsure, bounds(unsure), strict=True):
+            wider = np.flatnonzero(bound <= limit[i])[None]
             sure, wider = _ascending(_exact_distances(x, rows[i : i + 1], wider), wider)
             distances[i, :k], near[i, :k] = sure[0, :k], wider[0, :k]
     return distances[:, :k], near[:, :k]
@@ -243,19 +277,11 @@ def _exact_distances(x: AnyRows, rows: Indices, near: Indices) -> Floats:
 
 @functools.cache
 def _compiled_distances() -> Callable[[AnyRows, Indices, Indices, Floats], Floats] | None:
-    """The same loop compiled by numba (which UMAP brings), five times faster; None where numba is not there.
+    """The same loop compiled, five times faster; None where numba is not there.
 
-    It is compiled once a process, in about a second. It takes no threads of numba's own and lets go of the
-    interpreter, so the threads of ``_search`` run it side by side.
+    It takes no threads of numba's own and lets go of the interpreter, so the threads of ``_search`` run it side by side.
     """
-    try:
-        import numba
-    except ImportError:
-        return None
-    compiled: Callable[[AnyRows, Indices, Indices, Floats], Floats] = numba.njit(
-        nogil=True, fastmath={"reassoc", "contract"}
-    )(_distances_loop)
-    return compiled
+    return compiled(_distances_loop, fastmath={"reassoc", "contract"})
 
 
 def _distances_loop(x: AnyRows, rows: Indices, near: Indices, distances: Floats) -> Floats:
