@@ -21,7 +21,7 @@ from backend.work.library import Library
 from backend.work.modelhost import known_model
 from backend.work.speed import machine_speed
 from backend.work.stacks import groups_of, pass_of
-from backend.work.times import FORWARD, note_time, pace_of, speed_of, times_of
+from backend.work.times import FORWARD, latest_of, note_time, pace_of, speed_of, times_of
 
 CHARS = 4.0  # of a token
 _PRODUCT, _TOKEN = (
@@ -80,7 +80,8 @@ ANYWHERE = Here()
 
 def here_now(store: Store) -> Here:
     """How fast this instance is, by what it has measured and by a small test of the machine."""
-    return Here(pace_of(store), speed_of(store, machine_speed()))
+    latest = latest_of(store)
+    return Here(pace_of(latest), speed_of(latest, machine_speed()))
 
 
 def metric_estimate(spec: AnalysisSpec, size: Size, known: Sequence[Measured], here: Here = ANYWHERE) -> Estimate:

@@ -22,6 +22,9 @@ MOST_KEPT = 64  # measurements of one metric
 _VERSION = 2  # of the guesses that stand beside them
 _LATEST = "latest"  # the record of the latest measurements of all metrics
 _MOST_LATEST = 32
+Latest = tuple[
+    tuple[float, float, float, str, float], ...
+]  # seconds, those on a calm machine, the guess, the metric, when
 
 
 def note_time(store: Store, name: str, size: Size, measured: Measured, worker: str = "") -> None:
@@ -58,24 +61,29 @@ def times_of(store: Store, name: str) -> list[Measured]:
     return list(_read(found)) if isinstance(found, list) else []
 
 
-def pace_of(store: Store, *, load: float | None = None, now: float | None = None) -> Pace:
+def latest_of(store: Store) -> Latest:
+    """The latest measurements of all metrics, newest first, for ``pace_of`` and ``speed_of``: one look at the store."""
+    return tuple(_latest(store))
+
+
+def pace_of(latest: Latest, *, load: float | None = None, now: float | None = None) -> Pace:
     """How much longer work takes now than on a calm machine: by the latest measurements, and by the machine's own load.
 
     ``load`` are the tasks that want a processor, for each that there is (as the machine says it, if not given), ``now`` seconds
     since the epoch.
     """
     now = time.time() if now is None else now
-    found = tuple((math.log(took / calm), calm, max(0.0, now - at)) for took, calm, _, _, at in _latest(store))
+    found = tuple((math.log(took / calm), calm, max(0.0, now - at)) for took, calm, _, _, at in latest)
     return Pace(found, _load() if load is None else load)
 
 
-def speed_of(store: Store, prior: float = 0.0) -> float:
+def speed_of(latest: Latest, prior: float = 0.0) -> float:
     """The logarithm of what first guesses are to be multiplied by here: as a metric's was that has been measured.
 
     ``prior`` counts as one of them, the median of the metrics is taken.
     """
     by_metric: dict[str, float] = {}
-    for _, calm, guess, name, _ in _latest(store):
+    for _, calm, guess, name, _ in latest:
         by_metric.setdefault(name, math.log(calm / guess))
     return float(np.median([prior, prior, *by_metric.values()]))
 

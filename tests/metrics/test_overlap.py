@@ -5,6 +5,7 @@ import pytest
 
 from backend.errors import Cancelled, InvalidRequest
 from backend.metrics.base import parse_params
+from backend.metrics.neighbors import overlap
 from backend.metrics.neighbors.kernel import neighbour_overlap
 from backend.metrics.neighbors.overlap import NEIGHBOUR_OVERLAP
 from backend.values.activations import Activations, LayerStack, no_report
@@ -50,6 +51,18 @@ def test_between_models_of_different_depth_and_width():
     assert values.overlap[1, 0] == 1 and values.overlap[0, 1] == 1 and values.overlap[0, 0] < 0.2
     np.testing.assert_array_equal(values.pairs, [[0, 0], [1, 1]])
     assert values.per_row.shape == (2, 300)
+
+
+def test_the_step_that_others_are_compared_with_is_searched_once(monkeypatch):
+    searched = []
+    search = overlap.neighbour_graph
+    monkeypatch.setattr(overlap, "neighbour_graph", lambda x, *how: searched.append(x) or search(x, *how))
+    base, *steps = ([rows(40, 6, seed=70 + 2 * one + layer) for layer in range(2)] for one in range(4))
+    found = [run(stack_of(*step), stack_of(*base), k=5).values.overlap for step in steps]
+    assert len(searched) == 2 * len(steps) + 2, "each step's own layers, and once those of the base"
+    for step, overlaps in zip(steps, found, strict=True):
+        again = [[neighbour_overlap(np.float32(x), np.float32(y), 5).mean() for y in base] for x in step]
+        np.testing.assert_allclose(overlaps, again)
 
 
 def test_an_identical_layer_is_undefined_with_a_reason():

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from backend.errors import Cancelled, InvalidRequest
+from backend.metrics.shared.kept import Kept
 from backend.metrics.similarity import gram
+from backend.metrics.similarity import kernel as cka_kernel
 from backend.metrics.similarity.kernel import chance_level, cka_matrix, linear_cka, rbf_cka
 from backend.metrics.similarity.metric import CKA, CkaParams
 from backend.values.activations import no_report
@@ -359,3 +361,14 @@ def test_rows_that_are_equally_similar_have_no_debiased_cka(offset):
     corners = np.linalg.qr(rng.normal(size=(40, 40)))[0] + offset
     for dtype in (np.float32, np.float64):
         assert np.isnan(linear_cka(corners.astype(dtype), rng.normal(size=(40, 6)), debiased=True))
+
+
+def test_the_median_of_the_step_that_others_are_compared_with_is_found_once(monkeypatch):
+    asked = []
+    find = cka_kernel.median_squared_distance
+    monkeypatch.setattr(cka_kernel, "median_squared_distance", lambda one, *how: asked.append(one) or find(one, *how))
+    base, *steps = (layer(30, 7, seed=seed) for seed in range(900, 904))
+    found = [rbf_cka(step, base) for step in steps]
+    assert len(asked) == len(steps) + 1
+    monkeypatch.setattr(cka_kernel, "_MEDIANS", Kept(0, lambda _: 8))
+    assert [rbf_cka(step, base) for step in steps] == found

@@ -17,7 +17,7 @@ from backend.values.specs import AnalysisSpec
 from backend.work.costing import how_asked, metric_estimate, note_counted, size_of
 from backend.work.fitting import Measured
 from backend.work.stacks import pass_of
-from backend.work.times import FORWARD, MOST_KEPT, note_again, note_time, pace_of, speed_of, times_of
+from backend.work.times import FORWARD, MOST_KEPT, latest_of, note_again, note_time, pace_of, speed_of, times_of
 
 SMALL = Size(100, 32, 3)
 
@@ -59,8 +59,8 @@ def test_records_of_another_form_count_for_nothing(tmp_path: Path, content: obje
     store = Store(tmp_path, budget=10**9)
     store.set_record("seconds/2/cka", content)
     store.set_record("seconds/2/latest", content)
-    assert times_of(store, "cka") == [] and speed_of(store, 0.5) == 0.5
-    assert pace_of(store, load=0.1) == pace_of(Store(tmp_path / "other", budget=10**9), load=0.1)
+    assert times_of(store, "cka") == [] and speed_of(latest_of(store), 0.5) == 0.5
+    assert pace_of(latest_of(store), load=0.1) == pace_of(latest_of(Store(tmp_path / "other", budget=10**9)), load=0.1)
     note_time(store, "cka", SMALL, Measured(2.0, 1.0, "a", 0.5, 1.0))
     assert times_of(store, "cka") == [Measured(2.0, 1.0, "a", 0.5, 1.0)]
     store.close()
@@ -68,28 +68,28 @@ def test_records_of_another_form_count_for_nothing(tmp_path: Path, content: obje
 
 def test_the_latest_times_of_all_metrics_tell_the_pace_until_they_are_old(tmp_path: Path) -> None:
     store = Store(tmp_path, budget=10**9)
-    assert pace_of(store, load=0.5).of(1.0)[0] == 0.0, "a calm machine, as it says itself"
-    assert math.exp(pace_of(store, load=3.0).of(1.0)[0]) == pytest.approx(3.0), "a busy one"
+    assert pace_of(latest_of(store), load=0.5).of(1.0)[0] == 0.0, "a calm machine, as it says itself"
+    assert math.exp(pace_of(latest_of(store), load=3.0).of(1.0)[0]) == pytest.approx(3.0), "a busy one"
     for _ in range(6):
         note_time(store, "cka", SMALL, Measured(4.0, 1.0, "a", worked=1.0))
-    assert 3.0 < math.exp(pace_of(store, load=0.5).of(1.0)[0]) < 4.0
+    assert 3.0 < math.exp(pace_of(latest_of(store), load=0.5).of(1.0)[0]) < 4.0
     later = time.time() + 3_600
-    assert math.exp(pace_of(store, load=0.5, now=later).of(1.0)[0]) < 1.1
+    assert math.exp(pace_of(latest_of(store), load=0.5, now=later).of(1.0)[0]) < 1.1
     for _ in range(6):
         note_time(store, "rogue", SMALL, Measured(1.0, 1.0, "a", worked=1.0))
-    assert math.exp(pace_of(store, load=0.5).of(1.0)[0]) < 1.4
+    assert math.exp(pace_of(latest_of(store), load=0.5).of(1.0)[0]) < 1.4
     store.close()
 
 
 def test_a_metric_never_run_is_guessed_by_how_far_off_others_were(tmp_path: Path) -> None:
     store = Store(tmp_path, budget=10**9)
-    assert speed_of(store, 0.3) == 0.3
+    assert speed_of(latest_of(store), 0.3) == 0.3
     for name in ("cka", "rogue", "spectrum", "movement", "anisotropy"):
         note_time(store, name, SMALL, Measured(3.0, 1.0, "a"))
-    assert math.exp(speed_of(store)) == pytest.approx(3.0)
+    assert math.exp(speed_of(latest_of(store))) == pytest.approx(3.0)
     for _ in range(20):
         note_time(store, "odd", SMALL, Measured(1_000.0, 1.0, "a"))
-    assert math.exp(speed_of(store)) == pytest.approx(3.0), "each metric counts once"
+    assert math.exp(speed_of(latest_of(store))) == pytest.approx(3.0), "each metric counts once"
     store.close()
 
 
@@ -100,7 +100,10 @@ def test_what_another_process_measured_is_kept_beside_ones_own(tmp_path: Path) -
     for key in ("seconds/2/cka", "seconds/2/latest"):
         note_again(store, key, other.record(key))
     assert [one.seconds for one in times_of(store, "cka")] == [1.0, 5.0]
-    assert pace_of(store, load=0.1).of(1.0)[0] > pace_of(Store(tmp_path / "c", budget=10**9), load=0.1).of(1.0)[0]
+    assert (
+        pace_of(latest_of(store), load=0.1).of(1.0)[0]
+        > pace_of(latest_of(Store(tmp_path / "c", budget=10**9)), load=0.1).of(1.0)[0]
+    )
 
 
 def test_a_damaged_record_is_dropped(tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ import numpy as np
 from backend.metrics.base import Metric, Outcome, param
 from backend.metrics.effort import Effort, Size
 from backend.metrics.neighbors.graph import neighbour_graph
-from backend.metrics.neighbors.kernel import Floats, Indices, sampled_rows, shared_share
+from backend.metrics.neighbors.kernel import AnyRows, Floats, Indices, sampled_rows, shared_share
 from backend.metrics.shared.degenerate import named, same_rows, undefined_entries
+from backend.metrics.shared.kept import Kept, key_of
 from backend.metrics.shared.progress import part_of
 from backend.values.activations import Labels, LayerStack, Report
 from backend.values.numbers import number_text
@@ -92,12 +93,21 @@ def _graphs(
         for layer, matrix in enumerate(stack.rows):
             inner = part_of(report, done, total, stack.layer_names[layer])
             inner(0, 1, "")
-            graph, reason = neighbour_graph(np.asarray(matrix[rows]), k, metric, stack.step, inner)
+            graph, reason = _graph(np.asarray(matrix[rows]), k, metric, stack.step, inner)
             graphs[side].append(graph)
             reasons[side].append(reason)
             done += 1
     report(total, total, "")
     return graphs, reasons
+
+
+def _graph(x: AnyRows, k: int, metric: str, step: float | None, report: Report) -> tuple[Indices | None, str | None]:
+    """``neighbour_graph``, found once of the step that the others of a series are compared with."""
+    key = key_of(x, k, metric, -1.0 if step is None else step)
+    return _KEPT.get(key, lambda: neighbour_graph(x, k, metric, step, report))
+
+
+_KEPT = Kept[tuple[Indices | None, str | None]](32 * 2**20, lambda found: 0 if found[0] is None else found[0].nbytes)
 
 
 def _shares(a: Indices | None, b: Indices | None, n_points: int) -> Floats:

@@ -22,7 +22,10 @@ _TILE_ROWS = 1024
 _AHEAD = 4  # tiles that wait for each thread at most: each holds its rows' products
 
 
-def compiled(function: Callable[..., Any], **how: Any) -> Callable[..., Any] | None:
+def compiled(
+    function: Callable[..., Any],
+    **how: Any,  # settings of numba
+) -> Callable[..., Any] | None:
     """``function`` compiled by numba (which UMAP brings), without the interpreter's lock; None where numba is not there."""
     try:
         import numba
