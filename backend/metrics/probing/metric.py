@@ -254,6 +254,7 @@ def _result(
 
 
 _A_FIT = 150  # rows in whose time a training begins and ends
+_ROUGH = 0.15  # of the time of a training that one takes which stops at ten times the tolerance
 
 
 def _work(size: Size, params: ProbingParams) -> float:
@@ -264,11 +265,12 @@ def _work(size: Size, params: ProbingParams) -> float:
     rows = int(min((1 - params.test_share) * size.n_rows, params.max_rows))
     n_settings = len(set(params.sizes)) ** 2 * len(set(params.exponents))
     n_best = params.n_seeds + params.n_controls
-    fitted = n_best * (rows + _A_FIT)
+    fitted = float(n_best * (rows + _A_FIT))
     if params.grid != "fixed":
         n_fit = rows - rows // 5  # hold_out keeps a fifth
         rounds = round_sizes(n_settings, n_fit, max(size.n_classes, 2), halving=params.grid == "halving")
-        fitted += sum(count * (n_rows + _A_FIT) for count, n_rows in rounds)
+        *first, (count, n_rows) = rounds
+        fitted += count * (n_rows + _A_FIT) + _ROUGH * sum(count * (n_rows + _A_FIT) for count, n_rows in first)
     return float(size.n_matrices * (size.n_dims + 600) * fitted)  # as wide as the layers behind the first
 
 
