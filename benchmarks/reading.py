@@ -33,7 +33,7 @@ def main() -> None:
         np.save(folder / "x.npy", x)
         (folder / "x.pickle").write_bytes(pickle.dumps(x, protocol=5))
         store = Store(folder / "cache", budget=10**10)
-        digest = "ab" * 32
+        digest = "ab" * 20
         store.put_array(digest, x, {})
         store.close()
 

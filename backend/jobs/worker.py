@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 from typing import Any, TextIO
 
+from threadpoolctl import threadpool_limits
+
 from backend.errors import Cancelled
 from backend.forms.codec import Codec, from_json
 from backend.jobs.base import explained
@@ -32,12 +34,16 @@ KINDS = ("models", "layouts", "reader", "resolver", "training")
 
 
 def prepare_worker(kind: str, settings: Settings) -> None:
-    """Set this process's limits before anything heavy is imported: threads, and memory where uploads are read."""
+    """Set this process's limits before it does anything: threads, and memory where uploads are read.
+
+    numpy is loaded by then, and its own OpenBLAS has read the environment: its threads are set beside.
+    """
     threads = settings.threads or os.cpu_count() or 1
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ.setdefault(name, str(threads))
     # OpenBLAS's threads spin while they wait: as many as cores, and anything else on the machine slows them tenfold.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", str(max(1, threads // 2)))
+    threadpool_limits(int(os.environ["OPENBLAS_NUM_THREADS"]), user_api="blas")
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # spinning threads of a busy machine cost t-SNE a factor of ten
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if kind == "training":
