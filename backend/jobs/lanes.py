@@ -29,7 +29,7 @@ class Lane:
         self.kind, self.owner, self.start, self.turns = kind, owner, start, turns
         self._changed = threading.Condition()
         self._waiting: list[Job] = []
-        self._closed = False
+        self._closed = self._wanted = False
         self._hands = [_Hand(self, beside=number > 0) for number in range(1 + beside)]
         for hand in self._hands:
             hand.start()
@@ -56,6 +56,12 @@ class Lane:
         job.since, job.expected, job.worked = time.monotonic(), self.owner.expected(job), 0.0
         with self._changed:
             self._waiting.append(job)
+            self._changed.notify_all()
+
+    def prepare(self) -> None:
+        """Let the process be there, with its libraries loaded, before a job waits for it."""
+        with self._changed:
+            self._wanted = True
             self._changed.notify_all()
 
     def drop(self, job: Job) -> bool:
@@ -92,6 +98,9 @@ class Lane:
                     self._waiting.remove(job)
                     hand.job = job
                     return job
+                if self._wanted and not hand.beside:
+                    self._wanted = False
+                    hand.begin()
                 if hand.beside and time.monotonic() - idle_since > _IDLE:
                     hand.drop_process()
                 self._changed.wait(_LOOK if self._waiting else _IDLE)
@@ -154,6 +163,12 @@ class _Hand(threading.Thread):
             self._lane.turns.leave(job)
             self._lane.free(self)
             then()
+
+    def begin(self) -> None:
+        """Start the process where there is none, and let it load its libraries."""
+        if self.process is None or not self.process.alive:
+            self.process = self._lane.start()
+            self.process.send({"ahead": True})
 
     def drop_process(self) -> None:
         """End the process."""

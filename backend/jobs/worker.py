@@ -66,6 +66,9 @@ def serve_worker(kind: str, runner: Runner, codec: Codec, settings: Settings) ->
         message = channel.next()
         if message is None:
             return
+        if "ahead" in message:
+            _load_ahead()
+            continue
         began = time.monotonic()
         event = _done(runner, codec, message, channel, kind, settings)
         log_event(
@@ -111,6 +114,14 @@ def _done(
     return {"event": "done", "job": job}
 
 
+def _load_ahead() -> None:
+    """Load what models need; where that fails, the first job says why. Not in a thread beside: a job may import the same."""
+    from backend.models.ahead import load_libraries
+
+    with contextlib.suppress(Exception):
+        load_libraries()
+
+
 def _step(runner: Runner, task: Task, step: str, report: Report) -> None:
     {"run": runner.run, "fill": runner.fill, "measure": runner.measure}[step](task, report)
 
@@ -146,6 +157,8 @@ class _Channel:
             if "task" in message:
                 self.cancelled.discard(message["job"])
                 self._still.discard(message["job"])
+                self._put(message)
+            elif "ahead" in message:
                 self._put(message)
             else:
                 self._told(message)

@@ -1,6 +1,6 @@
 """The workers executor: supervised worker processes, in lanes by kind, each doing one job at a time.
 
-A worker starts when it is first needed and stays warm. One that dies fails its job with the reason and is replaced
+A worker starts when it is first needed, that of the models when a model is looked up, and stays warm. One that dies fails its job with the reason and is replaced
 for the next. A job is one or more steps, each for one kind of worker: a t-SNE is extracted by "models" and laid out by
 "layouts", so that long layouts never block the GPU.
 """
@@ -28,7 +28,7 @@ from backend.store.processes import process_alive
 from backend.values.jobs import LOOK_UPS, JobStatus
 from backend.values.people import asking
 from backend.values.specs import AnalysisSpec
-from backend.values.tasks import FinetuneTask, Task
+from backend.values.tasks import FinetuneTask, ResolveTask, Task
 from backend.work.costing import cost_of
 from backend.work.library import Library
 from backend.work.stacks import pass_of
@@ -114,6 +114,8 @@ class WorkersExecutor(StoreExecutor):
             entry = Job(self._book.put(job), task, kind_of(task).steps(task), asking(), _needs(task))
             self._jobs[job.id] = entry
         self._lanes[entry.steps[0][0]].put(entry)
+        if isinstance(task, ResolveTask) and self._limits.turns:  # whoever looks a model up is about to run it
+            self._lanes["models"].prepare()
         return entry.status
 
     def _check_number(self, job: JobStatus) -> None:
