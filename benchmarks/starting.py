@@ -127,6 +127,18 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def table(found: dict[str, Any]) -> str:
+    """The steps as Markdown, with those of before where they were kept."""
+    lines = ["| until | on the clock, before | of the processor, before | on the clock | of the processor | of these, by process |", "|---|---|---|---|---|---|"]  # fmt: skip
+    earlier = {one["step"]: one for one in found.get("before", {}).get("steps", [])}
+    for one in found["steps"]:
+        was = earlier.get(one["step"])
+        before = "- | -" if was is None else f"{was['clock']:.1f} s | {sum(was['processor'].values()):.1f} s"
+        by = ", ".join(f"{name} {seconds:.1f}" for name, seconds in one["processor"].items())
+        lines.append(f"| {one['step']} | {before} | {one['clock']:.1f} s | {sum(one['processor'].values()):.1f} s | {by} |")  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
 def _wait(port: int) -> None:
     while True:
         try:

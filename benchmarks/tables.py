@@ -3,13 +3,15 @@
 Between ``<!-- results: NAME -->`` and ``<!-- end -->`` stands the table of that benchmark; a test keeps the document and the files equal.
 """
 
+import json
 import re
 import sys
 from pathlib import Path
 from typing import Any
 
 from backend.settings import PROJECT
-from benchmarks.record import CLOCK, Row, Side, all_kept, explain, kept
+from benchmarks import growth, starting
+from benchmarks.record import CLOCK, RESULTS, Row, Side, all_kept, explain, kept
 
 DOCUMENT = PROJECT / "docs" / "benchmarks.md"
 _PLACE = re.compile(r"(<!-- results: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -18,6 +20,12 @@ _HEAD = "| what | against | ours | theirs | ratio (least to most of the turns) |
 
 def table(name: str) -> str:
     """The rows of benchmark ``name`` as Markdown."""
+    path = RESULTS / f"{name}.json"
+    found = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    if found.get("steps"):
+        return starting.table(found)
+    if found.get("sizes"):
+        return growth.table(found["sizes"]) + "\n" + growth.formats_table(found.get("formats", []))
     rows = kept(name)
     if not rows:
         return f"`{name}` was not run.\n"
