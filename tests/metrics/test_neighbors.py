@@ -82,7 +82,7 @@ def test_the_compiled_loop_is_as_exact(dtype, monkeypatch):
     np.testing.assert_array_equal(indices, rows)
 
 
-@pytest.mark.parametrize("k", [1, 2, 20])
+@pytest.mark.parametrize("k", [1, 2, 20, 100])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_products_computed_once_for_both_rows_find_the_same(k, dtype, monkeypatch):
     asked = []

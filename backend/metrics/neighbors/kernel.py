@@ -25,6 +25,7 @@ _MOST_THREADS = 8
 _NORM_ROWS = 16_384  # whose lengths are taken at a time: in float64 all rows would be twice what is there
 _EXTRA = 16  # most candidates beyond k, so that almost every row is certain after one pass
 _WORTH_TILES = 1e10  # multiplications of all rows with all: below, halving them gains less than compiling takes
+_MOST_BY_TILES = 160  # candidates of a row up to which the lists of all rows fit beside the rows
 _FEW = 64  # candidates up to which looking for the smallest again and again takes less than one partition
 
 
@@ -141,7 +142,7 @@ def _search(x: AnyRows, k: int, report: Report) -> tuple[Floats, Indices]:
     n_threads = min(_MOST_THREADS, os.cpu_count() or 1)
     n_candidates = _n_candidates(n_rows, k)
     found = None
-    if n_candidates <= _FEW and float(n_rows) ** 2 * x.shape[1] >= _WORTH_TILES:
+    if n_candidates <= _MOST_BY_TILES and float(n_rows) ** 2 * x.shape[1] >= _WORTH_TILES:
         found = candidates(matrix.rows, n_candidates, n_threads, report)
     size = max(1, min(-(-n_rows // n_threads), _BLOCK_BYTES // (4 * n_rows)))
     blocks = [np.arange(start, min(start + size, n_rows)) for start in range(0, n_rows, size)]
