@@ -242,7 +242,7 @@ ROWS = (
         claim="the layer 1 paths (left) traverse almost the same trajectories",
         rule="agrees where a larger share of the movement is common to all labels in block 1 than in the last layer",
         differs=(
-            "the three labels are closest in the plane of the last layer at the first step, where the paper does not say in which space; the planes are of all labels",
+            "the three labels are closest in the full space of the last layer at the first step, where the paper does not say in which space; the planes are of all labels",
         ),
     ),
     PaperRow(

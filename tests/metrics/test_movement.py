@@ -194,26 +194,41 @@ def test_every_plane_is_a_pca_in_its_frame(frame):
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_the_closest_labels_are_those_of_the_least_widest_distance(seed):
+@pytest.mark.parametrize("n_dims", [2, 9])
+def test_the_closest_labels_are_those_of_the_least_widest_distance_in_the_full_space(seed, n_dims):
     many = np.arange(N) % 6
     names = tuple("abcdef")
-    stacks = [stack_of([layer(N, 2, seed + at) + 4 * layer(6, 2, 50 + seed + at)[many] for at in (0, 9)])] * 2
+    stacks = [
+        stack_of([layer(N, n_dims, seed + at) + 4 * layer(6, n_dims, 50 + seed + at)[many] for at in (0, 9)])
+    ] * 2
     values = moved(stacks, Labels(many, names)).values
     points = np.array([stacks[0].rows[-1][many == number].mean(axis=0) for number in range(6)])
 
     def widest(three):
         return max(np.linalg.norm(points[a] - points[b]) for a, b in itertools.combinations(three, 2))
 
-    best = min(itertools.combinations(range(6), 3), key=widest)
-    assert [values.closest(frame) for frame in FRAMES] == [best] * 3, "in two dimensions the plane is the space"
+    assert tuple(values.closest) == min(itertools.combinations(range(6), 3), key=widest)
+
+
+def test_a_plane_in_which_other_labels_meet_does_not_decide_which_are_closest():
+    """Four labels far out on two axes, the others near each other on them and apart on a third."""
+    many = np.arange(N) % 7
+    middle = np.zeros((7, 3))
+    middle[:4, :2] = [[30, 0], [30, 3], [33, 0], [-90, 60]]
+    middle[4:, 2] = [-9, 0, 9]
+    rows = middle[many] + 0.01 * layer(N, 3)
+    values = moved([stack_of([rows])], Labels(many, tuple("abcdefg"))).values
+    assert tuple(values.closest) == (0, 1, 2)
+    on_the_map = values.layer_coords[0, 0, -1, 4:]
+    assert np.ptp(on_the_map, axis=0).max() < 2, "on the map it is the other three that meet"
 
 
 def test_labels_of_few_rows_are_not_the_closest_where_there_are_others():
     classes = np.where(np.arange(N) < 6, 4, np.arange(N) % 4)  # six rows of the fifth label
     middle = np.array([[0.0, 0], [1, 0], [0, 9], [9, 9], [0.5, 0]])
     values = moved([stack_of([layer(N, 2) * 0.01 + middle[classes]])], Labels(classes, tuple("abcde"))).values
-    assert values.counts[4] == 6 and 4 not in values.closest("raw") and {0, 1} < set(values.closest("raw"))
-    assert moved([stack_of(matrices())]).values.closest("raw") == (0, 1, 2), "three are all there are"
+    assert values.counts[4] == 6 and 4 not in values.closest and {0, 1} < set(values.closest.tolist())
+    assert moved([stack_of(matrices())]).values.closest.tolist() == [0, 1, 2], "three are all there are"
 
 
 def test_a_map_never_lengthens_a_distance():

@@ -3,6 +3,8 @@
 Every length is taken in the full space; the plane is for looking only (Zhou & Srikumar 2022, figures 3 and 5).
 """
 
+from itertools import combinations
+
 import numpy as np
 import numpy.typing as npt
 
@@ -10,6 +12,7 @@ from backend.errors import InvalidRequest
 from backend.metrics.maps.kernel import pca_layout
 from backend.metrics.shared.linalg import Floats, Ints, Matrix, as_matrix, centred, row_blocks
 
+_NEAREST = 8  # of a label, among which the two others of a close triple are sought
 _HINT = "Give one class number for each row, -1 where a row has no label."
 
 
@@ -96,6 +99,23 @@ def plane(points: Floats, *, centre: bool = True) -> tuple[Floats, Floats]:
         coords[known], found = pca_layout(flat[known], 2, centre=centre)
         shares = found if found.any() else shares
     return coords.reshape(*points.shape[:-1], 2), shares
+
+
+def closest_three(points: Floats, labels: Ints) -> Ints:
+    """The three of ``labels`` whose ``points`` (n_labels, n_dims) lie closest together: the least widest distance, in order.
+
+    Sought among triples of a label and two of the ``_NEAREST`` to it. All labels where there are no more than three.
+    """
+    if len(labels) <= 3:
+        return np.sort(labels)
+    known = points[labels]
+    apart = np.linalg.norm(known[:, None] - known[None], axis=-1)
+    near = np.argsort(apart + np.diag(np.full(len(labels), np.inf)), axis=1, kind="stable")[:, :_NEAREST]
+    triples = sorted(
+        {tuple(sorted((one, *pair))) for one, some in enumerate(near.tolist()) for pair in combinations(some, 2) if one not in pair}
+    )
+    best = min(triples, key=lambda three: max(float(apart[a, b]) for a, b in combinations(three, 2)))
+    return np.sort(labels[list(best)])
 
 
 def _checked(labels: npt.ArrayLike, n_rows: int, n_labels: int) -> Ints:

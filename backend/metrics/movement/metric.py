@@ -8,9 +8,10 @@ import numpy.typing as npt
 from backend.errors import InvalidRequest
 from backend.metrics.base import BEFORE_FIRST, Metric, Outcome
 from backend.metrics.effort import Effort
-from backend.metrics.movement.kernel import common_share, label_centroids, lengths, paired_error, plane, spread
+from backend.metrics.movement.kernel import closest_three, common_share, label_centroids, lengths, paired_error, plane, spread
 from backend.metrics.movement.result import (
     CENTRED,
+    FEW_ROWS,
     FRAMES,
     RAW,
     SCALED,
@@ -111,9 +112,10 @@ def _values(
     scale = np.where(spreads[0] > 0, spreads[0], np.nan)[:n_compared, None]
     moved, apart = lengths(differences), lengths(_framed(differences[None], spreads[0], CENTRED)[0])
     apart_error = _apart_error(paired, np.isfinite(differences).all(axis=2))
+    counts = np.bincount(classes[classes >= 0], minlength=len(labels.classes))
     return MovementResult(
         classes=labels.classes,
-        counts=np.bincount(classes[classes >= 0], minlength=len(labels.classes)),
+        counts=counts,
         **maps,
         error=error,
         spread=spreads,
@@ -135,6 +137,7 @@ def _values(
         difference_apart_relative_error=apart_error / scale,
         difference_mean=np.array([_mean_of_known(one) for one in moved], dtype=np.float64),
         difference_common=np.array([common_share(one) for one in differences], dtype=np.float64),
+        closest=_closest(centroids[0, -1], counts),
         frames=FRAMES,
         split=split,
         n_used=int((classes >= 0).sum()),
@@ -143,6 +146,13 @@ def _values(
         n_dims=centroids.shape[-1],
         warnings=mostly_seen(labels, np.flatnonzero(classes >= 0), "the centroids"),
     )
+
+
+def _closest(centroids: Floats, counts: Ints) -> Ints:
+    """The three labels closest together among ``centroids`` (n_labels, n_dims); those of few rows only where they must be."""
+    known = np.flatnonzero((counts > 0) & np.isfinite(centroids).all(axis=1))
+    certain = known[counts[known] >= FEW_ROWS]
+    return closest_three(centroids, certain if len(certain) >= 3 else known)
 
 
 def _mean_of_known(values: Floats) -> float:
@@ -202,7 +212,7 @@ def _maps(framed: Sequence[Floats]) -> dict[str, Floats]:
 
 MOVEMENT = Metric(
     name="movement",
-    version=3,
+    version=4,
     title="Movement of label centroids",
     scope="models",
     params=MovementParams,

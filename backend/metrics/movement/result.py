@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 
@@ -14,7 +13,6 @@ from backend.values.activations import LayerStack
 FRAMES = RAW, CENTRED, SCALED = "raw", "centred", "scaled"
 FEW_ROWS = 10  # of a label; below it, its centroid is told to be uncertain
 _MOST_NAMED = 8
-_NEAREST = 8  # of a label, among which the two others of a close triple are sought
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,9 @@ class MovementResult:
     axes; ``layer_coords`` of the same shape has a plane for each layer over the models, ``layer_explained`` (n_frames,
     n_layers, 2). ``difference_coords`` (n_frames, n_layers, n_labels, 2) and ``difference_explained`` (n_frames, 2) have
     the difference vectors in one plane through the origin, which is "no movement"; ``difference_layer_coords`` and
-    ``difference_layer_explained`` (n_frames, n_layers, 2) in a plane for each layer. ``warnings`` say how many of the
+    ``difference_layer_explained`` (n_frames, n_layers, 2) in a plane for each layer. ``closest`` are the numbers of the three
+    labels that lie closest together in the full space of the first model's last layer (``kernel.closest_three``), of those with
+    ``FEW_ROWS`` rows or more where there are three of them; fewer where there are fewer labels. ``warnings`` say how many of the
     rows a model was trained on.
     """
 
@@ -87,6 +87,7 @@ class MovementResult:
     difference_explained: Floats
     difference_layer_coords: Floats
     difference_layer_explained: Floats
+    closest: Ints
     frames: tuple[str, ...]
     split: str
     n_used: int
@@ -94,25 +95,6 @@ class MovementResult:
     n_rows: int
     n_dims: int
     warnings: tuple[str, ...] = ()
-
-    def closest(self, frame: str) -> tuple[int, ...]:
-        """The three labels that lie closest together in the last layer of the first model, in that layer's plane of ``frame``.
-
-        Of triples of labels, each with two of its ``_NEAREST``, the one whose widest distance is least; of labels with
-        ``FEW_ROWS`` rows or more where there are three of them. All where there are no more than three.
-        """
-        places = self.layer_coords[self.frames.index(frame), 0, -1]
-        known = [int(label) for label in np.flatnonzero(self.counts) if np.isfinite(places[label]).all()]
-        certain = [label for label in known if self.counts[label] >= FEW_ROWS]
-        labels = certain if len(certain) >= 3 else known
-        if len(labels) <= 3:
-            return tuple(labels)
-        apart = np.linalg.norm(places[:, None] - places[None], axis=-1)
-        near = {one: [k for k in np.argsort(apart[one]).tolist() if k in labels and k != one] for one in labels}
-        triples = sorted(
-            {tuple(sorted((label, *pair))) for label in labels for pair in combinations(near[label][:_NEAREST], 2)}
-        )
-        return min(triples, key=lambda three: max(float(apart[a, b]) for a, b in combinations(three, 2)))
 
 
 _AXES = {  # of each array: what its indices stand for ("from" a layer or model to the next)

@@ -45,13 +45,13 @@ from pages.training.dynamics.grids import (
 )
 
 CLOSEST_HELP = (
-    "In place of a choice by hand: the three labels that lie closest together at the first checkpoint, in the plane of the last layer on "
+    "In place of a choice by hand: the three labels that lie closest together at the first checkpoint, in the full space of the last layer on "
     "show. Labels of fewer than ten rows are taken only where there are no three others."
 )
 ENDS_HELP = "The first block and the last layer on show, as in the paper, in place of all layers."
-IN_COLOUR = " In colour are the three labels that lie closest together at the first checkpoint, in the plane of the last layer on show."
+IN_COLOUR = " In colour are the three labels that lie closest together at the first checkpoint, in the full space of the last layer on show."
 CLOSEST = (
-    " Drawn are the three labels that lie closest together at the first checkpoint, in the plane of the last layer on show; each plane is that of "
+    " Drawn are the three labels that lie closest together at the first checkpoint, in the full space of the last layer on show; each plane is that of "
     "all labels."
 )
 
@@ -135,7 +135,7 @@ def _movement(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
         closest = len(values.classes) > FEW and ask.toggle(
             "The three closest", key="dynamics_movement_closest", help=CLOSEST_HELP
         )
-        named = values.closest(values.frames[at]) if closest else choose_named(values, "dynamics_movement_labels")
+        named = values.closest.tolist() if closest else choose_named(values, "dynamics_movement_labels")
         panels = len(layers) > 1 and ask.toggle("A panel a layer", key="dynamics_movement_panels")
         ends = (
             panels

@@ -84,7 +84,7 @@ def test_the_three_closest_labels_in_the_first_block_and_the_last_layer(
     choice = {"dynamics_movement_closest": "true", "dynamics_movement_panels": "true", "dynamics_frame": "raw"}
     at = opened("Movement", MOVEMENT, **choice, dynamics_movement_ends="true")
     (values,) = computed(small_world, run, five, "movement")
-    labels = values.closest("raw")
+    labels = values.closest.tolist()
     assert len(labels) == 3
     for place, layer in enumerate((1, 3)):
         mine = panel(figure(at), place)
