@@ -60,9 +60,9 @@ from backend.metrics.shared.splits import SplitInfo
 from backend.metrics.similarity.metric import CkaParams, CkaResult
 from backend.metrics.threshold.metric import ThresholdParams, ThresholdResult
 from backend.old_names import answer as answer_to_old_names
-from backend.papers.addresses import Address, address_of, own_address
+from backend.papers.addresses import TASKS, Address, address_of, own_address
 from backend.papers.asked import Asked, Part, commands_of, found_of, parts_of
-from backend.papers.chosen import PaperChoice, lacking
+from backend.papers.chosen import OtherTask, PaperChoice, lacking, learned_from, runs_of_tasks
 from backend.papers.estimates import FROM as ESTIMATED_FROM
 from backend.papers.estimates import OwnEstimate, own_estimate, seconds_words
 from backend.papers.markdown import estimate_words, general_commands, ours_words, own_words
@@ -193,6 +193,7 @@ __all__ = [
     "RECIPES",
     "SETTINGS",
     "SPLIT_FIELDS",
+    "TASKS",
     "AblationParams",
     "AblationResult",
     "AccuracyCounts",
@@ -265,6 +266,7 @@ __all__ = [
     "NotPrepared",
     "Number",
     "Ordered",
+    "OtherTask",
     "Ours",
     "Outcome",
     "OverlapParams",
@@ -380,6 +382,7 @@ __all__ = [
     "lacking",
     "laid_on",
     "layer_rows",
+    "learned_from",
     "least_distance_extremes",
     "least_distance_growth",
     "left_open",
@@ -427,6 +430,7 @@ __all__ = [
     "rows_of",
     "run_called",
     "run_document",
+    "runs_of_tasks",
     "safe_cell",
     "scale_ends",
     "seconds_words",

@@ -14,7 +14,7 @@ from backend.bench.workbench import Workbench
 from backend.cli.commands import read_texts_of, report_of
 from backend.errors import EmbedscopeError, InvalidRequest
 from backend.forms.whole import write_whole
-from backend.papers.chosen import PaperChoice
+from backend.papers.chosen import OtherTask, PaperChoice, learned_from, runs_of_tasks
 from backend.papers.estimates import seconds_words
 from backend.papers.recorded import shown_name
 from backend.papers.row import PaperRow
@@ -22,6 +22,7 @@ from backend.papers.run import Made, document, make, plan, specs_of
 from backend.papers.table import ROWS, row_called
 from backend.settings import DASHBOARD, own_command, read_settings
 from backend.values.json_data import Document
+from backend.values.models import ModelInfo, SeriesInfo
 from backend.values.papers import PAPERS
 
 FILE = "papers.json"
@@ -82,7 +83,21 @@ def _chosen(bench: Workbench, options: argparse.Namespace) -> PaperChoice:
     series = bench.series(options.series, at_most=options.at_most, report=report) if options.series else None
     general = bench.text_set_info(options.general_texts)
     label = known or texts.label
-    return PaperChoice(models, texts, general, label, series, options.at_most, options.seed)
+    tasks = _tasks(bench, models, series, options)
+    return PaperChoice(models, texts, general, label, series, options.at_most, options.seed, tasks)
+
+
+def _tasks(
+    bench: Workbench, models: Sequence[ModelInfo], series: SeriesInfo | None, options: argparse.Namespace
+) -> tuple[OtherTask, ...]:
+    """The tasks that stand beside the series': those of the other runs among the models, with the texts that each learned from."""
+    found, sets = [], bench.text_sets()
+    for run in runs_of_tasks(bench, models, series) if series is not None else ():
+        texts = learned_from(run, sets)
+        if texts is not None:
+            steps = bench.series(f"run:{run.name}", at_most=options.at_most, report=report_of(options))
+            found.append(OtherTask(steps, texts, run.label))
+    return tuple(found)
 
 
 def _before(folder: Path) -> Document:

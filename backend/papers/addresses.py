@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Words = Mapping[str, Sequence[str]]
 MOST_MODELS = 6  # that the sidebar takes
+TASKS = "dynamics_distance_tasks"  # the box of other runs' tasks
 ALL_MODELS = "All models"  # what the boxes of models call all of them
 _LEAST = {EVERY: 2, OTHERS: 3}  # models for which a box has that choice
 
@@ -48,6 +49,8 @@ def address_of(bench: "Workbench", row: PaperRow, chosen: PaperChoice, part: Par
         words["model"] = [info.spec.name for info in chosen.models[:1]]
         if chosen.series is not None:
             words |= {"series": [chosen.series.name], "at_most": [str(chosen.at_most)]}
+        if row.tasks and chosen.tasks:
+            words[TASKS] = [one.series.name for one in chosen.tasks]
     else:
         words["model"] = names
     if part is not None:
@@ -58,12 +61,15 @@ def address_of(bench: "Workbench", row: PaperRow, chosen: PaperChoice, part: Par
 def own_address(row: PaperRow) -> Address:
     """The address with the paper's own models and texts, as they are called on the hub and here once they are fetched."""
     own, preset = row.own, preset_for(row)
+    if row.page == "data/texts":
+        return Address(row.page, {"texts": [own.saved_as], "model": own.models[:1], "texts_view": ["Add a text set"]})
     names = list(own.models[:MOST_MODELS])
     words: dict[str, Sequence[str]] = {"texts": [own.saved_as]}
     if row.labels and row.steps:
         words["label"] = [own.label]
     if row.of == SERIES and own.series:
         words["series"] = [own.series]
+        words |= {TASKS: list(own.tasks)} if row.tasks else {}
     if names:
         words["model"] = names
     if preset is not None:

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from backend.papers.chosen import Group, PaperChoice, groups_of
@@ -21,11 +21,12 @@ _DIGITS = 12  # of a text set's digest
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One analysis of a row: its step, the models as the metric takes them, and the spec."""
+    """One analysis of a row: its step, the models as the metric takes them, the spec, and the name of its series."""
 
     step: Step
     models: tuple[ModelInfo, ...]
     spec: AnalysisSpec
+    task: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def _asked(bench: "Workbench", row: PaperRow, chosen: PaperChoice, group: Group)
     found: list[Asked] = []
     for step in row.steps:
         if row.of == SERIES:
-            found += _over_steps(bench, row, chosen, step)
+            found += [one for mine in _with_tasks(row, chosen) for one in _over_steps(bench, row, mine, step)]
             continue
         for models in _as_taken(step, group):
             given = _as_in_the_paper(bench, row, chosen, step, models[0])
@@ -101,6 +102,12 @@ def _basis(row: PaperRow, chosen: PaperChoice) -> TextSetInfo | None:
     return chosen.general if wanted and chosen.general.spec.digest != chosen.texts.spec.digest else None
 
 
+def _with_tasks(row: PaperRow, chosen: PaperChoice) -> list[PaperChoice]:
+    """The choice, and for a row of several tasks that of each other task."""
+    others = chosen.tasks if row.tasks else ()
+    return [chosen, *(replace(chosen, series=one.series, texts=one.texts, label=one.label) for one in others)]
+
+
 def _over_steps(bench: "Workbench", row: PaperRow, chosen: PaperChoice, step: Step) -> list[Asked]:
     series = chosen.series
     assert series is not None
@@ -109,7 +116,7 @@ def _over_steps(bench: "Workbench", row: PaperRow, chosen: PaperChoice, step: St
         given["layers"] = "all"
     task = bench.series_analyses(step.metric, series=series, against=step.against or None, **given)
     models = [tuple(_of(series.models, spec)) for spec in task.analyses]
-    return [Asked(step, own, spec) for own, spec in zip(models, task.analyses, strict=True)]
+    return [Asked(step, own, spec, series.name) for own, spec in zip(models, task.analyses, strict=True)]
 
 
 def _of(models: Sequence[ModelInfo], spec: AnalysisSpec) -> list[ModelInfo]:
@@ -120,16 +127,9 @@ def _of(models: Sequence[ModelInfo], spec: AnalysisSpec) -> list[ModelInfo]:
 
 def commands_of(bench: "Workbench", row: PaperRow, chosen: PaperChoice, part: Part) -> tuple[str, ...]:
     """The commands that compute a part, one for each analysis; of a series one for each step of the row."""
-    texts = text_words(bench, chosen.texts_of(row))
     if row.of == SERIES:
-        assert chosen.series is not None
-        series = ["--series", chosen.series.name, "--at-most", str(chosen.at_most)]
-        if row.every_layer:
-            series += ["--layers", ",".join(map(str, range(len(chosen.series.models[0].layer_names))))]
-        return tuple(
-            _command(row, chosen, step, [*series, *(["--against", step.against] if step.against else [])], texts)
-            for step in row.steps
-        )
+        return tuple(one for mine in _with_tasks(row, chosen) for one in _series_commands(bench, row, mine))
+    texts = text_words(bench, chosen.texts_of(row))
     found = []
     for one in part.asked:
         words = [word for info in one.models for word in ("--model", info.spec.name)]
@@ -137,6 +137,18 @@ def commands_of(bench: "Workbench", row: PaperRow, chosen: PaperChoice, part: Pa
             words += ["--beside", other.name]
         found.append(_command(row, chosen, one.step, words, texts, basis=_basis_words(bench, row, chosen)))
     return tuple(dict.fromkeys(found))
+
+
+def _series_commands(bench: "Workbench", row: PaperRow, chosen: PaperChoice) -> list[str]:
+    assert chosen.series is not None
+    texts = text_words(bench, chosen.texts_of(row))
+    series = ["--series", chosen.series.name, "--at-most", str(chosen.at_most)]
+    if row.every_layer:
+        series += ["--layers", ",".join(map(str, range(len(chosen.series.models[0].layer_names))))]
+    return [
+        _command(row, chosen, step, [*series, *(["--against", step.against] if step.against else [])], texts)
+        for step in row.steps
+    ]
 
 
 def _command(

@@ -1,6 +1,6 @@
 """What a row is to be of: the models, texts and series that somebody chose, and the groups of them that one figure shows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, groupby
 from typing import TYPE_CHECKING
@@ -9,6 +9,7 @@ from backend.papers.row import COUPLE, EACH, PAIR, SERIES, PaperRow
 from backend.values.likeness import preset_of
 from backend.values.models import ModelInfo, SeriesInfo
 from backend.values.presets import Preset
+from backend.values.runs import PREFIX, RunInfo, run_called
 from backend.values.texts import TextSetInfo
 
 if TYPE_CHECKING:
@@ -18,11 +19,21 @@ MOST_TOGETHER = 6  # models that a page shows at a time
 
 
 @dataclass(frozen=True, slots=True)
+class OtherTask:
+    """A run of fine-tuning on another task: its checkpoints, and the texts and labels that it learned from."""
+
+    series: SeriesInfo
+    texts: TextSetInfo
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class PaperChoice:
     """The models, texts and series for which rows are asked.
 
     ``texts`` with the column ``label`` are those of the rows about a task; ``general`` those of the rows that read general text,
-    and of a general basis. ``series`` are the checkpoints of the rows over steps, at most ``at_most`` of them.
+    and of a general basis. ``series`` are the checkpoints of the rows over steps, at most ``at_most`` of them, and
+    ``tasks`` the runs of other tasks beside them.
     """
 
     models: tuple[ModelInfo, ...]
@@ -32,6 +43,7 @@ class PaperChoice:
     series: SeriesInfo | None = None
     at_most: int = 12
     seed: int = 0
+    tasks: tuple[OtherTask, ...] = ()
 
     def texts_of(self, row: PaperRow) -> TextSetInfo:
         """The text set that a row reads."""
@@ -43,12 +55,37 @@ class PaperChoice:
 class Group:
     """Models that one figure shows together, with the pooling and the layers (numbers; none: all) that the paper has for them.
 
-    Of a pair ``models`` are the one before and the one after.
+    Of a pair ``models`` are the one before and the one after; else ``before`` has, for rows that compare them, the names of a model
+    that was made from another one here, and of that.
     """
 
     models: tuple[ModelInfo, ...]
     pooling: str
     layers: tuple[int, ...]
+    before: tuple[tuple[str, str], ...] = ()
+
+
+def learned_from(run: RunInfo, sets: Sequence[TextSetInfo]) -> TextSetInfo | None:
+    """The texts that a run learned from, where they are still among ``sets`` with its labels."""
+    found = next((info for info in sets if info.spec.table == run.table), None)
+    return found if found is not None and run.label in found.columns else None
+
+
+def runs_of_tasks(bench: "Workbench", models: Sequence[ModelInfo], series: SeriesInfo | None) -> list[RunInfo]:
+    """The runs that ``models`` are steps of, beside that of the ``series``, whose texts are still there; each once."""
+    runs, sets = bench.runs(), bench.text_sets()
+    taken = series.name.removeprefix(PREFIX) if series is not None else ""
+    found: dict[str, RunInfo] = {}
+    for name in (info.spec.name for info in models if info.spec.name.startswith(PREFIX)):
+        run = run_called(runs, name.removeprefix(PREFIX).partition("@")[0])
+        if (
+            run is not None
+            and run.steps
+            and taken not in (run.name, *run.former)
+            and learned_from(run, sets) is not None
+        ):
+            found.setdefault(run.name, run)
+    return list(found.values())
 
 
 def preset_for(row: PaperRow) -> Preset | None:
@@ -93,14 +130,37 @@ def groups_of(bench: "Workbench", row: PaperRow, chosen: PaperChoice) -> tuple[G
         return preset.pooling_for(info, unit), _layers(preset, info)
 
     if row.mixed:
-        together = chosen.models[:MOST_TOGETHER]
-        poolings = {
-            preset.pooling_for(info, unit) for info in together
-        }  # each model has its own; the sidebar's must fit all
-        return (Group(together, poolings.pop() if len(poolings) == 1 else "mean", ()),)
+        return tuple(
+            _mixed(bench, row, chosen.models[at : at + MOST_TOGETHER], shape)
+            for at in range(0, len(chosen.models), MOST_TOGETHER)
+        )
     alike = groupby(sorted(chosen.models, key=shape), key=shape)  # one pooling and one list of layers for a page
     found = [Group(tuple(models), *how) for how, models in alike]
     return tuple(part for group in found for part in _parts(bench, row, group))
+
+
+def _mixed(
+    bench: "Workbench",
+    row: PaperRow,
+    models: tuple[ModelInfo, ...],
+    shape: Callable[[ModelInfo], tuple[str, tuple[int, ...]]],
+) -> Group:
+    """Models of any shapes in one figure: each has its own pooling and layers there; the sidebar's must fit all."""
+    shapes = list(dict.fromkeys(map(shape, models)))
+    poolings = {pooling for pooling, _ in shapes}
+    pooling = poolings.pop() if len(poolings) == 1 else "mean"
+    layers = shapes[0][1] if row.tuned and len(shapes) == 1 else ()
+    return Group(models, pooling, layers, _before(bench, models) if row.tuned else ())
+
+
+def _before(bench: "Workbench", models: Sequence[ModelInfo]) -> tuple[tuple[str, str], ...]:
+    """Of each of ``models`` that was made from another one of them, both names; of two alone the first is before where nobody knows."""
+    found: dict[str, str] = {}
+    for pair in combinations(models, 2):
+        ordered = bench.in_order(pair)
+        if ordered.known or len(models) == 2:
+            found.setdefault(ordered.after.spec.name, ordered.before.spec.name)
+    return tuple(found.items())
 
 
 def _layers(preset: Preset, info: ModelInfo) -> tuple[int, ...]:

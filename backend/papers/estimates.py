@@ -67,7 +67,7 @@ class OwnEstimate:
 
 def own_estimate(row: PaperRow) -> OwnEstimate:
     """What a row takes with the paper's own models and texts, in seconds; see FROM."""
-    own, tuned = row.own, row.of in (PAIR, COUPLE)
+    own, tuned = row.own, row.tuned or row.of in (PAIR, COUPLE)
     names = list(own.models) or ([own.series.partition("@")[0]] if own.series else [])
     if row.of == SERIES and own.series and not own.series.startswith("run:"):
         names = [own.series.partition("@")[0]]

@@ -5,12 +5,14 @@ from collections.abc import Iterator, Sequence
 
 from backend.papers.addresses import own_address
 from backend.papers.estimates import FROM, own_estimate, seconds_words
-from backend.papers.recorded import Record, in_words, recorded, shown_name
+from backend.papers.recorded import Record, in_words, pictures, recorded, shown_name
 from backend.papers.row import AFTER_BEFORE, ONE, SERIES, PaperRow
 from backend.papers.table import ROWS
 from backend.values.likeness import preset_of
 from backend.values.papers import PAPERS
 
+PICTURES = "images/papers"  # beside the docs; one of a row is called by its key
+RECORDED_UNDER = "## The rows\n\n"
 _TEXTS, _LABEL = "TEXTS", "LABEL"
 
 
@@ -76,7 +78,9 @@ def _row(row: PaperRow, records: Sequence[Record]) -> Iterator[str]:
     if row.printed:
         yield f"- The paper's numbers: {'; '.join(f'{what}: {value}' for what, value in row.printed)}"
     if row.claim:
-        yield f'- It says: "{row.claim}". Here: {row.rule}.'
+        yield f"- It says ({row.said_at}) that {row.claim}. Here: {row.rule}."
+    if row.key in pictures():
+        yield f"- Drawn here: ![{row.paper}, {row.place}, here: {pictures()[row.key]}]({PICTURES}/{row.key}.png)"
     for record in records:
         yield f"- **Ours**, {ours_words(record)}"
     if row.steps and not records:

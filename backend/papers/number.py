@@ -33,10 +33,15 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The result of one analysis of a row, and the models as its metric took them."""
+    """The result of one analysis of a row, and the models as its metric took them.
+
+    ``before`` names the model that the first one was made from, where that is among those on show, ``task`` the series that it is of.
+    """
 
     models: tuple[ModelInfo, ...]
     result: Result
+    before: str = ""
+    task: str = ""
 
     @property
     def model(self) -> str:

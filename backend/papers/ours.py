@@ -31,7 +31,11 @@ class Ours:
 
 def ours_of(row: PaperRow, part: Part, results: Sequence[Result]) -> Ours:
     """The numbers of a row's results, which come in the order of ``part.asked``."""
-    found = [Found(one.models, result) for one, result in zip(part.asked, results, strict=True)]
+    before = dict(part.group.before)
+    found = [
+        Found(one.models, result, before.get(one.models[0].spec.name, ""), one.task)
+        for one, result in zip(part.asked, results, strict=True)
+    ]
     if row.of != EACH or row.together:
         numbers, holds = _READERS[row.key](found)
         return Ours(tuple(numbers), _verdict(holds), caveat=lower_bounds(found))

@@ -180,31 +180,34 @@ def _linear(found: Sequence[Found]) -> Read:
     return numbers, holds if numbers else None
 
 
-def _diverged(found: Sequence[Found]) -> Read:
-    numbers, holds = _probes(found), None
-    for one, result in values(found, "direct_probe", DirectProbeResult):
-        after, before = result.train_test[-1], result.other_train_test[-1]
-        names = [info.spec.name for info in one.models]
+def _tables(found: Sequence[Found]) -> tuple[list[Number], list[tuple[DirectProbeResult, DirectProbeResult]]]:
+    """The numbers of tables 2 to 4, a model after the other, and the clusters of each model beside those of the one before it."""
+    numbers = _probes(found)
+    clusters = {one.model: (one, result) for one, result in values(found, "direct_probe", DirectProbeResult)}
+    for model, (_, result) in clusters.items():
         numbers += [
-            number("training against test rows", value, model=name)
-            for value, name in zip((after, before), names, strict=True)
+            number("labels", result.n_labels, "count", model),
+            number("clusters, last layer", result.n_clusters[-1], "count", model),
+            number("training against test rows", result.train_test[-1], model=model),
         ]
-        holds = bool(after < before) if np.isfinite([after, before]).all() else None
-    return numbers, holds
+    pairs = [(result, clusters[one.before][1]) for one, result in clusters.values() if one.before in clusters]
+    return numbers, pairs
+
+
+def _diverged(found: Sequence[Found]) -> Read:
+    numbers, pairs = _tables(found)
+    known = [(after.train_test[-1], before.train_test[-1]) for after, before in pairs]
+    known = [pair for pair in known if np.isfinite(pair).all()]
+    return numbers, all(bool(after < before) for after, before in known) if known else None
 
 
 def _simpler(found: Sequence[Found]) -> Read:
-    numbers, holds = _probes(found), None
-    for one, result in values(found, "direct_probe", DirectProbeResult):
-        after, before, labels = result.n_clusters[-1], result.other_n_clusters[-1], result.n_labels
-        names = [info.spec.name for info in one.models]
-        numbers.append(number("labels", labels, "count"))
-        numbers += [
-            number("clusters, last layer", value, "count", name)
-            for value, name in zip((after, before), names, strict=True)
-        ]
-        holds = bool(after < before or after == before == labels)
-    return numbers, holds
+    numbers, pairs = _tables(found)
+    fewer = [
+        after.n_clusters[-1] < before.n_clusters[-1] or after.n_clusters[-1] == before.n_clusters[-1] == before.n_labels
+        for after, before in pairs
+    ]
+    return numbers, all(map(bool, fewer)) if fewer else None
 
 
 def _cross(found: Sequence[Found]) -> Read:
@@ -224,14 +227,20 @@ def _cross(found: Sequence[Found]) -> Read:
 
 
 def _least(found: Sequence[Found]) -> Read:
-    steps = [result for _, result in values(found, "direct_probe", DirectProbeResult)]
-    change = steps[-1].minimum[-1] - steps[0].minimum[-1]
-    known = change[np.isfinite(change)]
-    numbers = [
-        number("labels", len(change), "count"),
-        number("labels further from their nearest at the last step", np.count_nonzero(known > 0), "count"),
-        number("average change", np.mean(known) if len(known) else None),
-    ]
+    """Of each task for itself; the sentence holds where it does for every label of every task."""
+    numbers, every = [], []
+    for task in dict.fromkeys(one.task for one in found):
+        mine = [one for one in found if one.task == task]
+        steps = [result for _, result in values(mine, "direct_probe", DirectProbeResult)]
+        change = steps[-1].minimum[-1] - steps[0].minimum[-1]
+        known = change[np.isfinite(change)]
+        numbers += [
+            number("labels", len(change), "count", task),
+            number("labels further from their nearest at the last step", np.count_nonzero(known > 0), "count", task),
+            number("average change", np.mean(known) if len(known) else None, model=task),
+        ]
+        every.append(known)
+    known = np.concatenate(every)
     return numbers, bool((known > 0).all()) if len(known) else None
 
 

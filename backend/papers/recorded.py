@@ -57,6 +57,13 @@ def recorded() -> tuple[str, dict[str, tuple[Record, ...]]]:
     return data["about"], {key: tuple(map(record_of, rows)) for key, rows in data["rows"].items()}
 
 
+@cache
+def pictures() -> dict[str, str]:
+    """What the recorded picture of a row's figure shows, by the key of the row; rows without a figure have none."""
+    found: dict[str, str] = json.loads(FILE.read_text(encoding="utf-8")).get("pictures", {}) if FILE.exists() else {}
+    return found
+
+
 def shown_name(model: str) -> str:
     """A model by the end of its name, where that is a folder: of a checkpoint with the folder that it lies in."""
     if not model.startswith(("/", "~")):

@@ -35,7 +35,7 @@ class OwnInput:
     """What the paper itself looks at: models and texts by their ids on the hub, and how long it is.
 
     ``recipe`` names the recipe (``backend.values.recipes``) that makes its fine-tuned models, where these are not published;
-    ``series`` is a pattern of checkpoints. ``saved_as`` is what its
+    ``series`` is a pattern of checkpoints, ``tasks`` are the runs of the tasks beside it. ``saved_as`` is what its
     text set is called here once it is fetched. ``n_texts`` texts of about ``n_tokens`` tokens are the ones that it evaluates, with the
     ``source`` of these numbers; they have ``n_rows`` rows (0: one a text, or a token) of ``n_classes`` classes in the column ``label``.
     """
@@ -52,17 +52,20 @@ class OwnInput:
     n_rows: int = 0
     n_classes: int = 2
     label: str = "label"
+    tasks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class PaperRow:
     """A figure, a table or a section of a paper.
 
-    ``shows`` says what it shows, ``printed`` its own numbers (what, and as printed), ``claim`` a sentence of the paper that a
-    figure made here agrees with or not, and ``rule`` when it is taken to. ``page`` is the folder of the page that draws it with
+    ``shows`` says what it shows, ``printed`` its own numbers (what, and as printed), ``claim`` what the paper says, at ``said_at``, in
+    words of this project, that a figure made here agrees with or not, and ``rule`` when it is taken to. ``page`` is the folder of the page that draws it with
     ``choices``, the fields of its address beside those of the sidebar, and ``switch`` the key of its "As in the paper". ``steps``
     are the analyses, of the models ``of``; ``labels`` says whether they need labels,
-    ``mixed`` whether models of several poolings stand in one figure, ``together`` whether all its models are judged as one, ``every_layer`` whether its
+    ``mixed`` whether models of several poolings stand in one figure, ``together`` whether all its models are judged as one, ``tuned`` whether models
+    and those made from them are compared in it though each is computed for itself, ``tasks`` whether its figure has other runs' tasks beside that of
+    the texts, ``every_layer`` whether its
     figure has all layers where the paper's tables have the last one. ``figures`` are the beginnings of the keys of those figures of the page
     that are the row's; none where it is a table. ``differs`` are reasons for a difference
     that hold whatever the models, ``open`` what the paper's text leaves open beside what the presets say, ``absent`` why there is
@@ -82,10 +85,13 @@ class PaperRow:
     labels: bool = False
     mixed: bool = False
     together: bool = False
+    tuned: bool = False
+    tasks: bool = False
     every_layer: bool = False
     figures: Sequence[str] = ()
     printed: Sequence[tuple[str, str]] = ()
     claim: str = ""
+    said_at: str = ""
     rule: str = ""
     differs: Sequence[str] = ()
     open: Sequence[str] = ()

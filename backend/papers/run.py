@@ -89,7 +89,7 @@ def make(
         ours = ours_of(planned.row, part, results)
         names = tuple(info.spec.name for info in part.group.models)
         if planned.row.of == SERIES and chosen.series is not None:
-            names = (chosen.series.name,)
+            names = tuple(dict.fromkeys(one.task for one in part.asked))
         record = Record(names, texts, seconds, ours.verdict, ours.numbers, ours.by_model, ours.caveat)
         made.append(Made(part, record, seconds))
     return made

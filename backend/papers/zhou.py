@@ -1,8 +1,21 @@
 """The figures and tables of Zhou & Srikumar: how fine-tuning moves the labels' clusters in BERT."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from backend.papers.row import AFTER, AFTER_BEFORE, BEFORE, BEFORE_AFTER, MODEL, PAIR, SERIES, OwnInput, PaperRow, Step
+from backend.papers.row import (
+    AFTER,
+    AFTER_BEFORE,
+    BEFORE,
+    BEFORE_AFTER,
+    EVERY,
+    MODEL,
+    PAIR,
+    SERIES,
+    OwnInput,
+    PaperRow,
+    Step,
+)
 from backend.values.papers import ZHOU
 
 _BASE = "google-bert/bert-base-uncased"
@@ -14,11 +27,12 @@ _SMALLER = (
 )
 _PUD = "UD English PUD (github.com/UniversalDependencies/UD_English-PUD): en_pud-ud-test.conllu, --task upos or deprel"
 _STREUSLE = 'STREUSLE 4.2 (github.com/nert-nlp/streusle): .conllulex, --task "supersense role" or "supersense function"'
-_TREC = "CogComp/trec (fine_label)"
+_TREC = "TREC-50 (cogcomp.seas.upenn.edu/Data/QA/QC): train_5500.label and TREC_10.label, which are read as they are, with --label fine"
 _NOT_PUBLISHED = "The fine-tuned models are not published; the recipes make them (zhou: ten epochs; zhou-base: three, for BERT-base)."
 _ROWS = "UD English PUD has 21,176 words in 1,000 sentences; STREUSLE about 4,500 prepositions; TREC 5,952 questions"
 _MAX_ROWS = "splits of more than 20,000 rows are sampled"
 _TABLE = "the numbers of the table itself stand in the paper; here are those that its text repeats"
+_OTHER_TASKS = "a panel for the task of the chosen texts, and one for each other run of fine-tuning in the sidebar, of the texts that it learned from"
 _ONE_TABLE = "rows of a table are of several tasks: here of the texts that are chosen, one set at a time"
 
 
@@ -38,26 +52,24 @@ def _own(
         note=_NOT_PUBLISHED,
         n_rows=21_176,
         n_classes=46,
-        label="fine_label" if saved == "trec" else "label",
+        label="fine" if saved == "trec" else "label",
     )
 
 
 _STEPS = _own(series="run:zhou-base-role")
-_PROBES = (Step("probing"), Step("direct_probe", AFTER_BEFORE))
-_PROBE_CHOICES: Mapping[str, str] = {"probes_model": AFTER, "probes_other": BEFORE}
+_PROBES = (Step("probing"), Step("direct_probe"))
+_PROBE_CHOICES: Mapping[str, str] = {"probes_other": EVERY}
 _MOVED: Mapping[str, str] = {"movement_kind": "A panel a layer", "movement_frame": "raw"}
 
 
-def _minimum(
-    key: str, place: str, shows: str, differs: tuple[str, ...], *, every_layer: bool = False, **choices: str
-) -> PaperRow:
+def _minimum(key: str, place: str, shows: str, differs: tuple[str, ...], tasks: tuple[str, ...]) -> PaperRow:
     return PaperRow(
         f"zhou-{key}",
         ZHOU,
         place,
         shows,
         "training/dynamics",
-        _STEPS,
+        replace(_STEPS, tasks=tasks),
         of=SERIES,
         steps=(Step("direct_probe", AFTER_BEFORE, against="first"),),
         choices={
@@ -65,15 +77,15 @@ def _minimum(
             "dynamics_labels": "Distances",
             "dynamics_distance_labels": "Those alone",
             "log_steps": "false",
-            **choices,
         },
         switch="paper_dynamics_direct_probe",
         figures=("dynamics_least",),
         labels=True,
-        every_layer=every_layer,
-        claim="all the minimum distances are increasing",
+        tasks=True,
+        claim="each label ends further from the label nearest to it than it began",
+        said_at="section 4.3",
         rule="agrees where every label's distance to its nearest is larger at the last step than at the first",
-        differs=(*differs, _MAX_ROWS),
+        differs=(_OTHER_TASKS, *differs, _MAX_ROWS),
     )
 
 
@@ -87,7 +99,7 @@ def _differences(number: int, task: str) -> PaperRow:
         _own(),
         of=PAIR,
         steps=(Step("movement", BEFORE_AFTER),),
-        choices=_MOVED,
+        choices={**_MOVED, "movement_every_second": "true"} if number == 5 else _MOVED,
         switch="paper_movement",
         figures=("movement_differences",),
         labels=True,
@@ -97,11 +109,10 @@ def _differences(number: int, task: str) -> PaperRow:
         )
         if number == 5
         else (),
-        claim="the motion range of lower layers is much smaller than the higher layers",
+        claim="labels move far less in lower layers than in higher ones",
+        said_at="section 4.5",
         rule="agrees where the labels move less, on average, in the lower half of the layers than in the upper",
-        differs=(
-            "here the labels move from the middle, of the chosen texts; the paper shows every second layer in figure 5",
-        ),
+        differs=("here the labels move from the middle, of the chosen texts",),
     )
 
 
@@ -123,7 +134,8 @@ ROWS = (
             ("trainings", "5"),
             ("iterations", "at most 1000"),
         ),
-        claim="The classification performance can help us assess the effect of fine-tuning",
+        claim="what a probe gets right tells how well a representation holds the labels, and so what fine-tuning did to it",
+        said_at="section 2.1",
         rule="agrees where the network gets more right than with shuffled labels, beyond twice the spread of either",
         differs=(_MAX_ROWS,),
     ),
@@ -142,7 +154,8 @@ ROWS = (
             "clusters_matrix",
         ),
         labels=True,
-        claim="Surprisingly, we find this to be the case for most representations we studied",
+        claim="most representations that they looked at are linear for their labels: each label is one cluster",
+        said_at="section 2.2",
         rule="the case is: as many clusters as labels. Agrees where it is so in the last layer",
         differs=(
             "with few rows in many dimensions it is so for any labels, shuffled ones too, as a note says",
@@ -158,7 +171,7 @@ ROWS = (
         _own(texts=(_PUD, _STREUSLE, _TREC)),
         printed=(("labels of TREC-50", "50"),),
         open=("which of a word's rows are for testing: words are split one by one unless a test file is given",),
-        absent="It is about texts: the page Texts reads CoNLL-U, CoNLL-U-Lex and TREC's files, and shows the rows of a set.",
+        absent="It is about texts: the page Texts, under Add a text set, reads UD's CoNLL-U, STREUSLE's CoNLL-U-Lex and TREC's own two files as they are (coarse and fine labels are columns of their own), and shows the rows of a set.",
     ),
     PaperRow(
         "zhou-table-2",
@@ -167,16 +180,19 @@ ROWS = (
         "Accuracy of the probes before and after fine-tuning, and how alike training and test rows are arranged.",
         "labels/probes",
         _own((*_SMALLER, _BASE)),
-        of=PAIR,
         steps=_PROBES,
+        mixed=True,
+        together=True,
+        tuned=True,
         choices=_PROBE_CHOICES,
         switch="paper_probes",
-        figures=("probes_profile", "probes_table"),
+        figures=("probes_profile", "probes_models", "probes_table"),
         labels=True,
         printed=(("similarity of BERT-small on PS-fxn after fine-tuning", "0.44"),),
-        claim="after fine-tuning, all the similarities decrease",
-        rule="agrees where the similarity of training and test rows in the last layer is lower after fine-tuning",
-        differs=(_TABLE, _ONE_TABLE, "a table has all models of the paper, ours two"),
+        claim="training and test rows are arranged less alike after fine-tuning than before, in every case",
+        said_at="section 4.1",
+        rule="agrees where the similarity of training and test rows in the last layer is lower in each model than in the one that it was tuned from",
+        differs=(_TABLE, _ONE_TABLE),
     ),
     PaperRow(
         "zhou-table-3",
@@ -185,14 +201,17 @@ ROWS = (
         "Whether a representation is linear for the labels, in how many clusters, with which accuracy.",
         "labels/probes",
         _own((_SMALLER[0],)),
-        of=PAIR,
         steps=_PROBES,
+        mixed=True,
+        together=True,
+        tuned=True,
         choices=_PROBE_CHOICES,
         switch="paper_probes",
-        figures=("probes_profile", "probes_table"),
+        figures=("probes_profile", "probes_models", "probes_table"),
         labels=True,
-        claim="the number of clusters decreases after fine-tuning",
-        rule="agrees where there are fewer clusters in the last layer after fine-tuning, or as many as labels in both",
+        claim="fine-tuning leaves fewer clusters than there were before it",
+        said_at="section 4.2",
+        rule="agrees where each model has fewer clusters in the last layer than the one that it was tuned from, or both as many as labels",
         differs=(_TABLE, _ONE_TABLE),
     ),
     PaperRow(
@@ -202,21 +221,25 @@ ROWS = (
         "The same on TREC-50, where even the fine-tuned representation need not be linear.",
         "labels/probes",
         _own((*_SMALLER, _BASE), (_TREC,)),
-        of=PAIR,
         steps=_PROBES,
+        mixed=True,
+        together=True,
+        tuned=True,
         choices=_PROBE_CHOICES,
         switch="paper_probes",
-        figures=("probes_profile", "probes_table"),
+        figures=("probes_profile", "probes_models", "probes_table"),
         labels=True,
-        claim="Fine-tuning makes the space simpler",
-        rule="agrees where there are fewer clusters in the last layer after fine-tuning, or as many as labels in both",
+        claim="on TREC-50, too, fine-tuning leaves fewer clusters, even where the labels are not linear after it",
+        said_at="section 4.2",
+        rule="agrees where each model has fewer clusters in the last layer than the one that it was tuned from, or both as many as labels",
         differs=(_TABLE,),
     ),
     _minimum(
         "figure-2",
         "figure 2",
         "Each label's distance to its nearest over the steps of fine-tuning, in the last layer.",
-        ("the paper has two tasks side by side; here it is the task of the chosen texts",),
+        (),
+        ("run:zhou-base-pos",),
     ),
     PaperRow(
         "zhou-figure-3",
@@ -239,7 +262,8 @@ ROWS = (
         switch="paper_dynamics_movement",
         figures=("dynamics_path_panels",),
         labels=True,
-        claim="the layer 1 paths (left) traverse almost the same trajectories",
+        claim="in layer 1 the three labels take nearly one and the same way, in layer 12 they part",
+        said_at="section 4.5",
         rule="agrees where a larger share of the movement is common to all labels in block 1 than in the last layer",
         differs=(
             "the three labels are closest in the full space of the last layer at the first step, where the paper does not say in which space; the planes are of all labels",
@@ -263,7 +287,8 @@ ROWS = (
         },
         labels=True,
         printed=(("average change on PS-fxn, tuned on POS", "−1.68"),),
-        claim="fine-tuning on the same dataset (PS-fxn) increases the distances between labels",
+        claim="tuned on PS-fxn itself, the labels of PS-fxn move apart; tuned on POS, they come 1.68 closer on average",
+        said_at="section 4.4",
         rule="agrees where the least distances grow, on average over the labels, in the last layer",
         differs=(
             _TABLE,
@@ -285,7 +310,8 @@ ROWS = (
         labels=True,
         every_layer=True,
         printed=(("correlation in higher layers", "more than 0.5"),),
-        claim="the Pearson correlation coefficient between the original representation and the fine-tuned one is surprisingly high (more than 0.5)",
+        claim="even in the higher layers the distances between labels keep a correlation of more than 0.5 with the original ones",
+        said_at="section 4.5",
         rule="agrees where it is above 0.5 in the last layer at every step; it needs three labels",
         differs=(_MAX_ROWS,),
     ),
@@ -294,12 +320,8 @@ ROWS = (
         "figure-6",
         "figure 6",
         "The same as figure 2 for all four tasks: each label's distance to its nearest over the steps.",
-        (
-            "the paper has a panel for each of four tasks; here a panel for each layer, of the task of the chosen texts",
-            "the paper's text names the three labels that decrease most; here as in figure 2, those that grow least",
-        ),
-        every_layer=True,
-        dynamics_distance_panels="true",
+        ("the paper's text names the three labels that decrease most; here as in figure 2, those that grow least",),
+        ("run:zhou-base-pos", "run:zhou-base-fxn", "run:zhou-base-dep"),
     ),
     _differences(7, ", all layers, first task of appendix E"),
     _differences(8, ", all layers, second task of appendix E"),

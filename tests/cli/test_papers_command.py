@@ -59,7 +59,7 @@ def test_a_folder_with_figures_tables_and_recipes(world: tuple[Path, list[str], 
     assert len(cuts) == 2, "each model, as the page shows one at a time"
     page = (out / "papers.html").read_text("utf-8")
     assert page.count("plotly-graph-div") >= 5 and 'src="http' not in page
-    assert "the first 6 decoder blocks are similar" in page and "Not here: This needs a series" in page
+    assert "blocks 1 to 6 of GPT-2 resemble each other" in page and "Not here: This needs a series" in page
     assert str(world[0]) not in "".join(path.read_text("utf-8") for path in out.rglob("figures/*.html"))
 
 

@@ -65,7 +65,7 @@ def test_a_row_opens_and_its_link_draws(known: Known, tab: Any) -> None:
     tab.goto(f"{address}/papers?{urlencode({'model': models, 'texts': 'papers47.tsv'}, doseq=True)}")
     looking.settled(tab)  # while the models are looked up, what was drawn before stays for a moment
     tab.locator(".st-key-papers_open_gptology-figure-1 button").first.click()
-    tab.get_by_text("the first 6 decoder blocks are similar").wait_for()
+    tab.get_by_text("blocks 1 to 6 of GPT-2 resemble each other").wait_for()
     tab.get_by_text("python -m backend analyse --metric cka").first.wait_for()
     assert "papers_row=gptology-figure-1" in tab.url
     tab.locator(".st-key-papers_link_gptology-figure-1_0_3 a").first.click()

@@ -198,9 +198,7 @@ def test_every_plane_is_a_pca_in_its_frame(frame):
 def test_the_closest_labels_are_those_of_the_least_widest_distance_in_the_full_space(seed, n_dims):
     many = np.arange(N) % 6
     names = tuple("abcdef")
-    stacks = [
-        stack_of([layer(N, n_dims, seed + at) + 4 * layer(6, n_dims, 50 + seed + at)[many] for at in (0, 9)])
-    ] * 2
+    stacks = [stack_of([layer(N, n_dims, seed + at) + 4 * layer(6, n_dims, 50 + seed + at)[many] for at in (0, 9)])] * 2
     values = moved(stacks, Labels(many, names)).values
     points = np.array([stacks[0].rows[-1][many == number].mean(axis=0) for number in range(6)])
 

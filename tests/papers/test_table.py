@@ -20,6 +20,7 @@ from backend.values.papers import GPTOLOGY, MATTON, PAPERS, RAZZHIGAEV, ZHOU
 from backend.values.presets import PRESETS
 from backend.values.recipes import RECIPES
 from pages._kit.state.labelled import ALL_MODELS
+from tests import runs
 from tests.models import tiny
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,7 +70,7 @@ def test_a_row_says_how_it_is_made(row: backend.PaperRow) -> None:
 
 
 @EVERY
-def test_its_sentence_is_the_papers(row: backend.PaperRow, shared: Path) -> None:
+def test_what_a_paper_says_is_in_own_words_with_its_numbers_and_its_place(row: backend.PaperRow, shared: Path) -> None:
     if not row.claim:
         return
     text = (shared / "papers" / f"{TEXTS[row.paper]}.txt").read_text("utf-8")
@@ -77,7 +78,13 @@ def test_its_sentence_is_the_papers(row: backend.PaperRow, shared: Path) -> None
     def letters(words: str) -> str:  # the texts have numbers of lines, and words that are cut at the end of a line
         return re.sub(r"[^a-z]", "", re.sub(r"\*\*[^*]*\*\*|\d+", "", words.lower()))
 
-    assert letters(row.claim) in letters(text), row.claim
+    words = row.claim.split()
+    copied = [" ".join(words[at : at + 7]) for at in range(len(words) - 6)]
+    assert not [some for some in copied if letters(some) in letters(text)], "no seven words in a row are the paper's"
+    for number in re.findall(r"\d[\d,.]*\d|\d{2,}", row.claim):
+        assert number in text, number
+    number = re.search(r"\d[\d.]*", row.said_at)
+    assert row.said_at == "abstract" or (number and number[0] in text), row.said_at
 
 
 def test_the_docs_show_the_table() -> None:
@@ -99,7 +106,11 @@ def test_rows_link_to_the_views_that_were_made_for_them() -> None:
         "gptology-figure-5": ("geometry/rogue", {"rogue_view": "By class"}, "class_spikes"),
         "matton-table-2": ("training/finetune", {"finetune_all_runs": "true"}, "neurons"),
         "zhou-figure-3": ("training/dynamics", {"dynamics_movement_panels": "true"}, "movement"),
-        "zhou-figure-5": ("geometry/movement", {"movement_kind": "A panel a layer"}, "movement"),
+        "zhou-figure-5": (
+            "geometry/movement",
+            {"movement_kind": "A panel a layer", "movement_every_second": "true"},
+            "movement",
+        ),
         "zhou-table-5": ("training/report", {"report_view": "Across tasks"}, "direct_probe"),
         "razzhigaev-figure-4": ("training/dynamics", {"dynamics_view": "Averages"}, "intrinsic_dimension"),
         "razzhigaev-figure-5": ("training/dynamics", {"dynamics_view": "Averages"}, "intrinsic_dimension"),
@@ -187,7 +198,7 @@ def test_a_figure_of_all_layers_asks_for_all_where_the_tables_have_the_last(benc
     texts, series = bench.text_set_info("sentiment"), bench.series(str(folder))
     chosen = backend.PaperChoice(series.models[:1], texts, bench.text_set_info("general"), "label", series)
     n_layers = len(series.models[0].layer_names)
-    for key, layers in (("zhou-figure-2", "3"), ("zhou-figure-4", "all"), ("zhou-figure-6", "all")):
+    for key, layers in (("zhou-figure-2", "3"), ("zhou-figure-4", "all"), ("zhou-figure-6", "3")):
         row = row_called(key)
         (part,) = backend.parts_of(bench, row, chosen)
         assert backend.address_of(bench, row, chosen, part).words["layers"] == [layers], key
@@ -196,4 +207,59 @@ def test_a_figure_of_all_layers_asks_for_all_where_the_tables_have_the_last(benc
         (command,) = backend.commands_of(bench, row, chosen, part)
         assert ("--layers 0,1,2,3 " in command) == (layers == "all") == ("layers=all" in backend.own_address(row).path)
         assert ("--layers LAYERS" in general_commands(row)[0]) == (layers == "all")
-    assert own_estimate(row_called("zhou-figure-2")).whole < own_estimate(row_called("zhou-figure-6")).whole
+    assert own_estimate(row_called("zhou-figure-2")).whole < own_estimate(row_called("zhou-figure-4")).whole
+
+
+def test_the_runs_of_other_tasks_stand_beside_the_series(bench: Workbench, tmp_path: Path) -> None:
+    """Figures 2 and 6 of Zhou and Srikumar: each run with the texts and the label that it learned from."""
+    own, other = (runs.tuned(bench, tmp_path, name, changes={"max_steps": 2, **runs.FAST}) for name in ("own", "other"))
+    series, models = bench.series("run:own"), [bench.model(f"run:{name}") for name in ("own", "other")]
+    (found,) = backend.runs_of_tasks(bench, [bench.model(own.base), *models], series)
+    assert found.name == "other"
+    texts = backend.learned_from(found, bench.text_sets())
+    assert texts is not None and texts.spec.table == other.table
+    task = backend.OtherTask(bench.series("run:other"), texts, found.label)
+    sentiment, general = bench.text_set_info("sentiment"), bench.text_set_info("general")
+    chosen = backend.PaperChoice((models[0],), sentiment, general, "label", series, tasks=(task,))
+    row = row_called("zhou-figure-2")
+    (part,) = backend.parts_of(bench, row, chosen)
+    assert {one.task for one in part.asked} == {"run:own", "run:other"}
+    assert {one.spec.inputs[0].texts.name for one in part.asked if one.task == "run:other"} == {texts.spec.name}
+    assert backend.address_of(bench, row, chosen, part).words[backend.TASKS] == ["run:other"]
+    mine, theirs = backend.commands_of(bench, row, chosen, part)
+    assert "--series run:own" in mine and "--texts sentiment" in mine
+    assert "--series run:other" in theirs and f"--texts {texts.spec.name}" in theirs
+    results = [bench.wait(one.spec) for one in part.asked]
+    ours = backend.ours_of(row, part, results)
+    assert {one.model for one in ours.numbers} == {"run:own", "run:other"} and ours.verdict != "to be seen"
+    (movement,) = backend.parts_of(bench, row_called("zhou-figure-3"), chosen)
+    assert len(movement.asked) == 1, "figure 3 is of one task"
+
+
+def test_a_table_has_all_models_and_compares_each_with_the_one_it_was_tuned_from(
+    bench: Workbench, tmp_path: Path
+) -> None:
+    tuned = runs.tuned(bench, tmp_path, "tuned", changes={"max_steps": 2, **runs.FAST})
+    apart = str(
+        tiny.save(tmp_path / "apart", tiny.bert_config(num_hidden_layers=2), seed=7, model_input_names=tiny.SEGMENTS)
+    )
+    models = tuple(bench.model(name) for name in (tuned.base, apart, "run:tuned"))
+    chosen = backend.PaperChoice(models, bench.text_set_info("topics"), bench.text_set_info("general"), "label")
+    row = row_called("zhou-table-3")
+    (part,) = backend.parts_of(bench, row, chosen)
+    assert part.group.models == models
+    assert part.group.before == ((models[2].spec.name, models[0].spec.name),), "of the third nobody knows"
+    address = backend.address_of(bench, row, chosen, part)
+    assert address.words["probes_other"] == [ALL_MODELS] and len(part.specs) == 6
+    assert all(len({item.model for item in spec.inputs}) == 1 and len(spec.inputs) == 1 for spec in part.specs)
+    clusters = [one for one in part.asked if one.spec.metric == "direct_probe"]
+    results = {one.spec: bench.wait(one.spec) for one in clusters}
+    of_clusters = backend.Part(part.group, tuple(clusters))
+    ours = backend.ours_of(row, of_clusters, [results[one.spec] for one in clusters])
+    first, _, last = (results[one.spec].values for one in clusters)
+    n_before, n_after = first.n_clusters[-1], last.n_clusters[-1]
+    agrees = n_after < n_before or n_after == n_before == first.n_labels
+    assert ours.verdict == ("agrees" if agrees else "disagrees")
+    alone = dataclasses.replace(chosen, models=models[:2])
+    (part,) = backend.parts_of(bench, row, dataclasses.replace(alone, models=(models[0], models[2])))
+    assert part.group.layers == (3,), "of one shape: the layer of the tables in the link"

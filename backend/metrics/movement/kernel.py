@@ -112,7 +112,12 @@ def closest_three(points: Floats, labels: Ints) -> Ints:
     apart = np.linalg.norm(known[:, None] - known[None], axis=-1)
     near = np.argsort(apart + np.diag(np.full(len(labels), np.inf)), axis=1, kind="stable")[:, :_NEAREST]
     triples = sorted(
-        {tuple(sorted((one, *pair))) for one, some in enumerate(near.tolist()) for pair in combinations(some, 2) if one not in pair}
+        {
+            tuple(sorted((one, *pair)))
+            for one, some in enumerate(near.tolist())
+            for pair in combinations(some, 2)
+            if one not in pair
+        }
     )
     best = min(triples, key=lambda three: max(float(apart[a, b]) for a, b in combinations(three, 2)))
     return np.sort(labels[list(best)])

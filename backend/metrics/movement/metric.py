@@ -8,7 +8,15 @@ import numpy.typing as npt
 from backend.errors import InvalidRequest
 from backend.metrics.base import BEFORE_FIRST, Metric, Outcome
 from backend.metrics.effort import Effort
-from backend.metrics.movement.kernel import closest_three, common_share, label_centroids, lengths, paired_error, plane, spread
+from backend.metrics.movement.kernel import (
+    closest_three,
+    common_share,
+    label_centroids,
+    lengths,
+    paired_error,
+    plane,
+    spread,
+)
 from backend.metrics.movement.result import (
     CENTRED,
     FEW_ROWS,

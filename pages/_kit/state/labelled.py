@@ -88,6 +88,15 @@ def choose_other(here: Selection, model: ModelInfo, key: str, about: str) -> Mod
     return others.get(_compare_with(list(others), key, about))
 
 
+def choose_all_or_one(here: Selection, model: ModelInfo, key: str, about: str) -> list[ModelInfo] | None:
+    """Another of the sidebar's models to compare ``model`` with, if one is chosen; None where all models are."""
+    others = {info.spec.name: info for info in here.models if info is not model}
+    if not others:
+        return []
+    name = _compare_with([*others, ALL_MODELS], key, about)
+    return None if name == ALL_MODELS else [info for info in here.models if info is others.get(name)]
+
+
 def _compare_with(names: Sequence[str], key: str, about: str) -> str:
     return str(
         ask.selectbox(

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -17,16 +16,11 @@ from backend import (
     number_text,
 )
 from pages._kit.charts.base import short_model, titled
-from pages._kit.charts.path_panels import PANELS_CAPTION, PathPanel, panels_height, path_panels
 from pages._kit.charts.paths import (
-    DIFFERENCES_CAPTION,
     FRAME_HELP,
     FRAMES,
     LENGTHS_CAPTION,
     PATHS_CAPTION,
-    STILL,
-    difference_arrows,
-    difference_cloud,
     lengths_chart,
     paths_chart,
 )
@@ -46,10 +40,10 @@ from pages._kit.state.labelled import label_ready, say_classes
 from pages._kit.state.pair import in_order, ordered
 from pages._kit.state.selection import Selection, ready
 from pages._kit.state.session import end_page, plain, workbench
+from pages.labels.movement.differences import show_differences
 from pages.labels.movement.tables import (
     by_label,
     changed_table,
-    differences_table,
     labels_table,
     layers_table,
     models_table,
@@ -61,7 +55,6 @@ HOW = (
     "The mean of each label's rows (its centroid) makes a path through the layers of a model, and, with two models or more, "
     "from the base to the tuned one or over the checkpoints of a training."
 )
-ONE_LAYER, ALL_LAYERS, PANELS = "One layer", "All layers", "A panel a layer"
 MOST_ROWS = 50
 
 
@@ -179,61 +172,6 @@ def show_models(result: Result[MovementResult], named: Sequence[int], frame: int
             view=f"{names} {frame} {layer} {values.classes}",
         )
     )
-
-
-def show_differences(result: Result[MovementResult], named: Sequence[int], frame: int, layer: int) -> None:
-    """The difference vectors of the last model and the first, of one layer or of all."""
-    values, sources = result.values, result.sources
-    names, layers = [short_model(source.model) for source in sources], sources[0].layer_names
-    change, kept = f"{names[-1]} minus {names[0]}", values.frames[frame]
-    st.subheader(plain(f"Difference vectors: {change}"))
-    kind = ask.segmented_control(
-        "Vectors of",
-        [ONE_LAYER, PANELS, ALL_LAYERS],
-        default=ONE_LAYER,
-        key="movement_kind",
-    )
-    caption, height = f"{change}. {DIFFERENCES_CAPTION}{STILL[kept]}.", 480
-    if kind == ALL_LAYERS:
-        field, at = "difference_coords", elsewhere(frame)
-        shares = values.difference_explained[frame]
-        figure = difference_cloud(values.difference_coords[frame], layers, values.classes, shares, kept, named)
-        caption += " A name stands at the point of the last layer."
-    elif kind == PANELS:
-        field, at = "difference_layer_coords", elsewhere(frame)
-        figure, height = difference_panels(values, frame, layers, named), panels_height(len(layers))
-        caption += f" {PANELS_CAPTION}"
-    else:
-        field, at = "difference_layer_coords", elsewhere(frame, layer)
-        coords, shares = values.difference_layer_coords[frame, layer], values.difference_layer_explained[frame, layer]
-        figure = difference_arrows(coords, values.classes, named, shares, kept)
-    whole = kind != ONE_LAYER
-    show(
-        Finding(
-            key="movement_differences",
-            title=f"Difference vectors of the labels, {change}",
-            figure=titled(figure, f"After minus before: {change}"),
-            caption=caption,
-            table=lambda: differences_table(result, frame, None if whole else layer, own_planes=kind == PANELS),
-            results=[result],
-            fields=[field],
-            expected=at,
-            layer="" if whole else layers[layer],
-            alt=f"Difference vectors of {len(values.classes)} label centroids, {change}",
-            height=height,
-            view=f"{names} {frame} {layer} {values.classes} {kind}",
-        )
-    )
-
-
-def difference_panels(values: MovementResult, frame: int, layers: Sequence[str], named: Sequence[int]) -> go.Figure:
-    """The difference vectors of each layer in a plane of its own, from the middle to their tips."""
-    tips, shares = values.difference_layer_coords[frame], values.difference_layer_explained[frame]
-    panels = [
-        PathPanel(name, np.stack([np.where(np.isfinite(one), 0.0, np.nan), one]), share)
-        for name, one, share in zip(layers, tips, shares, strict=True)
-    ]
-    return path_panels(panels, [STILL[values.frames[frame]], "moved here"], values.classes, named)
 
 
 def show_lengths(result: Result[MovementResult], named: Sequence[int], frame: int) -> None:

@@ -43,14 +43,12 @@ def models_table(result: Result[MovementResult], frame: int, layer: int) -> pd.D
     return table
 
 
-def differences_table(
-    result: Result[MovementResult], frame: int, layer: int | None, *, own_planes: bool = False
-) -> pd.DataFrame:
-    """The difference vectors from the cross to their tips: of one layer in its own plane, of all (None) in one, or each in its own."""
+def differences_table(result: Result[MovementResult], frame: int, shown: Sequence[int] | None) -> pd.DataFrame:
+    """The difference vectors from the cross to their tips: of all layers in one plane (None), or of those shown, each in its own."""
     values, names = result.values, result.sources[0].layer_names
-    tips = values.difference_layer_coords[frame] if own_planes else values.difference_coords[frame]
-    if layer is not None:
-        tips, names = values.difference_layer_coords[frame, layer][None], names[layer : layer + 1]
+    tips = values.difference_coords[frame]
+    if shown is not None:
+        tips, names = values.difference_layer_coords[frame][list(shown)], tuple(names[at] for at in shown)
     start = np.zeros(tips.shape[:2])
     return by_label(names, values.classes, {"start_1": start, "start_2": start, **axes(tips)})
 

@@ -10,7 +10,7 @@ from backend import (
     ProbingResult,
     hover_form,
 )
-from pages._kit.charts.base import DASHES, MUTED, safe, with_legend
+from pages._kit.charts.base import DASHES, MUTED, base_figure, colour, safe, with_legend
 from pages._kit.charts.depth import Series, profile_lines
 from pages._kit.charts.threshold import majority_line
 
@@ -18,6 +18,11 @@ CAPTION = (
     "Share of the test texts whose class a classifier finds that was trained on this layer alone: the mean of several "
     "trainings of one network, its band one standard deviation up and down, and a linear classifier, dashed. The faint grey lines are "
     "the same classifiers trained on shuffled labels, the mean over the shuffles and its standard deviation; the dotted line guesses the largest class."
+)
+MODELS_CAPTION = (
+    "Share of the test texts whose class a classifier finds that was trained on the last layer on show of each model alone: the mean of several "
+    "trainings of one network with one standard deviation up and down, and a linear classifier. Grey: the network trained on shuffled labels; the "
+    "dotted line guesses the largest class."
 )
 NETWORK, LINEAR = "network (mean ± std)", "linear probe"
 SHUFFLED = "shuffled labels (linear: dashed)"
@@ -87,3 +92,32 @@ def _controls(figure: go.Figure, one: Probed, *, named: bool) -> None:
                 line={"color": MUTED, "width": 1.2, "dash": DASHES[style]},
                 hovertemplate=f"{kind} on shuffled labels{behind}<br><b>%{{y:{hover_form('accuracy')}}}</b><extra></extra>",
             )
+
+
+def models_chart(models: Sequence[Probed]) -> go.Figure:
+    """Test accuracy in the last layer of several models, one beside the other in the order given."""
+    figure = base_figure(x_title="", y_title="Test accuracy (share of texts)")
+    names = [safe(f"{one.name}, {one.layers[-1]}") for one in models]
+    looks = (
+        ("accuracy", "accuracy_std", NETWORK, colour(0), "circle"),
+        ("linear_accuracy", "", LINEAR, colour(1), "diamond"),
+        ("control_accuracy", "control_std", "network, shuffled labels", MUTED, "circle-open"),
+    )
+    for field, spread, name, shade, symbol in looks:
+        values = np.array([getattr(one.values, field)[-1] for one in models], np.float32)
+        std = np.array([getattr(one.values, spread)[-1] for one in models], np.float32) if spread else None
+        figure.add_scatter(
+            x=names,
+            y=values,
+            error_y=None
+            if std is None or not np.isfinite(std).any()
+            else {"type": "data", "array": std, "thickness": 1.5},
+            mode="markers",
+            name=name,
+            marker={"color": shade, "symbol": symbol, "size": 10},
+            hovertemplate=f"%{{x}}<br>{name} <b>%{{y:{hover_form('accuracy')}}}</b><extra></extra>",
+        )
+    figure.update_layout(yaxis={"range": [0, 1.03]}, xaxis={"type": "category"})
+    if models:
+        majority_line(figure, models[0].values.majority)
+    return with_legend(figure)

@@ -1,7 +1,6 @@
 """Each label's distance to its nearest over the checkpoints: in one layer, or in all of them as panels of one figure."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,8 +16,16 @@ from pages._kit.show.kept import drawn_once
 from pages._kit.show.shared_axes import on_shared_axes
 from pages._kit.state import ask
 from pages._kit.state.selection import Selection
-from pages.training.dynamics.charts import LABELS_CAPTION, label_lines, places_of
-from pages.training.dynamics.grids import SeriesMeasure, Wanted, documents_of, found_series, settings, show_measures
+from pages.training.dynamics.charts import LABELS_CAPTION, label_lines
+from pages.training.dynamics.grids import (
+    SeriesMeasure,
+    Wanted,
+    documents_of,
+    found_series,
+    settings,
+    show_measures,
+)
+from pages.training.dynamics.tasks import TaskDistances, by_label, found_tasks, tasks_finding
 
 EXTREMES, ALONE, BY_HAND = "Most and least growing", "Those alone", "By hand"
 FEW = 3  # so many labels need no choice
@@ -62,7 +69,12 @@ def distances(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
         return
     results = results_of(found[wanted], DirectProbeResult)
     st.subheader("Distance of each label to its nearest")
-    least = _least(series, results, logarithmic)
+    others = found_tasks(series, here, wanted, params)
+    if others:
+        mine = TaskDistances(series, here.texts.spec.name if here.texts is not None else "", results)
+        least = tasks_finding([mine, *others], logarithmic)
+    else:
+        least = _least(series, results, logarithmic)
     key = "dynamics_direct_probe"
     show_measures([alike, clusters], series, found, logarithmic=logarithmic, key=key, first=[least])
 
@@ -181,15 +193,3 @@ def _choose_labels(minimum: Floats, classes: Sequence[str]) -> list[int]:
         max_selections=MOST_NAMED,
         key=f"dynamics_distance_named_{len(classes)}",
     )
-
-
-def by_label(
-    series: SeriesInfo, classes: Sequence[str], numbers: dict[str, Floats], *, logarithmic: bool = False
-) -> pd.DataFrame:
-    """One row for each step and label; ``numbers`` are (n_steps, n_labels) each."""
-    steps = np.repeat(series.steps, len(classes))
-    columns: dict[str, Any] = {"step": steps}
-    if logarithmic:
-        columns["log2(step + 1)"] = places_of(steps.tolist(), logarithmic=True)
-    columns["label"] = list(classes) * len(series.steps)
-    return pd.DataFrame(columns | {name: array.ravel() for name, array in numbers.items()})

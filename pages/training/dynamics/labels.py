@@ -33,7 +33,7 @@ from pages._kit.state import ask
 from pages._kit.state.labelled import label_ready
 from pages._kit.state.selection import Selection
 from pages._kit.state.session import plain
-from pages.training.dynamics.distances import by_label, distances
+from pages.training.dynamics.distances import distances
 from pages.training.dynamics.grids import (
     UNIT,
     SeriesMeasure,
@@ -43,6 +43,7 @@ from pages.training.dynamics.grids import (
     settings,
     show_measures,
 )
+from pages.training.dynamics.tasks import by_label
 
 CLOSEST_HELP = (
     "In place of a choice by hand: the three labels that lie closest together at the first checkpoint, in the full space of the last layer on "

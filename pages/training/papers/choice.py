@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from backend import GENERAL, PaperChoice, SeriesInfo
+from backend import GENERAL, OtherTask, PaperChoice, SeriesInfo, learned_from, runs_of_tasks
 from pages._kit.flow.progress import obtain
 from pages._kit.state import ask
 from pages._kit.state.model_field import AT_MOST, is_name, local_series, run_series, series_task
@@ -34,7 +34,20 @@ def choice_of(here: Selection, series: SeriesInfo | None) -> PaperChoice | None:
     if here.problem or here.texts is None:
         return None
     general = workbench().text_set_info(GENERAL)
-    return PaperChoice(here.models, here.texts, general, here.label, series, AT_MOST, here.seed)
+    tasks = _tasks(here, series) if series is not None else ()
+    return PaperChoice(here.models, here.texts, general, here.label, series, AT_MOST, here.seed, tasks)
+
+
+def _tasks(here: Selection, series: SeriesInfo) -> tuple[OtherTask, ...]:
+    """The tasks of the other runs in the sidebar, each with the texts that it learned from; those being looked up are left out."""
+    bench, found = workbench(), []
+    for run in runs_of_tasks(bench, here.models, series):
+        name, texts = f"run:{run.name}", learned_from(run, bench.text_sets())
+        task = series_task(name)
+        steps: SeriesInfo | None = obtain(task, f"papers_{run.name}", what=f"Looking up the checkpoints of {name}")
+        if steps is not None and texts is not None:
+            found.append(OtherTask(steps, texts, run.label))
+    return tuple(found)
 
 
 def say_choice(chosen: PaperChoice) -> None:

@@ -39,7 +39,8 @@ def show_detail(row: PaperRow, state: State, chosen: PaperChoice | None) -> None
         if row.absent:
             st.info(plain(row.absent), icon=":material/info:")
         if row.claim:
-            st.markdown(f"The paper says: “{plain(row.claim)}”. :small[:gray[{plain(row.rule.capitalize())}.]]")
+            rule = plain(row.rule[0].upper() + row.rule[1:])
+            st.markdown(f"The paper says ({row.said_at}) that {plain(row.claim)}. :small[:gray[{rule}.]]")
         left, right = st.columns(2)
         with left:
             _numbers(row, state)

@@ -14,6 +14,7 @@ from backend import (
     DASHBOARD,
     PAPER_ROWS,
     PAPERS,
+    TASKS,
     EmbedscopeError,
     PaperRow,
     Record,
@@ -61,7 +62,8 @@ def look_up(bench: "Workbench", address: Mapping[str, Sequence[str]]) -> None:
     for name in address.get("model", ()):
         bench.model(name)
     if "series" in address:
-        bench.series(address["series"][0], at_most=int(address["at_most"][0]))
+        for name in (address["series"][0], *address.get(TASKS, ())):
+            bench.series(name, at_most=int(address["at_most"][0]))
 
 
 def write(folder: Path, data: Mapping[str, Any], bench: "Workbench") -> list[Drawn]:
@@ -152,7 +154,7 @@ def _sections(parts: Sequence[Drawn], missing: Mapping[str, str]) -> Iterator[Se
 
 def _head(part: Drawn) -> Section:
     row = part.row
-    notes = [f'The paper says: "{row.claim}". Here: {row.rule}.'] if row.claim else []
+    notes = [f"The paper says ({row.said_at}) that {row.claim}. Here: {row.rule}."] if row.claim else []
     notes.append(f"Ours, {ours_words(part.record)}.")
     if part.undrawn:
         notes.append("Its figure could not be drawn; the numbers are those above.")

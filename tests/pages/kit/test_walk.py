@@ -185,6 +185,7 @@ WALKS = (
         (
             ("select_slider", "movement_layer_4", 1),
             ("segmented_control", "movement_kind", "A panel a layer"),
+            ("toggle", "movement_every_second", True),
             ("segmented_control", "movement_kind", "All layers"),
             ("segmented_control", "movement_frame", "raw"),
         ),

@@ -6,6 +6,7 @@ import pytest
 from pages._kit.charts.base import short_model
 from pages._kit.charts.path_panels import PathPanel, path_panels
 from pages._kit.charts.paths import difference_arrows, difference_cloud, lengths_chart, paths_chart
+from pages.labels.movement.differences import every_second
 from tests.pages.conftest import SmallWorld
 from tests.pages.figures import figure, numbers, said
 
@@ -104,6 +105,18 @@ def test_a_panel_a_layer_has_the_vectors_of_each_layer(open_page, run_page, show
     titles = [note["text"].partition("<br>")[0] for note in drawn["layout"]["annotations"]]
     assert titles[:4] == ["embedding", "block 1", "block 2", "block 3"]
     assert len(shown["movement_differences"].numbers()) == 4 * len(values.classes)
+
+
+def test_every_second_layer_has_a_panel_as_in_the_paper(open_page, run_page, shown) -> None:
+    at = run_page(open_page(KEY, 0, 1, movement_kind="A panel a layer", movement_every_second="true"), KEY)
+    titles = [note["text"].partition("<br>")[0] for note in figure(at, 2)["layout"]["annotations"]]
+    assert titles[:2] == ["block 1", "block 3"] and "embedding" not in titles
+    finding = shown["movement_differences"]
+    assert list(dict.fromkeys(finding.numbers()["layer"])) == ["block 1", "block 3"]
+    assert "Left out: embedding, block 2." in finding.caption
+    at.toggle(key="movement_every_second").set_value(False).run()
+    assert "Left out" not in shown["movement_differences"].caption
+    assert [every_second(n) for n in (1, 2, 3, 7, 13)] == [[0], [1], [2], [2, 4, 6], [2, 4, 6, 8, 10, 12]]
 
 
 def test_twelve_labels_have_twelve_looks() -> None:

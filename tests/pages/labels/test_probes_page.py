@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from pages._kit.show.files import groups_of
+from pages._kit.state.labelled import ALL_MODELS
 from pages.labels.probes.charts import Probed, probe_chart
 from tests.pages.conftest import SmallWorld
 from tests.pages.drawn import check
@@ -101,18 +102,38 @@ def test_two_models_are_two_lines_and_two_halves_of_each_table(open_page, run_pa
     table = at.dataframe[1].value
     assert table["representation"].nunique() == 2 and len(table) == 8
     np.testing.assert_allclose(table["accuracy"], np.concatenate([one.values.accuracy for one in results]))
-    both = small_world.computed("direct_probe", 0, 1, label="label").values
-    np.testing.assert_array_equal(table["clusters"], np.concatenate([both.n_clusters, both.other_n_clusters]))
+    both = [small_world.computed("direct_probe", place, label="label").values for place in (0, 1)]
+    np.testing.assert_array_equal(table["clusters"], np.concatenate([one.n_clusters for one in both]))
     training = np.concatenate([one.values.train_accuracy for one in results])
     np.testing.assert_allclose(table["training accuracy"], training)
-    alike = np.concatenate([both.train_test, both.other_train_test])
+    alike = np.concatenate([one.train_test for one in both])
     np.testing.assert_allclose(table["training against test (similarity)"], alike)
+
+
+def test_all_models_stand_in_one_figure_and_one_table(open_page, run_page, shown, small_world: SmallWorld) -> None:
+    """The last layer of each: the third model is narrower than the others."""
+    at = run_page(quick(open_page(KEY, 0, 1, 2, probes_other=ALL_MODELS)), KEY)
+    at = run_page(at, "probes_clusters")
+    options = {"label": "label", "layers": (3,), "params": PARAMS}
+    results = [small_world.computed(METRIC, place, **options).values for place in range(3)]
+    drawn = traces(at)
+    for name, field in (("network (mean ± std)", "accuracy"), ("linear probe", "linear_accuracy")):
+        np.testing.assert_allclose(numbers(drawn[name]["y"]), [getattr(one, field)[0] for one in results], rtol=1e-5)
+    assert len(set(drawn["linear probe"]["x"])) == 3 and all("block 3" in name for name in drawn["linear probe"]["x"])
+    table = shown["probes_table"].numbers()
+    assert len(table) == 3 and table["representation"].nunique() == 3 and set(table["layer"]) == {"block 3"}
+    clusters = [small_world.computed("direct_probe", place, label="label", layers=(3,)).values for place in range(3)]
+    np.testing.assert_allclose(table["accuracy"], [one.accuracy[0] for one in results])
+    np.testing.assert_array_equal(table["clusters"], [one.n_clusters[0] for one in clusters])
+    np.testing.assert_allclose(table["training against test (similarity)"], [one.train_test[0] for one in clusters])
+    assert {"CSV", "LaTeX"} <= set(files_of(at, "probes_table"))
+    assert check(shown["probes_models"]) > 0
 
 
 def test_the_table_of_the_paper_can_be_taken_away(open_page, run_page, shown) -> None:
     at = run_page(run_page(quick(open_page(KEY, 0, 1)), KEY), "probes_clusters")
     finding = shown["probes_table"]
-    assert [result.metric for result in finding.results] == ["probing", "probing", "direct_probe"]
+    assert [result.metric for result in finding.results] == ["probing", "probing", "direct_probe", "direct_probe"]
     assert {"CSV", "LaTeX", "JSON and recipe"} <= set(files_of(at, "probes_table"))
     (csv,) = [file for group in groups_of(finding, None, {}) for file in group.files if file.label == "CSV"]
     read = pd.read_csv(io.BytesIO(csv.make()))

@@ -8,7 +8,7 @@ import pytest
 
 from pages.training.dynamics.distances import ALONE, BY_HAND
 from tests.models.tiny import TEXTS, WORDS
-from tests.pages.conftest import STEPS, SmallWorld, settled
+from tests.pages.conftest import LABELS, STEPS, SmallWorld, settled
 from tests.pages.drawn import check
 from tests.pages.figures import figure, numbers, said
 
@@ -100,3 +100,32 @@ def test_the_three_closest_labels_in_the_first_block_and_the_last_layer(
     assert len({trace["xaxis"] for trace in figure(at)["data"]}) == 4
     at.toggle(key="dynamics_movement_panels").set_value(False).run()
     assert "In colour are the three labels that lie closest" in said(at)
+
+
+def test_another_run_is_a_panel_with_the_texts_that_it_learned_from(
+    open_page: Any, run_page: Any, shown: Any, small_world: SmallWorld, run: Path, five: Any
+) -> None:
+    bench = small_world.bench
+    words = {"model": small_world.models[0], "texts": small_world.texts, "recipe": "zhou"}
+    bench.finetune("beside-five", changes={"max_steps": 2}, **words)
+    view = {"dynamics_view": "Labels", "dynamics_labels": "Distances", "log_steps": "false"}
+    choice = {"texts": "five", "series": str(run), "dynamics_distance_tasks": "run:beside-five", **view}
+    at = settled(open_page("dynamics", 0, **choice))
+    at = run_page(at, DISTANCES)
+    at = run_page(settled(at), "dynamics_task_0_run")
+    finding = shown["dynamics_least_tasks"]
+    titles = [note["text"] for note in figure(at)["layout"]["annotations"]]
+    assert titles[0].endswith("run, five") and titles[1] == "run:beside-five, words"
+    mine = computed(small_world, run, five, "direct_probe", against="first")
+    series = bench.series("run:beside-five")
+    options = {"texts": small_world.texts, "pooling": "mean", "label": "label", "layers": (3,), "against": "first"}
+    other = bench.compute_series(bench.series_analyses("direct_probe", series=series, **options), series).results
+    for place, (results, names) in enumerate(((mine, NAMES), ([one.values for one in other], LABELS))):
+        for name, trace in panel(figure(at), place).items():
+            label = next(at for at, one in enumerate(names) if f": {one}" in name)
+            wanted = [one.minimum[-1, label] for one in results]
+            np.testing.assert_allclose(numbers(trace["y"]), wanted, rtol=1e-5)
+    table = finding.numbers()
+    assert set(table["texts"]) == {"five", "words"} and set(table["label"]) == {*NAMES, *LABELS}
+    assert len(finding.results) == len(STEPS) + len(series.steps)
+    bench.delete_run("beside-five")

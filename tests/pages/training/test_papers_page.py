@@ -85,7 +85,7 @@ def test_a_row_opens_to_its_numbers_and_commands(open_page, run_page, small_worl
     at.button(key="papers_open_gptology-3.2").click().run()
     assert at.session_state["_view"].words["papers_row"] == ["gptology-3.2"]
     words = said(at)
-    assert "By using a linear threshold on a single rogue dimension" in words and "On one GPU" in words
+    assert "a cut through one rogue dimension loses 1.6% against all" in words and "On one GPU" in words
     assert "91.3%" in at.table[0].value.to_string()
     (code,) = at.code
     assert code.value.count("python -m backend analyse --metric threshold --model") == 2
