@@ -48,7 +48,7 @@ def papers(options: argparse.Namespace) -> int:
             options,
             f"{place} of {len(planned)}, {one.row.paper}, {one.row.place}: {_came_of(made[one.row.key], one.why_not)}",
         )
-        _write(folder, document(bench, made, planned, chosen, _about(options, chosen)))
+        _write(folder, document(bench, made, planned, chosen, _about(options, chosen), before))
     bench.close()
     if not options.without_figures:
         _draw(folder, options)

@@ -101,19 +101,46 @@ def _known_seconds(before: Sequence[Document] | None, place: int) -> float:
     return float(parts[place].get("seconds", 0.0)) if place < len(parts) else 0.0
 
 
+def identity(chosen: PaperChoice) -> Document:
+    """What rows are of, as JSON: two runs of the command whose choices have the same identity can share a folder's document."""
+    tasks = [[one.series.identity, one.texts.spec.digest, one.label] for one in chosen.tasks]
+    return {
+        "models": [[info.spec.name, info.spec.commit] for info in chosen.models],
+        "texts": [chosen.texts.spec.digest, chosen.label],
+        "general": chosen.general.spec.digest,
+        "series": chosen.series.identity if chosen.series is not None else "",
+        "tasks": tasks,
+        "seed": chosen.seed,
+    }
+
+
 def document(
-    bench: "Workbench", made: Mapping[str, Sequence[Made]], planned: Sequence[Planned], chosen: PaperChoice, about: str
+    bench: "Workbench",
+    made: Mapping[str, Sequence[Made]],
+    planned: Sequence[Planned],
+    chosen: PaperChoice,
+    about: str,
+    before: Document | None = None,
 ) -> Document:
-    """All of it as JSON: for each row its records, with the address, the commands and the recipes behind them."""
-    rows: dict[str, Any] = {}
-    missing: dict[str, str] = {}
+    """All of it as JSON: for each row its records, with the address, the commands and the recipes behind them.
+
+    Rows of ``before``, an earlier document, that are not made (yet) are kept if it is of the same models, texts and series.
+    """
+    same = before is not None and before.get("choice") == identity(chosen)
+    rows: dict[str, Any] = dict(before["rows"]) if same and before is not None else {}
+    missing: dict[str, str] = dict(before["missing"]) if same and before is not None else {}
     for one in planned:
+        if one.parts and one.row.key not in made:
+            continue
+        rows.pop(one.row.key, None)
+        missing.pop(one.row.key, None)
         parts = made.get(one.row.key, ())
         rows[one.row.key] = [_part(bench, one.row, chosen, part) for part in parts if part.record is not None]
         why = one.why_not or " ".join(dict.fromkeys(part.why_not for part in parts if part.why_not))
         if why:
             missing[one.row.key] = why
-    return {"about": about, "rows": {key: parts for key, parts in rows.items() if parts}, "missing": missing}
+    found = {key: parts for key, parts in rows.items() if parts}
+    return {"about": about, "choice": identity(chosen), "rows": found, "missing": missing}
 
 
 def _part(bench: "Workbench", row: PaperRow, chosen: PaperChoice, made: Made) -> Document:

@@ -1,7 +1,10 @@
 """The command papers: all rows for given models as a folder, resumable, with what cannot be had and why."""
 
 import json
+import os
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ from backend.papers.table import ROWS
 from tests.conftest import entered
 from tests.models.tiny import SEGMENTS, TEXTS, WORDS, bert_config, save
 
+ROOT = Path(__file__).resolve().parents[2]
 ONLY = ("gptology-figure-1", "gptology-3.2", "matton-figure-4", "zhou-figure-2", "zhou-3.2")
 
 
@@ -74,6 +78,33 @@ def test_started_again_it_goes_on(world: tuple[Path, list[str], Path], tmp_path:
     assert rows["matton-figure-4"][0]["seconds"] == took and len(rows) == 2
     stored = asked(world, out, "--without-figures", only=("matton-figure-4", "gptology-figure-3"))
     assert "0 analyses" in stored.stderr or "under 1 s" in stored.stderr
+    alone = asked(world, out, "--without-figures", only=("gptology-figure-4",))
+    assert alone.returncode == 0, alone.stderr
+    rows = json.loads((out / "papers.json").read_text("utf-8"))["rows"]
+    assert len(rows) == 3, "the rows of an earlier run of the same models and texts stay"
+
+
+def test_killed_in_the_middle_it_goes_on_with_what_is_stored(
+    world: tuple[Path, list[str], Path], tmp_path: Path
+) -> None:
+    folder, models, texts = world
+    out, only = tmp_path / "out", ("gptology-figure-6", "matton-figure-1", "matton-figure-6")
+    words = ["papers", "--models", *models, "--texts", texts, "--text", "text", "--label", "label", "--out", out]
+    words += [word for key in only for word in ("--only", key)] + ["--without-figures"]
+    environment = {**os.environ, "EMBEDSCOPE_CACHE": str(tmp_path / "cache"), "EMBEDSCOPE_MODEL_ROOTS": str(folder)}
+    command = [sys.executable, "-m", "backend", *map(str, words)]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as first:
+        assert first.stderr is not None
+        for line in first.stderr:
+            if line.startswith("1 of 3"):
+                break
+        first.kill()
+    done = json.loads((out / "papers.json").read_text("utf-8"))["rows"]
+    assert "gptology-figure-6" in done, "a row is written as soon as it is computed"
+    again = entered(*words, cache=tmp_path / "cache", EMBEDSCOPE_MODEL_ROOTS=str(folder))
+    assert again.returncode == 0, again.stderr
+    rows = json.loads((out / "papers.json").read_text("utf-8"))["rows"]
+    assert set(rows) == set(only) and rows["gptology-figure-6"] == done["gptology-figure-6"], "its seconds too"
 
 
 def test_what_cannot_be_is_refused_with_a_hint(world: tuple[Path, list[str], Path], tmp_path: Path) -> None:

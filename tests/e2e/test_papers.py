@@ -1,6 +1,7 @@
 """Papers in a browser: its links lead to pages that draw the figures of rows whose results are stored."""
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from typing import Any
@@ -8,6 +9,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from backend import row_called
 from tests.conftest import entered, review_lines
 from tests.e2e import looking
 from tests.e2e.stack import running
@@ -44,20 +46,27 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Known]:
         yield address, data, models, str(series)
 
 
-def test_every_page_that_a_row_leads_to_draws_it(known: Known, tab: Any) -> None:
+def test_every_link_of_the_table_draws_the_figure_of_its_row(known: Known, tab: Any) -> None:
     address, data, *_ = known
-    pages = {part["page"]: (key, part) for key, parts in data["rows"].items() for part in parts}
-    assert len(pages) == 15
-    for page, (key, part) in pages.items():
-        tab.goto(f"{address}/{page.rpartition('/')[2]}?{urlencode(part['address'], doseq=True)}")
+    links: dict[str, tuple[list[str], str]] = {}
+    for key, parts in data["rows"].items():
+        for part in parts:
+            link = f"{part['page'].rpartition('/')[2]}?{urlencode(part['address'], doseq=True)}"
+            links.setdefault(link, ([], part["page"]))[0].append(key)
+    assert len({page for _, page in links.values()}) == 15 and len(links) >= 28, "some rows share a link"
+    for link, (keys, page) in links.items():
+        tab.goto(f"{address}/{link}")
         if page == "training/report":  # its table across tasks has settings of its own, and is no figure
             tab.get_by_text("Across tasks").first.wait_for()
         elif page == "training/finetune":  # has the table of all runs, and there is none
             tab.get_by_text("No run yet.").wait_for()
         else:
-            looking.figures(tab).first.wait_for()
-        assert tab.locator("[data-testid=stException]").count() == 0, key
-        assert tab.get_by_text("The link asks for").count() == 0, key
+            for key in keys:
+                places = [re.sub(r"[^\w-]", "-", figure) for figure in row_called(key).figures]
+                drawn = ", ".join(f"[class*='st-key-{place}'] .js-plotly-plot .main-svg" for place in places)
+                tab.locator(drawn or "[data-testid=stDataFrame], [data-testid=stTable]").first.wait_for()
+        assert tab.locator("[data-testid=stException]").count() == 0, keys
+        assert tab.get_by_text("The link asks for").count() == 0, keys
 
 
 def test_a_row_opens_and_its_link_draws(known: Known, tab: Any) -> None:

@@ -25,7 +25,7 @@ from pages.training.dynamics.grids import (
     settings,
     show_measures,
 )
-from pages.training.dynamics.tasks import TaskDistances, by_label, found_tasks, tasks_finding
+from pages.training.dynamics.tasks import TaskDistances, by_label, choose_tasks, found_tasks, tasks_finding
 
 EXTREMES, ALONE, BY_HAND = "Most and least growing", "Those alone", "By hand"
 FEW = 3  # so many labels need no choice
@@ -41,7 +41,9 @@ PANELS_CAPTION = {
 def distances(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
     """Zhou and Srikumar: least distances (figure 2), spatial similarity to the original (figure 4), clusters."""
     params = settings(["direct_probe"], here)
-    every = ask.toggle("Similarity of every second layer only", value=True, key="dynamics_every")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        every = ask.toggle("Similarity of every second layer only", value=True, key="dynamics_every")
+        beside = choose_tasks(series)
     wanted = Wanted("direct_probe", "first")
     step = series.steps[0]
     alike = SeriesMeasure(
@@ -69,7 +71,7 @@ def distances(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
         return
     results = results_of(found[wanted], DirectProbeResult)
     st.subheader("Distance of each label to its nearest")
-    others = found_tasks(series, here, wanted, params)
+    others = found_tasks(beside, series, here, wanted, params)
     if others:
         mine = TaskDistances(series, here.texts.spec.name if here.texts is not None else "", results)
         least = tasks_finding([mine, *others], logarithmic)

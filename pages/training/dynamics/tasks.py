@@ -58,11 +58,11 @@ class TaskDistances:
 
 
 def found_tasks(
-    series: SeriesInfo, here: Selection, wanted: Wanted, params: dict[str, dict[str, Any]]
+    chosen: Sequence[RunInfo], series: SeriesInfo, here: Selection, wanted: Wanted, params: dict[str, dict[str, Any]]
 ) -> list[TaskDistances]:
-    """The tasks that are chosen beside that of the texts, as far as they are computed; the others' panels are drawn here."""
+    """The tasks ``chosen`` beside that of the texts, as far as they are computed; the others' panels are drawn here."""
     found = []
-    for place, run in enumerate(_choose(series)):
+    for place, run in enumerate(chosen):
         texts, name = learned_from(run, workbench().text_sets()), f"run:{run.name}"
         what = f"Looking up the checkpoints of {name}"
         task = series_task(name, at_most=int(value_of("at_most", AT_MOST)))
@@ -76,7 +76,7 @@ def found_tasks(
     return found
 
 
-def _choose(series: SeriesInfo) -> list[RunInfo]:
+def choose_tasks(series: SeriesInfo) -> list[RunInfo]:
     """The runs that are chosen of those whose texts are still there; no box where there is none."""
     bench = workbench()
     sets = bench.text_sets()
@@ -93,6 +93,7 @@ def _choose(series: SeriesInfo) -> list[RunInfo]:
         format_func=short_model,
         key="dynamics_distance_tasks",
         max_selections=MOST_TASKS,
+        width=420,
         placeholder="Other runs of fine-tuning",
         help=HELP,
     )

@@ -126,7 +126,8 @@ def link(address: Address, label: str, *, icon: str = ":material/arrow_forward:"
 def group_words(part: Part) -> str:
     """The models of a part, by their short names."""
     names = [short_model(info.spec.name) for info in part.group.models]
-    return " + ".join(_shortened(names))
+    plainer = [name.partition("@")[0] if name.startswith("run:") else name for name in names]  # a link has little room
+    return " + ".join(_shortened(plainer if len(set(plainer)) == len(names) else names))
 
 
 def _shortened(names: Sequence[str]) -> Sequence[str]:
