@@ -2,7 +2,10 @@
 
 import contextlib
 import ctypes
+import os
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -93,6 +96,37 @@ def is_out_of_memory(error: BaseException) -> bool:
     text = str(error).lower()
     signs = ("not enough memory", "out of memory", "can't allocate memory")
     return isinstance(error, RuntimeError) and any(sign in text for sign in signs)
+
+
+@contextlib.contextmanager
+def turn_on(device: str) -> Iterator[None]:
+    """One batch at a time on a GPU, of all processes of this user on this machine: the memory of one must do for it.
+
+    Jobs take turns by their reports; this holds between them too, before the first one and while one is stopping. On a CPU,
+    and where no lock can be had, nothing is waited for.
+    """
+    if device == "cpu":
+        yield
+        return
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError, ImportError):
+            import fcntl
+
+            flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+            file = stack.enter_context(os.fdopen(os.open(_turn_file(device), flags, 0o600), "w"))
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+        if device.startswith("cuda"):
+            torch.cuda.synchronize(torch.device(device))  # what was asked of it is done only then
+
+
+def _turn_file(device: str) -> Path:
+    """The lock of a device; of a GPU by what it calls itself, as it has another number in a process that sees some of them alone."""
+    name = device
+    if device.startswith("cuda"):
+        name = str(torch.cuda.get_device_properties(torch.device(device)).uuid)
+    name = "".join(char if char.isalnum() else "-" for char in name)
+    return Path(tempfile.gettempdir()) / f"embedscope-{os.getuid()}-{name[:100]}.lock"
 
 
 def trim_memory() -> None:

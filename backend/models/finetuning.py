@@ -13,7 +13,7 @@ import torch
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from backend.errors import ModelError
-from backend.models.device import is_out_of_memory
+from backend.models.device import is_out_of_memory, turn_on
 from backend.models.ending import guessed_norm
 from backend.models.layers import find_layout
 from backend.models.loading import max_length
@@ -140,11 +140,17 @@ class _Trainer(Trainer):  # type: ignore[misc]
             )
         return super().create_optimizer(model)
 
+    def training_step(self, model: Untyped, inputs: Untyped, *rest: Untyped) -> Untyped:
+        """A batch forwards and backwards, when it is its turn on a GPU."""
+        with turn_on(self.watch.info.device):
+            return super().training_step(model, inputs, *rest)
+
     def prediction_step(
         self, model: Untyped, inputs: Untyped, prediction_loss_only: bool, ignore_keys: Untyped = None
     ) -> Untyped:
         """For words a batch counts as one row: how many words are right, and how many there are."""
-        loss, logits, labels = super().prediction_step(model, inputs, prediction_loss_only, ignore_keys)
+        with turn_on(self.watch.info.device):
+            loss, logits, labels = super().prediction_step(model, inputs, prediction_loss_only, ignore_keys)
         if not self.tunable.n_words:
             return loss, logits, labels
         counts = torch.stack([(logits.argmax(dim=-1) == labels).sum(), torch.tensor(len(labels), device=labels.device)])

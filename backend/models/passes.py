@@ -15,7 +15,7 @@ from torch import nn
 from backend.errors import EmbedscopeError, ModelError
 from backend.models.architecture import forward_names
 from backend.models.batching import Encoded, ExtractionPlan, Ints, batches, encode
-from backend.models.device import is_out_of_memory, trim_memory
+from backend.models.device import is_out_of_memory, trim_memory, turn_on
 from backend.models.layers import LayerTap
 from backend.models.pooling import pool, real_tokens
 from backend.models.settling import padding_bound, settle
@@ -159,7 +159,7 @@ def _fits(
 ) -> bool:
     """Run one batch; False where memory ran out (its rows are then run, and written, again)."""
     try:
-        with torch.inference_mode():
+        with torch.inference_mode(), turn_on(loaded.device):
             run(rows, encoded)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):

@@ -15,6 +15,7 @@ import pytest
 from playwright.sync_api import expect
 
 from backend import Person, TextSetInfo, asked_by, open_workbench, read_settings
+from backend.bench.workbench import Workbench
 from tests.e2e.stack import free_ports, running
 from tests.pages import browser
 
@@ -72,14 +73,21 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
 @pytest.fixture(scope="module")
 def adas(instance: Instance) -> TextSetInfo:
     """A text set of Ada's, saved through the service as her dashboard would."""
+    with bench_of(instance) as bench, asked_by(Person(ADA)):
+        return bench.add_texts([f"only Ada may read line {row}" for row in range(8)], name="adas lines")
+
+
+@contextlib.contextmanager
+def bench_of(instance: Instance) -> Iterator[Workbench]:
+    """A workbench before the service of the instance."""
     token = (instance.cache / "token").read_text().strip()
     bench = open_workbench(
         replace(read_settings(), cache=instance.cache, backend=instance.service, token=token, runs=None)
     )
-    with asked_by(Person(ADA)):
-        info = bench.add_texts([f"only Ada may read line {row}" for row in range(8)], name="adas lines")
-    bench.close()
-    return info
+    try:
+        yield bench
+    finally:
+        bench.close()
 
 
 @contextlib.contextmanager
@@ -123,6 +131,12 @@ def test_two_people_log_in_and_see_what_is_theirs(chromium: Any, instance: Insta
             other.goto(link)
             expect(other.get_by_text("only Ada may read line 3")).to_be_attached()
             expect(other.get_by_text(f"Shared with everyone here by {ADA}.")).to_be_visible()
+            expect(other.get_by_text("Share with everyone here")).to_have_count(0)
+            page.get_by_text("Share with everyone here").click()  # and take it back
+            time.sleep(2)  # a page is told the same for a second
+            other.goto(link)
+            expect(other.get_by_text("is not shared with you, or not here")).to_be_visible()
+            assert "only Ada" not in other.content()
         page.get_by_role("button", name="Log out").click()
         page.wait_for_url(lambda url: not url.startswith(f"{instance.address}/texts"))  # by way of the provider
         page.goto(instance.address)
