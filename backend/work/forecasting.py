@@ -52,7 +52,7 @@ def forecast(
         low=time.low,
         high=time.high,
         known_from=source,
-        warning=_warning(total, in_epoch, recipe.n_together),
+        warning=_warning(total, in_epoch, min(recipe.n_together, split.info.n_train)),
     )
 
 

@@ -6,6 +6,7 @@ running jobs are ever watched, so a result that was evicted offers Run again and
 """
 
 import re
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal, TypeVar, overload
 
@@ -39,6 +40,7 @@ Answer = TypeVar("Answer")
 POLL_SECONDS = 0.5
 _OF_SEVERAL = re.compile(r"\d+ of \d+, ")  # a stage of one of several analyses, whose count is in hundredths of each
 _ASKED = "_tasks_asked_for"
+LAPSED_SECONDS = 60.0
 
 
 @overload
@@ -167,7 +169,7 @@ def obtain(task: Request[Answer], key: str, *, what: str, otherwise: Callable[[]
     """The result of a small ``task``, started without being asked; None while it is not there.
 
     ``what`` says what is going on ("Reading the file"). A task that failed in this session is shown with its reason and
-    a Try again button; it is not started again by itself. ``otherwise`` may show something better than the failure: it
+    a Try again button; it is not started again by itself. One that was done some time ago, and whose answer no longer holds, is. ``otherwise`` may show something better than the failure: it
     returns whether it did.
     """
     bench = workbench()
@@ -175,10 +177,14 @@ def obtain(task: Request[Answer], key: str, *, what: str, otherwise: Callable[[]
     result, status = _look(bench, task)
     if result is not None or gathered() is not None:
         return result
-    asked: set[str] = st.session_state.setdefault(_ASKED, set())
-    if status is None or (not status.active and job_id not in asked):
+    asked: dict[str, float] = st.session_state.setdefault(_ASKED, {})
+    now = time.monotonic()
+    # What a name stands for is looked up again after some minutes; a result that is gone at once would be asked for for ever
+    lapsed = status is not None and status.state == "done" and now - asked.get(job_id, now) > LAPSED_SECONDS
+    if status is None or (not status.active and (job_id not in asked or lapsed)):
         status = bench.start(task)
-    asked.add(job_id)
+        asked[job_id] = now
+    asked.setdefault(job_id, now)
     if status.active:
         watch([job_id], key=key, what=what)
         return None

@@ -25,6 +25,7 @@ MISSING = "(empty)"
 VERBS = {"replace": "Select", "add": "Add", "keep only": "Keep only", "take away": "Take away"}
 FIND, SAVED, USE = "Find", "Saved", "Use"
 _OPENING = "…"
+_SAVED_AS = "_selection_saved_as"
 _WAYS = {"add": "Add them", "keep only": "Keep only these", "take away": "Take them away"}
 
 
@@ -173,7 +174,7 @@ def _saved(texts: TextSetInfo) -> None:
         new = st.text_input(
             "Another name", key=f"{KEY}_new", max_chars=100, label_visibility="collapsed", placeholder="Another name"
         )
-        if st.button("Rename", key=f"{KEY}_rename", disabled=not new.strip()):
+        if st.button("Rename", key=f"{KEY}_rename") and new.strip():
             workbench().rename_rows(texts, one.name, new)
             st.rerun()
         if st.button("Delete", key=f"{KEY}_delete", icon=":material/delete:"):
@@ -201,7 +202,13 @@ def _change(texts: TextSetInfo, found: Chosen) -> None:
             label_visibility="collapsed",
             placeholder="A name for it",
         )
-        if st.button("Save", key=f"{KEY}_save", disabled=not name.strip(), icon=":material/bookmark:"):
-            saved = workbench().save_rows(texts, name, found.rows, story=found.story)
-            st.toast(f"Saved as '{plain(saved.name)}'. It is under Select, Saved.", icon=":material/bookmark:")
-            choose_now(saved.rows, story=saved.story, name=saved.name)
+        # Never greyed out: the press that leaves the field would be lost on a button that it only then turns on
+        pressed = st.button("Save", key=f"{KEY}_save", icon=":material/bookmark:")
+    if pressed and not name.strip():
+        st.caption("Write a name for the selection, then press Save.")
+    elif pressed:
+        saved = workbench().save_rows(texts, name, found.rows, story=found.story)
+        st.session_state[_SAVED_AS] = saved.name
+        choose_now(saved.rows, story=saved.story, name=saved.name)
+    elif found.name and found.name == name and st.session_state.get(_SAVED_AS) == found.name:
+        st.caption(f":material/bookmark_added: Saved as '{plain(found.name)}'. It is under Saved.")

@@ -15,7 +15,6 @@ from backend import (
     RunInfo,
     TextSetInfo,
     number_text,
-    points_text,
     run_called,
     run_document,
 )
@@ -43,6 +42,7 @@ from pages.training.finetune.runs import (
     say_deleted,
     say_forecast,
     say_renamed,
+    shown_gain,
 )
 
 WHAT = "Train a model on your labels, and keep its checkpoints."
@@ -265,12 +265,16 @@ def numbers(info: RunInfo) -> None:
         st.metric("Largest class", number_text(info.majority, "accuracy"), help="The accuracy of always guessing it.")
         reads = f"A linear head on the base's own last layer, pooling {info.frozen_pooling or '-'}, fitted on the training rows."
         st.metric("Head on the frozen base", number_text(info.frozen, "accuracy"), help=reads)
-        more = points_text(info.gain) if info.gain == info.gain else None
         name = (
             "Fine-tuned" if info.state == "done" else "Best saved step" if info.recipe.patience else "Last saved step"
         )
         st.metric(
-            name, number_text(info.accuracy, "accuracy"), more, help=f"At step {info.step:,}." if info.steps else None
+            name,
+            number_text(info.accuracy, "accuracy"),
+            shown_gain(info.gain),
+            delta_color="normal" if info.gain else "off",
+            delta_arrow="auto" if info.gain else "off",
+            help=f"At step {info.step:,}." if info.steps else None,
         )
         if info.test_accuracy == info.test_accuracy:
             about = f"On {info.n_final:,} rows that were not used to choose a step; head on the frozen base {number_text(info.test_frozen, 'accuracy')}."

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from backend import POOLINGS, RECIPES, EmbedscopeError, RunForecast, RunInfo
+from backend import POOLINGS, RECIPES, EmbedscopeError, RunForecast, RunInfo, points_text
 from pages._kit.charts.base import short_model
 from pages._kit.flow.costs import FIRST_GUESS, seconds_words
 from pages._kit.show import wording
@@ -150,6 +150,11 @@ def all_runs(infos: Sequence[RunInfo], *, opened: bool = False) -> None:
             icon=":material/table:",
             help="The table of all runs.",
         )
+
+
+def shown_gain(gain: float) -> str | None:
+    """The gain over the frozen base in points as ``st.metric`` takes it, for which only what begins with a hyphen is a loss."""
+    return points_text(gain).replace("−", "-") if gain == gain else None
 
 
 def say_forecast(found: RunForecast) -> None:

@@ -9,7 +9,9 @@ from streamlit.testing.v1 import AppTest
 
 import backend
 from backend import ResolveTask, fingerprint
+from pages._kit.flow import progress
 from pages._kit.state import session
+from tests.models.tiny import bert_config, save
 
 ROOT = Path(__file__).resolve().parents[3]
 APP = "app.py"
@@ -118,6 +120,37 @@ def test_an_evicted_result_offers_run_again(app: AppTest, bench: Any) -> None:
     at.run()
     assert "no longer in the cache" in words(at)
     assert at.button(key="overview_run").label == "Run again"
+
+
+def lookup_script() -> None:
+    import streamlit as st
+
+    from pages._kit.flow.progress import obtain
+    from tests.pages.data.test_shell_pages import HELD
+
+    st.session_state["found"] = obtain(HELD["task"], "look", what="Looking up the model")
+
+
+def test_an_answer_that_no_longer_holds_is_looked_up_again_by_itself(
+    bench: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What a local folder stands for holds for ten minutes; whoever works on for longer is not told of a loss."""
+    monkeypatch.setattr(session, "_open", lambda: bench)
+    HELD["task"] = ResolveTask(str(save(tmp_path / "small", bert_config())))
+    at = AppTest.from_function(lookup_script, default_timeout=120).run()
+    assert at.session_state["found"].spec.name == HELD["task"].name
+    started: list[Any] = []
+    start, peek = bench.start, bench.peek
+    monkeypatch.setattr(bench, "start", lambda task: (started.append(task), start(task))[1])
+    monkeypatch.setattr(bench, "peek", lambda task: peek(task) if started else None)
+    at.run()
+    assert "no longer in the cache" in words(at) and at.button, "gone at once: asking again and again would not help"
+    assert not started
+    monkeypatch.setattr(progress, "LAPSED_SECONDS", -1.0)
+    at.run()
+    assert started == [HELD["task"]]
+    assert not at.exception and not at.error and not at.button
+    assert at.session_state["found"].spec.name == HELD["task"].name
 
 
 def test_a_model_that_cannot_be_had_is_said_beside_its_field(app: AppTest) -> None:

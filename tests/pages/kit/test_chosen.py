@@ -146,8 +146,13 @@ def test_rows_are_found_by_words_or_a_column_and_combined(open_page) -> None:
 
 def test_a_selection_is_saved_and_chosen_by_its_name(open_page, small_world) -> None:
     at = menu(open_page("rogue", 0, chosen="4-6"))
-    at.text_input(key="chosen_menu_name").set_value("three of them").run()
     press(at, "chosen_menu_save")
+    assert any("Write a name" in one.value for one in at.caption) and not small_world.bench.saved_rows(
+        small_world.texts
+    )
+    at.text_input(key="chosen_menu_name").set_value("three of them")  # one press leaves the field and saves
+    press(at, "chosen_menu_save")
+    assert any("Saved as 'three of them'" in one.value.replace("\\", "") for one in at.caption)
     assert [one.name for one in small_world.bench.saved_rows(small_world.texts)] == ["three of them"]
     press(at, "chosen_menu_clear")
     at.segmented_control(key="chosen_menu_view").set_value("Saved").run()

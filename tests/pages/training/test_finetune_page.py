@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from streamlit.proto.Metric_pb2 import Metric as MetricProto
+from streamlit.testing.v1 import AppTest
 
 from backend import Recipe, RunInfo, moving_mean
 from backend.errors import Cancelled, EmbedscopeError
@@ -13,7 +15,7 @@ from pages._kit.show.files import groups_of, json_file
 from pages._kit.show.finding import Finding
 from pages._kit.show.naming import file_stem
 from pages.training.finetune.charts import course_chart, course_table
-from pages.training.finetune.runs import csv_file, runs_table
+from pages.training.finetune.runs import csv_file, runs_table, shown_gain
 from tests.pages.conftest import SmallWorld
 from tests.pages.drawn import check
 from tests.pages.figures import figure, names_a_path, numbers, said
@@ -230,3 +232,21 @@ def test_the_time_of_a_run_is_told_by_an_earlier_one(small_world: SmallWorld) ->
     assert found.low < found.seconds < found.high and found.seconds > info.seconds
     assert (found.n_train, found.n_test) == (info.n_train, info.n_test)
     assert found.n_saved == len(bench.finetune("again", changes={"epochs": 10}, **options).steps)
+
+
+def metric_script() -> None:
+    import streamlit as st
+
+    from pages.training.finetune.runs import shown_gain
+
+    st.metric("worse", "66.7 %", shown_gain(-1 / 3))
+    st.metric("better", "66.7 %", shown_gain(1 / 3))
+
+
+def test_a_loss_against_the_frozen_base_is_drawn_as_a_loss() -> None:
+    worse, better = AppTest.from_function(metric_script).run().metric
+    assert (worse.delta, better.delta) == ("-33.3 points", "+33.3 points")
+    kinds = MetricProto.MetricDirection
+    assert (worse.proto.direction, better.proto.direction) == (kinds.DOWN, kinds.UP)
+    assert worse.proto.color != better.proto.color
+    assert shown_gain(float("nan")) is None
