@@ -1,8 +1,10 @@
 """How a page opens in a browser: one question finds the server, and what is on the screen is drawn before what is below it."""
 
+import re
 from typing import Any
+from urllib.parse import urlencode
 
-from tests.e2e.looking import RUN_MS, run_if_asked, settled
+from tests.e2e.looking import RUN_MS, go, run_if_asked, settled
 
 ASKED = "() => performance.getEntriesByType('resource').map(one => one.name).filter(name => name.includes('/_stcore/health'))"
 # The keys of figures in the order in which they are first drawn
@@ -42,3 +44,26 @@ def test_figures_below_the_screen_are_drawn_after_those_on_it(tab: Any, address:
     above, below = tab.evaluate(HEIGHTS)
     assert above < 800 < below
     assert "rogue_layer" in first and "rogue_layer" not in second
+
+
+def test_a_page_with_a_slider_is_one_step_of_the_history_when_it_is_come_back_to(
+    tab: Any, address: str, local_models: list[str]
+) -> None:
+    query = {"model": local_models[0], "texts": "sentiment", "projection_method": "pca"}
+    tab.goto(f"{address}/projection?{urlencode(query)}")
+    run_if_asked(tab)
+    slider = tab.locator(".st-key-projection_map input[type=range]")
+    slider.press("ArrowLeft")
+    slider.press("ArrowLeft")
+    tab.wait_for_url(re.compile("projection_map_frame=block(%20|[+])1"))
+    go(tab, "Rogue dimensions")
+    before = tab.evaluate("history.length")
+    go(tab, "Projection")
+    tab.locator(".st-key-projection_map .embedscope-plot[data-drawn]").wait_for(timeout=RUN_MS)
+    settled(tab)
+    tab.wait_for_timeout(2000)  # for what the browser has to say of the chart
+    settled(tab)
+    assert tab.locator(".st-key-projection_map .embedscope-frame-name").inner_text() == "block 1"
+    assert "projection_map_frame=block" in tab.url and tab.evaluate("history.length") == before + 1
+    tab.go_back()
+    tab.wait_for_function("document.title.startsWith('Rogue')")

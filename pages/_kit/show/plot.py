@@ -23,7 +23,17 @@ from pages._kit.library import SCRIPT, provide_script
 from pages._kit.show.frames import Frames, encoded, frame_slug, set_frame
 from pages._kit.show.kept import kept_bytes, kept_chart, word_of
 from pages._kit.show.sharing import Shared, chosen_points, mark_chosen, tell_class, tell_picked, tell_plain
-from pages._kit.state.chart_state import Start, asked_start, followed, note_cell, note_frame, note_points, note_zoom
+from pages._kit.state.chart_state import (
+    Start,
+    asked_start,
+    followed,
+    note_cell,
+    note_frame,
+    note_points,
+    note_zoom,
+    remember_frame,
+    remembered_frame,
+)
 from pages._kit.state.zoom import Zoom, stated_zoom, zoomed
 
 FALLBACK_VARIABLE = "EMBEDSCOPE_PLAIN_CHARTS"
@@ -141,10 +151,13 @@ def plot(
         if not followed(key, start, result.get("begun")):  # the browser has not drawn what the address asks for
             stated = {"ids": list(start.ids), "cell": None if start.cell is None else list(start.cell)}
             shown, zoom = start.frame, zoom if start.zoom is None else start.zoom
+        if shown is None:
+            shown = remembered_frame(key, view)
         chosen = replace(_followed(_selection(stated, shown, frames), frames), zoom=zoom)
     note_zoom(key, chosen.zoom)
     if frames is not None and not frames.follows and chosen.frame is not None:
         note_frame(key, frames.names, chosen.frame)
+        remember_frame(key, view, chosen.frame)
     if shared is not None:
         chosen = replace(chosen, ids=tuple(shared.ids.tolist()))
     elif select == "points":

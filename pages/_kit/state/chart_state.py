@@ -17,6 +17,7 @@ MOST_SELECTED_CHARS = (
     2000  # of a selection in an address: some 400 scattered points; a longer one is kept by its digest
 )
 MOST_IDS = 1_000_000
+_FRAMES = "_frames_of_charts"
 _KEPT = "kept-"  # and the digest of a selection
 _RANGE = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?", re.ASCII)
 
@@ -75,6 +76,20 @@ def last_shown(key: str, n_frames: int, otherwise: int) -> tuple[dict[str, tuple
 def note_frame(key: str, names: Sequence[str], frame: int) -> None:
     """Put the frame on show into the View, by its name."""
     note(f"{key}_frame", frame, [names[frame]])
+
+
+def remember_frame(key: str, shows: str, frame: int) -> None:
+    """Keep which frame the chart ``key`` is at, for as long as it ``shows`` the same, as the browser does."""
+    st.session_state.setdefault(_FRAMES, {})[key, shows] = frame
+
+
+def remembered_frame(key: str, shows: str) -> int | None:
+    """The frame at which the chart ``key`` was when it was last on the page, before the browser, which shows it again, says so.
+
+    Without it a page that is come back to would first stand in the history with another frame.
+    """
+    found: int | None = st.session_state.get(_FRAMES, {}).get((key, shows))
+    return found
 
 
 def followed(key: str, start: Start, begun: object) -> bool:
