@@ -17,7 +17,7 @@ from PIL import Image
 
 from backend import PAPER_ROWS, PaperRow
 from backend.papers.markdown import PICTURES, RECORDED_UNDER, papers_table
-from backend.papers.recorded import FILE, recorded
+from backend.papers.recorded import FILE, recorded, shown_name
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs" / "papers.md"
@@ -31,8 +31,22 @@ def records(folders: Sequence[Path]) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, Any] = {}
     for folder in folders:
         for key, parts in json.loads((folder / "papers.json").read_text("utf-8"))["rows"].items():
-            found.setdefault(key, [{name: part[name] for name in KEPT if name in part} for part in parts])
+            found.setdefault(key, [_without_folders(part) for part in parts])
     return {row.key: found[row.key] for row in PAPER_ROWS if row.key in found}
+
+
+def _without_folders(part: dict[str, Any]) -> dict[str, Any]:
+    """What is kept of a record, in which a local model goes by the end of its name."""
+
+    def short(names: str) -> str:
+        return " and ".join(map(shown_name, names.split(" and ")))
+
+    kept = {name: part[name] for name in KEPT if name in part}
+    return kept | {
+        "models": [short(name) for name in kept["models"]],
+        "by_model": [[short(name), verdict] for name, verdict in kept["by_model"]],
+        "numbers": [[*number[:3], short(number[3])] for number in kept["numbers"]],
+    }
 
 
 def figure_file(row: PaperRow, folders: Sequence[Path], prefer: str) -> Path | None:

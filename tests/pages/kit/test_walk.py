@@ -53,6 +53,8 @@ ON_THEIR_OWN = (
         "probes_profile",
     ),  # in test_probes_page: with the settings that it opens with, networks are searched for
     ("probes", "probes_table"),  # likewise
+    ("probes", "probes_models"),  # likewise
+    ("dynamics", "dynamics_least_tasks"),  # in test_dynamics_labels: it takes a run of fine-tuning
     ("neurons", "neurons_nothing_"),  # in test_neurons_page: it takes a layer without differences
     ("finetune", "finetune_accuracies"),  # likewise
     ("finetune", "finetune_course"),  # in test_finetune_page: it takes a run
