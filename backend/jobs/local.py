@@ -127,7 +127,7 @@ class StoreExecutor:
         return delete_vectors(self._store, name)
 
     def named_rows(self, table: str) -> list[NamedRows]:
-        return named_selections(self._store, table) if self._store.owners.seen("texts", table) else []
+        return named_selections(self._store, self._store.owners.as_seen("texts", table))
 
     def save_rows(self, table: str, name: str, runs: list[int], story: str) -> NamedRows:
         info = self._library.info(table)

@@ -139,8 +139,7 @@ def _known(store: Store, table: str, name: Any) -> NamedRows:
 
 
 def _find(store: Store, table: str, name: str) -> NamedRows | None:
-    if not store.owners.seen("texts", table):
-        return None
+    table = store.owners.as_seen("texts", table)
     own = _read(store, _key(table, name, asking()))
     return own if own is not None else _read(store, _key(table, name, NOBODY))
 

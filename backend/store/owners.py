@@ -3,6 +3,10 @@
 What has no file is everyone's: it came with the program, or was made while nobody had to log in. So that a lost file makes
 nothing everyone's, each is written twice, and one that is gone or cannot be read is read from its copy. Where neither can be
 read, something belongs to somebody and nobody can say to whom: it is shown to no one but whoever runs the machine.
+
+The work that an answer takes must not say whether somebody has a thing: what is not there costs a file read as what is hidden
+does, what was read is remembered only for those who may see it, and what is hidden is then looked for like what is not
+there (``as_seen``).
 """
 
 import contextlib
@@ -20,8 +24,9 @@ from backend.store.processes import exclusive
 from backend.values.owned import KINDS, Belonging, Owned
 from backend.values.people import NOBODY, Person, asking
 
-_LOST = Owned()
+_LOST = Owned()  # seen by no one
 _COPIES = "copies"  # the folder of the second file of each
+_NOBODYS = "nobodys.json"  # what is read of a thing that has no file, so that it takes as long
 _Stamp = tuple[int, int, int]
 
 
@@ -30,19 +35,19 @@ class Owners:
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._lock, self._saving = folder / "owners", folder / "owners.lock", folder / "saving.lock"
-        self._known: dict[Path, tuple[_Stamp, Owned]] = {}
+        self._known: dict[Path, tuple[_Stamp | None, Owned]] = {}
 
     def of(self, kind: str, key: str) -> Owned | None:
         """To whom it belongs; None for what is everyone's, and for what is not there."""
         path = self._path(kind, key)
         there = [(one, stamp) for one in (path, self._copy(path)) if (stamp := _stamp(one)) is not None]
+        places, stamp = [one for one, _ in there] or [self._folder / _NOBODYS], there[0][1] if there else None
+        known = self._known.get(path, (None, _LOST))
+        if not known[1].seen_by(asking()) or known[0] != stamp:
+            known = stamp, _said(places, kind, key)
         if not there:
             return None
-        known = self._known.get(path)
-        if known is None or known[0] != there[0][1]:
-            found = next((one.owned for place, _ in there if (one := _of(place, kind, key)) is not None), _LOST)
-            known = there[0][1], found
-            self._known[path] = known
+        self._known[path] = known
         return known[1]
 
     def seen(self, kind: str, key: str, person: Person | None = None) -> bool:
@@ -50,8 +55,13 @@ class Owners:
         person = asking() if person is None else person
         if person == NOBODY:
             return True
-        found = self.of(kind, key)
-        return found is None or found.seen_by(person)
+        found = self.of(kind, key) or Owned(shared_by=("everyone",))
+        return found.seen_by(person)
+
+    def as_seen(self, kind: str, key: str) -> str:
+        """The key under which to look for it: of what who asks may not see one that nothing has, so that as much is looked for."""
+        nothing = content_digest(b"hidden", kind.encode(), key.encode("utf-8", "surrogatepass"))
+        return key if self.seen(kind, key) else nothing
 
     def mine(self, kind: str, key: str) -> bool:
         """Whether it is one of those of who asks; of whoever runs the machine everything is."""
@@ -150,9 +160,13 @@ class Owners:
     def _write(self, kind: str, key: str, owned: Owned) -> None:
         owners = list(zip(owned.owners, owned.since, strict=True))
         body = json.dumps({"kind": kind, "key": key, "owners": owners, "shared_by": owned.shared_by})
-        path = self._path(kind, key)
+        path, nobodys = self._path(kind, key), self._folder / _NOBODYS
+        content = f"{zlib.crc32(body.encode()):08x} {body}"
+        if not nobodys.exists():
+            none = json.dumps({"kind": kind, "key": "0" * len(key), "owners": owners, "shared_by": []})
+            _put(nobodys, f"{zlib.crc32(none.encode()):08x} {none}")
         for place in (self._copy(path), path):  # what is asked first is written last
-            _put(place, f"{zlib.crc32(body.encode()):08x} {body}")
+            _put(place, content)
 
 
 def _put(path: Path, content: str) -> None:
@@ -181,6 +195,15 @@ def _stamp(path: Path) -> _Stamp | None:
     except FileNotFoundError:
         return None
     return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+def _said(places: list[Path], kind: str, key: str) -> Owned:
+    """What the first of some files that can be read says of a thing."""
+    for place in places:
+        one = _of(place, kind, key)
+        if one is not None:
+            return one.owned
+    return _LOST
 
 
 def _of(path: Path, kind: str, key: str) -> Belonging | None:

@@ -36,7 +36,7 @@ def keep_selection(store: Store, runs: Any) -> str:  # Any: of whoever asks
 
 def kept_selection(store: Store, digest: str) -> list[int] | None:
     """The runs of a selection; None where it is not here, or no longer, or not for who asks to see."""
-    found = store.record(_PREFIX + digest) if store.owners.seen("selections", digest) else None
+    found = store.record(_PREFIX + store.owners.as_seen("selections", digest))
     try:
         return checked_runs(found["runs"]) if isinstance(found, dict) else None
     except (InvalidRequest, KeyError):

@@ -45,7 +45,8 @@ def share(store: Store, library: Library, runs: Path, kind: str, key: str, share
         return
     known = {(one.kind, one.key) for one in belongings(store, library, runs)}
     if kind == "selections":
-        there = store.owners.of(kind, key) is not None and store.owners.seen(kind, key)
+        owned = store.owners.of(kind, key)
+        there = (owned or Owned()).seen_by(asking()) and owned is not None
     else:
         there = (kind, key) in known
     if not there:

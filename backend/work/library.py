@@ -76,7 +76,7 @@ class Library:
         Raises TextSetError where the text set is not there.
         """
         key = (which.table, distinct)
-        if key not in self._lengths or not self._seen(which.table):
+        if not self._seen(which.table) or key not in self._lengths:
             texts = self.table(which).texts
             self._lengths[key] = np.array(
                 [len(text) for text in (dict.fromkeys(texts) if distinct else texts)], np.int64
@@ -87,10 +87,10 @@ class Library:
         known = builtin_name(digest)
         if known is not None:
             return builtin_table(known)
-        seen = self._seen(digest)
-        text = self._store.get_texts(digest) if seen else None
+        place = self._store.owners.as_seen("texts", digest)
+        text = self._store.get_texts(place)
         if text is None:
-            if seen and self._store.texts_are_damaged(digest):
+            if self._store.texts_are_damaged(place):
                 raise _damaged(shown)
             raise TextSetError(f"The text set '{shown}' is not in the store.", _ABSENT[asking() == NOBODY])
         table = table_from_json(text)
@@ -107,14 +107,17 @@ class Library:
         known = builtin_name(which.table)
         if known is not None:
             return _builtin_info(known).spec
-        if which.table not in self._specs or not self._seen(which.table) or not self._store.has_texts(which.table):
+        if (
+            not self._store.has_texts(self._store.owners.as_seen("texts", which.table))
+            or which.table not in self._specs
+        ):
             self._table(which.table, which.name)
         return self._specs[which.table]
 
     def label_spec(self, which: TextSetSpec, column: str) -> LabelSpec:
         """What a column of the table of ``which`` hashes to; raises InvalidRequest where it has no such column."""
         key = which.table, column
-        if key not in self._labels or not self._seen(which.table):
+        if not self._seen(which.table) or key not in self._labels:
             table = self._table(which.table, which.name)
             if column not in table.columns:
                 raise InvalidRequest(

@@ -8,7 +8,7 @@ from backend.models.runfolder import RunFolder, check_name, find_run_folder, rea
 from backend.store import Store
 from backend.values.json_data import Document
 from backend.values.people import NOBODY, asking
-from backend.values.runs import PREFIX, RunInfo
+from backend.values.runs import PREFIX, RunInfo, run_called
 from backend.work.runlock import is_trained_by
 
 
@@ -57,13 +57,23 @@ def require_seen(store: Store, runs: Path, name: str) -> None:
     run = short.removeprefix(PREFIX).partition("@")[0] if short.startswith(PREFIX) else _inside(runs, short)
     if run is None:
         return
-    folder = find_run_folder(run, runs)
-    if folder is None or not store.owners.seen("runs", folder.path.name):
+    if not _is_seen(store, runs, run):
         names = ", ".join(found.name for found in seen_runs(store, runs)) or "none"
         raise ModelError(
             f"There is no run '{(run or short)[:80]}'.",
             f"It is not shared with you, or not here. The existing runs: {names}.",
         )
+
+
+def _is_seen(store: Store, runs: Path, name: str) -> bool:
+    """Whether a name, or a former one, is that of a run which who asks may see; what is hidden is looked for like what is not there."""
+    try:
+        if RunFolder(runs, store.owners.as_seen("runs", name)).read() is not None:
+            return True
+    except InvalidRequest:  # no name at all
+        return False
+    called = run_called(read_runs(runs), name)
+    return store.owners.seen("runs", name if called is None else called.name) and called is not None
 
 
 def leads_to_seen(store: Store, runs: Path, name: str) -> bool:
@@ -102,7 +112,7 @@ def _inside(runs: Path, name: str) -> str | None:
 
 def _known(store: Store, runs: Path, name: str) -> tuple[RunFolder, RunInfo]:
     folder = RunFolder(runs, name)
-    info = folder.read() if store.owners.seen("runs", name) else None
+    info = RunFolder(runs, store.owners.as_seen("runs", name)).read()
     if info is None:
         raise InvalidRequest(f"There is no run '{name}'.", "See the list of runs.")
     return folder, info

@@ -41,9 +41,8 @@ def named_vectors(store: Store, name: str) -> VectorsInfo:
 
 def vectors_of(store: Store, commit: str) -> VectorsInfo | None:
     """The imported vectors with this digest, or None where there are none that who asks may see."""
-    if not store.owners.seen("vectors", commit):
-        return None
-    info: VectorsInfo | None = read_json(VectorsInfo, store.vectors_info(commit))
+    place = store.owners.as_seen("vectors", commit)
+    info: VectorsInfo | None = read_json(VectorsInfo, store.vectors_info(place))
     return info if info is not None and info.commit == commit else None
 
 

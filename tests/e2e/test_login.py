@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from playwright.sync_api import expect
 
 from backend import Person, TextSetInfo, asked_by, open_workbench, read_settings
 from backend.bench.workbench import Workbench
+from tests.e2e import looking
 from tests.e2e.stack import free_ports, running
 from tests.pages import browser
 
@@ -141,6 +143,47 @@ def test_two_people_log_in_and_see_what_is_theirs(chromium: Any, instance: Insta
         page.wait_for_url(lambda url: not url.startswith(f"{instance.address}/texts"))  # by way of the provider
         page.goto(instance.address)
         expect(page.get_by_role("button", name="Log in")).to_be_visible()
+
+
+def test_what_two_people_share_and_take_back_on_the_other_pages(
+    chromium: Any, instance: Instance, adas: TextSetInfo
+) -> None:
+    """Vectors on Models and a saved selection: each seen by the other only while it is shared."""
+    with bench_of(instance) as bench, asked_by(Person(ADA)):
+        bench.share("texts", adas.spec.table)
+        rows = np.random.default_rng(0).normal(size=(1, adas.spec.n_rows, 6)).astype(np.float32)
+        bench.add_vectors(rows, name="adas-vectors", texts=adas)
+        bench.save_rows(adas, "adas odd ones", [1, 3, 5])
+    models = f"{instance.address}/models?texts={adas.spec.table}"
+    with provider(instance.provider), visiting(chromium) as page, visiting(chromium, height=820) as other:
+        log_in(page, instance, ADA, models)
+        log_in(other, instance, BEN, models)
+        page.goto(models)
+        page.get_by_role("tab", name="Own vectors").click()
+        page.get_by_text("Whose they are, and sharing").click()
+        is_shared = False
+        for shared in (False, True, False):
+            if shared != is_shared:
+                page.get_by_text("Share with everyone here").click()
+                looking.settled(page)
+                time.sleep(2)  # a page is told the same for a second
+                is_shared = shared
+            other.goto(models)
+            looking.settled(other)
+            expect(other.locator("h1").first).to_be_visible()
+            expect(other.get_by_text(f"Shared with everyone here by {ADA}.")).to_have_count(1 if shared else 0)
+        for seen in (page, other):
+            seen.goto(f"{instance.address}/profiles?texts={adas.spec.table}")
+            looking.settled(seen)
+            seen.get_by_role("button", name="Select").first.click()
+            seen.get_by_text("Saved", exact=True).first.click()
+            if seen is page:
+                expect(seen.get_by_role("combobox", name="Saved")).to_have_value("adas odd ones (3)")
+            else:
+                expect(seen.get_by_text("Nothing is saved yet.")).to_be_visible()
+                assert "adas odd ones" not in seen.content()
+    with bench_of(instance) as bench, asked_by(Person(ADA)):
+        bench.share("texts", adas.spec.table, False)
 
 
 def test_whoever_is_not_allowed_stays_at_the_door(chromium: Any, instance: Instance) -> None:
