@@ -3,9 +3,12 @@
 import csv
 import io
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
+
+from playwright.sync_api import TimeoutError as TooLate
 
 from tests.e2e import looking
 from tests.e2e.stack import ROOT, running
@@ -47,12 +50,19 @@ def strip(tab: Any) -> Any:
 
 def find(tab: Any, words: str, press: str) -> None:
     """Search by words in the menu Select, and press one of its buttons."""
-    field = tab.get_by_placeholder("Words, or a")
-    if not field.is_visible():
-        tab.locator(".st-key-chosen_menu button").first.click()
-    field.fill(words)
-    field.press("Enter")
-    tab.get_by_role("button", name=press, exact=True).click()
+    looking.done(tab)
+    field, button = tab.get_by_placeholder("Words, or a"), tab.get_by_role("button", name=press, exact=True)
+    for _ in range(3):  # what is written while the menu is still being made is lost
+        if not field.is_visible():
+            tab.locator(".st-key-chosen_menu button").first.click()
+        field.wait_for()
+        looking.settled(tab)
+        field.fill(words)
+        field.press("Enter")
+        with suppress(TooLate):
+            button.wait_for(timeout=20_000)
+            break
+    button.click()
     looking.settled(tab)
 
 
