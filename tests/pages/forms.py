@@ -19,7 +19,7 @@ _SHARE = re.compile(r"−?\d{1,3}(,\d{3})*\.\d\xa0%")
 _WHOLE = re.compile(r"−?(\d+|\d{1,3}(,\d{3})+)")
 _NUMBER = re.compile(r"−?\d{1,3}(,\d{3})*\.\d{3}|−?\d\.\d\de-\d\d|< 0\.001")
 _WRITTEN = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+(?:e-?\d+)?)?(?:[ \xa0]?(?:%|points|pt))?(?![\w.]*\w)")
-SCREEN = [("percent", 0.001), ("localized", 1), ("localized", 0.001), ("%d", None), ("%.3g", None)]
+SCREEN = [("percent", None), ("localized", 1), ("localized", None), ("%d", None), ("%.3g", None)]
 
 
 def check_forms(finding: Finding) -> None:

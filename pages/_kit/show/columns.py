@@ -50,21 +50,21 @@ def cell_text(name: str, value: Any, unit: str = "number") -> str:  # any number
 
 
 def column_of(name: str, values: "pd.Series[Any]") -> Any:  # what st.column_config gives
-    """How a table on the screen writes a column of numbers: as `cell_text` does, in the language of the browser."""
+    """How a table on the screen writes a column of numbers: as `cell_text` does, in the language of the browser.
+
+    Shares have up to two decimals there, other numbers up to three. With a step below 1 Streamlit would cut decimals off instead of
+    rounding them: 99 of 112 would be 88.3 %.
+    """
     unit = unit_of(name, values)
     if unit == "share":
-        return st.column_config.NumberColumn(format="percent", step=0.001)
+        return st.column_config.NumberColumn(format="percent")
     if unit == "count":
         return st.column_config.NumberColumn(format="localized", step=1)
     if unit == "dimension":
         return st.column_config.NumberColumn(format="%d")
     numbers = np.abs(pd.to_numeric(values, errors="coerce").to_numpy(float, na_value=np.nan))
     tiny = bool(((numbers > 0) & (numbers < _LEAST)).any())
-    return (
-        st.column_config.NumberColumn(format="%.3g")
-        if tiny
-        else st.column_config.NumberColumn(format="localized", step=0.001)
-    )
+    return st.column_config.NumberColumn(format="%.3g") if tiny else st.column_config.NumberColumn(format="localized")
 
 
 def show_table(
