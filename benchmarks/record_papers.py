@@ -1,7 +1,8 @@
 """Record what ``embedscope papers`` came to: numbers and verdicts into the table, a picture of each row's figure into docs.
 
 ``python -m benchmarks.record_papers FOLDER [FOLDER ...] --about "of what, on which machine"`` takes the folders that the command
-wrote, each with the rows that it has; a row that two have is taken from the first. Needs a Chromium, as the tests in a browser do. It measures nothing, and ``make bench`` leaves it out.
+wrote, each with the rows that it has; a row that two have is taken from the first. With ``--dashboard ADDRESS``, a running one that has the
+same results, rows without a figure get a picture of their page (``benchmarks.record_screens``); without, theirs are kept. Needs a Chromium, as the tests in a browser do. It measures nothing, and ``make bench`` leaves it out.
 """
 
 import argparse
@@ -17,7 +18,8 @@ from PIL import Image
 
 from backend import PAPER_ROWS, PaperRow
 from backend.papers.markdown import PICTURES, RECORDED_UNDER, papers_table
-from backend.papers.recorded import FILE, recorded, shown_name
+from backend.papers.recorded import FILE, pictures, recorded, shown_name
+from benchmarks.record_screens import ask_screens, screens
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs" / "papers.md"
@@ -81,6 +83,7 @@ def record() -> int:
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--about", required=True)
     parser.add_argument("--prefer", default="", help="part of a file's name, where a row has a figure for each model")
+    ask_screens(parser)
     options = parser.parse_args()
     from playwright.sync_api import sync_playwright
 
@@ -88,21 +91,24 @@ def record() -> int:
 
     folder = DOCS.parent / PICTURES
     folder.mkdir(parents=True, exist_ok=True)
-    pictures: dict[str, str] = {}
+    taken = {row.key: pictures()[row.key] for row in PAPER_ROWS if not row.figures and row.key in pictures()}
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=browser.CHROMIUM, args=list(browser.FLAGS))
         tab = chromium.new_page(viewport={"width": WIDTH, "height": HEIGHT})
         for row in PAPER_ROWS:
             file = figure_file(row, options.folders, options.prefer)
             if file is not None:
-                pictures[row.key] = picture(tab, file, folder / f"{row.key}.png")
+                taken[row.key] = picture(tab, file, folder / f"{row.key}.png")
+        if options.dashboard:
+            taken |= screens(chromium, folder, options)
         chromium.close()
-    data = {"about": options.about, "rows": records(options.folders), "pictures": pictures}
+    data = {"about": options.about, "rows": records(options.folders), "pictures": taken}
     FILE.write_text(json.dumps(data, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     recorded.cache_clear()
+    pictures.cache_clear()
     head = DOCS.read_text("utf-8").split(RECORDED_UNDER, 1)[0]
     DOCS.write_text(f"{head}{RECORDED_UNDER}{papers_table()}", encoding="utf-8")
-    print(f"{len(pictures)} pictures, {sum(file.stat().st_size for file in folder.iterdir()):,} bytes: {folder}")
+    print(f"{len(taken)} pictures, {sum(file.stat().st_size for file in folder.iterdir()):,} bytes: {folder}")
     return 0
 
 

@@ -195,7 +195,7 @@ ROWS = (
         "How the models were fine-tuned: batches of 32, four of them accumulated, ten epochs.",
         "training/finetune",
         _own(_GPT2, _BERT, n_texts=67349 + 104743),
-        choices={"finetune_recipe": "gptology"},
+        choices={"finetune_new_run": "true", "finetune_recipe": "gptology"},
         labels=True,
         printed=(
             ("effective batch", "128"),
@@ -204,6 +204,6 @@ ROWS = (
             ("accuracy, SST-2 and QNLI", "92.8%, 88.2%"),
         ),
         open=("learning rate, schedule and length limit: see docs/finetuning.md for what is taken here",),
-        absent="It is a recipe: the page Fine-tune opens with it, and the run it starts is looked at in the other rows.",
+        absent="It is a recipe: the page Fine-tune opens with its form, and the run it starts is looked at in the other rows.",
     ),
 )

@@ -80,7 +80,8 @@ def _row(row: PaperRow, records: Sequence[Record]) -> Iterator[str]:
     if row.claim:
         yield f"- It says ({row.said_at}) that {row.claim}. Here: {row.rule}."
     if row.key in pictures():
-        yield f"- Drawn here: ![{row.paper}, {row.place}, here: {pictures()[row.key]}]({PICTURES}/{row.key}.png)"
+        how = "Drawn" if row.figures else "Shown"
+        yield f"- {how} here: ![{row.paper}, {row.place}, here: {pictures()[row.key]}]({PICTURES}/{row.key}.png)"
     for record in records:
         yield f"- **Ours**, {ours_words(record)}"
     if row.steps and not records:

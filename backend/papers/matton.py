@@ -58,10 +58,10 @@ ROWS = (
         "How BERT was fine-tuned: batches of 32, four epochs, a rate that decays by layer.",
         "training/finetune",
         _own(),
-        choices={"finetune_recipe": "matton"},
+        choices={"finetune_new_run": "true", "finetune_recipe": "matton"},
         labels=True,
         printed=(("learning rate of the last layer", "2e-5"), ("decay by layer", "0.95"), ("epochs", "4")),
-        absent="It is a recipe: the page Fine-tune opens with it, and the run it starts is looked at in the other rows.",
+        absent="It is a recipe: the page Fine-tune opens with its form, and the run it starts is looked at in the other rows.",
     ),
     PaperRow(
         "matton-table-2",
@@ -152,7 +152,7 @@ ROWS = (
         claim="as many neurons as there are classes do nearly as well as the whole vector",
         said_at="section 3.2.2",
         rule="agrees where, after fine-tuning, as many dimensions as classes lose no more than chance may do",
-        differs=(_TUNED,),
+        differs=("the table is called Accuracy with few dimensions and stands below the page's first figures", _TUNED),
     ),
     PaperRow(
         "matton-figure-5",

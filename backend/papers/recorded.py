@@ -59,7 +59,7 @@ def recorded() -> tuple[str, dict[str, tuple[Record, ...]]]:
 
 @cache
 def pictures() -> dict[str, str]:
-    """What the recorded picture of a row's figure shows, by the key of the row; rows without a figure have none."""
+    """What the recorded picture of a row shows, by the key of the row: its figure, or the page with its table or form."""
     found: dict[str, str] = json.loads(FILE.read_text(encoding="utf-8")).get("pictures", {}) if FILE.exists() else {}
     return found
 

@@ -33,12 +33,14 @@ from pages._kit.state.session import plain, service_may_be_lost, show_problem, w
 from pages._kit.state.view import set_value
 from pages.training.finetune.charts import CAPTION, course_chart, course_table
 from pages.training.finetune.runs import (
+    ALL_RUNS,
+    NEW_RUN,
     NEXT,
     all_runs,
     change_buttons,
     next_pages,
     open_report_if_asked,
-    runs_opened,
+    opened_by_link,
     say_deleted,
     say_forecast,
     say_renamed,
@@ -340,12 +342,13 @@ heading("Fine-tune", WHAT, HOW)
 say_deleted()
 say_renamed()
 asked = st.session_state.pop("_finetune_resume", None)
-runs, table_opened = workbench().runs(), runs_opened()
+runs, table_opened = workbench().runs(), opened_by_link(ALL_RUNS, "the table of all runs")
+form_opened = opened_by_link(NEW_RUN, "the form for a run")
 for one in runs:
     if one.name == asked:
         resume(one)
 show_beginning()
-with st.expander("New run", icon=":material/add:", expanded=not runs and not table_opened):
+with st.expander("New run", icon=":material/add:", expanded=form_opened or (not runs and not table_opened)):
     here = selection.current()
     if here.problem:
         selection.show_open(here)

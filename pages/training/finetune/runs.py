@@ -21,7 +21,8 @@ from pages._kit.state.view import forget, note, set_value, start_value
 
 REPORT = page_file("training/report")
 OWN = "own"
-_OPEN, _ALL_RUNS = "_finetune_open_report", "finetune_all_runs"
+_OPEN = "_finetune_open_report"
+ALL_RUNS, NEW_RUN = "finetune_all_runs", "finetune_new_run"  # what a link opens
 _DELETED, _RENAMED, _NEW_NAME = "_finetune_deleted", "_finetune_renamed", "finetune_rename_to"
 NEXT = "_finetune_next"  # the run to be shown in the next run of the page
 
@@ -117,16 +118,16 @@ def csv_file(table: pd.DataFrame) -> bytes:
     return csv_text(*cells_of(table)).encode("utf-8-sig")
 
 
-def runs_opened() -> bool:
-    """Whether a link asks for the table of all runs, which is folded away otherwise."""
+def opened_by_link(key: str, what: str) -> bool:
+    """Whether a link asks for ``what`` with the field ``key``; it is folded away otherwise."""
 
     def read(words: Sequence[str]) -> bool:
         if words[-1:] not in (["true"], ["false"]):
             raise ValueError
         return list(words)[-1] == "true"
 
-    opened = start_value(_ALL_RUNS, "the table of all runs", False, read, lambda value: isinstance(value, bool))
-    note(_ALL_RUNS, opened, ["true" if opened else "false"])
+    opened = start_value(key, what, False, read, lambda value: isinstance(value, bool))
+    note(key, opened, ["true" if opened else "false"])
     return opened
 
 

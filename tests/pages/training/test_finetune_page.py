@@ -175,6 +175,13 @@ def test_all_runs_stand_in_one_table_and_one_can_be_deleted_after_a_question(
     linked = open_page(KEY, small_world.models[0], label="label", finetune_all_runs="true")
     assert next(one for one in linked.expander if one.label.startswith("All runs")).proto.expanded
     assert linked.session_state["_view"].words["finetune_all_runs"] == ["true"]
+    assert not next(one for one in linked.expander if one.label == "New run").proto.expanded
+    asked = {"finetune_new_run": "true", "finetune_recipe": "gptology"}
+    form = open_page(KEY, small_world.models[0], label="label", **asked)
+    assert next(one for one in form.expander if one.label == "New run").proto.expanded, (
+        "a recipe is seen where runs are"
+    )
+    assert form.selectbox(key="finetune_recipe").value == "gptology"
     finding = shown["finetune_accuracies"]
     short = finding.numbers().set_index("run")
     for info in infos:
