@@ -102,7 +102,7 @@ async function update(view, text) {
   if (view.disposed) return;
   fit(view);
   if (!view.listening && isBelow(view)) {
-    await idle(); // what is on the screen is drawn first
+    await turn(view);
     if (view.disposed) return;
   }
   if (!sameView) recall(view);
@@ -142,8 +142,13 @@ function isBelow(view) {
   return view.canvas.getBoundingClientRect().top > window.innerHeight;
 }
 
-function idle() {
-  return new Promise((done) => (window.requestIdleCallback ? requestIdleCallback(done, { timeout: 500 }) : setTimeout(done)));
+async function turn(view) {
+  // What is on the screen is drawn first; a chart that cannot be drawn holds nobody up for more than ten seconds.
+  for (let waited = 0; waited < 20; waited += 1) {
+    await new Promise((done) => (window.requestIdleCallback ? requestIdleCallback(done, { timeout: 500 }) : setTimeout(done)));
+    if (view.disposed || ![...mounted].some((one) => !one.listening && !isBelow(one))) return;
+    await new Promise((done) => setTimeout(done, 50));
+  }
 }
 
 function keepCameras(canvas, layout) {
