@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from tests.e2e import looking
-from tests.e2e.test_texts import upload
+from tests.e2e.test_texts import saved_set
 
 BRIGHT = """() => document.querySelector('.st-key-projection_map .embedscope-canvas')._fullData
     .flatMap((trace) => [...(trace.selectedpoints ?? [])].map((row) => trace.customdata[row])).sort((a, b) => a - b)"""
@@ -53,16 +53,9 @@ def test_a_lasso_goes_along_to_texts_and_back(tab: Any, address: str) -> None:
 
 def test_a_word_of_one_row_in_ten_thousand_is_seen_on_the_map(tab: Any, address: str, local_models: list[str]) -> None:
     rows = [f"the cat saw a {'zyzzyva' if row == RARE else 'dog'}" for row in range(N_ROWS)]
-    tab.goto(f"{address}/texts")
-    looking.opened(tab, "Texts")
-    upload(tab, "haystack.csv", "\n".join(["text", *rows]).encode())
-    tab.locator(".st-key-add_save button").click()
-    tab.get_by_text("Every page uses it now.").wait_for()
-    looking.settled(tab)
-    texts = re.search("texts=([^&]*)", tab.url)
-    assert texts is not None
+    texts = saved_set(tab, address, "haystack.csv", "\n".join(["text", *rows]).encode())
     tab.goto(
-        f"{address}/projection?model={local_models[0]}&texts={texts[1]}&projection_every=false&projection_max_rows=20000"
+        f"{address}/projection?model={local_models[0]}&texts={texts}&projection_every=false&projection_max_rows=20000"
     )
     looking.run_if_asked(tab)
     looking.settled(tab)

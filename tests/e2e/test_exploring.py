@@ -12,12 +12,11 @@ from playwright.sync_api import TimeoutError as TooLate
 
 from tests.e2e import looking
 from tests.e2e.stack import ROOT, running
-from tests.e2e.test_texts import upload
+from tests.e2e.test_chosen import BRIGHT, strip
+from tests.e2e.test_texts import saved_set
 
 CLASSES = 77
 MAP = "document.querySelector('.st-key-projection_map .embedscope-canvas')"
-BRIGHT = f"""() => {MAP}._fullData.flatMap((trace) => [...(trace.selectedpoints ?? [])].map((row) => trace.customdata[row]))
-    .sort((a, b) => a - b)"""
 MARKERS = f"""() => {MAP}._fullData.filter((trace) => trace.x?.length).map((trace) => ({{
     name: trace.name, n: trace.x.length, scale: trace.marker.showscale, numbers: Array.from(trace.marker.color).slice(0, 400).map(Number),
     ends: [trace.marker.cmin, trace.marker.cmax], colour: String(trace.marker.color).slice(0, 60) }}))"""
@@ -29,23 +28,6 @@ def table() -> bytes:
     for row in range(3 * CLASSES):
         lines.append(f"the {'cat' if row % 10 == 0 else 'dog'} sat on a mat number {row},topic {row % CLASSES},{row}")
     return "\n".join(lines).encode()
-
-
-def saved_set(tab: Any, address: str, name: str, content: bytes) -> str:
-    """Upload a text set; returns how addresses call it."""
-    tab.goto(f"{address}/texts")
-    looking.opened(tab, "Texts")
-    upload(tab, name, content)
-    tab.locator(".st-key-add_save button").click()
-    tab.get_by_text("Every page uses it now.").wait_for()
-    looking.settled(tab)
-    found = re.search("texts=([^&]*)", tab.url)
-    assert found is not None
-    return found[1]
-
-
-def strip(tab: Any) -> Any:
-    return tab.locator(".st-key-chosen_strip")
 
 
 def find(tab: Any, words: str, press: str) -> None:

@@ -24,6 +24,19 @@ def upload(tab: Any, name: str, content: bytes) -> None:
     )
 
 
+def saved_set(tab: Any, address: str, name: str, content: bytes) -> str:
+    """Upload a text set; returns how addresses call it."""
+    tab.goto(f"{address}/texts")
+    looking.opened(tab, "Texts")
+    upload(tab, name, content)
+    tab.locator(".st-key-add_save button").click()
+    tab.get_by_text("Every page uses it now.").wait_for()
+    looking.settled(tab)
+    found = re.search("texts=([^&]*)", tab.url)
+    assert found is not None
+    return found[1]
+
+
 def adding(tab: Any) -> None:
     """Open the form that adds a text set."""
     tab.get_by_role("tab", name="Add a text set").click()
