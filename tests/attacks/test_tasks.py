@@ -1,11 +1,9 @@
 """Generated tasks and recipes at the door of the service: each is taken, or refused with a message; none is an error."""
 
-import asyncio
 import json
 import os
 import time
-from collections.abc import Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -23,6 +21,7 @@ from backend.work.library import Library
 from tests.attacks.made import WORDS
 from tests.attacks.payloads import WILD, task_text
 from tests.guards import guarded
+from tests.loops import run_apart
 
 PAYLOADS = int(os.environ.get("EMBEDSCOPE_TEST_PAYLOADS", "2000"))
 KINDS, PARAMS = dict(CODEC.tasks), dict(CODEC.params)
@@ -89,7 +88,7 @@ def test_generated_tasks_are_taken_or_refused(door: Any) -> None:
         return counts
 
     with guarded("tasks", seconds=60):
-        counts = _run(ask_all())
+        counts = run_apart(ask_all())
     assert counts[200] > PAYLOADS // 50 and counts[400] > PAYLOADS // 4, counts
 
 
@@ -109,12 +108,6 @@ def test_generated_recipes_are_read_or_refused(bench: Workbench) -> None:
     assert found > PAYLOADS // 50
 
 
-def _run(asking: Coroutine[Any, Any, Any]) -> Any:
-    """What ``asking`` comes to, in a thread of its own: browser tests in the same process leave a loop in this one."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, asking).result()
-
-
 @pytest.mark.parametrize(
     "path", ["/selections", "/textsets/{}/selections", "/textsets/{}/selections/name", "/runs/{}/name"]
 )
@@ -122,5 +115,5 @@ def test_other_bodies_are_refused_too(path: str, door: Any) -> None:
     bodies = [json.dumps(value) for value in (*WILD, *WORDS)]
     bodies += [json.dumps({"name": a, "new": b, "runs": [[a, b]], "rows": [b, a]}) for a in WILD for b in WILD[::3]]
     for body in bodies:
-        status, said = _run(_asked(door, path.format("a" * 40), body.encode("utf-8", "surrogatepass")))
+        status, said = run_apart(_asked(door, path.format("a" * 40), body.encode("utf-8", "surrogatepass")))
         assert status in (200, 400, 404, 405) and json.loads(said) is not None, (body, status)

@@ -38,6 +38,9 @@ def test_figures_below_the_screen_are_drawn_after_those_on_it(tab: Any, address:
     settled(tab)
     run_if_asked(tab)
     tab.locator(".embedscope-plot[data-drawn]").nth(1).wait_for(timeout=RUN_MS, state="attached")
+    tab.set_viewport_size(
+        {"width": 1280, "height": 480}
+    )  # the second figure is below it however little else is there yet
     tab.add_init_script(ORDER)
     tab.reload()
     tab.wait_for_function(

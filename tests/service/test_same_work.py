@@ -5,7 +5,6 @@ opened, looked for or listed on the way; for a digest of Ada's and for one of no
 a process that has met neither, and once in one that Ada has just asked for the same, which remembers what it read for her.
 """
 
-import asyncio
 import json
 import sys
 from collections import Counter
@@ -28,6 +27,7 @@ from backend.values.people import Person
 from backend.values.specs import TextSetSpec
 from backend.values.tasks import Task
 from tests.conftest import Service
+from tests.loops import run_apart
 from tests.service.things import ADA, BEN, NAMED, Things, absent, tasks_about
 
 HERE = str(Path(backend.__file__).parent)
@@ -37,7 +37,7 @@ Asked = tuple[str, str, bytes | None]  # method, path and body
 
 
 class Counted:
-    """The service in this process and thread, over a cache folder that is there."""
+    """The service in this process, over a cache folder that is there."""
 
     def __init__(self, cache: Path) -> None:
         settings = replace(read_settings(), cache=cache, backend="", runs=cache / "runs", device="cpu")
@@ -63,9 +63,12 @@ class Counted:
         async def send(message: Any) -> None:
             statuses.extend([message["status"]] if message["type"] == "http.response.start" else [])
 
+        async def answered() -> None:
+            with _counting(self.work):
+                await self._app(scope, receive, send)  # type: ignore[arg-type]
+
         self.work = Counter()
-        with _counting(self.work):
-            asyncio.run(self._app(scope, receive, send))  # type: ignore[arg-type]
+        run_apart(answered())
         return statuses[0]
 
     def close(self) -> None:

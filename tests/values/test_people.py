@@ -2,9 +2,9 @@
 
 import asyncio
 import threading
-from concurrent.futures import ThreadPoolExecutor
 
 from backend.values.people import NOBODY, Person, asked_by, asked_through, asking
+from tests.loops import run_apart
 
 ADA, BEN = Person("ada@here.org", "Ada"), Person("ben@here.org", "Ben", admin=True)
 
@@ -31,8 +31,7 @@ def test_requests_that_take_turns_keep_their_persons() -> None:
     async def both() -> list[list[Person]]:
         return list(await asyncio.gather(request(ADA), request(BEN)))
 
-    with ThreadPoolExecutor(1) as pool:  # browser tests in the same process leave a loop in this thread
-        assert pool.submit(asyncio.run, both()).result() == [[ADA] * 3, [BEN] * 3]
+    assert run_apart(both()) == [[ADA] * 3, [BEN] * 3]
 
 
 def test_a_new_thread_does_not_inherit_a_person_but_is_asked_who_it_is() -> None:

@@ -1,8 +1,6 @@
 """The document that a browser gets first: it names the chart library and the parts of Streamlit that pages are made of."""
 
-import asyncio
 import re
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -13,6 +11,7 @@ from streamlit.web.server.starlette.starlette_static_routes import create_stream
 from pages._kit import ahead
 from pages._kit.library import SCRIPT
 from pages._kit.show.plot import JAVASCRIPT
+from tests.loops import run_apart
 
 STATIC = Path(file_util.get_static_dir())
 
@@ -25,8 +24,7 @@ def answer(path: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
             return await client.request(method, path, headers={"accept-encoding": "identity"})
 
-    with ThreadPoolExecutor(1) as thread:  # where no browser test has left a loop
-        said = thread.submit(lambda: asyncio.run(ask())).result()
+    said = run_apart(ask())
     return said.status_code, dict(said.headers), said.content
 
 
