@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from backend import PAPERS, rows_of
+from backend import PAPER_ROWS, PAPERS, rows_of
 from pages._kit.show.findings import heading
 from pages._kit.state import ask
 from pages._kit.state.selection import current, show_open
 from pages._kit.state.session import plain
-from pages._kit.state.view import note, set_value, start_value, value_of
+from pages._kit.state.view import asked_for, note, set_value, start_value, value_of
 from pages.training.papers.choice import choice_of, choose_series, say_choice
 from pages.training.papers.detail import show_detail
 from pages.training.papers.rows import MEANS, line, state_of
@@ -20,12 +20,20 @@ HOW = (
     "figure opens its details: the paper's own numbers beside ours, a sentence of the paper and whether ours agrees, the command, what it takes, "
     "and the link with the paper's own models and texts."
 )
-OPENED = "papers_row"
+OPENED, PAPER = "papers_row", "papers_paper"
 
 
 def turn(key: str) -> None:
     """Open a row, or close it."""
     set_value(OPENED, "" if value_of(OPENED, "") == key else key)
+
+
+def take_paper_of_row() -> None:
+    """Of an address that asks for a row and says nothing of its paper, take the paper that has the row."""
+    key = asked_for(OPENED)
+    for row in PAPER_ROWS:
+        if row.key == key and not asked_for(PAPER):
+            set_value(PAPER, row.paper)
 
 
 def opened_row(keys: Sequence[str]) -> str:
@@ -44,8 +52,9 @@ def opened_row(keys: Sequence[str]) -> str:
 
 heading("Papers", WHAT, HOW)
 here = current()
+take_paper_of_row()
 paper = ask.segmented_control(
-    "Paper", list(PAPERS), default=next(iter(PAPERS)), key="papers_paper", label_visibility="collapsed"
+    "Paper", list(PAPERS), default=next(iter(PAPERS)), key=PAPER, label_visibility="collapsed"
 )
 rows = rows_of(paper)
 publication = PAPERS[paper]

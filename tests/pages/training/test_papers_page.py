@@ -128,6 +128,18 @@ def test_a_link_for_a_row_that_no_paper_has_is_answered(open_page) -> None:
     assert not at.exception and any("which is not there" in one.value for one in at.warning)
 
 
+def test_a_link_to_a_row_alone_opens_the_paper_that_has_it(open_page) -> None:
+    at = open_page("papers", 0, papers_row="zhou-table-5")
+    assert not any("which is not there" in one.value for one in at.warning)
+    words = at.session_state["_view"].words
+    assert words["papers_paper"] == ["Zhou & Srikumar (2022)"] and words["papers_row"] == ["zhou-table-5"]
+    assert at.code and "1.68" in at.table[0].value.to_string(), "its details are open"
+    at.segmented_control(key="papers_paper").set_value("GPTology").run()
+    assert at.session_state["_view"].words["papers_paper"] == ["GPTology"], "another paper can be chosen after it"
+    at = open_page("papers", 0, papers_paper="GPTology", papers_row="zhou-table-5")
+    assert any("which is not there" in one.value for one in at.warning), "a paper that is named stays"
+
+
 def test_with_the_hub_out_of_reach_that_is_said(open_page) -> None:
     at = open_page("papers", 0, papers_row="gptology-figure-1")
     assert "openai-community/gpt2" in said(at)
