@@ -3,6 +3,7 @@
 import streamlit as st
 
 from backend import ModelInfo, ResolveTask
+from pages._kit.charts.base import short_model
 from pages._kit.flow.progress import obtain
 from pages._kit.show import wording
 from pages._kit.show.findings import heading
@@ -69,12 +70,13 @@ def show_facts(infos: list[ModelInfo], key: str) -> None:
     """A table with one column for each model."""
     columns = [facts(info) for info in infos]
     table: dict[str, list[str]] = {" ": list(columns[0])[1:]}
-    for column in columns:
-        table[column["Name"]] = list(column.values())[1:]
+    names = [short_model(column["Name"]) for column in columns]
+    for name, column in zip(names, columns, strict=True):  # of folders with one ending the whole path tells which
+        table[name if names.count(name) == 1 else column["Name"]] = list(column.values())[1:]
     st.dataframe(table, hide_index=True, key=key, height="content", alt="Facts about each model")
     for info in infos:
         for remark in (*info.remarks, *info.package):
-            st.caption(f":material/info: {plain(f'{info.spec.name}: {remark}')}")
+            st.caption(f":material/info: {plain(f'{short_model(info.spec.name)}: {remark}')}")
 
 
 def look_up() -> None:

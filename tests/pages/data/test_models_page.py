@@ -72,6 +72,15 @@ def test_a_button_of_the_list_chooses_the_model(page: AppTest, monkeypatch: pyte
     assert state["model"] == ["/models/a"], "a line that is gone"
 
 
+def test_facts_call_a_local_folder_by_its_end(page: AppTest, tmp_path: Path) -> None:
+    first, second = (str(tmp_path / "root" / name) for name in ("first-encoder", "second-encoder"))
+    page.multiselect(key="model").set_value([first, second]).run()
+    assert list(page.dataframe[0].value.columns[1:]) == ["root/first-encoder", "root/second-encoder"]
+    twins = [str(save(tmp_path / "root" / name / "root" / "twin", bert_config())) for name in ("one", "two")]
+    page.multiselect(key="model").set_value(twins).run()
+    assert list(page.dataframe[0].value.columns[1:]) == twins, "the same ending twice: the whole path"
+
+
 def test_without_roots_the_page_says_how_to_set_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("EMBEDSCOPE_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("EMBEDSCOPE_MODEL_ROOTS", raising=False)
