@@ -49,6 +49,10 @@ class Found:
         return self.models[0].spec.name
 
 
+Read = tuple[list[Number], bool | None]
+"""What is read of a row's results: its numbers, and whether the paper's sentence holds; None where that cannot be said."""
+
+
 def number(name: str, value: Any, unit: str = "number", model: str = "") -> Number:  # value: of numpy or of Python
     """A Number; what is not finite is None."""
     return Number(name, float(value) if value is not None and isfinite(value) else None, unit, model)

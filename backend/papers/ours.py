@@ -3,15 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from backend.papers import ours_geometry, ours_labels
+from backend.papers import ours_geometry, ours_labels, ours_regions
 from backend.papers.asked import Part
-from backend.papers.number import AGREES, DISAGREES, MIXED, OPEN, Found, Number, lower_bounds
+from backend.papers.number import AGREES, DISAGREES, MIXED, OPEN, Found, Number, Read, lower_bounds
 from backend.papers.row import EACH, PaperRow
 from backend.values.results import Result
 
-_READERS: Mapping[str, Callable[[Sequence[Found]], tuple[list[Number], bool | None]]] = {
+_READERS: Mapping[str, Callable[[Sequence[Found]], Read]] = {
     **ours_geometry.READERS,
     **ours_labels.READERS,
+    **ours_regions.READERS,
 }
 
 

@@ -14,10 +14,9 @@ from backend.metrics.rogue.metric import RogueResult
 from backend.metrics.rogue.overlap import RogueOverlapResult
 from backend.metrics.rogue.shared import SharedRogueResult
 from backend.metrics.similarity.metric import CkaResult
-from backend.papers.number import Found, Number, number, values
+from backend.papers.number import Found, Read, number, values
 from backend.reports.over_steps import mean_over_layers
 
-Read = tuple[list[Number], bool | None]
 _EIGHT_OF_TEN = 0.8
 _CORRELATED = 0.5
 _ESTIMATES = {"two_nn": "TwoNN", "mada": "MADA", "method_of_moments": "moments"}

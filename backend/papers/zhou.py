@@ -12,51 +12,17 @@ from backend.papers.row import (
     MODEL,
     PAIR,
     SERIES,
-    OwnInput,
     PaperRow,
     Step,
 )
+from backend.papers.zhou_data import BASE, PUD, SMALLER, STREUSLE, TREC, own
 from backend.values.papers import ZHOU
 
-_BASE = "google-bert/bert-base-uncased"
-_SMALLER = (
-    "google/bert_uncased_L-2_H-128_A-2",
-    "google/bert_uncased_L-4_H-256_A-4",
-    "google/bert_uncased_L-4_H-512_A-8",
-    "google/bert_uncased_L-8_H-512_A-8",
-)
-_PUD = "UD English PUD (github.com/UniversalDependencies/UD_English-PUD): en_pud-ud-test.conllu, --task upos or deprel"
-_STREUSLE = 'STREUSLE 4.2 (github.com/nert-nlp/streusle): .conllulex, --task "supersense role" or "supersense function"'
-_TREC = "TREC-50 (cogcomp.seas.upenn.edu/Data/QA/QC): train_5500.label and TREC_10.label, which are read as they are, with --label fine"
-_NOT_PUBLISHED = "The fine-tuned models are not published; the recipes make them (zhou: ten epochs; zhou-base: three, for BERT-base)."
-_ROWS = "UD English PUD has 21,176 words in 1,000 sentences; STREUSLE about 4,500 prepositions; TREC 5,952 questions"
 _MAX_ROWS = "splits of more than 20,000 rows are sampled"
 _TABLE = "the numbers of the table itself stand in the paper; here are those that its text repeats"
 _OTHER_TASKS = "a panel for the task of the chosen texts, and one for each other run of fine-tuning in the sidebar, of the texts that it learned from"
 _ONE_TABLE = "rows of a table are of several tasks: here of the texts that are chosen, one set at a time"
-
-
-def _own(
-    models: tuple[str, ...] = (_BASE,), texts: tuple[str, ...] = (_PUD, _STREUSLE), *, series: str = ""
-) -> OwnInput:
-    saved = {_STREUSLE: "streusle", _TREC: "trec"}.get(texts[0], "pud")
-    return OwnInput(
-        models,
-        texts,
-        1_000 + 2_000,
-        28,
-        _ROWS,
-        saved,
-        recipe="zhou-base",
-        series=series,
-        note=_NOT_PUBLISHED,
-        n_rows=21_176,
-        n_classes=46,
-        label="fine" if saved == "trec" else "label",
-    )
-
-
-_STEPS = _own(series="run:zhou-base-role")
+_STEPS = own(series="run:zhou-base-role")
 _PROBES = (Step("probing"), Step("direct_probe"))
 _PROBE_CHOICES: Mapping[str, str] = {"probes_other": EVERY}
 _MOVED: Mapping[str, str] = {"movement_kind": "A panel a layer", "movement_frame": "raw"}
@@ -96,7 +62,7 @@ def _differences(number: int, task: str) -> PaperRow:
         f"figure {number}",
         f"Difference vectors of the labels' centroids, fine-tuned minus original, layer by layer{task}.",
         "labels/movement",
-        _own(),
+        own(),
         of=PAIR,
         steps=(Step("movement", BEFORE_AFTER),),
         choices={**_MOVED, "movement_every_second": "true"} if number == 5 else _MOVED,
@@ -123,7 +89,7 @@ ROWS = (
         "section 2.1",
         "Classifier probes: networks of two hidden layers, chosen by a grid search, trained five times.",
         "labels/probes",
-        _own(),
+        own(),
         steps=(Step("probing"),),
         choices={"probes_model": MODEL, "probes_other": "(none)"},
         switch="paper_probes",
@@ -145,7 +111,7 @@ ROWS = (
         "section 2.2",
         "DirectProbe: the clusters of each label, the distances between them, and how alike two arrangements are.",
         "labels/clusters",
-        _own(),
+        own(),
         steps=(Step("direct_probe"),),
         choices={"clusters_model": MODEL, "clusters_other": "(none)"},
         switch="paper_clusters",
@@ -168,7 +134,7 @@ ROWS = (
         "section 3.2",
         "The five tasks: parts of speech, dependency relations, roles and functions of prepositions, TREC-50.",
         "data/texts",
-        _own(texts=(_PUD, _STREUSLE, _TREC)),
+        own(texts=(PUD, STREUSLE, TREC)),
         printed=(("labels of TREC-50", "50"),),
         open=("which of a word's rows are for testing: words are split one by one unless a test file is given",),
         absent="It is about texts: the page Texts, under Add a text set, reads UD's CoNLL-U, STREUSLE's CoNLL-U-Lex and TREC's own two files as they are (coarse and fine labels are columns of their own), and shows the rows of a set.",
@@ -179,7 +145,7 @@ ROWS = (
         "table 2",
         "Accuracy of the probes before and after fine-tuning, and how alike training and test rows are arranged.",
         "labels/probes",
-        _own((*_SMALLER, _BASE)),
+        own((*SMALLER, BASE)),
         steps=_PROBES,
         mixed=True,
         together=True,
@@ -200,7 +166,7 @@ ROWS = (
         "table 3",
         "Whether a representation is linear for the labels, in how many clusters, with which accuracy.",
         "labels/probes",
-        _own((_SMALLER[0],)),
+        own((SMALLER[0],)),
         steps=_PROBES,
         mixed=True,
         together=True,
@@ -220,7 +186,7 @@ ROWS = (
         "table 4",
         "The same on TREC-50, where even the fine-tuned representation need not be linear.",
         "labels/probes",
-        _own((*_SMALLER, _BASE), (_TREC,)),
+        own((*SMALLER, BASE), (TREC,)),
         steps=_PROBES,
         mixed=True,
         together=True,
@@ -275,7 +241,7 @@ ROWS = (
         "table 5",
         "Models tuned on other tasks: how many labels of one task come apart or together, and what a probe gets right.",
         "training/report",
-        _own(),
+        own(),
         of=PAIR,
         steps=(Step("direct_probe", AFTER_BEFORE, {"control": False}), Step("probing", params={"control": False})),
         choices={
