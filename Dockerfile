@@ -23,7 +23,7 @@ FROM ${BASE}
 # Whatever is written goes below /cache or /tmp: the rest of the file system may be read-only. What numba compiles for UMAP is
 # kept, in the volume, or every start would compile it again.
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 VIRTUAL_ENV=/opt/venv PATH=/opt/venv/bin:$PATH \
-    EMBEDSCOPE_CACHE=/cache EMBEDSCOPE_HOST=0.0.0.0 EMBEDSCOPE_MODEL_ROOTS=/models \
+    EMBEDSCOPE_CACHE=/cache EMBEDSCOPE_HOST=0.0.0.0 EMBEDSCOPE_MODEL_ROOTS=/models EMBEDSCOPE_WARM=1 \
     HF_HOME=/cache/huggingface NUMBA_CACHE_DIR=/cache/numba
 RUN useradd --uid 10001 --create-home embedscope \
  && mkdir -p /cache /models && chown embedscope:embedscope /cache && chmod 700 /cache

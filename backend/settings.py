@@ -99,6 +99,11 @@ SETTINGS = (
         "Processes beside each kind's own in which short jobs pass a long one; each loads models of its own. 0: none.",
     ),
     Setting(
+        "EMBEDSCOPE_WARM",
+        0,
+        "1: the processes for models, layouts and short jobs start with the service and stay, so that nobody waits for one.",
+    ),
+    Setting(
         "EMBEDSCOPE_EXECUTOR",
         "local",
         "Who does the work: local (processes of this machine), or ray (a Ray cluster, docs/deployment.md).",
@@ -176,6 +181,7 @@ class Settings:
     batch_tokens: int
     threads: int
     side_workers: int
+    warm: int
     executor: str
     ray_address: str
     ray_cpus: int

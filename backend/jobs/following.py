@@ -22,8 +22,8 @@ _GRACE = 4.0, 10.0  # least and most seconds a cancelled worker has to reach its
 class Job:
     """A job that is not over: where it stands, the steps that are left of it, and whose it is.
 
-    ``since`` is when its present step began to wait, ``expected`` how many seconds that step is expected to take and
-    ``worked`` how many it has; ``before`` are seconds of the steps that are done. ``needs`` is what it makes or has made.
+    ``since`` is when its present step began to wait, ``expected`` how many seconds that step is expected to take as
+    ``estimated`` last and ``worked`` how many it has; ``before`` are seconds of the steps that are done. ``needs`` is what it makes or has made.
     """
 
     status: JobStatus
@@ -32,6 +32,7 @@ class Job:
     person: Person  # who asked first
     needs: frozenset[str] = frozenset()
     since: float = 0.0
+    estimated: float = 0.0
     expected: float = 0.0
     worked: float = 0.0
     before: float = 0.0

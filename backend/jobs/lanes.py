@@ -1,8 +1,9 @@
 """Lanes: one for each kind of worker, with the jobs that wait for it and its processes.
 
-A lane has a process for whatever comes, and where it may one beside it for short jobs, so that these pass a long one that
-is being done. Who waits is picked anew whenever a process is free (backend.jobs.order); who shares a device takes turns
-(backend.jobs.turns).
+A lane has a process for whatever comes, and where it may one beside it for short jobs and for other people's, so that these
+pass a long one that is being done. Where both are at long ones, a last process does what is short alone: it is never given
+anything that others would have to wait for. Who waits is picked anew whenever a process is free (backend.jobs.order); who
+shares a device takes turns (backend.jobs.turns).
 """
 
 import threading
@@ -12,12 +13,14 @@ from pathlib import Path
 
 from backend.errors import Cancelled, EmbedscopeError
 from backend.jobs.following import Job, Owner, follow
-from backend.jobs.order import Waiting, in_turn, may_pass
+from backend.jobs.order import Waiting, in_turn, is_brief, may_pass
 from backend.jobs.process import WorkerProcess
 from backend.jobs.turns import Turns
 
 _LOOK = 0.5  # seconds between two looks whether a job that waits may begin by now
-_IDLE = 600.0  # seconds without work after which the process for short jobs gives its memory back
+_IDLE = 600.0  # seconds without work after which a process beside the lane's own gives its memory back
+_BRIEF_IDLE = 60.0  # the same of the last one
+_RENEW = 15.0  # seconds after which what a job is expected to take is estimated anew
 
 
 class Lane:
@@ -29,8 +32,9 @@ class Lane:
         self.kind, self.owner, self.start, self.turns = kind, owner, start, turns
         self._changed = threading.Condition()
         self._waiting: list[Job] = []
-        self._closed = self._wanted = False
-        self._hands = [_Hand(self, beside=number > 0) for number in range(1 + beside)]
+        self._closed = False
+        last = 1 + beside  # the process for short jobs alone; without any beside there is none
+        self._hands = [_Hand(self, beside=n > 0, brief=n == last) for n in range(last + 1 if beside else 1)]
         for hand in self._hands:
             hand.start()
 
@@ -53,15 +57,18 @@ class Lane:
 
     def put(self, job: Job) -> None:
         """Let a job wait here for its turn."""
-        job.since, job.expected, job.worked = time.monotonic(), self.owner.expected(job), 0.0
+        job.since = job.estimated = time.monotonic()
+        job.expected, job.worked = self.owner.expected(job), 0.0
         with self._changed:
             self._waiting.append(job)
             self._changed.notify_all()
 
-    def prepare(self) -> None:
-        """Let the process be there, with its libraries loaded, before a job waits for it."""
+    def prepare(self, *, beside: bool = False) -> None:
+        """Let the process be there, with its libraries loaded, before a job waits for it; those ``beside`` it too, to stay."""
         with self._changed:
-            self._wanted = True
+            for hand in self._hands:
+                hand.wanted = hand.wanted or not hand.beside or (beside and not hand.brief)
+                hand.stays = hand.stays or (beside and not hand.brief)
             self._changed.notify_all()
 
     def drop(self, job: Job) -> bool:
@@ -93,17 +100,18 @@ class Lane:
         idle_since = time.monotonic()
         with self._changed:
             while not self._closed:
+                self._renew()
                 job = next((one for one in self._in_turn() if self._may_begin(one, hand)), None)
                 if job is not None:
                     self._waiting.remove(job)
                     hand.job = job
                     return job
-                if self._wanted and not hand.beside:
-                    self._wanted = False
+                if hand.wanted:
+                    hand.wanted = False
                     hand.begin()
-                if hand.beside and time.monotonic() - idle_since > _IDLE:
+                if hand.beside and not hand.stays and time.monotonic() - idle_since > hand.idle:
                     hand.drop_process()
-                self._changed.wait(_LOOK if self._waiting else _IDLE)
+                self._changed.wait(_LOOK if self._waiting else hand.idle)
         return None
 
     def free(self, hand: "_Hand") -> None:
@@ -111,6 +119,13 @@ class Lane:
         with self._changed:
             hand.job = None
             self._changed.notify_all()
+
+    def _renew(self) -> None:
+        """Estimate one of those that wait anew: what was measured since it came makes a first guess better."""
+        now = time.monotonic()
+        job = min(self._waiting, key=lambda one: one.estimated, default=None)
+        if job is not None and now - job.estimated > _RENEW:
+            job.estimated, job.expected = now, self.owner.expected(job)
 
     def _in_turn(self) -> list[Job]:
         now = time.monotonic()
@@ -122,8 +137,11 @@ class Lane:
         return [by_id[one.id] for one in in_turn(map(_as_waiting, self._waiting), busy_until)]
 
     def _may_begin(self, job: Job, hand: "_Hand") -> bool:
-        now = [(other.job.person.id, other.job.left()) for other in self._hands if other.job is not None]
-        if hand.beside and not (now and may_pass(_as_waiting(job), now)):
+        others = [other for other in self._hands if not other.brief]
+        now = [(other.job.person.id, other.job.left()) for other in others if other.job is not None]
+        if hand.brief and not (len(now) == len(others) and is_brief(_as_waiting(job), now)):
+            return False
+        if hand.beside and not hand.brief and not (now and may_pass(_as_waiting(job), now)):
             return False
         if self.owner.being_made(job):
             job.made_elsewhere = True
@@ -140,9 +158,11 @@ def _as_waiting(job: Job) -> Waiting:
 class _Hand(threading.Thread):
     """A thread that lets one process do one job after another. Whatever goes wrong with one, it does the next."""
 
-    def __init__(self, lane: Lane, *, beside: bool) -> None:
-        super().__init__(daemon=True, name=f"lane-{lane.kind}{'-beside' if beside else ''}")
-        self._lane, self.beside = lane, beside
+    def __init__(self, lane: Lane, *, beside: bool, brief: bool) -> None:
+        super().__init__(daemon=True, name=f"lane-{lane.kind}{'-brief' if brief else '-beside' if beside else ''}")
+        self._lane, self.beside, self.brief = lane, beside, brief
+        self.idle = _BRIEF_IDLE if brief else _IDLE
+        self.wanted = self.stays = False
         self.process: WorkerProcess | None = None
         self.job: Job | None = None
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 WORTH = 5.0  # seconds left of a job below which nobody passes it: another process has to start for that
+BRIEF = 30.0  # seconds that a job may be expected to take where the process kept for short ones does it
 _MUCH_SHORTER = 0.5  # of what is left of a job: what may pass it
 
 
@@ -42,6 +43,11 @@ def may_pass(job: Waiting, done_now: Sequence[tuple[str, float]]) -> bool:
     return all(
         left > WORTH and (job.seconds <= _MUCH_SHORTER * left or job.person != person) for person, left in done_now
     )
+
+
+def is_brief(job: Waiting, done_now: Sequence[tuple[str, float]]) -> bool:
+    """Whether a job is so short that it passes all that are being done, whosever they are, in the process kept for such jobs."""
+    return job.seconds <= BRIEF and all(left > WORTH and job.seconds <= _MUCH_SHORTER * left for _, left in done_now)
 
 
 def seconds_left(expected: float, worked: float, eta: float | None) -> float:

@@ -67,7 +67,7 @@ def serve_worker(kind: str, runner: Runner, codec: Codec, settings: Settings) ->
         if message is None:
             return
         if "ahead" in message:
-            _load_ahead()
+            _load_ahead(kind)
             continue
         began = time.monotonic()
         event = _done(runner, codec, message, channel, kind, settings)
@@ -114,12 +114,12 @@ def _done(
     return {"event": "done", "job": job}
 
 
-def _load_ahead() -> None:
-    """Load what models need; where that fails, the first job says why. Not in a thread beside: a job may import the same."""
+def _load_ahead(kind: str) -> None:
+    """Load what jobs need; where that fails, the first job says why. Not in a thread beside: a job may import the same."""
     from backend.models.ahead import load_libraries
 
     with contextlib.suppress(Exception):
-        load_libraries()
+        load_libraries(kind)
 
 
 def _step(runner: Runner, task: Task, step: str, report: Report) -> None:

@@ -118,6 +118,11 @@ class WorkersExecutor(StoreExecutor):
             self._lanes["models"].prepare()
         return entry.status
 
+    def warm(self) -> None:
+        """Start the processes that people would wait for first, and let them read their libraries."""
+        for kind in ("models", "layouts"):
+            self._lanes[kind].prepare(beside=True)
+
     def _check_number(self, job: JobStatus) -> None:
         """Raise InvalidRequest where the person who asks has as many jobs as one may have."""
         most, person = self._limits.per_person, asking().id

@@ -35,6 +35,8 @@ def serve(settings: Settings) -> None:
         cluster = settings.ray_address if settings.executor == "ray" else ""
         executor = wire_workers(store, settings.runs_folder, settings.model_roots, limits, cluster)
         try:
+            if settings.warm and limits.turns:  # with Ray the work is done elsewhere
+                executor.warm()
             executor.start(ResolveTask("minilm"))  # the first page asks for it: let the imports be done by then
             log_event("started", version=__version__)
             app = make_app(executor, store, CODEC, token=token, settings=settings)

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from backend.jobs.order import Waiting, in_turn, may_pass, seconds_left
+from backend.jobs.order import BRIEF, Waiting, in_turn, is_brief, may_pass, seconds_left
 from backend.jobs.turns import LONGEST_TURN, Turns
 
 
@@ -52,6 +52,20 @@ def test_who_has_work_done_all_the_time_is_passed_by_whoever_waits() -> None:
 )
 def test_what_passes_a_job_that_is_being_done(seconds: float, person: str, left: float, passes: bool) -> None:
     assert may_pass(Waiting("x", person, 0.0, seconds), [("ann", left)]) is passes
+
+
+@pytest.mark.parametrize(
+    ("seconds", "left", "brief"),
+    [
+        (4.0, [780.0, 60.0], True),
+        (BRIEF, [780.0, 500.0], True),
+        (BRIEF + 1.0, [780.0, 500.0], False),  # others would wait for it
+        (4.0, [780.0, 7.0], False),  # not much shorter than the second
+        (1.0, [780.0, 4.0], False),  # over before another process has started
+    ],
+)
+def test_what_the_process_for_short_jobs_takes(seconds: float, left: list[float], brief: bool) -> None:
+    assert is_brief(Waiting("x", "ann", 0.0, seconds), [(f"p{place}", one) for place, one in enumerate(left)]) is brief
 
 
 def test_a_job_that_is_late_may_take_as_long_again() -> None:

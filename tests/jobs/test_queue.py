@@ -4,6 +4,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +12,11 @@ import pytest
 from backend import InvalidRequest, JobStatus, Settings, fingerprint, open_workbench
 from backend.bench.wiring import wire_workers
 from backend.bench.workbench import Workbench
+from backend.jobs import lanes
+from backend.jobs.base import new_job
+from backend.jobs.following import Job
 from backend.jobs.process import WorkerProcess
+from backend.jobs.turns import Turns
 from backend.jobs.workers import JobLimits, WorkersExecutor
 from backend.store import Store
 from backend.values.people import Person, asked_by
@@ -62,6 +67,66 @@ def test_a_short_job_passes_a_long_one_which_stands_still_meanwhile(
     _until(lambda: bench.status(long.id), lambda found: found.waits_for == "")
     bench.cancel(long.id)
     assert follow(bench, long).state == "cancelled"
+
+
+def test_a_short_job_passes_two_long_ones_in_the_process_kept_for_such(
+    workers: tuple[Workbench, WorkersExecutor], tmp_path: Path
+) -> None:
+    bench, executor = workers
+    long = []
+    for who, rows in (("ann", 5000), ("bob", 4900)):  # of two persons: both are begun
+        with asked_by(Person(who)):
+            long.append((who, bench.start(long_work(bench, tmp_path, n_rows=rows, name=who))))
+            _until_running(bench, long[-1][1])
+    lane = executor._lanes["models"]
+    assert len(lane.state.split(", ")) == 2, "nobody needed a third"
+    with asked_by(Person("eve")):
+        passing = bench.start(long_work(bench, tmp_path, n_rows=300, name="few"))
+        assert follow(bench, passing).state == "done"
+    assert len(lane.state.split(", ")) == 3
+    for who, job in long:
+        with asked_by(Person(who)):
+            behind = bench.status(job.id)
+            assert behind is not None and behind.active and not behind.place, "the long ones go on"
+            bench.cancel(job.id)
+            assert follow(bench, job).state == "cancelled"
+
+
+def test_processes_that_are_to_be_warm_are_there_before_anybody_asks_and_stay(
+    workers: tuple[Workbench, WorkersExecutor],
+) -> None:
+    _, executor = workers
+    found = [executor._lanes[kind] for kind in ("models", "layouts")]
+    for lane in found:
+        for hand in lane._hands:
+            hand.idle = 0.2
+    executor.warm()
+    deadline = time.monotonic() + 60.0
+    while not all(len(lane.state.split(", ")) == 2 for lane in found):
+        assert time.monotonic() < deadline, [lane.state for lane in found]
+        time.sleep(0.05)
+    before = [lane.state for lane in found]
+    time.sleep(2.0)
+    assert [lane.state for lane in found] == before
+    assert executor._lanes["training"].state == "not started"
+
+
+def test_what_a_waiting_job_is_expected_to_take_is_estimated_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "_RENEW", 0.0)
+    told = iter([600.0, 2.0])
+    owner = SimpleNamespace(expected=lambda _: next(told, 2.0), being_made=lambda job: job is made)
+    made = Job(new_job(ResolveTask("a")), ResolveTask("a"), [("models", "run")], Person("ann"))
+    lane = lanes.Lane("models", owner, pytest.fail, Turns(), 1)
+    try:
+        lane.put(made)  # it waits, whoever is free
+        assert made.expected == 600.0
+        deadline = time.monotonic() + 20.0
+        while made.expected != 2.0:
+            assert time.monotonic() < deadline, made.expected
+            time.sleep(0.05)
+        assert lane.drop(made)
+    finally:
+        lane.close()
 
 
 def test_standing_still_between_batches_changes_no_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
