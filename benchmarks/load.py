@@ -2,7 +2,8 @@
 
 ``python -m benchmarks.load --sessions 16 --minutes 10`` (as one of all benchmarks: 4 sessions for one minute). Reported: errors that a
 page showed or the browser logged, jobs that were lost, work that was done twice, memory of each process over time,
-and the 95th percentile of a click. Needs a Chromium, as ``clicks`` does; with ``--without-browsers`` the sessions speak the
+the 95th percentile of a click, and beside it that of one more person's, who goes through pages whose figures are kept, before the
+sessions come and among them. Needs a Chromium, as ``clicks`` does; with ``--without-browsers`` the sessions speak the
 dashboard's websocket themselves, so that the machine has its processors for the dashboard and the jobs.
 """
 
@@ -35,6 +36,12 @@ from benchmarks.visitors import Visitor
 PORT, SERVICE_PORT = 8572, 8672
 _ERRORS = "[data-testid=stException], [data-testid=stAlertContentError]"
 _PAGE_MS = 60_000
+_KEPT = (
+    "similarity",
+    "rogue",
+    "components",
+)  # pages of the default model and texts that are computed before anybody comes
+_IDLE_CLICKS = 60
 _END_SECONDS = 300.0  # that jobs have to end once nobody clicks any more
 
 
@@ -43,6 +50,8 @@ class Seen:
     """What the sessions met."""
 
     clicks: list[float] = field(default_factory=list)  # milliseconds
+    idle: list[float] = field(default_factory=list)  # of pages whose figures are kept, before the sessions come
+    kept: list[float] = field(default_factory=list)  # of the same pages, among the sessions
     errors: Counter[str] = field(default_factory=Counter)
     n_runs: int = 0
     memory: list[tuple[float, dict[str, float]]] = field(default_factory=list)  # (seconds, MB of each process)
@@ -71,6 +80,7 @@ def _measure(folder: Path, token: str, options: argparse.Namespace) -> None:
     settings = dataclasses.replace(read_settings(), cache=cache, backend=address, token=token)
     bench, seen = open_workbench(settings), Seen()
     choices = [_choice(bench, number, folder) for number in range(options.sessions)]
+    asyncio.run(_reader(bench, seen))
     asyncio.run(_all_sessions(choices, seen, cache, options))
     deadline = time.monotonic() + _END_SECONDS
     while any(job.active for job in bench.jobs()) and time.monotonic() < deadline:
@@ -94,7 +104,7 @@ async def _all_sessions(choices: list[str], seen: Seen, folder: Path, options: a
     until = time.monotonic() + 60 * options.minutes
     if options.without_browsers:
         visits = [_visit(choice, random.Random(options.seed + n), seen, until) for n, choice in enumerate(choices)]
-        await asyncio.gather(_watch_memory(folder, seen, until), *visits)
+        await asyncio.gather(_watch_memory(folder, seen, until), _reads_on(seen, until), *visits)
         return
     from playwright.async_api import async_playwright
 
@@ -104,7 +114,7 @@ async def _all_sessions(choices: list[str], seen: Seen, folder: Path, options: a
             _session(browser, choice, random.Random(options.seed + number), seen, until)
             for number, choice in enumerate(choices)
         ]
-        await asyncio.gather(_watch_memory(folder, seen, until), *sessions)
+        await asyncio.gather(_watch_memory(folder, seen, until), _reads_on(seen, until), *sessions)
         await browser.close()
 
 
@@ -131,6 +141,36 @@ async def _session(browser: Any, choice: str, draw: random.Random, seen: Seen, u
                 seen.n_runs += 1
             except Exception:  # it went away meanwhile, as where a job was joined
                 continue
+
+
+async def _reader(bench: Workbench, seen: Seen) -> None:
+    """Let the figures of some pages be computed, and time how long each takes to come while nobody else is there."""
+    visitor = Visitor(f"http://127.0.0.1:{PORT}", "")
+    await visitor.come("models")
+    for place in _KEPT:
+        await visitor.click(place)
+        await visitor.run()
+        while any(job.active for job in bench.jobs()):
+            await asyncio.sleep(0.5)
+    for number in range(-len(_KEPT), _IDLE_CLICKS):  # the first ones read what is kept
+        took = await visitor.click(_KEPT[number % len(_KEPT)])
+        if number >= 0:
+            seen.idle.append(took)
+    await visitor.leave()
+
+
+async def _reads_on(seen: Seen, until: float) -> None:
+    """The same clicks among the sessions, one every other second."""
+    visitor, number = Visitor(f"http://127.0.0.1:{PORT}", ""), 0
+    await visitor.come("models")
+    while time.monotonic() < until:
+        try:
+            seen.kept.append(await visitor.click(_KEPT[number % len(_KEPT)]))
+        except TimeoutError:
+            seen.errors.update([f"{_KEPT[number % len(_KEPT)]}, which is kept: not whole in time"])
+        number += 1
+        await asyncio.sleep(2.0)
+    await visitor.leave()
 
 
 async def _visit(choice: str, draw: random.Random, seen: Seen, until: float) -> None:
@@ -217,9 +257,11 @@ def _say(bench: Workbench, seen: Seen) -> None:
     print(
         f"forward passes: {len(times_of(bench._store, FORWARD))}; analyses: {sum(made.values())}, done twice: {twice or 0}"
     )
-    if len(seen.clicks) > 1:
-        p95 = statistics.quantiles(seen.clicks, n=20)[-1]
-        print(f"a click: median {statistics.median(seen.clicks):.0f} ms, 95th percentile {p95:.0f} ms")
+    clicks = {"a click": seen.clicks, "on a page that is kept": seen.kept, "the same, with nobody else": seen.idle}
+    for what, found in clicks.items():
+        if len(found) > 1:
+            p95 = statistics.quantiles(found, n=20)[-1]
+            print(f"{what}: median {statistics.median(found):.0f} ms, 95th percentile {p95:.0f} ms, of {len(found)}")
     _say_memory(seen.memory)
 
 

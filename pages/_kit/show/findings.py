@@ -136,11 +136,12 @@ def source_lines(results: Sequence[Result], series: SeriesInfo | None = None) ->
         steps = ", ".join(f"{step:,}" for step in series.steps)
         name = f"{short_model(series.name)} at steps {steps}"
         sources = [replace(source, model=name) for source in sources]
-    return list(dict.fromkeys(map(source_line, sources)))
+    called = Counter(short_model(name) for name in {source.model for source in sources})
+    names = {source.model: short_model(source.model) for source in sources if called[short_model(source.model)] == 1}
+    return list(dict.fromkeys(_line(replace(one, model=names.get(one.model, one.model))) for one in sources))
 
 
-def source_line(source: Source) -> str:
-    """One stack of activations in one line."""
+def _line(source: Source) -> str:
     parts = [
         f"{source.model} on {source.texts}",
         f"n = {source.n_rows:,} rows of {source.n_dims:,} dimensions",

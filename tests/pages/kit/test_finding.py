@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 from backend import Result, Source, Undefined
 from pages._kit.show.files import csv_file, html_file, json_file, parquet_file
 from pages._kit.show.finding import Finding, elsewhere
+from pages._kit.show.findings import source_lines
 from pages._kit.show.naming import file_stem, title_lines
 from tests.pages.figures import figure, numbers, said
 from tests.pages.kit.test_charts_export import Values
@@ -190,3 +191,10 @@ def test_no_file_names_a_path_of_this_machine_but_the_recipe_that_needs_it() -> 
     series = {"series": "/home/me/steps", "result": {"entries": [{"model": "/home/me/steps/step-1"}]}, "recipe": []}
     own = json.loads(json_file(finding(results=[local], documents=lambda: [series])))
     assert own["series"] == "me/steps" and own["result"]["entries"] == [{"model": "steps/step-1"}]
+
+
+def test_a_page_names_a_local_folder_by_its_end_unless_two_are_called_alike() -> None:
+    here, there = "/home/me/models/gpt2", "/data/models/gpt2"
+    rest = " on reviews of films · n = 10 rows of 4 dimensions · pooling mean"
+    assert source_lines([result(here), result(here), result("minilm")]) == [f"models/gpt2{rest}", f"minilm{rest}"]
+    assert source_lines([result(here), result(there)]) == [f"{here}{rest}", f"{there}{rest}"]
