@@ -83,6 +83,11 @@ SETTINGS = (
         "Number format that models run in: auto (bfloat16 on CUDA, else float32), float32, bfloat16, float16.",
     ),
     Setting(
+        "EMBEDSCOPE_STORE_DTYPE",
+        "float32",
+        "Number format that activations are stored in: float32, or float16 or bfloat16 (half the bytes, and rounded).",
+    ),
+    Setting(
         "EMBEDSCOPE_MODEL_BYTES",
         8 * 1024 * MIB,
         "Most bytes of loaded models that a worker keeps; the least recently used model goes first.",
@@ -177,6 +182,7 @@ class Settings:
     log: str
     device: str
     dtype: str
+    store_dtype: str
     model_bytes: int
     batch_tokens: int
     threads: int
@@ -236,6 +242,10 @@ def read_settings() -> Settings:
     for name in ("hosts", "allow", "admins"):
         values[name] = tuple(part.casefold() for part in _listed(values[name]))
     _check_executor(str(values["executor"]))
+    if values["store_dtype"] not in (formats := ("float32", "float16", "bfloat16")):
+        raise InvalidRequest(
+            f"EMBEDSCOPE_STORE_DTYPE is '{values['store_dtype'][:60]}'.", f"It takes one of: {', '.join(formats)}."
+        )
     return Settings(**values)
 
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from backend.settings import PROJECT
-from benchmarks import real
 from benchmarks.memory import text_of
 from benchmarks.record import RESULTS, keep_more
 
@@ -83,33 +82,6 @@ def measure(n_texts: int, n_models: int) -> dict[str, Any]:
     return {"texts": n_texts, "checkpoints": n_models, **{key: round(value, 3) for key, value in found.items()}}
 
 
-def formats() -> list[dict[str, Any]]:
-    """What is lost where minilm's activations of 1,000 texts are kept in half the bytes: the largest change of any layer."""
-    import numpy as np
-    import torch
-
-    from backend.metrics.anisotropy.kernel import anisotropy
-    from backend.metrics.dimension.kernel import two_nn
-    from backend.metrics.similarity.kernel import linear_cka
-
-    arrays = real.extracted(real.minilm(), real.sst2(1000)[0]).arrays
-    layers = [arrays[layer, "mean"] for layer in range(7)]
-    found = []
-    for name, dtype in (("float16", torch.float16), ("bfloat16", torch.bfloat16)):
-        less = [torch.from_numpy(x).to(dtype).float().numpy() for x in layers]
-        pairs = list(zip(layers, less, strict=True))
-        found.append(
-            {
-                "format": name,
-                "number": max(float((np.abs(a - b) / np.abs(a).max()).max()) for a, b in pairs),
-                "anisotropy": max(abs(anisotropy(a) - anisotropy(b)) / anisotropy(a) for a, b in pairs),
-                "two_nn": max(abs(two_nn(a) - two_nn(b)) / two_nn(a) for a, b in pairs),
-                "cka": max(abs(linear_cka(layers[0], a) - linear_cka(less[0], b)) for a, b in pairs[1:]),
-            }
-        )
-    return found
-
-
 def table(rows: list[dict[str, Any]]) -> str:
     """The rows as Markdown."""
     lines = ["| texts | checkpoints | reading, a text | model and metric, a text and checkpoint | most memory | activations on disk | the estimate said |", "|---|---|---|---|---|---|---|"]  # fmt: skip
@@ -149,19 +121,6 @@ def picture(rows: list[dict[str, Any]]) -> str:
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
-def formats_table(found: list[dict[str, Any]]) -> str:
-    """The same of the formats."""
-    lines = [
-        "| kept in | a number, of its layer's largest | anisotropy | TwoNN | CKA with layer 0 |",
-        "|---|---|---|---|---|",
-    ]
-    lines += [
-        f"| {one['format']} | {one['number']:.0e} | {one['anisotropy']:.0e}, relative | {one['two_nn']:.0e}, relative | {one['cka']:.0e} |"
-        for one in found
-    ]
-    return "\n".join(lines) + "\n"
-
-
 def kept_rows() -> list[dict[str, Any]]:
     """What was measured."""
     path = RESULTS / f"{NAME}.json"
@@ -173,8 +132,6 @@ def main() -> None:
     reader.add_argument("--most", type=int, default=1_000_000, help="texts of the largest size")
     most = reader.parse_args().most
     rows = {(row["texts"], row["checkpoints"]): row for row in kept_rows()}
-    if real.has_data():
-        keep_more(NAME, formats=formats())
     for size in SIZES:
         if size[0] * size[1] <= most:
             rows[size] = measure(*size)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.settings import PROJECT
-from benchmarks import growth, starting
+from benchmarks import formats, growth, starting
 from benchmarks.record import CLOCK, RESULTS, Row, Side, all_kept, explain, kept
 
 DOCUMENT = PROJECT / "docs" / "benchmarks.md"
@@ -25,7 +25,9 @@ def table(name: str) -> str:
     if found.get("steps"):
         return starting.table(found)
     if found.get("sizes"):
-        return growth.table(found["sizes"]) + "\n" + growth.formats_table(found.get("formats", []))
+        return growth.table(found["sizes"])
+    if found.get("formats"):
+        return formats.table(found["formats"])
     rows = kept(name)
     if not rows:
         return f"`{name}` was not run.\n"

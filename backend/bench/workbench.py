@@ -81,6 +81,7 @@ class Workbench(ObjectCalls):
             tokens=tokens,
             basis=None if basis is None else basis.spec,
             beside=beside,
+            stored=self.settings.store_dtype,
         )
 
     def compute(

@@ -18,6 +18,7 @@ from backend.values.specs import (
 from backend.values.texts import TextSetInfo
 
 _DIGITS = 12  # of a text set's digest
+_SETTING = "EMBEDSCOPE_STORE_DTYPE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,14 @@ def _command(spec: AnalysisSpec, parts: _Parts) -> str:
         words += ["--tokens", str(first.tokens.limit)]
     if spec.seed:
         words += ["--seed", str(spec.seed)]
-    return shlex.join(["python", "-m", "backend", "analyse", *words])
+    stored = _stored(spec)
+    setting = [] if stored == "float32" else [f"{_SETTING}={stored}"]
+    return shlex.join([*setting, "python", "-m", "backend", "analyse", *words])
+
+
+def _stored(spec: AnalysisSpec) -> str:
+    """The number format that the models' activations are stored in; imported vectors are in float32."""
+    return next((item.stored for item in spec.inputs if item.pooling != GIVEN), "float32")
 
 
 def _step(step: PostProcess) -> str:
@@ -143,7 +151,13 @@ def _python(spec: AnalysisSpec, parts: _Parts) -> str:
     if spec.seed:
         asked["seed"] = spec.seed
     listed = ", ".join(f"{name}={value!r}" for name, value in asked.items())
-    return f"import backend\n\nbench = backend.open_workbench()\nresult = bench.compute({spec.metric!r}, {listed})\n"
+    stored = _stored(spec)
+    if stored == "float32":
+        opened = "import backend\n\nbench = backend.open_workbench()"
+    else:
+        settings = f"dataclasses.replace(backend.read_settings(), store_dtype={stored!r})"
+        opened = f"import dataclasses\n\nimport backend\n\nbench = backend.open_workbench({settings})"
+    return f"{opened}\nresult = bench.compute({spec.metric!r}, {listed})\n"
 
 
 @dataclass(frozen=True, slots=True)

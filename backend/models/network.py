@@ -17,6 +17,7 @@ from backend.models.loading import LoadedModel
 from backend.models.passes import Batch, forward, not_finite, overwritten, quickest, run_batches, token_mean
 from backend.values.activations import Report
 from backend.values.specs import POOLINGS, Ablation, ActivationSpec
+from backend.values.stored import narrowed, widened
 from backend.values.texts import TextTable
 
 LOSS_STAGE = "Predicting tokens"
@@ -27,7 +28,7 @@ class TextNetwork:
     """The network behind a stack (``backend.values.activations.Network``): the model of ``spec`` over the texts of ``table``.
 
     ``spec`` is the stack's last layer; ``load`` gives its model, loaded or still loaded. Tokens, length limit and batches
-    are those of the extraction, so running it with nothing overwritten gives the rows of the store. Raises
+    are those of the extraction, so running it with nothing overwritten gives the rows of the store, rounded as those are. Raises
     InvalidRequest for activations that are not what comes out of the network: post-processed ones.
     """
 
@@ -67,7 +68,7 @@ class TextNetwork:
         loaded, plan = self._load(), self._plan(texts)
         ablation = None if layer is None else Ablation(layer, tuple(dims), mode)
         if self._passing is not None and self._passing[0] == (self._key, ablation):
-            return self._passing[1]
+            return self._as_stored(self._passing[1])
         rows = _Rows(len(texts), loaded.info.n_dims)
         extract(
             loaded,
@@ -82,7 +83,7 @@ class TextNetwork:
             layers=(self._spec.layer,),
             report=report,
         )
-        return rows.matrix
+        return self._as_stored(rows.matrix)
 
     def rows_of(self, text: str, layers: Sequence[int]) -> tuple[npt.NDArray[np.float32], tuple[str, ...]]:
         """The row of ``text``, which need not be of the table, in each of ``layers`` (n_layers, n_dims), in the stack's pooling.
@@ -101,7 +102,10 @@ class TextNetwork:
             notes.append("The typed text has no token of its own: the model read special ones.")
         if self._table.pairs is not None:
             notes.append("The rows of the text set are pairs of texts; the typed text was read alone.")
-        return rows.matrix, tuple(notes)
+        return self._as_stored(rows.matrix), tuple(notes)
+
+    def _as_stored(self, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        return widened(narrowed(rows, self._spec.stored), self._spec.stored)
 
     def _require_one_row(self) -> None:
         if self._spec.pooling not in POOLINGS:

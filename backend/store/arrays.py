@@ -4,7 +4,8 @@ import contextlib
 import errno
 import os
 import shutil
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +75,9 @@ class ArrayWriter:
             written = os.pwrite(self._file, view, offset)
             view, offset = view[written:], offset + written
 
-    def commit(self) -> None:
-        """Make the array visible, whole and sealed."""
+    def commit(self, noted: dict[str, Any] | None = None) -> None:
+        """Make the array visible, whole and sealed; what is ``noted`` of it by now joins what was when it began."""
+        self._meta = {**self._meta, **(noted or {})}
         try:
             crc = file_checksum(self._path, self._end)
             seal = Seal(self._kind, self._key, self._end, crc, self.shape, self.dtype.str, self._meta)
@@ -98,6 +100,22 @@ class ArrayWriter:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+
+def scratch_map(
+    blocks: Iterable[npt.NDArray[np.float32]], shape: tuple[int, ...], folder: Path
+) -> npt.NDArray[np.float32]:
+    """``blocks``, one after the other, as a read-only memory map of ``shape``; its file has no name and goes with it."""
+    if 0 in shape:
+        return np.zeros(shape, np.float32)
+    try:
+        with tempfile.TemporaryFile(dir=folder) as stream:
+            for block in blocks:
+                stream.write(np.ascontiguousarray(block, dtype=np.float32).data)
+            stream.flush()
+            return np.memmap(stream, np.float32, "r", shape=shape)
+    except OSError as error:
+        raise disk_error(error, folder / "scratch", 4 * int(np.prod(shape))) from error
 
 
 def write_whole(temporary: Path, content: bytes, place: Callable[[Path], object], *, durable: bool = True) -> None:

@@ -11,6 +11,13 @@ import numpy.typing as npt
 Array = npt.NDArray[np.generic]
 NUMBER_STEPS = {"float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
 """From 1 to the next number of each format that a model runs in."""
+
+
+def number_step(*formats: str) -> float:
+    """From 1 to the next number of the coarsest of ``formats``."""
+    return max(NUMBER_STEPS[name] for name in formats)
+
+
 Report = Callable[[int, int, str], None]
 """``report(done, total, stage)``: progress and cancel point in one; it raises Cancelled when the job is to end."""
 
@@ -161,7 +168,8 @@ class LayerStack:
     """The layers of one model over one text set, in the order asked for; every matrix has the same rows.
 
     Where rows are words, ``n_sentences`` counts what the model read; ``n_lost`` words (the first of them ``lost_at``)
-    were left out because their sentence was cut, ``n_bare`` because they have no token. The model ran in ``dtype``.
+    were left out because their sentence was cut, ``n_bare`` because they have no token. The model ran in ``dtype``; the
+    rows were ``stored`` in another format, which moved those of a layer by at most ``rounding`` (``stored.Rounding``).
     ``head`` and ``network`` are there only for the metrics that ask for them; ``head`` None: the model has none, or
     none that can be used, and ``why_no_head`` says why. ``caveats`` are the model's, about its layers. ``tokens`` are what the rows are with pooling "tokens", if
     that is known.
@@ -181,6 +189,8 @@ class LayerStack:
     n_bare: int = 0
     lost_at: str = ""
     dtype: str = "float32"
+    stored: str = "float32"
+    rounding: float = 0.0
     head: Head | None = None
     network: Network | None = None
     why_no_head: str = ""
@@ -192,8 +202,8 @@ class LayerStack:
 
     @property
     def step(self) -> float:
-        """From 1 to the next number of the model's format: what rounding of the rows is measured by."""
-        return NUMBER_STEPS[self.dtype]
+        """From 1 to the next number of the coarser format, the model's or the store's: what rounding of the rows is measured by."""
+        return number_step(self.dtype, self.stored)
 
     @property
     def rows(self) -> Sequence[npt.NDArray[np.float32]]:

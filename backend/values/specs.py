@@ -103,7 +103,8 @@ class ActivationSpec:
     """One activation matrix (n_rows, n_dims): a model, its texts, a layer and a pooling.
 
     ``layer`` 0 is the embedding output (the input of the first block), i the output of block i, and n_blocks + 1 the
-    final norm's output where the model has one. ``max_length`` is in tokens.
+    final norm's output where the model has one. ``max_length`` is in tokens. ``stored`` is the number format, one of DTYPES,
+    that the matrix is stored in, whatever the model ran in.
     """
 
     model: ModelSpec
@@ -114,6 +115,7 @@ class ActivationSpec:
     ablation: Ablation | None = None
     tokens: TokenSample | None = None
     postprocess: tuple[PostProcess, ...] = ()
+    stored: str = field(default="float32", metadata=KEY_IF_SET)
 
 
 @dataclass(frozen=True, slots=True)

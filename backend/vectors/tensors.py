@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.errors import InvalidRequest
+from backend.values.stored import widened
 from backend.vectors.matrices import Found, judged
 
 _NAMES = {"F16": "float16", "BF16": "bfloat16", "F32": "float32", "F64": "float64"}
@@ -38,6 +39,4 @@ def _loader(tensor: dict[str, Any]) -> Callable[[], npt.NDArray[np.generic]]:
 def _numbers(data: bytearray, dtype: str, shape: tuple[int, ...]) -> npt.NDArray[np.generic]:
     if dtype != "BF16":
         return np.frombuffer(data, dtype=_NUMPY[dtype]).reshape(shape)
-    halves = np.frombuffer(data, dtype="<u2").astype(np.uint32)  # the upper half of a float32
-    halves <<= 16
-    return halves.view(np.float32).reshape(shape)
+    return widened(np.frombuffer(data, dtype="<u2"), "bfloat16").reshape(shape)

@@ -41,6 +41,7 @@ def analysis_spec(
     tokens: TokenSample | None,
     basis: TextSetSpec | None = None,
     beside: Sequence[ModelInfo] = (),
+    stored: str = "float32",
 ) -> AnalysisSpec:
     """The spec of one metric on one or more models; raises InvalidRequest where the request makes no sense.
 
@@ -68,6 +69,7 @@ def analysis_spec(
             max_length=min(max_length or info.usual_length or _LONGEST, info.max_length),
             tokens=(tokens or TokenSample()) if pooling == "tokens" and not info.is_given else None,
             postprocess=tuple(postprocess),
+            stored="float32" if info.is_given else stored,
         )
         for info in models
         for chosen in (texts, basis)
@@ -252,6 +254,7 @@ def _check_together(row: Metric, spec: AnalysisSpec) -> None:
         ("postprocess", spec.inputs),
         ("tokens", pooled),
         ("ablation", spec.inputs),
+        ("stored", pooled),
     ):
         if any(getattr(item, name) != getattr(items[0], name) for item in items):
             raise InvalidRequest(f"The inputs differ in '{name}'.", "Write the same in every input.")

@@ -9,6 +9,7 @@ from backend.values.reading import ROWS_BY, RowSample
 from backend.values.specs import (
     ALL_POOLINGS,
     DTYPES,
+    GIVEN,
     UNITS,
     ActivationSpec,
     LabelSpec,
@@ -33,6 +34,11 @@ def check_input(item: ActivationSpec) -> None:
     within("'layer'", item.layer, 0, 10_000)
     one_of("pooling", item.pooling, ALL_POOLINGS)
     within("'max_length'", item.max_length, 1, _MOST_TOKENS)
+    one_of("number format to store in", item.stored, DTYPES)
+    if item.pooling == GIVEN and item.stored != "float32":
+        raise InvalidRequest(
+            "Imported vectors are stored in float32.", "Write float32 as their 'stored', or leave it out."
+        )
     for step in item.postprocess:
         _check_step(step)
     if (item.pooling == "tokens") != (item.tokens is not None):

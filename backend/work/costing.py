@@ -14,6 +14,7 @@ from backend.metrics.effort import Effort, Size
 from backend.store import Store
 from backend.values.models import ModelInfo
 from backend.values.specs import GIVEN, POOLINGS, ActivationSpec, AnalysisSpec
+from backend.values.stored import bytes_of
 from backend.values.texts import Cost
 from backend.work.fitting import CALM, NOTHING, Estimate, Measured, Pace, fitted
 from backend.work.kinds import FRESH
@@ -216,7 +217,7 @@ def _size_of_pass(store: Store, library: Library, key: ActivationSpec, counted: 
 
 def _uncounted(key: ActivationSpec, size: Size) -> Cost:
     """The cost of a pass of which nothing was counted."""
-    n_bytes = 4 * size.n_rows * size.n_dims * size.n_layers * n_poolings(key)
+    n_bytes = bytes_of(key.stored) * size.n_rows * size.n_dims * size.n_layers * n_poolings(key)
     return Cost(
         key.texts.n_rows, size.n_tokens, 0, n_bytes, 0.0, "tokens by the characters of the texts", counted=False
     )

@@ -2,6 +2,7 @@
 
 from backend.values.activations import Report
 from backend.values.specs import GIVEN, POOLINGS
+from backend.values.stored import bytes_of
 from backend.values.tasks import EstimateTask
 from backend.values.texts import Cost
 from backend.work.checks import MOST_TASKS, check_input, within
@@ -40,7 +41,7 @@ def estimate(hands: Hands, task: EstimateTask, report: Report) -> Cost:
             n_run,
             plan.n_tokens,
             plan.n_truncated,
-            n_rows * plan.n_words * loaded.info.n_dims * 4,
+            n_rows * plan.n_words * loaded.info.n_dims * bytes_of(spec.stored),
             per_token * plan.n_tokens,
             f"measured on {len(sample)} texts on {loaded.device}{again}",
         )

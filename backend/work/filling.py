@@ -17,6 +17,7 @@ from backend.store.claims import making
 from backend.values.activations import Report
 from backend.values.models import OBJECT_PREFIX, ModelInfo
 from backend.values.specs import POOLINGS, ActivationSpec
+from backend.values.stored import KEPT_AS, Rounding, bytes_of, narrowed
 from backend.values.texts import TextTable
 from backend.values.working import processor_seconds, working_seconds
 from backend.work.costing import note_pass
@@ -136,7 +137,8 @@ def extract_whole(hands: Hands, one: Opened, report: Report) -> None:
 
     spec, plan = one.spec, one.plan
     wanted = wanted_arrays(hands, spec, one.loaded.info)
-    with writers(hands, wanted, (plan.n_rows(spec.pooling), one.n_dims), one.meta) as sink:
+    shape = plan.n_rows(spec.pooling), one.n_dims
+    with writers(hands, wanted, shape, one.meta, spec.stored) as sink:
         extract(
             one.loaded,
             one.texts,
@@ -183,17 +185,28 @@ def wanted_arrays(hands: Hands, spec: ActivationSpec, info: ModelInfo) -> dict[t
 
 @contextlib.contextmanager
 def writers(
-    hands: Hands, wanted: Mapping[tuple[int, str], str], shape: tuple[int, int], meta: dict[str, Any]
+    hands: Hands,
+    wanted: Mapping[tuple[int, str], str],
+    shape: tuple[int, int],
+    meta: dict[str, Any],
+    stored: str,
+    *,
+    rounded: bool = True,
 ) -> Iterator["StoreSink"]:
-    """A sink that writes the arrays ``wanted``, all of one shape; they are there after the block, whole, or not at all."""
-    hands.store.make_room(len(wanted) * shape[0] * shape[1] * 4)
+    """A sink that writes the arrays ``wanted``, all of one shape; they are there after the block, whole, or not at all.
+
+    They are in the number format ``stored``; where they are not to be ``rounded`` yet, in float32, and must fit ``stored`` all the same.
+    """
+    written = stored if rounded else "float32"
+    hands.store.make_room(len(wanted) * shape[0] * shape[1] * bytes_of(written))
     found: dict[tuple[int, str], ArrayWriter] = {}
     try:
         for key, digest in wanted.items():
-            found[key] = hands.store.create_array(digest, shape, np.float32, meta)
-        yield StoreSink(found)
-        for writer in found.values():
-            writer.commit()
+            found[key] = hands.store.create_array(digest, shape, KEPT_AS[written], meta)
+        sink = StoreSink(found, stored, rounded=rounded)
+        yield sink
+        for key, writer in found.items():
+            writer.commit(sink.noted(key))
     finally:
         for writer in found.values():
             writer.abandon()
@@ -214,14 +227,25 @@ def part_of(report: Report, number: int, total: int, name: str) -> Report:
 class StoreSink:
     """Hands blocks from the extraction to the store's writers; what is there already is passed over."""
 
-    def __init__(self, writers: dict[tuple[int, str], ArrayWriter]) -> None:
-        self._writers = writers
+    def __init__(self, writers: dict[tuple[int, str], ArrayWriter], stored: str, *, rounded: bool) -> None:
+        self._writers, self._stored = writers, stored
+        self._rounding = {key: Rounding() for key in writers if rounded and stored != "float32"}
 
     def write(self, layer: int, pooling: str, rows: npt.NDArray[np.int64], block: npt.NDArray[np.float32]) -> None:
         """Put rows into the array of one layer and pooling, where that is wanted."""
         writer = self._writers.get((layer, pooling))
-        if writer is not None:
+        if writer is None:
+            return
+        kept = narrowed(block, self._stored, f"A number of layer {layer}")
+        if (layer, pooling) in self._rounding:
+            self._rounding[layer, pooling].add(block, kept, self._stored)
+            writer.write(rows, kept)
+        else:
             writer.write(rows, block)
+
+    def noted(self, key: tuple[int, str]) -> dict[str, Any]:
+        """What is noted beside an array once it is written: how far rounding has moved its rows, where they were rounded."""
+        return {"rounding": self._rounding[key].share} if key in self._rounding else {}
 
 
 def require_rows(table: TextTable) -> None:

@@ -6,6 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from backend.values.activations import LayerStack
 from backend.values.models import ModelInfo
+from backend.values.numbers import number_text
 from backend.values.results import Source
 from backend.values.specs import POOLINGS, ActivationSpec, PostProcess, TokenSample
 from backend.version import __version__
@@ -79,6 +80,11 @@ def stack_notes(
         if stack.pooling != "words" and 2 * stack.n_distinct < spec.texts.n_rows:
             notes.append(
                 f"Only {stack.n_distinct:,} of the {spec.texts.n_rows:,} texts are distinct: is this the right text column?"
+            )
+        if spec.stored != "float32":
+            notes.append(
+                f"{model}Activations are stored in {spec.stored}, rounded from float32: this moved the rows of a layer by up to "
+                f"{number_text(stack.rounding, 'share', extra=2)} of their distance from their mean (root mean square)."
             )
         if spec.postprocess:
             steps = ", then ".join(_said(step) for step in spec.postprocess)

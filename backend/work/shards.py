@@ -136,7 +136,9 @@ def do_shard(hands: Hands, shard: Shard, report: Report) -> None:
     report(0, shard.n_texts, "Loading the model")
     loaded = hands.models.load(spec.model)
     meta = {"texts": [spec.texts.digest], "shard of": fingerprint(pass_of(spec))}
-    with writers(hands, wanted, (len(shard.rows), shard.plan.n_words * loaded.info.n_dims), meta) as sink:
+    shape = len(shard.rows), shard.plan.n_words * loaded.info.n_dims
+    # rounded when they are put together, so that it is measured over all rows; what is too large is found here
+    with writers(hands, wanted, shape, meta, spec.stored, rounded=False) as sink:
         extract(
             loaded,
             shard.texts,
@@ -167,7 +169,7 @@ def gather(hands: Hands, one: Gathering, report: Report) -> list[str]:
     if lost:
         return lost
     digest = fingerprint(replace(one.spec, layer=one.layer, pooling=one.pooling, postprocess=()))
-    with writers(hands, {(one.layer, one.pooling): digest}, one.shape, one.meta) as sink:
+    with writers(hands, {(one.layer, one.pooling): digest}, one.shape, one.meta, one.spec.stored) as sink:
         n_rows = 0
         for number, key in enumerate(one.shards):
             report(number, len(one.shards), STAGE)

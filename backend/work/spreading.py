@@ -17,6 +17,7 @@ from backend.store.claims import making
 from backend.values.activations import Report
 from backend.values.people import asking
 from backend.values.specs import ActivationSpec, AnalysisSpec, ModelSpec
+from backend.values.stored import bytes_of
 from backend.values.tasks import Task
 from backend.work.agreement import models_of
 from backend.work.filling import missing, note_seconds, wanted_arrays
@@ -101,7 +102,8 @@ class Spread:
     def _in_shards(self, hands: Hands, begun: Begun, report: Report) -> None:
         started = time.monotonic()
         shape, n_arrays = begun.shape, len(wanted_arrays(hands, begun.spec, begun.info))
-        hands.store.make_room(2 * n_arrays * shape[0] * shape[1] * 4)  # the shards, and what is made of them
+        both = bytes_of("float32") + bytes_of(begun.spec.stored)  # of the shards, and of what is made of them
+        hands.store.make_room(n_arrays * shape[0] * shape[1] * both)
         shards = self._with_fill(hands, begun, report)
         todo = [shard for shard in shards if len(shard.rows)]
         for _ in range(_ROUNDS):
@@ -154,7 +156,7 @@ def _make_room(hands: Hands, spec: ActivationSpec) -> None:
     if spec.pooling not in ("tokens", "words"):
         info = hands.models.known(spec.model)
         n_arrays = len(wanted_arrays(hands, spec, info))
-        hands.store.make_room(n_arrays * spec.texts.n_rows * info.n_dims * 4)
+        hands.store.make_room(n_arrays * spec.texts.n_rows * info.n_dims * bytes_of(spec.stored))
 
 
 @contextlib.contextmanager

@@ -13,9 +13,12 @@ from backend.forms.fingerprint import content_digest, fingerprint
 from backend.metrics.base import Metric
 from backend.settings import Settings
 from backend.store import Store
-from backend.values.activations import NUMBER_STEPS, Activations, Array, LayerStack, TokenNames
+from backend.store.arrays import scratch_map
+from backend.store.files import TEMPORARY
+from backend.values.activations import Activations, Array, LayerStack, TokenNames, number_step
 from backend.values.models import short_model
 from backend.values.specs import POOLINGS, ActivationSpec
+from backend.values.stored import widened, widened_blocks
 from backend.work.library import Library
 from backend.work.modelhost import ModelHost
 from backend.work.planning import require_same_words
@@ -92,6 +95,8 @@ class Stacks:
             n_bare=int(meta.get("n_bare", 0)),
             lost_at=str(meta.get("lost_at", "")),
             dtype=first.model.dtype,
+            stored=first.stored,
+            rounding=max(map(self._rounding, group)),
             tokens=self._tokens(first),
         )
 
@@ -114,10 +119,11 @@ class Stacks:
         if rows is None and spec.postprocess:
             from backend.metrics.postprocess import postprocess
 
-            base = cast("Any", self._opened(fingerprint(replace(spec, postprocess=()))))
-            processed = postprocess(base, spec.postprocess, fit, step=NUMBER_STEPS[spec.model.dtype])
+            base = self._wide(replace(spec, postprocess=()))
+            step = number_step(spec.model.dtype, spec.stored)
+            processed = postprocess(base, spec.postprocess, fit, step=step)
             self._store.put_array(digest, processed, {"texts": [spec.texts.digest]})
-        rows = self._opened(digest)
+        rows = self._opened(digest) if spec.postprocess else self._wide(spec)
         if spec.pooling not in ("tokens", "words"):
             return Activations(cast("Any", rows), np.arange(len(rows)))
         index = self._store.open_array(rows_digest(spec))
@@ -126,6 +132,16 @@ class Stacks:
         if spec.pooling == "words":
             return Activations(cast("Any", rows), cast("Any", index))
         return Activations(cast("Any", rows), cast("Any", index[:, 0]), cast("Any", index[:, 1]))
+
+    def _wide(self, spec: ActivationSpec) -> npt.NDArray[np.float32]:
+        """The rows of ``spec`` as float32, before any step: as they are stored, or widened into a file of their own."""
+        rows = self._opened(fingerprint(spec))
+        if spec.stored == "float32":
+            return cast("npt.NDArray[np.float32]", rows)
+        return scratch_map(widened_blocks(rows, spec.stored), rows.shape, self._store.folder / TEMPORARY)
+
+    def _rounding(self, spec: ActivationSpec) -> float:
+        return float(self._store.array_meta(fingerprint(replace(spec, postprocess=()))).get("rounding", 0.0))
 
     def _opened(self, digest: str) -> Array:
         rows = self._store.open_array(digest)
@@ -150,7 +166,8 @@ def stored_rows(
     if index is None:
         return None
     kept = np.isin(index, np.asarray(rows, np.int64)) if len(rows) else np.ones(len(index), bool)
-    return np.asarray(index, np.int64)[kept], np.asarray(found[kept])
+    chosen = np.asarray(found[kept])
+    return np.asarray(index, np.int64)[kept], chosen if spec.postprocess else widened(chosen, spec.stored)
 
 
 def fits_rows(spec: ActivationSpec) -> bool:
