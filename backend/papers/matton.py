@@ -73,6 +73,7 @@ ROWS = (
         of=PAIR,
         steps=(Step("neurons"),),
         choices={"finetune_all_runs": "true"},
+        tables=("finetune_accuracies",),
         labels=True,
         printed=(
             ("IMDB: pretrained, finetuned", "88.0%, 93.7%"),
@@ -140,6 +141,7 @@ ROWS = (
         steps=(Step("neurons"),),
         choices={"neurons_model": AFTER, "neurons_other": BEFORE},
         switch="paper_neurons",
+        tables=("neurons_accuracies",),
         labels=True,
         printed=(
             ("IMDB, pretrained: all, 1, 5", "88.0%, 67.0%, 77.4%"),

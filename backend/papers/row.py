@@ -67,7 +67,7 @@ class PaperRow:
     and those made from them are compared in it though each is computed for itself, ``tasks`` whether its figure has other runs' tasks beside that of
     the texts, ``every_layer`` whether its
     figure has all layers where the paper's tables have the last one. ``figures`` are the beginnings of the keys of those figures of the page
-    that are the row's; none where it is a table. ``differs`` are reasons for a difference
+    that are the row's; none where it is a table, and ``tables`` those of the tables that have files of their own. ``differs`` are reasons for a difference
     that hold whatever the models, ``open`` what the paper's text leaves open beside what the presets say, ``absent`` why there is
     nothing to compute.
     """
@@ -89,6 +89,7 @@ class PaperRow:
     tasks: bool = False
     every_layer: bool = False
     figures: Sequence[str] = ()
+    tables: Sequence[str] = ()
     printed: Sequence[tuple[str, str]] = ()
     claim: str = ""
     said_at: str = ""

@@ -24,7 +24,7 @@ from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
 from pages._kit.show.columns import folded_table, show_table
 from pages._kit.show.finding import Finding, said_once, show
-from pages._kit.show.findings import PAIRED, heading, reasons, say_undefined, undefined_reasons
+from pages._kit.show.findings import PAIRED, heading, reasons
 from pages._kit.show.kept import drawn_once
 from pages._kit.show.panels import model_panels
 from pages._kit.show.plot import Frames
@@ -155,21 +155,28 @@ def show_lists(result: Result[NeuronsResult], here: Selection, place: str) -> No
 
 
 def show_accuracies(results: Sequence[Result[NeuronsResult]]) -> None:
-    """The table of accuracies, and what of it is significant."""
+    """The table of accuracies with its files, and what of it is significant."""
     st.subheader("Accuracy with few dimensions")
-    table, n_test = accuracy_table(results), results[0].values.split.n_test
-    show_table(table)
-    st.caption(
-        "Test accuracy with all dimensions, the best one, the best five, and as many as there are classes; shuffled is "
-        "the control with shuffled labels. The dimensions were chosen without the test rows. An accuracy over "
-        f"{n_test:,} texts may be off by {number_text(results[0].values.sampling_error, 'share')} either way. {PAIRED}"
+    n_test, may_be_off = results[0].values.split.n_test, results[0].values.sampling_error
+    show(
+        Finding(
+            key="neurons_accuracies",
+            title="Accuracy with few dimensions",
+            figure=None,
+            tabular=True,
+            caption="Test accuracy with all dimensions, the best one, the best five, and as many as there are classes; shuffled is "
+            "the control with shuffled labels. The dimensions were chosen without the test rows. An accuracy over "
+            f"{n_test:,} texts may be off by {number_text(may_be_off, 'share')} either way. {PAIRED}",
+            table=lambda: accuracy_table(results),
+            results=results,
+            fields=["test_accuracy"],
+            name="neurons-accuracies",
+        )
     )
     for result in results:
         st.caption(plain(_against_all(result)))
     for other in results[1:]:
         st.caption(plain(_between(results[0], other)))
-    there = [result for result in results if known(result)]  # the others say it in place of a figure
-    say_undefined(undefined_reasons(there, ["test_accuracy"]), there)
 
 
 def known(result: Result[NeuronsResult]) -> bool:

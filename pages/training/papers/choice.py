@@ -1,8 +1,10 @@
 """What the rows of the papers are to be of: the sidebar's models and texts, and a series of checkpoints."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
-from backend import GENERAL, OtherTask, PaperChoice, SeriesInfo, learned_from, runs_of_tasks
+from backend import GENERAL, OtherTask, PaperChoice, PaperRow, SeriesInfo, learned_from, runs_of_tasks
 from pages._kit.flow.progress import obtain
 from pages._kit.state import ask
 from pages._kit.state.model_field import AT_MOST, is_name, local_series, run_series, series_task
@@ -10,8 +12,8 @@ from pages._kit.state.selection import Selection
 from pages._kit.state.session import workbench
 
 
-def choose_series() -> SeriesInfo | None:
-    """The series of the field that Dynamics has too; None while there is none, or while it is looked up."""
+def choose_series(rows: Sequence[PaperRow]) -> SeriesInfo | None:
+    """The series of the field that Dynamics has too, for those ``rows``; None while there is none, or while it is looked up."""
     name = ask.named(
         "Series",
         [*run_series(), *local_series()],
@@ -23,6 +25,7 @@ def choose_series() -> SeriesInfo | None:
         "(`EleutherAI/pythia-160m@step*`), or a fine-tuning run (`run:name`). Type it and press Enter.",
     )
     if name is None or not is_name(name):
+        st.caption(f"To have {', '.join(row.place for row in rows)}, choose a series of checkpoints here.")
         return None
     what = f"Looking up the checkpoints of {name}"
     found: SeriesInfo | None = obtain(series_task(str(name)), "papers_series", what=what)

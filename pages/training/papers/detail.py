@@ -67,8 +67,7 @@ def _numbers(row: PaperRow, state: State) -> None:
             run_panel(part.specs, f"papers_{row.key}_{place}")
     about, records = recorded()
     if lines := [ours_words(record) for record in records.get(row.key, ())[:MOST_RECORDED]]:
-        st.markdown("**Recorded**")
-        st.caption(f"Of {plain(about)}")
+        st.markdown("**Recorded**", help=f"Of {plain(about)}")
         st.caption("  \n".join(map(plain, lines)))
 
 

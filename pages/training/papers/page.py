@@ -61,7 +61,8 @@ publication = PAPERS[paper]
 about = f"{publication.authors}, {publication.year}" if publication.year else publication.authors
 address = f" [{plain(publication.shown_address)}]({publication.address})" if publication.address else ""
 st.caption(f"**{plain(publication.title)}.** {plain(about)}.{address}")
-series = choose_series() if any(row.of == "series" for row in rows) else None
+over_steps = [row for row in rows if row.of == "series"]
+series = choose_series(over_steps) if over_steps else None
 if here.problem:
     show_open(here)
 chosen = choice_of(here, series)

@@ -97,7 +97,7 @@ def _drawn(data: Mapping[str, Any], bench: "Workbench") -> Iterator[Drawn]:
         figures: dict[tuple[str, ...], Finding] = {}
         for _ in part["turns"]:
             for finding in next(drawn):
-                if row.figures and finding.key.startswith(tuple(row.figures)):
+                if finding.key.startswith((*row.figures, *row.tables)):
                     sources = (result.fingerprint for result in finding.results)
                     figures.setdefault((finding.key, finding.title, *sources), finding)
         yield Drawn(row, record_of(part), part["commands"], part["recipes"], list(figures.values()))

@@ -207,8 +207,13 @@ WALKS = (
         ("threshold_profile", "threshold_histogram"),
         (("select_slider", "threshold_layer_4", 1), ("segmented_control", "threshold_rows", "Training texts")),
     ),
-    Walk("neurons", (0, 1), ("neurons_singles_*", "neurons_values_*")),
-    Walk("neurons", (0, 1, 2), ("neurons_singles_all",), (("selectbox", "neurons_other", ALL_MODELS),)),
+    Walk("neurons", (0, 1), ("neurons_singles_*", "neurons_values_*", "neurons_accuracies")),
+    Walk(
+        "neurons",
+        (0, 1, 2),
+        ("neurons_singles_all", "neurons_accuracies"),
+        (("selectbox", "neurons_other", ALL_MODELS),),
+    ),
     Walk(
         "neurons",
         (0,),

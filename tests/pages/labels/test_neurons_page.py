@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from backend import count_by_accuracy, merge_classes
+from pages._kit.show.files import groups_of
 from pages.labels.neurons.charts import MOST_CLASSES, depth_chart, singles_histogram, values_histogram
 from tests.pages.conftest import SmallWorld
 from tests.pages.drawn import check
@@ -62,8 +63,10 @@ def test_depth_has_one_line_a_size_and_marks_what_is_undefined() -> None:
     assert drawn.layout.annotations[0].hovertext == "all rows are identical"
 
 
-def test_the_page_shows_the_metrics_numbers(open_page, run_page, small_world: SmallWorld) -> None:
+def test_the_page_shows_the_metrics_numbers(open_page, run_page, shown, small_world: SmallWorld) -> None:
     at = run_page(open_page(KEY, 0), KEY)
+    files = {file.label: file for group in groups_of(shown["neurons_accuracies"], None, {}) for file in group.files}
+    assert {"CSV", "LaTeX", "Markdown"} <= set(files) and b"best 3 (classes)" in files["LaTeX"].make()
     values = small_world.computed(KEY, 0, label="label", layers=[3]).values
     table = at.dataframe[0].value
     np.testing.assert_allclose(
@@ -118,7 +121,9 @@ def test_a_layer_without_differences_says_so(open_page, run_page, shown) -> None
     at.selectbox(key="neurons_layer_4").select_index(0).run()
     at = run_page(at, KEY)
     assert "all rows are identical" in said(at) and not at.get("plotly_chart")
-    assert list(shown) == ["neurons_nothing_0"] and len(shown["neurons_nothing_0"].numbers()) == 32
+    assert (
+        list(shown) == ["neurons_nothing_0", "neurons_accuracies"] and len(shown["neurons_nothing_0"].numbers()) == 32
+    )
 
 
 def test_without_labels_or_with_tokens_the_page_says_what_to_do(open_page) -> None:

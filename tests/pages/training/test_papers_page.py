@@ -2,16 +2,19 @@
 
 import json
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 import backend
 from pages._kit.show.files import json_file
 from pages._kit.show.finding import Finding
+from pages._kit.show.saving import File, Group
+from pages.training.report import files as report_files
 from tests.conftest import entered
 from tests.pages.conftest import ROOT, SmallWorld, settled
 from tests.pages.figures import said
@@ -68,6 +71,36 @@ def results_in(part: Any) -> Iterator[dict[str, Any]]:  # JSON
             yield from results_in(item)
 
 
+@pytest.fixture
+def exported_report(monkeypatch: pytest.MonkeyPatch) -> list[File]:
+    """The files of the reports that pages have offered in this test, as they would be made on opening the menu."""
+    offered: list[File] = []
+    menu = report_files.save_menu
+
+    def seeing(key: str, groups: Callable[[], Sequence[Group]]) -> None:
+        offered[:] = [file for group in groups() for file in group.files]
+        menu(key, groups)
+
+    monkeypatch.setattr(report_files, "save_menu", seeing)
+    return offered
+
+
+def agree_across_tasks(at: AppTest, files: Sequence[File], said_by_commands: dict[str, Any]) -> None:
+    """Table 5 of Zhou and Srikumar: the table on the page, its files and what the commands print have the same numbers."""
+    (table,) = (one.value for one in at.dataframe if "grew" in one.value)
+    before, after = (row for _, row in table.iterrows())
+    clusters = next(one for one in said_by_commands.values() if "other_minimum" in one)
+    probes = [one for one in said_by_commands.values() if "accuracy" in one]
+    change = np.subtract(clusters["minimum"][-1], clusters["other_minimum"][-1])
+    assert (after["grew"], after["shrank"]) == ((change > 0).sum(), (change < 0).sum())
+    np.testing.assert_allclose(after["mean change"], change.mean())
+    assert sorted([before["accuracy"], after["accuracy"]]) == sorted(one["accuracy"][-1] for one in probes)
+    document = json.loads(next(file for file in files if file.name.endswith(".json")).make())
+    (exported,) = (document[0] if isinstance(document, list) else document)["rows"]
+    assert (exported["n_grew"], exported["n_shrank"]) == (after["grew"], after["shrank"])
+    assert exported["average_change"] == after["mean change"] and exported["accuracy_after"] == after["accuracy"]
+
+
 def test_a_line_for_each_row_with_its_link(open_page) -> None:
     at = open_page("papers", 0, 1)
     words = said(at)
@@ -104,8 +137,10 @@ def test_what_a_row_lacks_is_said(open_page, small_world: SmallWorld, run: Path)
     assert "has no label column, or none is chosen" in said(at) and "--model MODEL" in at.code[0].value
     at = open_page("papers", 0, papers_paper="Zhou & Srikumar (2022)", papers_row="zhou-figure-2")
     assert "This needs a series of checkpoints" in said(at)
+    assert "To have figure 2, figure 3, figure 4, figure 6, choose a series of checkpoints here." in said(at)
     at = open_page("papers", 0, papers_paper="Zhou & Srikumar (2022)", papers_row="zhou-figure-2", series=str(run))
     at = settled(at)
+    assert "choose a series of checkpoints here" not in said(at)
     assert "--series" in at.code[0].value and "--against first" in at.code[0].value
     at = open_page("papers", 0, 2, papers_row="gptology-figure-4")
     assert "None of these models was made from another of them" in said(at), "one is narrower"
@@ -149,7 +184,12 @@ def test_with_the_hub_out_of_reach_that_is_said(open_page) -> None:
 
 @pytest.mark.parametrize("row", DISTINCT.values(), ids=lambda row: row.key)
 def test_every_link_draws_its_figure(
-    row: backend.PaperRow, small_world: SmallWorld, run: Path, open_page, shown: dict[str, Finding]
+    row: backend.PaperRow,
+    small_world: SmallWorld,
+    run: Path,
+    open_page,
+    shown: dict[str, Finding],
+    exported_report: list[File],
 ) -> None:
     chosen = choice_of(small_world, run)
     open_page("papers", 0)  # so that the pages have this workbench
@@ -168,12 +208,17 @@ def test_every_link_draws_its_figure(
         if part is None:
             assert said(at)
             continue
-        drawn = [one for key, one in shown.items() if key.startswith(tuple(row.figures))]
+        drawn = [one for key, one in shown.items() if key.startswith((*row.figures, *row.tables))]
         wanted = {backend.fingerprint(spec) for spec in part.specs}
-        if not row.figures:  # a table
-            assert at.dataframe or "No text set" in said(at) or row.page_name in ("report", "finetune")
+        if row.key == "zhou-table-5":
+            agree_across_tasks(at, exported_report, said_by_commands)
             continue
-        assert any(one.figure is not None for one in drawn), f"shown were {sorted(shown)}; {said(at)[-600:]}"
+        if row.page_name == "finetune":  # the table of runs, and there is none: in test_finetune_page.py
+            assert "No run yet." in said(at)
+            continue
+        assert any(one.figure is not None or one.tabular for one in drawn), (
+            f"shown were {sorted(shown)}; {said(at)[-600:]}"
+        )
         behind = {result.fingerprint for one in shown.values() for result in one.results}
         turned = row.of == "each" and len(part.group.models) > 1
         assert behind & wanted, "the figure is of the very results that the command computes"
