@@ -57,6 +57,8 @@ def list_models(options: argparse.Namespace) -> int:
             f"{info.spec.name}: {info.architecture}, {info.family}, {info.n_blocks} blocks x {info.n_dims} dimensions"
         )
         print(f"    {info.n_parameters:,} parameters, {info.n_bytes / 1e6:.0f} MB as {info.spec.dtype}")
+        if info.built:
+            print(f"    {'; '.join(f'{name.lower()}: {words}' for name, words in info.built)}")
         print(f"    commit {info.spec.commit}; up to {info.max_length} tokens; pooling {info.default_pooling}")
         if 0 < info.usual_length < info.max_length:
             print(

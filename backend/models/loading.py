@@ -29,6 +29,7 @@ from backend.models.architecture import (
     silence,
 )
 from backend.models.batching import PADDED
+from backend.models.built import built
 from backend.models.device import check_memory, free_bytes, is_out_of_memory, out_of_memory, torch_dtype
 from backend.models.ending import Ending, ending_of, with_ending
 from backend.models.examination import examined
@@ -258,6 +259,7 @@ def _describe(spec: ModelSpec, files: ModelFiles) -> tuple[ModelInfo, Architectu
         base=base,
         base_commit=base_commit,
         caveats=_caveats(ending),
+        built=built(config, backbone),
     )
     architecture.n_parameters = sum(parameter.numel() for parameter in skeleton.parameters())
     return info, architecture, tokenizer, adapter

@@ -104,7 +104,7 @@ ROWS = (
             ("Pythia-2.8B", "32, 2560, 32, 1.6e-4, 300B"),
             ("TinyLlama-1.1B", "22, 2048, 16, 4.0e-4, 3T"),
         ),
-        absent="It is about models: the page Models has the blocks, dimensions, parameters and longest text of each chosen one; its heads, and how it was trained, are on its card.",
+        absent="It is about models: the page Models has the blocks, dimensions, heads, activation, vocabulary, positions, parameters and longest text of each chosen one; how it was trained is on its card.",
     ),
     PaperRow(
         "razzhigaev-figure-4",

@@ -27,7 +27,7 @@ class ModelInfo:
     was made from, empty where it says nothing. ``tuned`` says that the rows of a fine-tuning behind it are known, or
     known to be lost. ``caveats`` are sentences about the layers that belong on
     every figure. Of imported vectors, behind which there is no model here, ``given_for`` is the digest of the texts that
-    they belong to, and ``given_name`` the name of that text set.
+    they belong to, and ``given_name`` the name of that text set. ``built`` are further facts of its configuration, by name.
     """
 
     spec: ModelSpec
@@ -53,6 +53,7 @@ class ModelInfo:
     caveats: tuple[str, ...] = ()
     given_for: str = ""
     given_name: str = ""
+    built: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_given(self) -> bool:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from backend import ModelInfo, ResolveTask
+from backend import NO_NUMBER, ModelInfo, ResolveTask
 from pages._kit.charts.base import short_model
 from pages._kit.flow.progress import obtain
 from pages._kit.show import wording
@@ -12,6 +12,7 @@ from pages._kit.state.session import plain
 from pages.data.models.local import show_local
 from pages.data.models.vectors import show_vectors
 
+BUILT = ("Attention heads", "Activation", "Vocabulary", "Positions")
 FAMILIES = {"encoder": "encoder", "decoder": "decoder", "encoder-decoder": "encoder of an encoder-decoder"}
 
 
@@ -26,6 +27,7 @@ def facts(info: ModelInfo) -> dict[str, str]:
         "Blocks": f"{info.n_blocks}",
         "Layers": f"{len(info.layer_names)}: {_shortened(info.layer_names)}",
         "Dimensions": f"{info.n_dims:,}",
+        **_built(info),
         "Parameters": wording.parameters(info.n_parameters),
         "Weights": f"{wording.size(info.n_bytes)} as {info.spec.dtype}",
         "Longest text": _lengths(info),
@@ -45,6 +47,7 @@ def _given_facts(info: ModelInfo) -> dict[str, str]:
         "Blocks": none,
         "Layers": f"{len(info.layer_names)}: {_shortened(info.layer_names)}",
         "Dimensions": f"{info.n_dims:,}",
+        **dict.fromkeys(BUILT, none),
         "Parameters": none,
         "Weights": f"{wording.size(info.n_bytes)} of vectors, from {info.spec.dtype}",
         "Longest text": none,
@@ -53,6 +56,11 @@ def _given_facts(info: ModelInfo) -> dict[str, str]:
         "Head": none,
         "Commit": info.spec.commit,
     }
+
+
+def _built(info: ModelInfo) -> dict[str, str]:
+    """What its configuration says beside; a dash where it says nothing."""
+    return {name: dict(info.built).get(name, NO_NUMBER) for name in BUILT}
 
 
 def _lengths(info: ModelInfo) -> str:
