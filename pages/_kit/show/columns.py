@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from backend import chance_text, number_text
+from backend import NO_NUMBER, chance_text, number_text
 from pages._kit.show.wording import count
 from pages._kit.state.session import problems_shown
 
@@ -70,12 +70,16 @@ def column_of(name: str, values: "pd.Series[Any]") -> Any:  # what st.column_con
 def show_table(
     table: pd.DataFrame, *, columns: dict[str, Any] | None = None, hide_index: bool = True, key: str | None = None
 ) -> None:
-    """A table on the screen, its numbers in the one form of their units; ``columns`` of its own where a column needs more."""
+    """A table on the screen, its numbers in the one form of their units, a dash where there is none.
+
+    ``columns`` of its own where a column needs more.
+    """
     numbers = [
         name for name, dtype in table.dtypes.items() if pd.api.types.is_numeric_dtype(dtype) and dtype.kind != "b"
     ]
     formats = {str(name): column_of(str(name), table[name]) for name in numbers}
-    show_cells(table, hide_index=hide_index, column_config={**formats, **(columns or {})}, key=key)
+    look = {**formats, **(columns or {})}
+    show_cells(table, hide_index=hide_index, column_config=look, key=key, placeholder=NO_NUMBER)
 
 
 def show_cells(table: pd.DataFrame, **look: Any) -> None:  # what st.dataframe takes

@@ -98,7 +98,12 @@ def averages(series: SeriesInfo, here: Selection, logarithmic: bool) -> None:
 
 def _choose_measures() -> list[LayerMeasure]:
     picked = ask.pills(
-        "Averaged over the layers", [measure.name for measure in MEASURES], default=FIRST, key="averages_measures"
+        "Averaged over the layers",
+        [measure.name for measure in MEASURES],
+        default=FIRST,
+        key="averages_measures",
+        format_func=lambda name: name.replace("Intrinsic dimension (", "ID ("),
+        label_visibility="collapsed",  # the axis says so, and the figure comes sooner
     )
     return [measure for measure in MEASURES if measure.name in picked]
 
@@ -112,8 +117,8 @@ def _choose_others(series: SeriesInfo) -> list[SeriesInfo]:
         accept_new_options=True,
         max_selections=MOST_SERIES - 1,
         key="averages_series",
-        placeholder="Other series of checkpoints",
-        help="Other training runs in the same figure: a folder of checkpoints, owner/name@step*, or run:name.",
+        placeholder="Beside it: other series of checkpoints",
+        label_visibility="collapsed",
     )
     found = []
     for place, name in enumerate(names):
