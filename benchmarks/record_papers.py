@@ -56,13 +56,22 @@ def figure_file(row: PaperRow, folders: Sequence[Path], prefer: str) -> Path | N
     for folder in folders:
         files = sorted((folder / "figures").glob(f"{row.key}-*.html"))
         for beginning in row.figures or ("",):
-            word = f"{row.key}-{beginning.replace('_', '-')}"
-            mine = [file for file in files if file.name.startswith(word)] or files
+            mine = _beginning(files, row.key, beginning) or files
             if mine:
                 several = [file for file in mine if re.search(r"[+-]\d+-more", file.name)]
                 preferred = [file for file in mine if prefer in file.name]
                 return (several or preferred or mine)[-1]
     return None
+
+
+def _beginning(files: Sequence[Path], key: str, beginning: str) -> list[Path]:
+    """The files of the figures whose keys have this beginning; files may go by its last words alone."""
+    words = beginning.strip("_").split("_")
+    for at in range(len(words)):
+        found = [file for file in files if file.name.startswith(f"{key}-{'-'.join(words[at:])}")]
+        if found:
+            return found
+    return []
 
 
 def picture(tab: Any, file: Path, to: Path) -> str:

@@ -60,7 +60,7 @@ def _over_steps(number: int, model: str) -> PaperRow:
         steps=(Step("anisotropy"),),
         choices={"dynamics_view": "Anisotropy"},
         switch="paper_dynamics_anisotropy",
-        figures=("dynamics_anisotropy_",),
+        figures=("dynamics_anisotropy_anisotropy_profiles", "dynamics_anisotropy_"),
         claim="in all models anisotropy grows during the training and then settles",
         said_at="section 4.2",
         rule="agrees where the mean anisotropy over the layers is higher at the last step than at the first",

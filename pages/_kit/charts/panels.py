@@ -9,6 +9,7 @@ from plotly.subplots import make_subplots
 from pages._kit.charts.base import base_figure, safe, shortened
 
 _TITLE_CHARS = 48
+_AXIS_CHARS = 28  # of an axis's words in a line, in panels of a third of a figure
 _ROW, _AROUND = 255, 150  # pixels: the height of a row of panels, and of what is around all of them
 _MANY, _MOST = 6, 1_100  # more panels than these are smaller; pixels of all rows, so that the figure fits a page
 
@@ -47,7 +48,7 @@ def in_panels(figures: Sequence[go.Figure], titles: Sequence[str]) -> go.Figure:
             _moved(note.to_plotly_json(), number) for note in figure.layout.annotations if last or note.xref != "paper"
         ]
         below, beside = not many and place + n_columns >= len(figures), not many and place % n_columns == 0
-        axes[f"xaxis{number}"] = _axis(figure.layout.xaxis, titled=below)
+        axes[f"xaxis{number}"] = _axis(figure.layout.xaxis, titled=below, broken=n_columns > 2)
         axes[f"yaxis{number}"] = _axis(figure.layout.yaxis, titled=beside)
     if many:
         notes += _names_of_axes(figures[0])
@@ -85,10 +86,14 @@ def _trace(trace: Any, number: str, named: set[str]) -> dict[str, Any]:  # a tra
     return words
 
 
-def _axis(axis: Any, *, titled: bool) -> dict[str, Any]:  # an axis of a layout
+def _axis(axis: Any, *, titled: bool, broken: bool = False) -> dict[str, Any]:  # an axis of a layout
+    """An axis with its words or without; ``broken`` sets long ones in two lines, so that those of panels side by side do not touch."""
     words: dict[str, Any] = axis.to_plotly_json()
     if not titled:
         words.pop("title", None)
+    elif broken and len(text := str(axis.title.text or "")) > _AXIS_CHARS and "<br>" not in text:
+        middle = min((at for at, sign in enumerate(text) if sign == " "), key=lambda at: abs(at - len(text) // 2))
+        words["title"] = {**words["title"], "text": f"{text[:middle]}<br>{text[middle + 1 :]}"}
     return words
 
 

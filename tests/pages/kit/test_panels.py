@@ -51,6 +51,14 @@ def test_the_axes_are_named_at_the_edge_alone_and_all_fits_a_page() -> None:
     assert panels_height(6) <= 700
 
 
+def test_long_words_of_axes_stand_in_two_lines_where_three_panels_share_a_row() -> None:
+    long = "Test accuracy of one dimension alone"
+    figures = [one(0.5).update_xaxes(title_text=long) for _ in range(3)]
+    assert in_panels(figures, ["m"] * 3).layout.xaxis2.title.text == "Test accuracy of<br>one dimension alone"
+    assert in_panels(figures[:2], ["m"] * 2).layout.xaxis2.title.text == long
+    assert in_panels([one(0.5)] * 3, ["m"] * 3).layout.xaxis.title.text == "Components"
+
+
 def test_many_panels_are_small_and_their_axes_are_named_once() -> None:
     drawn = in_panels([one(0.5)] * 13, [f"block {place}" for place in range(13)])
     assert not any(drawn.layout[f"{axis}axis{place or ''}"].title.text for axis in "xy" for place in (0, *range(2, 14)))
