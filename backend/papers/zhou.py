@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from backend.papers.row import (
-    AFTER,
     AFTER_BEFORE,
+    AFTERS,
     BEFORE,
     BEFORE_AFTER,
     EVERY,
@@ -135,6 +135,7 @@ ROWS = (
         "The five tasks: parts of speech, dependency relations, roles and functions of prepositions, TREC-50.",
         "data/texts",
         own(texts=(PUD, STREUSLE, TREC)),
+        choices={"texts_view": "Add a text set"},
         printed=(("labels of TREC-50", "50"),),
         open=("which of a word's rows are for testing: words are split one by one unless a test file is given",),
         absent="It is about texts: the page Texts, under Add a text set, reads UD's CoNLL-U, STREUSLE's CoNLL-U-Lex and TREC's own two files as they are (coarse and fine labels are columns of their own), and shows the rows of a set.",
@@ -247,7 +248,7 @@ ROWS = (
         choices={
             "report_view": "Across tasks",
             "report_base": BEFORE,
-            "report_tuned_several": AFTER,
+            "report_tuned_several": AFTERS,
             "report_cross_grid": "full",
             "report_cross_max_rows": "20000",
         },

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from backend import row_called
+from backend import PAPER_ROWS, row_called
 from tests.conftest import entered, review_lines
 from tests.e2e import looking
 from tests.e2e.stack import running
@@ -40,6 +40,10 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Known]:
         patch.setattr("backend.metrics.probing.kernel.MOST_ITERATIONS", 5)
         done = entered(*words, cache=folder / "cache", EMBEDSCOPE_MODEL_ROOTS=roots)
     assert done.returncode == 0, done.stderr
+    words = ["finetune", "--name", "run-of-papers", "--model", models[0], "--texts", texts, "--text", "text"]
+    words += ["--label", "label", "--epochs", "1", "--quiet"]  # for the table of runs
+    tuned = entered(*words, cache=folder / "cache", EMBEDSCOPE_MODEL_ROOTS=roots)
+    assert tuned.returncode == 0, tuned.stderr
     data = json.loads((folder / "out" / "papers.json").read_text("utf-8"))
     assert len(data["rows"]) > 35, data["missing"]
     with running(folder, EMBEDSCOPE_MODEL_ROOTS=roots) as address:
@@ -56,17 +60,44 @@ def test_every_link_of_the_table_draws_the_figure_of_its_row(known: Known, tab: 
     assert len({page for _, page in links.values()}) == 15 and len(links) >= 28, "some rows share a link"
     for link, (keys, page) in links.items():
         tab.goto(f"{address}/{link}")
-        if page == "training/report":  # its table across tasks has settings of its own, and is no figure
-            tab.get_by_text("Across tasks").first.wait_for()
-        elif page == "training/finetune":  # has the table of all runs, and there is none
-            tab.get_by_text("No run yet.").wait_for()
-        else:
-            for key in keys:
-                places = [re.sub(r"[^\w-]", "-", figure) for figure in row_called(key).figures]
-                drawn = ", ".join(f"[class*='st-key-{place}'] .js-plotly-plot .main-svg" for place in places)
-                tab.locator(drawn or "[data-testid=stDataFrame], [data-testid=stTable]").first.wait_for()
+        if page == "training/report":
+            tab.get_by_text("Grew and shrank count the labels").wait_for()  # below the table across tasks
+        for key in keys:
+            row = row_called(key)
+            drawn = [f"[class*='st-key-{_word(figure)}'] .js-plotly-plot .main-svg" for figure in row.figures]
+            tab.locator(", ".join(drawn) or "[data-testid=stDataFrame]").first.wait_for()
+            for table in row.tables:
+                tab.locator(f".st-key-{_word(table)}_menus").wait_for()  # its files, below it
         assert tab.locator("[data-testid=stException]").count() == 0, keys
         assert tab.get_by_text("The link asks for").count() == 0, keys
+
+
+def _word(key: str) -> str:
+    """A key as Streamlit has it in the class of an element."""
+    return re.sub(r"[^\w-]", "-", key)
+
+
+SHOWS = {  # what stands on the page that a row without analyses leads to
+    "gptology-appendix-A": "[class*='st-key-finetune_gptology_epochs']",
+    "matton-section-2": "[class*='st-key-finetune_matton_epochs']",
+    "zhou-3.2": "[data-testid=stFileUploader]",
+    "razzhigaev-table-1": "[data-testid=stDataFrame]",
+}
+
+
+def test_every_row_without_analyses_is_one_of_these() -> None:
+    assert set(SHOWS) == {row.key for row in PAPER_ROWS if not row.steps}
+
+
+@pytest.mark.parametrize("key", SHOWS)
+def test_the_link_of_a_row_without_analyses_opens_its_form_or_table(known: Known, tab: Any, key: str) -> None:
+    address, _, models, _ = known
+    asked = {"model": models, "texts": "papers47.tsv", "label": "label", "papers_row": key}
+    tab.goto(f"{address}/papers?{urlencode(asked, doseq=True)}")
+    looking.settled(tab)
+    tab.locator(f".st-key-papers_link_{_word(key)}_0_3 a").first.click()
+    tab.locator(f"{SHOWS[key]} >> visible=true").first.wait_for()
+    assert tab.get_by_text("The link asks for").count() == 0
 
 
 def test_a_row_opens_and_its_link_draws(known: Known, tab: Any) -> None:
