@@ -5,8 +5,8 @@ import warnings
 
 import numpy as np
 
-from backend.metrics.maps.compiled import keep_compiled
 from backend.metrics.neighbors.kernel import AnyRows, Floats, Indices, nearest_neighbours
+from backend.metrics.shared.compiled import keep_compiled
 from backend.metrics.shared.rounding import distance_rounding
 from backend.values.activations import Report, no_report
 
@@ -109,7 +109,7 @@ def umap_layout(
     """
     import umap
 
-    keep_compiled()
+    keep_compiled("umap", "pynndescent")
     own = np.arange(len(x))[:, None]
     indices = np.concatenate([own, neighbours[1][:, : n_neighbors - 1]], axis=1)
     distances = np.concatenate([np.zeros(own.shape), neighbours[0][:, : n_neighbors - 1]], axis=1)

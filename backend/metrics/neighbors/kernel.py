@@ -47,7 +47,18 @@ def nearest_neighbours(x: AnyRows, k: int, *, report: Report = no_report) -> tup
     distances, indices = np.zeros((len(first), 0)), np.zeros((len(first), 0), dtype=np.int64)
     if len(first) > 1:
         distances, indices = _search(x[first], min(k, len(first) - 1), report)
-    return _with_copies(distances, indices, group, k)
+    return with_copies(distances, indices, group, k)
+
+
+def nearest_of(x: AnyRows, rows: Indices, k: int) -> tuple[Floats, Indices]:
+    """As ``neighbours_of_distinct``, of some rows alone: distances and row numbers (len(rows), k)."""
+    matrix = _search_matrix(x)
+    distances, indices = np.empty((len(rows), k)), np.empty((len(rows), k), dtype=np.int64)
+    size = max(1, _BLOCK_BYTES // (4 * len(x)))
+    for start in range(0, len(rows), size):
+        part = slice(start, start + size)
+        distances[part], indices[part] = _search_block(x, matrix, rows[part], k)
+    return distances, indices
 
 
 def neighbours_of_distinct(x: AnyRows, k: int, *, report: Report = no_report) -> tuple[Floats, Indices]:
@@ -230,13 +241,13 @@ def _proved(
     A row whose k-th exact distance is below the bound of every row that was not looked at is done; the few others
     look at all rows whose bound (``bounds``) is not above it.
     """
-    distances, near = _ascending(_exact_distances(x, rows, near), near)
+    distances, near = ascending(exact_distances(x, rows, near), near)
     limit = (distances[:, k - 1] * matrix.scale) ** 2 * (1 + 1e-6) - matrix.rows[rows, -1]
     unsure = np.flatnonzero(edge <= limit) if near.shape[1] < len(x) - 1 else rows[:0]
     if len(unsure):
         for i, bound in zip(unsure, bounds(unsure), strict=True):
             wider = np.flatnonzero(bound <= limit[i])[None]
-            sure, wider = _ascending(_exact_distances(x, rows[i : i + 1], wider), wider)
+            sure, wider = ascending(exact_distances(x, rows[i : i + 1], wider), wider)
             distances[i, :k], near[i, :k] = sure[0, :k], wider[0, :k]
     return distances[:, :k], near[:, :k]
 
@@ -257,7 +268,7 @@ def _smallest(bound: AnyRows, m: int) -> tuple[Indices, AnyRows]:
     return near, values[:, -1]
 
 
-def _exact_distances(x: AnyRows, rows: Indices, near: Indices) -> Floats:
+def exact_distances(x: AnyRows, rows: Indices, near: Indices) -> Floats:
     """float64 distances (n, m) of rows ``rows`` (n,) to their own candidates ``near`` (n, m), by differences."""
     if near.size * x.shape[1] >= _WORTH_COMPILING and x.dtype in (np.float32, np.float64):
         compiled = _compiled_distances()
@@ -296,13 +307,13 @@ def _distances_loop(x: AnyRows, rows: Indices, near: Indices, distances: Floats)
     return distances
 
 
-def _ascending(distances: Floats, indices: Indices) -> tuple[Floats, Indices]:
+def ascending(distances: Floats, indices: Indices) -> tuple[Floats, Indices]:
     """Both sorted by distance within each row, equal distances by the lower row number."""
     order = np.lexsort((indices, distances), axis=1)
     return np.take_along_axis(distances, order, axis=1), np.take_along_axis(indices, order, axis=1)
 
 
-def _with_copies(distances: Floats, indices: Indices, group: Indices, k: int) -> tuple[Floats, Indices]:
+def with_copies(distances: Floats, indices: Indices, group: Indices, k: int) -> tuple[Floats, Indices]:
     """Neighbours of all rows, from those of the distinct rows: copies at distance 0, then every neighbour's copies."""
     by_group = np.argsort(group, kind="stable")
     members = np.split(by_group, np.flatnonzero(np.diff(group[by_group])) + 1)

@@ -9,7 +9,17 @@ from backend.errors import InvalidRequest
 from backend.metrics.base import BEFORE_FIRST, Metric, Outcome, param
 from backend.metrics.effort import Effort, Size
 from backend.metrics.neighbors.chance import at_least, shared_by_chance
-from backend.metrics.neighbors.graph import neighbour_graph
+from backend.metrics.neighbors.graph import (
+    MOST_ROWS,
+    NeighbourGraph,
+    Search,
+    exact_rows_param,
+    least_found,
+    neighbour_graph,
+    recall_notes,
+    recall_words,
+    rows_compared,
+)
 from backend.metrics.neighbors.kernel import Floats, Indices, sampled_rows, shared_share
 from backend.metrics.neighbors.nearest import DISTANCES
 from backend.metrics.shared.degenerate import named, same_rows
@@ -41,7 +51,8 @@ class MovedParams:
     )
     k: int = param(10, "Neighbours of a row.", low=1, high=500)
     metric: str = param("euclidean", "Distance between rows.", choices=DISTANCES)
-    max_rows: int = param(20_000, "Maximum number of rows compared, drawn by the seed.", low=10, high=50_000)
+    max_rows: int = param(20_000, "Maximum number of rows compared, drawn by the seed.", low=10, high=MOST_ROWS)
+    exact_rows: int = exact_rows_param()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +64,8 @@ class MovedTexts:
     activations, -1 where undefined; ``before_texts`` and ``after_texts`` their texts. ``counts`` (k + 1,) are the texts that keep 0, 1, ...
     k neighbours, ``expected`` (k + 1,) as many as there would be if the layers were unrelated. ``mean`` is that of ``overlap``, ``by_chance``
     what unrelated layers share. A text that keeps more than the share ``chance_limit`` keeps more than chance would leave it in 19 cases of
-    20; ``n_within_chance`` texts do not. Where one layer has no neighbours, both counts are -1. ``row_index`` and ``text_index`` (n_points,) say which row and which text each is.
+    20; ``n_within_chance`` texts do not. Where one layer has no neighbours, both counts are -1. ``recall`` is the
+    least share of the true neighbours that was found in a layer, as measured on ``n_checked`` rows: 1 and 0 where the search was exact. ``row_index`` and ``text_index`` (n_points,) say which row and which text each is.
     """
 
     overlap: Floats
@@ -73,6 +85,13 @@ class MovedTexts:
     k: int
     n_rows: int
     n_dims: int
+    recall: float = 1.0
+    n_checked: int = 0
+
+    @property
+    def approximate(self) -> str:
+        """What a figure says of neighbours that are approximate; "" where they are exact."""
+        return recall_words(self.recall, self.n_checked)
 
 
 def run(
@@ -90,20 +109,23 @@ def run(
     n_rows, n_dims = stacks[0].rows[0].shape
     rows = sampled_rows(n_rows, params.max_rows, seed)
     k = max(1, min(params.k, len(rows) - 2))
-    graphs: list[Indices | None] = []
+    graphs: list[NeighbourGraph] = []
+    search = Search(k, params.metric, params.exact_rows, seed)
     reasons: list[str] = []
     for side, (stack, place) in enumerate(zip(sides, places, strict=True)):
         inner = part_of(report, side, 2, stack.layer_names[place])
         inner(0, 1, "")
-        found, why = neighbour_graph(np.asarray(stack.rows[place][rows]), k, params.metric, stack.step, inner)
-        graphs.append(found)
+        graphs.append(neighbour_graph(np.asarray(stack.rows[place][rows]), search, stack.step, inner))
+        why = graphs[-1].reason
         reasons += [] if why is None else [named(stack, place, why)]
     report(2, 2, "")
     index = stacks[0].matrices[0].text_index
     texts = np.arange(n_rows, dtype=np.int64) if index is None else np.asarray(index, dtype=np.int64)
-    values = _compared(graphs, rows, texts, k, (n_rows, n_dims))
-    why = "; ".join(dict.fromkeys(reasons))
-    gaps = tuple(Undefined(name, (), why) for name in ("overlap", "p", "mean") if why)
+    values = _compared([graph.indices for graph in graphs], rows, texts, k, (n_rows, n_dims))
+    recall, n_checked = least_found(graphs)
+    values = replace(values, recall=recall, n_checked=n_checked)
+    said = "; ".join(dict.fromkeys(reasons))
+    gaps = tuple(Undefined(name, (), said) for name in ("overlap", "p", "mean") if said)
     return Outcome(values, gaps, _notes(values, params))
 
 
@@ -170,13 +192,13 @@ def _notes(values: MovedTexts, params: MovedParams) -> tuple[str, ...]:
         notes.append(f"{n:,} of {values.n_rows:,} rows were drawn by the seed; neighbours are those among them.")
     if values.k < params.k:
         notes.append(f"{params.k} neighbours were lowered to {values.k}: there are {n:,} rows.")
-    return tuple(notes)
+    return (*notes, *recall_notes(n, values.k, values.recall, values.n_checked))
 
 
 def _work(size: Size, params: MovedParams) -> float:
     """Multiplications of the distances in two layers, and what is looked up for each row."""
     rows = min(size.n_rows, params.max_rows)
-    return 2.0 * rows * (rows * (size.n_dims + 100.0) + 3e5)
+    return 2.0 * rows * (rows_compared(rows, params.exact_rows) * (size.n_dims + 100.0) + 3e5)
 
 
 MOVED_TEXTS = Metric(

@@ -62,7 +62,8 @@ def ranks_chart(
 def kept_chart(values: MovedTexts, row_name: str) -> go.Figure:
     """How many texts keep 0, 1, ... k of their neighbours as bars, and the numbers that unrelated layers would give as a line."""
     shares = np.arange(values.k + 1) / values.k
-    figure = base_figure(x_title="Neighbours kept", y_title=f"{row_name.capitalize()}s")
+    found = f" ({values.approximate})" if values.approximate else ""
+    figure = base_figure(x_title=f"Neighbours kept{found}", y_title=f"{row_name.capitalize()}s")
     about = f"keep %{{x:{hover_form('share')}}}"
     figure.add_bar(
         x=shares,

@@ -86,6 +86,18 @@ class SharedNeighbours:
         """What unrelated layers share, in words."""
         return number_text(self.result.values.by_chance, "share")
 
+    @property
+    def named(self) -> str:
+        """The name of the axis, which says where neighbours are approximate."""
+        about = self.result.values.approximate
+        return f"{NAME} ({about})" if about else NAME
+
+    @property
+    def search(self) -> str:
+        """The sentence of a caption on neighbours that are approximate."""
+        about = self.result.values.approximate
+        return f" Neighbours are {about}." if about else ""
+
     def reasons(self) -> Reasons:
         """Why cells are undefined, by (row, column)."""
         return {(index[0], index[1]): why for index, why in reasons(self.result, "overlap").items()}
@@ -114,11 +126,11 @@ class SharedNeighbours:
                 y_name=y_name,
                 value_name="shared",
                 unit="share",
-                note=f"by chance {self.chance}",
+                note="; ".join(filter(None, (f"by chance {self.chance}", values.approximate))),
             ),
             caption=f"Each cell is the share of its {values.k} nearest neighbours that a text has in both layers, in the full space, on average "
             f"over the texts (mutual nearest-neighbour alignment, Huh et al. 2024). Unrelated layers share {self.chance} by chance. "
-            "A grey cell with × is undefined.",
+            f"A grey cell with × is undefined.{self.search}",
             table=self.table,
             results=[self.result],
             fields=["overlap"],
@@ -148,10 +160,10 @@ class SharedNeighbours:
         return Finding(
             key="similarity_shared_depth",
             title=f"{self.title}, along depth",
-            figure=drawn_once(cka_diagonal, values, names, value_name=NAME, unit="share", chance=chance)
+            figure=drawn_once(cka_diagonal, values, names, value_name=self.named, unit="share", chance=chance)
             if known
             else None,
-            caption=f"{how} The dashed line is what unrelated layers share by chance, {self.chance}.",
+            caption=f"{how} The dashed line is what unrelated layers share by chance, {self.chance}.{self.search}",
             table=pd.DataFrame(
                 {"layers" if self.mode == WITHIN else "layer": names, "overlap": values, "overlap by chance": chance}
             ),

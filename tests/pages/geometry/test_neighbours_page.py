@@ -5,6 +5,8 @@ import numpy as np
 from backend import fingerprint
 from pages._kit.state.chart_state import asked_rows
 from pages.data.jobs.link import link_of
+from pages.geometry.neighbours.charts import kept_chart
+from pages.geometry.similarity.shared import SharedNeighbours
 from tests.metrics.test_nearest import by_hand
 from tests.pages.conftest import SmallWorld
 from tests.pages.drawn import check
@@ -170,6 +172,20 @@ def test_a_layer_without_neighbours_says_why(open_page, run_page) -> None:
 
 def test_tokens_are_refused_in_words(open_page) -> None:
     assert "one row per text" in said(open_page(KEY, 0, pooling="tokens"))
+
+
+def test_neighbours_that_are_approximate_say_so_on_the_figure(open_page, run_page, small_world: SmallWorld) -> None:
+    exact = small_world.computed("neighbour_overlap", 0)
+    less = small_world.computed("neighbour_overlap", 0, params={"exact_rows": 50})
+    drawn = [SharedNeighbours("Within one model", one, tuple(small_world.infos(0, 0))) for one in (exact, less)]
+    words = "approximate, 100.0\N{NO-BREAK SPACE}% of them found"
+    for one, there in zip(drawn, (False, True), strict=True):
+        matrix, depth = one.matrix(), one.depth()
+        assert (words in matrix.figure.data[0].hovertemplate) is there
+        assert (words in depth.figure.layout.yaxis.title.text) is there
+        assert (f"Neighbours are {words}." in matrix.caption) is there and (words in depth.caption) is there
+    moved = small_world.computed("moved_texts", 0, params={"layer": 0, "exact_rows": 50})
+    assert words in kept_chart(moved.values, "text").layout.xaxis.title.text
 
 
 def test_similarity_by_shared_neighbours(open_page, run_page, small_world: SmallWorld) -> None:

@@ -1,22 +1,20 @@
-"""What numba compiles of UMAP, kept from one process to the next."""
+"""What numba compiles of UMAP and of the search that it is built on, kept from one process to the next."""
 
 import functools
 import sys
 
-_LIBRARIES = ("umap", "pynndescent")
-
 
 @functools.cache
-def keep_compiled() -> int:
-    """Let numba keep on disk what it compiles of UMAP; how many functions that are.
+def keep_compiled(*libraries: str) -> int:
+    """Let numba keep on disk what it compiles of ``libraries``, which are imported; how many functions that are.
 
     Without it every process compiles them again, for about twenty seconds before the first layout. numba chooses the
-    folder: beside the library's own compiled Python, or the user's cache where that cannot be written. Call it once
-    ``umap`` is imported. Where numba can write nowhere, nothing is kept and nothing fails.
+    folder: beside the library's own compiled Python, or the user's cache where that cannot be written. Where numba can write
+    nowhere, nothing is kept and nothing fails.
     """
     from numba.core.dispatcher import Dispatcher
 
-    modules = [module for name, module in sys.modules.items() if name.split(".")[0] in _LIBRARIES]
+    modules = [module for name, module in sys.modules.items() if name.split(".")[0] in libraries]
     functions = {id(one): one for module in modules for one in vars(module).values() if isinstance(one, Dispatcher)}
     kept = 0
     for function in functions.values():
