@@ -19,9 +19,12 @@ def resolve(hands: Hands, task: ResolveTask, report: Report) -> ModelInfo:
 
 
 def resolved_for(task: ResolveTask, found: ModelInfo) -> float | None:
-    """How long the answer holds: a name with its commit in it always means the same."""
+    """How long the answer holds: a name with its commit in it always means the same.
+
+    An answer of a version that did not ask how a model is built holds as long as any.
+    """
     fixed = task.name == "minilm" or task.name.endswith(f"@{found.spec.commit}")
-    return None if fixed else FRESH
+    return None if fixed and (found.built or found.is_given) else FRESH
 
 
 def resolve_title(task: ResolveTask) -> str:

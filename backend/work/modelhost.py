@@ -56,6 +56,8 @@ class ModelHost:
         for known_by in {name.strip(), spec.name}:
             self._note_name(replace(spec, name=known_by))
         info = self.known(spec)
+        if not info.built:  # remembered from a version that did not ask for it
+            info = self._look(spec)
         if self._roots is not None:
             require_small(info, self._settings)
         return info
@@ -101,6 +103,10 @@ class ModelHost:
             return info
         if spec.name.startswith(VECTORS):
             return require_vectors(self._store, spec)
+        return self._look(spec)
+
+    def _look(self, spec: ModelSpec) -> ModelInfo:
+        """The facts about a resolved model from its configuration, which the store then has."""
         _refuse_unloadable(spec)
         from backend.models.loading import describe
 

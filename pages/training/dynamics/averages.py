@@ -187,7 +187,7 @@ def _show(
                     for document in documents_of(series, some)
                 ],
                 alt=f"Means over the layers of {names} by training step",
-                height=460,
+                height=400,
                 view=f"{names} {axes} {logarithmic}",
             )
         )
