@@ -288,5 +288,5 @@ COMPONENT_ACCURACY = Metric(
     labels="required",
     head=True,
     basis=True,
-    effort=Effort(_work, rate=0.028, start=0.05),
+    effort=Effort(_work, rate=0.002, start=0.05),
 )

@@ -1,13 +1,17 @@
 """The head that turns activations into classes: the model's own where it fits, else a linear one fitted here."""
 
+import functools
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from backend.errors import InvalidRequest
 from backend.metrics.shared.head_classes import Order, check_given, output_order, said_of
 from backend.metrics.shared.linalg import Ints, as_matrix, centred, row_mean
 from backend.metrics.shared.rounding import inverse_spread, step_of
+from backend.metrics.shared.softmax import fit_softmax
 from backend.metrics.shared.splits import Split
 from backend.values.activations import Head, HeadStage, LayerStack
 
@@ -102,28 +106,43 @@ def fit_linear(
 
     It is fitted on standardised dimensions, to a gradient of 1e-8 (dimensions that are constant but for the rounding of the
     format of ``step``, as in ``rounding``, get weight 0), or with ``scale`` on centred ones that are all
-    divided by that number, and given in the units of ``x``. A class without a row gets a logit of minus infinity.
-    Deterministic.
+    divided by that number, to the same minimum by ``softmax.fit_softmax``, and given in the units of ``x``. A class without a row gets a logit of minus infinity.
+    Deterministic. Raises InvalidRequest where all rows are of one class.
     """
     from sklearn.linear_model import LogisticRegression
-    from threadpoolctl import threadpool_limits
 
     rows = as_matrix(x)
+    present, numbers = np.unique(y, return_inverse=True)
+    if len(present) < 2:
+        raise InvalidRequest("The training rows are all of one class.", "A classifier needs two classes at least.")
     mean = row_mean(rows)
     scaled = centred(rows, mean)
     std = scaled.std(axis=0)
     inverse = inverse_spread(std, mean, step_of(rows, step), scale)
     scaled *= inverse
-    with threadpool_limits(1 if scaled.size < _SMALL else None):  # many threads wait for each other more than they work
-        model = LogisticRegression(C=1.0, tol=_TOLERANCE, max_iter=10_000).fit(scaled, y)
-    found, bias = model.coef_ * inverse, model.intercept_
-    if len(model.classes_) == 2 and len(found) == 1:  # one row of weights stands for the difference of the two
+    limits = 1 if scaled.size < _SMALL else None  # many threads wait for each other more than they work
+    with _thread_pools().limit(limits=limits):
+        if scale is None:
+            model = LogisticRegression(C=1.0, tol=_TOLERANCE, max_iter=10_000).fit(scaled, numbers)
+            found, bias = model.coef_, model.intercept_
+        else:  # columns of very different sizes, on which scikit-learn needs hundreds of passes
+            found, bias = fit_softmax(scaled, numbers.astype(np.int64), len(present))
+    found = found * inverse
+    if len(found) == 1:  # one row of weights stands for the difference of the two
         found, bias = np.vstack([-found / 2, found / 2]), np.concatenate([-bias / 2, bias / 2])
     weight = np.zeros((n_classes, rows.shape[1]))
     offset = np.full(n_classes, -np.inf)
-    weight[model.classes_] = found
-    offset[model.classes_] = bias - found @ mean
+    weight[present] = found
+    offset[present] = bias - found @ mean
     return Head(-1, "", (HeadStage(weight, offset),), classes)
+
+
+@functools.cache
+def _thread_pools() -> Any:  # threadpoolctl has no types
+    """The thread pools of this process, found once scikit-learn is imported: to look for them takes longer than a small fit."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def _own_note(head: Head) -> str:
