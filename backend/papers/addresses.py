@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from backend.papers.asked import Part, parts_of
+from backend.papers.asked import Part
 from backend.papers.chosen import PaperChoice, preset_for
 from backend.papers.estimates import SIZES
-from backend.papers.row import AFTER, AFTERS, BEFORE, EACH, EVERY, MODEL, OTHERS, SERIES, OwnInput, PaperRow
+from backend.papers.row import AFTER, BEFORE, EACH, EVERY, MODEL, OTHERS, SERIES, OwnInput, PaperRow
 from backend.values.presets import ALL, FIRST, LAST, LAST_OR_FIRST, TOKENS
 from backend.values.specs import GIVEN
 
@@ -45,8 +45,6 @@ def address_of(bench: "Workbench", row: PaperRow, chosen: PaperChoice, part: Par
     if chosen.seed:
         words["seed"] = [str(chosen.seed)]
     names = [info.spec.name for info in (part.group.models if part is not None else chosen.models[:MOST_MODELS])]
-    if part is not None and AFTERS in row.choices.values():
-        names = _made_from_one(bench, row, chosen, part)
     if row.of == SERIES:
         words["model"] = [info.spec.name for info in chosen.models[:1]]
         if chosen.series is not None:
@@ -58,13 +56,6 @@ def address_of(bench: "Workbench", row: PaperRow, chosen: PaperChoice, part: Par
     if part is not None:
         words |= _rows(part.group.pooling, part.group.layers)
     return Address(row.page, {**words, **_fields(row, names)})
-
-
-def _made_from_one(bench: "Workbench", row: PaperRow, chosen: PaperChoice, part: Part) -> list[str]:
-    """The first model of a pair, and all that a pair of the row has been made of with it."""
-    first = part.group.models[0]
-    pairs = [other.group.models for other in parts_of(bench, row, chosen) if other.group.models[0] == first]
-    return [first.spec.name, *(models[-1].spec.name for models in pairs)][:MOST_MODELS]
 
 
 def own_address(row: PaperRow) -> Address:
@@ -125,7 +116,7 @@ def _ranges(layers: Sequence[int]) -> str:
 def _fields(row: PaperRow, names: Sequence[str]) -> dict[str, Sequence[str]]:
     """The page's own fields; those of a box of models only where there is such a box."""
     found: dict[str, Sequence[str]] = {row.switch: ["true"]} if row.switch else {}
-    named = {MODEL: names[-1:], BEFORE: names[:1], AFTER: names[-1:], AFTERS: names[1:]}
+    named = {MODEL: names[-1:], BEFORE: names[:1], AFTER: names[-1:]}
     for key, value in row.choices.items():
         if isinstance(value, tuple):
             found[key] = list(value)

@@ -12,8 +12,6 @@ ONE, AFTER_BEFORE, BEFORE_AFTER = "one", "after, before", "before, after"
 """In an analysis of a row: each model for itself, or two in this order."""
 MODEL, BEFORE, AFTER = "{model}", "{before}", "{after}"
 """In the words of an address: names of the models on show; MODEL is each in turn, the last one in a link."""
-AFTERS = "{afters}"
-"""In them, too: of a pair, all chosen models that were made from its first one."""
 EVERY, OTHERS = "{every}", "{others}"
 """In them, too: all models as panels of one figure, of two models or more; OTHERS where a page sets two side by side by itself."""
 

@@ -248,26 +248,6 @@ def test_the_runs_of_other_tasks_stand_beside_the_series(bench: Workbench, tmp_p
     assert len(movement.asked) == 1, "figure 3 is of one task"
 
 
-def test_the_table_across_tasks_has_all_models_that_were_tuned_from_one(bench: Workbench, tmp_path: Path) -> None:
-    """Table 5 of Zhou and Srikumar: pairs are computed, and one link shows them all."""
-    own, other = (runs.tuned(bench, tmp_path, name, changes={"max_steps": 2, **runs.FAST}) for name in ("own", "other"))
-    models = tuple(bench.model(name) for name in (own.base, "run:own", "run:other"))
-    sentiment, general = bench.text_set_info("sentiment"), bench.text_set_info("general")
-    chosen = backend.PaperChoice(models, sentiment, general, "label")
-    row = row_called("zhou-table-5")
-    first, second = backend.parts_of(bench, row, chosen)
-    addresses = [backend.address_of(bench, row, chosen, part) for part in (first, second)]
-    assert addresses[0] == addresses[1]
-    assert addresses[0].words["model"] == [info.spec.name for info in models]
-    assert addresses[0].words["report_base"] == [models[0].spec.name]
-    assert addresses[0].words["report_tuned_several"] == [info.spec.name for info in models[1:]]
-    pair = dataclasses.replace(chosen, models=models[:2])
-    (part,) = backend.parts_of(bench, row, pair)
-    alone = backend.address_of(bench, row, pair, part)
-    assert alone.words["report_tuned_several"] == [models[1].spec.name]
-    assert other.base == own.base
-
-
 def test_a_table_has_all_models_and_compares_each_with_the_one_it_was_tuned_from(
     bench: Workbench, tmp_path: Path
 ) -> None:

@@ -104,20 +104,17 @@ def line(row: PaperRow, state: State, *, opened: bool, toggle: Callable[[str], N
 
 def links(row: PaperRow, state: State, *, most: int) -> None:
     """The ways to the page that draws a row, one for each group of models that it shows together; none where there is no part."""
-    places: dict[str, int] = {}
-    for place, address in enumerate(state.addresses):  # groups may stand in one table
-        places.setdefault(address.path, place)
-    for place in list(places.values())[:most]:
-        several = len(places) > 1
+    several = len(state.addresses) > 1
+    for place, address in enumerate(state.addresses[:most]):
         label = (
             group_words(state.parts[place])
             if several
             else PAGES.get(row.page_name) or row.page_name.replace("_", " ").capitalize()
         )
         with st.container(key=f"papers_link_{row.key}_{place}_{most}", width="content"):
-            link(state.addresses[place], label)
-    if len(places) > most:
-        st.markdown(f":small[and {len(places) - most} more]", width="content")
+            link(address, label)
+    if len(state.addresses) > most:
+        st.markdown(f":small[and {len(state.addresses) - most} more]", width="content")
 
 
 def link(address: Address, label: str, *, icon: str = ":material/arrow_forward:") -> None:
