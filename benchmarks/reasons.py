@@ -14,7 +14,6 @@ WHY: dict[tuple[str, str, str], str] = {
     ("layouts", "t-SNE, 872 x 768", "scikit-learn, one by one"): "the same 1,000 iterations; few rows, where the other's tree is as quick as ours, and ours measures the map's quality too",
     ("layouts", "principal components of 10,001 x 384 in 6 layers, cached activations: the maps", "scikit-learn's PCA"): "ours centres and multiplies in float64; the other's covariances are float32, and its shares of the variance are off by 7e-4",
     ("kernels_direct_probe", "TREC, 6 labels, 1,500 rows x 384", "published: a support-vector machine for the end state alone"): "the other asks of 15 pairs of labels only, as ours does; ours decides them by exact linear programs in 0.33 s, and the support-vector machine took 10 s on an earlier day",
-    ("kernels_direct_probe", "SST-2, 2 labels that overlap, 2,000 rows x 384", "one minute"): "both labels are in each other's hulls, so that nearly every merge is asked of an exact linear program in 384 dimensions",
     ("extraction", "7 layers x 3 poolings of 1,000 texts with minilm, CPU", "plain loop, batches of 32"): "batches of like length save the loop's padding, which is half of its tokens here; what is left is the model itself",
 }  # fmt: skip
 

@@ -10,7 +10,7 @@ from scipy.optimize import linprog, minimize
 
 from backend.errors import Cancelled, InvalidRequest
 from backend.metrics.direct_probe import hulls
-from backend.metrics.direct_probe.hulls import distance, meet, scaled
+from backend.metrics.direct_probe.hulls import distance, gap, meet, meet_from, scaled
 from backend.metrics.direct_probe.kernel import DirectProbe, direct_probe, growth, sample_rows, spatial_similarity
 from backend.metrics.direct_probe.merging import merge_apart
 from backend.metrics.direct_probe.metric import DIRECT_PROBE
@@ -197,18 +197,31 @@ def test_beginning_with_known_weights_gives_the_same_answer(shift):
     rng = np.random.default_rng(5)
     rows, _ = scaled(np.vstack([rng.standard_normal((90, 8)), rng.standard_normal((80, 8)) + shift]))
     a, b = rows[:90], rows[90:]
-    known, answers = meet(a[:40], b[:40]), []
+    known = meet(a[:40], b[:40])
     for n_rows in range(44, 90, 4):
         weights = tuple(np.pad(one, (0, n_rows - len(one)))[:n_rows] for one in known.weights)
-        again = hulls.meet_again(a[:n_rows], b[: min(n_rows, 80)], (weights[0], weights[1][: min(n_rows, 80)]))
+        again = meet_from(a[:n_rows], b[: min(n_rows, 80)], (weights[0], weights[1][: min(n_rows, 80)]))
         plain = meet(a[:n_rows], b[: min(n_rows, 80)])
-        if again is not None:
-            answers.append(again.apart)
-            assert again.apart == plain.apart and again.low <= plain.high * (1 + 1e-9)
+        assert again is not None and again.apart == plain.apart and again.low <= plain.high * (1 + 1e-9)
         if not plain.apart:
             break
-        known = again or plain
-    assert answers
+        known = again
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.4, 0.8, 1.2])
+@pytest.mark.parametrize("seed", range(4))
+def test_large_hulls_are_decided_from_any_pair_of_rows(shift, seed):
+    """Rows that join without weight stay until the step that their side wants, also where another's weight is 0 already."""
+    rng = np.random.default_rng(seed)
+    rows, _ = scaled(np.vstack([rng.standard_normal((120, 30)), rng.standard_normal((110, 30)) + shift]))
+    found, plain = meet_from(rows[:120], rows[120:], None), meet(rows[:120], rows[120:])
+    assert found is not None and found.apart == plain.apart
+    left, right = found.weights
+    for weights in (left, right):
+        assert weights.min() >= 0 and weights.sum() == pytest.approx(1.0, abs=1e-12)
+    np.testing.assert_allclose(left @ rows[:120] - right @ rows[120:], found.normal, atol=1e-14)
+    if found.apart:
+        assert 0 < gap(rows[:120], rows[120:], found.normal) <= plain.high * (1 + 1e-9) <= found.high * (1 + 1e-6)
 
 
 @pytest.mark.parametrize(("width", "apart"), [(1e-3, True), (1e-5, True), (1e-8, False), (0.0, False)])

@@ -2,8 +2,9 @@
 
 Rows are taken as centred, with the longest of norm 1 (``scaled``). Two hulls are apart where the city-block distance
 between them exceeds ``TOLERANCE``: it is what the linear programme maximises. A hyperplane with a gap on its two sides
-proves that they are, a point of each that nearly coincide proves that they are not. Both are sought by non-negative
-least squares, whose answer is only ever used after it was checked; where it proves neither, HiGHS solves the programme.
+proves that they are (``beyond``), a point of each that nearly coincide proves that they are not. Both are sought by non-negative
+least squares, or between large hulls by an active-set method that begins where an earlier one ended (``nearest``); their answers
+are only ever used after they were checked. Where they prove neither, HiGHS solves the programme.
 """
 
 from dataclasses import dataclass
@@ -11,14 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from backend.errors import EmbedscopeError
-from backend.metrics.shared.linalg import Floats, Ints, Matrix, centred, row_mean
+from backend.metrics.direct_probe.nearest import any_pair, beyond, nearest
+from backend.metrics.shared.linalg import Floats, Matrix, centred, row_mean
 
 TOLERANCE = 1e-6  # of the longest centred row: float32 activations of one text in two batches differ by about this
 CONVERGED = 1e-6  # relative gap between the bounds of a distance above which it counts as not found
 FINE = 1e-10  # of the longest centred row: bounds this close are found, however short the distance
 _BALANCE = 1e3  # weight of "both sides' weights sum to the same": large against rows of norm 1
 _ROUNDS = 60  # of least squares, in columns: ten are usual
-_STEPS = 40  # of the active-set method before it is begun afresh
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def meet(a: Floats, b: Floats, tolerance: float = TOLERANCE) -> Meeting:
     if weights is not None:
         between = weights[0] @ a - weights[1] @ b
         high, low = float(np.linalg.norm(between)), gap(a, b, between)
-        if low > tolerance:
+        if beyond(low * high, between, tolerance):
             return Meeting(True, low, high, between, "hyperplane", weights)
         if float(np.abs(between).sum()) <= tolerance:
             return Meeting(False, 0.0, high, between, "common point", weights)
@@ -80,68 +81,22 @@ def meet(a: Floats, b: Floats, tolerance: float = TOLERANCE) -> Meeting:
     return Meeting(value > tolerance, max(0.0, gap(a, b, normal)), np.inf, normal, "linear programme")
 
 
-def meet_again(a: Floats, b: Floats, weights: tuple[Floats, Floats], tolerance: float = TOLERANCE) -> Meeting | None:
-    """``meet``, begun at weights that were the nearest points' when the hulls were smaller; None where that is no help.
+def meet_from(
+    a: Floats, b: Floats, weights: tuple[Floats, Floats] | None, tolerance: float = TOLERANCE
+) -> Meeting | None:
+    """``meet`` of large hulls, begun at ``weights`` that were the nearest points' when the hulls were smaller, if known.
 
-    The active-set method for the nearest points (Wolfe 1976, Gilbert): the rows furthest on the wrong side join, rows
-    whose weight would turn negative leave. It stops as soon as the answer is proven, after a few steps where few rows
-    are new.
+    It stops as soon as the answer is proven, after a few steps where few rows are new; None where that is no help.
     """
-    n_a = len(a)
-    rows, side = np.vstack([a, -b]), np.r_[np.zeros(n_a, dtype=np.int64), np.ones(len(b), dtype=np.int64)]
-    start = np.concatenate(weights)
-    used = np.flatnonzero(start > 0)
-    value = start[used]
-    gram = rows[used] @ rows[used].T
-    for _ in range(_STEPS):
-        between = value @ rows[used]
-        along = rows @ between
-        worst_a, worst_b = int(along[:n_a].argmin()), n_a + int(along[n_a:].argmin())
-        high = float(np.linalg.norm(between))
-        low = float(along[worst_a] + along[worst_b]) / high if high > 0 else 0.0
-        if low > tolerance or float(np.abs(between).sum()) <= tolerance:
-            full = np.zeros(len(rows))
-            full[used] = value
-            how = "hyperplane" if low > tolerance else "common point"
-            return Meeting(low > tolerance, max(low, 0.0), high, between, how, (full[:n_a], full[n_a:]))
-        fresh = np.array([row for row in (worst_a, worst_b) if row not in set(used.tolist())], dtype=np.int64)
-        if not len(fresh):
-            return None
-        across = rows[fresh] @ rows[used].T
-        gram = np.block([[gram, across.T], [across, rows[fresh] @ rows[fresh].T]])
-        used, value = np.append(used, fresh), np.append(value, np.zeros(len(fresh)))
-        inner = _inner(gram, value, side[used])
-        if inner is None:
-            return None
-        kept, value = inner
-        used, gram = used[kept], gram[np.ix_(kept, kept)]
-    return None
-
-
-def _inner(gram: Floats, value: Floats, side: Ints) -> tuple[Ints, Floats] | None:
-    """The rows that stay in use and their weights, nearest points of their hulls; None where the system is singular."""
-    kept = np.arange(len(value))
-    for _ in range(len(value)):
-        sums = np.stack([side[kept] == 0, side[kept] == 1]).astype(float)
-        if not sums.any(axis=1).all():
-            return None
-        system = np.block([[gram[np.ix_(kept, kept)], sums.T], [sums, np.zeros((2, 2))]])
-        try:
-            wanted = np.linalg.solve(system, np.r_[np.zeros(len(kept)), 1.0, 1.0])[: len(kept)]
-        except np.linalg.LinAlgError:
-            return None
-        if not np.isfinite(wanted).all():
-            return None
-        if wanted.min() >= 0:
-            return kept, wanted / np.where(side[kept] == 0, wanted @ sums[0], wanted @ sums[1])
-        falling = wanted < 0.0
-        step = float((value[falling] / (value[falling] - wanted[falling])).min()) if falling.any() else 0.0
-        value = value + min(1.0, step) * (wanted - value)
-        stays = value > 1e-14
-        if stays.all():
-            stays[int(value.argmin())] = False
-        kept, value = kept[stays], value[stays]
-    return None
+    try:
+        found = nearest(a, b, weights or any_pair(a, b), tolerance)
+    except np.linalg.LinAlgError:  # rows that depend on each other were in use
+        return None
+    if found is None:
+        return None
+    high = float(np.linalg.norm(found.between))
+    how = "hyperplane" if found.apart else "common point"
+    return Meeting(found.apart, max(found.low, 0.0), high, found.between, how, found.weights)
 
 
 def distance(a: Floats, b: Floats, tolerance: float = TOLERANCE) -> Meeting:

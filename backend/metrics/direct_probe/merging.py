@@ -7,7 +7,7 @@ bytes where the labels are alike. A step needs at most ``BLOCK_ENTRIES`` numbers
 import numpy as np
 import numpy.typing as npt
 
-from backend.metrics.direct_probe.hulls import TOLERANCE, Meeting, meet, meet_again
+from backend.metrics.direct_probe.hulls import TOLERANCE, Meeting, meet, meet_from
 from backend.metrics.shared.linalg import BLOCK_ENTRIES, Floats, Ints
 from backend.values.activations import Report
 
@@ -144,7 +144,7 @@ class _Merging:
         points = self.rows[together]
         hints = {int(self.clusters[row]) for row in (self.blocker[first], self.blocker[second]) if row != _ALONE}
         for hint in sorted(hints):
-            if not meet(points, self.rows[self.members[hint]]).apart:
+            if not self._meet(first, second, together, hint).apart:
                 return hint
         partners = self.overlaps[self.labels[first]].copy()
         self.crossing = self.crossed[first] | self.crossed[second]
@@ -182,7 +182,7 @@ class _Merging:
         highest = np.full(len(self.rows), -np.inf)
         np.maximum.at(highest, self.clusters, self.rows @ centre - self.own)
         slab = low.min(axis=0) - highest[names]
-        left = slab <= TOLERANCE * width
+        left = slab <= TOLERANCE * np.abs(centre - self.centres[names]).max(axis=1)
         slab, names = slab[left] / np.maximum(width[left], TOLERANCE), names[left]
         names = self._not_remembered(first, second, points, names[np.argsort(slab, kind="stable")])
         while len(names):
@@ -194,10 +194,10 @@ class _Merging:
             if len(names):
                 rows, starts = self._rows_of(names)
                 slab = (points @ met.normal).min() - np.maximum.reduceat(self.rows[rows] @ met.normal, starts)
-                beyond = slab > TOLERANCE * np.linalg.norm(met.normal)
-                for other in names[beyond].tolist():
+                parted = slab > TOLERANCE * np.abs(met.normal).max()
+                for other in names[parted].tolist():
                     self._remember(first, other, met.normal)
-                names = names[~beyond]
+                names = names[~parted]
         return _ALONE
 
     def _not_remembered(self, first: int, second: int, points: Floats, names: Ints) -> Ints:
@@ -214,7 +214,7 @@ class _Merging:
                 np.einsum("ij,ij->i", self.rows[rows], np.repeat(normals, sizes, axis=0)), starts
             )
             slab = (points @ normals.T).min(axis=0) - highest
-            parted = slab > TOLERANCE * np.linalg.norm(normals, axis=1)
+            parted = slab > TOLERANCE * np.abs(normals).max(axis=1)
             if mine == second:
                 for name, normal in zip(tried[parted].tolist(), normals[parted], strict=True):
                     self._remember(first, name, normal)
@@ -228,11 +228,8 @@ class _Merging:
         points, others = self.rows[together], self.rows[theirs]
         if (len(points) + len(others)) * points.shape[1] ** 2 < _LARGE:
             return meet(points, others)
-        met = None
-        for mine in (first, second):
-            if met is None and (mine, name) in self.nearest:
-                start = self.nearest[mine, name]
-                met = meet_again(points, others, (start[together], start[theirs]))
+        start = next((self.nearest[mine, name] for mine in (first, second) if (mine, name) in self.nearest), None)
+        met = meet_from(points, others, None if start is None else (start[together], start[theirs]))
         met = met or meet(points, others)
         if met.apart and met.weights is not None:
             found = np.zeros(len(self.rows))
