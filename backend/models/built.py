@@ -9,19 +9,27 @@ _ACTIVATIONS = ("hidden_act", "activation_function", "hidden_activation", "dense
 
 def built(config: Untyped, backbone: nn.Module) -> tuple[tuple[str, str], ...]:
     """Names of facts and their words; what the configuration does not say is left out."""
-    heads, shared = getattr(config, "num_attention_heads", None), getattr(config, "num_key_value_heads", None)
+    heads, shared = _said(config, "num_attention_heads"), _said(config, "num_key_value_heads")
     found = {}
     if isinstance(heads, int):
         fewer = isinstance(shared, int) and shared != heads
         found["Attention heads"] = f"{heads:,}, keys and values {shared:,}" if fewer else f"{heads:,}"
-    activation = next((said for name in _ACTIVATIONS if isinstance(said := getattr(config, name, None), str)), "")
+    activation = next((said for name in _ACTIVATIONS if isinstance(said := _said(config, name), str)), "")
     if activation:
         found["Activation"] = activation
-    if isinstance(size := getattr(config, "vocab_size", None), int):
+    if isinstance(size := _said(config, "vocab_size"), int):
         found["Vocabulary"] = f"{size:,} tokens"
     if positions := _positions(backbone):
         found["Positions"] = positions
     return tuple(found.items())
+
+
+def _said(config: Untyped, name: str) -> Untyped:
+    """What a configuration says, None where it says nothing, or raises something: as of what differs from layer to layer."""
+    try:
+        return getattr(config, name, None)
+    except Exception:  # of the family's own code; these facts are for people, and no model is refused for them
+        return None
 
 
 def _positions(backbone: nn.Module) -> str:

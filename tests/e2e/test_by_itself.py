@@ -31,6 +31,9 @@ def test_what_is_surely_quick_needs_no_run_and_prepare_all_does_the_rest(by_defa
     if tab.locator(".st-key-overview_run button").count():  # where the forward pass may take longer than the limit
         tab.locator(".st-key-overview_run button").click()
     looking.figures(tab).first.wait_for(timeout=looking.RUN_MS)
+    looking.done(
+        tab
+    )  # all three: what still works there would be waited for here, and counts in what this page may take
     looking.go(tab, "Rogue dimensions")
     tab.wait_for_function(DRAWN_OR_ASKED, timeout=looking.RUN_MS)
     assert tab.locator(".st-key-rogue_run button").count() == 0

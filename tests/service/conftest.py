@@ -76,7 +76,8 @@ def ada(front: Workbench, service: Service, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture(scope="module")
-def bens(front: Workbench) -> TextSetSpec:
-    """A text set of Ben's own."""
+def bens(front: Workbench, request: pytest.FixtureRequest) -> TextSetSpec:
+    """A text set of Ben's own, and of this module's: what he asked of it elsewhere he may be told."""
     with asked_by(BEN):
-        return front.add_texts([f"a text of my own, number {row}" for row in range(20)], name="mine").spec
+        texts = [f"a text of my own, number {row}, for {request.module.__name__}" for row in range(20)]
+        return front.add_texts(texts, name="mine").spec
