@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from backend.papers.asked import Part
 from backend.papers.chosen import PaperChoice, preset_for
 from backend.papers.estimates import SIZES
-from backend.papers.row import AFTER, BEFORE, EACH, EVERY, MODEL, OTHERS, SERIES, OwnInput, PaperRow
+from backend.papers.row import AFTER, AFTERS, BEFORE, EACH, EVERY, MODEL, OTHERS, SERIES, OwnInput, PaperRow
 from backend.values.presets import ALL, FIRST, LAST, LAST_OR_FIRST, TOKENS
 from backend.values.specs import GIVEN
 
@@ -116,7 +116,7 @@ def _ranges(layers: Sequence[int]) -> str:
 def _fields(row: PaperRow, names: Sequence[str]) -> dict[str, Sequence[str]]:
     """The page's own fields; those of a box of models only where there is such a box."""
     found: dict[str, Sequence[str]] = {row.switch: ["true"]} if row.switch else {}
-    named = {MODEL: names[-1:], BEFORE: names[:1], AFTER: names[-1:]}
+    named = {MODEL: names[-1:], BEFORE: names[:1], AFTER: names[-1:], AFTERS: names[1:]}
     for key, value in row.choices.items():
         if isinstance(value, tuple):
             found[key] = list(value)

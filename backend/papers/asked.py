@@ -71,7 +71,8 @@ def _as_taken(step: Step, group: Group) -> list[tuple[ModelInfo, ...]]:
     """The models of each analysis of a step, in the order in which its metric takes them."""
     if step.of == ONE:
         return [(info,) for info in group.models]
-    return [group.models[::-1] if step.of == AFTER_BEFORE else group.models]
+    first, *others = group.models
+    return [(one, first) if step.of == AFTER_BEFORE else (first, one) for one in others]
 
 
 def _as_in_the_paper(

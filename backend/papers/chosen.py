@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import combinations, groupby
 from typing import TYPE_CHECKING
 
-from backend.papers.row import COUPLE, EACH, PAIR, SERIES, PaperRow
+from backend.papers.row import COUPLE, EACH, FAMILY, PAIR, SERIES, PaperRow
 from backend.values.likeness import preset_of
 from backend.values.models import ModelInfo, SeriesInfo
 from backend.values.presets import Preset
@@ -55,7 +55,7 @@ class PaperChoice:
 class Group:
     """Models that one figure shows together, with the pooling and the layers (numbers; none: all) that the paper has for them.
 
-    Of a pair ``models`` are the one before and the one after; else ``before`` has, for rows that compare them, the names of a model
+    Of a pair ``models`` are the one before and the one after, of a family the one before and all after it; else ``before`` has, for rows that compare them, the names of a model
     that was made from another one here, and of that.
     """
 
@@ -105,11 +105,11 @@ def lacking(row: PaperRow, chosen: PaperChoice) -> str:
         )
     if not chosen.models:
         return "Choose a model."
-    if row.of in (PAIR, COUPLE) and len(chosen.models) < 2:
+    if row.of in (PAIR, FAMILY, COUPLE) and len(chosen.models) < 2:
         return (
-            "This needs two models: one before and one after fine-tuning."
-            if row.of == PAIR
-            else "This needs two models."
+            "This needs two models."
+            if row.of == COUPLE
+            else "This needs two models: one before and one after fine-tuning."
         )
     return ""
 
@@ -174,9 +174,21 @@ def _parts(bench: "Workbench", row: PaperRow, group: Group) -> Iterator[Group]:
         for at in range(0, len(group.models), MOST_TOGETHER):
             yield Group(group.models[at : at + MOST_TOGETHER], group.pooling, group.layers)
         return
-    for pair in combinations(group.models, 2):
-        if fits(bench, row, pair, alone=len(group.models) == 2):
-            yield Group(bench.in_order(pair).models, group.pooling, group.layers)
+    alone = len(group.models) == 2
+    pairs = [pair for pair in combinations(group.models, 2) if fits(bench, row, pair, alone=alone)]
+    ordered = [tuple(bench.in_order(pair).models) for pair in pairs]
+    if row.of == FAMILY:
+        ordered = list(_families(ordered))
+    for models in ordered:
+        yield Group(models, group.pooling, group.layers)
+
+
+def _families(pairs: Sequence[tuple[ModelInfo, ...]]) -> Iterator[tuple[ModelInfo, ...]]:
+    """Each model that stands before another, with all those after it, as many as a page shows."""
+    for first in dict.fromkeys(pair[0].spec for pair in pairs):
+        mine = [pair for pair in pairs if pair[0].spec == first]
+        for at in range(0, len(mine), MOST_TOGETHER - 1):
+            yield mine[0][0], *(after for _, after in mine[at : at + MOST_TOGETHER - 1])
 
 
 def fits(bench: "Workbench", row: PaperRow, pair: Sequence[ModelInfo], *, alone: bool) -> bool:

@@ -6,7 +6,7 @@ from backend.metrics import METRICS
 from backend.metrics.base import parse_params
 from backend.metrics.effort import Size
 from backend.papers.chosen import preset_for
-from backend.papers.row import AFTER_BEFORE, BEFORE_AFTER, COUPLE, PAIR, SERIES, PaperRow
+from backend.papers.row import AFTER_BEFORE, BEFORE_AFTER, COUPLE, FAMILY, PAIR, SERIES, PaperRow
 from backend.values.likeness import preset_of
 from backend.values.presets import LAST, TOKENS
 from backend.values.recipes import RECIPES
@@ -67,7 +67,7 @@ class OwnEstimate:
 
 def own_estimate(row: PaperRow) -> OwnEstimate:
     """What a row takes with the paper's own models and texts, in seconds; see FROM."""
-    own, tuned = row.own, row.tuned or row.of in (PAIR, COUPLE)
+    own, tuned = row.own, row.tuned or row.of in (PAIR, FAMILY, COUPLE)
     names = list(own.models) or ([own.series.partition("@")[0]] if own.series else [])
     if row.of == SERIES and own.series and not own.series.startswith("run:"):
         names = [own.series.partition("@")[0]]

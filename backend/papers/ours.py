@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from backend.papers import ours_geometry, ours_labels, ours_regions
 from backend.papers.asked import Part
 from backend.papers.number import AGREES, DISAGREES, MIXED, OPEN, Found, Number, Read, lower_bounds
-from backend.papers.row import EACH, PaperRow
+from backend.papers.row import EACH, FAMILY, PaperRow
 from backend.values.results import Result
 
 _READERS: Mapping[str, Callable[[Sequence[Found]], Read]] = {
@@ -37,6 +37,8 @@ def ours_of(row: PaperRow, part: Part, results: Sequence[Result]) -> Ours:
         Found(one.models, result, before.get(one.models[0].spec.name, ""), one.task)
         for one, result in zip(part.asked, results, strict=True)
     ]
+    if row.of == FAMILY and len(part.group.models) > 2:
+        return _of_family(row, part, found)
     if row.of != EACH or row.together:
         numbers, holds = _READERS[row.key](found)
         return Ours(tuple(numbers), _verdict(holds), caveat=lower_bounds(found))
@@ -46,9 +48,22 @@ def ours_of(row: PaperRow, part: Part, results: Sequence[Result]) -> Ours:
         numbers, holds = _READERS[row.key]([one for one in found if one.model == model])
         every += numbers
         judged[model] = _verdict(holds)
+    return Ours(tuple(every), _of_all(judged), tuple(judged.items()), lower_bounds(found))
+
+
+def _of_family(row: PaperRow, part: Part, found: Sequence[Found]) -> Ours:
+    """All numbers, and for each model that was made from the first one whether the sentence holds for the two."""
+    numbers, _ = _READERS[row.key](found)
+    judged = {}
+    for after in part.group.models[1:]:
+        _, holds = _READERS[row.key]([one for one in found if after in one.models])
+        judged[after.spec.name] = _verdict(holds)
+    return Ours(tuple(numbers), _of_all(judged), tuple(judged.items()), lower_bounds(found))
+
+
+def _of_all(judged: Mapping[str, str]) -> str:
     kinds = set(judged.values())
-    verdict = kinds.pop() if len(kinds) == 1 else MIXED
-    return Ours(tuple(every), verdict, tuple(judged.items()), lower_bounds(found))
+    return kinds.pop() if len(kinds) == 1 else MIXED
 
 
 def _verdict(holds: bool | None) -> str:

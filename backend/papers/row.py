@@ -6,12 +6,13 @@ from typing import Any
 
 from backend.values.papers import PAPERS, Publication
 
-EACH, PAIR, COUPLE, SERIES = "each", "pair", "couple", "series"
-"""Of which models a row is: of each for itself, of a model before and after, of any two, of a series of checkpoints."""
+EACH, PAIR, COUPLE, SERIES, FAMILY = "each", "pair", "couple", "series", "family"
+"""Of which models a row is: of each for itself, of a model before and after, of any two, of a series of checkpoints, of a model and
+all that were made from it."""
 ONE, AFTER_BEFORE, BEFORE_AFTER = "one", "after, before", "before, after"
 """In an analysis of a row: each model for itself, or two in this order."""
-MODEL, BEFORE, AFTER = "{model}", "{before}", "{after}"
-"""In the words of an address: names of the models on show; MODEL is each in turn, the last one in a link."""
+MODEL, BEFORE, AFTER, AFTERS = "{model}", "{before}", "{after}", "{afters}"
+"""In the words of an address: names of the models on show; MODEL is each in turn, the last one in a link, AFTERS all but the first."""
 EVERY, OTHERS = "{every}", "{others}"
 """In them, too: all models as panels of one figure, of two models or more; OTHERS where a page sets two side by side by itself."""
 

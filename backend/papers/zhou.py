@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from backend.papers.row import (
-    AFTER,
     AFTER_BEFORE,
+    AFTERS,
     BEFORE,
     BEFORE_AFTER,
     EVERY,
+    FAMILY,
     MODEL,
     PAIR,
     SERIES,
@@ -243,12 +244,12 @@ ROWS = (
         "Models tuned on other tasks: how many labels of one task come apart or together, and what a probe gets right.",
         "training/report",
         own(),
-        of=PAIR,
+        of=FAMILY,
         steps=(Step("direct_probe", AFTER_BEFORE, {"control": False}), Step("probing", params={"control": False})),
         choices={
             "report_view": "Across tasks",
             "report_base": BEFORE,
-            "report_tuned_several": AFTER,
+            "report_tuned_several": AFTERS,
             "report_cross_grid": "full",
             "report_cross_max_rows": "20000",
         },
@@ -257,10 +258,7 @@ ROWS = (
         claim="tuned on PS-fxn itself, the labels of PS-fxn move apart; tuned on POS, they come 1.68 closer on average",
         said_at="section 4.4",
         rule="agrees where the least distances grow, on average over the labels, in the last layer",
-        differs=(
-            _TABLE,
-            "a link shows one tuned model; others that were tuned from the same one are rows of the page's table where they are chosen too",
-        ),
+        differs=(_TABLE,),
     ),
     PaperRow(
         "zhou-figure-4",

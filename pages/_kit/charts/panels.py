@@ -91,7 +91,7 @@ def _axis(axis: Any, *, titled: bool, broken: bool = False) -> dict[str, Any]:  
     words: dict[str, Any] = axis.to_plotly_json()
     if not titled:
         words.pop("title", None)
-    elif broken and len(text := str(axis.title.text or "")) > _AXIS_CHARS and "<br>" not in text:
+    elif broken and len(text := str(axis.title.text or "")) > _AXIS_CHARS and " " in text and "<br>" not in text:
         middle = min((at for at, sign in enumerate(text) if sign == " "), key=lambda at: abs(at - len(text) // 2))
         words["title"] = {**words["title"], "text": f"{text[:middle]}<br>{text[middle + 1 :]}"}
     return words
