@@ -113,7 +113,7 @@ def test_what_is_found_out_is_shown_and_a_part_is_named_on_the_figure(address: s
     ).wait_for()
     tab.get_by_text("The columns have no names and are numbered.").wait_for()
     looking.pick(tab, "add_separator", "None (one column)")
-    tab.get_by_text("separated by pipes").wait_for(state="detached")
+    tab.get_by_text("separated by pipes").first.wait_for(state="detached")  # both lines that say it
     looking.pick(tab, "add_separator", "Pipe |")
     looking.pick(tab, "add_part_way_1", "In proportion to the label")
     tab.locator("[class*='st-key-add_part_n'] input").fill("40")
