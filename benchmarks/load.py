@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +37,8 @@ from benchmarks.visitors import Visitor
 PORT, SERVICE_PORT = 8572, 8672
 _ERRORS = "[data-testid=stException], [data-testid=stAlertContentError]"
 _PAGE_MS = 60_000
-_KEPT = (
-    "similarity",
-    "rogue",
-    "components",
-)  # pages of the default model and texts that are computed before anybody comes
+# Pages of the default model and texts that are computed before anybody comes
+_KEPT = ("similarity", "rogue", "components")
 _IDLE_CLICKS = 60
 _END_SECONDS = 300.0  # that jobs have to end once nobody clicks any more
 
@@ -161,14 +159,15 @@ async def _reader(bench: Workbench, seen: Seen) -> None:
 
 async def _reads_on(seen: Seen, until: float) -> None:
     """The same clicks among the sessions, one every other second."""
-    visitor, number = Visitor(f"http://127.0.0.1:{PORT}", ""), 0
+    visitor = Visitor(f"http://127.0.0.1:{PORT}", "")
     await visitor.come("models")
-    while time.monotonic() < until:
+    for place in cycle(_KEPT):
+        if time.monotonic() >= until:
+            break
         try:
-            seen.kept.append(await visitor.click(_KEPT[number % len(_KEPT)]))
+            seen.kept.append(await visitor.click(place))
         except TimeoutError:
-            seen.errors.update([f"{_KEPT[number % len(_KEPT)]}, which is kept: not whole in time"])
-        number += 1
+            seen.errors.update([f"{place}, which is kept: not whole in time"])
         await asyncio.sleep(2.0)
     await visitor.leave()
 

@@ -67,8 +67,9 @@ class Lane:
         """Let the process be there, with its libraries loaded, before a job waits for it; those ``beside`` it too, to stay."""
         with self._changed:
             for hand in self._hands:
-                hand.wanted = hand.wanted or not hand.beside or (beside and not hand.brief)
-                hand.stays = hand.stays or (beside and not hand.brief)
+                stays = beside and not hand.brief
+                hand.wanted = hand.wanted or stays or not hand.beside
+                hand.stays = hand.stays or stays
             self._changed.notify_all()
 
     def drop(self, job: Job) -> bool:
@@ -139,9 +140,11 @@ class Lane:
     def _may_begin(self, job: Job, hand: "_Hand") -> bool:
         others = [other for other in self._hands if not other.brief]
         now = [(other.job.person.id, other.job.left()) for other in others if other.job is not None]
-        if hand.brief and not (len(now) == len(others) and is_brief(_as_waiting(job), now)):
-            return False
-        if hand.beside and not hand.brief and not (now and may_pass(_as_waiting(job), now)):
+        if hand.brief:
+            fits = len(now) == len(others) and is_brief(_as_waiting(job), now)
+        else:
+            fits = not hand.beside or (bool(now) and may_pass(_as_waiting(job), now))
+        if not fits:
             return False
         if self.owner.being_made(job):
             job.made_elsewhere = True

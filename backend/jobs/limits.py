@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from backend.settings import Settings, read_settings
+from backend.values.numbers import plural
 
 _PATIENCE = 10  # times the processor seconds may pass without a report: other work, a slow disk or network
 _FOREIGN = {  # kinds of worker that read foreign files: what is read, and what makes it less
@@ -83,10 +84,10 @@ def what_ended(kind: str, number: int) -> tuple[str, str] | None:
     what, remedy = _FOREIGN[kind]
     seconds = _seconds(kind, read_settings())
     if number == signal.SIGPROF:
-        said = f"{what} took more than {_spelled(seconds)} of processor time ({_setting(kind)}) and was ended."
+        said = f"{what} took more than {plural(seconds, 'second')} of processor time ({_setting(kind)}) and was ended."
         return said, f"{remedy}, or raise the setting."
     if number == signal.SIGALRM:
-        said = f"{what} gave no sign of life for {_spelled(_PATIENCE * seconds)} ({_PATIENCE} times {_setting(kind)})"
+        said = f"{what} gave no sign of life for {plural(_PATIENCE * seconds, 'second')} ({_PATIENCE} times {_setting(kind)})"
         return f"{said} and was ended.", "Run it again when the machine is less busy, or raise the setting."
     if number in _OF_ITS_OWN or number == signal.SIGKILL:
         said = f"{what} ended the process that did it ({signal.Signals(number).name})."
@@ -117,7 +118,3 @@ def _give_back() -> None:
     """Return freed memory to the system, so that one large file leaves room for the next."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
-
-
-def _spelled(seconds: int) -> str:
-    return f"{seconds:,} second{'' if seconds == 1 else 's'}"

@@ -47,7 +47,8 @@ def may_pass(job: Waiting, done_now: Sequence[tuple[str, float]]) -> bool:
 
 def is_brief(job: Waiting, done_now: Sequence[tuple[str, float]]) -> bool:
     """Whether a job is so short that it passes all that are being done, whosever they are, in the process kept for such jobs."""
-    return job.seconds <= BRIEF and all(left > WORTH and job.seconds <= _MUCH_SHORTER * left for _, left in done_now)
+    as_its_own = [(job.person, left) for _, left in done_now]  # so that it has to be much shorter than each
+    return job.seconds <= BRIEF and may_pass(job, as_its_own)
 
 
 def seconds_left(expected: float, worked: float, eta: float | None) -> float:

@@ -12,6 +12,7 @@ from backend.models.resolve import Roots, hub_pattern, local_folder
 from backend.models.runfolder import find_run_folder, read_runs
 from backend.values.lineage import step_of
 from backend.values.models import BrokenMember, ModelInfo, SeriesInfo, SeriesMember
+from backend.values.numbers import plural
 from backend.values.runs import PREFIX, step_name
 
 MOST_MEMBERS = 64
@@ -98,7 +99,7 @@ def series_info(
     if len(good) < 2:
         reasons = " ".join(f"Step {item.step:,}: {item.reason.rstrip('.')}." for item in broken[:3])
         raise ModelError(
-            f"The series '{name}' has {len(good)} usable checkpoint{'' if len(good) == 1 else 's'}. {reasons}".strip(),
+            f"The series '{name}' has {plural(len(good), 'usable checkpoint')}. {reasons}".strip(),
             "A series needs at least two: repair or download the others.",
         )
     return SeriesInfo(name, tuple(good), tuple(broken), len(members))

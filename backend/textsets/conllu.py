@@ -13,6 +13,7 @@ from backend.errors import TextSetError
 from backend.textsets.decoding import iter_lines
 from backend.textsets.limits import Limits
 from backend.textsets.tables import shortened
+from backend.values.numbers import plural
 from backend.values.texts import Cell
 
 N_COLUMNS = {"conllu": 10, "conllulex": 19}
@@ -182,8 +183,7 @@ def _cells(number: int, line: str, format_name: str) -> tuple[str, ...]:
     elif len(cells) == 1 and len(line.split()) > 2:
         hint = "The line has no tab; are its columns separated by spaces? " + _TABS
     raise TextSetError(
-        f"Line {number:,} has {len(cells)} column{'' if len(cells) == 1 else 's'}, not the {wanted} of"
-        f" {_NAMES[format_name]}.",
+        f"Line {number:,} has {plural(len(cells), 'column')}, not the {wanted} of {_NAMES[format_name]}.",
         hint,
     )
 

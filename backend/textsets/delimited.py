@@ -10,8 +10,9 @@ from backend.textsets.headers import ROW_NAME, guess_header, is_row_name
 from backend.textsets.limits import Limits, check_cells
 from backend.textsets.records import QUOTED_CSV, Dialect, mark_name, mark_of, marks_name, records
 from backend.textsets.separators import Tally, find_dialect, looks_like_table, table_start
-from backend.textsets.tables import RawTable, listed, plural, shortened, unique_names
+from backend.textsets.tables import RawTable, listed, shortened, unique_names
 from backend.textsets.tidying import tidy
+from backend.values.numbers import plural
 from backend.values.reading import ReadOptions
 from backend.values.texts import Guess
 

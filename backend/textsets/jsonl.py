@@ -8,8 +8,9 @@ from typing import Any
 from backend.errors import TextSetError
 from backend.textsets.decoding import Decoded, iter_lines
 from backend.textsets.limits import MOST_CELLS, Limits, check_cells
-from backend.textsets.tables import RawTable, plural, shortened, unique_names, without_surrogates
+from backend.textsets.tables import RawTable, shortened, unique_names, without_surrogates
 from backend.values.json_data import Json
+from backend.values.numbers import plural
 from backend.values.texts import Cell, Guess
 
 MOST_NESTED = 1_000_000  # lists and objects: five for each row, at the usual limit of rows

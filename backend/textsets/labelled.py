@@ -7,7 +7,8 @@ from itertools import islice
 from backend.errors import TextSetError
 from backend.textsets.decoding import Decoded, iter_lines
 from backend.textsets.limits import Limits
-from backend.textsets.tables import RawTable, numbered, plural, shortened
+from backend.textsets.tables import RawTable, numbered, shortened
+from backend.values.numbers import plural
 from backend.values.texts import Cell, Guess
 
 _FASTTEXT = "__label__"

@@ -6,7 +6,8 @@ from typing import Any
 
 from backend.errors import TextSetError
 from backend.textsets.limits import Limits, check_cells
-from backend.textsets.tables import RawTable, listed, plain_cell, plural, unique_names
+from backend.textsets.tables import RawTable, listed, plain_cell, unique_names
+from backend.values.numbers import plural
 from backend.values.texts import Cell
 
 _BATCH = 16_384

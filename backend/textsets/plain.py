@@ -5,7 +5,8 @@ from collections import Counter
 
 from backend.textsets.decoding import Decoded, iter_lines
 from backend.textsets.limits import Limits
-from backend.textsets.tables import RawTable, plural
+from backend.textsets.tables import RawTable
+from backend.values.numbers import plural
 from backend.values.texts import Cell
 
 _TREE = re.compile(r"\(\S+ .*\)\s*")

@@ -19,9 +19,10 @@ from backend.textsets.roles import guess_roles
 from backend.textsets.sampling import sampled
 from backend.textsets.selection import blank_rows, find_column, other_columns, select
 from backend.textsets.separators import find_dialect, looks_like_table, table_start
-from backend.textsets.tables import FORMATS, RawTable, numbered, plural, shortened
+from backend.textsets.tables import FORMATS, RawTable, numbered, shortened
 from backend.textsets.wordlists import holds_word_lists, read_word_lists
 from backend.textsets.wordsets import WordSet, preview_words, read_conllu, word_table
+from backend.values.numbers import plural
 from backend.values.reading import ReadOptions, TextColumns
 from backend.values.texts import Cell, Guess, TextPreview, TextTable
 

@@ -7,7 +7,8 @@ from typing import TypeVar
 import numpy as np
 
 from backend.errors import TextSetError
-from backend.textsets.tables import plural, shortened
+from backend.textsets.tables import shortened
+from backend.values.numbers import plural
 from backend.values.reading import ROWS_BY, RowSample
 from backend.values.texts import Cell, TextTable
 

@@ -6,8 +6,9 @@ from dataclasses import replace
 from backend.errors import TextSetError
 from backend.textsets.limits import LONGEST_CLASS, Limits
 from backend.textsets.roles import guess_roles
-from backend.textsets.tables import RawTable, listed, numbered, plural, shortened
+from backend.textsets.tables import RawTable, listed, numbered, shortened
 from backend.textsets.tidying import tidy, tidy_labels, without_marks
+from backend.values.numbers import plural
 from backend.values.reading import TextColumns
 from backend.values.texts import Cell, TextTable
 

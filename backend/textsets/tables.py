@@ -122,11 +122,6 @@ def shortened(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def plural(count: int, noun: str) -> str:
-    """A count with its noun: "1 row", "2,000 rows"."""
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
-
-
 def _free(name: str, taken: set[str], numbers: dict[str, int]) -> str:
     chosen, number = name, numbers.get(name, 1)
     while chosen in taken:

@@ -5,7 +5,8 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
-from backend.textsets.tables import plural, shortened
+from backend.textsets.tables import shortened
+from backend.values.numbers import plural
 from backend.values.texts import Cell
 
 _MARK = "\ufeff"

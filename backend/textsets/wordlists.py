@@ -8,9 +8,10 @@ from backend.textsets.alignment import place, write_out
 from backend.textsets.decoding import Decoded, first_line, iter_lines
 from backend.textsets.jsonl import check_values, parsed
 from backend.textsets.limits import Limits
-from backend.textsets.tables import numbered, plural, shortened, without_surrogates
+from backend.textsets.tables import numbered, shortened, without_surrogates
 from backend.textsets.tidying import tidy_labels
 from backend.textsets.wordsets import Rows, WordSet
+from backend.values.numbers import plural
 from backend.values.reading import ReadOptions, TextColumns
 from backend.values.texts import Cell
 

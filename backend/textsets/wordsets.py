@@ -8,7 +8,8 @@ from backend.textsets.alignment import Span, divide, place, write_out
 from backend.textsets.conllu import Sentence, Word, read_sentences
 from backend.textsets.decoding import Decoded
 from backend.textsets.limits import Limits
-from backend.textsets.tables import listed, plural, shortened
+from backend.textsets.tables import listed, shortened
+from backend.values.numbers import plural
 from backend.values.reading import WORD_TASKS, ReadOptions
 from backend.values.texts import Cell, TextPreview, TextTable
 

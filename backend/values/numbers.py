@@ -47,3 +47,8 @@ def chance_text(p: float) -> str:
 def hover_form(unit: str = "number") -> str:
     """The form of a unit for the hovers of charts (a format of d3); "small" is of numbers that may be far below a thousandth."""
     return HOVERS.get(unit, ".3f")
+
+
+def plural(count: int, noun: str) -> str:
+    """A count with its noun: "1 row", "2,000 rows"."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.metrics.direct_probe.hulls import TOLERANCE, Meeting, meet, meet_from
+from backend.metrics.direct_probe.nearest import beyond
 from backend.metrics.shared.linalg import BLOCK_ENTRIES, Floats, Ints
 from backend.values.activations import Report
 
@@ -177,12 +178,13 @@ class _Merging:
         """
         points = self.rows[together]
         centre = points.mean(axis=0)
-        width = np.linalg.norm(centre - self.centres[names], axis=1)
+        line = centre - self.centres[names]
+        width = np.linalg.norm(line, axis=1)
         low = (points @ centre)[:, None] - points @ self.centres[names].T
         highest = np.full(len(self.rows), -np.inf)
         np.maximum.at(highest, self.clusters, self.rows @ centre - self.own)
         slab = low.min(axis=0) - highest[names]
-        left = slab <= TOLERANCE * np.abs(centre - self.centres[names]).max(axis=1)
+        left = ~beyond(slab, line, TOLERANCE)
         slab, names = slab[left] / np.maximum(width[left], TOLERANCE), names[left]
         names = self._not_remembered(first, second, points, names[np.argsort(slab, kind="stable")])
         while len(names):
@@ -194,7 +196,7 @@ class _Merging:
             if len(names):
                 rows, starts = self._rows_of(names)
                 slab = (points @ met.normal).min() - np.maximum.reduceat(self.rows[rows] @ met.normal, starts)
-                parted = slab > TOLERANCE * np.abs(met.normal).max()
+                parted = beyond(slab, met.normal, TOLERANCE)
                 for other in names[parted].tolist():
                     self._remember(first, other, met.normal)
                 names = names[~parted]
@@ -214,7 +216,7 @@ class _Merging:
                 np.einsum("ij,ij->i", self.rows[rows], np.repeat(normals, sizes, axis=0)), starts
             )
             slab = (points @ normals.T).min(axis=0) - highest
-            parted = slab > TOLERANCE * np.abs(normals).max(axis=1)
+            parted = beyond(slab, normals, TOLERANCE)
             if mine == second:
                 for name, normal in zip(tried[parted].tolist(), normals[parted], strict=True):
                     self._remember(first, name, normal)

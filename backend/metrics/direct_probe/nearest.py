@@ -30,13 +30,14 @@ class Nearest:
     weights: tuple[Floats, Floats]
 
 
-def beyond(slab: float, normal: Floats, tolerance: float) -> bool:
-    """Whether a slab, as wide along ``normal`` as ``slab`` says for a normal of this length, proves a city-block distance beyond ``tolerance``.
+def beyond(slab: float | Floats, normal: Floats, tolerance: float) -> npt.NDArray[np.bool_]:
+    """Whether slabs prove city-block distances beyond ``tolerance``: ``slab`` (...) by ``normal`` (..., n_dims), or all by one normal.
 
+    A slab is as wide as it is along a normal of this length, which need not be 1.
     A normal whose largest entry is 1 gains at most the city-block length of a step: in 384 dimensions several times the
     Euclidean one, which alone leaves hulls undecided that are a few tolerances apart.
     """
-    return slab > tolerance * float(np.abs(normal).max(initial=0.0))
+    return np.asarray(slab > tolerance * np.abs(normal).max(axis=-1, initial=0.0))
 
 
 def any_pair(a: Floats, b: Floats) -> tuple[Floats, Floats]:
@@ -51,9 +52,8 @@ def nearest(a: Floats, b: Floats, weights: tuple[Floats, Floats], tolerance: flo
     """Points of the hulls of ``a`` (n_a, n_dims) and ``b`` (n_b, n_dims) that prove whether these are apart.
 
     Either the city-block distance exceeds ``tolerance``, as ``beyond`` says of the slab across ``between``, or that of the two
-    points does not. The row of
-    each side that is furthest on the wrong side joins, rows whose weight would turn negative leave. None where neither is
-    proven when the digits of the machine are used up.
+    points does not. The row of each side that is furthest on the wrong side joins, rows whose weight would turn negative
+    leave. None where neither is proven when the digits of the machine are used up.
     """
     found = _Active(a, b, weights)
     least, still = np.inf, 0
@@ -61,10 +61,10 @@ def nearest(a: Floats, b: Floats, weights: tuple[Floats, Floats], tolerance: flo
         between = found.between
         high, along = float(np.linalg.norm(between)), found.rows @ between
         worst = int(along[: len(a)].argmin()), len(a) + int(along[len(a) :].argmin())
-        low = float(along[worst[0]] + along[worst[1]]) / high if high > 0 else 0.0
-        apart = beyond(low * high, between, tolerance)
+        slab = float(along[worst[0]] + along[worst[1]])
+        apart = bool(beyond(slab, between, tolerance))
         if apart or float(np.abs(between).sum()) <= tolerance:
-            return Nearest(apart, between, low, found.weights(len(a)))
+            return Nearest(apart, between, slab / high if high > 0 else 0.0, found.weights(len(a)))
         still = still + 1 if high >= least * (1.0 - 1e-12) else 0
         least = min(least, high)
         if still == _STILL or not found.join(worst):
