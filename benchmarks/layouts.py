@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from backend.metrics.maps.kernel import pca_layout, trustworthiness
+from backend.metrics.maps.kernel import pca_layout
 from backend.metrics.maps.projection import PROJECTION
+from backend.metrics.maps.quality import trustworthiness
 from backend.settings import PROJECT
 from backend.values.activations import no_report
 from benchmarks import made, real

@@ -14,10 +14,10 @@ from backend.metrics.maps.kernel import (
     laid_on,
     oriented,
     pca_layout,
-    trustworthiness,
     tsne_layout,
 )
 from backend.metrics.maps.projection import PROJECTION
+from backend.metrics.maps.quality import quality, trustworthiness
 from backend.metrics.neighbors.kernel import nearest_neighbours, neighbour_overlap, row_norms
 from backend.metrics.shared.compiled import keep_compiled
 from backend.values.activations import Activations, LayerStack, no_report
@@ -171,19 +171,35 @@ def test_principal_components_block_by_block_are_those_of_the_whole(monkeypatch)
         np.testing.assert_allclose(blocks, expected, atol=1e-8)
 
 
-def test_many_points_are_judged_by_a_part_of_them_and_slow_methods_lay_out_fewer(monkeypatch):
+def test_many_points_are_judged_by_a_part_of_them_among_all_and_slow_methods_lay_out_fewer(monkeypatch):
     x, _ = clusters(120)
     whole = run(stack_of(x), k=5)
-    monkeypatch.setattr(projection, "_MOST_COMPARED", 60)
+    monkeypatch.setattr(projection, "_MOST_COMPARED", 100)
+    monkeypatch.setattr(projection, "_DRAWN", 60)
     monkeypatch.setattr(projection, "_MOST_LAID_OUT", 50)
     part = run(stack_of(x), k=5)
     np.testing.assert_array_equal(part.values.coords, whole.values.coords)
-    assert part.values.n_compared == 60 and any("60 of the points" in note for note in part.notes)
-    assert part.values.trustworthiness[0] == pytest.approx(whole.values.trustworthiness[0], abs=0.1)
-    assert part.values.overlap_by_chance == pytest.approx(5 / 59)
+    assert part.values.n_compared == 60 and any("60 of the 120 points" in note for note in part.notes)
+    assert part.values.trustworthiness[0] == pytest.approx(whole.values.trustworthiness[0], abs=0.01)
+    assert part.values.overlap_by_chance == whole.values.overlap_by_chance == pytest.approx(5 / 119)
     slow = run(stack_of(x), k=5, method="tsne", n_iter=20)
     assert len(slow.values.row_index) == slow.values.n_compared == 50
     assert any("50 of 120 rows" in note for note in slow.notes)
+
+
+@pytest.mark.parametrize("copies", [1, 30, 100])
+def test_the_quality_of_some_rows_is_their_part_of_that_of_all(copies):
+    rng = np.random.default_rng(0)
+    x, coords = rng.normal(size=(100, 8)), rng.normal(size=(100, 2))
+    x[:copies], coords[:copies] = x[0], coords[0]
+    rows = [np.sort(part) for part in np.split(rng.permutation(100), 4)]
+    parts = np.array([quality(x, coords, 7, part) for part in rows])
+    every = np.arange(100)
+    np.testing.assert_allclose(parts.mean(axis=0), quality(x, coords, 7, every), rtol=1e-12)
+    assert parts[:, 0].mean() == pytest.approx(trustworthiness(x, coords, 7), rel=1e-12)
+    assert parts[:, 1].mean() == pytest.approx(neighbour_overlap(x, coords, 7).mean(), rel=1e-12)
+    known = nearest_neighbours(x, 20)[1]
+    assert quality(x, coords, 7, rows[0], known) == tuple(parts[0])
 
 
 @pytest.mark.parametrize("k", [1, 5, 20])

@@ -16,7 +16,7 @@ from backend.metrics.dimension.kernel import (
     tied_shares,
 )
 from backend.metrics.direct_probe.kernel import direct_probe
-from backend.metrics.maps.kernel import trustworthiness
+from backend.metrics.maps.quality import trustworthiness
 from backend.metrics.neurons.kernel import single_dimension_fits
 from backend.metrics.neurons.kernel import standardised as dimensions
 from backend.metrics.postprocess import postprocess

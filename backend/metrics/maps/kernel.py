@@ -1,20 +1,18 @@
-"""Layouts of one matrix in two or three dimensions (PCA, t-SNE, UMAP), their alignment, and how far to trust them."""
+"""Layouts of one matrix in two or three dimensions (PCA, t-SNE, UMAP), and their alignment."""
 
-import os
 import warnings
 
 import numpy as np
 
-from backend.metrics.neighbors.kernel import AnyRows, Floats, Indices, nearest_neighbours
+from backend.metrics.neighbors.kernel import AnyRows, Floats, Indices
 from backend.metrics.shared.compiled import keep_compiled
-from backend.metrics.shared.rounding import distance_rounding
 from backend.values.activations import Report, no_report
 
 _EXAGGERATED_ITERATIONS = 250  # of t-SNE, before its normal ones
+MOST_EXACT = 25_000  # rows between which t-SNE takes every pair; of more, interpolation on a grid is quicker
 _JITTER = 0.01  # share of the start's spread, so that copies do not start (and stay) on one spot
 _REPORT_EVERY = 25
-_WORTH_THREADS = 3000
-_BLOCK_ROWS = 16_384  # of principal components at a time
+_BLOCK_ROWS = 1024  # of principal components at a time: what is centred is multiplied while it is in the cache
 
 
 def pca_layout(x: AnyRows, n_components: int, *, centre: bool = True) -> tuple[Floats, Floats]:
@@ -40,15 +38,14 @@ def pca_layout(x: AnyRows, n_components: int, *, centre: bool = True) -> tuple[F
     values, vectors = values[::-1], vectors[:, ::-1]
     total = float(np.trace(matrix))
     scores, ratios = np.zeros((n_rows, n_components)), np.zeros(n_components)
-    for i in range(found):
-        if values[i] <= total * size * np.finfo(np.float64).eps:
-            continue
-        loadings = vectors[:, i] if tall else rows(slice(None)).T @ vectors[:, i]
-        sign = 1.0 if loadings[np.argmax(np.abs(loadings))] >= 0 else -1.0
-        for block in blocks:
-            own = rows(block) @ vectors[:, i] if tall else vectors[block, i] * np.sqrt(values[i])
-            scores[block, i] = sign * own
-        ratios[i] = values[i] / total
+    kept = values > total * size * np.finfo(np.float64).eps
+    values, vectors, here = values[kept], vectors[:, kept], np.flatnonzero(kept)
+    loadings = vectors if tall else rows(slice(None)).T @ vectors
+    largest = np.take_along_axis(loadings, np.abs(loadings).argmax(axis=0, keepdims=True), axis=0)[0]
+    signs = np.where(largest >= 0, 1.0, -1.0)
+    for block in blocks:
+        scores[block, here] = signs * (rows(block) @ vectors if tall else vectors[block] * np.sqrt(values))
+    ratios[here] = values / total
     return scores, ratios
 
 
@@ -64,11 +61,14 @@ def tsne_layout(
     """t-SNE layout (n_rows, 2) from exact neighbours, begun at ``start`` (n_rows, 2).
 
     ``neighbours`` are distances and row numbers, three times ``perplexity`` of them. ``report`` is called every 25
-    iterations and may cancel. The same on any number of threads. openTSNE (Policar et al. 2019).
+    iterations and may cancel. In one thread, so the same on every machine of a kind. Exact forces up to ``MOST_EXACT`` rows,
+    openTSNE's interpolation beyond; the descent is openTSNE's (Policar et al. 2019).
     """
     import openTSNE
     from openTSNE.affinity import PerplexityBasedNN
     from openTSNE.nearest_neighbors import PrecomputedNeighbors
+
+    from backend.metrics.maps.forces import gradient
 
     distances, indices = neighbours
     total, done = _EXAGGERATED_ITERATIONS + n_iter, 0
@@ -82,7 +82,8 @@ def tsne_layout(
     model = openTSNE.TSNE(
         early_exaggeration_iter=_EXAGGERATED_ITERATIONS,
         n_iter=n_iter,
-        n_jobs=_threads(len(start)),
+        n_jobs=1,
+        negative_gradient_method=gradient if len(start) <= MOST_EXACT else "fft",
         callbacks=[step],
         callbacks_every_iters=_REPORT_EVERY,
         random_state=seed,
@@ -198,41 +199,8 @@ def on_components(x: AnyRows, scores: Floats, point: AnyRows) -> tuple[Floats, f
     return coords, float(min(1.0, coords @ coords / whole)) if whole > 0 else float("nan")
 
 
-def trustworthiness(x: AnyRows, coords: Floats, k: int) -> float:
-    """How far the ``k`` nearest neighbours in a layout are near in the full space too: at most 1, about 0.5 by chance.
-
-    ``x`` (n_rows, n_dims) and ``coords`` (n_rows, n_components) hold the same rows; needs 2 k < n_rows. Rows that are
-    equally far, but for the rounding of ``x``, share the best rank of them. Venna and Kaski (2001).
-    """
-    n_rows = len(x)
-    rows = np.asarray(x, dtype=np.float64)
-    rows = rows - rows.mean(axis=0)
-    squares = np.einsum("ij,ij->i", rows, rows)
-    shown, rounding = nearest_neighbours(coords, k)[1], distance_rounding(x)
-    penalty = 0.0
-    size = max(1, 2**22 // n_rows)
-    for begin in range(0, n_rows, size):
-        block = np.arange(begin, min(begin + size, n_rows))
-        gaps = squares - 2 * rows[block] @ rows.T  # squared distances but for the row's own norm
-        gaps[np.arange(len(block)), block] = np.inf
-        for neighbour in range(k):
-            limit = np.take_along_axis(gaps, shown[block, neighbour : neighbour + 1], axis=1)
-            far = np.sqrt(np.maximum(limit[:, 0] + squares[block], 0.0))
-            limit[:, 0] -= rounding[block] * (
-                2 * far - np.minimum(rounding[block], far)
-            )  # as far^2 to (far - rounding)^2
-            ranks = (gaps < limit).sum(axis=1) + 1
-            penalty += float(np.maximum(ranks - k, 0).sum())
-    return 1 - penalty * 2 / (n_rows * k * (2 * n_rows - 3 * k - 1))
-
-
 def _apart(start: Floats, seed: int) -> Floats:
     """``start`` with a little seeded noise on it, of the same relative size on every axis."""
     spread = start.std(axis=0)
     spread = np.where(spread > 0, spread, spread.max() or 1.0)
     return start + _JITTER * spread * np.random.default_rng(seed).normal(size=start.shape)
-
-
-def _threads(n_rows: int) -> int:
-    """Threads of t-SNE: one for small maps, which wait for each other longer than they work."""
-    return 1 if n_rows < _WORTH_THREADS else min(4, os.cpu_count() or 1)

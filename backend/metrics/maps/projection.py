@@ -10,14 +10,15 @@ from backend.errors import InvalidRequest
 from backend.metrics.base import Metric, Outcome, param
 from backend.metrics.effort import Effort, Size
 from backend.metrics.maps.kernel import (
+    MOST_EXACT,
     aligned,
     alignment_residual,
     oriented,
     pca_layout,
-    trustworthiness,
     tsne_layout,
     umap_layout,
 )
+from backend.metrics.maps.quality import quality
 from backend.metrics.neighbors.kernel import (
     AnyRows,
     Floats,
@@ -25,7 +26,6 @@ from backend.metrics.neighbors.kernel import (
     nearest_neighbours,
     row_norms,
     sampled_rows,
-    shared_share,
     unit_rows,
 )
 from backend.metrics.shared.degenerate import why_undefined
@@ -35,9 +35,7 @@ from backend.values.results import Undefined
 
 _LEAST_ROWS = 5  # of t-SNE and UMAP; below, principal components say all there is
 _MOST_OF_ALL, _MOST_LAID_OUT = 1_000_000, 50_000  # rows of PCA; of t-SNE and UMAP
-_MOST_COMPARED = (
-    10_000  # rows whose neighbours on a map of principal components are compared: time grows with their square
-)
+_MOST_COMPARED, _DRAWN = 5_000, 2_500  # rows whose neighbours are all compared with the map's, and how many are of more
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +69,8 @@ class Projection:
     those tokens are (empty where points are no tokens, or where that is not known); ``token_spans`` (n_points, 2) are the
     characters of its text that a token stands for (-1 for none; no rows where that is not known). ``norms`` (n_layers, n_points)
     are the Euclidean lengths of the rows. ``trustworthiness`` and
-    ``neighbour_overlap`` (n_layers,) compare the ``k`` nearest neighbours in the map and in the full space, for
-    ``n_compared`` of the points; ``overlap_by_chance`` is what unrelated maps share. ``alignment_residual`` (n_layers,), 0 to 1, is
+    ``neighbour_overlap`` (n_layers,) compare the ``k`` nearest neighbours in the map and in the full space, both among all points, for
+    ``n_compared`` of them; ``overlap_by_chance`` is what unrelated maps share. ``alignment_residual`` (n_layers,), 0 to 1, is
     what the best alignment of each map with the one before it leaves; 0 for the first. ``explained_variance_ratio`` is (n_layers, n_components) for
     PCA and (0, n_components) for the others, ``variance_shown`` (n_layers,) or (0,) the sum over the axes. ``method`` and
     ``perplexity`` are the ones used.
@@ -121,8 +119,8 @@ def lay_out_all(
     n_rows = len(stack.rows[0])
     rows = sampled_rows(n_rows, min(params.max_rows, most_laid_out(params.method)), seed)
     used, notes = _fitted(params, len(rows))
-    compared = sampled_rows(len(rows), _MOST_COMPARED if used.method == "pca" else len(rows), seed)
-    k = max(1, min(params.k, (len(compared) - 1) // 2))
+    compared = sampled_rows(len(rows), len(rows) if len(rows) <= _MOST_COMPARED else _DRAWN, seed)
+    k = max(1, min(params.k, (len(rows) - 1) // 2))
     values = _empty(stack, rows, used, k, len(compared))
     undefined: list[Undefined] = []
     reference: Floats | None = None
@@ -184,7 +182,7 @@ def _empty(stack: LayerStack, rows: Indices, params: ProjectionParams, k: int, n
         norms=np.full((n_layers, n), np.nan),
         trustworthiness=np.full(n_layers, np.nan),
         neighbour_overlap=np.full(n_layers, np.nan),
-        overlap_by_chance=min(1.0, k / max(1, n_compared - 1)),
+        overlap_by_chance=min(1.0, k / max(1, n - 1)),
         alignment_residual=np.full(n_layers, np.nan),
         explained_variance_ratio=np.full((n_shares, params.n_components), np.nan),
         variance_shown=np.full(n_shares, np.nan),
@@ -246,18 +244,14 @@ def _compare(
     values: Projection, layer: int, x: AnyRows, coords: Floats, rows: Indices, near: Indices | None = None
 ) -> None:
     """Fill in how far the map of a layer can be trusted, by ``rows`` of its points; ``near`` are all points' neighbours, if known."""
-    k = values.k
-    if 2 * k < len(rows):
-        x, coords = x[rows], coords[rows]
-        values.trustworthiness[layer] = trustworthiness(x, coords, k)
-        near = nearest_neighbours(x, k)[1] if near is None else near[:, :k]
-        values.neighbour_overlap[layer] = shared_share(near, nearest_neighbours(coords, k)[1]).mean()
+    if 2 * values.k < len(x):
+        values.trustworthiness[layer], values.neighbour_overlap[layer] = quality(x, coords, values.k, rows, near)
 
 
 def _undefined(values: Projection, layer: int, reason: str | None) -> list[Undefined]:
     names = ["trustworthiness", "neighbour_overlap"]
     if reason is None:
-        few = f"{values.n_compared:,} rows are too few to compare {values.k} neighbours"
+        few = f"{len(values.row_index):,} rows are too few to compare {values.k} neighbours"
         return [Undefined(name, (layer,), few) for name in names if np.isnan(getattr(values, name)[layer])]
     names += ["alignment_residual"] + ["norms"] * bool(np.isnan(values.norms[layer]).any())
     if len(values.explained_variance_ratio):
@@ -270,7 +264,9 @@ def _notes(values: Projection, stack: LayerStack, params: ProjectionParams, n_ze
     if len(values.row_index) < values.n_rows:
         notes.append(f"{len(values.row_index):,} of {values.n_rows:,} rows were drawn by the seed.")
     if values.n_compared < len(values.row_index):
-        notes.append(f"Neighbours were compared among {values.n_compared:,} of the points, drawn by the seed.")
+        notes.append(
+            f"The map's neighbours were compared for {values.n_compared:,} of the {len(values.row_index):,} points, drawn by the seed."
+        )
     if params.method != "pca":
         notes.append("Distances and cluster sizes on the map mean little; see trustworthiness and neighbour overlap.")
     if params.method == "pca":
@@ -282,23 +278,27 @@ def _notes(values: Projection, stack: LayerStack, params: ProjectionParams, n_ze
     return notes
 
 
-_ROW = 3e5  # multiplications in whose time the neighbours of a row are sorted and compared
+_ROW = 1.5e5  # multiplications in whose time the neighbours of a row are sorted and compared
 
 
 def projection_work(size: Size, params: ProjectionParams) -> float:
     """Multiplications: neighbours in the full space and on the map, then t-SNE's or UMAP's iterations over the points."""
-    laid_out = min(size.n_rows, params.max_rows)
-    rows = min(laid_out, _MOST_COMPARED if params.method == "pca" else _MOST_LAID_OUT)
-    turn = {"pca": 0.0, "tsne": 2.5e6 + 5e4 * rows * params.perplexity / 30, "umap": 6e4 * rows}[params.method]
-    compiled = 5e10 if params.method == "umap" else 0.0  # once in a process
+    laid_out = min(size.n_rows, params.max_rows, most_laid_out(params.method))
+    searched = laid_out if params.method != "pca" else 0
+    compared = laid_out if laid_out <= _MOST_COMPARED else _DRAWN
+    pairs = min(laid_out, MOST_EXACT)
+    turn = {"pca": 0.0, "tsne": 1e6 + laid_out * (pairs + 3e3 * params.perplexity / 30), "umap": 1.5e4 * laid_out}[
+        params.method
+    ]
+    compiled = 3e10 if params.method == "umap" else 0.0  # once in a process
     components = 2.0 * laid_out * size.n_dims * min(size.n_dims, laid_out)
-    compared = rows * (rows * (size.n_dims + 600.0) + _ROW)
-    return size.n_matrices * (compared + components + turn * params.n_iter) + compiled
+    looked = (searched + compared) * (laid_out * (0.2 * size.n_dims + 150.0) + _ROW)
+    return size.n_matrices * (looked + components + turn * params.n_iter) + compiled
 
 
 PROJECTION = Metric(
     name="projection",
-    version=5,
+    version=6,
     title="Projection",
     scope="stack",
     params=ProjectionParams,

@@ -69,7 +69,7 @@ def _work(size: Size, params: ProjectionSeriesParams) -> float:
 
 PROJECTION_SERIES = Metric(
     name="projection_series",
-    version=5,
+    version=6,
     title="Projection over checkpoints",
     scope="models",
     params=ProjectionSeriesParams,

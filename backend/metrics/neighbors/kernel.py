@@ -61,6 +61,23 @@ def nearest_of(x: AnyRows, rows: Indices, k: int) -> tuple[Floats, Indices]:
     return distances, indices
 
 
+def neighbours_of(x: AnyRows, rows: Indices, k: int) -> tuple[Floats, Indices]:
+    """As ``nearest_neighbours``, of some rows alone, among all of them: distances and row numbers (len(rows), k)."""
+    x = checked_rows(x)
+    if len(rows) == len(x):
+        distances, indices = nearest_neighbours(x, k)
+        return distances[rows], indices[rows]
+    first, group = distinct_rows(x)
+    if len(first) == len(x):
+        return nearest_of(x, rows, k)
+    near, own = min(k, len(first) - 1), np.unique(group[rows])
+    distances, indices = np.zeros((len(first), near)), np.zeros((len(first), near), dtype=np.int64)
+    if near:
+        distances[own], indices[own] = nearest_of(x[first], own, near)
+    distances, indices = with_copies(distances, indices, group, k)
+    return distances[rows], indices[rows]
+
+
 def neighbours_of_distinct(x: AnyRows, k: int, *, report: Report = no_report) -> tuple[Floats, Indices]:
     """As ``nearest_neighbours``, of rows that are known to be finite and to differ; ``k`` is from 1 to n_rows - 1."""
     return _search(x, k, report)
