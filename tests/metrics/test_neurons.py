@@ -7,6 +7,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from backend.errors import InvalidRequest
+from backend.metrics.neurons import kernel
 from backend.metrics.neurons.kernel import (
     fold_numbers,
     greedy_dimensions,
@@ -234,6 +235,47 @@ def test_other_requests_that_make_no_sense_are_refused():
         greedy_dimensions(x, y, n_select=1)
     with pytest.raises(InvalidRequest, match="1 class"):
         single_dimension_fits(x[:, :2], 0 * y)
+
+
+def hard_rows(n_classes, seed):
+    """Frequent and rare classes, the last of one row where there are three, and among the dimensions a constant one, a copy and one apart."""
+    rng = np.random.default_rng([seed, n_classes])
+    common = n_classes - (n_classes > 2)
+    drawn = rng.choice(common, 9 * n_classes + 60, p=(weights := 1.0 / np.arange(1, common + 1)) / weights.sum())
+    y = np.concatenate([np.arange(n_classes), rng.permutation(common), drawn])
+    x = rng.standard_normal((len(y), 10)) + 0.5 * rng.standard_normal((n_classes, 10))[y]
+    x[:, 2] = 3.0
+    x[:, 6] = x[:, 1]
+    x[:, 4] += 30.0 * (y == 0)
+    x[:, 8] *= 1e3
+    return x, y
+
+
+@pytest.mark.parametrize(("n_classes", "seed"), [(2, 0), (2, 1), (3, 0), (6, 0), (6, 1), (6, 2), (50, 0), (50, 1)])
+def test_hard_rows_are_chosen_on_as_by_a_scikit_learn_loop(n_classes, seed):
+    x, y = hard_rows(n_classes, seed)
+    n_select = 2 if n_classes < 50 else 1
+    found = greedy_dimensions(x, y, n_select=n_select, seed=seed)
+    chosen, accuracies = naive_greedy(x, y, n_select, seed)
+    assert found.dimensions.tolist() == chosen
+    np.testing.assert_allclose(found.accuracies, accuracies, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("n_classes", [3, 6, 50])
+@pytest.mark.parametrize("n_shared", [0, 1])
+def test_what_fits_that_end_early_count_holds_for_those_that_do_not(n_classes, n_shared):
+    """No candidate is left out that could win: its held-out rows that are right lie between the two counts."""
+    x, y = hard_rows(n_classes, 5)
+    order = np.argsort(fold_numbers(y, 5, np.random.default_rng(0)), kind="stable")
+    ends = [slice(part[0], part[-1] + 1) for part in np.array_split(np.arange(len(y)), 5)]
+    columns, y = standardised(x[order])[0], y[order]
+    whole, parts = kernel.intercept_part(y), [kernel.intercept_part(np.delete(y, np.r_[fold])) for fold in ends]
+    for dim in range(n_shared):
+        whole, parts = kernel._grown(whole, parts, ends, columns[dim])
+    least, most = kernel._bounds(whole, parts, ends, columns[n_shared:], y, [1] * 5)
+    right = kernel._held_out(whole, parts, ends, columns[n_shared:], y, [1] * 5)
+    assert (least <= right).all() and (right <= most).all()
+    assert (most - least).max() < 0.2 * len(y)
 
 
 @pytest.mark.parametrize("n_classes", [51, 77])

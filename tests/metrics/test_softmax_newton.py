@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from backend.metrics.neurons.softmax_large import Shape, minimised
-from backend.metrics.neurons.softmax_newton import fit_each, moments
+from backend.metrics.neurons.softmax_newton import add_penalty, fit_each, fit_near, moments
 from backend.metrics.neurons.softmax_parts import MOST_EXACT, extended, intercept_part
 
 
@@ -78,11 +78,11 @@ def test_steps_with_a_hessian_from_nearby_end_where_newtons_do(n_classes):
     x, y = rows(n_classes)
     part = intercept_part(y)
     found = fit_each(part, x)
-    hessian = moments(part, x, found + 0.05)[1]
-    diagonal = np.arange(part.n_logits, hessian.shape[1])
-    hessian[:, diagonal, diagonal] += 1.0
-    hessian[:, : part.n_logits, : part.n_logits] += part.n_logits > 1
-    again = fit_each(part, x, start=found + 0.05 * (found != 0), hessian=hessian, tolerance=1e-8)
+    start = found + 0.05 * (found != 0)
+    gradient, hessian = moments(part, x, start)
+    add_penalty(gradient, hessian, start)
+    again, left = fit_near(part, x, start=start, derivatives=(gradient, hessian), tolerance=1e-8)
+    assert left.max() < 1e-7
     np.testing.assert_allclose(again[:, 1:], found[:, 1:], atol=1e-5)
 
 

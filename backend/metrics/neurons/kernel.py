@@ -11,8 +11,8 @@ from threadpoolctl import threadpool_limits
 
 from backend.errors import InvalidRequest
 from backend.metrics.neurons.softmax_large import Shape
-from backend.metrics.neurons.softmax_newton import add_penalty, fit_each, moments, newton_step
-from backend.metrics.neurons.softmax_parts import Part, extended, intercept_part, logits, winners
+from backend.metrics.neurons.softmax_newton import add_penalty, fit_each, fit_near, moments
+from backend.metrics.neurons.softmax_parts import Part, extended, intercept_part, logits, margins, scores_of, winners
 from backend.metrics.shared.linalg import Floats, Ints, as_matrix, centred, row_mean
 from backend.metrics.shared.rounding import inverse_spread, step_of
 from backend.values.activations import Report, no_report
@@ -20,7 +20,9 @@ from backend.values.activations import Report, no_report
 N_SCREENED = 16  # candidates that are cross-validated where not all can be
 POOLED, FOLD_MEAN = "all held-out rows", "mean over folds"
 SCORES = (POOLED, FOLD_MEAN)  # what the cross-validated accuracy is
-_ROUGH, _FINE = 1e-2, 2e-4  # last step of a start, and of a fit
+_ROUGH = 0.1  # last step of a start,
+_LOOSE, _SOON, _FINE = 0.05, 2e-4, 1e-6  # of a first look at a candidate of many logits, of one logit, and of a fit
+_TIE = 1e-7  # logits that differ by less are compared by a fit to its end
 _GREEDY, _SINGLE = "Choosing dimensions", "Dimensions one by one"
 
 
@@ -223,11 +225,19 @@ def _forward(
         few = len(left) > N_SCREENED and not whole.exact
         if few:
             left = np.sort(left[np.argsort(-Shape(whole).score(whole, columns[left]), kind="stable")[:N_SCREENED]])
-        right = np.zeros(len(left), dtype=np.int64)
+        right, most = np.zeros(len(left), dtype=np.int64), np.zeros(len(left), dtype=np.int64)
+        stage = f"{_GREEDY}: {step + 1} of {n_select}"
         for block in whole.blocks(len(left)):
-            report(step * len(left) + block.start, n_select * len(left), f"{_GREEDY}: {step + 1} of {n_select}")
-            right[block] = _held_out(whole, parts, ends, columns[left[block]], y, points)
-        best = int(right.argmax())
+            report(step * len(left) + block.start, n_select * len(left), stage)
+            right[block], most[block] = _bounds(whole, parts, ends, columns[left[block]], y, points)
+        order = np.argsort(-most, kind="stable")
+        for block in whole.blocks(len(left)):
+            unsure = order[block]
+            unsure = np.sort(unsure[(most[unsure] >= right.max()) & (right[unsure] < most[unsure])])
+            if len(unsure):
+                report((step + 1) * len(left) - 1, n_select * len(left), stage)
+                right[unsure] = most[unsure] = _held_out(whole, parts, ends, columns[left[unsure]], y, points)
+        best = int(np.where(most >= right.max(), right, -1).argmax())
         chosen.append(int(left[best]))
         counts.append(int(right[best]))
         screened.append(few)
@@ -237,18 +247,53 @@ def _forward(
 
 
 def _held_out(
-    whole: Part, parts: Sequence[Part], folds: Sequence[slice], x: Floats, y: Ints, points: Sequence[int]
+    whole: Part,
+    parts: Sequence[Part],
+    folds: Sequence[slice],
+    x: Floats,
+    y: Ints,
+    points: Sequence[int],
+    tolerance: float = _FINE,
 ) -> Ints:
     """What the held-out rows of all folds count that are given their class, with each row of ``x`` (n_candidates, n_rows) in turn."""
     right = np.zeros(len(x), dtype=np.int64)
-    for part, fold, found, each in zip(parts, folds, _fits(whole, parts, folds, x), points, strict=True):
+    for part, fold, (found, _), each in zip(
+        parts, folds, _fits(whole, parts, folds, x, tolerance), points, strict=True
+    ):
         kept = replace(part, base=whole.base[fold], y=y[fold])
         right += each * (winners(logits(kept, x[:, fold], found), part.classes) == y[fold]).sum(axis=1)
     return right
 
 
-def _fits(whole: Part, parts: Sequence[Part], folds: Sequence[slice], x: Floats) -> Iterator[Floats]:
-    """Coefficients for each fold's training part in turn.
+def _bounds(
+    whole: Part, parts: Sequence[Part], folds: Sequence[slice], x: Floats, y: Ints, points: Sequence[int]
+) -> tuple[Ints, Ints]:
+    """The same at least and at most, (n_candidates,) each, by fits that end early: rows too near to a border count in the second only.
+
+    One logit is fitted to its end, as that is soon reached.
+    """
+    if whole.n_logits == 1:
+        right = _held_out(whole, parts, folds, x, y, points, _SOON)
+        return right, right.copy()
+    least, most = np.zeros(len(x), dtype=np.int64), np.zeros(len(x), dtype=np.int64)
+    for part, fold, (found, left), each in zip(
+        parts, folds, _fits(whole, parts, folds, x, _LOOSE), points, strict=True
+    ):
+        known = np.isin(y[fold], part.classes)  # others are never right
+        places = np.searchsorted(part.classes, y[fold][known])
+        base, own = whole.base[fold][known], x[:, fold][:, known]
+        scores = scores_of(base, own, found)
+        off = scores_of(np.abs(base), np.abs(own), left) + _TIE
+        low, high = margins(scores, off, places)
+        least += each * (low > 0).sum(axis=1)
+        most += each * (high >= 0).sum(axis=1)
+    return least, most
+
+
+def _fits(
+    whole: Part, parts: Sequence[Part], folds: Sequence[slice], x: Floats, tolerance: float
+) -> Iterator[tuple[Floats, Floats]]:
+    """Coefficients for each fold's training part in turn, and how far they may be from the solution.
 
     A fold's fit begins with the fit on all rows and the Hessian there without the fold's own rows, as the sums over
     rows are those of its parts.
@@ -259,26 +304,25 @@ def _fits(whole: Part, parts: Sequence[Part], folds: Sequence[slice], x: Floats)
         for part, fold in zip(parts, folds, strict=True):
             own = np.concatenate([part.start, np.zeros((1, part.n_logits))])
             moved = own + change if len(part.classes) == len(whole.classes) else None
-            yield fit_each(part, _without(x, fold), start=moved)
+            yield fit_near(part, _without(x, fold), start=moved)
         return
     sums = [moments(whole, x, start, fold) for fold in folds]
     gradient, hessian = sum(one[0] for one in sums), sum(one[1] for one in sums)
     for part, fold, (g, h) in zip(parts, folds, sums, strict=True):
         if len(part.classes) < len(whole.classes):
-            yield fit_each(part, _without(x, fold), tolerance=_FINE)
+            yield fit_near(part, _without(x, fold), tolerance=tolerance)
             continue
         g, h = gradient - g, hessian - h
         add_penalty(g, h, start)
-        step = newton_step(g, h)
-        moved = start - np.where(np.isfinite(step), step, 0.0)
-        yield fit_each(part, _without(x, fold), start=moved, hessian=h, tolerance=_FINE)
+        yield fit_near(part, _without(x, fold), start=start, derivatives=(g, h), tolerance=tolerance)
 
 
 def _grown(whole: Part, parts: Sequence[Part], folds: Sequence[slice], x: Floats) -> tuple[Part, list[Part]]:
     """All parts with the chosen dimension ``x`` (n_rows,) among their features."""
-    found = _fits(whole, parts, folds, x[None, :])
+    found = _fits(whole, parts, folds, x[None, :], _FINE)
     grown = [
-        extended(part, np.delete(x, np.r_[fold]), one[0]) for part, fold, one in zip(parts, folds, found, strict=True)
+        extended(part, np.delete(x, np.r_[fold]), one[0])
+        for part, fold, (one, _) in zip(parts, folds, found, strict=True)
     ]
     return extended(whole, x, fit_each(whole, x[None, :])[0]), grown
 

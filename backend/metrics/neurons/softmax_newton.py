@@ -9,37 +9,59 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.metrics.neurons.softmax_large import Shape, minimised
-from backend.metrics.neurons.softmax_parts import PENALTY, Part, logits, probabilities, scores_of
+from backend.metrics.neurons.softmax_parts import PENALTY, Part, exponentials_of, features_of, probabilities, scores_of
 from backend.metrics.shared.linalg import Floats, Ints
 
 _MOST_STEPS = 12
+_NEAR = 0.1  # last step with the Hessian of the classes' frequencies, before others
 
 
-def fit_each(
-    part: Part, x: Floats, *, start: Floats | None = None, hessian: Floats | None = None, tolerance: float = 1e-6
-) -> Floats:
+def fit_each(part: Part, x: Floats, *, tolerance: float = 1e-6) -> Floats:
     """Coefficients (n_problems, m + 1, n_logits), problem j having the shared features and row j of ``x``.
 
     ``x`` is (n_problems, n_rows). Newton's steps end when none changes a coefficient by more than ``tolerance`` (times
-    1 + its size), which leaves an error of about its square. With ``hessian``, as ``moments`` and ``add_penalty`` give
-    it near the solution, steps use it as long as they shrink: cheaper ones, and the error left is a part of the last.
+    1 + its size), which leaves an error of about its square.
+    """
+    return fit_near(part, x, tolerance=tolerance)[0]
+
+
+def fit_near(
+    part: Part,
+    x: Floats,
+    *,
+    start: Floats | None = None,
+    derivatives: tuple[Floats, Floats] | None = None,
+    tolerance: float = 1e-6,
+) -> tuple[Floats, Floats]:
+    """The same, and how far each may be from the solution, of the same shape: no further than the last step went.
+
+    With ``derivatives``, gradient and Hessian at ``start`` as ``moments`` and ``add_penalty`` give them, all steps use that Hessian
+    as long as each is at most half of the one before: cheaper ones, which together are no longer than the last one before them.
     """
     n_problems, n_shared = len(x), part.base.shape[1]
+    first = start is None and part.exact and n_shared == 1
     if start is None:
         start = np.zeros((n_problems, n_shared + 1, part.n_logits))
         start[:, :-1] = part.start
     if not part.exact:
         shape = Shape(part)
-        return np.array([minimised(part, x[j], start[j], shape) for j in range(n_problems)])
-    out = start.copy()
+        return np.array([minimised(part, x[j], start[j], shape) for j in range(n_problems)]), np.zeros(start.shape)
+    out, left = start.copy(), np.zeros(start.shape)
+    ends = tolerance
+    if first:
+        derivatives, ends = _at_frequencies(part, x), max(tolerance, _NEAR)
     for block in part.blocks(n_problems):
-        if hessian is not None and _newton(part, x[block], out[block], tolerance, hessian[block]).all():
-            continue
-        solved = _newton(part, x[block], out[block], tolerance)
+        if derivatives is not None:
+            gradient, hessian = (one[block] for one in derivatives)
+            near = _with_one_hessian(part, x[block], out[block], left[block], ends, gradient, hessian)
+            if near and ends <= tolerance:
+                continue
+        solved = _newton(part, x[block], out[block], left[block], tolerance)
         for j in np.flatnonzero(~solved):
             at = block.start + j
             out[at] = minimised(part, x[at], start[at], Shape(part), n_steps=1_000, gain=1e-14)
-    return out
+            left[at] = 0.0
+    return out, np.abs(left)
 
 
 def newton_step(gradient: Floats, hessian: Floats) -> Floats:
@@ -58,9 +80,11 @@ def moments(part: Part, x: Floats, coefficients: Floats, rows: slice = slice(Non
     Without the penalty, which ``add_penalty`` adds: the loss of several parts is then the sum of theirs.
     """
     base, y, x = part.base[rows], part.y[rows], x[:, rows]
+    if coefficients.shape[2] > 1:
+        return _Many(base, y, x, coefficients.shape[2]).moments(coefficients)
     p = probabilities(scores_of(base, x, coefficients))
-    hessian = _curvature_of_two(base, x, p[:, 0]) if p.shape[1] == 1 else _curvature_of_many(base, x, p)
-    return _gradient(base, y, x, p), hessian
+    hessian = _curvature_of_two(base, x, p[:, 0])
+    return _gradient_of_two(base, y, x, p), hessian
 
 
 def add_penalty(gradient: Floats, hessian: Floats, coefficients: Floats) -> None:
@@ -73,46 +97,133 @@ def add_penalty(gradient: Floats, hessian: Floats, coefficients: Floats) -> None
         hessian[:, :n_logits, :n_logits] += 1.0  # the gradient is orthogonal to this direction: no step changes
 
 
-def _newton(
-    part: Part, x: Floats, coefficients: Floats, tolerance: float, hessian: Floats | None = None
-) -> npt.NDArray[np.bool_]:
-    """Newton's steps in place, all with ``hessian`` if given; which problems (n_problems,) converged."""
+def _newton(part: Part, x: Floats, coefficients: Floats, left: Floats, tolerance: float) -> npt.NDArray[np.bool_]:
+    """Newton's steps in place, the last of which is put into ``left``; which problems (n_problems,) converged."""
     solved: npt.NDArray[np.bool_] = np.zeros(len(x), dtype=bool)
-    before = np.inf
+    many = _Many(part.base, part.y, x, part.n_logits) if part.n_logits > 1 else None
     with np.errstate(invalid="ignore", over="ignore"):
         for _ in range(_MOST_STEPS):
-            if hessian is None:
-                gradient, curvature = moments(part, x, coefficients)
-                add_penalty(gradient, curvature, coefficients)
-            else:
-                gradient = _gradient(part.base, part.y, x, probabilities(logits(part, x, coefficients)))
-                gradient[:, 1:] += PENALTY * coefficients[:, 1:]
-                curvature = hessian
-            step = newton_step(gradient, curvature)
-            size = np.abs(step).max(initial=0.0)
-            if not np.isfinite(size) or (hessian is not None and size > 0.5 * before):
+            gradient, hessian = many.moments(coefficients) if many else moments(part, x, coefficients)
+            add_penalty(gradient, hessian, coefficients)
+            step = newton_step(gradient, hessian)
+            if not np.isfinite(step).all():
                 return np.zeros(len(x), dtype=bool)
             coefficients -= step
-            before = size
+            left[:] = step
             solved = np.asarray((np.abs(step) <= tolerance * (1.0 + np.abs(coefficients))).all(axis=(1, 2)))
             if solved.all():
                 break
     return solved
 
 
-def _gradient(base: Floats, y: Ints, x: Floats, p: Floats) -> Floats:
-    """Gradient (n_problems, m + 1, n_logits) from probabilities, which are overwritten."""
-    n_problems, n_logits, n_rows = p.shape
-    m = base.shape[1]
-    if n_logits == 1:
-        p -= y
+def _with_one_hessian(
+    part: Part, x: Floats, coefficients: Floats, left: Floats, tolerance: float, gradient: Floats, hessian: Floats
+) -> bool:
+    """Steps with the Hessian at the start, where the gradient is ``gradient``, as ``_newton``'s; whether all problems converged.
+
+    Such steps shrink by about the same factor in the same direction, so each is corrected by what it and the one before have
+    in common (Anderson's acceleration, of depth one).
+    """
+    many = _Many(part.base, part.y, x, part.n_logits) if part.n_logits > 1 else None
+    before, last, moved = np.inf, np.zeros_like(gradient), np.zeros_like(gradient)
+    with np.errstate(invalid="ignore", over="ignore"):
+        for number in range(_MOST_STEPS):
+            if number:
+                gradient = many.gradient(coefficients) if many else _slope_of_two(part, x, coefficients)
+                gradient[:, 1:] += PENALTY * coefficients[:, 1:]
+            step = newton_step(gradient, hessian)
+            size = float(np.abs(step).max(initial=0.0))
+            if not np.isfinite(size) or size > 0.5 * before:
+                return False
+            change = -step
+            if number:
+                turned = step - last
+                length = np.maximum((turned * turned).sum(axis=(1, 2), keepdims=True), np.finfo(np.float64).tiny)
+                change -= (step * turned).sum(axis=(1, 2), keepdims=True) / length * (moved - turned)
+            coefficients += change
+            left[:] = step
+            if number and (np.abs(step) <= tolerance * (1.0 + np.abs(coefficients))).all():
+                return True
+            before, last, moved = size, step, change
+    return False
+
+
+def _at_frequencies(part: Part, x: Floats) -> tuple[Floats, Floats]:
+    """Gradient and Hessian at the classes' frequencies with no feature, where every row has the same probabilities."""
+    shares = np.bincount(part.y) / len(part.y)
+    if part.n_logits == 1:
+        one_hot, spread = (part.y == 1)[:, None].astype(np.float64), np.array([[shares[0] * shares[1]]])
+        shares = shares[1:]
     else:
-        p[:, y, np.arange(n_rows)] -= 1.0
-    gradient = np.empty((n_problems, m + 1, n_logits))
+        one_hot, spread = np.eye(len(shares))[part.y], np.diag(shares) - np.outer(shares, shares)
+    sums, squares, n_logits = x.sum(axis=1), np.einsum("cn,cn->c", x, x), part.n_logits
+    gradient = np.zeros((len(x), 2, n_logits))  # that of the intercepts is 0
+    gradient[:, 1] = np.outer(sums, shares) - x @ one_hot
+    hessian = np.empty((len(x), 2, n_logits, 2, n_logits))
+    for row, column, moment in (
+        (0, 0, np.full(len(x), float(len(part.y)))),
+        (0, 1, sums),
+        (1, 0, sums),
+        (1, 1, squares),
+    ):
+        hessian[:, row, :, column] = moment[:, None, None] * spread
+    flat = hessian.reshape(len(x), 2 * n_logits, 2 * n_logits)
+    add_penalty(gradient, flat, np.zeros_like(gradient))
+    return gradient, flat
+
+
+class _Many:
+    """Problems with several logits on rows ``base`` (n_rows, m), classes ``y`` and ``x`` (n_problems, n_rows): derivatives of their loss."""
+
+    def __init__(self, base: Floats, y: Ints, x: Floats, n_logits: int) -> None:
+        self._base, self._x = base, x
+        self._features = features_of(base, x)
+        self._largest = np.abs(base).max(), np.abs(x).max(axis=1)
+        self._sums = np.empty((len(x), base.shape[1] + 1, n_logits))  # of the features over the rows of each class
+        self._sums[:, :-1] = _class_sums(base.T, y, n_logits)
+        self._sums[:, -1] = _class_sums(x, y, n_logits)
+
+    def gradient(self, coefficients: Floats) -> Floats:
+        """Gradient (n_problems, m + 1, n_logits), without the penalty."""
+        return self._gradient(*self._exponentials(coefficients))
+
+    def moments(self, coefficients: Floats) -> tuple[Floats, Floats]:
+        """Gradient, and the Hessian (n_problems, (m + 1) n_logits, (m + 1) n_logits), without the penalty."""
+        exponentials, inverse = self._exponentials(coefficients)
+        p = np.empty(exponentials.shape, np.float32)
+        np.multiply(exponentials, inverse[:, None], out=p, casting="same_kind")
+        return self._gradient(exponentials, inverse), _curvature_of_many(self._base, self._x, p)
+
+    def _exponentials(self, coefficients: Floats) -> tuple[Floats, Floats]:
+        scores = coefficients.transpose(0, 2, 1) @ self._features.transpose(0, 2, 1)
+        size = np.abs(coefficients).max(axis=2)
+        largest = size[:, :-1].sum(axis=1) * self._largest[0] + size[:, -1] * self._largest[1]
+        return exponentials_of(scores, float(largest.max()))
+
+    def _gradient(self, exponentials: Floats, inverse: Floats) -> Floats:
+        expected = exponentials @ (self._features * inverse[:, :, None])
+        return np.asarray(expected.transpose(0, 2, 1) - self._sums)
+
+
+def _class_sums(rows: Floats, y: Ints, n_classes: int) -> Floats:
+    """The sum of each row (n, n_rows) over the places of each class, (n, n_classes)."""
+    return np.array([np.bincount(y, row, minlength=n_classes) for row in rows])
+
+
+def _slope_of_two(part: Part, x: Floats, coefficients: Floats) -> Floats:
+    return _gradient_of_two(part.base, part.y, x, probabilities(scores_of(part.base, x, coefficients)))
+
+
+def _gradient_of_two(base: Floats, y: Ints, x: Floats, p: Floats) -> Floats:
+    """Gradient (n_problems, m + 1, 1) from probabilities (n_problems, 1, n_rows), which are overwritten."""
+    n_problems, _, n_rows = p.shape
+    m = base.shape[1]
+    p -= y
+    gradient = np.empty((n_problems, m + 1, 1))
     if m == 1:
         gradient[:, 0] = p.sum(axis=2)
     else:
-        gradient[:, :m] = (p.reshape(-1, n_rows) @ base).reshape(n_problems, n_logits, m).transpose(0, 2, 1)
+        gradient[:, :m] = (p.reshape(-1, n_rows) @ base)[:, :, None]
     gradient[:, m] = (p @ x[:, :, None])[..., 0]
     return gradient
 
@@ -133,7 +244,7 @@ def _curvature_of_two(base: Floats, x: Floats, p: Floats) -> Floats:
     return hessian
 
 
-def _curvature_of_many(base: Floats, x: Floats, p: Floats) -> Floats:
+def _curvature_of_many(base: Floats, x: Floats, p: npt.NDArray[np.float32]) -> Floats:
     """Hessian of problems with more logits, from probabilities (n_problems, n_logits, n_rows).
 
     In float32: it leads to the solution, but is no part of it.

@@ -9,6 +9,7 @@ from backend.metrics.shared.linalg import Floats, Ints
 
 MOST_EXACT = 100  # coefficients of one problem up to which all are solved at once with their Hessians
 PENALTY = 1.0  # 1 / C
+_LARGE = 300.0  # a logit whose exponential is taken as it is; sums of those are finite, and none is 0
 _AT_ONCE = 16  # larger problems between two reports
 _ENTRIES = 1 << 15, 1 << 19  # of one block of problems with one logit, with more: they stay in the cache
 
@@ -73,6 +74,8 @@ def logits(part: Part, x: Floats, coefficients: Floats) -> Floats:
 def scores_of(base: Floats, x: Floats, coefficients: Floats) -> Floats:
     """Logits (n_problems, n_logits, n_rows) of rows with the shared features ``base``."""
     n_problems, n_features, n_logits = coefficients.shape
+    if n_logits > 1:
+        return np.asarray(coefficients.transpose(0, 2, 1) @ features_of(base, x).transpose(0, 2, 1))
     out = coefficients[:, -1, :, None] * x[:, None, :]
     if n_features == 2:
         out += coefficients[:, 0, :, None]
@@ -82,10 +85,32 @@ def scores_of(base: Floats, x: Floats, coefficients: Floats) -> Floats:
     return np.asarray(out)
 
 
+def features_of(base: Floats, x: Floats) -> Floats:
+    """All features of each problem, the shared ones and its own, (n_problems, n_rows, m + 1)."""
+    out = np.empty((*x.shape, base.shape[1] + 1))
+    out[:, :, :-1] = base
+    out[:, :, -1] = x
+    return out
+
+
 def winners(scores: Floats, classes: Ints) -> Ints:
     """The class of the highest logit (ties: the lower class), from (n_problems, n_logits, n_rows): (n_problems, n_rows)."""
     places = (scores[:, 0] > 0).astype(np.int64) if scores.shape[1] == 1 else scores.argmax(axis=1)
     return np.asarray(classes[places])
+
+
+def margins(scores: Floats, off: Floats, places: Ints) -> tuple[Floats, Floats]:
+    """How far the logit of each row's class is above the highest other, at least and at most, (n_problems, n_rows) each.
+
+    ``scores`` (n_problems, n_logits, n_rows) may be ``off`` by so much; ``places`` (n_rows,) are the classes.
+    """
+    if scores.shape[1] == 1:
+        ahead = np.where(places == 1, scores[:, 0], -scores[:, 0])
+        return ahead - off[:, 0], ahead + off[:, 0]
+    low, high, rows = scores - off, scores + off, np.arange(len(places))
+    own_low, own_high = low[:, places, rows], high[:, places, rows]
+    low[:, places, rows] = high[:, places, rows] = -np.inf
+    return own_low - high.max(axis=1), own_high - low.max(axis=1)
 
 
 def probabilities(scores: Floats) -> Floats:
@@ -95,7 +120,17 @@ def probabilities(scores: Floats) -> Floats:
             np.exp(np.negative(scores, out=scores), out=scores)
         scores += 1.0
         return np.reciprocal(scores, out=scores)
-    scores -= scores.max(axis=1, keepdims=True)
+    exponentials, inverse = exponentials_of(scores)
+    exponentials *= inverse[:, None]
+    return exponentials
+
+
+def exponentials_of(scores: Floats, largest: float = np.inf) -> tuple[Floats, Floats]:
+    """What probabilities (n_problems, n_logits, n_rows) are made of: exponentials, in place, and 1 / their sum (n_problems, n_rows).
+
+    No score is beyond ``largest``: where that is small, the highest of each row need not be taken off first.
+    """
+    if not largest < _LARGE:
+        scores -= scores.max(axis=1, keepdims=True)
     np.exp(scores, out=scores)
-    scores /= scores.sum(axis=1, keepdims=True)
-    return scores
+    return scores, np.reciprocal(scores.sum(axis=1))
