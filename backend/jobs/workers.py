@@ -30,12 +30,14 @@ from backend.values.people import asking
 from backend.values.specs import AnalysisSpec
 from backend.values.tasks import FinetuneTask, ResolveTask, Task
 from backend.work.costing import cost_of
+from backend.work.kinds import Steps
 from backend.work.library import Library
 from backend.work.stacks import pass_of
 from backend.work.tasks import kind_of
 
 _LOOK_UP_SECONDS, _OTHER_SECONDS, _TRAINING_SECONDS = 3.0, 30.0, 3600.0  # expected of what nobody has estimated
 _MADE = "another job, which computes the same"
+_RESOLVER_LATER = 60.0  # seconds after which the process for look-ups starts too, when the first figures stand
 _CLOSE_SECONDS = 3.0  # that running jobs have to end by themselves when the service stops
 
 
@@ -70,6 +72,7 @@ class WorkersExecutor(StoreExecutor):
         self._jobs: dict[str, Job] = {}
         self._lock = threading.Lock()
         self._closing = False
+        self._later: threading.Timer | None = None
         self._end_what_was_left()
         turns: type[Turns[Job]] = Turns if limits.turns else NoTurns
         device = turns()  # one for all that may run models: they share the GPU, or the cores
@@ -100,6 +103,28 @@ class WorkersExecutor(StoreExecutor):
         self._book.prune()
 
     def start(self, task: Task) -> JobStatus:
+        status = self._start(task, kind_of(task).steps(task))
+        if (
+            status.active and isinstance(task, ResolveTask) and self._limits.turns
+        ):  # whoever looks a model up is about to run it
+            self._lanes["models"].prepare()
+        return status
+
+    def first(self, task: ResolveTask) -> JobStatus:
+        """Look a model up when the service starts, in the process that is to run it and that loads it then.
+
+        Two processes that read the same libraries at once would make the first page wait for both; that of later look-ups comes after.
+        """
+        if not self._limits.turns:  # the models are elsewhere
+            return self.start(task)
+        status = self._start(task, [("models", "look")])
+        if status.active:
+            self._later = threading.Timer(_RESOLVER_LATER, self._lanes["resolver"].prepare)
+            self._later.daemon = True
+            self._later.start()
+        return status
+
+    def _start(self, task: Task, steps: Steps) -> JobStatus:
         done, job = self.admit(task), new_job(task)
         job = replace(job, owner=f"{SERVICE}{job.owner}")
         with self._lock:
@@ -111,11 +136,9 @@ class WorkersExecutor(StoreExecutor):
             self._check_number(job)
             if running is not None:
                 running.replaced = True  # it is being cancelled, and this is asked for anew
-            entry = Job(self._book.put(job), task, kind_of(task).steps(task), asking(), _needs(task))
+            entry = Job(self._book.put(job), task, steps, asking(), _needs(task))
             self._jobs[job.id] = entry
         self._lanes[entry.steps[0][0]].put(entry)
-        if isinstance(task, ResolveTask) and self._limits.turns:  # whoever looks a model up is about to run it
-            self._lanes["models"].prepare()
         return entry.status
 
     def warm(self) -> None:
@@ -177,6 +200,8 @@ class WorkersExecutor(StoreExecutor):
         with self._lock:
             self._closing = True
             entries = list(self._jobs.values())
+        if self._later is not None:
+            self._later.cancel()
         for entry in entries:
             entry.cancelled.set()
             if any(lane.drop(entry) for lane in self._lanes.values()):

@@ -5,6 +5,7 @@ import importlib
 _NEEDED = {
     "models": ("transformers.modeling_utils", "transformers.masking_utils", "transformers.models.auto.modeling_auto", "transformers.models.auto.tokenization_auto", "backend.models.extraction", "backend.models.loading"),
     # Not umap, which takes longer than all of them, and which few ask for
+    "resolver": ("transformers.modeling_utils", "transformers.models.auto.modeling_auto", "transformers.models.auto.tokenization_auto", "backend.models.loading"),
     "layouts": ("openTSNE", "openTSNE.nearest_neighbors", "scipy.linalg", "sklearn.neural_network"),
 }  # fmt: skip
 

@@ -37,7 +37,7 @@ def serve(settings: Settings) -> None:
         try:
             if settings.warm and limits.turns:  # with Ray the work is done elsewhere
                 executor.warm()
-            executor.start(ResolveTask("minilm"))  # the first page asks for it: let the imports be done by then
+            executor.first(ResolveTask("minilm"))  # the first page asks for it: let the imports be done by then
             log_event("started", version=__version__)
             app = make_app(executor, store, CODEC, token=token, settings=settings)
             uvicorn.run(

@@ -1,10 +1,11 @@
 """The runner: does one task as its row in the table of tasks says, and writes the answer down."""
 
-from backend.forms.codec import Codec, to_json
+from backend.forms.codec import Codec, read_json, to_json
 from backend.forms.fingerprint import fingerprint
 from backend.settings import Settings
 from backend.store import Store
 from backend.values.activations import Report
+from backend.values.models import ModelInfo
 from backend.values.specs import ActivationSpec
 from backend.values.tasks import ReadTask, Task
 from backend.values.vectors import VectorsTask
@@ -58,6 +59,13 @@ class Runner:
             self._hands.store.set_record(key, to_json(answer, {}), expire=kind.expiry(task, answer))
             if isinstance(task, ReadTask | VectorsTask):  # a preview has rows of what was uploaded, and goes with it
                 self._hands.store.set_record(f"of/{task.blob}/{fingerprint(task)}", True)
+
+    def load_ahead(self, task: Task) -> None:
+        """Load the model that ``task`` has looked up, with its weights, so that it is there when it is to be run."""
+        info = self._hands.store.record(f"task/{fingerprint(task)}")
+        found = read_json(ModelInfo, info)
+        if found is not None:
+            self._hands.models.load(found.spec)
 
     def check(self, task: Task) -> None:
         """Raise where ``task`` makes no sense, or where its inputs are not what its address says."""

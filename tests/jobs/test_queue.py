@@ -13,6 +13,7 @@ from backend import InvalidRequest, JobStatus, Settings, fingerprint, open_workb
 from backend.bench.wiring import wire_workers
 from backend.bench.workbench import Workbench
 from backend.jobs import lanes
+from backend.jobs import workers as workers_module
 from backend.jobs.base import new_job
 from backend.jobs.following import Job
 from backend.jobs.process import WorkerProcess
@@ -109,6 +110,32 @@ def test_processes_that_are_to_be_warm_are_there_before_anybody_asks_and_stay(
     time.sleep(2.0)
     assert [lane.state for lane in found] == before
     assert executor._lanes["training"].state == "not started"
+
+
+def test_the_first_look_up_is_done_where_the_model_will_run_and_later_ones_are_not(
+    workers: tuple[Workbench, WorkersExecutor],
+) -> None:
+    bench, executor = workers
+    task, lanes_here = ResolveTask("minilm"), executor._lanes
+    assert follow(bench, executor.first(task)).state == "done"
+    assert bench.peek(task) is not None and bench.peek(task).built
+    assert lanes_here["models"].state.startswith("pid") and lanes_here["resolver"].state == "not started"
+    process = lanes_here["models"].state
+    assert follow(bench, executor.first(task)).state == "done"
+    assert follow(bench, bench.start(ResolveTask("/no/such/folder"))).state == "failed"
+    assert lanes_here["resolver"].state.startswith("pid") and lanes_here["models"].state == process
+
+
+def test_the_process_for_look_ups_comes_after_the_first_page(
+    workers: tuple[Workbench, WorkersExecutor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers_module, "_RESOLVER_LATER", 0.0)
+    _, executor = workers
+    executor.first(ResolveTask("minilm"))
+    deadline = time.monotonic() + 60.0
+    while executor._lanes["resolver"].state == "not started":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_what_a_waiting_job_is_expected_to_take_is_estimated_anew(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,11 @@ import numpy as np
 import pytest
 
 from backend import PostProcess, Settings, open_workbench
+from backend.bench.wiring import wire_runner
 from backend.bench.workbench import Workbench
 from backend.store import Store
+from backend.values.activations import no_report
+from backend.values.tasks import ResolveTask
 from tests.conftest import ROOT, review_lines
 
 
@@ -136,3 +139,17 @@ def test_a_planted_pickle_in_place_of_activations_is_refused(bench: Workbench, r
 
 def test_review_lines_are_distinct() -> None:
     assert len(set(review_lines(4000))) == 4000
+
+
+def test_a_model_that_was_looked_up_can_be_loaded_before_it_is_asked_for(settings: Settings) -> None:
+    store = Store(settings.cache, budget=settings.cache_bytes)
+    runner = wire_runner(store, settings, roots=())
+    task = ResolveTask("minilm")
+    runner.run(task, no_report)
+    runner.load_ahead(task)
+    held = runner.models._loaded
+    assert held is not None and len(held) == 1
+    spec = runner.models.resolve("minilm", "auto").spec
+    assert runner.models.load(spec) is runner.models.load(spec)
+    runner.load_ahead(ResolveTask("nobody has looked this up"))
+    assert len(held) == 1
