@@ -18,6 +18,7 @@ from backend.values.specs import ActivationSpec, AnalysisSpec, Answer, Request
 from backend.values.tasks import Task
 from backend.values.texts import Cost
 from backend.work.library import Library
+from backend.work.looks import Look, look_of
 from backend.work.modelhost import ModelHost
 from backend.work.tasks import kind_of
 
@@ -87,6 +88,13 @@ class Follower:
         """Ask a job to end."""
         self._changed()
         self._executor.cancel(job_id)
+
+    def look(self, spec: AnalysisSpec) -> Look | None:
+        """What the forward pass that ``spec`` waits for shows of the rows done so far; None where that is nothing.
+
+        It is no result: nothing keeps it, and it is gone when the pass ends.
+        """
+        return look_of(self._executor.look(spec), spec)
 
     def jobs(self) -> list[JobStatus]:
         """All known jobs, newest first."""

@@ -56,6 +56,10 @@ class Executor(Protocol):
         """The answer to a small task that was written down, as JSON; None where there is none for who asks."""
         ...
 
+    def look(self, task: AnalysisSpec) -> bytes | None:
+        """What the pass that ``task`` waits for shows so far, as ``look_of`` reads it; None where that is nothing."""
+        ...
+
     def belongings(self) -> list[Belonging]:
         """Who owns what, of all that who asks may see and that belongs to somebody."""
         ...

@@ -120,6 +120,10 @@ class ClientExecutor:
         body = json.dumps(self._codec.task_to_json(task)).encode()
         return json.loads(self._ask("POST", "/answers", body, missing=b"null"))
 
+    def look(self, task: AnalysisSpec) -> bytes | None:
+        body = json.dumps(self._codec.task_to_json(task)).encode()
+        return self._ask("POST", "/looks", body, missing=b"") or None
+
     def belongings(self) -> list[Belonging]:
         found = [read_json(Belonging, item) for item in json.loads(self._ask("GET", "/belongings"))]
         return [one for one in found if one is not None]

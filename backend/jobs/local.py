@@ -27,6 +27,7 @@ from backend.work.belonging import belongings, share
 from backend.work.costing import cost_of
 from backend.work.doors import check_task
 from backend.work.library import Library
+from backend.work.looks import looked_at
 from backend.work.lookups import LocalList
 from backend.work.runlist import delete_run, leads_to_seen, rename_run, run_log, seen_runs
 from backend.work.tasks import kind_of
@@ -95,6 +96,10 @@ class StoreExecutor:
     def noted(self, task: Task) -> Json:
         """The answer to ``task`` that was written down, as JSON; None where there is none."""
         return self._store.record(f"task/{fingerprint(task)}")
+
+    def look(self, task: AnalysisSpec) -> bytes | None:
+        """What the pass that ``task`` waits for shows so far; None where that is nothing."""
+        return looked_at(self._store, task)
 
     def text_sets(self) -> list[TextSetInfo]:
         return self._library.infos()

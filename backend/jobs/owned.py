@@ -131,6 +131,13 @@ class OwnedExecutor:
                 return None
         return self._executor.noted(task)
 
+    def look(self, task: AnalysisSpec) -> bytes | None:
+        """What the pass that ``task`` waits for shows so far, if who asks has asked for ``task``, and may be told its result."""
+        if asking() != NOBODY and not self._asked(fingerprint(task)):
+            return None
+        told = may_be_told(self._store, self._library, self._runs, task)
+        return self._executor.look(task) if told else None
+
     def cost(self, analyses: Sequence[AnalysisSpec]) -> Cost:
         task = BatchTask(tuple(analyses))
         require_seen_by_asker(self._store, self._library, self._runs, task)

@@ -182,6 +182,17 @@ def batches(lengths: Ints, *, batch_tokens: int, sharing: str = PADDED, bound: i
         start += len(batch)
 
 
+def spread_out(found: Sequence[Ints]) -> list[Ints]:
+    """Batches as ``batches`` gives them, in an order in which any first few of them have texts of all lengths.
+
+    The first one, of the longest texts, stays first: memory runs out at once or not at all. The others follow as if each
+    halved what is between those before it (their numbers with the bits reversed).
+    """
+    n_bits = max(1, (len(found) - 1).bit_length())
+    order = (int(f"{number:0{n_bits}b}"[::-1], 2) for number in range(2**n_bits))
+    return [found[place] for place in order if place < len(found)]
+
+
 def token_names(tokenizer: Untyped, ids: Ints) -> dict[str, str]:
     """The text of each of these tokens by its number, as JSON has it."""
     return {str(number): str(tokenizer.decode([number])) for number in np.unique(ids).tolist()}

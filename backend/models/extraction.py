@@ -1,8 +1,9 @@
 """Activations: one forward pass over the texts fills every layer and every pooling asked for.
 
 Texts of like length go together, padded on the right (so positions are right whatever side the tokenizer would pad)
-and masked. Results go to the sink batch by batch, so memory does not grow with the number of texts; they do not depend
-on the batch size beyond the rounding of floating-point sums.
+and masked; the batches come in an order in which the texts done so far are of all lengths. Results go to the sink batch
+by batch, so memory does not grow with the number of texts; they do not depend on the batch size beyond the rounding of
+floating-point sums, and on the order of the batches not at all.
 """
 
 import time
@@ -98,7 +99,7 @@ def extract(
         pooled.clear()
 
     with LayerTap(loaded.layout, observe) as tap:
-        run_batches(loaded, texts, pairs, plan, run, batch_tokens, report, STAGE)
+        run_batches(loaded, texts, pairs, plan, run, batch_tokens, report, STAGE, spread=True)
 
 
 def measure(loaded: LoadedModel, texts: Sequence[str], pairs: Sequence[str] | None = None, *, max_length: int) -> float:

@@ -14,7 +14,7 @@ from torch import nn
 
 from backend.errors import EmbedscopeError, ModelError
 from backend.models.architecture import forward_names
-from backend.models.batching import Encoded, ExtractionPlan, Ints, batches, encode
+from backend.models.batching import Encoded, ExtractionPlan, Ints, batches, encode, spread_out
 from backend.models.device import is_out_of_memory, trim_memory, turn_on
 from backend.models.layers import LayerTap
 from backend.models.pooling import pool, real_tokens
@@ -109,8 +109,12 @@ def run_batches(
     batch_tokens: int,
     report: Report,
     stage: str,
+    *,
+    spread: bool = False,
 ) -> None:
     """Call ``run(rows, encoded)`` for all texts in batches; where memory runs out, with half of the tokens from then on.
+
+    With ``spread`` the batches, which are the same, come in the order of ``spread_out``; otherwise the longest texts come first.
 
     Of texts with equal tokens only the first is run: ``plan.repeats.spread(rows)`` says whose numbers they are. The stage
     that is reported says so where memory ran out. Raises ModelError where there is too little for one text.
@@ -118,7 +122,8 @@ def run_batches(
     n_done, first = 0, plan.repeats.first
     whole = most = batch_tokens or quickest(loaded.device)
     report(0, plan.n_texts, stage)
-    for number, batch in enumerate(batches_of(loaded, plan, whole)):
+    in_order = batches_of(loaded, plan, whole)
+    for number, batch in enumerate(spread_out(list(in_order)) if spread else in_order):
         if number % _TRIM_EVERY == 0:
             trim_memory()
         start = 0

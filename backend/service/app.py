@@ -23,7 +23,7 @@ from backend.settings import Settings
 from backend.store import Store
 from backend.textsets.codec import table_to_json
 from backend.values.people import NOBODY, asking
-from backend.values.specs import TextSetSpec
+from backend.values.specs import AnalysisSpec, TextSetSpec
 from backend.values.tasks import Task
 from backend.version import __version__
 from backend.work.allowed import require_room
@@ -55,6 +55,7 @@ def routes(endpoints: "Endpoints") -> list[Route]:
         Route("/jobs/{id}/cancel", endpoints.cancel, methods=["POST"]),
         Route("/results/{digest}", endpoints.result),
         Route("/answers", endpoints.answer, methods=["POST"]),
+        Route("/looks", endpoints.look, methods=["POST"]),
         Route("/belongings", endpoints.belongings),
         Route("/belongings", endpoints.share, methods=["POST"]),
         Route("/runs", endpoints.runs),
@@ -151,6 +152,13 @@ class Endpoints:
             return Utf8Json({"status": "ok"})
         content = await run_in_threadpool(self._store.result_bytes, fingerprint(task))
         return _missing("result") if content is None else Response(content, media_type="application/octet-stream")
+
+    async def look(self, request: Request) -> Response:
+        """What the pass that an analysis waits for shows so far, for who asked for that analysis."""
+        task = await self._task(request)
+        await run_in_threadpool(check_task, task)
+        content = await run_in_threadpool(self._executor.look, task) if isinstance(task, AnalysisSpec) else None
+        return _missing("look") if content is None else Response(content, media_type="application/octet-stream")
 
     async def belongings(self, request: Request) -> Response:
         found = await run_in_threadpool(self._executor.belongings)

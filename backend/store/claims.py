@@ -30,6 +30,11 @@ def making(folder: Path, digest: str, report: Callable[[int, int, str], None]) -
         yield
 
 
+def is_claimed(folder: Path, digest: str) -> bool:
+    """Whether some process is making this entry now."""
+    return is_held(folder / _CLAIMS / digest) is True
+
+
 def being_made(folder: Path, digests: frozenset[str]) -> bool:
     """Whether some process is making one of these entries now."""
     try:

@@ -2,7 +2,7 @@
 
 Layout below the cache folder: ``arrays/ab/<digest>.npy``, ``results/ab/<digest>.result``, ``blobs/ab/<digest>``
 (uploaded bytes), ``texts/ab/<digest>.json`` (text sets), ``vectors/ab/<digest>.npy`` (imported vectors),
-``jobs/ab/<digest>.json``, ``owners/`` (to whom what belongs), ``named/`` and ``selections/`` (people's selections), ``records/`` (locks, pins, what was
+``jobs/ab/<digest>.json``, ``owners/`` (to whom what belongs), ``named/`` and ``selections/`` (people's selections), ``claims/`` and ``looks/`` (what is being made, and what a pass shows meanwhile), ``records/`` (locks, pins, what was
 looked up), ``set-aside/`` (what was found damaged), ``tmp/``. There is no index: what a file means stands in its seal.
 The last use of a file is its modification time: a read never writes to the database.
 """
@@ -18,6 +18,7 @@ from typing import Any
 from backend.errors import StoreError
 from backend.store.entries import Entries
 from backend.store.files import MADE, SUFFIXES, TEMPORARY, Files
+from backend.store.looks import forget_look, look_bytes, put_look, sweep_looks
 from backend.store.owners import Owners
 from backend.store.processes import exclusive, process_alive, process_name
 from backend.store.records import Records
@@ -116,6 +117,20 @@ class Store(Entries):
         finally:
             self.delete_record(key)
 
+    # First looks at passes that are going on
+
+    def put_look(self, digest: str, content: bytes) -> bool:
+        """Show what the pass ``digest``, which this process does, has found so far; False where that is too large."""
+        return put_look(self.folder, digest, content, self._files.temporary)
+
+    def look(self, digest: str) -> bytes | None:
+        """What the pass ``digest`` has found so far, while a process does it; None otherwise."""
+        return look_bytes(self.folder, digest)
+
+    def forget_look(self, digest: str) -> None:
+        """Take back what was shown of a pass; harmless where nothing was."""
+        forget_look(self.folder, digest)
+
     def delete_texts(self, texts_digest: str) -> int:
         """Delete every array and result made from these texts; returns how many. What is damaged goes too."""
         n_deleted = 0
@@ -170,7 +185,8 @@ class Store(Entries):
         return pinned
 
     def _sweep(self) -> None:
-        """Remove what killed processes left half-written."""
+        """Remove what killed processes left half-written, and their first looks."""
+        sweep_looks(self.folder)
         for path in (self.folder / TEMPORARY).iterdir():
             with contextlib.suppress(OSError):
                 aged = time.time() - path.stat().st_mtime > 24 * 3600

@@ -23,6 +23,7 @@ from backend.values.working import processor_seconds, working_seconds
 from backend.work.costing import note_pass
 from backend.work.given import copy_given, require_plain
 from backend.work.kinds import Hands
+from backend.work.looking import looking
 from backend.work.planning import planned, word_facts
 from backend.work.stacks import pass_of, rows_digest
 
@@ -54,7 +55,9 @@ def fill(hands: Hands, inputs: tuple[ActivationSpec, ...], report: Report) -> No
         part = report if len(groups) == 1 else part_of(report, number, len(groups), spec.model.name)
         info = hands.models.known(spec.model)
         require_plain(spec, info)
-        with making(hands.store.folder, fingerprint(pass_of(spec)), part):
+        digest = fingerprint(pass_of(spec))
+        with making(hands.store.folder, digest, part):
+            hands.store.forget_look(digest)  # of a process that was killed
             if not missing(hands, (spec,)):
                 continue  # another job has just done it
             if info.is_given:
@@ -132,24 +135,25 @@ def opened(hands: Hands, spec: ActivationSpec, report: Report) -> Opened:
 
 
 def extract_whole(hands: Hands, one: Opened, report: Report) -> None:
-    """Do a forward pass over all its texts in this process."""
+    """Do a forward pass over all its texts in this process, which shows meanwhile what it has found so far."""
     from backend.models.extraction import extract
 
     spec, plan = one.spec, one.plan
     wanted = wanted_arrays(hands, spec, one.loaded.info)
     shape = plan.n_rows(spec.pooling), one.n_dims
     with writers(hands, wanted, shape, one.meta, spec.stored) as sink:
-        extract(
-            one.loaded,
-            one.texts,
-            one.table.pairs,
-            plan,
-            sink,
-            poolings=one.poolings,
-            batch_tokens=hands.settings.batch_tokens,
-            ablation=spec.ablation,
-            report=report,
-        )
+        with looking(hands, one, sink, report) as before:
+            extract(
+                one.loaded,
+                one.texts,
+                one.table.pairs,
+                plan,
+                before,
+                poolings=one.poolings,
+                batch_tokens=hands.settings.batch_tokens,
+                ablation=spec.ablation,
+                report=before.report,
+            )
         write_rows(hands, one)
         report(len(one.table), len(one.table), "Writing to the store")
 

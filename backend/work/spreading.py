@@ -165,6 +165,8 @@ def _all_claimed(hands: Hands, passes: Sequence[ActivationSpec], report: Report)
     with contextlib.ExitStack() as stack:
         for digest in sorted(fingerprint(pass_of(spec)) for spec in passes):
             stack.enter_context(making(hands.store.folder, digest, report))
+            hands.store.forget_look(digest)  # of a process that was killed
+            stack.callback(hands.store.forget_look, digest)
         yield
 
 

@@ -68,8 +68,8 @@ def done(tab: Any) -> None:
 
 
 def figures(tab: Any) -> Any:
-    """Every figure that Plotly has drawn."""
-    return tab.locator(".js-plotly-plot .main-svg:first-of-type")
+    """Every figure that Plotly has drawn, but for first looks, which results replace."""
+    return tab.locator(".js-plotly-plot:not([class*='_so_far'] *) .main-svg:first-of-type")
 
 
 def settled(tab: Any) -> None:

@@ -11,7 +11,8 @@ import torch
 import transformers
 
 from backend.errors import Cancelled, InvalidRequest, ModelError
-from backend.models.batching import batches, plan_extraction
+from backend.models import passes
+from backend.models.batching import batches, plan_extraction, spread_out
 from backend.models.cutting import cut
 from backend.models.extraction import STAGE, extract, measure
 from backend.models.loading import LoadedModel
@@ -255,6 +256,27 @@ def test_batches_keep_to_the_budget_padding_included() -> None:
     assert [int(lengths[rows].max()) for rows in groups] == sorted(
         (lengths[rows].max() for rows in groups), reverse=True
     )
+
+
+@pytest.mark.parametrize("n_batches", [1, 2, 3, 8, 33, 100])
+def test_any_first_few_batches_are_of_all_lengths(n_batches: int) -> None:
+    lengths = np.arange(n_batches, 0, -1)
+    order = [int(one[0]) for one in spread_out(list(batches(lengths, batch_tokens=1)))]
+    assert sorted(order) == list(range(n_batches)) and order[0] == 0, "the longest first: memory runs out at once"
+    for n_done in range(4, n_batches + 1):
+        gaps = np.diff([*sorted(order[:n_done]), n_batches])
+        assert gaps.max() <= 4 * n_batches / n_done + 1, "no length is left out"
+
+
+def test_the_order_of_the_batches_changes_no_digit(bert: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [*tiny.TEXTS, *(f"{one} {' '.join(tiny.WORDS[: number % 12])}" for number, one in enumerate(tiny.WORDS))]
+    found = extracted(bert, texts, batch_tokens=32)
+    seen: list[int] = []
+    monkeypatch.setattr(passes, "spread_out", lambda all_of_them: seen.append(len(all_of_them)) or all_of_them)
+    expected = extracted(bert, texts, batch_tokens=32)
+    assert seen and seen[0] > 5
+    for layer, pooling in expected.blocks:
+        np.testing.assert_array_equal(found.matrix(layer, pooling), expected.matrix(layer, pooling))
 
 
 def test_where_no_budget_is_given_it_is_the_device_s_own_in_one_pass_and_in_shards(bert: LoadedModel) -> None:

@@ -10,13 +10,17 @@ import urllib.error
 import urllib.request
 from typing import Any
 
+import numpy as np
 import pytest
 
 from backend import EmbedscopeError, InvalidRequest
 from backend.bench.wiring import CODEC
 from backend.bench.workbench import Workbench
+from backend.forms.fingerprint import fingerprint
 from backend.forms.signed import HEADER, signed
 from backend.service.app import routes
+from backend.store.claims import making
+from backend.values.activations import Activations, LayerStack, no_report
 from backend.values.models import ModelInfo
 from backend.values.people import NOBODY, Person, asked_by
 from backend.values.specs import TextSetSpec
@@ -24,7 +28,9 @@ from backend.values.tasks import (
     ResolveTask,
     Task,
 )
+from backend.work.looks import look_at, show_look
 from backend.work.seen import BLOBS, TABLES
+from backend.work.stacks import pass_of
 from backend.work.tasks import TASKS
 from tests.conftest import Service
 from tests.service.things import (
@@ -110,7 +116,7 @@ def test_a_task_about_what_is_anothers_is_refused_like_one_about_nothing(
     nothing = absent(ada)
     pairs = zip(tasks_about(ada, bens)[kind], tasks_about(nothing, bens)[kind], strict=True)
     for task, other in pairs:
-        for path in ("/answers", "/cost", "/jobs"):
+        for path in ("/answers", "/looks", "/cost", "/jobs"):
             sent = [json.dumps(CODEC.task_to_json(one)).encode() for one in (task, other)]
             found, missing = (ask(service, BEN, "POST", path, one) for one in sent)
             if path == "/jobs" and found[0] == missing[0] == 200:  # a job that fails: with the same words
@@ -192,6 +198,36 @@ def test_shared_with_everyone_and_taken_back(front: Workbench, service: Service,
         assert front.peek(spec) is None and front.kept_rows(ada.selection) is None
         with pytest.raises(InvalidRequest, match="no text set"):
             front.text_set_info(ada.table)
+
+
+def test_a_first_look_is_for_those_who_asked_and_may_see_what_it_is_of(front: Workbench, ada: Things) -> None:
+    spec = analysis(ada.given, ada.spec)
+    rows, names = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32), ("imported",)
+    look = look_at(LayerStack("", "given", (0,), names, (Activations(rows, np.arange(20)),)), np.arange(20), 20, 40)
+    digest = fingerprint(pass_of(spec.inputs[0]))
+    shared = (("texts", ada.table), ("vectors", ada.commit))
+    with making(front._store.folder, digest, no_report):
+        assert show_look(front._store, spec.inputs[0], look)
+        for person, sees in ((ADA, True), (NOBODY, True), (BEN, False), (BOSS, False)):
+            with asked_by(person):
+                assert (front.look(spec) is not None) == sees, person
+        for kind, key in shared:
+            with asked_by(ADA):
+                front.share(kind, key)
+        with asked_by(BEN):
+            assert front.peek(spec) is not None and front.look(spec) is None, "he has not asked for it"
+            front.start(spec)
+            found = front.look(spec)
+            assert found is not None and np.array_equal(found.projection.coords, look.projection.coords)
+        for kind, key in shared:
+            with asked_by(ADA):
+                front.share(kind, key, False)
+        with asked_by(BEN):
+            assert front.look(spec) is None
+            front.cancel(fingerprint(spec))  # he no longer asks for it
+    with asked_by(ADA):
+        assert front.look(spec) is None, "the pass is over"
+    front._store.forget_look(digest)
 
 
 def test_the_same_upload_of_two_people_is_both_of_theirs_until_the_last_deletes_it(

@@ -138,7 +138,7 @@ def test_an_address_does_the_same_for_what_is_anothers_and_what_is_not_there(
     compare(service.cache, list(zip(*sent, strict=True)), remembered=remembered)
 
 
-@pytest.mark.parametrize("path", ["/answers", "/cost"])
+@pytest.mark.parametrize("path", ["/answers", "/cost", "/looks"])
 def test_a_task_about_what_is_anothers_costs_the_same_as_one_about_nothing(
     service: Service, front: Workbench, ada: Things, bens: TextSetSpec, path: str
 ) -> None:

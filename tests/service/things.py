@@ -118,7 +118,12 @@ NAMED: dict[tuple[str, str], Callable[[Things], list[tuple[str, Any]]]] = {
         )
     ],
 }  # fmt: skip
-TASKS_GO_TO = {("POST", "/jobs"), ("POST", "/cost"), ("POST", "/answers")}  # gone through with every kind of task
+TASKS_GO_TO = {
+    ("POST", "/jobs"),
+    ("POST", "/cost"),
+    ("POST", "/answers"),
+    ("POST", "/looks"),
+}  # gone through with every kind of task
 UPLOADS = {("POST", "/blobs"), ("POST", "/vectors"), ("POST", "/selections")}  # answer with the digest of what was sent
 
 

@@ -41,11 +41,16 @@ def heading(title: str, what: str, how: str, teaching: Teaching | None = None, *
 
 
 def reasons(result: Result, field: str) -> dict[tuple[int, ...], str]:
-    """Why each undefined number of ``field`` is undefined, by its index; an entry covers all that begins with its own."""
+    """Why each undefined number of ``field`` is undefined, by its index."""
+    return gaps_of(result.undefined, field, np.shape(getattr(result.values, field)))
+
+
+def gaps_of(undefined: Sequence[Undefined], field: str, shape: Sequence[int]) -> dict[tuple[int, ...], str]:
+    """The reasons among ``undefined`` for the numbers of ``field``, by index; an entry covers all that begins with its own."""
     found = {}
-    for gap in result.undefined:
+    for gap in undefined:
         if gap.field == field:
-            for rest in np.ndindex(np.shape(getattr(result.values, field))[len(gap.index) :]):
+            for rest in np.ndindex(*shape[len(gap.index) :]):
                 found[(*gap.index, *rest)] = gap.reason
     return found
 

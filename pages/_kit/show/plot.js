@@ -174,7 +174,7 @@ function configOf(view) {
   view.config ??= {
     displaylogo: false,
     showSendToCloud: false, // the figure, texts and all, stays here
-    displayModeBar: true,
+    displayModeBar: !view.options.passing,
     responsive: false,
     modeBarButtonsToRemove: ["toImage", ...(view.options.select === "points" ? [] : ["select2d", "lasso2d"])],
     modeBarButtonsToAdd: ["svg", "png"].map((format) => ({

@@ -82,6 +82,7 @@ class _Options:
     shared: bool = False
     around: bool = False
     classes: bool = False
+    passing: bool = False
 
 
 def plot(
@@ -100,6 +101,7 @@ def plot(
     shared: Shared | None = None,
     on_class: Callable[[str], None] | None = None,
     made_of: str = "",
+    passing: bool = False,
 ) -> ChartSelection:
     """Draw ``figure`` in the width of its container and return what is selected in it.
 
@@ -110,13 +112,14 @@ def plot(
     slider shows one after the other. ``file_name`` names the pictures that are saved, and ``title`` (``alt``, if empty), lines of
     plain text, stands in them; of a frame both name it. With ``shared`` the selection is not the chart's own.
     ``on_class`` is called with the class that is clicked in the legend, in the place of hiding it. ``made_of`` says what figure and
-    frames are made of (``kept.made_of``), and with it they are written for the browser once.
+    frames are made of (``kept.made_of``), and with it they are written for the browser once. A ``passing`` figure, which
+    another is to replace, has no tools: it is not saved, and the address has nothing of it.
     """
     own = "none" if shared is not None else select
     start = asked_start(key, None if frames is None or frames.follows else frames.names, own)
     if not component_available():
         whole = zoomed(figure, start.zoom or {})
-        chosen = _plain(whole, key, alt, height, select, frames, file_name, on_select, start, shared)
+        chosen = _plain(whole, key, alt, height, select, frames, file_name, on_select, start, shared, passing)
         chosen = replace(chosen, zoom=start.zoom or {})
     else:
         options = _Options(
@@ -132,6 +135,7 @@ def plot(
             shared=shared is not None,
             around=shared is not None and shared.around is not None,
             classes=on_class is not None,
+            passing=passing,
         )
         with st.container(gap=None):
             result = _COMPONENT(
@@ -154,6 +158,8 @@ def plot(
         if shown is None:
             shown = remembered_frame(key, view)
         chosen = replace(_followed(_selection(stated, shown, frames), frames), zoom=zoom)
+    if passing:
+        return ChartSelection()
     note_zoom(key, chosen.zoom)
     if frames is not None and not frames.follows and chosen.frame is not None:
         note_frame(key, frames.names, chosen.frame)
@@ -254,13 +260,18 @@ def _plain(
     on_select: Callable[[], None] | None,
     start: Start,
     shared: Shared | None,
+    passing: bool,
 ) -> ChartSelection:
     """The same chart by ``st.plotly_chart``: without the kept zoom, with the slider outside the chart."""
     figure = go.Figure(figure).update_layout(height=height)
     if start.frame is not None:
         st.session_state.setdefault(f"{key}_frame", start.frame)
     frame = None if frames is None else _plain_frame(figure, frames, key)
-    config = {**PLAIN_CONFIG, "toImageButtonOptions": {"filename": file_name, "scale": 3}}
+    config = {
+        **PLAIN_CONFIG,
+        "displayModeBar": not passing,
+        "toImageButtonOptions": {"filename": file_name, "scale": 3},
+    }
     if select == "none":
         st.plotly_chart(figure, key=key, alt=alt, config=config)
         return ChartSelection(frame=frame)

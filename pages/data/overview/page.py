@@ -1,16 +1,12 @@
 """Overview: a first look at one model on one text set, with one click."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
 from backend import AnalysisSpec, AnisotropyResult, CkaResult, ModelInfo, Projection, Result, TextSetInfo, result_of
-from pages._kit.charts.base import Floats, short_model
-from pages._kit.charts.depth import Series, profile_lines
-from pages._kit.charts.layer_pairs import cka_heatmap
 from pages._kit.flow.progress import run_panel
 from pages._kit.show import wording
 from pages._kit.show.finding import Finding, said_once, show
@@ -19,9 +15,12 @@ from pages._kit.show.kept import drawn_once
 from pages._kit.show.links import page_file
 from pages._kit.show.map_view import MapView
 from pages._kit.state import selection
+from pages._kit.state.gathering import gathered
 from pages._kit.state.session import plain, workbench
+from pages.data.overview.charts import anisotropy_profile, layers_alike
 from pages.data.overview.lesson import OVERVIEW
 from pages.data.overview.prepare import prepare_panel
+from pages.data.overview.so_far import HEIGHT, Early, Place, follow, going_on, layers_of, look_now
 
 WHAT = (
     "Embedscope shows how a transformer lays out texts in space, layer by layer: which layers are alike, how "
@@ -32,9 +31,10 @@ HOW = (
     "**Which layers are alike**: CKA of every layer with every other; a bright block along the diagonal is a run of layers that change little. "
     "**Where the texts lie**: the last block, drawn along its two directions of largest variance; colours that lie apart are labels that the "
     "layer separates. **How anisotropic the space is**: the share of the variance along one direction; above the dashed line of data that has no "
-    "direction of its own, the layer is stretched."
+    "direction of its own, the layer is stretched. **So far**: while the model runs over many texts, a first look at those done stands where "
+    "each result will, of at most 400 texts of all lengths and with the map by principal components. It comes some seconds after the model has "
+    "begun, and is refined; looks take at most a twentieth of the model's time."
 )
-HEIGHT = 380
 SENTENCES = {
     "cka": "CKA: 1 is the same geometry, 0 unrelated.",
     "projection": "The first two principal components{of}; each point is a text.",
@@ -48,8 +48,7 @@ def first_specs(model: ModelInfo, here: selection.Selection) -> list[AnalysisSpe
     """CKA of every layer with every other, a map of the last layer, and the anisotropy of the model over depth."""
     bench = workbench()
     shared: dict[str, Any] = {"models": [model], **here.rows}
-    chosen = tuple(range(len(model.layer_names))) if isinstance(here.layers, str) else tuple(here.layers)
-    last = model.last_block(chosen)
+    last = model.last_block(layers_of(model, here))
     return [
         bench.analysis("cka", layers=here.layers, **shared),
         bench.analysis("projection", layers=[last], params={"method": "pca"}, **shared),
@@ -71,14 +70,13 @@ def facts(model: ModelInfo, texts: TextSetInfo) -> None:
 def show_cka(result: Result[CkaResult]) -> None:
     """Layer against layer."""
     names, model = result.sources[0].layer_names, result.sources[0].model
-    gaps = {(row, column): reason for (row, column), reason in reasons(result, "matrix").items()}
     table = pd.DataFrame(result.values.matrix, columns=list(names))
     table.insert(0, "layer", list(names))
     show(
         Finding(
             key="overview_cka",
             title=f"CKA of the layers of {model}",
-            figure=drawn_once(_slanted_heatmap, result.values.matrix, names, gaps),
+            figure=drawn_once(layers_alike, result.values.matrix, names, reasons(result, "matrix")),
             caption="",
             shared=SENTENCES["cka"],
             table=table,
@@ -89,10 +87,6 @@ def show_cka(result: Result[CkaResult]) -> None:
             height=HEIGHT,
         )
     )
-
-
-def _slanted_heatmap(matrix: Floats, names: Sequence[str], gaps: Mapping[tuple[int, int], str]) -> go.Figure:
-    return cka_heatmap(matrix, names, names, gaps).update_xaxes(tickangle=-45)
 
 
 def show_map(result: Result[Projection], here: selection.Selection) -> None:
@@ -107,23 +101,14 @@ def show_map(result: Result[Projection], here: selection.Selection) -> None:
 def show_profile(result: Result[AnisotropyResult]) -> None:
     """Anisotropy over depth."""
     values, source = result.values, result.sources[0]
-    gaps = {index[0]: reason for index, reason in reasons(result, "anisotropy").items()}
-    line = Series(
-        short_model(source.model),
-        source.layer_names,
-        values.anisotropy,
-        low=values.anisotropy_low,
-        high=values.anisotropy_high,
-        reference=values.anisotropy_isotropic,
-        undefined=gaps,
-    )
+    gaps = reasons(result, "anisotropy")
     fields = ("anisotropy", "anisotropy_low", "anisotropy_high", "anisotropy_isotropic")
     columns = {field: getattr(values, field) for field in fields}
     show(
         Finding(
             key="overview_profile",
             title=f"Anisotropy of {source.model} over depth",
-            figure=drawn_once(profile_lines, [line], y_title="Anisotropy", y_range=None),
+            figure=drawn_once(anisotropy_profile, source.model, source.layer_names, values, gaps),
             caption="",
             shared=SENTENCES["anisotropy"],
             table=pd.DataFrame({"layer": list(source.layer_names), **columns}),
@@ -144,20 +129,25 @@ def card(
     result: Result | None,
     of: type[Values],
     draw: Callable[[Result[Values]], None],
+    so_far: Callable[[], None] | None,
 ) -> None:
-    """One figure with what it means and the way to its page."""
+    """One figure with what it means and the way to its page; while its result is not there, what is ``so_far``."""
     with st.container(border=True):
         st.subheader(title)
         st.caption(sentence)
-        if result is None:
-            st.caption(":material/hourglass_empty: Not computed yet: see above.")
-        else:
+        if result is not None:
             draw(result_of(result, of))
+        elif so_far is not None:
+            so_far()
+        else:
+            st.caption(":material/hourglass_empty: Not computed yet: see above.")
         st.page_link(page_file(f"geometry/{page}"), label=link, icon=":material/arrow_forward:")
 
 
-def show_cards(found: list[Result | None], here: selection.Selection) -> None:
+def show_cards(found: Sequence[Result | None], here: selection.Selection, early: Early | None) -> None:
     """The three figures, side by side where there is room."""
+    if early is not None:
+        early.say()
     left, right = st.columns(2)
     with left:
         card(
@@ -168,6 +158,7 @@ def show_cards(found: list[Result | None], here: selection.Selection) -> None:
             found[0],
             CkaResult,
             show_cka,
+            None if early is None else early.show_cka,
         )
     with right:
         layer = "" if found[1] is None else f" of {found[1].sources[0].layer_names[0]}"
@@ -179,6 +170,7 @@ def show_cards(found: list[Result | None], here: selection.Selection) -> None:
             found[1],
             Projection,
             lambda result: show_map(result, here),
+            None if early is None else early.show_map,
         )
     card(
         "How anisotropic the space is",
@@ -188,7 +180,18 @@ def show_cards(found: list[Result | None], here: selection.Selection) -> None:
         found[2],
         AnisotropyResult,
         show_profile,
+        None if early is None else early.show_profile,
     )
+
+
+def show_or_follow(specs: list[AnalysisSpec], found: list[Result | None] | None, place: Place) -> None:
+    """The results that are there; in the places of the others what the texts done so far show, while the model runs."""
+    if found is not None:
+        look = look_now(specs) if None in found and gathered() is None else None
+        with said_once(below_each=True):
+            show_cards(found, place.here, None if look is None else Early(look, place))
+    elif gathered() is None and going_on(specs):
+        follow(specs, lambda look: show_cards([None] * len(specs), place.here, Early(look, place)))
 
 
 heading("Overview", WHAT, HOW, OVERVIEW)
@@ -199,8 +202,6 @@ if len(here.models) > 1:
     others = len(here.models) - 1
     st.caption(f"Overview shows the first of the {others + 1} models chosen; Similarity and Profiles compare them.")
 facts(model, here.texts)
-found = run_panel(first_specs(model, here), "overview", partial=True)
-if found is not None:
-    with said_once(below_each=True):
-        show_cards(found, here)
+specs = first_specs(model, here)
+show_or_follow(specs, run_panel(specs, "overview", partial=True), Place(model, here))
 prepare_panel(here)
