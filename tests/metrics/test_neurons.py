@@ -16,6 +16,7 @@ from backend.metrics.neurons.kernel import (
     single_dimension_fits,
     standardised,
 )
+from backend.metrics.neurons.softmax_parts import intercept_part
 
 
 def rows(n_classes, seed, n_rows=150, n_dims=8):
@@ -237,10 +238,10 @@ def test_other_requests_that_make_no_sense_are_refused():
         single_dimension_fits(x[:, :2], 0 * y)
 
 
-def hard_rows(n_classes, seed):
-    """Frequent and rare classes, the last of one row where there are three, and among the dimensions a constant one, a copy and one apart."""
+def hard_rows(n_classes, seed, alone=1):
+    """Frequent and rare classes, the last of one row where there are three (of two with ``alone`` 0), and among the dimensions a constant one, a copy and one apart."""
     rng = np.random.default_rng([seed, n_classes])
-    common = n_classes - (n_classes > 2)
+    common = n_classes - alone * (n_classes > 2)
     drawn = rng.choice(common, 9 * n_classes + 60, p=(weights := 1.0 / np.arange(1, common + 1)) / weights.sum())
     y = np.concatenate([np.arange(n_classes), rng.permutation(common), drawn])
     x = rng.standard_normal((len(y), 10)) + 0.5 * rng.standard_normal((n_classes, 10))[y]
@@ -261,19 +262,31 @@ def test_hard_rows_are_chosen_on_as_by_a_scikit_learn_loop(n_classes, seed):
     np.testing.assert_allclose(found.accuracies, accuracies, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("n_classes", [3, 6, 50])
-@pytest.mark.parametrize("n_shared", [0, 1])
+@pytest.mark.parametrize(("n_classes", "n_select", "alone"), [(26, 4, 0), (50, 3, 0), (50, 2, 1)])
+def test_steps_of_many_coefficients_choose_as_a_scikit_learn_loop_does(n_classes, n_select, alone):
+    """Ten dimensions are no more than are screened, so every candidate is fitted; with a class that a fold lacks, the other way."""
+    x, y = hard_rows(n_classes, 3, alone)
+    found = greedy_dimensions(x, y, n_select=n_select, seed=3)
+    chosen, accuracies = naive_greedy(x, y, n_select, 3)
+    assert found.dimensions.tolist() == chosen and not found.screened.any()
+    np.testing.assert_allclose(found.accuracies, accuracies, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("n_classes", "n_shared"), [(3, 0), (3, 1), (6, 0), (6, 1), (50, 0), (50, 1), (50, 2), (26, 4)]
+)
 def test_what_fits_that_end_early_count_holds_for_those_that_do_not(n_classes, n_shared):
     """No candidate is left out that could win: its held-out rows that are right lie between the two counts."""
-    x, y = hard_rows(n_classes, 5)
+    x, y = hard_rows(n_classes, 5, alone=int(n_shared < 2))
     order = np.argsort(fold_numbers(y, 5, np.random.default_rng(0)), kind="stable")
     ends = [slice(part[0], part[-1] + 1) for part in np.array_split(np.arange(len(y)), 5)]
     columns, y = standardised(x[order])[0], y[order]
-    whole, parts = kernel.intercept_part(y), [kernel.intercept_part(np.delete(y, np.r_[fold])) for fold in ends]
+    whole, parts = intercept_part(y), [intercept_part(np.delete(y, np.r_[fold])) for fold in ends]
     for dim in range(n_shared):
-        whole, parts = kernel._grown(whole, parts, ends, columns[dim])
-    least, most = kernel._bounds(whole, parts, ends, columns[n_shared:], y, [1] * 5)
-    right = kernel._held_out(whole, parts, ends, columns[n_shared:], y, [1] * 5)
+        whole, parts = kernel._Fits(whole, parts, ends, columns[[dim]]).grown(0)
+    fits, every = kernel._Fits(whole, parts, ends, columns[n_shared:]), np.arange(10 - n_shared)
+    least, most = kernel._bounds(fits, every, y, [1] * 5)
+    right = kernel._held_out(fits, every, y, [1] * 5)
     assert (least <= right).all() and (right <= most).all()
     assert (most - least).max() < 0.2 * len(y)
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from backend.metrics.neurons.softmax_bordered import Bordered
 from backend.metrics.neurons.softmax_large import Shape, minimised
 from backend.metrics.neurons.softmax_newton import add_penalty, fit_each, fit_near, moments
 from backend.metrics.neurons.softmax_parts import MOST_EXACT, extended, intercept_part
@@ -90,3 +91,29 @@ def test_a_constant_feature_gets_no_weight():
     y = np.arange(40) % 2
     found = fit_each(intercept_part(y), np.zeros((1, 40)))
     assert found[0, 1, 0] == 0 and abs(found[0, 0, 0]) < 1e-9
+
+
+@pytest.mark.parametrize(("n_classes", "n_shared"), [(12, 3), (40, 2)])
+@pytest.mark.parametrize("separable", [False, True])
+def test_steps_with_a_bordered_hessian_lead_to_scikit_learns_coefficients(n_classes, n_shared, separable):
+    rng = np.random.default_rng([1, n_classes])
+    y = np.concatenate([np.arange(n_classes), np.arange(n_classes), rng.integers(0, n_classes // 3, 12 * n_classes)])
+    x = rng.standard_normal((n_shared + 3, len(y))) + rng.standard_normal((n_shared + 3, n_classes))[:, y]
+    x[n_shared] += 50.0 * separable * (y == 1)
+    x = (x - x.mean(axis=1, keepdims=True)) / x.std(axis=1, keepdims=True)
+    x[n_shared + 2] = 0.0
+    fold = slice(n_classes, n_classes + 40)
+    features = np.delete(x, np.r_[fold], axis=1)
+    whole, rest = intercept_part(y), intercept_part(np.delete(y, np.r_[fold]))
+    for one, other in zip(x[:n_shared], features, strict=False):
+        whole, rest = (extended(p, row, fit_each(p, row[None])[0]) for p, row in ((whole, one), (rest, other)))
+    folds = [fold, slice(0, n_classes), slice(n_classes + 40, len(y))]  # together all rows; the first is asked for
+    found = Bordered(whole, [rest, rest, rest], folds, x[n_shared:])
+    for tolerance in (0.01, 1e-7):
+        coefficients, left = found.fits(0, np.arange(3), tolerance)
+        for j in range(3):
+            expected = reference(features[[*range(n_shared), n_shared + j]].T, rest.y)
+            off = coefficients[j] - expected
+            off[0] -= off[0].mean()
+            assert (separable and tolerance > 1e-3) or np.abs(off).max() <= left[j].max() + 1e-4
+    assert left.max() < 1e-5

@@ -1,8 +1,9 @@
 """Salient neurons: which few dimensions tell the classes apart, found greedily by cross-validation (Matton & de Oliveira)."""
 
+import contextlib
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -10,9 +11,10 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from backend.errors import InvalidRequest
+from backend.metrics.neurons.softmax_bordered import MOST_BORDERED, Bordered
 from backend.metrics.neurons.softmax_large import Shape
 from backend.metrics.neurons.softmax_newton import add_penalty, fit_each, fit_near, moments
-from backend.metrics.neurons.softmax_parts import Part, extended, intercept_part, logits, margins, scores_of, winners
+from backend.metrics.neurons.softmax_parts import Part, extended, intercept_part, margins, scores_of, winners
 from backend.metrics.shared.linalg import Floats, Ints, as_matrix, centred, row_mean
 from backend.metrics.shared.rounding import inverse_spread, step_of
 from backend.values.activations import Report, no_report
@@ -22,6 +24,8 @@ POOLED, FOLD_MEAN = "all held-out rows", "mean over folds"
 SCORES = (POOLED, FOLD_MEAN)  # what the cross-validated accuracy is
 _ROUGH = 0.1  # last step of a start,
 _LOOSE, _SOON, _FINE = 0.05, 2e-4, 1e-6  # of a first look at a candidate of many logits, of one logit, and of a fit
+_LOOSE_LARGE = 0.003  # of the same where a fit has many coefficients
+_REFITTED = 2  # of those at a time that are fitted to the end
 _TIE = 1e-7  # logits that differ by less are compared by a fit to its end
 _GREEDY, _SINGLE = "Choosing dimensions", "Dimensions one by one"
 
@@ -225,63 +229,83 @@ def _forward(
         few = len(left) > N_SCREENED and not whole.exact
         if few:
             left = np.sort(left[np.argsort(-Shape(whole).score(whole, columns[left]), kind="stable")[:N_SCREENED]])
+        fits = _Fits(whole, parts, ends, columns[left])
         right, most = np.zeros(len(left), dtype=np.int64), np.zeros(len(left), dtype=np.int64)
         stage = f"{_GREEDY}: {step + 1} of {n_select}"
         for block in whole.blocks(len(left)):
             report(step * len(left) + block.start, n_select * len(left), stage)
-            right[block], most[block] = _bounds(whole, parts, ends, columns[left[block]], y, points)
+            right[block], most[block] = _bounds(fits, np.r_[block], y, points)
         order = np.argsort(-most, kind="stable")
-        for block in whole.blocks(len(left)):
+        for block in whole.blocks(len(left), _REFITTED):
             unsure = order[block]
             unsure = np.sort(unsure[(most[unsure] >= right.max()) & (right[unsure] < most[unsure])])
             if len(unsure):
                 report((step + 1) * len(left) - 1, n_select * len(left), stage)
-                right[unsure] = most[unsure] = _held_out(whole, parts, ends, columns[left[unsure]], y, points)
+                right[unsure] = most[unsure] = _held_out(fits, unsure, y, points)
         best = int(np.where(most >= right.max(), right, -1).argmax())
         chosen.append(int(left[best]))
         counts.append(int(right[best]))
         screened.append(few)
         if step + 1 < n_select:
-            whole, parts = _grown(whole, parts, ends, columns[chosen[-1]])
+            whole, parts = fits.grown(best)
     return chosen, counts, screened
 
 
-def _held_out(
-    whole: Part,
-    parts: Sequence[Part],
-    folds: Sequence[slice],
-    x: Floats,
-    y: Ints,
-    points: Sequence[int],
-    tolerance: float = _FINE,
-) -> Ints:
-    """What the held-out rows of all folds count that are given their class, with each row of ``x`` (n_candidates, n_rows) in turn."""
-    right = np.zeros(len(x), dtype=np.int64)
-    for part, fold, (found, _), each in zip(
-        parts, folds, _fits(whole, parts, folds, x, tolerance), points, strict=True
-    ):
-        kept = replace(part, base=whole.base[fold], y=y[fold])
-        right += each * (winners(logits(kept, x[:, fold], found), part.classes) == y[fold]).sum(axis=1)
+class _Fits:
+    """The fits of one step: candidates ``x`` (n_candidates, n_rows) beside the shared features, on all rows and without each fold's."""
+
+    def __init__(self, whole: Part, parts: Sequence[Part], folds: Sequence[slice], x: Floats) -> None:
+        self.whole, self.parts, self.folds, self.x = whole, parts, folds, x
+        alike = all(len(part.classes) == len(whole.classes) for part in parts)
+        self._bordered: Bordered | None = None
+        if alike and not whole.exact and whole.n_logits > 1 and whole.start.size <= MOST_BORDERED:
+            with contextlib.suppress(np.linalg.LinAlgError):
+                self._bordered = Bordered(whole, parts, folds, x)
+
+    def each(self, chosen: Ints, tolerance: float) -> Iterator[tuple[Floats, Floats]]:
+        """Coefficients of the candidates ``chosen`` for each fold's training part in turn, and how far they may be from the solution."""
+        if self._bordered is None:
+            yield from _fits(self.whole, self.parts, self.folds, self.x[chosen], tolerance)
+            return
+        for number, (part, fold) in enumerate(zip(self.parts, self.folds, strict=True)):
+            found = self._bordered.fits(number, chosen, tolerance)
+            yield fit_near(part, _without(self.x[chosen], fold)) if found is None else found
+
+    def grown(self, best: int) -> tuple[Part, list[Part]]:
+        """All parts with the candidate ``best`` among their features."""
+        chosen, x = np.array([best]), self.x[best]
+        grown = [
+            extended(part, np.delete(x, np.r_[fold]), one[0])
+            for part, fold, (one, _) in zip(self.parts, self.folds, self.each(chosen, _FINE), strict=True)
+        ]
+        found = None if self._bordered is None else self._bordered.fits(-1, chosen, _FINE)
+        return extended(self.whole, x, (fit_each(self.whole, x[None]) if found is None else found[0])[0]), grown
+
+
+def _held_out(fits: _Fits, chosen: Ints, y: Ints, points: Sequence[int], tolerance: float = _FINE) -> Ints:
+    """What the held-out rows of all folds count that are given their class, with each of the candidates ``chosen`` in turn."""
+    right = np.zeros(len(chosen), dtype=np.int64)
+    for part, fold, (found, _), each in zip(fits.parts, fits.folds, fits.each(chosen, tolerance), points, strict=True):
+        scores = scores_of(fits.whole.base[fold], fits.x[chosen, fold], found)
+        right += each * (winners(scores, part.classes) == y[fold]).sum(axis=1)
     return right
 
 
-def _bounds(
-    whole: Part, parts: Sequence[Part], folds: Sequence[slice], x: Floats, y: Ints, points: Sequence[int]
-) -> tuple[Ints, Ints]:
-    """The same at least and at most, (n_candidates,) each, by fits that end early: rows too near to a border count in the second only.
+def _bounds(fits: _Fits, chosen: Ints, y: Ints, points: Sequence[int]) -> tuple[Ints, Ints]:
+    """The same at least and at most, (n_chosen,) each, by fits that end early: rows too near to a border count in the second only.
 
     One logit is fitted to its end, as that is soon reached.
     """
-    if whole.n_logits == 1:
-        right = _held_out(whole, parts, folds, x, y, points, _SOON)
+    if fits.whole.n_logits == 1:
+        right = _held_out(fits, chosen, y, points, _SOON)
         return right, right.copy()
-    least, most = np.zeros(len(x), dtype=np.int64), np.zeros(len(x), dtype=np.int64)
+    least, most = np.zeros(len(chosen), dtype=np.int64), np.zeros(len(chosen), dtype=np.int64)
     for part, fold, (found, left), each in zip(
-        parts, folds, _fits(whole, parts, folds, x, _LOOSE), points, strict=True
+        fits.parts, fits.folds, fits.each(chosen, _LOOSE if fits.whole.exact else _LOOSE_LARGE), points, strict=True
     ):
         known = np.isin(y[fold], part.classes)  # others are never right
         places = np.searchsorted(part.classes, y[fold][known])
-        base, own = whole.base[fold][known], x[:, fold][:, known]
+        base, own = fits.whole.base[fold][known], fits.x[chosen, fold][:, known]
         scores = scores_of(base, own, found)
         off = scores_of(np.abs(base), np.abs(own), left) + _TIE
         low, high = margins(scores, off, places)
@@ -315,16 +339,6 @@ def _fits(
         g, h = gradient - g, hessian - h
         add_penalty(g, h, start)
         yield fit_near(part, _without(x, fold), start=start, derivatives=(g, h), tolerance=tolerance)
-
-
-def _grown(whole: Part, parts: Sequence[Part], folds: Sequence[slice], x: Floats) -> tuple[Part, list[Part]]:
-    """All parts with the chosen dimension ``x`` (n_rows,) among their features."""
-    found = _fits(whole, parts, folds, x[None, :], _FINE)
-    grown = [
-        extended(part, np.delete(x, np.r_[fold]), one[0])
-        for part, fold, (one, _) in zip(parts, folds, found, strict=True)
-    ]
-    return extended(whole, x, fit_each(whole, x[None, :])[0]), grown
 
 
 def _without(x: Floats, fold: slice) -> Floats:

@@ -5,6 +5,9 @@ weights, the intercept free; two classes have one logit, more have one each. New
 (gradients in float64). A problem too large for its Hessian, or one that Newton does not solve, goes to L-BFGS.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import numpy.typing as npt
 
@@ -12,7 +15,7 @@ from backend.metrics.neurons.softmax_large import Shape, minimised
 from backend.metrics.neurons.softmax_parts import PENALTY, Part, exponentials_of, features_of, probabilities, scores_of
 from backend.metrics.shared.linalg import Floats, Ints
 
-_MOST_STEPS = 12
+_MOST_STEPS, _MOST_WITH_ONE = 12, 20
 _NEAR = 0.1  # last step with the Hessian of the classes' frequencies, before others
 
 
@@ -53,7 +56,8 @@ def fit_near(
     for block in part.blocks(n_problems):
         if derivatives is not None:
             gradient, hessian = (one[block] for one in derivatives)
-            near = _with_one_hessian(part, x[block], out[block], left[block], ends, gradient, hessian)
+            solve = partial(_solved, hessian)
+            near = with_one_hessian(_slope(part, x[block]), solve, gradient, out[block], left[block], ends)
             if near and ends <= tolerance:
                 continue
         solved = _newton(part, x[block], out[block], left[block], tolerance)
@@ -72,6 +76,10 @@ def newton_step(gradient: Floats, hessian: Floats) -> Floats:
     except np.linalg.LinAlgError:
         return np.full(gradient.shape, np.nan)
     return np.asarray(step.reshape(gradient.shape), dtype=np.float64)
+
+
+def _solved(hessian: Floats, gradient: Floats) -> Floats:
+    return newton_step(gradient, hessian)
 
 
 def moments(part: Part, x: Floats, coefficients: Floats, rows: slice = slice(None)) -> tuple[Floats, Floats]:
@@ -116,22 +124,26 @@ def _newton(part: Part, x: Floats, coefficients: Floats, left: Floats, tolerance
     return solved
 
 
-def _with_one_hessian(
-    part: Part, x: Floats, coefficients: Floats, left: Floats, tolerance: float, gradient: Floats, hessian: Floats
+def with_one_hessian(
+    slope: Callable[[Floats], Floats],
+    solve: Callable[[Floats], Floats],
+    gradient: Floats,
+    coefficients: Floats,
+    left: Floats,
+    tolerance: float,
 ) -> bool:
-    """Steps with the Hessian at the start, where the gradient is ``gradient``, as ``_newton``'s; whether all problems converged.
+    """Steps in place that all ``solve`` with the Hessian at the start, where the gradient is ``gradient``; whether all problems converged.
 
-    Such steps shrink by about the same factor in the same direction, so each is corrected by what it and the one before have
-    in common (Anderson's acceleration, of depth one).
+    ``slope`` is the gradient elsewhere, all of shape (n_problems, m + 1, n_logits); the last step is put into ``left``. Such steps
+    shrink by about the same factor in the same direction, so each is corrected by what it and the one before have in common
+    (Anderson's acceleration, of depth one).
     """
-    many = _Many(part.base, part.y, x, part.n_logits) if part.n_logits > 1 else None
     before, last, moved = np.inf, np.zeros_like(gradient), np.zeros_like(gradient)
     with np.errstate(invalid="ignore", over="ignore"):
-        for number in range(_MOST_STEPS):
+        for number in range(_MOST_WITH_ONE):
             if number:
-                gradient = many.gradient(coefficients) if many else _slope_of_two(part, x, coefficients)
-                gradient[:, 1:] += PENALTY * coefficients[:, 1:]
-            step = newton_step(gradient, hessian)
+                gradient = slope(coefficients)
+            step = solve(gradient)
             size = float(np.abs(step).max(initial=0.0))
             if not np.isfinite(size) or size > 0.5 * before:
                 return False
@@ -146,6 +158,18 @@ def _with_one_hessian(
                 return True
             before, last, moved = size, step, change
     return False
+
+
+def _slope(part: Part, x: Floats) -> Callable[[Floats], Floats]:
+    """The gradient (n_problems, m + 1, n_logits) with the penalty, by the coefficients."""
+    many = _Many(part.base, part.y, x, part.n_logits) if part.n_logits > 1 else None
+
+    def slope(coefficients: Floats) -> Floats:
+        gradient = many.gradient(coefficients) if many else _slope_of_two(part, x, coefficients)
+        gradient[:, 1:] += PENALTY * coefficients[:, 1:]
+        return gradient
+
+    return slope
 
 
 def _at_frequencies(part: Part, x: Floats) -> tuple[Floats, Floats]:
@@ -180,8 +204,8 @@ class _Many:
         self._features = features_of(base, x)
         self._largest = np.abs(base).max(), np.abs(x).max(axis=1)
         self._sums = np.empty((len(x), base.shape[1] + 1, n_logits))  # of the features over the rows of each class
-        self._sums[:, :-1] = _class_sums(base.T, y, n_logits)
-        self._sums[:, -1] = _class_sums(x, y, n_logits)
+        self._sums[:, :-1] = class_sums(base.T, y, n_logits)
+        self._sums[:, -1] = class_sums(x, y, n_logits)
 
     def gradient(self, coefficients: Floats) -> Floats:
         """Gradient (n_problems, m + 1, n_logits), without the penalty."""
@@ -205,7 +229,7 @@ class _Many:
         return np.asarray(expected.transpose(0, 2, 1) - self._sums)
 
 
-def _class_sums(rows: Floats, y: Ints, n_classes: int) -> Floats:
+def class_sums(rows: Floats, y: Ints, n_classes: int) -> Floats:
     """The sum of each row (n, n_rows) over the places of each class, (n, n_classes)."""
     return np.array([np.bincount(y, row, minlength=n_classes) for row in rows])
 

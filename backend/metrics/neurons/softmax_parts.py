@@ -37,10 +37,10 @@ class Part:
         """Whether a problem with one feature more is small enough for its Hessian."""
         return bool(self.n_logits * (self.base.shape[1] + 1) <= MOST_EXACT)
 
-    def blocks(self, n_problems: int) -> Iterator[slice]:
-        """Slices over problems, so many at a time that their rows fit into memory that is near."""
+    def blocks(self, n_problems: int, at_once: int = _AT_ONCE) -> Iterator[slice]:
+        """Slices over problems, so many at a time that their rows fit into memory that is near; of large ones ``at_once``."""
         if not self.exact:
-            yield from (slice(first, min(first + _AT_ONCE, n_problems)) for first in range(0, n_problems, _AT_ONCE))
+            yield from (slice(first, min(first + at_once, n_problems)) for first in range(0, n_problems, at_once))
             return
         entries = _ENTRIES[0] if self.n_logits == 1 else _ENTRIES[1] // (self.n_logits * (self.base.shape[1] + 1))
         step = max(1, entries // max(1, len(self.y)))
