@@ -24,7 +24,10 @@ POOLED, FOLD_MEAN = "all held-out rows", "mean over folds"
 SCORES = (POOLED, FOLD_MEAN)  # what the cross-validated accuracy is
 _ROUGH = 0.1  # last step of a start,
 _LOOSE, _SOON, _FINE = 0.05, 2e-4, 1e-6  # of a first look at a candidate of many logits, of one logit, and of a fit
-_LOOSE_LARGE = 0.003  # of the same where a fit has many coefficients
+_LOOSE_LARGE, _FINE_LARGE = (
+    0.003,
+    1e-5,
+)  # of a first look and of a fit of many coefficients, which end when the way left is no longer
 _REFITTED = 2  # of those at a time that are fitted to the end
 _TIE = 1e-7  # logits that differ by less are compared by a fit to its end
 _GREEDY, _SINGLE = "Choosing dimensions", "Dimensions one by one"
@@ -268,7 +271,7 @@ class _Fits:
             yield from _fits(self.whole, self.parts, self.folds, self.x[chosen], tolerance)
             return
         for number, (part, fold) in enumerate(zip(self.parts, self.folds, strict=True)):
-            found = self._bordered.fits(number, chosen, tolerance)
+            found = self._bordered.fits(number, chosen, max(tolerance, _FINE_LARGE))
             yield fit_near(part, _without(self.x[chosen], fold)) if found is None else found
 
     def grown(self, best: int) -> tuple[Part, list[Part]]:
@@ -278,7 +281,7 @@ class _Fits:
             extended(part, np.delete(x, np.r_[fold]), one[0])
             for part, fold, (one, _) in zip(self.parts, self.folds, self.each(chosen, _FINE), strict=True)
         ]
-        found = None if self._bordered is None else self._bordered.fits(-1, chosen, _FINE)
+        found = None if self._bordered is None else self._bordered.fits(-1, chosen, _FINE_LARGE)
         return extended(self.whole, x, (fit_each(self.whole, x[None]) if found is None else found[0])[0]), grown
 
 

@@ -93,12 +93,13 @@ def _corrected(points: Sequence[Floats], steps: Sequence[Floats]) -> Floats:
     """The change (n_problems, n) from the last of ``points``, where the steps to be subtracted were ``steps``, by Anderson's acceleration."""
     if len(points) == 1:
         return -steps[-1]
-    moved, turned = (np.diff(np.stack(of, axis=2), axis=2) for of in (points, steps))
-    squares = turned.transpose(0, 2, 1) @ turned
+    moved, turned = (np.diff(np.stack(of, axis=1), axis=1) for of in (points, steps))
+    squares = turned @ turned.transpose(0, 2, 1)
     places = np.arange(squares.shape[1])
     squares[:, places, places] += 1e-10 * np.trace(squares, axis1=1, axis2=2)[:, None] + np.finfo(np.float64).tiny
-    weights = np.linalg.solve(squares, turned.transpose(0, 2, 1) @ steps[-1][:, :, None])
-    return np.asarray(-steps[-1] - ((moved - turned) @ weights)[..., 0])
+    weights = np.linalg.solve(squares, turned @ steps[-1][:, :, None])
+    moved -= turned
+    return np.asarray(-steps[-1] - (weights.transpose(0, 2, 1) @ moved)[:, 0])
 
 
 def _hessian_of(whole: Part, x: Floats, rows: slice) -> tuple[Singles, Singles, Singles]:
@@ -147,7 +148,9 @@ class _Solver:
 
         n, _, n_logits = gradient.shape
         shared, added = gradient[:, :-1].reshape(n, -1).astype(np.float32), gradient[:, -1].astype(np.float32)
-        crossed = self._crossed[chosen]
+        crossed = (
+            self._crossed if n == len(self._crossed) else self._crossed[chosen]
+        )  # no copy of all, which are in order
         half = solve_triangular(self._root, shared.T, lower=True, check_finite=False).T
         last = self._last[chosen] @ (added[:, :, None] - crossed @ half[:, :, None])
         rest = half - (crossed.transpose(0, 2, 1) @ last)[..., 0]
