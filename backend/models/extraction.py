@@ -19,6 +19,7 @@ from backend.models.batching import Encoded, ExtractionPlan, Ints, plan_extracti
 from backend.models.layers import LayerTap
 from backend.models.loading import LoadedModel
 from backend.models.passes import Batch, forward, not_finite, overwritten, run_batches, token_mean
+from backend.models.pooling import brought
 from backend.models.words import WordBatch
 from backend.values.activations import Report, no_report
 from backend.values.models import ModelInfo
@@ -90,8 +91,8 @@ def extract(
         tap.begin()
         forward(loaded, batch)
         tap.finish()
-        for (layer, pooling), values in pooled.items():
-            block = _finite(values.cpu().numpy(), loaded, layer)
+        for (layer, pooling), block in zip(pooled, brought(list(pooled.values())), strict=True):
+            _require_finite(block, loaded, layer)
             if words is None and pooling != "tokens":
                 sink.write(layer, pooling, texts_here, block if len(rows) == len(texts_here) else block[places])
             elif len(target := batch.token_rows if words is None else words.rows):
@@ -161,7 +162,6 @@ def _check_layer(info: ModelInfo, layer: int) -> None:
         raise InvalidRequest(f"The model '{info.spec.name}' has no layer {layer}.", f"Its layers are 0 to {last}.")
 
 
-def _finite(block: npt.NDArray[np.float32], loaded: LoadedModel, layer: int) -> npt.NDArray[np.float32]:
+def _require_finite(block: npt.NDArray[np.float32], loaded: LoadedModel, layer: int) -> None:
     if not np.isfinite(block).all():
         raise not_finite(loaded, loaded.info.layer_names[layer])
-    return block

@@ -4,8 +4,9 @@ Texts of like length go together, padded on the right (so positions are right wh
 and masked; what comes of them does not depend on the batch size beyond the rounding of floating-point sums.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,7 @@ SMALLER = ", in smaller batches since memory ran out"
 MEAN_STAGE = "Measuring the mean to ablate with"
 
 _TRIM_EVERY = 16  # batches
+One = TypeVar("One")
 
 
 class StopPass(Exception):
@@ -123,19 +125,20 @@ def run_batches(
     whole = most = batch_tokens or quickest(loaded.device)
     report(0, plan.n_texts, stage)
     in_order = batches_of(loaded, plan, whole)
-    for number, batch in enumerate(spread_out(list(in_order)) if spread else in_order):
+
+    def tokens(batch: Ints) -> list[Encoded]:
+        rows = first[batch]
+        others = [pairs[row] for row in rows] if pairs is not None else None
+        return encode(loaded.tokenizer, [texts[row] for row in rows], others, max_length=plan.max_length)
+
+    for number, (batch, found) in enumerate(made_ahead(spread_out(list(in_order)) if spread else in_order, tokens)):
         if number % _TRIM_EVERY == 0:
             trim_memory()
         start = 0
         while start < len(batch):
             longest = int(plan.lengths[first[batch[start]]])  # of those that are left: the longest come first
-            rows = first[batch[start : start + max(1, most // max(1, longest))]]
-            encoded = encode(
-                loaded.tokenizer,
-                [texts[row] for row in rows],
-                [pairs[row] for row in rows] if pairs is not None else None,
-                max_length=plan.max_length,
-            )
+            here = slice(start, start + max(1, most // max(1, longest)))
+            rows, encoded = first[batch[here]], found[here]
             if _fits(run, rows, encoded, loaded):
                 start += len(rows)
                 n_done += int(plan.repeats.counts(rows).sum())
@@ -147,6 +150,19 @@ def run_batches(
                     "Choose a smaller model or a lower token limit, or free memory.",
                 )
             most = max(1, len(rows) * longest // 2)
+
+
+def made_ahead(batches: Iterable[Ints], make: Callable[[Ints], One]) -> Iterator[tuple[Ints, One]]:
+    """Each batch with what ``make`` gives for it, which a thread makes of the next one while this one is being used."""
+    with ThreadPoolExecutor(1, "tokens") as pool:
+        waiting: tuple[Ints, Future[One]] | None = None
+        for batch in batches:
+            coming = batch, pool.submit(make, batch)
+            if waiting is not None:
+                yield waiting[0], waiting[1].result()
+            waiting = coming
+        if waiting is not None:
+            yield waiting[0], waiting[1].result()
 
 
 def batches_of(loaded: "LoadedModel", plan: ExtractionPlan, batch_tokens: int) -> Iterator[Ints]:
