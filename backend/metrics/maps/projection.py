@@ -35,7 +35,7 @@ from backend.values.results import Undefined
 
 _LEAST_ROWS = 5  # of t-SNE and UMAP; below, principal components say all there is
 _MOST_OF_ALL, _MOST_LAID_OUT = 1_000_000, 50_000  # rows of PCA; of t-SNE and UMAP
-_MOST_COMPARED, _DRAWN = 5_000, 2_500  # rows whose neighbours are all compared with the map's, and how many are of more
+_MOST_COMPARED = 2_500  # rows whose neighbours are compared with those on the map
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def lay_out_all(
     n_rows = len(stack.rows[0])
     rows = sampled_rows(n_rows, min(params.max_rows, most_laid_out(params.method)), seed)
     used, notes = _fitted(params, len(rows))
-    compared = sampled_rows(len(rows), len(rows) if len(rows) <= _MOST_COMPARED else _DRAWN, seed)
+    compared = sampled_rows(len(rows), _MOST_COMPARED, seed)
     k = max(1, min(params.k, (len(rows) - 1) // 2))
     values = _empty(stack, rows, used, k, len(compared))
     undefined: list[Undefined] = []
@@ -285,7 +285,7 @@ def projection_work(size: Size, params: ProjectionParams) -> float:
     """Multiplications: neighbours in the full space and on the map, then t-SNE's or UMAP's iterations over the points."""
     laid_out = min(size.n_rows, params.max_rows, most_laid_out(params.method))
     searched = laid_out if params.method != "pca" else 0
-    compared = laid_out if laid_out <= _MOST_COMPARED else _DRAWN
+    compared = min(laid_out, _MOST_COMPARED)
     pairs = min(laid_out, MOST_EXACT)
     turn = {"pca": 0.0, "tsne": 1e6 + laid_out * (pairs + 3e3 * params.perplexity / 30), "umap": 1.5e4 * laid_out}[
         params.method
