@@ -36,7 +36,7 @@ from backend.work.stacks import pass_of
 from backend.work.tasks import kind_of
 
 _LOOK_UP_SECONDS, _OTHER_SECONDS, _TRAINING_SECONDS = 3.0, 30.0, 3600.0  # expected of what nobody has estimated
-_MADE = "another job, which computes the same"
+_MADE = "another job, which makes what this one needs too"
 _RESOLVER_LATER = 60.0  # seconds after which the process for look-ups starts too, when the first figures stand
 _CLOSE_SECONDS = 3.0  # that running jobs have to end by themselves when the service stops
 

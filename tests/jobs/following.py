@@ -22,7 +22,7 @@ def follow(bench: Workbench, job: JobStatus | None, *, seconds: float = 120) -> 
 
 def until_extracting(bench: Workbench, job: JobStatus) -> None:
     """Wait until batches of texts go through the model."""
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline:
         status = bench.status(job.id)
         assert status is not None and status.active, status

@@ -265,7 +265,8 @@ def _notes(values: Projection, stack: LayerStack, params: ProjectionParams, n_ze
         notes.append(f"{len(values.row_index):,} of {values.n_rows:,} rows were drawn by the seed.")
     if values.n_compared < len(values.row_index):
         notes.append(
-            f"The map's neighbours were compared for {values.n_compared:,} of the {len(values.row_index):,} points, drawn by the seed."
+            f"Trustworthiness and neighbour overlap are means over {values.n_compared:,} of the {len(values.row_index):,} points, "
+            "drawn at random; their neighbours are looked for among all."
         )
     if params.method != "pca":
         notes.append("Distances and cluster sizes on the map mean little; see trustworthiness and neighbour overlap.")

@@ -76,7 +76,7 @@ def run(
 
 
 def _notes(params: CkaParams, n: int, biased: float) -> tuple[str, ...]:
-    notes = [f"{'Debiased' if params.debiased else 'Biased'} {params.kernel} CKA over {n} rows."]
+    notes = [f"{'Debiased' if params.debiased else 'Biased'} {params.kernel} CKA over {n:,} rows."]
     if not params.debiased:
         notes.append(f"Biased CKA of independent data at this size is about {number_text(biased)}, not 0.")
     return tuple(notes)

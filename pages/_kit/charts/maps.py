@@ -38,8 +38,9 @@ _HEADLINE = 44  # characters of a line above the points
 def headlined(figure: go.Figure, text: str) -> go.Figure:
     """``figure`` with lines above the points that say what is drawn, short enough to stand beside the tool bar."""
     lines = textwrap.wrap(text, _HEADLINE)
-    titled(figure, "").update_layout(title_text="<br>".join(map(safe, lines)))
-    above = max(figure.layout.margin.t or 0, 40) + 16 * (len(lines) - 1)
+    further = 16 * (len(lines) - 1)  # without the padding the first line would lie above the figure
+    titled(figure, "").update_layout(title={"text": "<br>".join(map(safe, lines)), "pad": {"t": further}})
+    above = max(figure.layout.margin.t or 0, 40) + further
     return figure.update_layout(margin={"t": above})
 
 

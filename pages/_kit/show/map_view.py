@@ -99,7 +99,7 @@ class MapView:
         if self.cells is not None:
             return " · ".join(filter(None, (dense_words(self, "token" if self.tokens else "text"), sample)))
         n_points, n_rows = len(values.row_index), values.n_rows
-        drawn = f"{n_points:,} of {count(n_rows, 'token' if self.tokens else 'text')}, drawn at random with seed {self.result.seed}"
+        drawn = f"{n_points:,} of {count(n_rows, 'token' if self.tokens else 'text')}, drawn (seed {self.result.seed})"
         return " · ".join(filter(None, (drawn if n_points < n_rows else "", sample)))
 
     @property

@@ -20,7 +20,7 @@ from pages._kit.state.session import plain, workbench
 from pages.data.overview.charts import anisotropy_profile, layers_alike
 from pages.data.overview.lesson import OVERVIEW
 from pages.data.overview.prepare import prepare_panel
-from pages.data.overview.so_far import HEIGHT, Early, Place, follow, going_on, layers_of, look_now
+from pages.data.overview.so_far import HEIGHT, Early, Place, awaited, follow, going_on, layers_of, look_now
 
 WHAT = (
     "Embedscope shows how a transformer lays out texts in space, layer by layer: which layers are alike, how "
@@ -158,7 +158,7 @@ def show_cards(found: Sequence[Result | None], here: selection.Selection, early:
             found[0],
             CkaResult,
             show_cka,
-            None if early is None else early.show_cka,
+            None if early is None or 0 not in early.awaited else early.show_cka,
         )
     with right:
         layer = "" if found[1] is None else f" of {found[1].sources[0].layer_names[0]}"
@@ -170,7 +170,7 @@ def show_cards(found: Sequence[Result | None], here: selection.Selection, early:
             found[1],
             Projection,
             lambda result: show_map(result, here),
-            None if early is None else early.show_map,
+            None if early is None or 1 not in early.awaited else early.show_map,
         )
     card(
         "How anisotropic the space is",
@@ -180,7 +180,7 @@ def show_cards(found: Sequence[Result | None], here: selection.Selection, early:
         found[2],
         AnisotropyResult,
         show_profile,
-        None if early is None else early.show_profile,
+        None if early is None or 2 not in early.awaited else early.show_profile,
     )
 
 
@@ -189,9 +189,9 @@ def show_or_follow(specs: list[AnalysisSpec], found: list[Result | None] | None,
     if found is not None:
         look = look_now(specs) if None in found and gathered() is None else None
         with said_once(below_each=True):
-            show_cards(found, place.here, None if look is None else Early(look, place))
+            show_cards(found, place.here, None if look is None else Early(look, place, awaited(specs)))
     elif gathered() is None and going_on(specs):
-        follow(specs, lambda look: show_cards([None] * len(specs), place.here, Early(look, place)))
+        follow(specs, lambda look: show_cards([None] * len(specs), place.here, Early(look, place, awaited(specs))))
 
 
 heading("Overview", WHAT, HOW, OVERVIEW)

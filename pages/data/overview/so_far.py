@@ -47,6 +47,8 @@ def look_now(specs: Sequence[AnalysisSpec]) -> "Look | None":
     if look is not None:
         st.session_state[_KEPT] = now, begun, look
         return look
+    if not all(bench.is_cached(spec.inputs) for spec in specs):
+        return None  # the pass was cancelled with the job that it was part of, and begins anew
     before = st.session_state.get(_KEPT)  # of an earlier try, which was cancelled, nothing is shown
     return before[2] if before is not None and before[0] == now and before[1] >= begun else None
 
@@ -57,6 +59,14 @@ def follow(specs: Sequence[AnalysisSpec], draw: "Callable[[Look], None]") -> Non
     with service_may_be_lost():
         if (look := look_now(specs)) is not None:
             draw(look)
+
+
+def awaited(specs: Sequence[AnalysisSpec]) -> frozenset[int]:
+    """The places of ``specs`` whose results may come: their jobs were neither cancelled nor failed."""
+    statuses = [workbench().status(fingerprint(spec)) for spec in specs]
+    return frozenset(
+        place for place, job in enumerate(statuses) if job is None or job.state not in ("cancelled", "failed")
+    )
 
 
 def layers_of(model: ModelInfo, here: selection.Selection) -> tuple[int, ...]:
@@ -78,6 +88,9 @@ class Early:
 
     look: "Look"
     place: Place
+    awaited: frozenset[
+        int
+    ]  # the figures whose results will come, by their places: not those of jobs that were cancelled
 
     def say(self) -> None:
         """What the figures that are marked are of, and what they are not."""

@@ -123,6 +123,26 @@ def test_of_layers_that_are_chosen_it_shows_those(
     during(small_world, spec, look_at_it)
 
 
+def test_a_figure_whose_job_was_cancelled_has_none(
+    open_page: Any, small_world: SmallWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = open_page("overview", 0, texts=words(small_world, "one figure fewer"), **LABEL)
+    cka, projection, _ = asked(small_world, at, monkeypatch)
+
+    def stop(done: int, total: int, stage: str) -> None:
+        raise Cancelled()
+
+    with pytest.raises(EmbedscopeError):
+        small_world.bench.wait(cka, stop)
+
+    def look_at_it(look: Look) -> None:
+        at.run()
+        assert [one["data"][0]["type"] for one in drawn(at)] == ["scattergl", "scatter"]
+        assert "Not computed yet" in said(at)
+
+    during(small_world, projection, look_at_it)
+
+
 def test_it_goes_when_the_run_is_cancelled_and_the_next_begins_without_it(
     open_page: Any, small_world: SmallWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -111,7 +111,7 @@ def test_colour_and_classes_are_fields_of_the_page_and_words_of_its_address(open
 def test_a_map_of_a_part_says_so_above_it(small_world: SmallWorld) -> None:
     assert view_of(small_world).part == ""
     view = view_of(small_world, max_rows=20)
-    assert view.part == "20 of 60 texts, drawn at random with seed 0"
+    assert view.part == "20 of 60 texts, drawn (seed 0)"
     assert view.drawn(0).figure.layout.title.text.replace("<br>", " ") == view.part
 
 
