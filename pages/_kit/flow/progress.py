@@ -265,13 +265,11 @@ def _share(status: JobStatus) -> float:
 def _offer(
     bench: "Workbench", specs: list[AnalysisSpec], statuses: list[JobStatus | None], key: str, run_label: str
 ) -> None:
-    again = False
-    for status in statuses:
-        if status is not None and status.state in ("failed", "cancelled", "done"):
-            again = True
-            _show_ended(status)
+    ended = [status for status in statuses if status is not None and status.state in ("failed", "cancelled", "done")]
+    for status in {(one.state, one.error): one for one in ended}.values():  # what several have in common is said once
+        _show_ended(status)
     cost_line = st.container()
-    label = "Run again" if again else run_label
+    label = "Run again" if ended else run_label
     pressed = st.button(label, key=f"{key}_run", type="primary", icon=":material/play_arrow:")
     with cost_line:
         inputs = tuple(dict.fromkeys(wanted for spec in specs for wanted in spec.inputs))

@@ -143,6 +143,24 @@ def test_a_figure_whose_job_was_cancelled_has_none(
     during(small_world, projection, look_at_it)
 
 
+def test_what_was_cancelled_together_is_said_once(
+    open_page: Any, small_world: SmallWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = open_page("overview", 0, texts=words(small_world, "three at a time and none"), **LABEL)
+
+    def stop(done: int, total: int, stage: str) -> None:
+        raise Cancelled()
+
+    for spec in asked(small_world, at, monkeypatch):
+        with pytest.raises(EmbedscopeError):
+            small_world.bench.wait(spec, stop)
+    at.run()
+    assert [one.value for one in at.info if "cancelled" in one.value] == [
+        "It was cancelled. Press Run again to start over."
+    ]
+    assert at.button(key="overview_run").label == "Run again"
+
+
 def test_it_goes_when_the_run_is_cancelled_and_the_next_begins_without_it(
     open_page: Any, small_world: SmallWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
