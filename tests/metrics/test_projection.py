@@ -181,6 +181,11 @@ def test_many_points_are_judged_by_a_part_of_them_among_all_and_slow_methods_lay
     assert part.values.n_compared == 60 and any("60 of the 120 points" in note for note in part.notes)
     assert part.values.trustworthiness[0] == pytest.approx(whole.values.trustworthiness[0], abs=0.01)
     assert part.values.overlap_by_chance == whole.values.overlap_by_chance == pytest.approx(5 / 119)
+    monkeypatch.setattr(projection, "_MOST_SEARCHED", 80)
+    fewer = run(stack_of(x), k=5)
+    assert fewer.values.n_compared == 60 and any("among 80." in note for note in fewer.notes)
+    assert fewer.values.overlap_by_chance == pytest.approx(5 / 79)
+    assert fewer.values.trustworthiness[0] == pytest.approx(whole.values.trustworthiness[0], abs=0.05)
     slow = run(stack_of(x), k=5, method="tsne", n_iter=20)
     assert len(slow.values.row_index) == slow.values.n_compared == 50
     assert any("50 of 120 rows" in note for note in slow.notes)

@@ -35,7 +35,10 @@ from backend.values.results import Undefined
 
 _LEAST_ROWS = 5  # of t-SNE and UMAP; below, principal components say all there is
 _MOST_OF_ALL, _MOST_LAID_OUT = 1_000_000, 50_000  # rows of PCA; of t-SNE and UMAP
-_MOST_COMPARED = 2_500  # rows whose neighbours are compared with those on the map
+_MOST_COMPARED, _MOST_SEARCHED = (
+    2_500,
+    50_000,
+)  # rows whose neighbours are compared with those on the map, and rows among which
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ class Projection:
     those tokens are (empty where points are no tokens, or where that is not known); ``token_spans`` (n_points, 2) are the
     characters of its text that a token stands for (-1 for none; no rows where that is not known). ``norms`` (n_layers, n_points)
     are the Euclidean lengths of the rows. ``trustworthiness`` and
-    ``neighbour_overlap`` (n_layers,) compare the ``k`` nearest neighbours in the map and in the full space, both among all points, for
+    ``neighbour_overlap`` (n_layers,) compare the ``k`` nearest neighbours in the map and in the full space, both among all points (at most 50,000), for
     ``n_compared`` of them; ``overlap_by_chance`` is what unrelated maps share. ``alignment_residual`` (n_layers,), 0 to 1, is
     what the best alignment of each map with the one before it leaves; 0 for the first. ``explained_variance_ratio`` is (n_layers, n_components) for
     PCA and (0, n_components) for the others, ``variance_shown`` (n_layers,) or (0,) the sum over the axes. ``method`` and
@@ -119,8 +122,9 @@ def lay_out_all(
     n_rows = len(stack.rows[0])
     rows = sampled_rows(n_rows, min(params.max_rows, most_laid_out(params.method)), seed)
     used, notes = _fitted(params, len(rows))
-    compared = sampled_rows(len(rows), _MOST_COMPARED, seed)
-    k = max(1, min(params.k, (len(rows) - 1) // 2))
+    among = sampled_rows(len(rows), _MOST_SEARCHED, seed)
+    compared = sampled_rows(len(among), _MOST_COMPARED, seed)
+    k = max(1, min(params.k, (len(among) - 1) // 2))
     values = _empty(stack, rows, used, k, len(compared))
     undefined: list[Undefined] = []
     reference: Floats | None = None
@@ -139,7 +143,11 @@ def lay_out_all(
             before = reference
             reference, near = _lay_out(values, layer, x, before, used, seed, inner)
             values.alignment_residual[layer] = 0.0 if before is None else alignment_residual(reference, before)
-            _compare(values, layer, x, reference, compared, near)
+            if len(among) < len(x):  # only principal components are of so many, which leave no neighbours behind
+                x, coords, near = x[among], reference[among], None
+            else:
+                coords = reference
+            _compare(values, layer, x, coords, compared, near)
         undefined += _undefined(values, layer, reason)
     report(len(stack), len(stack), "")
     return Outcome(values, tuple(undefined), (*notes, *_notes(values, stack, used, n_zero, each)))
@@ -182,7 +190,7 @@ def _empty(stack: LayerStack, rows: Indices, params: ProjectionParams, k: int, n
         norms=np.full((n_layers, n), np.nan),
         trustworthiness=np.full(n_layers, np.nan),
         neighbour_overlap=np.full(n_layers, np.nan),
-        overlap_by_chance=min(1.0, k / max(1, n - 1)),
+        overlap_by_chance=min(1.0, k / max(1, min(n, _MOST_SEARCHED) - 1)),
         alignment_residual=np.full(n_layers, np.nan),
         explained_variance_ratio=np.full((n_shares, params.n_components), np.nan),
         variance_shown=np.full(n_shares, np.nan),
@@ -264,9 +272,11 @@ def _notes(values: Projection, stack: LayerStack, params: ProjectionParams, n_ze
     if len(values.row_index) < values.n_rows:
         notes.append(f"{len(values.row_index):,} of {values.n_rows:,} rows were drawn by the seed.")
     if values.n_compared < len(values.row_index):
+        n = len(values.row_index)
+        among = "all" if n <= _MOST_SEARCHED else f"{_MOST_SEARCHED:,}"
         notes.append(
-            f"Trustworthiness and neighbour overlap are means over {values.n_compared:,} of the {len(values.row_index):,} points, "
-            "drawn at random; their neighbours are looked for among all."
+            f"Trustworthiness and neighbour overlap are means over {values.n_compared:,} of the {n:,} points, "
+            f"drawn at random; their neighbours are looked for among {among}."
         )
     if params.method != "pca":
         notes.append("Distances and cluster sizes on the map mean little; see trustworthiness and neighbour overlap.")
@@ -288,13 +298,11 @@ def projection_work(size: Size, params: ProjectionParams) -> float:
     searched = laid_out if params.method != "pca" else 0
     compared = min(laid_out, _MOST_COMPARED)
     pairs = min(laid_out, MOST_EXACT)
-    turn = {"pca": 0.0, "tsne": 1e6 + laid_out * (pairs + 3e3 * params.perplexity / 30), "umap": 1.5e4 * laid_out}[
-        params.method
-    ]
+    turns = {"pca": 0.0, "tsne": 1e6 + laid_out * (pairs + 3e3 * params.perplexity / 30), "umap": 1.5e4 * laid_out}
     compiled = 3e10 if params.method == "umap" else 0.0  # once in a process
     components = 2.0 * laid_out * size.n_dims * min(size.n_dims, laid_out)
-    looked = (searched + compared) * (laid_out * (0.2 * size.n_dims + 150.0) + _ROW)
-    return size.n_matrices * (looked + components + turn * params.n_iter) + compiled
+    looked = (searched + compared) * (min(laid_out, _MOST_SEARCHED) * (0.2 * size.n_dims + 150.0) + _ROW)
+    return size.n_matrices * (looked + components + turns[params.method] * params.n_iter) + compiled
 
 
 PROJECTION = Metric(

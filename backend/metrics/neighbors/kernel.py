@@ -74,7 +74,7 @@ def neighbours_of(x: AnyRows, rows: Indices, k: int) -> tuple[Floats, Indices]:
     distances, indices = np.zeros((len(first), near)), np.zeros((len(first), near), dtype=np.int64)
     if near:
         distances[own], indices[own] = nearest_of(x[first], own, near)
-    distances, indices = with_copies(distances, indices, group, k)
+    distances, indices = with_copies(distances, indices, group, k, own)
     return distances[rows], indices[rows]
 
 
@@ -330,15 +330,21 @@ def ascending(distances: Floats, indices: Indices) -> tuple[Floats, Indices]:
     return np.take_along_axis(distances, order, axis=1), np.take_along_axis(indices, order, axis=1)
 
 
-def with_copies(distances: Floats, indices: Indices, group: Indices, k: int) -> tuple[Floats, Indices]:
-    """Neighbours of all rows, from those of the distinct rows: copies at distance 0, then every neighbour's copies."""
+def with_copies(
+    distances: Floats, indices: Indices, group: Indices, k: int, groups: Indices | None = None
+) -> tuple[Floats, Indices]:
+    """Neighbours of all rows, from those of the distinct rows: copies at distance 0, then every neighbour's copies.
+
+    With ``groups``, places of distinct rows, those of their copies alone: what is there for other rows means nothing.
+    """
     by_group = np.argsort(group, kind="stable")
     members = np.split(by_group, np.flatnonzero(np.diff(group[by_group])) + 1)
     out, found = np.empty((len(group), k)), np.empty((len(group), k), dtype=np.int64)
-    for own, copies in enumerate(members):
-        groups = [copies[: k + 1], *(members[j][:k] for j in indices[own])]
-        others = np.concatenate(groups)
-        gaps = np.repeat(np.concatenate([[0.0], distances[own]]), [len(part) for part in groups])
+    for own in range(len(members)) if groups is None else groups:
+        copies = members[own]
+        parts = [copies[: k + 1], *(members[j][:k] for j in indices[own])]
+        others = np.concatenate(parts)
+        gaps = np.repeat(np.concatenate([[0.0], distances[own]]), [len(part) for part in parts])
         order = np.lexsort((others, gaps))[: k + 1]
         others, gaps = others[order], gaps[order]
         for row in copies:
