@@ -79,7 +79,7 @@ def serve_worker(kind: str, runner: Runner, codec: Codec, settings: Settings) ->
             seconds=round(time.monotonic() - began, 3),
         )
         channel.send(event)
-        if message["step"] == "look" and event["event"] == "done":
+        if message["step"] == "look up" and event["event"] == "done":
             _load_ahead(kind)
             with contextlib.suppress(Exception):  # the job that needs the model says why
                 runner.load_ahead(codec.task_from_json(message["task"]))
@@ -127,7 +127,7 @@ def _load_ahead(kind: str) -> None:
 
 
 def _step(runner: Runner, task: Task, step: str, report: Report) -> None:
-    {"run": runner.run, "look": runner.run, "fill": runner.fill, "measure": runner.measure}[step](task, report)
+    {"run": runner.run, "look up": runner.run, "fill": runner.fill, "measure": runner.measure}[step](task, report)
 
 
 def _end_own_session() -> None:

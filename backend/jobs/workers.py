@@ -104,10 +104,8 @@ class WorkersExecutor(StoreExecutor):
 
     def start(self, task: Task) -> JobStatus:
         status = self._start(task, kind_of(task).steps(task))
-        if (
-            status.active and isinstance(task, ResolveTask) and self._limits.turns
-        ):  # whoever looks a model up is about to run it
-            self._lanes["models"].prepare()
+        if status.active and isinstance(task, ResolveTask) and self._limits.turns:
+            self._lanes["models"].prepare()  # whoever looks a model up is about to run it
         return status
 
     def first(self, task: ResolveTask) -> JobStatus:
@@ -117,7 +115,7 @@ class WorkersExecutor(StoreExecutor):
         """
         if not self._limits.turns:  # the models are elsewhere
             return self.start(task)
-        status = self._start(task, [("models", "look")])
+        status = self._start(task, [("models", "look up")])
         if status.active:
             self._later = threading.Timer(_RESOLVER_LATER, self._lanes["resolver"].prepare)
             self._later.daemon = True

@@ -2,12 +2,13 @@
 
 import importlib
 
+_DESCRIBING = ("transformers.modeling_utils", "transformers.models.auto.modeling_auto", "transformers.models.auto.tokenization_auto", "backend.models.loading")  # fmt: skip
 _NEEDED = {
-    "models": ("transformers.modeling_utils", "transformers.masking_utils", "transformers.models.auto.modeling_auto", "transformers.models.auto.tokenization_auto", "backend.models.extraction", "backend.models.loading"),
+    "models": (*_DESCRIBING, "transformers.masking_utils", "backend.models.extraction"),
+    "resolver": _DESCRIBING,
     # Not umap, which takes longer than all of them, and which few ask for
-    "resolver": ("transformers.modeling_utils", "transformers.models.auto.modeling_auto", "transformers.models.auto.tokenization_auto", "backend.models.loading"),
     "layouts": ("openTSNE", "openTSNE.nearest_neighbors", "scipy.linalg", "sklearn.neural_network"),
-}  # fmt: skip
+}
 
 
 def load_libraries(kind: str = "models") -> None:

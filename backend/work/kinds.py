@@ -20,7 +20,9 @@ from backend.work.stacks import Stacks
 
 FRESH = 600.0  # seconds for which a branch or a folder, once resolved, is not looked at again
 
-Steps = list[tuple[str, str]]  # (kind of worker, the Runner's method that it calls: "run", "fill" or "measure")
+Steps = list[
+    tuple[str, str]
+]  # (kind of worker, the Runner's method that it calls: "run", "fill" or "measure"; "look up": "run", then "load_ahead")
 
 
 class Helpers(Protocol):

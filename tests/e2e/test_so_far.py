@@ -31,14 +31,19 @@ def saved(tab: Any, address: str, name: str, content: bytes) -> None:
     tab.get_by_text(f"Saved '{name}' with").wait_for()
 
 
-@pytest.mark.timeout(900)
-def test_a_first_look_comes_before_the_results_and_goes_with_them(address: str, tab: Any) -> None:
+def begun(tab: Any, address: str, about: str, n_rows: int) -> None:
+    """A run of Overview over so many texts, of which there is a first look."""
     tab.set_default_timeout(RUN_MS)
-    saved(tab, address, "rain", lines(2000, "rain"))
-    tab.goto(f"{address}/?texts=rain")
+    saved(tab, address, about, lines(n_rows, about))
+    tab.goto(f"{address}/?texts={about}")
     looking.opened(tab, "Overview")
     tab.locator(".st-key-overview_run button").click()
     tab.locator(MARKS).first.wait_for()
+
+
+@pytest.mark.timeout(900)
+def test_a_first_look_comes_before_the_results_and_goes_with_them(address: str, tab: Any) -> None:
+    begun(tab, address, "rain", 2000)
     assert looking.figures(tab).count() == 0, "no result is there"
     tab.wait_for_function("selector => document.querySelectorAll(selector).length === 3", arg=MARKS)
     first = tab.locator(MARKS).all_text_contents()
@@ -60,12 +65,7 @@ def test_a_first_look_comes_before_the_results_and_goes_with_them(address: str, 
 
 @pytest.mark.timeout(600)
 def test_it_goes_with_a_run_that_is_cancelled(address: str, tab: Any) -> None:
-    tab.set_default_timeout(RUN_MS)
-    saved(tab, address, "snow", lines(3000, "snow"))
-    tab.goto(f"{address}/?texts=snow")
-    looking.opened(tab, "Overview")
-    tab.locator(".st-key-overview_run button").click()
-    tab.locator(MARKS).first.wait_for()
+    begun(tab, address, "snow", 3000)
     tab.get_by_role("button", name="Cancel").click()
     tab.get_by_role("button", name="Run again").wait_for()
     looking.settled(tab)

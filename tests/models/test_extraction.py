@@ -1,6 +1,5 @@
 """Extraction against the plain loop over single texts, for every family and every awkward text."""
 
-import threading
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -13,12 +12,11 @@ import transformers
 
 from backend.errors import Cancelled, InvalidRequest, ModelError
 from backend.models import passes
-from backend.models.batching import Ints, batches, plan_extraction, spread_out
+from backend.models.batching import batches, plan_extraction, spread_out
 from backend.models.cutting import cut
 from backend.models.extraction import STAGE, extract, measure
 from backend.models.loading import LoadedModel
-from backend.models.passes import SMALLER, batches_of, made_ahead, quickest
-from backend.models.pooling import brought, together
+from backend.models.passes import SMALLER, batches_of, quickest
 from backend.values.specs import Ablation, TokenSample
 from tests.models import tiny
 from tests.models.sinks import Matrices, extracted, loaded_model, plain_loop, pooled, relative_error
@@ -436,39 +434,3 @@ def test_an_ablation_that_cannot_be_is_refused(bert: LoadedModel) -> None:
     ):
         with pytest.raises(InvalidRequest, match=message):
             extracted(bert, tiny.TEXTS, ablation=ablation)
-
-
-def test_the_next_batch_is_tokenised_while_one_is_run() -> None:
-    made = [threading.Event() for _ in range(4)]
-
-    def make(batch: Ints) -> int:
-        made[batch[0]].set()
-        return int(batch[0])
-
-    for batch, found in made_ahead((np.array([number]) for number in range(4)), make):
-        assert found == batch[0]
-        assert all(event.wait(30) for event in made[: found + 2]), "the next one comes without being asked for"
-        assert not any(event.is_set() for event in made[found + 2 :]), "and no more than that"
-    assert list(made_ahead([], make)) == []
-
-
-def test_what_cannot_be_tokenised_is_said_when_its_turn_comes_and_leaves_no_thread() -> None:
-    def make(batch: Ints) -> Ints:
-        if batch[0] == 2:
-            raise ModelError("no such token", "use another")
-        return batch
-
-    seen = []
-    with pytest.raises(ModelError, match="no such token"):
-        seen.extend(int(batch[0]) for batch, _ in made_ahead((np.array([number]) for number in range(9)), make))
-    ahead = made_ahead((np.array([number]) for number in range(2)), make)
-    next(ahead)
-    ahead.close()  # as where a pass is cancelled
-    assert not [one for one in threading.enumerate() if one.name.startswith("tokens")]
-
-
-def test_tensors_of_one_shape_are_copied_together_and_come_back_in_order() -> None:
-    given = [torch.full((2, 3), 1.0), torch.full((4, 3), 2.0), torch.full((2, 3), 3.0), torch.zeros((0, 3))]
-    for found in (together(given), brought(given)):
-        assert all(np.array_equal(one, other.numpy()) for one, other in zip(found, given, strict=True))
-    assert together([]) == brought([]) == []

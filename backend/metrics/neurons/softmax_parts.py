@@ -66,11 +66,6 @@ def extended(part: Part, x: Floats, coefficients: Floats) -> Part:
     return Part(np.column_stack([part.base, x]), part.y, part.classes, coefficients)
 
 
-def logits(part: Part, x: Floats, coefficients: Floats) -> Floats:
-    """Logits (n_problems, n_logits, n_rows)."""
-    return scores_of(part.base, x, coefficients)
-
-
 def scores_of(base: Floats, x: Floats, coefficients: Floats) -> Floats:
     """Logits (n_problems, n_logits, n_rows) of rows with the shared features ``base``."""
     n_problems, n_features, n_logits = coefficients.shape
