@@ -138,8 +138,8 @@ def test_cancel_ends_a_running_job_and_a_waiting_one(one_at_a_time: Workbench, l
     texts = bench.read_texts(long_texts)
     models = [bench.model("minilm")]
     running = bench.start(bench.analysis("cka", models=models, texts=texts))
+    until_extracting(bench, running)  # of two that wait the shorter one would begin
     waiting = bench.start(bench.analysis("cka", models=models, texts=texts, max_length=64))
-    until_extracting(bench, running)
     placed = bench.status(waiting.id)
     assert placed is not None and (placed.place, placed.waits_for) == (1, running.title)
     assert {job.id: job.place for job in bench.jobs() if job.active} == {running.id: 0, waiting.id: 1}
