@@ -4,6 +4,7 @@ import dataclasses
 import os
 import signal
 import time
+import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -154,12 +155,22 @@ def own_settings(settings: Settings, cluster: Any, tmp_path: Path) -> Iterator[S
     ray.shutdown()  # this process's part in the cluster
 
 
+def _assert_own_print() -> None:
+    """numba, which compiles UMAP here, knows the interpreter's print alone; Ray puts its own there when the cluster tells of an error."""
+    import ray
+    from ray.experimental import tqdm_ray
+
+    assert ray.is_initialized() and tqdm_ray.instance() is not None  # as Ray calls it then
+    assert isinstance(print, types.BuiltinFunctionType)
+
+
 def test_another_instance_gets_the_place_of_idle_processes_and_trains_there(
     own_settings: Settings, settings: Settings, tmp_path: Path
 ) -> None:
     """Its run of fine-tuning is trained in a process of the cluster, and the saved steps are compared as one job."""
     bench = open_workbench(own_settings)
     run = tuned(bench, tmp_path)
+    _assert_own_print()
     assert run.state == "done" and run.steps[-1] == 12 and run.accuracy is not None
     assert [row["step"] for row in bench.run_log("a") if "loss" in row] == list(range(1, 13))
     texts = bench.text_set_info("t.csv")

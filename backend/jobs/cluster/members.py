@@ -5,6 +5,7 @@ them. A node that joins gets its members while work goes on.
 """
 
 import hashlib
+import os
 import socket
 import time
 from collections import Counter
@@ -121,6 +122,7 @@ class Members:
         if not ray.is_initialized():
             try:
                 _require_answer(self._settings.ray_address)
+                os.environ["RAY_TQDM_PATCH_PRINT"] = "0"  # numba compiles nothing where print is Ray's
                 ray.init(
                     address=self._settings.ray_address,
                     namespace=self._space,
