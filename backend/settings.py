@@ -76,7 +76,11 @@ SETTINGS = (
     Setting(
         "EMBEDSCOPE_LOG", "text", "Form of the logs of the service and its workers: text, or json (one object a line)."
     ),
-    Setting("EMBEDSCOPE_DEVICE", "auto", "Where models run: auto, cpu, cuda, cuda:1, mps."),
+    Setting(
+        "EMBEDSCOPE_DEVICE",
+        "auto",
+        "Where models run, and on CUDA the dense kernels of metrics too: auto, cpu, cuda, cuda:1, mps.",
+    ),
     Setting(
         "EMBEDSCOPE_DTYPE",
         "auto",

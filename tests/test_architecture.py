@@ -49,6 +49,10 @@ PLANTED = {
     "The backend knows no front end": {"backend/forms/planted.py": "import streamlit"},
     "Pages never touch the model stack": {"pages/geometry/rogue/planted.py": "import torch"},
     "Model code lives in backend.models only": {"backend/textsets/planted.py": "import transformers"},
+    "Metrics reach torch through one array module": {
+        "backend/metrics/shared/planted_there.py": "import torch",
+        "backend/metrics/similarity/planted.py": "import array_api_compat.torch",
+    },
     "Pages use what import backend offers and nothing below it": {
         "pages/labels/planted.py": "from backend.values.tasks import Task",
         "pages/_kit/state/planted.py": "from backend import metrics",

@@ -9,7 +9,6 @@ import numpy.typing as npt
 from backend.errors import InvalidRequest, StoreError
 from backend.forms.fingerprint import fingerprint
 from backend.metrics import METRICS
-from backend.metrics.base import Outcome
 from backend.metrics.shared.splits import SplitParams, split_rows
 from backend.store.claims import making
 from backend.values.activations import Labels, Report
@@ -23,6 +22,7 @@ from backend.values.working import processor_seconds, working_seconds
 from backend.work.analyses import check_analysis
 from backend.work.checks import MOST_TASKS, within
 from backend.work.choices import analysis_words
+from backend.work.computing import computed
 from backend.work.costing import note_analysis
 from backend.work.filling import fill, part_of
 from backend.work.kinds import About, Answers, Hands, Steps
@@ -92,7 +92,7 @@ def _measure(hands: Hands, spec: AnalysisSpec, digest: str, report: Report) -> N
         labels = _labels(hands, spec)
         fit = _fitted_on(spec, labels)
         stacks = hands.stacks.stacks(spec.inputs, metric, fit)
-        outcome: Outcome = metric.run(stacks, labels, spec.params, spec.seed, report)
+        outcome, gpu = computed(metric, stacks, labels, spec, hands.settings.device, report)
         _require_sound(hands, spec)
     infos = [stack_inputs[0] for stack_inputs in groups_of(spec.inputs)]
     known = [hands.models.known(info.model) for info in infos]
@@ -110,7 +110,7 @@ def _measure(hands: Hands, spec: AnalysisSpec, digest: str, report: Report) -> N
         sources=tuple(source(stack, info) for stack, info in zip(stacks, infos, strict=True)),
         seed=spec.seed,
         recipe=hands.codec.task_to_json(spec),
-        versions=versions(),
+        versions=versions() | gpu,
         seconds=working_seconds() - started,
     )
     worked = processor_seconds() - worked

@@ -6,7 +6,7 @@ import pytest
 from backend.errors import InvalidRequest
 from backend.metrics import METRICS
 from backend.metrics.base import parse_params
-from backend.metrics.neighbors import approximate, kernel
+from backend.metrics.neighbors import approximate, distances
 from backend.metrics.neighbors.approximate import approximate_neighbours
 from backend.metrics.neighbors.graph import NeighbourGraph, Search, least_found, neighbour_graph
 from backend.metrics.neighbors.kernel import nearest_neighbours, shared_share
@@ -44,10 +44,10 @@ def test_the_recall_is_that_of_the_rows_it_was_measured_on(monkeypatch):
 
 def test_a_distance_that_is_summed_in_another_order_is_the_same(monkeypatch):
     """Those of all rows are compiled, those of the few that are checked are not: they differ in their last digits."""
-    monkeypatch.setattr(kernel, "_WORTH_COMPILING", 1_000_000)
+    monkeypatch.setattr(distances, "_WORTH_COMPILING", 1_000_000)
     x = rows(3000)
-    found, (distances, indices) = approximate_neighbours(x, 10), nearest_neighbours(x, 10)
-    assert (found.distances != distances).any()
+    found, (exact, indices) = approximate_neighbours(x, 10), nearest_neighbours(x, 10)
+    assert (found.distances != exact).any()
     assert found.recall == pytest.approx(shared_share(found.indices, indices).mean(), abs=0.01)
 
 

@@ -6,6 +6,7 @@ with everything removed and add dimensions back: nothing is subtracted, so nothi
 alone.
 """
 
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -13,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.errors import InvalidRequest
+from backend.metrics.ablation.there import classes_there, rows_there
+from backend.metrics.shared.arrays import arrays_for
 from backend.metrics.shared.degenerate import count_non_finite
 from backend.metrics.shared.linalg import Floats, Ints, Matrix, as_matrix
 from backend.metrics.threshold.kernel import checked_labels
@@ -89,6 +92,9 @@ def ablated_predictions(
     returning = first.weight[:, back].T.copy()
     step = max(1, _BLOCK_ENTRIES // max(1, returning.size)) if linear else _ROWS
     inner = _linear_classes if linear else _staged_classes
+    arrays = arrays_for(float(len(matrix)) * len(dims) * sum(stage.weight.size for stage in (first, *head.stages[1:])))
+    if arrays.apart:
+        inner, step = partial(classes_there, arrays), rows_there(arrays, len(dims), head.stages)
     for start in range(0, matrix.shape[0], step):
         report(start, matrix.shape[0], "Ablation")
         rows = matrix[start : start + step]

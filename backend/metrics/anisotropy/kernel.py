@@ -11,8 +11,21 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from backend.metrics.shared.arrays import arrays_for
 from backend.metrics.shared.degenerate import why_undefined
-from backend.metrics.shared.linalg import Floats, Matrix, as_matrix, centred, row_blocks, row_mean, scatter
+from backend.metrics.shared.linalg import (
+    BLOCK_ENTRIES,
+    Floats,
+    Matrix,
+    as_matrix,
+    centred,
+    centred_there,
+    eigenvalues,
+    eigenvectors,
+    row_blocks,
+    row_mean,
+    weighted_rows,
+)
 
 MEASURES = ("anisotropy", "anisotropy_uncentred", "isoscore", "participation_ratio", "effective_rank")
 _IDENTICAL = "all rows are identical"
@@ -95,24 +108,24 @@ class Decomposition:
 
 def principal_variances(x: Matrix) -> Floats:
     """Variances along the principal components, (min(n_rows, n_dims),), descending; rows must be finite."""
-    values = np.linalg.eigvalsh(scatter(x, row_mean(x))).astype(np.float64)
+    values = eigenvalues(x, row_mean(x))
     return _cleaned(values[::-1], x)
 
 
 def decompose(x: Matrix) -> Decomposition:
     """Principal components of ``x`` in float64; rows must be finite and not all identical."""
     mean = row_mean(x)
-    values, vectors = np.linalg.eigh(scatter(x, mean))
+    values, vectors = eigenvectors(x, mean)
     variances, vectors = _cleaned(values[::-1], x), vectors[:, ::-1]
     if x.shape[0] < x.shape[1]:  # eigenvectors of the Gram matrix: turn them into directions
         length = np.sqrt(variances * x.shape[0])
-        vectors = centred(x, mean).T @ (vectors / np.where(length > 0, length, np.inf))
+        vectors = weighted_rows(x, mean, vectors / np.where(length > 0, length, np.inf))
     return Decomposition(variances, vectors, mean, x.shape[0])
 
 
 def share_uncentred(x: Matrix) -> float:
     """Anisotropy of the rows as they are, not centred; rows must be finite and at least one not 0."""
-    values = np.linalg.eigvalsh(scatter(x, row_mean(x), add_mean=True)).astype(np.float64)
+    values = eigenvalues(x, row_mean(x), add_mean=True)
     return anisotropy_of(_cleaned(values[::-1], x))
 
 
@@ -225,19 +238,21 @@ def standard_errors(x: Matrix, d: Decomposition) -> Floats:
     """
     gradients = _gradients(d.variances, x.shape[1])
     top, total, vector = top_uncentred(d)
-    along, rest = d.axes @ vector[:-1], _rest_direction(d) * vector[-1]
-    direction, squared_mean = along + rest, float(d.mean @ d.mean)
-    squares = np.zeros(len(MEASURES))
-    centre = d.variances @ gradients
-    for block in row_blocks(x):
-        rows = centred(x, d.mean, block)
-        centred_response = (rows @ d.axes) ** 2 @ gradients - centre
-        projected = (rows @ direction + d.mean @ direction) ** 2
-        norms = np.einsum("ij,ij->i", rows, rows) + 2 * rows @ d.mean + squared_mean
+    towards = d.axes @ vector[:-1] + _rest_direction(d) * vector[-1]
+    offset, squared_mean = float(d.mean @ towards), float(d.mean @ d.mean)
+    arrays = arrays_for(float(x.size) * d.axes.shape[1])
+    axes, slopes, centre = arrays.given(d.axes), arrays.given(gradients), arrays.given(d.variances @ gradients)
+    direction, mean = arrays.given(towards), arrays.given(d.mean)
+    squares, of_uncentred = arrays.zeros(len(centre)), arrays.zeros(1)
+    for block in row_blocks(x, entries=BLOCK_ENTRIES * arrays.larger):
+        rows = centred_there(arrays, x, d.mean, block)
+        response = (rows @ axes) ** 2 @ slopes - centre
+        projected = (rows @ direction + offset) ** 2
+        norms = arrays.xp.einsum("ij,ij->i", rows, rows) + 2 * rows @ mean + squared_mean
         uncentred = (projected - top) / total - top * (norms - total) / total**2
-        response = np.insert(centred_response, 1, uncentred, axis=1)
-        squares += (response**2).sum(axis=0)
-    out: Floats = np.sqrt(squares) / x.shape[0]
+        squares += arrays.xp.sum(response**2, axis=0)
+        of_uncentred += arrays.xp.sum(uncentred**2)
+    out: Floats = np.sqrt(np.insert(arrays.taken(squares), 1, arrays.taken(of_uncentred))) / x.shape[0]
     return out
 
 

@@ -10,7 +10,16 @@ import numpy.typing as npt
 from backend.errors import InvalidRequest
 from backend.metrics.anisotropy.explained_variance import variance_ratio
 from backend.metrics.shared.heads import fit_linear, predictions
-from backend.metrics.shared.linalg import Floats, Ints, Matrix, as_matrix, centred, row_mean, scatter
+from backend.metrics.shared.linalg import (
+    Floats,
+    Ints,
+    Matrix,
+    along_axes,
+    as_matrix,
+    eigenvectors,
+    row_mean,
+    singular_vectors,
+)
 
 __all__ = ["class_numbers", "component_accuracy", "principal_basis", "scores_accuracy", "variance_ratio"]
 
@@ -27,10 +36,10 @@ def principal_basis(x: npt.ArrayLike) -> Floats:
     n_rows, n_dims = rows.shape
     mean = row_mean(rows)
     if n_rows < n_dims:
-        _, singular, right = np.linalg.svd(centred(rows, mean), full_matrices=False)
+        singular, right = singular_vectors(rows, mean)
         values, directions = singular**2, right.T
     else:
-        values, directions = np.linalg.eigh(scatter(rows, mean))
+        values, directions = eigenvectors(rows, mean)
         values, directions = values[::-1], directions[:, ::-1]
     smallest = max(n_rows, n_dims) * _TOLERANCE**2
     largest = max(float(values.max(initial=0.0)), n_rows * float(mean @ mean) * _TOLERANCE**2)
@@ -58,7 +67,7 @@ def component_accuracy(
     if len(np.unique(y_train)) < 2:
         raise InvalidRequest("The training rows are all of one class.", "A classifier needs two classes at least.")
     mean = row_mean(train)
-    scores = centred(train, mean) @ basis, centred(test, mean) @ basis
+    scores = along_axes(train, mean, basis), along_axes(test, mean, basis)
     return scores_accuracy(*scores, y_train, y_test, np.asarray(n_components), scale=common_scale(train))
 
 

@@ -11,14 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.errors import InvalidRequest
+from backend.metrics.neighbors.distances import ascending, exact_distances
 from backend.metrics.neighbors.kernel import (
     AnyRows,
     Floats,
     Indices,
-    ascending,
     checked_rows,
     distinct_rows,
-    exact_distances,
     nearest_of,
     sampled_rows,
     with_copies,

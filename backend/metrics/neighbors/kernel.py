@@ -1,6 +1,5 @@
 """Exact nearest neighbours, and how many of them two representations of the same texts share."""
 
-import functools
 import hashlib
 import os
 from collections.abc import Callable
@@ -11,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.errors import InvalidRequest
-from backend.metrics.neighbors.tiles import candidates, compiled
+from backend.metrics.neighbors.distances import ascending, exact_distances
+from backend.metrics.neighbors.there import candidates_there
+from backend.metrics.neighbors.tiles import candidates
 from backend.values.activations import Report, no_report
 
 Floats = npt.NDArray[np.float64]
@@ -19,8 +20,6 @@ Indices = npt.NDArray[np.int64]
 AnyRows = npt.NDArray[np.floating]
 
 _BLOCK_BYTES = 32 * 2**20  # of one block of the float32 search; a few such arrays live at the same time
-_GAP_BYTES = 2**20  # of the differences that are taken at a time: they stay in the processor's cache
-_WORTH_COMPILING = 30_000_000  # differences in one block: below, compiling takes longer than it saves
 _MOST_THREADS = 8
 _NORM_ROWS = 16_384  # whose lengths are taken at a time: in float64 all rows would be twice what is there
 _EXTRA = 16  # most candidates beyond k, so that almost every row is certain after one pass
@@ -54,10 +53,14 @@ def nearest_of(x: AnyRows, rows: Indices, k: int) -> tuple[Floats, Indices]:
     """As ``neighbours_of_distinct``, of some rows alone: distances and row numbers (len(rows), k)."""
     matrix = _search_matrix(x)
     distances, indices = np.empty((len(rows), k)), np.empty((len(rows), k), dtype=np.int64)
+    found = candidates_there(matrix.rows, rows, _n_candidates(len(x), k), no_report)
     size = max(1, _BLOCK_BYTES // (4 * len(x)))
     for start in range(0, len(rows), size):
         part = slice(start, start + size)
-        distances[part], indices[part] = _search_block(x, matrix, rows[part], k)
+        if found is None:
+            distances[part], indices[part] = _search_block(x, matrix, rows[part], k)
+        else:
+            distances[part], indices[part] = _proved_of(x, matrix, rows[part], k, found[0][part], found[1][part])
     return distances, indices
 
 
@@ -169,8 +172,8 @@ def _search(x: AnyRows, k: int, report: Report) -> tuple[Floats, Indices]:
     matrix = _search_matrix(x)
     n_threads = min(_MOST_THREADS, os.cpu_count() or 1)
     n_candidates = _n_candidates(n_rows, k)
-    found = None
-    if n_candidates <= _MOST_BY_TILES and float(n_rows) ** 2 * x.shape[1] >= _WORTH_TILES:
+    found = candidates_there(matrix.rows, np.arange(n_rows), n_candidates, report)
+    if found is None and n_candidates <= _MOST_BY_TILES and float(n_rows) ** 2 * x.shape[1] >= _WORTH_TILES:
         found = candidates(matrix.rows, n_candidates, n_threads, report)
     size = max(1, min(-(-n_rows // n_threads), _BLOCK_BYTES // (4 * n_rows)))
     blocks = [np.arange(start, min(start + size, n_rows)) for start in range(0, n_rows, size)]
@@ -178,7 +181,7 @@ def _search(x: AnyRows, k: int, report: Report) -> tuple[Floats, Indices]:
     def one(rows: Indices) -> tuple[Floats, Indices]:
         if found is None:
             return _search_block(x, matrix, rows, k)
-        return _proved(x, matrix, rows, k, found[0][rows], found[1][rows], lambda some: _bounds(matrix, rows[some]))
+        return _proved_of(x, matrix, rows, k, found[0][rows], found[1][rows])
 
     with ThreadPoolExecutor(n_threads) as pool:
         try:
@@ -244,6 +247,13 @@ def _bounds(matrix: _SearchMatrix, rows: Indices) -> AnyRows:
     return bound
 
 
+def _proved_of(
+    x: AnyRows, matrix: _SearchMatrix, rows: Indices, k: int, near: Indices, edge: AnyRows
+) -> tuple[Floats, Indices]:
+    """As ``_proved``, with bounds that are taken again of the rows that need them."""
+    return _proved(x, matrix, rows, k, near, edge, lambda some: _bounds(matrix, rows[some]))
+
+
 def _proved(
     x: AnyRows,
     matrix: _SearchMatrix,
@@ -283,51 +293,6 @@ def _smallest(bound: AnyRows, m: int) -> tuple[Indices, AnyRows]:
     for j in reversed(range(m)):  # as it was; a column that was taken twice, where all left are infinite, too
         bound[every, near[:, j]] = values[:, j]
     return near, values[:, -1]
-
-
-def exact_distances(x: AnyRows, rows: Indices, near: Indices) -> Floats:
-    """float64 distances (n, m) of rows ``rows`` (n,) to their own candidates ``near`` (n, m), by differences."""
-    if near.size * x.shape[1] >= _WORTH_COMPILING and x.dtype in (np.float32, np.float64):
-        compiled = _compiled_distances()
-        if compiled is not None:
-            return compiled(np.ascontiguousarray(x), rows, near, np.empty(near.shape))
-    distances = np.empty(near.shape)
-    width = min(near.shape[1], max(1, _GAP_BYTES // (8 * x.shape[1])))
-    gathered, gap = np.empty((width, x.shape[1]), dtype=x.dtype), np.empty((width, x.shape[1]))
-    for i, row in enumerate(rows):
-        for start in range(0, near.shape[1], width):
-            part = near[i, start : start + width]
-            here = gap[: len(part)]
-            np.take(x, part, axis=0, out=gathered[: len(part)], mode="clip")  # "raise" would make a copy first
-            np.subtract(gathered[: len(part)], x[row], out=here, dtype=np.float64)
-            distances[i, start : start + width] = np.einsum("ij,ij->i", here, here)
-    return np.sqrt(distances, out=distances)
-
-
-@functools.cache
-def _compiled_distances() -> Callable[[AnyRows, Indices, Indices, Floats], Floats] | None:
-    """The same loop compiled, five times faster; None where numba is not there.
-
-    It takes no threads of numba's own and lets go of the interpreter, so the threads of ``_search`` run it side by side.
-    """
-    return compiled(_distances_loop, fastmath={"reassoc", "contract"})
-
-
-def _distances_loop(x: AnyRows, rows: Indices, near: Indices, distances: Floats) -> Floats:
-    for i in range(near.shape[0]):
-        for j in range(near.shape[1]):
-            total = 0.0
-            for dim in range(x.shape[1]):
-                gap = np.float64(x[rows[i], dim]) - np.float64(x[near[i, j], dim])
-                total += gap * gap
-            distances[i, j] = np.sqrt(total)
-    return distances
-
-
-def ascending(distances: Floats, indices: Indices) -> tuple[Floats, Indices]:
-    """Both sorted by distance within each row, equal distances by the lower row number."""
-    order = np.lexsort((indices, distances), axis=1)
-    return np.take_along_axis(distances, order, axis=1), np.take_along_axis(indices, order, axis=1)
 
 
 def with_copies(

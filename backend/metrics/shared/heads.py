@@ -11,7 +11,7 @@ from backend.errors import InvalidRequest
 from backend.metrics.shared.head_classes import Order, check_given, output_order, said_of
 from backend.metrics.shared.linalg import Ints, as_matrix, centred, row_mean
 from backend.metrics.shared.rounding import inverse_spread, step_of
-from backend.metrics.shared.softmax import fit_softmax
+from backend.metrics.shared.softmax import fit_softmax, softmax_arrays
 from backend.metrics.shared.splits import Split
 from backend.values.activations import Head, HeadStage, LayerStack
 
@@ -106,7 +106,7 @@ def fit_linear(
 
     It is fitted on standardised dimensions, to a gradient of 1e-8 (dimensions that are constant but for the rounding of the
     format of ``step``, as in ``rounding``, get weight 0), or with ``scale`` on centred ones that are all
-    divided by that number, to the same minimum by ``softmax.fit_softmax``, and given in the units of ``x``. A class without a row gets a logit of minus infinity.
+    divided by that number, to the same minimum by ``softmax.fit_softmax`` (as both are on a GPU), and given in the units of ``x``. A class without a row gets a logit of minus infinity.
     Deterministic. Raises InvalidRequest where all rows are of one class.
     """
     from sklearn.linear_model import LogisticRegression
@@ -122,10 +122,10 @@ def fit_linear(
     scaled *= inverse
     limits = 1 if scaled.size < _SMALL else None  # many threads wait for each other more than they work
     with _thread_pools().limit(limits=limits):
-        if scale is None:
+        if scale is None and not softmax_arrays(scaled.size, len(present)).apart:
             model = LogisticRegression(C=1.0, tol=_TOLERANCE, max_iter=10_000).fit(scaled, numbers)
             found, bias = model.coef_, model.intercept_
-        else:  # columns of very different sizes, on which scikit-learn needs hundreds of passes
+        else:  # columns of very different sizes, on which scikit-learn needs hundreds of passes; or rows for a GPU
             found, bias = fit_softmax(scaled, numbers.astype(np.int64), len(present))
     found = found * inverse
     if len(found) == 1:  # one row of weights stands for the difference of the two

@@ -6,11 +6,13 @@ loses every digit of a debiased CKA.
 
 import mmap
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from backend.errors import InvalidRequest
+from backend.metrics.shared.arrays import Arrays, arrays_for
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -74,26 +76,75 @@ def centred(x: Matrix, mean: Floats, rows: slice = slice(None)) -> Floats:
     return out
 
 
-def scatter(x: Matrix, mean: Floats, *, add_mean: bool = False) -> Floats:
-    """Centred second moments in float64: (n_dims, n_dims), or the Gram matrix (n_rows, n_rows) where that is smaller.
+def eigenvalues(x: Matrix, mean: Floats, *, add_mean: bool = False) -> Floats:
+    """Eigenvalues of the centred second moments in float64 (min(n_rows, n_dims),), ascending.
 
-    Both have the same non-zero eigenvalues. With ``add_mean`` the moments of the rows as they are, which is
-    ``n mu mu^T`` more.
+    These are of the dimensions, or of the Gram matrix where the rows are fewer: both have the same that are not 0. With ``add_mean``
+    of the moments of the rows as they are, which is ``n mu mu^T`` more.
     """
+    arrays = _arrays(x)
+    return np.asarray(arrays.taken(arrays.xp.linalg.eigvalsh(_scatter(x, mean, arrays, add_mean=add_mean))), np.float64)
+
+
+def eigenvectors(x: Matrix, mean: Floats) -> tuple[Floats, Floats]:
+    """The same, and the eigenvectors as columns: over the dimensions of ``x``, or over its rows where these are fewer."""
+    arrays = _arrays(x)
+    values, vectors = arrays.xp.linalg.eigh(_scatter(x, mean, arrays))
+    return arrays.taken(values), arrays.taken(vectors)
+
+
+def singular_vectors(x: Matrix, mean: Floats) -> tuple[Floats, Floats]:
+    """Singular values of the centred rows of ``x``, descending, and their directions among its dimensions as rows."""
+    arrays = _arrays(x)
+    _, values, vectors = arrays.xp.linalg.svd(centred_there(arrays, x, mean), full_matrices=False)
+    return arrays.taken(values), arrays.taken(vectors)
+
+
+def along_axes(x: Matrix, mean: Floats, axes: Floats) -> Floats:
+    """The centred rows of ``x`` along each of the ``axes`` (n_dims, n_axes): (n_rows, n_axes)."""
+    arrays = arrays_for(float(x.size) * axes.shape[1])
+    out: Floats = arrays.taken(centred_there(arrays, x, mean) @ arrays.given(axes))
+    return out
+
+
+def weighted_rows(x: Matrix, mean: Floats, weights: Floats) -> Floats:
+    """Sums of the centred rows of ``x``, each column of ``weights`` (n_rows, n_sums) for one: (n_dims, n_sums)."""
+    arrays = arrays_for(float(x.size) * weights.shape[1])
+    out: Floats = arrays.taken(centred_there(arrays, x, mean).T @ arrays.given(weights))
+    return out
+
+
+def centred_there(arrays: Arrays, x: Matrix, mean: Floats, rows: slice = slice(None)) -> Any:  # an array of ``arrays``
+    """As ``centred``, where ``arrays`` are."""
+    if not arrays.apart:
+        return centred(x, mean, rows)
+    out = arrays.xp.astype(arrays.given(x[rows]), arrays.xp.float64)
+    out -= arrays.given(mean)
+    return out
+
+
+def _arrays(x: Matrix) -> Arrays:
+    """Where the second moments of ``x`` are taken."""
+    return arrays_for(float(x.shape[0]) * x.shape[1] * min(x.shape))
+
+
+def _scatter(x: Matrix, mean: Floats, arrays: Arrays, *, add_mean: bool = False) -> Any:  # an array of ``arrays``
+    """The moments whose eigenvalues these are: (n_dims, n_dims), or (n_rows, n_rows) where that is smaller."""
     n_rows, n_dims = x.shape
+    along_mean = arrays.given(mean)
     if n_rows < n_dims:
-        rows = centred(x, mean)
-        gram: Floats = rows @ rows.T
+        rows = centred_there(arrays, x, mean)
+        gram = rows @ rows.T
         if add_mean:
-            along = rows @ mean
-            gram += along[:, None] + along[None, :] + mean @ mean
+            along = rows @ along_mean
+            gram += along[:, None] + along[None, :] + along_mean @ along_mean
         return gram
-    total = np.zeros((n_dims, n_dims))
-    for block in row_blocks(x):
-        rows = centred(x, mean, block)
+    total = arrays.zeros(n_dims, n_dims)
+    for block in row_blocks(x, entries=BLOCK_ENTRIES * arrays.larger):
+        rows = centred_there(arrays, x, mean, block)
         total += rows.T @ rows
     if add_mean:
-        total += n_rows * np.outer(mean, mean)
+        total += n_rows * (along_mean[:, None] * along_mean[None, :])
     return total
 
 

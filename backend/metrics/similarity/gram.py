@@ -7,10 +7,12 @@ computed once. Many rows: cross-covariances of every pair of layers, linear in n
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from backend.metrics.shared.arrays import HERE, Arrays
 from backend.metrics.shared.linalg import Floats, Matrix, centred, max_abs, row_mean
 from backend.metrics.shared.rounding import step_of
 from backend.values.activations import Report
@@ -26,8 +28,8 @@ class View:
     """One layer as both routes read it: centred in float64, scaled to at most 1, and then in ``dtype``.
 
     ``noise`` is the rounding of the rows as they are given, relative to what is left of them after centring. ``width`` is the RBF kernel's 1 / (2 sigma^2) in the scaled space, None for the linear kernel; ``shifted`` asks for
-    that kernel minus 1, which centring makes the same and which keeps the digits of a wide kernel. ``ready`` is the
-    whole matrix as ``rows`` gives it, where there is room to keep it.
+    that kernel minus 1, which centring makes the same and which keeps the digits of a wide kernel. ``arrays`` is where its
+    products are done; ``ready`` is the whole matrix as ``rows`` gives it, where there is room to keep it there.
     """
 
     x: Matrix
@@ -37,14 +39,14 @@ class View:
     noise: float
     width: float | None = None
     shifted: bool = False
-    ready: Matrix | None = None
+    arrays: Arrays = HERE
+    ready: Any = None  # an array of ``arrays``
 
-    def rows(self, block: slice) -> Matrix:
+    def rows(self, block: slice) -> Any:  # an array of ``arrays``
         """The given rows, centred and scaled; products of them cannot overflow."""
         if self.ready is not None:
             return self.ready[block]
-        out: Matrix = (centred(self.x, self.mean, block) * self.scale).astype(self.dtype)
-        return out
+        return self.arrays.given((centred(self.x, self.mean, block) * self.scale).astype(self.dtype))
 
 
 @dataclass(slots=True, eq=False)
@@ -64,7 +66,9 @@ class GramMoments:
     diagonal_y: Floats
 
 
-def view(x: Matrix, *, n_layers: int = 1, precise: bool = False, by_median: bool = False) -> View:
+def view(
+    x: Matrix, *, n_layers: int = 1, precise: bool = False, by_median: bool = False, arrays: Arrays = HERE
+) -> View:
     """``x`` ready for the linear kernel, as one of ``n_layers``; its rows must be finite and not all identical.
 
     ``precise`` takes float64 whatever ``x`` is. ``by_median`` centres at the median of each dimension: what only looks at
@@ -72,19 +76,20 @@ def view(x: Matrix, *, n_layers: int = 1, precise: bool = False, by_median: bool
     """
     mean = np.median(x, axis=0).astype(np.float64) if by_median else row_mean(x)
     blocks, dtype = _slices(x.shape[0], _COVARIANCE_ROWS), np.dtype(np.float64) if precise else x.dtype
-    ready = np.empty(x.shape, dtype) if x.size * dtype.itemsize * n_layers <= _READY_BYTES else None
+    room = arrays.free_bytes() if arrays.apart else _READY_BYTES
+    ready = arrays.empty(x.shape, dtype) if x.size * dtype.itemsize * n_layers <= room else None
     largest = squares = 0.0
     for block in blocks:
         rows = centred(x, mean, block)
         squares += float(np.vdot(rows, rows))
         largest = max(largest, max_abs(rows))
         if ready is not None:
-            ready[block] = rows
+            ready[block, ...] = arrays.given(rows)
     scale = 2.0 ** -math.frexp(largest)[1]  # a power of two, so that scaling rounds nothing
     if ready is not None:
         ready *= scale
     offset = np.sqrt(x.shape[0] * float(mean @ mean) / squares) if squares > 0 else np.inf
-    return View(x, mean, scale, dtype, float(step_of(x) * (1.0 + offset)), ready=ready)
+    return View(x, mean, scale, dtype, float(step_of(x) * (1.0 + offset)), arrays=arrays, ready=ready)
 
 
 def gram_moments(
@@ -119,76 +124,88 @@ def _slices(n: int, most: int) -> list[slice]:
 
 def _from_tiles(xs: Sequence[View], ys: Sequence[View] | None, report: Report, stage: str) -> GramMoments:
     views = [*xs, *(ys or ())]
-    n = views[0].x.shape[0]
-    products, sums, diagonal = np.zeros((len(views), len(views))), np.zeros((len(views), n)), _diagonals(views)
-    slices = _slices(n, _TILE_ROWS)
+    n, n_layers, arrays, norms = views[0].x.shape[0], len(views), views[0].arrays, _diagonals(views)
+    products, sums = arrays.zeros(n_layers, n_layers), arrays.zeros(n_layers, n)
+    slices = _slices(n, _tile_rows(arrays, n_layers))
     total, done = len(slices) * (len(slices) + 1) // 2, 0
     for a, rows in enumerate(slices):
         left = [v.rows(rows) for v in views]
         for b in range(a, len(slices)):
             report(done, total, stage)
-            tiles = _tiles(views, left, diagonal, rows, slices[b])
-            flat = tiles.reshape(len(views), -1)
+            tiles = _tiles(views, left, norms, rows, slices[b])
+            flat = tiles.reshape(n_layers, -1)
             products += (1.0 if a == b else 2.0) * (flat @ flat.T)
-            sums[:, rows] += tiles.sum(axis=2)
+            sums[:, rows] += arrays.xp.sum(tiles, axis=2)
             if a != b:
-                sums[:, slices[b]] += tiles.sum(axis=1)
+                sums[:, slices[b]] += arrays.xp.sum(tiles, axis=1)
             done += 1
+    diagonal: Floats = arrays.taken(norms)
     for index, one in enumerate(views):
         if one.width is not None:
             diagonal[index] = 0.0 if one.shifted else 1.0  # a row's kernel with itself
-    return _moments(products, sums, diagonal, len(xs), ys is None)
+    return _moments(arrays.taken(products), arrays.taken(sums), diagonal, len(xs), ys is None)
 
 
-def _tiles(views: Sequence[View], left: list[Matrix], diagonal: Floats, rows: slice, columns: slice) -> Floats:
+def _tile_rows(arrays: Arrays, n_layers: int) -> int:
+    """Rows of a tile: few for a processor's cache, more for a GPU, as long as four tiles of every layer have room there."""
+    if not arrays.apart:
+        return _TILE_ROWS
+    return max(1, min(_TILE_ROWS * arrays.larger, math.isqrt(arrays.free_bytes() // (4 * 8 * n_layers))))
+
+
+def _tiles(views: Sequence[View], left: list[Any], norms: Any, rows: slice, columns: slice) -> Any:
     """The kernels' entries for one block of rows and columns, (n_layers, n_block, n_block), 0 on the diagonal."""
-    out = np.empty((len(views), rows.stop - rows.start, columns.stop - columns.start))
+    arrays = views[0].arrays
+    xp, out = arrays.xp, arrays.zeros(len(views), rows.stop - rows.start, columns.stop - columns.start)
     for index, (one, block) in enumerate(zip(views, left, strict=True)):
         gram = block @ (block if rows == columns else one.rows(columns)).T
         if one.width is None:
-            out[index] = gram
+            out[index, ...] = gram
         else:
-            distances = squared_distances(gram, diagonal[index, rows], diagonal[index, columns])
-            out[index] = (np.expm1 if one.shifted else np.exp)(-one.width * distances)
-        if rows == columns:
-            np.fill_diagonal(out[index], 0.0)
+            distances = _squared_distances(arrays, gram, norms[index, rows], norms[index, columns])
+            out[index, ...] = (xp.expm1 if one.shifted else xp.exp)(-one.width * distances)
+    if rows == columns:
+        own = xp.arange(rows.stop - rows.start)
+        out[:, own, own] = 0.0
     return out
 
 
-def squared_distances(gram: Matrix, left: Floats, right: Floats) -> Matrix:
+def _squared_distances(arrays: Arrays, gram: Any, left: Any, right: Any) -> Any:
     """Squared distances of a tile from its Gram entries and the two sides' squared norms."""
-    out: Matrix = gram * -2.0
-    out += left.astype(gram.dtype)[:, None]
-    out += right.astype(gram.dtype)[None, :]
-    return np.maximum(out, 0.0, out=out)
+    out = gram * -2.0
+    out += arrays.xp.astype(left, gram.dtype)[:, None]
+    out += arrays.xp.astype(right, gram.dtype)[None, :]
+    return arrays.xp.clip(out, min=0.0)
 
 
-def _diagonals(views: Sequence[View]) -> Floats:
-    n = views[0].x.shape[0]
-    out = np.empty((len(views), n))
+def _diagonals(views: Sequence[View]) -> Any:
+    """Squared norms of the rows of every layer, (n_layers, n_rows), in float64."""
+    n, arrays = views[0].x.shape[0], views[0].arrays
+    out = arrays.zeros(len(views), n)
     for index, one in enumerate(views):
         for block in _slices(n, _COVARIANCE_ROWS):
-            rows = one.rows(block).astype(np.float64)
-            out[index, block] = np.einsum("ij,ij->i", rows, rows)
+            rows = arrays.xp.astype(one.rows(block), arrays.xp.float64)
+            out[index, block] = arrays.xp.einsum("ij,ij->i", rows, rows)
     return out
 
 
 def _from_covariances(xs: Sequence[View], ys: Sequence[View] | None, report: Report, stage: str) -> GramMoments:
     views = [*xs, *(ys or ())]
-    n, n_layers = views[0].x.shape[0], len(views)
-    products, diagonal = np.zeros((n_layers, n_layers)), _diagonals(views)
-    slices = _slices(n, _COVARIANCE_ROWS)
+    n, n_layers, arrays = views[0].x.shape[0], len(views), views[0].arrays
+    products, diagonal = np.zeros((n_layers, n_layers)), arrays.taken(_diagonals(views))
+    slices = _slices(n, _COVARIANCE_ROWS * arrays.larger)
     total = n_layers * len(slices)
     for i, one in enumerate(views):
         partners = [j for j in range(i, n_layers) if _wanted(i, j, len(xs), ys is None)]
-        crossed = {j: np.zeros((one.x.shape[1], views[j].x.shape[1])) for j in partners}
+        crossed = {j: arrays.zeros(one.x.shape[1], views[j].x.shape[1]) for j in partners}
         for b, block in enumerate(slices):
             left = one.rows(block).T
             for j in partners:
                 report(i * len(slices) + b, total, stage)
                 crossed[j] += left @ (left.T if i == j else views[j].rows(block))
         for j, matrix in crossed.items():
-            products[i, j] = products[j, i] = np.vdot(matrix, matrix)
+            flat = matrix.reshape(-1)
+            products[i, j] = products[j, i] = float(flat @ flat)
     products -= diagonal @ diagonal.T  # the diagonals' part, so that both routes say the same
     return _moments(products, -diagonal, diagonal, len(xs), ys is None)  # a centred Gram's rows sum to 0
 
@@ -221,15 +238,16 @@ def median_squared_distance(one: View, report: Report, stage: str) -> float:
 
 def _count_bits(one: View, bucket: int | None, report: Report, stage: str) -> np.ndarray:
     """How many squared distances have each upper half of bits; with ``bucket``, each lower half among that upper one."""
-    counts = np.zeros(1 << 16, dtype=np.int64)
+    counts, arrays = np.zeros(1 << 16, dtype=np.int64), one.arrays
     norms = _diagonals([one])[0]
-    slices = _slices(one.x.shape[0], _TILE_ROWS)
+    slices = _slices(one.x.shape[0], _tile_rows(arrays, 1))
     for a, rows in enumerate(slices):
         report(a, len(slices), stage)
         left = one.rows(rows)
         for columns in slices[a:]:
             right = left if rows == columns else one.rows(columns)
-            distances = squared_distances(left @ right.T, norms[rows], norms[columns]).astype(np.float32)
+            distances = _squared_distances(arrays, left @ right.T, norms[rows], norms[columns])
+            distances = arrays.taken(arrays.xp.astype(distances, arrays.xp.float32))
             if rows == columns:
                 np.fill_diagonal(distances, 0.0)
             bits = distances.view(np.uint32).ravel() & 0x7FFFFFFF

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.errors import InvalidRequest
+from backend.metrics.shared.arrays import arrays_for
 from backend.metrics.shared.degenerate import why_undefined
 from backend.metrics.shared.kept import Kept, key_of
 from backend.metrics.shared.linalg import Floats, Matrix, as_matrix
@@ -114,13 +115,14 @@ def _aligned(
     n_layers = sum(map(len, sides.values()))
     rbf = how.kernel == "rbf"
     by_median = rbf or (precise and len(sides["x"][0]) <= _MOST_BY_MEDIAN)
+    arrays = arrays_for(_multiplications([matrix.shape for side in sides.values() for matrix in side]))
     for side, matrices in sides.items():
         kept = []
         for index, matrix in enumerate(matrices):
             reason = why_undefined(matrix, min_rows=4 if how.debiased else 2, step=steps["xy".index(side)])
             one = None
             if not reason:
-                whole = view(matrix, n_layers=n_layers, precise=precise or rbf, by_median=by_median)
+                whole = view(matrix, n_layers=n_layers, precise=precise or rbf, by_median=by_median, arrays=arrays)
                 one = _with_kernel(whole, how, report)
             if one is None:
                 reasons[side, index] = reason or "the median distance is 0: most rows are identical"
@@ -138,6 +140,12 @@ def _aligned(
     if "y" not in sides:
         out = (out + out.T) / 2
     return out, reasons, lost
+
+
+def _multiplications(shapes: Sequence[tuple[int, int]]) -> float:
+    """Of the Gram matrices, or of the covariances of every layer with every other, whichever are fewer."""
+    n_rows, width = shapes[0][0], sum(n_dims for _, n_dims in shapes)
+    return float(n_rows) * width * min(n_rows, width) / 2
 
 
 def _with_kernel(one: View, how: Comparison, report: Report) -> View | None:
