@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from backend.errors import InvalidRequest
+from backend.metrics.ablation import kernel
 from backend.metrics.ablation.geometry import geometry_curves, step_grid
 from backend.metrics.ablation.kernel import ablated_predictions, ablation_curve, head_ablation_curve
 from backend.metrics.ablation.metric import ABLATION
@@ -82,6 +83,30 @@ def test_ties_go_to_the_lower_class_and_an_absent_class_is_never_chosen():
     assert (ablated_predictions(x, Head(0, "", (absent,), ()), order=[3]) == 1).all()
     third = HeadStage(np.zeros((3, 17)), np.array([-np.inf, 0.0, -np.inf]))
     assert (ablated_predictions(x, Head(0, "", (third,), ()), order=[3]) == 1).all()
+
+
+@pytest.mark.parametrize("mode", ["zero", "mean"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n_classes", [2, 3, 7])
+def test_the_compiled_loop_is_the_very_same(n_classes, dtype, mode, monkeypatch, tmp_path):
+    rng = np.random.default_rng(n_classes)
+    weight, bias = rng.normal(size=(n_classes, 40)), rng.normal(size=n_classes)
+    weight[1], bias[1] = weight[0], bias[0]  # ties at every k
+    bias[-1] = -np.inf if n_classes > 2 else bias[-1]  # a class that no row had
+    if n_classes == 7:
+        weight[3, 5] = 1e308  # overflows, to infinity and to what is undefined
+        weight[4, 6], weight[4, 7] = 1e308, -1e308
+    path = tmp_path / "rows.npy"
+    np.save(path, (rng.normal(size=(333, 40)) * 30).astype(dtype))
+    x, head = np.load(path, mmap_mode="r"), Head(-1, "", (HeadStage(weight, bias),), ())
+    for order in (rng.permutation(40), rng.permutation(40)[:11]):
+        found = []
+        for worth in (0, np.inf):
+            monkeypatch.setattr(kernel, "_WORTH_COMPILING", worth)
+            monkeypatch.setattr(kernel, "_LOOP_ROWS", 100)
+            with np.errstate(all="ignore"):
+                found.append(ablated_predictions(x, head, order=order, mode=mode))
+        np.testing.assert_array_equal(*found)
 
 
 def test_many_rows_go_through_in_blocks_with_progress():

@@ -6,6 +6,7 @@ with everything removed and add dimensions back: nothing is subtracted, so nothi
 alone.
 """
 
+from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.errors import InvalidRequest
+from backend.metrics.ablation.loop import compiled_classes
 from backend.metrics.ablation.there import classes_there, rows_there
 from backend.metrics.shared.arrays import arrays_for
 from backend.metrics.shared.degenerate import count_non_finite
@@ -22,11 +24,14 @@ from backend.metrics.threshold.kernel import checked_labels
 from backend.values.activations import Head, HeadStage, Report, no_report
 
 Classes = npt.NDArray[np.integer[Any] | np.bool_]
+_Way = Callable[[Matrix, Ints, Floats, Floats, Floats], Classes]
 MODES = ("zero", "mean")
 _BLOCK_ENTRIES = (
     1 << 20
 )  # of the terms of one block of rows, 8 MiB: with fewer, a sum of one dimension more is mostly its call
 _ROWS = 64  # of a block behind a pooler
+_WORTH_COMPILING = 300_000  # terms: below, to get what was compiled takes longer than it saves
+_LOOP_ROWS = 4096  # of a block of the compiled loop, between two of which the work can be cancelled
 
 
 def ablation_curve(
@@ -87,26 +92,55 @@ def ablated_predictions(
     linear = len(head.stages) == 1 and first.activation == "none"
     if linear and len(first.bias) == 2 and np.isfinite(first.bias).any():  # only which logit is higher counts
         first = HeadStage(np.diff(first.weight, axis=0), np.diff(first.bias))
-    back, others = dims[::-1], np.setdiff1d(np.arange(matrix.shape[1]), dims)
+    back, others = dims[::-1].copy(), np.setdiff1d(np.arange(matrix.shape[1]), dims)
     removed = fill[dims] @ first.weight[:, dims].T + first.bias
     returning = first.weight[:, back].T.copy()
-    step = max(1, _BLOCK_ENTRIES // max(1, returning.size)) if linear else _ROWS
-    inner = _linear_classes if linear else _staged_classes
-    arrays = arrays_for(float(len(matrix)) * len(dims) * sum(stage.weight.size for stage in (first, *head.stages[1:])))
-    if arrays.apart:
-        inner, step = partial(classes_there, arrays), rows_there(arrays, len(dims), head.stages)
+    way, step = _way(len(matrix), returning, head.stages, linear=linear)
     for start in range(0, matrix.shape[0], step):
         report(start, matrix.shape[0], "Ablation")
         rows = matrix[start : start + step]
         bare = rows[:, others].astype(np.float64) @ first.weight[:, others].T + removed
-        columns = np.ascontiguousarray(rows.T)[back].astype(np.float64)
-        if mode == "mean":
-            columns -= fill[back, None]
-        out[::-1, start : start + step] = inner(columns, bare, returning, head.stages)
+        out[::-1, start : start + step] = way(rows, back, fill, bare, returning)
     return out
 
 
-def _linear_classes(columns: Floats, bare: Floats, weight: Floats, _: tuple[HeadStage, ...]) -> Classes:
+def _way(n_rows: int, returning: Floats, stages: tuple[HeadStage, ...], *, linear: bool) -> tuple[_Way, int]:
+    """How the classes of a block of rows are found, and how many rows a block has: on a GPU, compiled, or by numpy."""
+    terms = float(n_rows) * (returning.size + len(returning) * sum(stage.weight.size for stage in stages[1:]))
+    arrays = arrays_for(terms)
+    if arrays.apart:
+        return partial(_of_columns, partial(classes_there, arrays, stages)), rows_there(arrays, len(returning), stages)
+    if not linear:
+        return partial(_of_columns, partial(_staged_classes, stages)), _ROWS
+    loop = compiled_classes() if terms >= _WORTH_COMPILING else None
+    if loop is not None:
+        return partial(_looped, loop), _LOOP_ROWS
+    return partial(_of_columns, _linear_classes), max(1, _BLOCK_ENTRIES // max(1, returning.size))
+
+
+def _looped(loop: Callable[..., Any], rows: Matrix, back: Ints, fill: Floats, bare: Floats, weight: Floats) -> Classes:
+    """By ``loop``, which is compiled for arrays that lie in order and may be written."""
+    out = np.empty((len(back) + 1, len(rows)), dtype=np.int16)
+    found: Classes = loop(np.array(rows, order="C"), back, fill, bare, weight, out)
+    return found
+
+
+def _of_columns(
+    classes: Callable[[Floats, Floats, Floats], Classes],
+    rows: Matrix,
+    back: Ints,
+    fill: Floats,
+    bare: Floats,
+    weight: Floats,
+) -> Classes:
+    """By what takes the dimensions that come back as (n_dims, n_rows), each less what it was set to."""
+    columns = np.ascontiguousarray(rows.T)[back].astype(np.float64)
+    if fill.any():
+        columns -= fill[back, None]
+    return classes(columns, bare, weight)
+
+
+def _linear_classes(columns: Floats, bare: Floats, weight: Floats) -> Classes:
     """Classes (n_dims + 1, n_rows) while the dimensions ``columns`` (n_dims, n_rows) come back, one after the other.
 
     ``bare`` (n_rows, n_out) is what the stage gives with all of them removed, ``weight`` (n_dims, n_out) what each
@@ -135,7 +169,7 @@ def _highest(logits: Floats) -> Classes:
     return out
 
 
-def _staged_classes(columns: Floats, bare: Floats, weight: Floats, stages: tuple[HeadStage, ...]) -> Classes:
+def _staged_classes(stages: tuple[HeadStage, ...], columns: Floats, bare: Floats, weight: Floats) -> Classes:
     """The same where further stages follow: each dimension is one rank-1 update of what the first activation sees."""
     before = bare.copy()
     out = np.empty((len(columns) + 1, len(bare)), dtype=np.int16)

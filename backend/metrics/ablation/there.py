@@ -21,10 +21,10 @@ def rows_there(arrays: Arrays, n_dims: int, stages: tuple[HeadStage, ...]) -> in
 
 def classes_there(
     arrays: Arrays,
+    stages: tuple[HeadStage, ...],
     columns: npt.NDArray[np.float64],
     bare: npt.NDArray[np.float64],
     weight: npt.NDArray[np.float64],
-    stages: tuple[HeadStage, ...],
 ) -> npt.NDArray[np.int16]:
     """Classes (n_dims + 1, n_rows) while the dimensions ``columns`` (n_dims, n_rows) come back, one after the other.
 

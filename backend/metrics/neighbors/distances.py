@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from backend.metrics.neighbors.tiles import compiled
+from backend.metrics.shared.compiled import compiled
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]

@@ -14,27 +14,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from backend.metrics.shared.compiled import compiled
 from backend.values.activations import Report
 
 Bounds = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 _TILE_ROWS = 1024
 _AHEAD = 4  # tiles that wait for each thread at most: each holds its rows' products
-
-
-def compiled(
-    function: Callable[..., Any],
-    **how: Any,  # settings of numba
-) -> Callable[..., Any] | None:
-    """``function`` compiled by numba (which UMAP brings), without the interpreter's lock; None where numba is not there."""
-    try:
-        import numba
-    except ImportError:
-        return None
-    found = numba.njit(nogil=True, **how)(function)
-    with contextlib.suppress(RuntimeError):  # no folder that can be written: compiled once a process
-        found.enable_caching()
-    return found  # type: ignore[no-any-return]
 
 
 def candidates(rows: Bounds, m: int, n_threads: int, report: Report) -> tuple[Rows, Bounds] | None:

@@ -1,7 +1,25 @@
-"""What numba compiles of UMAP and of the search that it is built on, kept from one process to the next."""
+"""What numba compiles, of ours and of UMAP and the search that it is built on, kept from one process to the next."""
 
+import contextlib
 import functools
 import sys
+from collections.abc import Callable
+from typing import Any
+
+
+def compiled(
+    function: Callable[..., Any],
+    **how: Any,  # settings of numba
+) -> Callable[..., Any] | None:
+    """``function`` compiled by numba (which UMAP brings), without the interpreter's lock; None where numba is not there."""
+    try:
+        import numba
+    except ImportError:
+        return None
+    found = numba.njit(nogil=True, **how)(function)
+    with contextlib.suppress(RuntimeError):  # no folder that can be written: compiled once a process
+        found.enable_caching()
+    return found  # type: ignore[no-any-return]
 
 
 @functools.cache
