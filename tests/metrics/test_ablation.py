@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from backend.errors import InvalidRequest
-from backend.metrics.ablation import kernel
+from backend.metrics.ablation import kernel, pooled
 from backend.metrics.ablation.geometry import geometry_curves, step_grid
 from backend.metrics.ablation.kernel import ablated_predictions, ablation_curve, head_ablation_curve
 from backend.metrics.ablation.metric import ABLATION
@@ -107,6 +107,44 @@ def test_the_compiled_loop_is_the_very_same(n_classes, dtype, mode, monkeypatch,
             with np.errstate(all="ignore"):
                 found.append(ablated_predictions(x, head, order=order, mode=mode))
         np.testing.assert_array_equal(*found)
+
+
+@pytest.mark.parametrize("mode", ["zero", "mean"])
+@pytest.mark.parametrize("n_classes", [2, 5])
+def test_behind_a_pooler_the_compiled_loop_gives_the_same_classes(n_classes, mode, monkeypatch):
+    rng = np.random.default_rng(n_classes)
+    last, bias = rng.normal(size=(n_classes, 50)), rng.normal(size=n_classes)
+    last[1], bias[1] = last[0], bias[0]  # a tie wherever one of the two is the highest
+    first = HeadStage(rng.normal(size=(50, 30)) / 4, rng.normal(size=50), "tanh")
+    head = Head(-1, "", (first, HeadStage(last, bias)), ())
+    x = (rng.normal(size=(203, 30)) * np.geomspace(0.01, 40, 30)).astype(np.float32)
+    for order in (rng.permutation(30), rng.permutation(30)[:7]):
+        found = []
+        for worth in (0, np.inf):
+            monkeypatch.setattr(kernel, "_WORTH_POOLED", worth)
+            found.append(ablated_predictions(x, head, order=order, mode=mode))
+        np.testing.assert_array_equal(*found)
+        assert not (found[0] == 1).any()
+
+
+def test_behind_a_pooler_an_undefined_or_absent_class_is_as_by_numpy(monkeypatch):
+    rng = np.random.default_rng(0)
+    last = rng.normal(size=(4, 20))
+    first = HeadStage(rng.normal(size=(20, 10)), np.array([np.inf, -np.inf, *rng.normal(size=18)]), "tanh")
+    x = rng.normal(size=(40, 10)).astype(np.float32)
+    for bias in ([0.0, -np.inf, 0.1, 0.0], [0.0, 1.0, np.nan, 0.0]):
+        head, found = Head(-1, "", (first, HeadStage(last, np.array(bias))), ()), []
+        for worth in (0, np.inf):
+            monkeypatch.setattr(kernel, "_WORTH_POOLED", worth)
+            found.append(ablated_predictions(x, head, order=np.arange(10)))
+        np.testing.assert_array_equal(*found)
+
+
+def test_the_near_tanh_is_as_near_as_it_says():
+    x = np.concatenate([np.linspace(-12, 12, 1_000_001), [0.0, 1e-30, 300.0, -1e30, np.inf, -np.inf]])
+    found = np.empty(len(x), np.float32)
+    pooled.near_tanh(x, found)
+    assert np.abs(found - np.tanh(x)).max() < 0.5 * pooled.TANH_ERROR
 
 
 def test_many_rows_go_through_in_blocks_with_progress():

@@ -31,6 +31,8 @@ _BLOCK_ENTRIES = (
 )  # of the terms of one block of rows, 8 MiB: with fewer, a sum of one dimension more is mostly its call
 _ROWS = 64  # of a block behind a pooler
 _WORTH_COMPILING = 300_000  # terms: below, to get what was compiled takes longer than it saves
+_WORTH_POOLED = 1e8  # the same of a pooler, which takes some seconds to compile for the first time
+_POOLED_ROWS = 512  # of a block of the one behind a pooler
 _LOOP_ROWS = 4096  # of a block of the compiled loop, between two of which the work can be cancelled
 
 
@@ -111,6 +113,11 @@ def _way(n_rows: int, returning: Floats, stages: tuple[HeadStage, ...], *, linea
     if arrays.apart:
         return partial(_of_columns, partial(classes_there, arrays, stages)), rows_there(arrays, len(returning), stages)
     if not linear:
+        if terms >= _WORTH_POOLED and stages[0].activation == "tanh":
+            from backend.metrics.ablation.pooled import is_pooler, pooled_classes  # it brings numba
+
+            if is_pooler(stages):
+                return partial(pooled_classes, stages), _POOLED_ROWS
         return partial(_of_columns, partial(_staged_classes, stages)), _ROWS
     loop = compiled_classes() if terms >= _WORTH_COMPILING else None
     if loop is not None:

@@ -13,11 +13,11 @@ _TOGETHER = 64  # rows
 
 @functools.cache
 def compiled_classes() -> Callable[..., Any] | None:
-    """``classes_loop`` compiled; None where numba is not there."""
-    return compiled(classes_loop)
+    """The loop below, compiled; None where numba is not there."""
+    return compiled(_loop)
 
 
-def classes_loop(rows: Any, back: Any, fill: Any, bare: Any, weight: Any, out: Any) -> Any:
+def _loop(rows: Any, back: Any, fill: Any, bare: Any, weight: Any, out: Any) -> Any:
     """Classes (n_dims + 1, n_rows), in ``out``, while dimensions of ``rows`` (n_rows, all dimensions) come back, one after the other.
 
     ``back`` (n_dims,) names them and ``fill`` has what each was set to. ``bare`` (n_rows, n_out) is what the head gives with all of them removed,
