@@ -56,6 +56,7 @@ from backend.metrics.rogue.kernel import standard_scores
 from backend.metrics.rogue.metric import RogueParams, RogueResult
 from backend.metrics.rogue.overlap import RogueOverlapParams, RogueOverlapResult
 from backend.metrics.rogue.shared import SharedRogueParams, SharedRogueResult
+from backend.metrics.shared.offering import NOT_YET
 from backend.metrics.shared.splits import SplitInfo
 from backend.metrics.similarity.metric import CkaParams, CkaResult
 from backend.metrics.threshold.metric import ThresholdParams, ThresholdResult
@@ -183,6 +184,7 @@ __all__ = [
     "HOWS",
     "LOOK_UPS",
     "NOBODY",
+    "NOT_YET",
     "NO_NUMBER",
     "OPEN",
     "PAPERS",

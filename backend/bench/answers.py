@@ -16,6 +16,7 @@ from backend.values.runs import RunInfo
 from backend.values.specs import ActivationSpec, AnalysisSpec
 from backend.values.tasks import Task
 from backend.values.vectors import PREFIX as VECTORS
+from backend.work.early import early_of
 from backend.work.stacks import groups_of
 from backend.work.tasks import kind_of
 
@@ -56,6 +57,11 @@ class StoredAnswers:
             return None
         self._results.keep(digest, stamp, found)
         return answer
+
+    def early(self, spec: AnalysisSpec) -> Result | None:
+        """What is shown of an analysis before it is done; None where that is nothing."""
+        found = early_of(self._executor.look(spec), spec, self._codec)
+        return None if found is None else _as_asked(found, spec)
 
     def noted(self, task: Task) -> Json:
         """The answer that the runner wrote down as a record, or None."""

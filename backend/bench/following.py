@@ -14,6 +14,7 @@ from backend.settings import Settings
 from backend.store import Store
 from backend.values.activations import Report, no_report
 from backend.values.jobs import JobStatus
+from backend.values.results import Result
 from backend.values.specs import ActivationSpec, AnalysisSpec, Answer, Request
 from backend.values.tasks import Task
 from backend.values.texts import Cost
@@ -95,6 +96,13 @@ class Follower:
         It is no result: nothing keeps it, and it is gone when the pass ends.
         """
         return look_of(self._executor.look(spec), spec)
+
+    def early(self, spec: AnalysisSpec) -> Result | None:
+        """What the job that does ``spec`` has of its result so far, NaN for the rest with the reason NOT_YET; None where that is nothing.
+
+        What is there stays as it is. It is no result: nothing keeps it, and it is gone when the job ends.
+        """
+        return self._answers.early(spec)
 
     def jobs(self) -> list[JobStatus]:
         """All known jobs, newest first."""

@@ -57,7 +57,7 @@ class Executor(Protocol):
         ...
 
     def look(self, task: AnalysisSpec) -> bytes | None:
-        """What the pass that ``task`` waits for shows so far, as ``look_of`` reads it; None where that is nothing."""
+        """What is shown of ``task`` before it is done, or of the pass that it waits for, as ``looked_at`` says; None where that is nothing."""
         ...
 
     def belongings(self) -> list[Belonging]:

@@ -98,7 +98,7 @@ class StoreExecutor:
         return self._store.record(f"task/{fingerprint(task)}")
 
     def look(self, task: AnalysisSpec) -> bytes | None:
-        """What the pass that ``task`` waits for shows so far; None where that is nothing."""
+        """What is shown of ``task`` before it is done, or of the pass that it waits for; None where that is nothing."""
         return looked_at(self._store, task)
 
     def text_sets(self) -> list[TextSetInfo]:

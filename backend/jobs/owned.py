@@ -132,7 +132,7 @@ class OwnedExecutor:
         return self._executor.noted(task)
 
     def look(self, task: AnalysisSpec) -> bytes | None:
-        """What the pass that ``task`` waits for shows so far, if who asks has asked for ``task``, and may be told its result."""
+        """What is shown of ``task`` before it is done, or of the pass that it waits for, if who asks has asked for ``task``, and may be told its result."""
         if asking() != NOBODY and not self._asked(fingerprint(task)):
             return None
         told = may_be_told(self._store, self._library, self._runs, task)

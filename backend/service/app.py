@@ -154,7 +154,7 @@ class Endpoints:
         return _missing("result") if content is None else Response(content, media_type="application/octet-stream")
 
     async def look(self, request: Request) -> Response:
-        """What the pass that an analysis waits for shows so far, for who asked for that analysis."""
+        """What is shown of an analysis before it is done, or of the pass that it waits for, for who asked for that analysis."""
         task = await self._task(request)
         await run_in_threadpool(check_task, task)
         content = await run_in_threadpool(self._executor.look, task) if isinstance(task, AnalysisSpec) else None

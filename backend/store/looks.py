@@ -1,6 +1,7 @@
-"""First looks: what a pass that is going on shows of the rows done so far. Small files, believed while the pass goes on alone.
+"""First looks: what a pass that is going on shows of the rows done so far, or an analysis of its numbers. Small files, believed while it
+goes on alone.
 
-A look lies beside the claim of its pass (``claims``). Whoever makes it removes it; where that process was killed its claim
+A look lies beside the claim of its pass, or of its analysis (``claims``). Whoever makes it removes it; where that process was killed its claim
 is free at once, so the file that is left is never read again, and goes with the next start.
 """
 
@@ -12,12 +13,12 @@ from backend.store.access import make_folder
 from backend.store.arrays import write_whole
 from backend.store.claims import is_claimed
 
-MOST_BYTES = 4 * 2**20  # of a look
+MOST_BYTES = 16 * 2**20  # of a look: maps of 50,000 points in 13 layers, and a first look many times
 _FOLDER = "looks"
 
 
 def put_look(folder: Path, digest: str, content: bytes, temporary: Callable[[], Path]) -> bool:
-    """Put a look at the pass ``digest`` in the place of the one before it, whole; False for one that is too large.
+    """Put a look at the pass or analysis ``digest`` in the place of the one before it, whole; False for one that is too large.
 
     Raises StoreError where it cannot be written.
     """
@@ -30,7 +31,7 @@ def put_look(folder: Path, digest: str, content: bytes, temporary: Callable[[], 
 
 
 def look_bytes(folder: Path, digest: str) -> bytes | None:
-    """The look at the pass ``digest``; None where there is none, or where nobody is doing that pass any more."""
+    """The look at the pass or analysis ``digest``; None where there is none, or where nobody is doing it any more."""
     try:
         content = (folder / _FOLDER / digest).read_bytes()
     except OSError:
@@ -45,7 +46,7 @@ def forget_look(folder: Path, digest: str) -> None:
 
 
 def sweep_looks(folder: Path) -> None:
-    """Remove the looks whose passes nobody does any more."""
+    """Remove the looks at what nobody does any more."""
     with contextlib.suppress(OSError):
         for path in (folder / _FOLDER).iterdir():
             if not is_claimed(folder, path.name):

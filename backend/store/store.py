@@ -2,7 +2,7 @@
 
 Layout below the cache folder: ``arrays/ab/<digest>.npy``, ``results/ab/<digest>.result``, ``blobs/ab/<digest>``
 (uploaded bytes), ``texts/ab/<digest>.json`` (text sets), ``vectors/ab/<digest>.npy`` (imported vectors),
-``jobs/ab/<digest>.json``, ``owners/`` (to whom what belongs), ``named/`` and ``selections/`` (people's selections), ``claims/`` and ``looks/`` (what is being made, and what a pass shows meanwhile), ``records/`` (locks, pins, what was
+``jobs/ab/<digest>.json``, ``owners/`` (to whom what belongs), ``named/`` and ``selections/`` (people's selections), ``claims/`` and ``looks/`` (what is being made, and what it shows meanwhile), ``records/`` (locks, pins, what was
 looked up), ``set-aside/`` (what was found damaged), ``tmp/``. There is no index: what a file means stands in its seal.
 The last use of a file is its modification time: a read never writes to the database.
 """
@@ -117,18 +117,18 @@ class Store(Entries):
         finally:
             self.delete_record(key)
 
-    # First looks at passes that are going on
+    # First looks at passes and analyses that are going on
 
     def put_look(self, digest: str, content: bytes) -> bool:
-        """Show what the pass ``digest``, which this process does, has found so far; False where that is too large."""
+        """Show what the pass or analysis ``digest``, which this process does, has found so far; False where that is too large."""
         return put_look(self.folder, digest, content, self._files.temporary)
 
     def look(self, digest: str) -> bytes | None:
-        """What the pass ``digest`` has found so far, while a process does it; None otherwise."""
+        """What the pass or analysis ``digest`` has found so far, while a process does it; None otherwise."""
         return look_bytes(self.folder, digest)
 
     def forget_look(self, digest: str) -> None:
-        """Take back what was shown of a pass; harmless where nothing was."""
+        """Take back what was shown of a pass or an analysis; harmless where nothing was."""
         forget_look(self.folder, digest)
 
     def delete_texts(self, texts_digest: str) -> int:

@@ -80,9 +80,9 @@ def show_look(store: Store, spec: ActivationSpec, look: Look) -> bool:
 
 
 def looked_at(store: Store, task: AnalysisSpec) -> bytes | None:
-    """The look at the pass that ``task`` waits for, as `look_of` reads it; None where there is none."""
-    first = task.inputs[0]
-    return store.look(fingerprint(pass_of(first))) if _as_they_come(task.inputs) else None
+    """What is shown of ``task`` itself, as `early_of` reads it, or else the look at the pass that it waits for, as `look_of` does."""
+    own, first = store.look(fingerprint(task)), task.inputs[0]
+    return own or (store.look(fingerprint(pass_of(first))) if _as_they_come(task.inputs) else None)
 
 
 def _as_they_come(inputs: Sequence[ActivationSpec]) -> bool:

@@ -1,7 +1,9 @@
 """Doing analyses: one, or several as one job. The activations that are missing first, then the metric on them."""
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -9,9 +11,10 @@ import numpy.typing as npt
 from backend.errors import InvalidRequest, StoreError
 from backend.forms.fingerprint import fingerprint
 from backend.metrics import METRICS
+from backend.metrics.base import Outcome
 from backend.metrics.shared.splits import SplitParams, split_rows
 from backend.store.claims import making
-from backend.values.activations import Labels, Report
+from backend.values.activations import Labels, LayerStack, Report
 from backend.values.history import History
 from backend.values.models import OBJECT_PREFIX
 from backend.values.preparing import PrepareTask
@@ -24,6 +27,7 @@ from backend.work.checks import MOST_TASKS, within
 from backend.work.choices import analysis_words
 from backend.work.computing import computed
 from backend.work.costing import note_analysis
+from backend.work.early import nothing_left, shown_early
 from backend.work.filling import fill, part_of
 from backend.work.kinds import About, Answers, Hands, Steps
 from backend.work.planning import row_labels
@@ -72,13 +76,14 @@ def measure(hands: Hands, spec: AnalysisSpec, report: Report) -> None:
         hands.helpers.measure(hands, (spec,), report)
         return
     digest = fingerprint(spec)
-    with making(hands.store.folder, digest, report):
+    with making(hands.store.folder, digest, report), nothing_left(hands.store, digest):
         if hands.store.has_result(digest):
             return
         for _ in range(2):
             try:
                 _measure(hands, spec, digest, report)
             except ActivationsLost as lost:
+                hands.store.forget_look(digest)
                 report(0, 0, f"{lost.message} They are computed again.")
                 fill(hands, spec.inputs, report)
             else:
@@ -92,32 +97,41 @@ def _measure(hands: Hands, spec: AnalysisSpec, digest: str, report: Report) -> N
         labels = _labels(hands, spec)
         fit = _fitted_on(spec, labels)
         stacks = hands.stacks.stacks(spec.inputs, metric, fit)
-        outcome, gpu = computed(metric, stacks, labels, spec, hands.settings.device, report)
+        made = partial(_result, hands, spec, stacks, None if fit is None else len(fit))
+        with shown_early(hands, digest, made):
+            outcome, gpu = computed(metric, stacks, labels, spec, hands.settings.device, report)
         _require_sound(hands, spec)
+    result = made(outcome)
+    result = replace(result, versions=result.versions | gpu, seconds=working_seconds() - started)
+    worked = processor_seconds() - worked
+    data, arrays = hands.codec.result_to_parts(result)
+    hands.store.put_result(digest, data, arrays, {"texts": [item.texts.digest for item in spec.inputs]})
+    with contextlib.suppress(StoreError):  # the result counts, whether or not its time can be kept
+        note_analysis(hands.store, hands.library, spec, result.seconds, worked)
+
+
+def _result(
+    hands: Hands, spec: AnalysisSpec, stacks: Sequence[LayerStack], n_fitted: int | None, outcome: Outcome
+) -> Result:
+    """The result that ``outcome`` is, of ``stacks`` whose rows were changed by what was fitted on so many of them."""
     infos = [stack_inputs[0] for stack_inputs in groups_of(spec.inputs)]
     known = [hands.models.known(info.model) for info in infos]
-    result = Result(
-        fingerprint=digest,
+    return Result(
+        fingerprint=fingerprint(spec),
         metric=spec.metric,
         version=spec.version,
         values=outcome.values,
         undefined=outcome.undefined,
         notes=(
-            *stack_notes(stacks, infos, None if fit is None else len(fit)),
+            *stack_notes(stacks, infos, n_fitted),
             *model_notes(stacks, infos, known),
             *outcome.notes,
         ),
         sources=tuple(source(stack, info) for stack, info in zip(stacks, infos, strict=True)),
         seed=spec.seed,
         recipe=hands.codec.task_to_json(spec),
-        versions=versions() | gpu,
-        seconds=working_seconds() - started,
+        versions=versions(),
     )
-    worked = processor_seconds() - worked
-    data, arrays = hands.codec.result_to_parts(result)
-    hands.store.put_result(digest, data, arrays, {"texts": [item.texts.digest for item in spec.inputs]})
-    with contextlib.suppress(StoreError):  # the result counts, whether or not its time can be kept
-        note_analysis(hands.store, hands.library, spec, result.seconds, worked)
 
 
 def _of_objects(spec: AnalysisSpec) -> bool:

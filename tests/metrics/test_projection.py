@@ -186,6 +186,13 @@ def test_many_points_are_judged_by_a_part_of_them_among_all_and_slow_methods_lay
     assert fewer.values.n_compared == 60 and any("among 80." in note for note in fewer.notes)
     assert fewer.values.overlap_by_chance == pytest.approx(5 / 79)
     assert fewer.values.trustworthiness[0] == pytest.approx(whole.values.trustworthiness[0], abs=0.05)
+    monkeypatch.setattr(projection, "_MOST_COMPARED", 30)  # of those whose neighbours t-SNE has found already
+    slow = run(stack_of(x), k=5, method="tsne", n_iter=20)
+    again, part = slow.values.row_index, np.sort(np.random.default_rng(0).choice(50, 30, replace=False))
+    expected = quality(x[again], slow.values.coords[0].astype(np.float64), 5, part)
+    assert (slow.values.trustworthiness[0], slow.values.neighbour_overlap[0]) == pytest.approx(expected, abs=1e-3)
+    assert slow.values.n_compared == 30
+    monkeypatch.setattr(projection, "_MOST_COMPARED", 60)
     slow = run(stack_of(x), k=5, method="tsne", n_iter=20)
     assert len(slow.values.row_index) == slow.values.n_compared == 50
     assert any("50 of 120 rows" in note for note in slow.notes)
@@ -203,7 +210,7 @@ def test_the_quality_of_some_rows_is_their_part_of_that_of_all(copies):
     assert parts[:, 0].mean() == pytest.approx(trustworthiness(x, coords, 7), rel=1e-12)
     assert parts[:, 1].mean() == pytest.approx(neighbour_overlap(x, coords, 7).mean(), rel=1e-12)
     known = nearest_neighbours(x, 20)[1]
-    assert quality(x, coords, 7, rows[0], known) == tuple(parts[0])
+    assert quality(x, coords, 7, rows[0], known[rows[0], :7]) == tuple(parts[0])
 
 
 @pytest.mark.parametrize("k", [1, 5, 20])

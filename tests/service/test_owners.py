@@ -8,18 +8,20 @@ import json
 import time
 import urllib.error
 import urllib.request
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from backend import EmbedscopeError, InvalidRequest
+from backend import NOT_YET, EmbedscopeError, InvalidRequest, Undefined
 from backend.bench.wiring import CODEC
 from backend.bench.workbench import Workbench
 from backend.forms.fingerprint import fingerprint
 from backend.forms.signed import HEADER, signed
 from backend.service.app import routes
 from backend.store.claims import making
+from backend.store.results import result_content
 from backend.values.activations import Activations, LayerStack, no_report
 from backend.values.models import ModelInfo
 from backend.values.people import NOBODY, Person, asked_by
@@ -227,6 +229,42 @@ def test_a_first_look_is_for_those_who_asked_and_may_see_what_it_is_of(front: Wo
             front.cancel(fingerprint(spec))  # he no longer asks for it
     with asked_by(ADA):
         assert front.look(spec) is None, "the pass is over"
+    front._store.forget_look(digest)
+
+
+def test_what_an_analysis_shows_early_is_for_those_who_asked_and_may_see_its_result(
+    front: Workbench, ada: Things
+) -> None:
+    spec = analysis(ada.given, ada.spec)
+    digest, codec = fingerprint(spec), front._answers._codec
+    with asked_by(ADA):
+        result = front.wait(spec)
+    sources = tuple(replace(source, model="as somebody else calls it") for source in result.sources)
+    gap = Undefined("anisotropy", (0,), NOT_YET)
+    early = replace(result, fingerprint=f"{digest} so far", sources=sources, undefined=(gap,))
+    shared = (("texts", ada.table), ("vectors", ada.commit))
+    with making(front._store.folder, digest, no_report):
+        assert front._store.put_look(digest, result_content(*codec.result_to_parts(early)))
+        for person, sees in ((ADA, True), (NOBODY, True), (BEN, False), (BOSS, False)):
+            with asked_by(person):
+                assert (front.early(spec) is not None) == sees, person
+        for kind, key in shared:
+            with asked_by(ADA):
+                front.share(kind, key)
+        with asked_by(BEN):
+            assert front.peek(spec) is not None and front.early(spec) is None, "he has not asked for it"
+            front.start(spec)
+            found = front.early(spec)
+            assert found is not None and found.undefined == early.undefined
+            assert found.sources[0].model == ada.given.name, "not as whoever asked first calls it"
+        for kind, key in shared:
+            with asked_by(ADA):
+                front.share(kind, key, False)
+        with asked_by(BEN):
+            assert front.early(spec) is None
+            front.cancel(digest)  # he no longer asks for it
+    with asked_by(ADA):
+        assert front.early(spec) is None, "the job is over"
     front._store.forget_look(digest)
 
 

@@ -28,10 +28,15 @@ def pca_layout(x: AnyRows, n_components: int, *, centre: bool = True) -> tuple[F
     middle = x.mean(axis=0, dtype=np.float64) if centre else np.zeros(n_dims)
     blocks = [slice(start, start + _BLOCK_ROWS) for start in range(0, n_rows, _BLOCK_ROWS)]
 
-    def rows(block: slice) -> Floats:  # the whole in float64 would be twice what is there
-        return np.asarray(x[block], dtype=np.float64) - middle
-
     tall = n_dims <= n_rows
+    centred = np.empty((min(n_rows, _BLOCK_ROWS) if tall else n_rows, n_dims))
+
+    def rows(
+        block: slice,
+    ) -> Floats:  # one block after the other in one place: the whole in float64 would be twice what is there
+        part = x[block]
+        return np.subtract(part, middle, out=centred[: len(part)])
+
     matrix = sum((one.T @ one for one in map(rows, blocks)), np.zeros(())) if tall else rows(slice(None))
     matrix = matrix if tall else matrix @ matrix.T
     values, vectors = eigh(matrix, subset_by_index=[size - found, size - 1])

@@ -1,6 +1,6 @@
 """Every layer of a stack in the plane, each begun from the layer before it, so that a point keeps its place."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,6 +19,7 @@ from backend.metrics.maps.kernel import (
     umap_layout,
 )
 from backend.metrics.maps.quality import quality
+from backend.metrics.maps.saying import gaps_of_maps, notes_on_maps
 from backend.metrics.neighbors.kernel import (
     AnyRows,
     Floats,
@@ -29,9 +30,9 @@ from backend.metrics.neighbors.kernel import (
     unit_rows,
 )
 from backend.metrics.shared.degenerate import why_undefined
-from backend.metrics.shared.progress import part_of
+from backend.metrics.shared.offering import NOT_YET, offer
+from backend.metrics.shared.progress import one_then_other, part_of
 from backend.values.activations import Array, Labels, LayerStack, Report
-from backend.values.results import Undefined
 
 _LEAST_ROWS = 5  # of t-SNE and UMAP; below, principal components say all there is
 _MOST_OF_ALL, _MOST_LAID_OUT = 1_000_000, 50_000  # rows of PCA; of t-SNE and UMAP
@@ -39,6 +40,7 @@ _MOST_COMPARED, _MOST_SEARCHED = (
     2_500,
     50_000,
 )  # rows whose neighbours are compared with those on the map, and rows among which
+_SHARE_OF_MAPS = {"pca": 4, "tsne": 90, "umap": 90}  # of the time, in hundredths; the rest goes into their quality
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +107,24 @@ def run(
 ) -> Outcome[Projection]:
     """Lay out all layers of one stack; a layer whose rows are all identical stays without coordinates.
 
-    UMAP never calls back, so that it is cancelled between layers only; t-SNE is, within 25 iterations.
+    All maps are made first and offered, then it is measured how far each can be trusted. UMAP never calls back, so that it is
+    cancelled between layers only; t-SNE is, within 25 iterations.
     """
-    return lay_out_all(stacks[0], params, seed, report)
+    return lay_out_all(stacks[0], params, seed, report, show=offer)
 
 
 def lay_out_all(
-    stack: LayerStack, params: ProjectionParams, seed: int, report: Report, *, each: str = "layer"
+    stack: LayerStack,
+    params: ProjectionParams,
+    seed: int,
+    report: Report,
+    *,
+    each: str = "layer",
+    show: Callable[[Outcome[Projection]], None] | None = None,
 ) -> Outcome[Projection]:
     """The maps of the matrices of ``stack``, each begun from the one before; ``each`` is what a note calls one of them.
 
+    ``show`` is given them before their quality is measured, unless there are too few rows for that.
     Raises InvalidRequest for 3 dimensions with another method than PCA.
     """
     if params.n_components == 3 and params.method != "pca":
@@ -126,31 +136,68 @@ def lay_out_all(
     compared = sampled_rows(len(among), _MOST_COMPARED, seed)
     k = max(1, min(params.k, (len(among) - 1) // 2))
     values = _empty(stack, rows, used, k, len(compared))
-    undefined: list[Undefined] = []
+    laying, comparing = one_then_other(report, _SHARE_OF_MAPS[used.method])
+    reasons: list[str | None] = []
+    kept: list[_Kept | None] = []
     reference: Floats | None = None
     n_zero = 0
     for layer, matrix in enumerate(stack.rows):
-        inner = part_of(report, layer, len(stack), stack.layer_names[layer])
+        inner = part_of(laying, layer, len(stack), stack.layer_names[layer])
         inner(0, 1, "")
-        x: AnyRows = np.asarray(matrix[rows], dtype=np.float32)
+        x = _drawn(matrix, rows)
         values.norms[layer] = row_norms(x)
         reason = why_undefined(x, min_rows=2, step=stack.step)
         if reason is None and used.metric == "cosine":
             n_zero = max(n_zero, int((~x.any(axis=1)).sum()))
-            x = unit_rows(x).astype(np.float32)
+            x = _directions(x)
             reason = "all rows point the same way" if why_undefined(x, min_rows=2, step=stack.step) else None
+        reasons.append(reason)
+        kept.append(None)
         if reason is None:
             before = reference
             reference, near = _lay_out(values, layer, x, before, used, seed, inner)
             values.alignment_residual[layer] = 0.0 if before is None else alignment_residual(reference, before)
-            if len(among) < len(x):  # only principal components are of so many, which leave no neighbours behind
-                x, coords, near = x[among], reference[among], None
-            else:
-                coords = reference
-            _compare(values, layer, x, coords, compared, near)
-        undefined += _undefined(values, layer, reason)
+            near = None if near is None or len(among) < len(x) else near[compared, :k]
+            kept[-1] = _Kept(reference[among], near)
+    more = (*notes, *notes_on_maps(values, len(stack), used, len(among), n_zero, each))
+    if 2 * k < len(among):
+        if show is not None:
+            early = _as_laid_out(values)
+            show(Outcome(early, gaps_of_maps(early, reasons, NOT_YET), more))
+        for layer, (matrix, one) in enumerate(zip(stack.rows, kept, strict=True)):
+            part_of(comparing, layer, len(stack), stack.layer_names[layer])(0, 1, "quality of the map")
+            if one is not None:
+                x = _drawn(matrix, rows)
+                x = _directions(x) if used.metric == "cosine" else x
+                found = quality(x if len(among) == len(x) else x[among], one.coords, k, compared, one.near)
+                values.trustworthiness[layer], values.neighbour_overlap[layer] = found
     report(len(stack), len(stack), "")
-    return Outcome(values, tuple(undefined), (*notes, *_notes(values, stack, used, n_zero, each)))
+    few = f"{len(rows):,} rows are too few to compare {k} neighbours"
+    return Outcome(values, gaps_of_maps(values, reasons, few), more)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Kept:
+    """What the quality of a map is measured by: where the points lie among which neighbours are looked for, in float64, and the neighbours that
+    are known of those compared, (n_compared, k) in the full space."""
+
+    coords: Floats
+    near: Indices | None
+
+
+def _drawn(matrix: AnyRows, rows: Indices) -> AnyRows:
+    """The rows of a layer that are laid out; where that is all of them, they are read where they lie."""
+    return np.asarray(matrix if len(rows) == len(matrix) else matrix[rows], dtype=np.float32)
+
+
+def _directions(x: AnyRows) -> AnyRows:
+    return unit_rows(x).astype(np.float32)
+
+
+def _as_laid_out(values: Projection) -> Projection:
+    """``values`` before the quality of any map is measured, whatever is filled in later."""
+    n = len(values.coords)
+    return replace(values, trustworthiness=np.full(n, np.nan), neighbour_overlap=np.full(n, np.nan))
 
 
 def most_laid_out(method: str) -> int:
@@ -246,47 +293,6 @@ def _lay_out(
         coords = aligned(coords, start)
     values.coords[layer] = coords
     return coords, indices
-
-
-def _compare(
-    values: Projection, layer: int, x: AnyRows, coords: Floats, rows: Indices, near: Indices | None = None
-) -> None:
-    """Fill in how far the map of a layer can be trusted, by ``rows`` of its points; ``near`` are all points' neighbours, if known."""
-    if 2 * values.k < len(x):
-        values.trustworthiness[layer], values.neighbour_overlap[layer] = quality(x, coords, values.k, rows, near)
-
-
-def _undefined(values: Projection, layer: int, reason: str | None) -> list[Undefined]:
-    names = ["trustworthiness", "neighbour_overlap"]
-    if reason is None:
-        few = f"{len(values.row_index):,} rows are too few to compare {values.k} neighbours"
-        return [Undefined(name, (layer,), few) for name in names if np.isnan(getattr(values, name)[layer])]
-    names += ["alignment_residual"] + ["norms"] * bool(np.isnan(values.norms[layer]).any())
-    if len(values.explained_variance_ratio):
-        names += ["explained_variance_ratio", "variance_shown"]
-    return [Undefined(name, (layer,), reason) for name in ("coords", *names)]
-
-
-def _notes(values: Projection, stack: LayerStack, params: ProjectionParams, n_zero: int, each: str) -> list[str]:
-    notes = []
-    if len(values.row_index) < values.n_rows:
-        notes.append(f"{len(values.row_index):,} of {values.n_rows:,} rows were drawn by the seed.")
-    if values.n_compared < len(values.row_index):
-        n = len(values.row_index)
-        among = "all" if n <= _MOST_SEARCHED else f"{_MOST_SEARCHED:,}"
-        notes.append(
-            f"Trustworthiness and neighbour overlap are means over {values.n_compared:,} of the {n:,} points, "
-            f"drawn at random; their neighbours are looked for among {among}."
-        )
-    if params.method != "pca":
-        notes.append("Distances and cluster sizes on the map mean little; see trustworthiness and neighbour overlap.")
-    if params.method == "pca":
-        notes.append("The sign of a component says nothing; one rule chooses it, the same on every page.")
-    elif params.align and len(stack) > 1:
-        notes.append(f"Each {each} starts from, and is rotated to match, the {each} before it.")
-    if n_zero:
-        notes.append(f"Up to {n_zero:,} rows of a {each} are zero and have no direction; they stay at the origin.")
-    return notes
 
 
 _ROW = 1.5e5  # multiplications in whose time the neighbours of a row are sorted and compared

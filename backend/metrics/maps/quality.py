@@ -10,10 +10,10 @@ def quality(x: AnyRows, coords: Floats, k: int, rows: Indices, near: Indices | N
     """Trustworthiness, and the mean share of the ``k`` nearest neighbours that rows have on the map and in the full space.
 
     ``x`` (n_rows, n_dims) and ``coords`` (n_rows, n_components) hold the same rows; both are means over ``rows``, whose neighbours are
-    looked for among all. ``near`` (n_rows, at least k) are the neighbours of all rows in the full space, where they are known.
+    looked for among all. ``near`` (len(rows), k) are their neighbours in the full space, where they are known.
     """
     shown = neighbours_of(coords, rows, k)[1]
-    truly = neighbours_of(x, rows, k)[1] if near is None else near[rows, :k]
+    truly = neighbours_of(x, rows, k)[1] if near is None else near
     return _trustworthiness(x, shown, rows), float(shared_share(truly, shown).mean())
 
 

@@ -21,7 +21,7 @@ AnyRows = npt.NDArray[np.floating]
 
 _BLOCK_BYTES = 32 * 2**20  # of one block of the float32 search; a few such arrays live at the same time
 _MOST_THREADS = 8
-_NORM_ROWS = 16_384  # whose lengths are taken at a time: in float64 all rows would be twice what is there
+_NORM_ROWS = 256  # whose lengths are taken at a time: in float64 they stay in the processor's cache
 _EXTRA = 16  # most candidates beyond k, so that almost every row is certain after one pass
 _WORTH_TILES = 1e10  # multiplications of all rows with all: below, halving them gains less than compiling takes
 _MOST_BY_TILES = 160  # candidates of a row up to which the lists of all rows fit beside the rows
@@ -143,17 +143,20 @@ def sampled_rows(n_rows: int, max_rows: int, seed: int) -> Indices:
 
 def row_norms(x: AnyRows) -> Floats:
     """The Euclidean length of every row (n_rows,), in float64; NaN for a row with entries that are no finite numbers."""
-    blocks = [_norms(x[start : start + _NORM_ROWS]) for start in range(0, len(x), _NORM_ROWS)]
-    return np.concatenate(blocks) if blocks else np.zeros(0)
+    norms, wide = np.empty(len(x)), np.empty((min(len(x), _NORM_ROWS), x.shape[1]))
+    for start in range(0, len(x), _NORM_ROWS):
+        block = x[start : start + _NORM_ROWS]
+        norms[start : start + _NORM_ROWS] = _norms(block, wide[: len(block)])
+    return norms
 
 
-def _norms(x: AnyRows) -> Floats:
-    wide = np.asarray(x, dtype=np.float64)
-    largest = np.abs(wide).max(axis=1, initial=0.0, keepdims=True)
-    with np.errstate(invalid="ignore"):
-        scaled = np.divide(wide, largest, out=np.zeros_like(wide), where=largest > 0)
-        norms = largest[:, 0] * np.sqrt(np.einsum("ij,ij->i", scaled, scaled))
-    return np.where(np.isfinite(wide).all(axis=1), norms, np.nan)
+def _norms(x: AnyRows, scaled: Floats) -> Floats:
+    """Those of the rows of ``x``, each brought to a largest entry of 1 in ``scaled`` meanwhile."""
+    np.copyto(scaled, x)
+    largest = np.maximum(scaled.max(axis=1, initial=0.0), -scaled.min(axis=1, initial=0.0)) + 0.0  # no -0
+    with np.errstate(invalid="ignore"):  # of an infinity over itself, and of NaN, comes NaN
+        np.divide(scaled, np.where(largest > 0, largest, 1.0)[:, None], out=scaled)
+        return np.asarray(largest * np.sqrt(np.einsum("ij,ij->i", scaled, scaled)))
 
 
 def unit_rows(x: AnyRows) -> Floats:

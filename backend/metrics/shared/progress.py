@@ -16,3 +16,15 @@ def part_of(report: Report, index: int, count: int, stage: str) -> Report:
         report(index * _STEPS + here, count * _STEPS, ": ".join(part for part in (stage, inner_stage) if part))
 
     return inner
+
+
+def one_then_other(report: Report, share: int) -> tuple[Report, Report]:
+    """The reports of two works, one after the other: the first moves the whole to ``share`` hundredths, the second from there to its end."""
+
+    def first(done: int, total: int, stage: str) -> None:
+        report(done * share // _STEPS, total, stage)
+
+    def second(done: int, total: int, stage: str) -> None:
+        report((total * share + done * (_STEPS - share)) // _STEPS, total, stage)
+
+    return first, second

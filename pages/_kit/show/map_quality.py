@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from backend import Projection, Result, number_text
+from backend import NOT_YET, Projection, Result, number_text
 from pages._kit.show.findings import reasons
 from pages._kit.state.session import plain
 
@@ -32,6 +32,8 @@ def quality(result: Result[Projection], place: int) -> str:
     if len(values.explained_variance_ratio):
         listed = " + ".join(number_text(share, "share") for share in values.explained_variance_ratio[place])
         parts.append(f"shows {listed} of the variance")
+    if why == NOT_YET:
+        return " · ".join([*parts, "its quality is still being computed"])
     parts.append(f"trustworthiness {_number(values.trustworthiness[place])}")
     parts.append(f"neighbour overlap {_number(values.neighbour_overlap[place], 'share')}")
     return " · ".join(parts)
@@ -40,11 +42,12 @@ def quality(result: Result[Projection], place: int) -> str:
 def show_quality(view: "MapView", place: int, key: str) -> None:
     """Trustworthiness and neighbour overlap of the place on show."""
     values = view.result.values
+    later = "to come" if reasons(view.result, "trustworthiness").get((place,)) == NOT_YET else ""
     lines = [
-        ("Trustworthiness", _number(values.trustworthiness[place]), _TRUST_HELP),
+        ("Trustworthiness", later or _number(values.trustworthiness[place]), _TRUST_HELP),
         (
             "Neighbour overlap",
-            _number(values.neighbour_overlap[place], "share"),
+            later or _number(values.neighbour_overlap[place], "share"),
             f"Share of each point's {values.k} nearest neighbours that the map and the full space have in common; "
             f"unrelated maps would share {number_text(values.overlap_by_chance, 'share')}.",
         ),

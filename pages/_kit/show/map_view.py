@@ -28,6 +28,7 @@ from pages._kit.show.map_layers import Cells, cell_rows, choose_layers, dense, d
 from pages._kit.show.map_list import list_selected
 from pages._kit.show.map_points import MapPoints
 from pages._kit.show.map_quality import quality, show_quality
+from pages._kit.show.passing import show_early
 from pages._kit.show.plot import Frames
 from pages._kit.show.row_files import with_cells
 from pages._kit.show.sharing import Outline, Shared
@@ -274,15 +275,17 @@ def show_map(
     most: str = "",
     most_rows: int = 0,
     colours: Mapping[str, Callable[[], Colouring]] | None = None,
+    early: bool = False,
 ) -> None:
     """The map with its slider beside its colours, what is selected in it, and how far to trust it; then every place, and the notes.
 
     ``key`` names the fields for what is shown in the address; ``made`` makes the map, of the key ``chart``, from the view that has it.
     ``colours`` are further ones that points can have. ``most`` is the field that says how many rows are laid out, of ``most_rows`` that can be.
+    ``early`` is a map whose quality is still being computed: the figure is marked, and nothing of it can be selected, saved or linked.
     """
     _follow_old_link(view, chart)
     n_places = len(view.names)
-    with said_once():
+    with said_once(also=[view.result] if early else ()):
         left, right = st.columns([5, 2])
         with right:
             view = replace(view, colouring=choose_colours(view.table, view.label, key, colours))
@@ -291,15 +294,16 @@ def show_map(
             thin = layers.density and not layers.every
             drawn = dense(view, *last_shown(chart, n_places, n_places - 1)) if thin else view
             finding = made(replace(drawn, named=layers.names, every=layers.every))
-            chosen = show(finding)
-            if most:
+            chosen = show_early(finding, view.part) if early else show(finding)
+            if most and not early:
                 offer_all(view, most, most_rows)
         with right:
             say_scale(view.colouring)
             if not layers.every:
                 show_quality(view, chosen.frame or 0, f"{finding.key}_quality")
-            list_selected(view, chosen)
-        if n_places > 1:
+            if not early:
+                list_selected(view, chosen)
+        if n_places > 1 and not early:
             folded_table(f"Every {view.slider.lower()}", view.qualities, key=f"{finding.key}_qualities")
 
 

@@ -171,6 +171,9 @@ function placeTrace(view, trace, index) {
 
 function configOf(view) {
   // One object for the life of the view: Plotly draws from scratch, and forgets the zoom, when the configuration changes.
+  if (view.config && view.config.displayModeBar === Boolean(view.options.passing)) {
+    view.config = null; // the figure that replaces a passing one has its tools
+  }
   view.config ??= {
     displaylogo: false,
     showSendToCloud: false, // the figure, texts and all, stays here

@@ -113,10 +113,11 @@ def plot(
     plain text, stands in them; of a frame both name it. With ``shared`` the selection is not the chart's own.
     ``on_class`` is called with the class that is clicked in the legend, in the place of hiding it. ``made_of`` says what figure and
     frames are made of (``kept.made_of``), and with it they are written for the browser once. A ``passing`` figure, which
-    another is to replace, has no tools: it is not saved, and the address has nothing of it.
+    another is to replace, has no tools: it is not saved, and the address has nothing of it. What an address asks for waits for the other.
     """
     own = "none" if shared is not None else select
-    start = asked_start(key, None if frames is None or frames.follows else frames.names, own)
+    names = None if frames is None or frames.follows else frames.names
+    start = Start() if passing else asked_start(key, names, own)
     if not component_available():
         whole = zoomed(figure, start.zoom or {})
         chosen = _plain(whole, key, alt, height, select, frames, file_name, on_select, start, shared, passing)
@@ -159,7 +160,7 @@ def plot(
             shown = remembered_frame(key, view)
         chosen = replace(_followed(_selection(stated, shown, frames), frames), zoom=zoom)
     if passing:
-        return ChartSelection()
+        return ChartSelection(frame=chosen.frame)
     note_zoom(key, chosen.zoom)
     if frames is not None and not frames.follows and chosen.frame is not None:
         note_frame(key, frames.names, chosen.frame)

@@ -9,6 +9,7 @@ import streamlit as st
 from backend import AnalysisSpec, ModelInfo, Projection, most_laid_out
 from pages._kit.charts.base import short_model
 from pages._kit.flow.controls import METHODS_HELP, method_choice, params_form
+from pages._kit.flow.early import early_result
 from pages._kit.flow.paper import paper_choice
 from pages._kit.flow.progress import run_panel
 from pages._kit.show import lessons as lessons
@@ -111,7 +112,20 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         params, _ = settings(method, here.models[0], here, range(len(here.models[0].layer_names)))
 if shown == VIEWS[0]:
     found = run_panel([spec], "projection", Projection)
-    if found is not None:
+    colours = computed_colours(here, model, table, tuple(one.layer for one in spec.inputs))
+    if found is None:
+        early = early_result(spec, Projection)
+        if early is not None:
+            whole = MapView(early, table, here.label)
+            show_map(
+                whole,
+                "projection",
+                "projection_map",
+                lambda view: finding_of(view, here),
+                colours=colours,
+                early=True,
+            )
+    else:
         result, map_box = found[0], st.container()
         view = MapView(result, table, here.label)
         text = typed_text(here, model, result.values.method)
@@ -124,7 +138,7 @@ if shown == VIEWS[0]:
                 lambda view: with_text(finding_of(view, here), result, star, text),
                 most=most,
                 most_rows=most_laid_out(result.values.method),
-                colours=computed_colours(here, model, table, tuple(one.layer for one in spec.inputs)),
+                colours=colours,
             )
 else:
     show_side_by_side(here, table, n_sides, params, shared=shared)

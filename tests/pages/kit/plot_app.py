@@ -4,6 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
+from pages._kit.show.passing import show_passing
 from pages._kit.show.plot import Frames, plot
 
 st.set_page_config(layout="wide")
@@ -45,6 +46,16 @@ elif which == "scrubbed":
     figure = go.Figure(dots, layout={"template": "none", "xaxis": {"range": [0, 10]}, "yaxis": {"range": [0, 10]}})
     chosen = plot(figure, key="chart", alt="Sixty points", height=400, select="points", frames=frames, view=f"{seed}")
     st.text(f"ids {sorted(chosen.ids)}")
+elif which == "passing":
+    layers = [rng.uniform(0, 10, (60, 2)).astype(np.float32) for _ in range(5)]
+    dots = go.Scattergl(x=layers[0][:, 0], y=layers[0][:, 1], mode="markers", customdata=np.arange(60))
+    figure = go.Figure(dots, layout={"template": "none"})
+    frames = Frames("Layer", [f"layer {layer}" for layer in range(5)], [[xy] for xy in layers])
+    if st.toggle("computed"):
+        chosen = plot(figure, key="chart", alt="Sixty points", height=400, select="points", frames=frames, view="map")
+    else:
+        chosen = show_passing(figure, "Not yet", key="chart", alt="Sixty points", height=400, view="map", frames=frames)
+    st.text(f"frame {chosen.frame}, {len(chosen.ids)} selected")
 elif which == "linked":
     line = go.Figure(go.Scatter(x=np.arange(9), y=np.arange(9)), layout={"template": "none"})
     dots = [go.Scattergl(x=np.arange(9.0), y=np.arange(9.0), mode="markers") for _ in range(2)]

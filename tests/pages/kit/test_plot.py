@@ -183,6 +183,30 @@ def scrub(page: Any, frame: int) -> None:
     page.wait_for_function(f"{first} !== {before}")
 
 
+def test_a_passing_figure_has_a_slider_and_no_tools_and_the_one_that_replaces_it_has_both(
+    page: Any, address: str
+) -> None:
+    draw(page, f"{address}?chart=passing")
+    tools, slider = page.locator(f"{CANVAS} .modebar-btn"), page.locator(".st-key-chart input[type=range]")
+    assert tools.count() == 0 and page.locator(f"{CANVAS} .gtitle").text_content() == "Not yet"
+    whole = layout(page, "xaxis.range")
+    drag(page, (0.2, 0.2), (0.8, 0.8))
+    assert layout(page, "xaxis.range") == whole, "nor is it zoomed"
+    slider.focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    page.get_by_text("frame 3, 0 selected").wait_for()
+    assert "chart_frame" not in page.url
+    shown = page.evaluate(f"[...document.querySelector('{CANVAS}')._fullData[0].x]")
+    page.get_by_text("computed", exact=True).click()
+    tools.first.wait_for()
+    assert slider.input_value() == "3" and page.locator(f"{CANVAS} .gtitle").count() == 0
+    assert page.evaluate(f"[...document.querySelector('{CANVAS}')._fullData[0].x]") == shown
+    lasso(page, LEFT)
+    page.get_by_text(re.compile(r"frame 3, [1-9]\d* selected")).wait_for()
+    assert page.evaluate(f"document.querySelector('{CANVAS}')._ev.listenerCount('plotly_selected')") == 1, "told once"
+
+
 def test_what_is_selected_stays_the_same_points_on_every_layer(page: Any, address: str) -> None:
     draw(page, f"{address}?chart=scrubbed")
     lasso(page, LEFT)

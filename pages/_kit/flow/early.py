@@ -1,0 +1,57 @@
+"""What the job of an analysis has of its result so far, for a page that draws it until the result is there. It is no result."""
+
+from typing import TypeVar
+
+import streamlit as st
+
+from backend import AnalysisSpec, JobStatus, Result, fingerprint, result_of
+from pages._kit.state.gathering import gathered
+from pages._kit.state.session import service_may_be_lost, workbench
+
+EVERY_SECONDS = 0.5  # it is asked for, until there is something
+_KEPT = "_early_results"
+Values = TypeVar("Values")
+
+
+def early_result(spec: AnalysisSpec, of: type[Values]) -> Result[Values] | None:
+    """The numbers that the job of ``spec`` has already, of class ``of``; None where it has none, or is not going on.
+
+    While it has none the page asks again, and runs anew when there are some.
+    """
+    if gathered() is not None:
+        return None
+    found = _asked(spec)
+    if found is not None:
+        return result_of(found, of)
+    if _going_on(spec) is not None:
+        _await(spec)
+    return None
+
+
+def _going_on(spec: AnalysisSpec) -> JobStatus | None:
+    job = workbench().status(fingerprint(spec))
+    return job if job is not None and job.active else None
+
+
+def _asked(spec: AnalysisSpec) -> Result | None:
+    """What the job has; it stays as it is, so that it is asked for until it comes, once for each try of the job."""
+    job = _going_on(spec)
+    if job is None:
+        st.session_state.pop(_KEPT, None)
+        return None
+    now = job.id, job.created
+    kept = st.session_state.get(_KEPT)
+    if kept is not None and kept[0] == now:
+        found: Result = kept[1]
+        return found
+    early = workbench().early(spec)
+    if early is not None:
+        st.session_state[_KEPT] = now, early
+    return early
+
+
+@st.fragment(run_every=EVERY_SECONDS)
+def _await(spec: AnalysisSpec) -> None:
+    with service_may_be_lost():
+        if _asked(spec) is not None:
+            st.rerun()
