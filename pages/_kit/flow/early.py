@@ -5,6 +5,7 @@ from typing import TypeVar
 import streamlit as st
 
 from backend import AnalysisSpec, JobStatus, Result, fingerprint, result_of
+from pages._kit.flow.progress import run_panel
 from pages._kit.state.gathering import gathered
 from pages._kit.state.session import service_may_be_lost, workbench
 
@@ -13,19 +14,21 @@ _KEPT = "_early_results"
 Values = TypeVar("Values")
 
 
-def early_result(spec: AnalysisSpec, of: type[Values]) -> Result[Values] | None:
-    """The numbers that the job of ``spec`` has already, of class ``of``; None where it has none, or is not going on.
+def result_or_early(spec: AnalysisSpec, key: str, of: type[Values]) -> tuple[Result[Values] | None, bool]:
+    """The result of ``spec`` as by ``run_panel``, or what its job has of it already; and whether it is no more than that.
 
-    While it has none the page asks again, and runs anew when there are some.
+    While the job has nothing the page asks again, and runs anew when there is something.
     """
-    if gathered() is not None:
-        return None
-    found = _asked(spec)
-    if found is not None:
-        return result_of(found, of)
+    found = run_panel([spec], key, of)
+    if found is not None or gathered() is not None:
+        st.session_state.pop(_KEPT, None)
+        return (None if found is None else found[0]), False
+    early = _asked(spec)
+    if early is not None:
+        return result_of(early, of), True
     if _going_on(spec) is not None:
         _await(spec)
-    return None
+    return None, False
 
 
 def _going_on(spec: AnalysisSpec) -> JobStatus | None:

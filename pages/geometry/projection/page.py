@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -9,9 +10,8 @@ import streamlit as st
 from backend import AnalysisSpec, ModelInfo, Projection, most_laid_out
 from pages._kit.charts.base import short_model
 from pages._kit.flow.controls import METHODS_HELP, method_choice, params_form
-from pages._kit.flow.early import early_result
+from pages._kit.flow.early import result_or_early
 from pages._kit.flow.paper import paper_choice
-from pages._kit.flow.progress import run_panel
 from pages._kit.show import lessons as lessons
 from pages._kit.show.finding import Finding
 from pages._kit.show.findings import heading
@@ -111,34 +111,26 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         n_sides, shared = choose_number()
         params, _ = settings(method, here.models[0], here, range(len(here.models[0].layer_names)))
 if shown == VIEWS[0]:
-    found = run_panel([spec], "projection", Projection)
-    colours = computed_colours(here, model, table, tuple(one.layer for one in spec.inputs))
-    if found is None:
-        early = early_result(spec, Projection)
-        if early is not None:
-            whole = MapView(early, table, here.label)
-            show_map(
-                whole,
-                "projection",
-                "projection_map",
-                lambda view: finding_of(view, here),
-                colours=colours,
-                early=True,
-            )
-    else:
-        result, map_box = found[0], st.container()
+    result, early = result_or_early(spec, "projection", Projection)
+    if result is not None:
         view = MapView(result, table, here.label)
-        text = typed_text(here, model, result.values.method)
-        star = placed(here, model, spec, text)
-        with map_box:
-            show_map(
-                view,
-                "projection",
-                "projection_map",
-                lambda view: with_text(finding_of(view, here), result, star, text),
-                most=most,
-                most_rows=most_laid_out(result.values.method),
-                colours=colours,
-            )
+        colours = computed_colours(here, model, table, tuple(one.layer for one in spec.inputs))
+        if early:
+            show_map(view, "projection", "projection_map", partial(finding_of, here=here), colours=colours, early=True)
+        else:
+            map_box = st.container()
+            text = typed_text(here, model, result.values.method)
+            star = placed(here, model, spec, text)
+            whole = result  # the map may draw a part of it
+            with map_box:
+                show_map(
+                    view,
+                    "projection",
+                    "projection_map",
+                    lambda view: with_text(finding_of(view, here), whole, star, text),
+                    most=most,
+                    most_rows=most_laid_out(result.values.method),
+                    colours=colours,
+                )
 else:
     show_side_by_side(here, table, n_sides, params, shared=shared)

@@ -94,6 +94,7 @@ def test_it_is_drawn_marked_and_replaced_by_the_same_points(
     at.run()
     assert points(at) == before[0] and MARK not in title(at)
     assert "to come" not in said(at) and "Trustworthiness" in said(at)
+    assert "_early_results" not in at.session_state, "nor is it kept"
     assert files_of(at, "projection_map"), "the result can be saved"
 
 
