@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from backend.values.working import limit_threads
 from benchmarks.record import CLOCK, PROCESSOR, Ratio, Row, Side
 
 _LEAST = 0.05  # seconds that a turn takes at least: what is shorter is done several times
@@ -104,7 +105,8 @@ def _memory(name: str) -> float:
 
 
 def one_thread() -> None:
-    """Say so where more than one thread works: processor seconds of several threads are not those of one."""
+    """Bring no threads of our own, and say so where libraries do: processor seconds of several threads are not those of one."""
+    limit_threads(1)
     if os.environ.get("OMP_NUM_THREADS") != "1" or os.environ.get("OPENBLAS_NUM_THREADS") != "1":
         print("Set OMP_NUM_THREADS=1 and OPENBLAS_NUM_THREADS=1 to compare with the figures of docs/benchmarks.md.")
 

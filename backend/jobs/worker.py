@@ -25,7 +25,7 @@ from backend.settings import Settings
 from backend.values.activations import Report
 from backend.values.people import Person, asked_by
 from backend.values.tasks import Task
-from backend.values.working import stood_still
+from backend.values.working import limit_threads, stood_still
 from backend.work.runner import Runner
 
 _FIRST_TO_GO = 500  # of 1,000: what the kernel adds to a worker's size where memory is short and it ends a process
@@ -39,6 +39,7 @@ def prepare_worker(kind: str, settings: Settings) -> None:
     numpy is loaded by then, and its own OpenBLAS has read the environment: its threads are set beside.
     """
     threads = settings.threads or os.cpu_count() or 1
+    limit_threads(settings.threads)
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ.setdefault(name, str(threads))
     # OpenBLAS's threads spin while they wait: as many as cores, and anything else on the machine slows them tenfold.

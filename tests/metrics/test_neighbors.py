@@ -200,6 +200,18 @@ def test_distinct_rows_tell_zero_and_minus_zero_as_one():
     np.testing.assert_array_equal(place, [0, 1, 0, 1, 2])
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble])
+def test_distinct_rows_are_told_apart_whatever_their_bits_add_up_to(dtype, monkeypatch):
+    x = np.random.default_rng(0).normal(size=(500, 7)).astype(dtype)
+    x[400:] = x[np.random.default_rng(1).integers(0, 400, 100)]
+    _, expected, inverse = np.unique(x, axis=0, return_index=True, return_inverse=True)
+    for sums in (neighbors._bit_sums, lambda x: np.zeros(len(x), np.uint64), lambda x: (x[:, 0] > 0).astype(np.uint64)):
+        monkeypatch.setattr(neighbors, "_bit_sums", sums)
+        first, place = distinct_rows(x)
+        np.testing.assert_array_equal(first, np.sort(expected))
+        np.testing.assert_array_equal(first[place], expected[inverse.ravel()])
+
+
 def test_overlap_of_a_rotation_is_1_and_of_unrelated_rows_is_chance():
     rng = np.random.default_rng(5)
     x = rng.normal(size=(1500, 10))

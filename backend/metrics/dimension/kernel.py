@@ -19,7 +19,7 @@ from backend.metrics.neighbors.kernel import (
     distinct_rows,
     neighbours_of_distinct,
 )
-from backend.metrics.shared.rounding import distance_rounding, same_points, step_of, tied
+from backend.metrics.shared.rounding import distance_rounding, row_reach, same_points, step_of, tied
 from backend.values.activations import Report, no_report
 
 ESTIMATORS = ("two_nn", "two_nn_mle", "mle", "mada", "method_of_moments")
@@ -122,17 +122,21 @@ def neighbour_graph(x: AnyRows, k: int, *, step: float | None = None, report: Re
             none = np.zeros((len(rows), 0))
             return Graph(none, none.astype(np.int64), rows, len(x) - len(rows))
         distances, indices = neighbours_of_distinct(here, min(k, len(rows) - 1), report=report)
-        copied = _copied(here, indices, step)
+        copied = _copied(here, distances, indices, step)
         if not copied.any():
             return Graph(tied(distances, distance_rounding(here)), indices, rows, len(x) - len(rows))
         rows = rows[~copied]
 
 
-def _copied(x: AnyRows, indices: Indices, step: float) -> npt.NDArray[np.bool_]:
+def _copied(x: AnyRows, distances: Floats, indices: Indices, step: float) -> npt.NDArray[np.bool_]:
     """Which rows are the same point as an earlier one among their neighbours: copies come first in each list."""
     copied, open_rows = np.zeros(len(x), dtype=bool), np.arange(len(x))
+    longest = np.maximum(x.max(axis=1), -x.min(axis=1)).astype(np.float64) * np.sqrt(x.shape[1])  # no row is longer
+    reach = row_reach(x.shape[1], step) * (1 + 1e-6)
     for place in range(indices.shape[1]):
         others = indices[open_rows, place]
+        within = distances[open_rows, place] <= reach * np.maximum(longest[open_rows], longest[others])
+        open_rows, others = open_rows[within], others[within]
         same = same_points(x[open_rows], x[others], step)
         copied[open_rows[same & (others < open_rows)]] = True
         open_rows = open_rows[same & ~copied[open_rows]]

@@ -1,7 +1,6 @@
 """Exact nearest neighbours, and how many of them two representations of the same texts share."""
 
 import hashlib
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from backend.metrics.neighbors.distances import ascending, exact_distances
 from backend.metrics.neighbors.there import candidates_there
 from backend.metrics.neighbors.tiles import candidates
 from backend.values.activations import Report, no_report
+from backend.values.working import most_threads
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -21,6 +21,7 @@ AnyRows = npt.NDArray[np.floating]
 
 _BLOCK_BYTES = 32 * 2**20  # of one block of the float32 search; a few such arrays live at the same time
 _MOST_THREADS = 8
+_GAP_BYTES = 2**20  # of what is made of the rows at a time: it stays in the processor's cache
 _NORM_ROWS = 256  # whose lengths are taken at a time: in float64 they stay in the processor's cache
 _EXTRA = 16  # most candidates beyond k, so that almost every row is certain after one pass
 _WORTH_TILES = 1e10  # multiplications of all rows with all: below, halving them gains less than compiling takes
@@ -101,18 +102,36 @@ def checked_rows(x: AnyRows) -> AnyRows:
 def distinct_rows(x: AnyRows) -> tuple[Indices, Indices]:
     """Rows that differ: the first row of each (n_distinct,), ascending, and for every row its place there (n_rows,).
 
-    Rows are told apart by a 128-bit digest of their values; 0 and -0 are the same value.
+    Rows are told apart by a weighted sum of their bits, and where that is the same by a 128-bit digest of their values; 0 and -0 are the same value.
     """
-    digests = np.empty((len(x), 2), dtype=np.uint64)
-    for start in range(0, len(x), 4096):
-        for i, row in enumerate(np.ascontiguousarray(x[start : start + 4096]) + 0, start=start):
-            digests[i] = np.frombuffer(hashlib.blake2b(row, digest_size=16).digest(), dtype=np.uint64)
-    keys = digests.view([("high", np.uint64), ("low", np.uint64)]).ravel()
-    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    sums = _bit_sums(x)
+    _, first, inverse, counts = np.unique(sums, return_index=True, return_inverse=True, return_counts=True)
+    if len(first) == len(x):
+        return np.arange(len(x)), np.arange(len(x))
+    keys = np.stack([sums, np.zeros_like(sums)], axis=1)
+    for i in np.flatnonzero(counts[inverse.ravel()] > 1):
+        digest = hashlib.blake2b((x[i] + 0).tobytes(), digest_size=16).digest()
+        keys[i] = np.frombuffer(digest, dtype=np.uint64)
+    _, first, inverse = np.unique(
+        keys.view([("high", np.uint64), ("low", np.uint64)]).ravel(), return_index=True, return_inverse=True
+    )
     order = np.argsort(first)
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
     return first[order].astype(np.int64), place[inverse.ravel()].astype(np.int64)
+
+
+def _bit_sums(x: AnyRows) -> npt.NDArray[np.uint64]:
+    """A number for each row that is the same for the same values (n_rows,); of others it is almost never."""
+    kind = {2: np.uint16, 4: np.uint32, 8: np.uint64}.get(x.dtype.itemsize)
+    if kind is None:  # a format that not all of its bits are of
+        return np.zeros(len(x), dtype=np.uint64)
+    weights = np.random.default_rng(0).integers(1 << 62, size=x.shape[1], dtype=np.uint64) * 2 + 1
+    sums, size = np.empty(len(x), dtype=np.uint64), max(1, _GAP_BYTES // (8 * max(1, x.shape[1])))
+    for start in range(0, len(x), size):
+        bits = (np.ascontiguousarray(x[start : start + size]) + 0).view(kind)
+        sums[start : start + size] = (bits * weights).sum(axis=1, dtype=np.uint64)
+    return sums
 
 
 def neighbour_overlap(x: AnyRows, y: AnyRows, k: int) -> Floats:
@@ -173,7 +192,7 @@ def _search(x: AnyRows, k: int, report: Report) -> tuple[Floats, Indices]:
     n_rows = len(x)
     distances, indices = np.empty((n_rows, k)), np.empty((n_rows, k), dtype=np.int64)
     matrix = _search_matrix(x)
-    n_threads = min(_MOST_THREADS, os.cpu_count() or 1)
+    n_threads = min(_MOST_THREADS, most_threads())
     n_candidates = _n_candidates(n_rows, k)
     found = candidates_there(matrix.rows, np.arange(n_rows), n_candidates, report)
     if found is None and n_candidates <= _MOST_BY_TILES and float(n_rows) ** 2 * x.shape[1] >= _WORTH_TILES:
@@ -223,7 +242,8 @@ def _search_matrix(x: AnyRows) -> _SearchMatrix:
     """
     mean = x.mean(axis=0, dtype=np.float64)
     blocks = [slice(start, start + 4096) for start in range(0, len(x), 4096)]
-    largest = max(float(np.abs(x[block] - mean).max(initial=0.0)) for block in blocks)
+    ends = np.stack([(x[block].max(axis=0), x[block].min(axis=0)) for block in blocks]).astype(np.float64)
+    largest = float(np.abs(ends - mean).max(initial=0.0))
     scale = 1.0 / largest if largest > 0 else 1.0
     slack = 2 * float(np.finfo(np.float32).eps) * (2 * np.sqrt(x.shape[1]) + 8)
     rows = np.empty((len(x), x.shape[1] + 1), dtype=np.float32)

@@ -123,7 +123,7 @@ def distance_rounding(x: Matrix, step: float | None = None) -> Floats:
         varies |= (x[block] != x[:1]).any(axis=0)
     typical = np.empty(len(x))
     for block in row_blocks(x):
-        rows = np.asarray(x[block][:, varies], dtype=np.float64)
+        rows = np.asarray(x[block] if varies.all() else x[block][:, varies], dtype=np.float64)
         typical[block] = np.sqrt(np.einsum("ij,ij->i", rows, rows) / max(1, rows.shape[1]))
     typical = np.maximum(
         typical, np.median(typical) if len(typical) else 0.0
