@@ -10,6 +10,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,7 @@ def _kernels(n_rows: int, n_dims: int) -> list[Kernel]:
 
 def _raced(what: str, kernel: Callable[[], Any], quality: Callable[[Any, Any], str], device: str) -> Row:
     def ours() -> Any:
-        with using(torch_arrays(device), least=0.0):
+        with using(partial(torch_arrays, device), least=0.0):
             return kernel()
 
     return race(what, _BESIDE, ours, kernel, quality=quality, turns=1, of=CLOCK)

@@ -17,7 +17,7 @@ from backend.metrics.components.kernel import principal_basis
 from backend.metrics.neighbors import there
 from backend.metrics.neighbors.kernel import nearest_neighbours, neighbours_of
 from backend.metrics.shared import arrays as module
-from backend.metrics.shared.arrays import HERE, Arrays, accelerator, arrays_for, torch_arrays, using
+from backend.metrics.shared.arrays import HERE, Arrays, accelerated, arrays_for, torch_arrays, using
 from backend.metrics.shared.heads import fit_linear
 from backend.metrics.similarity.kernel import cka_matrix
 from backend.values.activations import ACTIVATIONS, Head, HeadStage
@@ -44,7 +44,7 @@ def rows(n_rows, n_dims, seed=0, dtype=np.float32):
 def both(arrays: Arrays, kernel, *, is_there: bool = True):
     """What ``kernel`` gives with numpy, and with ``arrays`` for all of its products, which it has to use."""
     here, taken, as_numpy = kernel(), [], Arrays.taken
-    with using(arrays, least=0.0), pytest.MonkeyPatch.context() as patch:
+    with using(lambda: arrays, least=0.0), pytest.MonkeyPatch.context() as patch:
         patch.setattr(Arrays, "taken", lambda self, x: taken.append(self.apart) or as_numpy(self, x))
         found = kernel()
     assert any(taken) is is_there
@@ -159,18 +159,20 @@ def test_heads_reach_the_same_minimum(there_arrays, n_classes, scale):
 
 
 def test_small_work_stays_on_the_processor(there_arrays):
-    with using(there_arrays):
-        assert arrays_for(1e6) is HERE and arrays_for(1e12) is there_arrays
-        with using(HERE):
+    asked = []
+    with using(lambda: asked.append(1) or there_arrays) as force:
+        assert arrays_for(1e6) is HERE and force.arrays is None and not asked
+        assert arrays_for(1e12) is there_arrays and arrays_for(1e12) is force.arrays
+        with using(lambda: HERE):
             assert arrays_for(1e12) is HERE
-        assert arrays_for(1e12) is there_arrays
+        assert arrays_for(1e12) is there_arrays and asked == [1]
 
 
 def test_a_cancelled_kernel_leaves_nothing_in_force(there_arrays):
     def report(done, total, stage):
         raise Cancelled
 
-    with pytest.raises(Cancelled), using(there_arrays, least=0.0):
+    with pytest.raises(Cancelled), using(lambda: there_arrays, least=0.0):
         nearest_neighbours(rows(50, 5), 3, report=report)
     assert arrays_for(math.inf) is HERE
 
@@ -183,7 +185,9 @@ def test_products_keep_their_digits_on_cuda():
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("medium")
     try:
-        with using(on_cuda):
+        with using(lambda: on_cuda):
+            assert arrays_for(1.0) is HERE and torch.get_float32_matmul_precision() == "medium"
+            assert arrays_for(1e12) is on_cuda
             assert torch.get_float32_matmul_precision() == "highest"
         assert torch.get_float32_matmul_precision() == "medium"
     finally:
@@ -192,13 +196,13 @@ def test_products_keep_their_digits_on_cuda():
 
 @pytest.mark.parametrize("setting", ["cpu", "mps"])
 def test_no_accelerator_where_models_run_on_the_processor(setting):
-    assert accelerator(setting) == "cpu"
+    assert accelerated(setting) is HERE
 
 
 def test_torch_is_not_imported_to_find_that_there_is_no_gpu():
     code = (
         "import sys, json; from backend.metrics.shared import arrays; arrays._DRIVERS = ('/nonexistent/driver',);"
-        "print(json.dumps([arrays.accelerator('auto'), 'torch' in sys.modules, 'array_api_compat' in sys.modules]))"
+        "print(json.dumps([arrays.accelerated('auto').device, 'torch' in sys.modules, 'array_api_compat' in sys.modules]))"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(said.stdout) == ["cpu", False, False]

@@ -10,7 +10,8 @@ from backend import Settings, open_workbench
 from backend.metrics import METRICS
 from backend.metrics.base import Metric, Outcome
 from backend.metrics.shared import arrays
-from backend.metrics.shared.arrays import HERE, arrays_for
+from backend.metrics.shared.arrays import HERE, arrays_for, torch_arrays
+from backend.metrics.shared.kept import Kept
 from backend.values.results import Result
 from backend.work import computing
 from tests.conftest import review_lines
@@ -21,8 +22,9 @@ DEVICE = "cpu:0"  # torch's arrays, for which this machine needs no GPU
 @pytest.fixture
 def on_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine whose accelerator is torch on the processor, for work of any size."""
-    monkeypatch.setattr(computing, "accelerator", lambda setting: DEVICE)
+    monkeypatch.setattr(computing, "accelerated", lambda setting: torch_arrays(DEVICE))
     monkeypatch.setattr(arrays, "_WORTH", 0.0)
+    monkeypatch.setattr(Kept, "get", lambda self, key, make: make())  # nothing that was made before
 
 
 def _result(settings: Settings, folder: Path, metric: str) -> Result:

@@ -9,7 +9,7 @@ import contextlib
 import functools
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -105,76 +105,84 @@ def torch_arrays(device: str) -> Arrays:
     return Arrays(xp, device)
 
 
-@dataclass(frozen=True, slots=True)
-class _InForce:
-    arrays: Arrays
-    least: float
+class InForce:
+    """Where the large products of one metric are done; ``arrays`` is None as long as none of its kernels had any."""
+
+    def __init__(self, find: Callable[[], Arrays], least: float) -> None:
+        self._find, self._least = find, least
+        self._precision = ""
+        self.arrays: Arrays | None = None
+
+    def arrays_for(self, multiplications: float) -> Arrays:
+        """As the function of this name."""
+        if multiplications < self._least:
+            return HERE
+        if self.arrays is None:
+            self.arrays = self._find()
+            self._keep_digits()
+        return self.arrays
+
+    def _keep_digits(self) -> None:
+        """Do without TensorFloat-32, which rounds the factors of float32 products to 10 bits, whatever others have chosen."""
+        if self.arrays is not None and self.arrays.device.startswith("cuda"):
+            import torch
+
+            self._precision = torch.get_float32_matmul_precision()
+            torch.set_float32_matmul_precision("highest")
+
+    def end(self) -> None:
+        """Let float32 products be as they were before, and others have what torch has kept of a GPU's memory."""
+        if self._precision:
+            import torch
+
+            torch.set_float32_matmul_precision(self._precision)
+            torch.cuda.empty_cache()
 
 
-_IN_FORCE: ContextVar[_InForce | None] = ContextVar("arrays", default=None)
+_IN_FORCE: ContextVar[InForce | None] = ContextVar("arrays", default=None)
 
 
 @contextlib.contextmanager
-def using(arrays: Arrays, least: float | None = None) -> Iterator[None]:
-    """Do the products of kernels with ``arrays`` where they are of ``least`` multiplications or more (None: as many as pay)."""
-    before = _IN_FORCE.set(_InForce(arrays, _WORTH if least is None else least))
+def using(find: Callable[[], Arrays], least: float | None = None) -> Iterator[InForce]:
+    """Do the products of kernels by the arrays that ``find`` gives, where they are of ``least`` multiplications or more (None: as many as pay).
+
+    ``find`` is asked when the first kernel has so many.
+    """
+    force = InForce(find, _WORTH if least is None else least)
+    before = _IN_FORCE.set(force)
     try:
-        with _all_digits(arrays):
-            yield
+        yield force
     finally:
         _IN_FORCE.reset(before)
-
-
-@contextlib.contextmanager
-def _all_digits(arrays: Arrays) -> Iterator[None]:
-    """Without TensorFloat-32, which would round the factors of float32 products to 10 bits, whatever others have chosen."""
-    if not arrays.device.startswith("cuda"):
-        yield
-        return
-    import torch
-
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
+        force.end()
 
 
 def arrays_for(multiplications: float) -> Arrays:
     """Where a kernel with so many multiplications does them. To be asked by the thread that runs the metric."""
-    found = _IN_FORCE.get()
-    return found.arrays if found is not None and multiplications >= found.least else HERE
+    force = _IN_FORCE.get()
+    return HERE if force is None else force.arrays_for(multiplications)
 
 
-def accelerator(setting: str) -> str:
-    """The CUDA device for dense kernels where models run on ``setting`` (auto, cpu, cuda, cuda:1, mps), "cpu" where there is none.
+def accelerated(setting: str) -> Arrays:
+    """The arrays of the GPU that models run on by ``setting`` (auto, cpu, cuda, cuda:1, mps), or numpy's where there is none.
 
     torch is imported only where it is there already or a driver is. Not "mps", which has no float64.
     """
     if setting != "auto" and not setting.startswith("cuda"):
-        return PROCESSOR
+        return HERE
     if "torch" not in sys.modules and not any(map(os.path.exists, _DRIVERS)):
-        return PROCESSOR
+        return HERE
     import torch
 
     if not torch.cuda.is_available():
-        return PROCESSOR
-    return "cuda" if setting == "auto" else setting
+        return HERE
+    return torch_arrays("cuda" if setting == "auto" else setting)
 
 
 def ran_out_of_memory(error: BaseException) -> bool:
     """Whether ``error`` says that a GPU has no memory left."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(error, torch.OutOfMemoryError)
-
-
-def give_back(device: str) -> None:
-    """Let others have what torch has kept of a GPU's memory for its next arrays."""
-    if device.startswith("cuda"):
-        import torch
-
-        torch.cuda.empty_cache()
 
 
 def name_of(device: str) -> str:
