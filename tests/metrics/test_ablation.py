@@ -147,6 +147,22 @@ def test_the_near_tanh_is_as_near_as_it_says():
     assert np.abs(found - np.tanh(x)).max() < 0.5 * pooled.TANH_ERROR
 
 
+@pytest.mark.parametrize("n_classes", [5, 10])
+@pytest.mark.parametrize("part", [768, 300])
+def test_two_classes_of_one_weight_tie_whatever_is_removed(n_classes, part):
+    rng = np.random.default_rng(0)
+    x, weight, bias = (
+        rng.normal(size=(300, 768)).astype(np.float32),
+        rng.normal(size=(n_classes, 768)),
+        rng.normal(size=n_classes),
+    )
+    weight[-1], bias[-1] = weight[0], bias[0]
+    head = Head(-1, "", (HeadStage(weight, bias),), ())
+    for mode in ("zero", "mean"):
+        found = ablated_predictions(x, head, order=np.arange(part), mode=mode)
+        assert (found == 0).any() and not (found == n_classes - 1).any()
+
+
 def test_many_rows_go_through_in_blocks_with_progress():
     x, _y, rng = data(n=9000, dims=300)
     weight, bias, calls = rng.standard_normal((2, 300)), np.zeros(2), []

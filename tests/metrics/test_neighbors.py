@@ -193,6 +193,18 @@ def test_the_search_ends_when_it_is_cancelled():
         nearest_neighbours(np.eye(40, dtype=np.float32), 2, report=report)
 
 
+def test_neighbours_do_not_depend_on_the_threads(monkeypatch):
+    rng = np.random.default_rng(0)
+    lattice = 0.1 * rng.integers(0, 4, size=(3000, 768))
+    for x in (rng.normal(size=(3000, 768)).astype(np.float32), lattice):
+        found = []
+        for n_threads in (1, 8):
+            monkeypatch.setattr(neighbors, "most_threads", lambda n_threads=n_threads: n_threads)
+            found.append(nearest_neighbours(x, 10))
+        np.testing.assert_array_equal(found[0][0], found[1][0])
+        np.testing.assert_array_equal(found[0][1], found[1][1])
+
+
 def test_distinct_rows_tell_zero_and_minus_zero_as_one():
     x = np.array([[1.0, 0.0], [2.0, 1.0], [1.0, -0.0], [2.0, 1.0], [3.0, 0.0]])
     first, place = distinct_rows(x)

@@ -2,8 +2,9 @@
 
 GPTology, section 3 and figure 6. The curve for every k at once: a linear head's logits are sums over dimensions, so all
 k are one cumulative sum; behind a pooler, each k is one rank-1 update of what the pooler's activation sees. Both begin
-with everything removed and add dimensions back: nothing is subtracted, so nothing cancels, and k = n_dims is the bias
-alone.
+with everything removed and add dimensions back: none is taken away again, so nothing cancels, and k = n_dims is the bias
+alone. (Where a dimension is set to its mean, what comes back is the rest above it: a row 1e16 times as long as the others moves all means, and
+the others' logits lose their digits.)
 """
 
 from collections.abc import Callable
@@ -95,14 +96,24 @@ def ablated_predictions(
     if linear and len(first.bias) == 2 and np.isfinite(first.bias).any():  # only which logit is higher counts
         first = HeadStage(np.diff(first.weight, axis=0), np.diff(first.bias))
     back, others = dims[::-1].copy(), np.setdiff1d(np.arange(matrix.shape[1]), dims)
-    removed = fill[dims] @ first.weight[:, dims].T + first.bias
+    removed = _products(fill[None, dims], first.weight[:, dims]) + first.bias
     returning = first.weight[:, back].T.copy()
     way, step = _way(len(matrix), returning, head.stages, linear=linear)
     for start in range(0, matrix.shape[0], step):
         report(start, matrix.shape[0], "Ablation")
         rows = matrix[start : start + step]
-        bare = rows[:, others].astype(np.float64) @ first.weight[:, others].T + removed
+        bare = _products(rows[:, others].astype(np.float64), first.weight[:, others]) + removed
         out[::-1, start : start + step] = way(rows, back, fill, bare, returning)
+    return out
+
+
+def _products(rows: Floats, weight: Floats) -> Floats:
+    """The products of ``rows`` (n_rows, n_dims) with ``weight`` (n_out, n_dims), (n_rows, n_out): of equal weights the same to the bit.
+
+    A library of products rounds its columns differently, and two classes of one weight would not tie.
+    """
+    different, place = np.unique(weight, axis=0, return_inverse=True)
+    out: Floats = (rows @ different.T)[:, place.ravel()]
     return out
 
 

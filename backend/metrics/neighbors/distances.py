@@ -13,12 +13,15 @@ Indices = npt.NDArray[np.int64]
 AnyRows = npt.NDArray[np.floating]
 
 _GAP_BYTES = 2**20  # of the differences that are taken at a time: they stay in the processor's cache
-_WORTH_COMPILING = 30_000_000  # differences in one block: below, compiling takes longer than it saves
+_WORTH_COMPILING = 50_000_000  # differences of all rows: below, compiling takes longer than it saves
 
 
 def exact_distances(x: AnyRows, rows: Indices, near: Indices) -> Floats:
-    """float64 distances (n, m) of rows ``rows`` (n,) to their own candidates ``near`` (n, m), by differences."""
-    if near.size * x.shape[1] >= _WORTH_COMPILING and x.dtype in (np.float32, np.float64):
+    """float64 distances (n, m) of rows ``rows`` (n,) to their own candidates ``near`` (n, m), by differences.
+
+    Which of two loops does it, which add up in another order, goes by all rows of ``x``: so the digits do not depend on the blocks.
+    """
+    if float(x.size) * near.shape[1] >= _WORTH_COMPILING and x.dtype in (np.float32, np.float64):
         compiled = _compiled_distances()
         if compiled is not None:
             return compiled(np.ascontiguousarray(x), rows, near, np.empty(near.shape))
