@@ -1,5 +1,6 @@
 """Charts of projections: one point a text, coloured by class or number, the coordinates of every layer at hand."""
 
+import html
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,6 +43,11 @@ def headlined(figure: go.Figure, text: str) -> go.Figure:
     titled(figure, "").update_layout(title={"text": "<br>".join(map(safe, lines)), "pad": {"t": further}})
     above = max(figure.layout.margin.t or 0, 40) + further
     return figure.update_layout(margin={"t": above})
+
+
+def headline_of(figure: go.Figure) -> str:
+    """The text that ``headlined`` has put above the points of ``figure``, or nothing."""
+    return html.unescape((figure.layout.title.text or "").replace("<br>", " "))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

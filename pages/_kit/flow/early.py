@@ -19,7 +19,8 @@ def result_or_early(spec: AnalysisSpec, key: str, of: type[Values]) -> tuple[Res
 
     While the job has nothing the page asks again, and runs anew when there is something.
     """
-    found = run_panel([spec], key, of)
+    with st.container():  # what is below keeps its place when the progress goes, and the chart is not made anew
+        found = run_panel([spec], key, of)
     if found is not None or gathered() is not None:
         st.session_state.pop(_KEPT, None)
         return (None if found is None else found[0]), False

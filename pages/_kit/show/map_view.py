@@ -294,7 +294,7 @@ def show_map(
             thin = layers.density and not layers.every
             drawn = dense(view, *last_shown(chart, n_places, n_places - 1)) if thin else view
             finding = made(replace(drawn, named=layers.names, every=layers.every))
-            chosen = show_early(finding, view.part) if early else show(finding)
+            chosen = show_early(finding) if early else show(finding)
             if most and not early:
                 offer_all(view, most, most_rows)
         with right:

@@ -3,7 +3,7 @@
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages._kit.charts.maps import headlined
+from pages._kit.charts.maps import headline_of, headlined
 from pages._kit.show.finding import Finding
 from pages._kit.show.frames import Frames
 from pages._kit.show.plot import ChartSelection, plot
@@ -25,12 +25,12 @@ def show_passing(
     return plot(marked, key=key, alt=f"{alt}. {mark}.", height=height, view=view, frames=frames, passing=True)
 
 
-def show_early(finding: Finding, part: str) -> ChartSelection:
-    """The map of ``finding``, whose quality is still being computed, as one that the result will replace; ``part`` says what it draws."""
+def show_early(finding: Finding) -> ChartSelection:
+    """The map of ``finding``, whose quality is still being computed, as one that the result will replace; it says what it draws as that will."""
     assert finding.figure is not None
     chosen = show_passing(
         finding.figure,
-        " · ".join(filter(None, (EARLY, part))),
+        " · ".join(filter(None, (EARLY, headline_of(finding.figure)))),
         key=finding.key,
         alt=finding.alt or finding.title,
         height=finding.height,

@@ -115,10 +115,13 @@ if shown == VIEWS[0]:
     if result is not None:
         view = MapView(result, table, here.label)
         colours = computed_colours(here, model, table, tuple(one.layer for one in spec.inputs))
+        map_box = st.container()
         if early:
-            show_map(view, "projection", "projection_map", partial(finding_of, here=here), colours=colours, early=True)
+            with map_box:
+                show_map(
+                    view, "projection", "projection_map", partial(finding_of, here=here), colours=colours, early=True
+                )
         else:
-            map_box = st.container()
             text = typed_text(here, model, result.values.method)
             star = placed(here, model, spec, text)
             whole = result  # the map may draw a part of it

@@ -104,5 +104,5 @@ def _map(view: MapView, place: int) -> Finding:
     name = f"{short_model(source.model)}, {source.layer_names[0]}"
     title = f"{name}: first two principal components"
     return view.still(
-        f"similarity_map_{place}", title, caption=title, name="similarity-map", alt=f"Texts in {name}", view=name
+        f"similarity_map_{place}", title, caption=f"{title}.", name="similarity-map", alt=f"Texts in {name}", view=name
     )

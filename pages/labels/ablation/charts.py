@@ -26,7 +26,7 @@ SLIDER_CAPTION = "Drag the slider: the line, the numbers, the geometry and the m
 NO_CURVES = "There is nothing to ablate: in this layer all texts have the same vector."
 _FILLED = {"mean": "their mean over the training rows", "zero": "0"}
 GEOMETRY_CAPTION = (
-    "The same texts with the same dimensions removed: anisotropy, average cosine, intrinsic dimension (TwoNN), and the share "
+    "Of {n} with the same dimensions removed: anisotropy, average cosine, intrinsic dimension (TwoNN), and the share "
     "of each text's nearest neighbours that are still those of the unablated layer."
 )
 MAP_CAPTION = "Every point is a test text: circles are those that the head gets right at this number of removed dimensions, crosses those it gets wrong."

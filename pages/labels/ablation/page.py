@@ -143,7 +143,7 @@ def draw_geometry(result: Result[AblationResult], curves: dict[str, Curve], curv
             key="ablation_geometry",
             title=f"Geometry while dimensions are removed, {source.layer_names[0]} of {source.model}",
             figure=drawn_once(geometry_chart, curves, shown=curve.name),
-            caption=f"{GEOMETRY_CAPTION} Where every dimension is removed there is no geometry, and the lines end.",
+            caption=f"{GEOMETRY_CAPTION.format(n=count(len(result.values.sample), 'test text'))} Where every dimension is removed there is no geometry, and the lines end.",
             table=lambda: geometry_table(curves),
             results=[result],
             fields=[*MEASURES, *(f"chosen_{measure}" for measure in MEASURES)],

@@ -136,18 +136,22 @@ def test_how_much_of_the_texts_it_draws_is_said_on_it(
 def test_what_is_laid_over_the_map_is_laid_over_it_early(
     open_page: Any, small_world: SmallWorld, monkeypatch: pytest.MonkeyPatch, over: str
 ) -> None:
-    at = open_page("projection", 0, texts=words(small_world, f"over {over}"), label="label", projection_over=over)
+    chosen = {"projection_over": over, "projection_max_rows": "40"}
+    at = open_page("projection", 0, texts=words(small_world, f"over {over}"), label="label", **chosen)
     spec = asked(small_world, at, monkeypatch)
     drawn: list[int] = []
+    marked: list[str] = []
 
     def look_at_it(found: Result) -> None:
         at.run()
         assert not at.exception and MARK in title(at)
         drawn.append(len(figure(at)["data"]))
+        marked.append(title(at))
 
     during(small_world, spec, look_at_it)
     at.run()
     assert len(figure(at)["data"]) == drawn[0] and MARK not in title(at)
+    assert "40" in title(at) and marked == [f"{MARK} · {title(at)}"], "what is drawn is said early, too"
 
 
 def test_it_goes_when_the_run_is_cancelled_and_the_next_begins_without_it(
