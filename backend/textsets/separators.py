@@ -100,11 +100,21 @@ def find_dialect(
 
 
 def _present(head: list[str]) -> list[str]:
-    """Separators that may be: those in the first or the second line."""
-    start = "\n".join(head[:2])
+    """Separators that may be: those in the first or the second line, or in a first cell of several lines and the line that it ends in."""
+    start = "\n".join(head[: max(2, _first_quoted(head))])
     marks = [mark for mark in (*CANDIDATES, *_LONG) if mark in start and mark != " "]
     quoted = '"' in start and all(_QUOTED_LINE.fullmatch(line) and '"' in line for line in head)
     return [*marks, " "] if quoted else marks
+
+
+def _first_quoted(head: list[str]) -> int:
+    """How many lines the first record takes where it begins with a quotation mark; 0 where it does not, or is not seen to end."""
+    n_marks = 0
+    for number, line in enumerate(head if head and head[0].startswith('"') else [], start=1):
+        n_marks += line.count('"')
+        if n_marks % 2 == 0:
+            return number
+    return 0
 
 
 def _best_dialect(text: str, mark: str, head: list[str], literal: bool) -> Tally:
@@ -222,7 +232,9 @@ def _in_numbers(head: list[str], mark: str) -> bool:
 
 
 def _all_spaced(line: str, mark: str) -> bool:
-    line = line.strip()
+    """Whether a space follows every ``mark`` of the line, those within quotation marks not counted."""
+    quoted = re.compile(rf'((?:^|{re.escape(mark)}) ?)"(?:[^"]|"")*"')
+    line = quoted.sub(r'\1""', line.strip())
     n_marks = line.count(mark) - line.endswith(mark)
     return bool(mark) and n_marks > 0 and n_marks == line.count(f"{mark} ")
 
