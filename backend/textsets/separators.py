@@ -233,7 +233,7 @@ def _in_numbers(head: list[str], mark: str) -> bool:
 
 def _all_spaced(line: str, mark: str) -> bool:
     """Whether a space follows every ``mark`` of the line, those within quotation marks not counted."""
-    quoted = re.compile(rf'((?:^|{re.escape(mark)}) ?)"(?:[^"]|"")*"')
+    quoted = re.compile(rf'((?:^|{re.escape(mark)}) ?)"[^"]*+(?:""[^"]*+)*+"')  # which keeps no way back, of millions
     line = quoted.sub(r'\1""', line.strip())
     n_marks = line.count(mark) - line.endswith(mark)
     return bool(mark) and n_marks > 0 and n_marks == line.count(f"{mark} ")
