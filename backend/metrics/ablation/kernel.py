@@ -96,26 +96,27 @@ def ablated_predictions(
     if linear and len(first.bias) == 2 and np.isfinite(first.bias).any():  # only which logit is higher counts
         first = HeadStage(np.diff(first.weight, axis=0), np.diff(first.bias))
     back, others = dims[::-1].copy(), np.setdiff1d(np.arange(matrix.shape[1]), dims)
-    removed = _products(fill[None, dims], first.weight[:, dims]) + first.bias
+    going, staying = first.weight[:, dims], first.weight[:, others]
+    removed = (fill[None, dims] @ going.T)[:, _first_alike(going)] + first.bias
+    alike = _first_alike(staying)
     returning = first.weight[:, back].T.copy()
     way, step = _way(len(matrix), returning, head.stages, linear=linear)
     for start in range(0, matrix.shape[0], step):
         report(start, matrix.shape[0], "Ablation")
         rows = matrix[start : start + step]
-        bare = _products(rows[:, others].astype(np.float64), first.weight[:, others]) + removed
+        bare = (rows[:, others].astype(np.float64) @ staying.T)[:, alike] + removed
         out[::-1, start : start + step] = way(rows, back, fill, bare, returning)
     return out
 
 
-def _products(rows: Floats, weight: Floats) -> Floats:
-    """The products of ``rows`` (n_rows, n_dims) with ``weight`` (n_out, n_dims), (n_rows, n_out): of equal weights the same to the bit.
+def _first_alike(weight: Floats) -> list[int]:
+    """The first row of ``weight`` (n_out, n_dims) that is equal to each (n_out,).
 
-    A library of products rounds its columns differently, and two classes of one weight would not tie.
+    Its products stand for those of all: a library of products rounds its columns differently, and two classes of one
+    weight would not tie.
     """
     known: dict[bytes, int] = {}
-    place = [known.setdefault(one.tobytes(), number) for number, one in enumerate(weight)]
-    out: Floats = rows @ weight.T
-    return out if len(known) == len(place) else out[:, place]
+    return [known.setdefault(one.tobytes(), number) for number, one in enumerate(weight)]
 
 
 def _way(n_rows: int, returning: Floats, stages: tuple[HeadStage, ...], *, linear: bool) -> tuple[_Way, int]:
@@ -125,10 +126,10 @@ def _way(n_rows: int, returning: Floats, stages: tuple[HeadStage, ...], *, linea
     if arrays.apart:
         return partial(_of_columns, partial(classes_there, arrays, stages)), rows_there(arrays, len(returning), stages)
     if not linear:
-        if terms >= _WORTH_POOLED and stages[0].activation == "tanh":
-            from backend.metrics.ablation.pooled import is_pooler, pooled_classes  # it brings numba
+        if terms >= _WORTH_POOLED and [stage.activation for stage in stages] == ["tanh", "none"]:
+            from backend.metrics.ablation.pooled import LOOP, pooled_classes  # it brings numba
 
-            if is_pooler(stages):
+            if LOOP is not None:
                 return partial(pooled_classes, stages), _POOLED_ROWS
         return partial(_of_columns, partial(_staged_classes, stages)), _ROWS
     loop = compiled_classes() if terms >= _WORTH_COMPILING else None

@@ -93,12 +93,8 @@ def _classes(
     return n_exact
 
 
-_loop = compiled(_classes, error_model="numpy")
-
-
-def is_pooler(stages: tuple[HeadStage, ...]) -> bool:
-    """Whether a head is what is compiled here."""
-    return _loop is not None and [stage.activation for stage in stages] == ["tanh", "none"]
+LOOP: Any = compiled(_classes, error_model="numpy")
+"""The loop behind ``pooled_classes``; None where numba is not there."""
 
 
 def pooled_classes(
@@ -118,6 +114,7 @@ def pooled_classes(
     out = np.empty((len(back) + 1, len(rows)), dtype=np.int16)
     rounding = 4 * np.finfo(np.float64).eps * np.abs(last.bias[np.isfinite(last.bias)]).max(initial=0.0)
     closest = 2 * float(TANH_ERROR * np.abs(last.weight).sum(axis=1).max() + rounding)
-    if _loop is not None:
-        _loop(np.array(rows, order="C"), back, fill, bare, weight, np.ascontiguousarray(last.weight), last.bias, closest, out)  # fmt: skip
+    LOOP(
+        np.array(rows, order="C"), back, fill, bare, weight, np.ascontiguousarray(last.weight), last.bias, closest, out
+    )
     return out

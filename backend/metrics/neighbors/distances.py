@@ -12,7 +12,7 @@ Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 AnyRows = npt.NDArray[np.floating]
 
-_GAP_BYTES = 2**20  # of the differences that are taken at a time: they stay in the processor's cache
+CACHE_BYTES = 2**20  # of what is made of rows at a time: it stays in the processor's cache
 _WORTH_COMPILING = 50_000_000  # differences of all rows: below, compiling takes longer than it saves
 
 
@@ -26,7 +26,7 @@ def exact_distances(x: AnyRows, rows: Indices, near: Indices) -> Floats:
         if compiled is not None:
             return compiled(np.ascontiguousarray(x), rows, near, np.empty(near.shape))
     distances = np.empty(near.shape)
-    width = min(near.shape[1], max(1, _GAP_BYTES // (8 * x.shape[1])))
+    width = min(near.shape[1], max(1, CACHE_BYTES // (8 * x.shape[1])))
     gathered, gap = np.empty((width, x.shape[1]), dtype=x.dtype), np.empty((width, x.shape[1]))
     for i, row in enumerate(rows):
         for start in range(0, near.shape[1], width):

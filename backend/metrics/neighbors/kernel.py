@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.errors import InvalidRequest
-from backend.metrics.neighbors.distances import ascending, exact_distances
+from backend.metrics.neighbors.distances import CACHE_BYTES, ascending, exact_distances
 from backend.metrics.neighbors.there import candidates_there
 from backend.metrics.neighbors.tiles import candidates
 from backend.values.activations import Report, no_report
@@ -21,7 +21,6 @@ AnyRows = npt.NDArray[np.floating]
 
 _BLOCK_BYTES = 32 * 2**20  # of one block of the float32 search; a few such arrays live at the same time
 _MOST_THREADS = 8
-_GAP_BYTES = 2**20  # of what is made of the rows at a time: it stays in the processor's cache
 _NORM_ROWS = 256  # whose lengths are taken at a time: in float64 they stay in the processor's cache
 _EXTRA = 16  # most candidates beyond k, so that almost every row is certain after one pass
 _WORTH_TILES = 1e10  # multiplications of all rows with all: below, halving them gains less than compiling takes
@@ -127,7 +126,7 @@ def _bit_sums(x: AnyRows) -> npt.NDArray[np.uint64]:
     if kind is None:  # a format that not all of its bits are of
         return np.zeros(len(x), dtype=np.uint64)
     weights = np.random.default_rng(0).integers(1 << 62, size=x.shape[1], dtype=np.uint64) * 2 + 1
-    sums, size = np.empty(len(x), dtype=np.uint64), max(1, _GAP_BYTES // (8 * max(1, x.shape[1])))
+    sums, size = np.empty(len(x), dtype=np.uint64), max(1, CACHE_BYTES // (8 * max(1, x.shape[1])))
     for start in range(0, len(x), size):
         bits = (np.ascontiguousarray(x[start : start + size]) + 0).view(kind)
         sums[start : start + size] = (bits * weights).sum(axis=1, dtype=np.uint64)

@@ -62,12 +62,9 @@ class Arrays:
         return {"device": self.device}
 
     def smallest(self, x: Any, m: int) -> tuple[Any, Any]:  # arrays of ``xp``
-        """The ``m`` smallest entries of each row of ``x``, in no certain order, and their columns, both (n_rows, m)."""
-        if self.apart:
-            found = self.xp.topk(x, m, dim=1, largest=False, sorted=False)
-            return found.values, found.indices
-        columns = np.argpartition(x, m - 1, axis=1)[:, :m]
-        return np.take_along_axis(x, columns, axis=1), columns
+        """The ``m`` smallest entries of each row of ``x``, in no certain order, and their columns, both (n_rows, m); not of numpy's."""
+        found = self.xp.topk(x, m, dim=1, largest=False, sorted=False)
+        return found.values, found.indices
 
     def log_sigmoid(self, x: Any) -> Any:  # arrays of ``xp``
         """log(1 / (1 + exp(-x))), also where that is far below 0."""

@@ -24,10 +24,11 @@ def result_or_early(spec: AnalysisSpec, key: str, of: type[Values]) -> tuple[Res
     if found is not None or gathered() is not None:
         st.session_state.pop(_KEPT, None)
         return (None if found is None else found[0]), False
-    early = _asked(spec)
+    job = _going_on(spec)
+    early = _asked(spec, job)
     if early is not None:
         return result_of(early, of), True
-    if _going_on(spec) is not None:
+    if job is not None:
         _await(spec)
     return None, False
 
@@ -37,9 +38,8 @@ def _going_on(spec: AnalysisSpec) -> JobStatus | None:
     return job if job is not None and job.active else None
 
 
-def _asked(spec: AnalysisSpec) -> Result | None:
-    """What the job has; it stays as it is, so that it is asked for until it comes, once for each try of the job."""
-    job = _going_on(spec)
+def _asked(spec: AnalysisSpec, job: JobStatus | None) -> Result | None:
+    """What ``job`` has; it stays as it is, so that it is asked for until it comes, once for each try of the job."""
     if job is None:
         st.session_state.pop(_KEPT, None)
         return None
@@ -57,5 +57,5 @@ def _asked(spec: AnalysisSpec) -> Result | None:
 @st.fragment(run_every=EVERY_SECONDS)
 def _await(spec: AnalysisSpec) -> None:
     with service_may_be_lost():
-        if _asked(spec) is not None:
+        if _asked(spec, _going_on(spec)) is not None:
             st.rerun()
