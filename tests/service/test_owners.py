@@ -8,13 +8,14 @@ import json
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
 
-from backend import NOT_YET, EmbedscopeError, InvalidRequest, Undefined
+from backend import NOT_YET, EmbedscopeError, InvalidRequest, Result, Undefined
 from backend.bench.wiring import CODEC
 from backend.bench.workbench import Workbench
 from backend.forms.fingerprint import fingerprint
@@ -25,12 +26,12 @@ from backend.store.results import result_content
 from backend.values.activations import Activations, LayerStack, no_report
 from backend.values.models import ModelInfo
 from backend.values.people import NOBODY, Person, asked_by
-from backend.values.specs import TextSetSpec
+from backend.values.specs import AnalysisSpec, TextSetSpec
 from backend.values.tasks import (
     ResolveTask,
     Task,
 )
-from backend.work.looks import look_at, show_look
+from backend.work.looks import Look, look_at, show_look
 from backend.work.seen import BLOBS, TABLES
 from backend.work.stacks import pass_of
 from backend.work.tasks import TASKS
@@ -202,31 +203,50 @@ def test_shared_with_everyone_and_taken_back(front: Workbench, service: Service,
             front.text_set_info(ada.table)
 
 
+Shown = TypeVar("Shown")
+
+
+def _told_to_those_who_asked(
+    front: Workbench,
+    ada: Things,
+    spec: AnalysisSpec,
+    ask: Callable[[AnalysisSpec], Shown | None],
+    seen: Callable[[Shown], None],
+) -> None:
+    """What is shown of an analysis of Ada's: to her, to Ben while she shares what it is of and he asks for it, and to nobody else."""
+    shared = (("texts", ada.table), ("vectors", ada.commit))
+    for person, sees in ((ADA, True), (NOBODY, True), (BEN, False), (BOSS, False)):
+        with asked_by(person):
+            assert (ask(spec) is not None) == sees, person
+    for kind, key in shared:
+        with asked_by(ADA):
+            front.share(kind, key)
+    with asked_by(BEN):
+        assert front.peek(spec) is not None and ask(spec) is None, "he has not asked for it"
+        front.start(spec)
+        found = ask(spec)
+        assert found is not None
+        seen(found)
+    for kind, key in shared:
+        with asked_by(ADA):
+            front.share(kind, key, False)
+    with asked_by(BEN):
+        assert ask(spec) is None
+        front.cancel(fingerprint(spec))  # he no longer asks for it
+
+
 def test_a_first_look_is_for_those_who_asked_and_may_see_what_it_is_of(front: Workbench, ada: Things) -> None:
     spec = analysis(ada.given, ada.spec)
     rows, names = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32), ("imported",)
     look = look_at(LayerStack("", "given", (0,), names, (Activations(rows, np.arange(20)),)), np.arange(20), 20, 40)
     digest = fingerprint(pass_of(spec.inputs[0]))
-    shared = (("texts", ada.table), ("vectors", ada.commit))
+
+    def seen(found: Look) -> None:
+        assert np.array_equal(found.projection.coords, look.projection.coords)
+
     with making(front._store.folder, digest, no_report):
         assert show_look(front._store, spec.inputs[0], look)
-        for person, sees in ((ADA, True), (NOBODY, True), (BEN, False), (BOSS, False)):
-            with asked_by(person):
-                assert (front.look(spec) is not None) == sees, person
-        for kind, key in shared:
-            with asked_by(ADA):
-                front.share(kind, key)
-        with asked_by(BEN):
-            assert front.peek(spec) is not None and front.look(spec) is None, "he has not asked for it"
-            front.start(spec)
-            found = front.look(spec)
-            assert found is not None and np.array_equal(found.projection.coords, look.projection.coords)
-        for kind, key in shared:
-            with asked_by(ADA):
-                front.share(kind, key, False)
-        with asked_by(BEN):
-            assert front.look(spec) is None
-            front.cancel(fingerprint(spec))  # he no longer asks for it
+        _told_to_those_who_asked(front, ada, spec, front.look, seen)
     with asked_by(ADA):
         assert front.look(spec) is None, "the pass is over"
     front._store.forget_look(digest)
@@ -242,27 +262,14 @@ def test_what_an_analysis_shows_early_is_for_those_who_asked_and_may_see_its_res
     sources = tuple(replace(source, model="as somebody else calls it") for source in result.sources)
     gap = Undefined("anisotropy", (0,), NOT_YET)
     early = replace(result, fingerprint=f"{digest} so far", sources=sources, undefined=(gap,))
-    shared = (("texts", ada.table), ("vectors", ada.commit))
+
+    def seen(found: Result) -> None:
+        assert found.undefined == early.undefined
+        assert found.sources[0].model == ada.given.name, "not as whoever asked first calls it"
+
     with making(front._store.folder, digest, no_report):
         assert front._store.put_look(digest, result_content(*codec.result_to_parts(early)))
-        for person, sees in ((ADA, True), (NOBODY, True), (BEN, False), (BOSS, False)):
-            with asked_by(person):
-                assert (front.early(spec) is not None) == sees, person
-        for kind, key in shared:
-            with asked_by(ADA):
-                front.share(kind, key)
-        with asked_by(BEN):
-            assert front.peek(spec) is not None and front.early(spec) is None, "he has not asked for it"
-            front.start(spec)
-            found = front.early(spec)
-            assert found is not None and found.undefined == early.undefined
-            assert found.sources[0].model == ada.given.name, "not as whoever asked first calls it"
-        for kind, key in shared:
-            with asked_by(ADA):
-                front.share(kind, key, False)
-        with asked_by(BEN):
-            assert front.early(spec) is None
-            front.cancel(digest)  # he no longer asks for it
+        _told_to_those_who_asked(front, ada, spec, front.early, seen)
     with asked_by(ADA):
         assert front.early(spec) is None, "the job is over"
     front._store.forget_look(digest)

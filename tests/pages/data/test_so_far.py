@@ -11,9 +11,9 @@ from backend.errors import Cancelled, EmbedscopeError
 from backend.models import passes
 from backend.work import looking
 from backend.work.looks import Look
-from tests.models.tiny import TEXTS, WORDS
-from tests.pages.conftest import LABELS, SmallWorld
+from tests.pages.conftest import SmallWorld
 from tests.pages.figures import figure, files_of, numbers, said
+from tests.pages.fresh import asked, words
 
 LABEL = {"label": "label"}
 
@@ -24,24 +24,6 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passes, "quickest", lambda device: 64)
     for name, value in {"BEGIN_SECONDS": 0.0, "EVERY_SECONDS": 0.0, "SHARE": np.inf, "LEAST_ROWS": 8}.items():
         monkeypatch.setattr(looking, name, value)
-
-
-def words(world: SmallWorld, name: str) -> str:
-    """A text set that nothing was computed of."""
-    path = world.folder / f"{name}.tsv"
-    rows = [f"{TEXTS[i % 7]} {WORDS[i % 25]} {WORDS[i // 3]} {WORDS[len(name)]}\t{LABELS[i % 3]}" for i in range(60)]
-    path.write_text("text\tlabel\n" + "\n".join(rows) + "\n", encoding="utf-8")
-    world.bench.read_texts(path, text="text", label="label", name=name)
-    return name
-
-
-def asked(world: SmallWorld, at: Any, monkeypatch: pytest.MonkeyPatch) -> list[AnalysisSpec]:
-    """The analyses that Run starts on a page; they are not started."""
-    found: list[AnalysisSpec] = []
-    with monkeypatch.context() as patch:
-        patch.setattr(type(world.bench), "start", lambda bench, task: found.append(task))
-        at.button(key="overview_run").click().run()
-    return [task for task in found if isinstance(task, AnalysisSpec)]
 
 
 def during(world: SmallWorld, spec: AnalysisSpec, then: Callable[[Look], None]) -> None:
@@ -67,7 +49,7 @@ def test_it_is_drawn_marked_and_replaced(
 ) -> None:
     name = words(small_world, "early")
     at = open_page("overview", 0, texts=name, **LABEL)
-    specs = asked(small_world, at, monkeypatch)
+    specs = asked(small_world, at, monkeypatch, "overview_run")
     assert [spec.metric for spec in specs] == ["cka", "projection", "anisotropy"]
     at.run()
     assert not drawn(at), "nothing runs, so nothing is drawn"
@@ -110,7 +92,7 @@ def test_of_layers_that_are_chosen_it_shows_those(
     open_page: Any, small_world: SmallWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at = open_page("overview", 0, texts=words(small_world, "layered"), layers="1-2", label="(none)")
-    (spec, *_) = asked(small_world, at, monkeypatch)
+    (spec, *_) = asked(small_world, at, monkeypatch, "overview_run")
 
     def look_at_it(look: Look) -> None:
         at.run()
@@ -127,7 +109,7 @@ def test_a_figure_whose_job_was_cancelled_has_none(
     open_page: Any, small_world: SmallWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at = open_page("overview", 0, texts=words(small_world, "one figure fewer"), **LABEL)
-    cka, projection, _ = asked(small_world, at, monkeypatch)
+    cka, projection, _ = asked(small_world, at, monkeypatch, "overview_run")
 
     def stop(done: int, total: int, stage: str) -> None:
         raise Cancelled()
@@ -151,7 +133,7 @@ def test_what_was_cancelled_together_is_said_once(
     def stop(done: int, total: int, stage: str) -> None:
         raise Cancelled()
 
-    for spec in asked(small_world, at, monkeypatch):
+    for spec in asked(small_world, at, monkeypatch, "overview_run"):
         with pytest.raises(EmbedscopeError):
             small_world.bench.wait(spec, stop)
     at.run()
@@ -165,7 +147,7 @@ def test_it_goes_when_the_run_is_cancelled_and_the_next_begins_without_it(
     open_page: Any, small_world: SmallWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at = open_page("overview", 0, texts=words(small_world, "cancelled"), **LABEL)
-    (spec, *_) = asked(small_world, at, monkeypatch)
+    (spec, *_) = asked(small_world, at, monkeypatch, "overview_run")
 
     def cancel(look: Look) -> None:
         at.run()

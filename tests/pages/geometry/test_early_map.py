@@ -8,29 +8,21 @@ import pytest
 
 from backend import AnalysisSpec, Result, fingerprint
 from backend.errors import Cancelled, EmbedscopeError
-from tests.models.tiny import TEXTS, WORDS
-from tests.pages.conftest import LABELS, SmallWorld
+from tests.pages import fresh
+from tests.pages.conftest import SmallWorld
 from tests.pages.figures import figure, files_of, numbers, said
 
 MARK = "Quality numbers are still being computed"
 
 
 def words(world: SmallWorld, name: str) -> str:
-    """A text set that nothing was computed of."""
-    path = world.folder / f"{name}.tsv"
-    rows = [f"{WORDS[len(name)]} {TEXTS[i % 7]} {WORDS[i % 25]} {WORDS[i // 3]}\t{LABELS[i % 3]}" for i in range(60)]
-    path.write_text("text\tlabel\n" + "\n".join(rows) + "\n", encoding="utf-8")
-    world.bench.read_texts(path, text="text", label="label", name=name)
-    return name
+    """A text set that nothing was computed of, not by the tests of first looks either."""
+    return fresh.words(world, name, mark_first=True)
 
 
 def asked(world: SmallWorld, at: Any, monkeypatch: pytest.MonkeyPatch) -> AnalysisSpec:
     """The analysis that Run starts on the page; it is not started."""
-    found: list[AnalysisSpec] = []
-    with monkeypatch.context() as patch:
-        patch.setattr(type(world.bench), "start", lambda bench, task: found.append(task))
-        at.button(key="projection_run").click().run()
-    return next(task for task in found if isinstance(task, AnalysisSpec) and task.metric == "projection")
+    return next(one for one in fresh.asked(world, at, monkeypatch, "projection_run") if one.metric == "projection")
 
 
 def during(world: SmallWorld, spec: AnalysisSpec, then: Callable[[Result], None]) -> None:
